@@ -1,0 +1,90 @@
+PYTHON ?= python3
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.run.stamp
+DEV := $(VENV)/.dev.stamp
+ENTRY := PYTHONPATH=src $(BIN)/python -m entrypoints.cli
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# Two jobs at once and, where this make can, each job's output in one piece.
+PARALLEL := --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+FAST_TESTS := tests/test_architecture.py tests/core tests/entrypoints
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check fmt bench migrate relay lock clean \
+	check-format check-lint check-types check-imports check-tests
+
+help: ## Show what can be made
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Python 3.11 or newer is all that is needed; PYTHON=/path/to/python3 names another one than python3."
+
+run: $(RUN) ## Start the service with everything it needs, state in .data/
+	@$(ENTRY) run
+
+demo: $(RUN) ## Play an artist and a buyer through the API and leave the painted image as a file
+	@$(ENTRY) demo
+
+test: $(DEV) ## Run every test, on a real PostgreSQL, RabbitMQ, storage emulator and OpenID provider
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV) ## Formatting, lint, types, import rules and the fast tests
+	@$(MAKE) $(PARALLEL) check-types check-tests check-imports check-lint check-format
+
+fmt: $(DEV) ## Format the code and repair what lint can repair
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+bench: $(DEV) ## Measure the main job beside its limits
+	@PYTHONPATH=src $(BIN)/python -m benchmarks $(ARGS)
+
+migrate: $(RUN) ## Bring the database of DATABASE_URL (or the embedded one) up to date
+	@$(ENTRY) migrate
+
+relay: $(RUN) ## Publish waiting tasks from a process of their own
+	@$(ENTRY) relay
+
+lock: $(DEV) ## Write requirements/*.txt anew from pyproject.toml (ARGS=--upgrade for newer versions)
+	@$(BIN)/uv pip compile $(LOCK) $(ARGS) --all-extras --output-file requirements/dev.txt
+	@$(BIN)/uv pip compile $(LOCK) --extra embedded --constraint requirements/dev.txt --output-file requirements/run.txt
+	@$(BIN)/uv pip compile $(LOCK) --constraint requirements/dev.txt --output-file requirements/production.txt
+
+clean: ## Remove the virtual environment and all caches (.data/ stays)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	find src tests migrations benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# One set of versions for Linux and macOS and every Python from 3.11 on; no host name is written into it.
+LOCK := pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+check-format:
+	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted; 'make fmt' does it:"; $(BIN)/ruff format --check .; false; }
+
+check-lint:
+	@$(BIN)/ruff check --quiet .
+
+check-types:
+	@$(BIN)/mypy --no-error-summary
+
+check-imports:
+	@PYTHONPATH=src $(BIN)/lint-imports --no-logo > $(VENV)/imports.log || { cat $(VENV)/imports.log; false; }
+
+check-tests:
+	@$(BIN)/python -m pytest --quiet -p no:cacheprovider $(wildcard $(FAST_TESTS))
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "There is no '$(PYTHON)' here. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "'$(PYTHON)' is $$($(PYTHON) --version 2>&1); this needs 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "'$(PYTHON)' cannot make a virtual environment (on Debian and Ubuntu: apt-get install python3-venv)"; exit 1; }
+
+$(RUN): requirements/run.txt | $(BIN)/python
+	@echo "Installing what the service needs into $(VENV) ..."
+	@$(INSTALL) -r requirements/run.txt
+	@touch $@
+
+$(DEV): requirements/dev.txt | $(BIN)/python
+	@echo "Installing what tests and tools need into $(VENV) ..."
+	@$(INSTALL) -r requirements/dev.txt
+	@touch $(RUN) $@

@@ -1,0 +1,61 @@
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from core.accounts.pictures import accept_picture
+from core.accounts.repository import Users
+from core.errors import DomainError
+from core.identifiers import UserId
+from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobStore
+from core.ports.clock import Clock
+from core.ports.images import Images
+from core.ports.secrets import Secrets
+from core.ports.transaction import OutcomeUnknown, Transaction
+
+
+class ProfileChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is left out stays as it is."""
+
+    username: str | UnsetType = UNSET
+    bio: str | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class EditProfile:
+    """Change one's own username, bio or picture."""
+
+    users: Users
+    blobs: BlobStore
+    images: Images
+    transaction: Transaction
+    secrets: Secrets
+    clock: Clock
+
+    async def __call__(self, user_id: UserId, changes: ProfileChanges, picture: BinaryIO | None = None) -> None:
+        key = await self._store(user_id, picture) if picture else None
+        try:
+            async with self.transaction:
+                user = await self.users.of_id(user_id, lock=True)
+                edited = user.edited(
+                    at=self.clock.now(),
+                    username=user.username if changes.username is UNSET else changes.username.strip(),
+                    bio=user.bio if changes.bio is UNSET else changes.bio,
+                    profile_image=key or user.profile_image,
+                )
+                await self.users.save(edited)
+        except OutcomeUnknown:
+            raise
+        except DomainError:
+            if key:
+                await self.blobs.delete(key)
+            raise
+        if key and user.profile_image and user.profile_image.startswith(PUBLIC_PREFIX):
+            await self.blobs.delete(user.profile_image)
+
+    async def _store(self, user_id: UserId, picture: BinaryIO) -> str:
+        facts = await accept_picture(self.images, picture, field="profile_image")
+        key = f"{PUBLIC_PREFIX}profiles/{user_id}/{self.secrets.token()[:16]}.{facts.extension}"
+        await self.blobs.put(Blob(key, picture, facts.content_type))
+        return key

@@ -1,0 +1,100 @@
+import re
+from datetime import datetime, timedelta
+from enum import Enum
+
+import msgspec
+
+from core.errors import ValidationError
+from core.identifiers import UserId
+
+SESSION_LIFETIME = timedelta(days=14)
+MAX_BIO = 500
+MAX_ARTIST_NAME = 50
+MAX_EMAIL = 254
+"""Characters of an address (RFC 5321, 4.5.3.1.3, less the angle brackets)."""
+MIN_USERNAME = 3
+USERNAME_RULE = "3 to 30 characters: lower-case letters, digits, dots, hyphens and underscores."
+_USERNAME = re.compile(r"[a-z0-9._-]{3,30}", re.ASCII)
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
+
+
+class Role(Enum):
+    USER = "user"
+    ARTIST = "artist"
+    ADMIN = "admin"
+
+
+class User(msgspec.Struct, frozen=True):
+    id: UserId
+    provider: str
+    subject: str
+    """The provider's own name for the user; unique together with `provider`."""
+    email: str | None
+    username: str
+    created_at: datetime
+    updated_at: datetime
+    role: Role = Role.USER
+    bio: str = ""
+    profile_image: str | None = None
+    """The key of a public object of ours, or a URL that the identity provider gave."""
+
+    def edited(self, *, at: datetime, username: str, bio: str, profile_image: str | None) -> "User":
+        problems = {}
+        if not _USERNAME.fullmatch(username):
+            problems["username"] = USERNAME_RULE
+        if len(bio) > MAX_BIO:
+            problems["bio"] = f"At most {MAX_BIO} characters."
+        if problems:
+            raise ValidationError(**problems)
+        return msgspec.structs.replace(self, username=username, bio=bio, profile_image=profile_image, updated_at=at)
+
+    def became_artist(self, *, at: datetime) -> "User":
+        """An admin stays one."""
+        role = Role.ADMIN if self.role is Role.ADMIN else Role.ARTIST
+        return msgspec.structs.replace(self, role=role, updated_at=at)
+
+
+class Artist(msgspec.Struct, frozen=True):
+    user_id: UserId
+    artist_name: str
+    verified_email: str
+    signature_key: str
+    """Where in the store the signature lies that is stamped on every image."""
+    created_at: datetime
+
+    def __post_init__(self) -> None:
+        problems = {}
+        if not 1 <= len(self.artist_name) <= MAX_ARTIST_NAME or self.artist_name != self.artist_name.strip():
+            problems["artist_name"] = f"1 to {MAX_ARTIST_NAME} characters, without spaces around them."
+        if len(self.verified_email) > MAX_EMAIL or not _EMAIL.fullmatch(self.verified_email):
+            problems["verified_email"] = "Not an e-mail address."
+        if problems:
+            raise ValidationError(**problems)
+
+
+class Session(msgspec.Struct, frozen=True):
+    token_hash: bytes
+    """SHA-256 of the token: what is stored signs nobody in."""
+    user_id: UserId
+    created_at: datetime
+    expires_at: datetime
+    user_agent: str
+
+
+class Requester(msgspec.Struct, frozen=True):
+    """Who asks, as the session tells."""
+
+    id: UserId
+    role: Role
+    is_artist: bool
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role is Role.ADMIN
+
+
+def username_from(email: str | None, name: str | None) -> str:
+    """A valid username from the e-mail's local part, or else from the name; `user` where nothing of them is left."""
+    source = email.partition("@")[0] if email else name or ""
+    username = re.sub(r"[^a-z0-9._-]+", "-", source.lower()).strip(".-_")[:23]
+    return username if len(username) >= MIN_USERNAME else f"user-{username}".rstrip("-")

@@ -1,0 +1,45 @@
+from datetime import datetime
+from typing import Protocol
+
+from core.accounts.model import Artist, Requester, Session, User
+from core.identifiers import UserId
+
+
+class Users(Protocol):
+    """Users and the artists among them, in the open transaction."""
+
+    async def of_id(self, user_id: UserId, *, lock: bool = False) -> User:
+        """Raises UserNotFound."""
+        ...
+
+    async def of_identity(self, provider: str, subject: str) -> User | None: ...
+
+    async def username_taken(self, username: str) -> bool: ...
+
+    async def add(self, user: User) -> None:
+        """Raises UsernameTaken or IdentityTaken; either may surface at the commit."""
+        ...
+
+    async def save(self, user: User) -> None:
+        """Raises UsernameTaken, which may surface at the commit."""
+        ...
+
+    async def add_artist(self, artist: Artist) -> None:
+        """Raises AlreadyArtist, which may surface at the commit."""
+        ...
+
+
+class Sessions(Protocol):
+    """Sign-ins that are in force."""
+
+    async def add(self, session: Session) -> None:
+        """In the open transaction."""
+        ...
+
+    async def end(self, token_hash: bytes) -> None:
+        """In the open transaction; one that is not there is no error. From the commit on it signs nobody in."""
+        ...
+
+    async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
+        """Who signed in with this token, unless the session has ended or expired; outside any transaction."""
+        ...

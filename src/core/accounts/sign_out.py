@@ -1,0 +1,17 @@
+from dataclasses import dataclass
+
+from core.accounts.repository import Sessions
+from core.accounts.sign_in import token_hash
+from core.ports.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class SignOut:
+    """End a session at the server."""
+
+    sessions: Sessions
+    transaction: Transaction
+
+    async def __call__(self, token: str) -> None:
+        async with self.transaction:
+            await self.sessions.end(token_hash(token))

@@ -1,0 +1,54 @@
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from core.accounts.errors import AlreadyArtist
+from core.accounts.model import Artist, Requester
+from core.accounts.pictures import accept_picture
+from core.accounts.repository import Users
+from core.errors import DomainError
+from core.ports.blob_store import Blob, BlobStore
+from core.ports.clock import Clock
+from core.ports.images import Images
+from core.ports.secrets import Secrets
+from core.ports.token_ledger import TokenLedger
+from core.ports.transaction import OutcomeUnknown, Transaction
+from core.tokens.model import earnings
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeToArtist:
+    """Make a user an artist, with the signature that every image of theirs will carry."""
+
+    users: Users
+    ledger: TokenLedger
+    blobs: BlobStore
+    images: Images
+    transaction: Transaction
+    secrets: Secrets
+    clock: Clock
+
+    async def __call__(
+        self, requester: Requester, *, artist_name: str, verified_email: str, signature: BinaryIO
+    ) -> None:
+        if requester.is_artist:
+            raise AlreadyArtist
+        facts = await accept_picture(self.images, signature, field="signature_image")
+        artist = Artist(
+            user_id=requester.id,
+            artist_name=artist_name.strip(),
+            verified_email=verified_email.strip(),
+            signature_key=f"signatures/{requester.id}/{self.secrets.token()[:16]}.{facts.extension}",
+            created_at=self.clock.now(),
+        )
+        await self.blobs.put(Blob(artist.signature_key, signature, facts.content_type))
+        try:
+            async with self.transaction:
+                user = await self.users.of_id(requester.id, lock=True)
+                await self.users.add_artist(artist)
+                await self.users.save(user.became_artist(at=artist.created_at))
+                await self.ledger.open(earnings(requester.id))
+        except OutcomeUnknown:
+            raise
+        except DomainError:
+            await self.blobs.delete(artist.signature_key)
+            raise

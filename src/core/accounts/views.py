@@ -1,0 +1,64 @@
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from core.identifiers import UserId
+
+
+class MeArtist(msgspec.Struct, frozen=True):
+    id: UserId
+    artist_name: str
+    signature_image_url: str
+    verified_email: str
+    earned_token_balance: int
+    follower_count: int
+
+
+class Me(msgspec.Struct, frozen=True):
+    id: UserId
+    username: str
+    email: str | None
+    profile_image: str | None
+    role: str
+    token_balance: int
+    """Tokens free to spend."""
+    bio: str
+    created_at: datetime
+    artist: MeArtist | None
+
+
+class ProfileArtist(msgspec.Struct, frozen=True):
+    id: UserId
+    artist_name: str
+    follower_count: int
+
+
+class ProfileStats(msgspec.Struct, frozen=True):
+    total_generations: int
+    """Images completed, public or not."""
+    public_generations: int
+    following_count: int
+
+
+class Profile(msgspec.Struct, frozen=True):
+    id: UserId
+    username: str
+    profile_image: str | None
+    bio: str
+    role: str
+    created_at: datetime
+    is_following: bool
+    """Whether the viewer follows this user."""
+    artist: ProfileArtist | None
+    stats: ProfileStats
+
+
+class AccountsReader(Protocol):
+    async def me(self, user_id: UserId) -> Me:
+        """Raises UserNotFound."""
+        ...
+
+    async def profile(self, user_id: UserId, *, viewer: UserId | None) -> Profile:
+        """Raises UserNotFound."""
+        ...

@@ -1,0 +1,51 @@
+from dataclasses import dataclass
+
+from core.errors import ValidationError
+from core.generations.repository import Generations
+from core.identifiers import GenerationId
+from core.notifications.model import Notification, NotificationType
+from core.ports.blob_store import BlobStore, ForeignBlob
+from core.ports.clock import Clock
+from core.ports.ids import Ids
+from core.ports.notifier import Notifier
+from core.ports.token_ledger import TokenLedger
+from core.ports.transaction import Transaction
+from core.tasks.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteGeneration:
+    """An image is there: pay the artist and tell the owner, once."""
+
+    generations: Generations
+    ledger: TokenLedger
+    notifier: Notifier
+    blobs: BlobStore
+    transaction: Transaction
+    ids: Ids
+    clock: Clock
+
+    async def __call__(self, generation_id: GenerationId, *, result_url: str, metadata: dict[str, object]) -> Outcome:
+        try:
+            result_key = self.blobs.key_of(result_url)
+        except ForeignBlob as error:
+            raise ValidationError(result_url=error.message) from error
+        async with self.transaction:
+            generation = await self.generations.of_id(generation_id, lock=True)
+            if generation.status.ended:
+                return Outcome(applied=False, status=generation.status.value)
+            generation = generation.completed(at=self.clock.now(), result_key=result_key, metadata=metadata)
+            await self.generations.save(generation)
+            await self.ledger.post(generation.hold_id, at=generation.updated_at)
+            await self.notifier.notify(
+                Notification(
+                    id=await self.ids.notification(),
+                    recipient=generation.owner_id,
+                    type=NotificationType.GENERATION_COMPLETE,
+                    reason=f"generation:{generation.id}:ended",
+                    target_type="generation",
+                    target_id=generation.id,
+                    at=generation.updated_at,
+                )
+            )
+            return Outcome(applied=True, status=generation.status.value)

@@ -1,0 +1,127 @@
+from datetime import datetime, timedelta
+from enum import Enum
+
+import msgspec
+
+from core.generations.errors import GenerationNotCompleted
+from core.identifiers import GenerationId, HoldId, StyleId, TaskId, UserId
+from core.tasks.outcome import Failure
+
+MAX_PROMPT_TAGS = 75
+MAX_DESCRIPTION = 1000
+MAX_SEED = 2**32 - 1
+RETRY_DELAYS = (timedelta(seconds=0), timedelta(seconds=30), timedelta(seconds=120))
+"""How long the second, third and fourth attempt wait."""
+MAX_ATTEMPTS = 1 + len(RETRY_DELAYS)
+RETRYABLE = frozenset({"GPU_OOM", "OOM_ERROR", "TIMEOUT", "NETWORK_ERROR"})
+
+
+class Status(Enum):
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    RETRYING = "retrying"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+
+
+class AspectRatio(Enum):
+    SQUARE = "1:1"
+    LARGE_SQUARE = "2:2"
+    PORTRAIT = "1:2"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return _SIZES[self]
+
+
+_SIZES = {
+    AspectRatio.SQUARE: (512, 512),
+    AspectRatio.LARGE_SQUARE: (1024, 1024),
+    AspectRatio.PORTRAIT: (512, 1024),
+}
+
+
+class GenerationProgress(msgspec.Struct, frozen=True):
+    current_step: int
+    total_steps: int
+    progress_percent: float
+    estimated_seconds: int | None
+    last_updated: datetime
+
+
+class Generation(msgspec.Struct, frozen=True):
+    id: GenerationId
+    owner_id: UserId
+    style_id: StyleId
+    artist_id: UserId
+    consumed_tokens: int
+    """The style's price when the image was asked for."""
+    hold_id: HoldId
+    aspect_ratio: AspectRatio
+    seed: int | None
+    prompt_tags: list[str]
+    description: str | None
+    task_id: TaskId
+    """The task of the present attempt."""
+    created_at: datetime
+    updated_at: datetime
+    status: Status = Status.QUEUED
+    attempt: int = 1
+    progress: GenerationProgress | None = None
+    result_key: str | None = None
+    public_key: str | None = None
+    """Where anybody may read the image; None while it is private."""
+    failure: Failure | None = None
+    metadata: dict[str, object] = {}
+    """What the AI server told of the making."""
+    ended_at: datetime | None = None
+
+    @property
+    def is_public(self) -> bool:
+        return self.public_key is not None
+
+    def completed(self, *, at: datetime, result_key: str, metadata: dict[str, object]) -> "Generation":
+        return msgspec.structs.replace(
+            self,
+            status=Status.COMPLETED,
+            result_key=result_key,
+            metadata=metadata,
+            progress=None,
+            failure=None,
+            updated_at=at,
+            ended_at=at,
+        )
+
+    def failed(self, *, at: datetime, failure: Failure) -> "Generation":
+        return msgspec.structs.replace(
+            self, status=Status.FAILED, failure=failure, progress=None, updated_at=at, ended_at=at
+        )
+
+    def retried(self, *, at: datetime, failure: Failure, task_id: TaskId) -> "Generation":
+        return msgspec.structs.replace(
+            self,
+            status=Status.RETRYING,
+            attempt=self.attempt + 1,
+            task_id=task_id,
+            failure=failure,
+            progress=None,
+            updated_at=at,
+        )
+
+    def retry_delay(self, failure: Failure, *, retry_count: int | None) -> timedelta | None:
+        """How long to wait before the next attempt; None when there is none."""
+        given_up = retry_count is not None and retry_count >= len(RETRY_DELAYS)
+        if failure.code not in RETRYABLE or self.attempt >= MAX_ATTEMPTS or given_up:
+            return None
+        return RETRY_DELAYS[self.attempt - 1]
+
+    def edited(self, *, at: datetime, description: str | None, public_key: str | None) -> "Generation":
+        if self.status is not Status.COMPLETED and public_key is not None:
+            raise GenerationNotCompleted
+        return msgspec.structs.replace(self, description=description, public_key=public_key, updated_at=at)

@@ -1,0 +1,31 @@
+from typing import Protocol
+
+from core.generations.model import Generation, GenerationProgress
+from core.identifiers import GenerationId, UserId
+from core.tasks.outcome import Outcome
+
+
+class Generations(Protocol):
+    """Generations, in the open transaction."""
+
+    async def of_id(self, generation_id: GenerationId, *, lock: bool = False) -> Generation:
+        """Raises GenerationNotFound."""
+        ...
+
+    async def of_owner(self, owner_id: UserId, generation_id: GenerationId, *, lock: bool = False) -> Generation:
+        """Raises GenerationNotFound, for another's too."""
+        ...
+
+    async def add(self, generation: Generation) -> None: ...
+
+    async def save(self, generation: Generation) -> None:
+        """One that has just completed counts for its style's `usage_count`."""
+        ...
+
+    async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
+        """Take progress down, in one write: a generation that has not ended is `processing` from now on.
+
+        Applied only if it moves forward: one that has ended, or a step not beyond the one stored, is left as it is, and
+        no row is written. Raises GenerationNotFound.
+        """
+        ...

@@ -1,0 +1,111 @@
+from dataclasses import dataclass
+
+import msgspec
+
+from core import tags
+from core.errors import ValidationError
+from core.generations.model import MAX_DESCRIPTION, MAX_PROMPT_TAGS, MAX_SEED, AspectRatio, Generation
+from core.generations.repository import Generations
+from core.generations.task import task_for
+from core.generations.views import GenerationsReader, RequestedGeneration
+from core.identifiers import StyleId, UserId
+from core.ports.blob_store import BlobStore
+from core.ports.clock import Clock
+from core.ports.ids import Ids
+from core.ports.task_queue import TaskQueue
+from core.ports.token_ledger import TokenLedger
+from core.ports.transaction import Transaction
+from core.styles.errors import StyleNotReady
+from core.styles.repository import Styles
+from core.tasks.model import WebhookBase
+from core.tokens.model import Hold
+
+
+class NewGeneration(msgspec.Struct, frozen=True):
+    style_id: StyleId
+    prompt_tags: list[str]
+    description: str | None = None
+    aspect_ratio: AspectRatio = AspectRatio.SQUARE
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestGeneration:
+    """Put the price on hold and queue an image, all or nothing."""
+
+    styles: Styles
+    generations: Generations
+    ledger: TokenLedger
+    queue: TaskQueue
+    places: GenerationsReader
+    blobs: BlobStore
+    transaction: Transaction
+    ids: Ids
+    clock: Clock
+    webhooks: WebhookBase
+
+    async def __call__(self, requester: UserId, new: NewGeneration) -> RequestedGeneration:
+        prompt_tags = _check(new)
+        async with self.transaction:
+            now = self.clock.now()
+            offer = await self.styles.offer(new.style_id)
+            if not offer.usable(at=now):
+                raise StyleNotReady
+            generation = Generation(
+                id=await self.ids.generation(),
+                owner_id=requester,
+                style_id=offer.style_id,
+                artist_id=offer.artist_id,
+                consumed_tokens=offer.generation_cost_tokens,
+                hold_id=await self.ids.hold(),
+                aspect_ratio=new.aspect_ratio,
+                seed=new.seed,
+                prompt_tags=prompt_tags,
+                description=new.description,
+                task_id=self.ids.task(),
+                created_at=now,
+                updated_at=now,
+            )
+            await self.ledger.hold(_hold_for(generation))
+            await self.generations.add(generation)
+            task = task_for(
+                generation, offer, at=now, signature=self.blobs.uri(offer.signature_key), webhooks=self.webhooks
+            )
+            await self.queue.put(task)
+        return RequestedGeneration(
+            id=generation.id,
+            user_id=generation.owner_id,
+            style_id=generation.style_id,
+            status=generation.status.value,
+            consumed_tokens=generation.consumed_tokens,
+            aspect_ratio=generation.aspect_ratio.value,
+            created_at=generation.created_at,
+            progress=None,
+            queue=await self.places.last_in_queue(),
+        )
+
+
+def _check(new: NewGeneration) -> list[str]:
+    """What can be refused by looking alone; answers the prompt's tags."""
+    problems = {}
+    if not 1 <= len(new.prompt_tags) <= MAX_PROMPT_TAGS:
+        problems["prompt_tags"] = f"1 to {MAX_PROMPT_TAGS}."
+    if new.description is not None and len(new.description) > MAX_DESCRIPTION:
+        problems["description"] = f"At most {MAX_DESCRIPTION} characters."
+    if new.seed is not None and not 0 <= new.seed <= MAX_SEED:
+        problems["seed"] = f"0 to {MAX_SEED}."
+    if problems:
+        raise ValidationError(**problems)
+    return tags.normalise(new.prompt_tags, field="prompt_tags")
+
+
+def _hold_for(generation: Generation) -> Hold:
+    return Hold(
+        id=generation.hold_id,
+        reference=f"generation:{generation.id}",
+        payer=generation.owner_id,
+        payee=generation.artist_id,
+        amount=generation.consumed_tokens,
+        at=generation.created_at,
+        generation_id=generation.id,
+    )

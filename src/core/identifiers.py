@@ -1,0 +1,14 @@
+"""Identifiers of the things the domain speaks of. Numbers say nothing of order: that is `(created_at, id)`."""
+
+from typing import NewType
+
+UserId = NewType("UserId", int)
+StyleId = NewType("StyleId", int)
+ArtworkId = NewType("ArtworkId", int)
+GenerationId = NewType("GenerationId", int)
+NotificationId = NewType("NotificationId", int)
+TransferId = NewType("TransferId", int)
+HoldId = NewType("HoldId", int)
+"""The identifier of the transfer that put tokens on hold."""
+TaskId = NewType("TaskId", str)
+"""A UUID in its canonical text form."""

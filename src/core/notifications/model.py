@@ -1,0 +1,34 @@
+from datetime import datetime
+from enum import Enum
+from typing import Literal
+
+import msgspec
+
+from core.identifiers import NotificationId, UserId
+
+
+class NotificationType(Enum):
+    FOLLOW = "follow"
+    LIKE = "like"
+    COMMENT = "comment"
+    GENERATION_COMPLETE = "generation_complete"
+    GENERATION_FAILED = "generation_failed"
+    STYLE_TRAINING_COMPLETE = "style_training_complete"
+    STYLE_TRAINING_FAILED = "style_training_failed"
+
+
+TargetType = Literal["generation", "style", "user"]
+
+
+class Notification(msgspec.Struct, frozen=True):
+    id: NotificationId
+    recipient: UserId
+    type: NotificationType
+    reason: str
+    """What it tells of, unique for the recipient: told once, however often it happens."""
+    target_type: TargetType
+    target_id: int
+    at: datetime
+    actor: UserId | None = None
+    """Who did it; None for what happened by itself."""
+    metadata: dict[str, object] = {}

@@ -1,0 +1,27 @@
+from typing import Protocol
+
+from core.identifiers import ArtworkId, GenerationId, HoldId, NotificationId, StyleId, TaskId, UserId
+
+
+class Ids(Protocol):
+    """Identifiers known before the row is written.
+
+    Each is given out once, to one caller, in all processes together; one given out and not used is lost, which is fine.
+    Positive 64-bit integers, in no promised order.
+    """
+
+    async def user(self) -> UserId: ...
+
+    async def style(self) -> StyleId: ...
+
+    async def artwork(self) -> ArtworkId: ...
+
+    async def generation(self) -> GenerationId: ...
+
+    async def hold(self) -> HoldId: ...
+
+    async def notification(self) -> NotificationId: ...
+
+    def task(self) -> TaskId:
+        """A random UUID (RFC 9562, version 4)."""
+        ...

@@ -1,0 +1,32 @@
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from core.identifiers import TaskId
+from core.tasks.model import PendingTask
+
+
+class Batch(Protocol):
+    """Tasks claimed by one relay; no other relay sees them until the claim ends."""
+
+    tasks: list[PendingTask]
+
+    async def published(self, task_ids: list[TaskId]) -> None:
+        """The broker has confirmed these: they leave the outbox when the claim ends."""
+        ...
+
+
+class Outbox(Protocol):
+    """The relay's side of the task queue."""
+
+    def claim(self, *, now: datetime, limit: int) -> AbstractAsyncContextManager[Batch]:
+        """Claim up to `limit` tasks due by `now`, first due first.
+
+        The claim ends with the block; what was not marked published is there for the next claim, also after a crash.
+        Relays that claim at once get different tasks.
+        """
+        ...
+
+    async def wait(self, *, seconds: float) -> None:
+        """Return when a task may have become due, at the latest after `seconds`."""
+        ...

@@ -1,0 +1,11 @@
+from typing import Protocol
+
+
+class Secrets(Protocol):
+    def token(self) -> str:
+        """A new URL-safe secret with 256 bits of entropy from the operating system."""
+        ...
+
+    def suffix(self) -> str:
+        """Six random lower-case letters or digits: enough to tell names apart, not a secret."""
+        ...

@@ -1,0 +1,32 @@
+from types import TracebackType
+from typing import Protocol, Self
+
+from core.errors import Category, DomainError
+
+
+class OutcomeUnknown(DomainError):
+    """The connection broke during the commit: it may have happened or not."""
+
+    code = "OUTCOME_UNKNOWN"
+    category = Category.UNAVAILABLE
+    message = "The outcome is not known; look before trying again."
+
+
+class Transaction(Protocol):
+    """All or nothing for what the ports of one use case write.
+
+    `async with transaction:` commits on a clean exit and before the block is left; an exception rolls everything back
+    and passes on. Not re-entrant; one block after another is fine.
+
+    Writes may be held back until a read needs them or the block ends. So a refusal (too few tokens, a name that is
+    taken) surfaces as its DomainError at the call or, at the latest, when the block ends; either way nothing is stored.
+    Only OutcomeUnknown leaves it open.
+
+    A row read with `lock=True` stays as read until the block ends: others who lock it wait.
+    """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

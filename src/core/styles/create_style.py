@@ -1,0 +1,209 @@
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import BinaryIO, NewType
+
+import msgspec
+
+from core import tags
+from core.accounts.errors import ArtistOnly
+from core.accounts.model import Requester
+from core.errors import ValidationError
+from core.identifiers import StyleId, UserId
+from core.ports.blob_store import Blob, BlobStore
+from core.ports.clock import Clock
+from core.ports.ids import Ids
+from core.ports.images import ImageFacts, Images, NotAnImage
+from core.ports.task_queue import TaskQueue
+from core.ports.transaction import OutcomeUnknown, Transaction
+from core.styles import model
+from core.styles.errors import (
+    DuplicateStyleName,
+    ImageResolutionTooLow,
+    ImageSizeExceeded,
+    InsufficientImages,
+    InvalidImageFormat,
+    RightsNotAffirmed,
+    StyleLimitReached,
+    TooManyImages,
+)
+from core.styles.model import Artwork, License, Style
+from core.styles.repository import Styles
+from core.styles.views import CreatedStyle
+from core.tasks.model import TrainingOrder, WebhookBase, training_task
+
+StylesPerArtist = NewType("StylesPerArtist", int)
+
+
+class NewStyle(msgspec.Struct, frozen=True):
+    name: str
+    description: str
+    generation_cost_tokens: int
+    license_type: License = License.PERSONAL
+    tags: list[str] = []
+    rights_affirmed: bool = True
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    show_samples: bool = True
+
+
+class TrainingImage(msgspec.Struct, frozen=True):
+    """A picture as it was uploaded."""
+
+    file: str
+    """The name that the client gave it; used for messages only."""
+    size: int
+    """Bytes."""
+    content: BinaryIO
+    caption: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateStyle:
+    """Make a style of an artist's pictures and have it trained. A refusal leaves neither rows nor objects behind."""
+
+    styles: Styles
+    queue: TaskQueue
+    blobs: BlobStore
+    images: Images
+    transaction: Transaction
+    ids: Ids
+    clock: Clock
+    limit: StylesPerArtist
+    webhooks: WebhookBase
+
+    async def __call__(self, requester: Requester, new: NewStyle, uploads: list[TrainingImage]) -> CreatedStyle:
+        if not requester.is_artist:
+            raise ArtistOnly
+        name = new.name.strip()
+        style_tags = _check(new, name, uploads)
+        async with self.transaction:  # before the costly part; checked once more, under a lock, at the end
+            await self._check_portfolio(requester.id, name)
+        facts = [await self._inspect(index, upload) for index, upload in enumerate(uploads)]
+
+        style_id = await self.ids.style()
+        name_tag = tags.as_tag(name)
+        artworks = [
+            await self._artwork(style_id, index, name_tag, upload, fact)
+            for index, (upload, fact) in enumerate(zip(uploads, facts, strict=True))
+        ]
+        now = self.clock.now()
+        style = Style(
+            id=style_id,
+            artist_id=requester.id,
+            name=name,
+            description=new.description.strip(),
+            generation_cost_tokens=new.generation_cost_tokens,
+            license_type=new.license_type,
+            tags=list(dict.fromkeys([*([name_tag] if name_tag else []), *style_tags, *_collected(artworks)])),
+            task_id=self.ids.task(),
+            created_at=now,
+            updated_at=now,
+            show_samples=new.show_samples,
+            valid_from=new.valid_from,
+            valid_to=new.valid_to,
+        )
+        await self._store(style, artworks, uploads, facts)
+        return CreatedStyle(style.id, style.name, style.training_status.value, len(artworks), style.created_at, None)
+
+    async def _check_portfolio(self, artist_id: UserId, name: str, *, lock: bool = False) -> None:
+        portfolio = await self.styles.portfolio(artist_id, lock=lock)
+        if name in portfolio.names:
+            raise DuplicateStyleName
+        if len(portfolio.names) >= self.limit:
+            raise StyleLimitReached(self.limit)
+
+    async def _inspect(self, index: int, upload: TrainingImage) -> ImageFacts:
+        if upload.size > model.MAX_IMAGE:
+            raise ImageSizeExceeded(index=index, file=upload.file, size=upload.size, allowed=model.MAX_IMAGE)
+        try:
+            facts = await self.images.inspect(upload.content)
+        except NotAnImage:
+            raise InvalidImageFormat(index=index, file=upload.file) from None
+        if min(facts.width, facts.height) < model.MIN_SIDE:
+            raise ImageResolutionTooLow(
+                index=index, file=upload.file, width=facts.width, height=facts.height, required=model.MIN_SIDE
+            )
+        return facts
+
+    async def _artwork(
+        self, style_id: StyleId, index: int, name_tag: str | None, upload: TrainingImage, facts: ImageFacts
+    ) -> Artwork:
+        caption = (upload.caption or "").strip() or None
+        found = tags.found_in(caption) if caption else []
+        return Artwork(
+            id=await self.ids.artwork(),
+            style_id=style_id,
+            index=index,
+            key=f"training/{style_id}/image_{index}.{facts.extension}",
+            format=facts.format,
+            width=facts.width,
+            height=facts.height,
+            size=facts.size,
+            caption=caption,
+            tags=list(dict.fromkeys([*([name_tag] if name_tag else []), *found])),
+        )
+
+    async def _store(
+        self, style: Style, artworks: list[Artwork], uploads: list[TrainingImage], facts: list[ImageFacts]
+    ) -> None:
+        blobs = [
+            Blob(artwork.key, upload.content, fact.content_type)
+            for artwork, upload, fact in zip(artworks, uploads, facts, strict=True)
+        ]
+        blobs += [_caption_blob(artwork.key, artwork.caption) for artwork in artworks if artwork.caption]
+        try:
+            await self.blobs.put(*blobs)
+            async with self.transaction:
+                await self._check_portfolio(style.artist_id, style.name, lock=True)
+                await self.styles.add(style, artworks)
+                await self.queue.put(
+                    training_task(
+                        style.task_id,
+                        TrainingOrder(style.id, [self.blobs.uri(artwork.key) for artwork in artworks], style.tags),
+                        at=style.created_at,
+                        webhooks=self.webhooks,
+                    )
+                )
+        except OutcomeUnknown:
+            raise
+        except BaseException:
+            await self.blobs.delete(*(blob.key for blob in blobs))
+            raise
+
+
+def _check(new: NewStyle, name: str, uploads: list[TrainingImage]) -> list[str]:
+    """What can be refused by looking alone; answers the style's own tags."""
+    if not new.rights_affirmed:
+        raise RightsNotAffirmed
+    problems = {}
+    if not 1 <= len(name) <= model.MAX_NAME:
+        problems["name"] = f"1 to {model.MAX_NAME} characters."
+    if len(new.description) > model.MAX_DESCRIPTION:
+        problems["description"] = f"At most {model.MAX_DESCRIPTION} characters."
+    if not 1 <= new.generation_cost_tokens <= model.MAX_PRICE:
+        problems["generation_cost_tokens"] = f"1 to {model.MAX_PRICE} tokens."
+    if new.valid_from and new.valid_to and new.valid_to <= new.valid_from:
+        problems["valid_to"] = "After valid_from."
+    if len(new.tags) > model.MAX_TAGS:
+        problems["tags"] = f"At most {model.MAX_TAGS}."
+    for index, upload in enumerate(uploads):
+        if upload.caption and len(upload.caption) > model.MAX_CAPTION:
+            problems[f"captions.{index}"] = f"At most {model.MAX_CAPTION} characters."
+    if problems:
+        raise ValidationError(**problems)
+    style_tags = tags.normalise(new.tags, field="tags")
+    if len(uploads) < model.MIN_ARTWORKS:
+        raise InsufficientImages(required=model.MIN_ARTWORKS, received=len(uploads))
+    if len(uploads) > model.MAX_ARTWORKS:
+        raise TooManyImages(allowed=model.MAX_ARTWORKS, received=len(uploads))
+    return style_tags
+
+
+def _collected(artworks: list[Artwork]) -> list[str]:
+    return [tag for artwork in artworks for tag in artwork.tags]
+
+
+def _caption_blob(image_key: str, caption: str) -> Blob:
+    """The trainer reads an image's caption from a text file beside it."""
+    return Blob(f"{image_key.rpartition('.')[0]}.txt", BytesIO(caption.encode()), "text/plain; charset=utf-8")

@@ -1,0 +1,43 @@
+from typing import Protocol
+
+import msgspec
+
+from core.identifiers import StyleId, UserId
+from core.styles.model import Artwork, Offer, Style, TrainingProgress
+from core.tasks.outcome import Outcome
+
+
+class Portfolio(msgspec.Struct, frozen=True):
+    """The names of an artist's styles; a closed style counts."""
+
+    names: list[str]
+
+
+class Styles(Protocol):
+    """Styles with their artworks, in the open transaction."""
+
+    async def of_id(self, style_id: StyleId, *, lock: bool = False) -> Style:
+        """Raises StyleNotFound."""
+        ...
+
+    async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
+        """With `lock`, no other transaction that locks it adds a style of this artist until this one ends."""
+        ...
+
+    async def offer(self, style_id: StyleId) -> Offer:
+        """Raises StyleNotFound."""
+        ...
+
+    async def add(self, style: Style, artworks: list[Artwork]) -> None:
+        """Raises DuplicateStyleName, which may surface at the commit."""
+        ...
+
+    async def save(self, style: Style) -> None: ...
+
+    async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
+        """Take progress down, in one write: a pending or training style is `training` from now on.
+
+        Applied only if it moves forward: a style that has ended, or an epoch not beyond the one stored, is left as it
+        is, and no row is written. Raises StyleNotFound.
+        """
+        ...

@@ -1,0 +1,132 @@
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+import msgspec
+
+from core.accounts.model import Requester
+from core.identifiers import ArtworkId, StyleId, UserId
+from core.paging import Page, PageRequest
+from core.styles.model import TrainingProgress
+from core.tasks.outcome import Failure
+
+
+class StyleSort(Enum):
+    RECENT = "recent"
+    POPULAR = "popular"
+    """By the artist's followers, then newest."""
+
+
+class StyleArtist(msgspec.Struct, frozen=True):
+    id: UserId
+    username: str
+    artist_name: str
+
+
+class StyleCard(msgspec.Struct, frozen=True):
+    """A style in a list."""
+
+    id: StyleId
+    name: str
+    description: str
+    thumbnail_url: str | None
+    artist: StyleArtist
+    training_status: str
+    generation_cost_tokens: int
+    license_type: str
+    usage_count: int
+    """Images completed with it."""
+    tags: list[str]
+    created_at: datetime
+
+
+class OwnStyleCard(StyleCard, frozen=True):
+    total_earned_tokens: int
+    progress: TrainingProgress | None
+
+
+class StyleDetailArtist(StyleArtist, frozen=True):
+    profile_image: str | None
+    follower_count: int
+
+
+class StyleStats(msgspec.Struct, frozen=True):
+    total_generations: int
+    """Images completed with it."""
+    avg_likes: float
+    """Likes per public image; 0 without any."""
+
+
+class ArtworkView(msgspec.Struct, frozen=True):
+    id: ArtworkId
+    image_url: str
+    """Signed, for a short while."""
+    caption: str | None
+    tags: list[str]
+    width: int
+    height: int
+
+
+class StyleDetail(msgspec.Struct, frozen=True):
+    id: StyleId
+    name: str
+    description: str
+    thumbnail_url: str | None
+    artist: StyleDetailArtist
+    training_status: str
+    generation_cost_tokens: int
+    license_type: str
+    usage_count: int
+    tags: list[str]
+    created_at: datetime
+    valid_from: datetime | None
+    valid_to: datetime | None
+    is_active: bool
+    updated_at: datetime
+    stats: StyleStats
+    sample_artworks: list[str]
+    """Signed URLs of the first training images; empty where the artist does not allow it."""
+    progress: TrainingProgress | None
+
+
+class OwnStyleDetail(StyleDetail, frozen=True):
+    """What the owner and admins see as well."""
+
+    model_path: str | None
+    training_metric: dict[str, object] | None
+    artworks: list[ArtworkView]
+    failure: Failure | None
+
+
+class CreatedStyle(msgspec.Struct, frozen=True):
+    id: StyleId
+    name: str
+    training_status: str
+    artwork_count: int
+    created_at: datetime
+    progress: TrainingProgress | None
+
+
+class StyleQuery(msgspec.Struct, frozen=True):
+    """Which styles: all conditions hold at once."""
+
+    sort: StyleSort = StyleSort.RECENT
+    tags: list[str] = []
+    """All of them."""
+    artist_id: UserId | None = None
+    own_unfinished: UserId | None = None
+    """Also this user's own styles whose training has not completed."""
+
+
+class StylesReader(Protocol):
+    async def list(self, query: StyleQuery, *, page: PageRequest) -> Page[StyleCard]:
+        """Trained, active styles."""
+        ...
+
+    async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[OwnStyleCard]:
+        """All styles of an artist, whatever their state, newest first."""
+        ...
+
+    async def detail(self, style_id: StyleId, *, viewer: Requester | None) -> StyleDetail | OwnStyleDetail:
+        """An OwnStyleDetail for the owner and for admins. Raises StyleNotFound."""
+        ...

@@ -1,0 +1,40 @@
+"""Tags: English words that styles, artworks and prompts are found by."""
+
+import re
+from collections.abc import Iterable
+
+from core.errors import Category, DomainError
+
+MAX_LENGTH = 100
+_TAG = re.compile(r"[a-z0-9 _-]{1,100}", re.ASCII)
+
+
+class InvalidTagLanguage(DomainError):
+    code = "INVALID_TAG_LANGUAGE"
+    category = Category.INVALID
+    message = "Tags are English: letters, digits, spaces, hyphens and underscores, 1 to 100 characters each."
+
+    def __init__(self, field: str, tag: str) -> None:
+        super().__init__(details={field: f"{tag[:MAX_LENGTH]!r} is not such a tag."})
+
+
+def as_tag(text: str) -> str | None:
+    """The text as a tag, trimmed, with single spaces and in lower case; None when it cannot be one."""
+    tag = re.sub(r" {2,}", " ", text.strip(" ")).lower()
+    return tag if _TAG.fullmatch(tag) else None
+
+
+def normalise(texts: Iterable[str], *, field: str) -> list[str]:
+    """Each text as a tag, in order, without repetitions. Raises InvalidTagLanguage for the first that cannot be one."""
+    tags: dict[str, None] = {}
+    for text in texts:
+        tag = as_tag(text)
+        if tag is None:
+            raise InvalidTagLanguage(field, text)
+        tags[tag] = None
+    return list(tags)
+
+
+def found_in(caption: str) -> list[str]:
+    """The comma-separated parts of a caption that are tags."""
+    return list(dict.fromkeys(tag for part in caption.split(",") if (tag := as_tag(part))))

@@ -1,0 +1,1 @@
+"""Work for the AI servers, from the outbox to the broker."""

@@ -1,0 +1,15 @@
+"""What comes back from the AI servers."""
+
+import msgspec
+
+
+class Failure(msgspec.Struct, frozen=True):
+    code: str
+    message: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What an AI server's call did: whether it changed anything, and the state that it left."""
+
+    applied: bool
+    status: str

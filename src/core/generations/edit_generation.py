@@ -3,22 +3,22 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from core.errors import ValidationError
-from core.generations.errors import GenerationNotCompleted
+from core.errors import DomainError, ValidationError
+from core.generations.errors import GenerationChanged, GenerationNotCompleted
 from core.generations.model import MAX_DESCRIPTION, Generation
 from core.generations.repository import Generations
 from core.identifiers import GenerationId, UserId
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.ports.clock import Clock
 from core.ports.secrets import Secrets
-from core.ports.transaction import Transaction
+from core.ports.transaction import OutcomeUnknown, Transaction
 
 
 class GenerationChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is left out stays as it is."""
 
     is_public: bool | UnsetType = UNSET
-    description: str | None | UnsetType = UNSET
+    description: str | UnsetType | None = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,26 @@ class EditGeneration:
         if isinstance(changes.description, str) and len(changes.description) > MAX_DESCRIPTION:
             raise ValidationError(description=f"At most {MAX_DESCRIPTION} characters.")
         async with self.transaction:
-            generation = await self.generations.of_owner(requester, generation_id)
-        public_key = await self._public_key(generation, changes)
-        async with self.transaction:
-            generation = await self.generations.of_owner(requester, generation_id, lock=True)
-            await self.generations.save(
-                generation.edited(
-                    at=self.clock.now(),
-                    description=generation.description if changes.description is UNSET else changes.description,
-                    public_key=generation.public_key if changes.is_public is UNSET else public_key,
+            seen = await self.generations.of_owner(requester, generation_id)
+        public_key = await self._published_as(seen, changes)
+        try:
+            async with self.transaction:
+                generation = await self.generations.of_owner(requester, generation_id, lock=True)
+                if generation.public_key != seen.public_key:
+                    raise GenerationChanged
+                description = generation.description if changes.description is UNSET else changes.description
+                await self.generations.save(
+                    generation.edited(at=self.clock.now(), description=description, public_key=public_key)
                 )
-            )
+        except OutcomeUnknown:
+            raise
+        except DomainError:
+            if public_key and public_key != seen.public_key:
+                await self.blobs.delete(public_key)
+            raise
 
-    async def _public_key(self, generation: Generation, changes: GenerationChanges) -> str | None:
+    async def _published_as(self, generation: Generation, changes: GenerationChanges) -> str | None:
+        """Where the image is to be public from now on; the copy is made, or removed, already."""
         if changes.is_public is True and not generation.is_public:
             if generation.result_key is None:
                 raise GenerationNotCompleted

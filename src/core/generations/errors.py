@@ -6,6 +6,14 @@ class GenerationNotFound(NotFound):
     message = "There is no such image."
 
 
+class GenerationChanged(DomainError):
+    """Two edits met; the other one was first."""
+
+    code = "GENERATION_CHANGED"
+    category = Category.CONFLICT
+    message = "The image was being edited at the same moment; look and try again."
+
+
 class GenerationNotCompleted(DomainError):
     code = "GENERATION_NOT_COMPLETED"
     category = Category.CONFLICT

@@ -68,10 +68,8 @@ class RequestGeneration:
             )
             await self.ledger.hold(_hold_for(generation))
             await self.generations.add(generation)
-            task = task_for(
-                generation, offer, at=now, signature=self.blobs.uri(offer.signature_key), webhooks=self.webhooks
-            )
-            await self.queue.put(task)
+            signature = self.blobs.uri(offer.signature_key)
+            await self.queue.put(task_for(generation, offer, at=now, signature=signature, webhooks=self.webhooks))
         return RequestedGeneration(
             id=generation.id,
             user_id=generation.owner_id,

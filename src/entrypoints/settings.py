@@ -1,0 +1,238 @@
+"""The only reader of the environment."""
+
+import os
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Literal, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+GOOGLE_DISCOVERY = "https://accounts.google.com/.well-known/openid-configuration"
+MIN_SECRET = 32
+"""Characters of a secret that is not weak."""
+
+Network = IPv4Network | IPv6Network
+AppEnv = Literal["development", "production"]
+Choice = TypeVar("Choice", bound=str)
+
+
+class RabbitMQ(msgspec.Struct, frozen=True):
+    host: str
+    port: int
+    user: str
+    password: str
+    vhost: str
+
+
+class OpenIDClient(msgspec.Struct, frozen=True):
+    client_id: str
+    client_secret: str
+    discovery_url: str
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the service was told. A part that is None is embedded, which only development does."""
+
+    app_env: AppEnv
+    host: str
+    port: int
+    data_dir: Path
+    api_base_url: str
+    frontend_url: str | None
+    """None: the service's own start page stands in for the frontend."""
+    cors_allowed_origins: list[str]
+    cookie_samesite: Literal["lax", "none"]
+    secret_key: str | None
+    internal_api_token: str | None
+    internal_api_token_previous: str | None
+    webhook_allowed_networks: list[Network]
+    """Empty: from anywhere."""
+    trusted_proxies: list[Network]
+    """Whose X-Forwarded-For is believed."""
+    database_url: str | None
+    database_pool_size: int
+    rabbitmq: RabbitMQ | None
+    gcs_bucket_name: str | None
+    google: OpenIDClient | None
+    ai_servers: Literal["simulated", "none"]
+    rate_limits: bool
+    styles_per_artist: int
+
+    @property
+    def production(self) -> bool:
+        return self.app_env == "production"
+
+
+class SettingsError(Exception):
+    """All that is wrong with the environment, in one message."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("The settings are not complete:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings, from the process's environment unless given. Raises SettingsError, which lists all problems."""
+    reader = _Reader(os.environ if environ is None else environ)
+    app_env: AppEnv = reader.choice("APP_ENV", ("development", "production"), "development")
+    production = app_env == "production"
+    host = reader.text("HOST") or ("0.0.0.0" if production else "127.0.0.1")  # noqa: S104 - a container's port
+    port = reader.number("PORT", 8000, low=0, high=65535)
+    settings = Settings(
+        app_env=app_env,
+        host=host,
+        port=port,
+        data_dir=Path(reader.text("DATA_DIR") or ".data"),
+        api_base_url=reader.url("API_BASE_URL") or f"http://{_callable(host)}:{port}",
+        frontend_url=reader.url("FRONTEND_URL"),
+        cors_allowed_origins=reader.origins("CORS_ALLOWED_ORIGINS"),
+        cookie_samesite=reader.choice("COOKIE_SAMESITE", ("lax", "none"), "lax"),
+        secret_key=reader.text("SECRET_KEY"),
+        internal_api_token=reader.text("INTERNAL_API_TOKEN"),
+        internal_api_token_previous=reader.text("INTERNAL_API_TOKEN_PREVIOUS"),
+        webhook_allowed_networks=reader.networks("WEBHOOK_ALLOWED_NETWORKS"),
+        trusted_proxies=reader.networks("TRUSTED_PROXIES"),
+        database_url=reader.text("DATABASE_URL"),
+        database_pool_size=reader.number("DATABASE_POOL_SIZE", 10, low=1, high=1000),
+        rabbitmq=_rabbitmq(reader),
+        gcs_bucket_name=reader.text("GCS_BUCKET_NAME"),
+        google=_google(reader),
+        ai_servers=reader.choice("AI_SERVERS", ("simulated", "none"), "none" if production else "simulated"),
+        rate_limits=reader.choice("RATE_LIMITS", ("on", "off"), "on") == "on",
+        styles_per_artist=reader.number("STYLES_PER_ARTIST", 10, low=1, high=10_000),
+    )
+    if production:
+        reader.problems += _unfit_for_production(settings, reader)
+    if reader.problems:
+        raise SettingsError(reader.problems)
+    return settings
+
+
+def _callable(host: str) -> str:
+    """A host that clients on this machine reach the server by."""
+    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
+
+
+def _rabbitmq(reader: "_Reader") -> RabbitMQ | None:
+    host = reader.text("RABBITMQ_HOST")
+    if host is None:
+        return None
+    return RabbitMQ(
+        host=host,
+        port=reader.number("RABBITMQ_PORT", 5672, low=1, high=65535),
+        user=reader.text("RABBITMQ_USER") or "guest",
+        password=reader.text("RABBITMQ_PASS") or "guest",
+        vhost=reader.text("RABBITMQ_VHOST") or "/",
+    )
+
+
+def _google(reader: "_Reader") -> OpenIDClient | None:
+    client_id, secret = reader.text("GOOGLE_CLIENT_ID"), reader.text("GOOGLE_CLIENT_SECRET")
+    if client_id is None and secret is None:
+        return None
+    if client_id is None or secret is None:
+        reader.problems.append("GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET belong together: one is missing")
+    return OpenIDClient(client_id or "", secret or "", reader.url("OPENID_DISCOVERY_URL") or GOOGLE_DISCOVERY)
+
+
+def _unfit_for_production(settings: Settings, reader: "_Reader") -> list[str]:
+    problems = [
+        f"{name} is missing: {what}"
+        for name, what in (
+            ("DATABASE_URL", "PostgreSQL, as postgresql://user:password@host/database"),
+            ("RABBITMQ_HOST", "the broker that the AI servers listen to"),
+            ("RABBITMQ_USER", "the broker's user"),
+            ("RABBITMQ_PASS", "the broker user's password"),
+            ("GCS_BUCKET_NAME", "the Google Cloud Storage bucket"),
+            ("GOOGLE_CLIENT_ID", "the OAuth client of Google sign-in"),
+            ("GOOGLE_CLIENT_SECRET", "the OAuth client's secret"),
+            ("SECRET_KEY", f"at least {MIN_SECRET} random characters"),
+            ("INTERNAL_API_TOKEN", f"at least {MIN_SECRET} random characters, shared with the AI servers"),
+            ("API_BASE_URL", "the https URL under which the AI servers reach this service"),
+            ("FRONTEND_URL", "the https URL of the frontend"),
+            ("CORS_ALLOWED_ORIGINS", "the frontend's origins, comma-separated"),
+        )
+        if reader.text(name) is None
+    ]
+    for name in ("SECRET_KEY", "INTERNAL_API_TOKEN", "INTERNAL_API_TOKEN_PREVIOUS"):
+        secret = reader.text(name)
+        if secret and (len(secret) < MIN_SECRET or len(set(secret)) < MIN_SECRET // 3):
+            problems.append(f"{name} is weak: at least {MIN_SECRET} random characters")
+    if settings.secret_key is not None and settings.secret_key == settings.internal_api_token:
+        problems.append("SECRET_KEY and INTERNAL_API_TOKEN are the same: the AI servers must not know the first")
+    if settings.rabbitmq and settings.rabbitmq.password == "guest":  # noqa: S105 - the default to refuse
+        problems.append("RABBITMQ_PASS is weak: 'guest' is everybody's")
+    problems += [
+        f"{name} is not https: cookies and webhooks' tokens would travel in the clear"
+        for name, url in (("API_BASE_URL", reader.text("API_BASE_URL")), ("FRONTEND_URL", settings.frontend_url))
+        if url and not url.startswith("https://")
+    ]
+    if settings.ai_servers == "simulated":
+        problems.append("AI_SERVERS=simulated is for development: people would pay for made-up images")
+    if not settings.rate_limits:
+        problems.append("RATE_LIMITS=off is for development")
+    if reader.text("STORAGE_EMULATOR_HOST") is not None:
+        problems.append("STORAGE_EMULATOR_HOST is for development")
+    return problems
+
+
+class _Reader:
+    """Reads variables, and gathers what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        """None for an empty one, too: that is how a line of an `.env` file is left out."""
+        return self.environ.get(name, "").strip() or None
+
+    def choice(self, name: str, choices: tuple[Choice, ...], default: Choice) -> Choice:
+        text = self.text(name)
+        if text is None:
+            return default
+        for choice in choices:
+            if text == choice:
+                return choice
+        self.problems.append(f"{name}={text!r} is none of {', '.join(choices)}")
+        return default
+
+    def number(self, name: str, default: int, *, low: int, high: int) -> int:
+        text = self.text(name)
+        if text is None:
+            return default
+        if not text.isdecimal() or not low <= int(text) <= high:
+            self.problems.append(f"{name}={text!r} is not a whole number from {low} to {high}")
+            return default
+        return int(text)
+
+    def url(self, name: str) -> str | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        parts = urlsplit(text)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            self.problems.append(f"{name}={text!r} is not an http or https URL")
+        return text.rstrip("/")
+
+    def several(self, name: str) -> list[str]:
+        return [part.strip() for part in (self.text(name) or "").split(",") if part.strip()]
+
+    def origins(self, name: str) -> list[str]:
+        origins = self.several(name)
+        for origin in origins:
+            parts = urlsplit(origin)
+            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+                self.problems.append(f"{name}: {origin!r} is not an origin such as https://example.com")
+        return origins
+
+    def networks(self, name: str) -> list[Network]:
+        networks: list[Network] = []
+        for part in self.several(name):
+            try:
+                networks.append(ip_network(part))
+            except ValueError:
+                self.problems.append(f"{name}: {part!r} is not a network such as 10.0.0.0/8")
+        return networks

@@ -21,6 +21,7 @@ class Target(msgspec.Struct, frozen=True):
     name: str | None
     """A style's name (for a generation: that of its style) or a user's username."""
     image_url: str | None
+    """A style's thumbnail, a user's picture, or the generation's image as far as the recipient may see it."""
 
 
 class NotificationItem(msgspec.Struct, frozen=True):

@@ -12,5 +12,5 @@ class TaskQueue(Protocol):
     """
 
     async def put(self, task: Task, *, due: datetime | None = None) -> None:
-        """Publish the task after the commit, and not before `due`; at once when `due` is None."""
+        """Publish the task after the commit and not before `due`; None stands for when it was made (`created_at`)."""
         ...

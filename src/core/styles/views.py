@@ -30,6 +30,7 @@ class StyleCard(msgspec.Struct, frozen=True):
     name: str
     description: str
     thumbnail_url: str | None
+    """Signed, of the first training image; None where the artist does not allow samples."""
     artist: StyleArtist
     training_status: str
     generation_cost_tokens: int
@@ -128,5 +129,8 @@ class StylesReader(Protocol):
         ...
 
     async def detail(self, style_id: StyleId, *, viewer: Requester | None) -> StyleDetail | OwnStyleDetail:
-        """An OwnStyleDetail for the owner and for admins. Raises StyleNotFound."""
+        """An OwnStyleDetail for the owner and for admins; others see a style once it is trained, closed or not.
+
+        Raises StyleNotFound.
+        """
         ...

@@ -45,8 +45,9 @@ class RelatedGeneration(msgspec.Struct, frozen=True):
 class TransactionLine(msgspec.Struct, frozen=True):
     """One movement as one of its parties sees it.
 
-    A payer sees a hold as one line: pending, then completed when posted, or failed and refunded when voided. A payee
-    sees it once it is posted.
+    A payer sees a hold as one line, with the hold's id and time: pending, then completed when posted, or failed and
+    refunded when voided. A payee sees it once it is posted, as a line with the id and time of the posting. So who pays
+    oneself sees two lines.
     """
 
     id: TransferId

@@ -2,6 +2,9 @@
 
 from typing import NewType
 
+MAX_ID = 2**63 - 1
+"""No identifier is larger: stores keep them in 64 bits. The smallest is 1."""
+
 UserId = NewType("UserId", int)
 StyleId = NewType("StyleId", int)
 ArtworkId = NewType("ArtworkId", int)

@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
@@ -8,7 +9,7 @@ from core.generations.model import MAX_DESCRIPTION, MAX_PROMPT_TAGS, MAX_SEED, A
 from core.generations.repository import Generations
 from core.generations.task import task_for
 from core.generations.views import GenerationsReader, RequestedGeneration
-from core.identifiers import StyleId, UserId
+from core.identifiers import MAX_ID, StyleId, UserId
 from core.ports.blob_store import BlobStore
 from core.ports.clock import Clock
 from core.ports.ids import Ids
@@ -22,7 +23,7 @@ from core.tokens.model import Hold
 
 
 class NewGeneration(msgspec.Struct, frozen=True):
-    style_id: StyleId
+    style_id: Annotated[StyleId, msgspec.Meta(ge=1, le=MAX_ID)]
     prompt_tags: list[str]
     description: str | None = None
     aspect_ratio: AspectRatio = AspectRatio.SQUARE

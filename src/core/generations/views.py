@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
@@ -25,10 +25,25 @@ class StatusFilter(Enum):
     """Cancelled ones as well."""
 
 
+LATEST = 20
+"""Completed images by which the wait is estimated: those that ended last."""
+FIRST_GUESS = timedelta(seconds=30)
+"""What an image takes, until one has been made."""
+
+
 class QueuePlace(msgspec.Struct, frozen=True):
     position: int
     """1 is next."""
     estimated_seconds: int
+    """Until the image is there."""
+
+    @classmethod
+    def at(cls, position: int, *, quickest: timedelta | None) -> "QueuePlace":
+        """The place behind `position - 1` others. `quickest` is the least time from request to end among the LATEST:
+        the one that waited least tells best what an image itself takes. None before the first.
+        """
+        takes = FIRST_GUESS if quickest is None else quickest
+        return cls(position, round(position * takes.total_seconds()))
 
 
 class GenerationUser(msgspec.Struct, frozen=True):

@@ -1,0 +1,159 @@
+from datetime import datetime
+
+from adapters.memory.database import MemoryDatabase
+from adapters.memory.tables import Tables
+from adapters.memory.tokens import available, earned
+from adapters.memory.transaction import MemoryTransaction
+from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
+from core.accounts.model import Artist, Requester, Session, User
+from core.accounts.repository import Sessions, Users
+from core.accounts.views import AccountsReader, Me, MeArtist, Profile, ProfileArtist, ProfileStats
+from core.generations.model import Status
+from core.identifiers import UserId
+from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
+
+
+class MemoryUsers(Users):
+    def __init__(self, transaction: MemoryTransaction) -> None:
+        self._transaction = transaction
+
+    async def of_id(self, user_id: UserId, *, lock: bool = False) -> User:
+        if lock:
+            await self._transaction.lock("user", user_id)
+        return found(self._transaction.tables, user_id)
+
+    async def of_identity(self, provider: str, subject: str) -> User | None:
+        tables = self._transaction.tables
+        user_id = tables.identities.get((provider, subject))
+        return None if user_id is None else tables.users[user_id]
+
+    async def username_taken(self, username: str) -> bool:
+        return username in self._transaction.tables.usernames
+
+    async def add(self, user: User) -> None:
+        def operation(tables: Tables) -> None:
+            identity = (user.provider, user.subject)
+            if identity in tables.identities:
+                raise IdentityTaken
+            if user.username in tables.usernames:
+                raise UsernameTaken
+            tables.users[user.id] = user
+            tables.identities[identity] = user.id
+            tables.usernames[user.username] = user.id
+
+        self._transaction.write(operation)
+
+    async def save(self, user: User) -> None:
+        def operation(tables: Tables) -> None:
+            before = found(tables, user.id)
+            if tables.usernames.get(user.username, user.id) != user.id:
+                raise UsernameTaken
+            del tables.usernames[before.username]
+            tables.usernames[user.username] = user.id
+            tables.users[user.id] = user
+
+        await self._transaction.lock("user", user.id)
+        self._transaction.write(operation)
+
+    async def add_artist(self, artist: Artist) -> None:
+        def operation(tables: Tables) -> None:
+            if artist.user_id in tables.artists:
+                raise AlreadyArtist
+            tables.artists[artist.user_id] = artist
+
+        self._transaction.write(operation)
+
+
+class MemorySessions(Sessions):
+    def __init__(self, transaction: MemoryTransaction) -> None:
+        self._transaction = transaction
+
+    async def add(self, session: Session) -> None:
+        def operation(tables: Tables) -> None:
+            tables.sessions[session.token_hash] = session
+
+        self._transaction.write(operation)
+
+    async def end(self, token_hash: bytes) -> None:
+        self._transaction.write(lambda tables: tables.sessions.pop(token_hash, None))
+
+    async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
+        tables = self._transaction.database.tables
+        session = tables.sessions.get(token_hash)
+        if session is None or session.expires_at <= at:
+            return None
+        user = tables.users[session.user_id]
+        return Requester(user.id, user.role, user.id in tables.artists)
+
+
+class MemoryAccountsReader(AccountsReader):
+    def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:
+        self._database = database
+        self._blobs = blobs
+
+    async def me(self, user_id: UserId) -> Me:
+        tables = self._database.tables
+        user = found(tables, user_id)
+        artist = tables.artists.get(user_id)
+        return Me(
+            id=user.id,
+            username=user.username,
+            email=user.email,
+            profile_image=picture_url(user, self._blobs),
+            role=user.role.value,
+            token_balance=available(tables, user_id),
+            bio=user.bio,
+            created_at=user.created_at,
+            artist=None
+            if artist is None
+            else MeArtist(
+                id=user.id,
+                artist_name=artist.artist_name,
+                signature_image_url=await self._blobs.signed_url(artist.signature_key),
+                verified_email=artist.verified_email,
+                earned_token_balance=earned(tables, user_id) or 0,
+                follower_count=followers(tables, user_id),
+            ),
+        )
+
+    async def profile(self, user_id: UserId, *, viewer: UserId | None) -> Profile:
+        tables = self._database.tables
+        user = found(tables, user_id)
+        artist = tables.artists.get(user_id)
+        images = [
+            generation
+            for generation in tables.generations.values()
+            if generation.owner_id == user_id and generation.status is Status.COMPLETED
+        ]
+        return Profile(
+            id=user.id,
+            username=user.username,
+            profile_image=picture_url(user, self._blobs),
+            bio=user.bio,
+            role=user.role.value,
+            created_at=user.created_at,
+            is_following=(viewer, user_id) in tables.follows,
+            artist=None if artist is None else ProfileArtist(user.id, artist.artist_name, followers(tables, user_id)),
+            stats=ProfileStats(
+                total_generations=len(images),
+                public_generations=sum(image.is_public for image in images),
+                following_count=sum(follower == user_id for follower, _ in tables.follows),
+            ),
+        )
+
+
+def found(tables: Tables, user_id: UserId) -> User:
+    user = tables.users.get(user_id)
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+def picture_url(user: User, blobs: BlobStore) -> str | None:
+    """Our own objects are stored by key, the identity provider's pictures by URL."""
+    picture = user.profile_image
+    return blobs.public_url(picture) if picture and picture.startswith(PUBLIC_PREFIX) else picture
+
+
+def followers(tables: Tables, user_id: UserId) -> int:
+    return sum(followed == user_id for _, followed in tables.follows)

@@ -1,0 +1,226 @@
+from datetime import timedelta
+
+import msgspec
+
+from adapters.memory.accounts import picture_url
+from adapters.memory.database import MemoryDatabase
+from adapters.memory.paging import page_of
+from adapters.memory.tables import Tables, apart
+from adapters.memory.transaction import MemoryTransaction
+from core.generations.errors import GenerationNotFound
+from core.generations.model import Generation, GenerationProgress, Status
+from core.generations.repository import Generations
+from core.generations.views import (
+    LATEST,
+    FeedItem,
+    FeedQuery,
+    FeedSort,
+    GenerationArtist,
+    GenerationsReader,
+    GenerationStyle,
+    GenerationUser,
+    GenerationView,
+    QueuePlace,
+    StatusFilter,
+)
+from core.identifiers import GenerationId, UserId
+from core.paging import Keyset, Page, PageRequest
+from core.ports.blob_store import BlobStore
+from core.tasks.outcome import Outcome
+
+_STATUSES = {
+    StatusFilter.ALL: frozenset(Status),
+    StatusFilter.QUEUED: frozenset({Status.QUEUED}),
+    StatusFilter.PROCESSING: frozenset({Status.PROCESSING, Status.RETRYING}),
+    StatusFilter.COMPLETED: frozenset({Status.COMPLETED}),
+    StatusFilter.FAILED: frozenset({Status.FAILED, Status.CANCELLED}),
+}
+
+
+class MemoryGenerations(Generations):
+    def __init__(self, transaction: MemoryTransaction) -> None:
+        self._transaction = transaction
+
+    async def of_id(self, generation_id: GenerationId, *, lock: bool = False) -> Generation:
+        if lock:
+            await self._transaction.lock("generation", generation_id)
+        return apart(_found(self._transaction.tables, generation_id))
+
+    async def of_owner(self, owner_id: UserId, generation_id: GenerationId, *, lock: bool = False) -> Generation:
+        if _found(self._transaction.tables, generation_id).owner_id != owner_id:
+            raise GenerationNotFound
+        return await self.of_id(generation_id, lock=lock)
+
+    async def add(self, generation: Generation) -> None:
+        stored = apart(generation)
+
+        def operation(tables: Tables) -> None:
+            tables.generations[generation.id] = stored
+
+        self._transaction.write(operation)
+
+    async def save(self, generation: Generation) -> None:
+        await self._transaction.lock("generation", generation.id)
+        await self.add(generation)
+
+    async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
+        await self._transaction.lock("generation", generation_id)
+        generation = _found(self._transaction.tables, generation_id)
+        behind = generation.progress is not None and progress.current_step <= generation.progress.current_step
+        if generation.status.ended or behind:
+            return Outcome(applied=False, status=generation.status.value)
+        generation = msgspec.structs.replace(
+            generation, status=Status.PROCESSING, progress=progress, updated_at=progress.last_updated
+        )
+        await self.add(generation)
+        return Outcome(applied=True, status=generation.status.value)
+
+
+class MemoryGenerationsReader(GenerationsReader):
+    def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:
+        self._database = database
+        self._blobs = blobs
+
+    async def detail(self, generation_id: GenerationId, *, viewer: UserId | None) -> GenerationView:
+        generation = _found(self._database.tables, generation_id)
+        if generation.owner_id != viewer and not generation.is_public:
+            raise GenerationNotFound
+        return await self._view(generation, viewer)
+
+    async def feed(self, query: FeedQuery, *, viewer: UserId | None, page: PageRequest) -> Page[FeedItem]:
+        tables = self._database.tables
+
+        def place(generation: Generation) -> Keyset:
+            rank = _likes(tables, generation) if query.sort is FeedSort.POPULAR else 0
+            return Keyset(rank, generation.created_at, generation.id)
+
+        found = (generation for generation in tables.generations.values() if _matches(generation, query))
+        shown, following = page_of(found, place=place, page=page)
+        return Page([self._item(generation, viewer) for generation in shown], following)
+
+    async def list_own(
+        self, owner_id: UserId, *, status: StatusFilter, is_public: bool | None, page: PageRequest
+    ) -> Page[GenerationView]:
+        own = (
+            generation
+            for generation in self._database.tables.generations.values()
+            if generation.owner_id == owner_id
+            and generation.status in _STATUSES[status]
+            and is_public in (None, generation.is_public)
+        )
+        shown, following = page_of(own, place=_place, page=page)
+        return Page([await self._view(generation, owner_id) for generation in shown], following)
+
+    async def last_in_queue(self) -> QueuePlace:
+        tables = self._database.tables
+        return QueuePlace.at(len(_queue(tables)), quickest=_quickest(tables))
+
+    async def _view(self, generation: Generation, viewer: UserId | None) -> GenerationView:
+        tables = self._database.tables
+        failed = generation.status is Status.FAILED
+        return GenerationView(
+            id=generation.id,
+            user_id=generation.owner_id,
+            user=self._user(generation),
+            style=_style(tables, generation),
+            status=generation.status.value,
+            consumed_tokens=generation.consumed_tokens,
+            aspect_ratio=generation.aspect_ratio.value,
+            seed=generation.seed,
+            tags=list(generation.prompt_tags),
+            description=generation.description,
+            is_public=generation.is_public,
+            like_count=_likes(tables, generation),
+            comment_count=0,
+            is_liked=(generation.id, viewer) in tables.likes,
+            result_url=await image_url(generation, viewer, self._blobs),
+            progress=generation.progress,
+            queue=_queue_place(tables, generation),
+            error_message=generation.failure.message if failed and generation.failure else None,
+            refunded=generation.status in (Status.FAILED, Status.CANCELLED),
+            created_at=generation.created_at,
+            updated_at=generation.updated_at,
+        )
+
+    def _item(self, generation: Generation, viewer: UserId | None) -> FeedItem:
+        tables = self._database.tables
+        return FeedItem(
+            id=generation.id,
+            user=self._user(generation),
+            style=_style(tables, generation),
+            result_url=self._blobs.public_url(str(generation.public_key)),
+            description=generation.description,
+            aspect_ratio=generation.aspect_ratio.value,
+            like_count=_likes(tables, generation),
+            comment_count=0,
+            is_liked=(generation.id, viewer) in tables.likes,
+            tags=list(generation.prompt_tags),
+            created_at=generation.created_at,
+        )
+
+    def _user(self, generation: Generation) -> GenerationUser:
+        user = self._database.tables.users[generation.owner_id]
+        return GenerationUser(user.id, user.username, picture_url(user, self._blobs))
+
+
+async def image_url(generation: Generation, viewer: UserId | None, blobs: BlobStore) -> str | None:
+    if generation.public_key is not None:
+        return blobs.public_url(generation.public_key)
+    if generation.result_key is not None and generation.owner_id == viewer:
+        return await blobs.signed_url(generation.result_key)
+    return None
+
+
+def _found(tables: Tables, generation_id: GenerationId) -> Generation:
+    generation = tables.generations.get(generation_id)
+    if generation is None:
+        raise GenerationNotFound
+    return generation
+
+
+def _matches(generation: Generation, query: FeedQuery) -> bool:
+    return (
+        generation.is_public
+        and query.user_id in (None, generation.owner_id)
+        and query.style_id in (None, generation.style_id)
+        and set(query.tags) <= set(generation.prompt_tags)
+    )
+
+
+def _style(tables: Tables, generation: Generation) -> GenerationStyle:
+    artist = tables.artists[generation.artist_id]
+    return GenerationStyle(
+        generation.style_id,
+        tables.styles[generation.style_id].name,
+        GenerationArtist(artist.user_id, artist.artist_name),
+    )
+
+
+def _likes(tables: Tables, generation: Generation) -> int:
+    return sum(generation_id == generation.id for generation_id, _ in tables.likes)
+
+
+def _place(generation: Generation) -> Keyset:
+    return Keyset(0, generation.created_at, generation.id)
+
+
+def _queue(tables: Tables) -> list[Generation]:
+    return [generation for generation in tables.generations.values() if generation.status is Status.QUEUED]
+
+
+def _queue_place(tables: Tables, generation: Generation) -> QueuePlace | None:
+    if generation.status is not Status.QUEUED:
+        return None
+    order = (generation.created_at, generation.id)
+    ahead = sum((other.created_at, other.id) < order for other in _queue(tables))
+    return QueuePlace.at(ahead + 1, quickest=_quickest(tables))
+
+
+def _quickest(tables: Tables) -> timedelta | None:
+    made = [
+        (generation.ended_at, generation.ended_at - generation.created_at)
+        for generation in tables.generations.values()
+        if generation.status is Status.COMPLETED and generation.ended_at is not None
+    ]
+    latest = sorted(made, reverse=True)[:LATEST]
+    return min((took for _, took in latest), default=None)

@@ -1,0 +1,35 @@
+from random import Random, SystemRandom
+from uuid import UUID
+
+from adapters.memory.database import MemoryDatabase
+from core.identifiers import ArtworkId, GenerationId, HoldId, NotificationId, StyleId, TaskId, UserId
+from core.ports.ids import Ids
+
+
+class MemoryIds(Ids):
+    """Counted from 1; task ids are drawn from `random`, by default the operating system's."""
+
+    def __init__(self, database: MemoryDatabase, random: Random | None = None) -> None:
+        self._database = database
+        self._random = random or SystemRandom()
+
+    async def user(self) -> UserId:
+        return UserId(self._database.next("user"))
+
+    async def style(self) -> StyleId:
+        return StyleId(self._database.next("style"))
+
+    async def artwork(self) -> ArtworkId:
+        return ArtworkId(self._database.next("artwork"))
+
+    async def generation(self) -> GenerationId:
+        return GenerationId(self._database.next("generation"))
+
+    async def hold(self) -> HoldId:
+        return HoldId(self._database.next("transfer"))
+
+    async def notification(self) -> NotificationId:
+        return NotificationId(self._database.next("notification"))
+
+    def task(self) -> TaskId:
+        return TaskId(str(UUID(int=self._random.getrandbits(128), version=4)))

@@ -1,0 +1,135 @@
+from datetime import datetime
+
+import msgspec
+
+from adapters.memory.accounts import picture_url
+from adapters.memory.database import MemoryDatabase
+from adapters.memory.generations import image_url
+from adapters.memory.paging import page_of
+from adapters.memory.styles import thumbnail_url
+from adapters.memory.tables import KeptNotification, Tables, apart
+from adapters.memory.transaction import MemoryTransaction
+from core.identifiers import GenerationId, NotificationId, StyleId, UserId
+from core.notifications.errors import NotificationNotFound
+from core.notifications.model import Notification
+from core.notifications.repository import Notifications
+from core.notifications.views import Actor, NotificationItem, NotificationsReader, Target
+from core.paging import Keyset, Page, PageRequest
+from core.ports.blob_store import BlobStore
+from core.ports.notifier import Notifier
+
+
+class MemoryNotifier(Notifier):
+    def __init__(self, transaction: MemoryTransaction) -> None:
+        self._transaction = transaction
+
+    async def notify(self, notification: Notification) -> None:
+        kept = KeptNotification(apart(notification))
+
+        def operation(tables: Tables) -> None:
+            reason = (notification.recipient, notification.reason)
+            if tables.reasons.setdefault(reason, notification.id) == notification.id:
+                tables.notifications[notification.id] = kept
+
+        self._transaction.write(operation)
+
+
+class MemoryNotifications(Notifications):
+    def __init__(self, transaction: MemoryTransaction) -> None:
+        self._transaction = transaction
+
+    async def mark_read(self, recipient: UserId, notification_id: NotificationId, *, at: datetime) -> None:
+        def operation(tables: Tables) -> None:
+            kept = tables.notifications.get(notification_id)
+            if kept is None or kept.notification.recipient != recipient:
+                raise NotificationNotFound
+            tables.notifications[notification_id] = _read(kept, at)
+
+        await self._transaction.lock("notifications", recipient)
+        self._transaction.write(operation)
+
+    async def mark_all_read(self, recipient: UserId, *, at: datetime) -> int:
+        await self._transaction.lock("notifications", recipient)
+        unread = _unread(self._transaction.tables, recipient)
+
+        def operation(tables: Tables) -> None:
+            for kept in unread:
+                tables.notifications[kept.notification.id] = _read(kept, at)
+
+        self._transaction.write(operation)
+        return len(unread)
+
+
+class MemoryNotificationsReader(NotificationsReader):
+    def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:
+        self._database = database
+        self._blobs = blobs
+
+    async def list(
+        self, recipient: UserId, *, unread_only: bool, page: PageRequest
+    ) -> tuple[Page[NotificationItem], int]:
+        tables = self._database.tables
+        unread = _unread(tables, recipient)
+        rows = unread if unread_only else _of(tables, recipient)
+        shown, following = page_of(rows, place=_place, page=page)
+        return Page([await self._item(kept) for kept in shown], following), len(unread)
+
+    async def _item(self, kept: KeptNotification) -> NotificationItem:
+        notification = kept.notification
+        return NotificationItem(
+            id=notification.id,
+            type=notification.type.value,
+            actor=self._actor(notification.actor),
+            target_type=notification.target_type,
+            target_id=notification.target_id,
+            target=await self._target(notification),
+            metadata=apart(notification).metadata,
+            is_read=kept.read_at is not None,
+            created_at=notification.at,
+        )
+
+    def _actor(self, user_id: UserId | None) -> Actor | None:
+        user = None if user_id is None else self._database.tables.users.get(user_id)
+        return None if user is None else Actor(user.id, user.username, picture_url(user, self._blobs))
+
+    async def _target(self, notification: Notification) -> Target | None:
+        tables = self._database.tables
+        target_id = notification.target_id
+        match notification.target_type:
+            case "user":
+                user = tables.users.get(UserId(target_id))
+                return None if user is None else Target(target_id, user.username, picture_url(user, self._blobs))
+            case "style":
+                style = tables.styles.get(StyleId(target_id))
+                return (
+                    None
+                    if style is None
+                    else Target(target_id, style.name, await thumbnail_url(tables, style, self._blobs))
+                )
+            case "generation":
+                generation = tables.generations.get(GenerationId(target_id))
+                return (
+                    None
+                    if generation is None
+                    else Target(
+                        target_id,
+                        tables.styles[generation.style_id].name,
+                        await image_url(generation, notification.recipient, self._blobs),
+                    )
+                )
+
+
+def _of(tables: Tables, recipient: UserId) -> list[KeptNotification]:
+    return [kept for kept in tables.notifications.values() if kept.notification.recipient == recipient]
+
+
+def _unread(tables: Tables, recipient: UserId) -> list[KeptNotification]:
+    return [kept for kept in _of(tables, recipient) if kept.read_at is None]
+
+
+def _read(kept: KeptNotification, at: datetime) -> KeptNotification:
+    return msgspec.structs.replace(kept, read_at=kept.read_at or at)
+
+
+def _place(kept: KeptNotification) -> Keyset:
+    return Keyset(0, kept.notification.at, kept.notification.id)

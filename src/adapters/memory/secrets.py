@@ -1,0 +1,19 @@
+from itertools import count
+
+from core.ports.secrets import Secrets
+
+
+class SequentialSecrets(Secrets):
+    """Anything but secret: counted, so that a run can be repeated exactly. As long as real ones, and unlike each other
+    from the first 16 characters on.
+    """
+
+    def __init__(self) -> None:
+        self._tokens = count(1)
+        self._suffixes = count(1)
+
+    def token(self) -> str:
+        return f"token-{next(self._tokens):010d}".ljust(43, "-")
+
+    def suffix(self) -> str:
+        return f"{next(self._suffixes):06d}"

@@ -1,0 +1,228 @@
+from typing import Any
+
+import msgspec
+
+from adapters.memory.accounts import followers, picture_url
+from adapters.memory.database import MemoryDatabase
+from adapters.memory.paging import page_of
+from adapters.memory.tables import Tables, apart
+from adapters.memory.transaction import MemoryTransaction
+from core.accounts.model import Requester
+from core.generations.model import Generation, Status
+from core.identifiers import StyleId, UserId
+from core.paging import Keyset, Page, PageRequest
+from core.ports.blob_store import BlobStore
+from core.styles.errors import DuplicateStyleName, StyleNotFound
+from core.styles.model import SAMPLES, Artwork, Offer, Style, TrainingProgress, TrainingStatus
+from core.styles.repository import Portfolio, Styles
+from core.styles.views import (
+    ArtworkView,
+    OwnStyleCard,
+    OwnStyleDetail,
+    StyleArtist,
+    StyleCard,
+    StyleDetail,
+    StyleDetailArtist,
+    StyleQuery,
+    StyleSort,
+    StylesReader,
+    StyleStats,
+)
+from core.tasks.outcome import Outcome
+
+
+class MemoryStyles(Styles):
+    def __init__(self, transaction: MemoryTransaction) -> None:
+        self._transaction = transaction
+
+    async def of_id(self, style_id: StyleId, *, lock: bool = False) -> Style:
+        if lock:
+            await self._transaction.lock("style", style_id)
+        return apart(_found(self._transaction.tables, style_id))
+
+    async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
+        if lock:
+            await self._transaction.lock("portfolio", artist_id)
+        return Portfolio(list(self._transaction.tables.portfolios.get(artist_id, ())))
+
+    async def offer(self, style_id: StyleId) -> Offer:
+        tables = self._transaction.tables
+        style = _found(tables, style_id)
+        return Offer(
+            style_id=style.id,
+            artist_id=style.artist_id,
+            generation_cost_tokens=style.generation_cost_tokens,
+            training_status=style.training_status,
+            is_active=style.is_active,
+            valid_from=style.valid_from,
+            valid_to=style.valid_to,
+            model_path=style.model_path,
+            signature_key=tables.artists[style.artist_id].signature_key,
+        )
+
+    async def add(self, style: Style, artworks: list[Artwork]) -> None:
+        stored = apart(style)
+        pictures = tuple(apart(artwork) for artwork in artworks)
+
+        def operation(tables: Tables) -> None:
+            names = tables.portfolios.get(style.artist_id, ())
+            if style.name in names:
+                raise DuplicateStyleName
+            tables.portfolios[style.artist_id] = (*names, style.name)
+            tables.styles[style.id] = stored
+            tables.artworks[style.id] = pictures
+
+        self._transaction.write(operation)
+
+    async def save(self, style: Style) -> None:
+        stored = apart(style)
+
+        def operation(tables: Tables) -> None:
+            tables.styles[style.id] = stored
+
+        await self._transaction.lock("style", style.id)
+        self._transaction.write(operation)
+
+    async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
+        await self._transaction.lock("style", style_id)
+        style = _found(self._transaction.tables, style_id)
+        behind = style.progress is not None and progress.current_epoch <= style.progress.current_epoch
+        if style.training_status.ended or behind:
+            return Outcome(applied=False, status=style.training_status.value)
+        status = TrainingStatus.TRAINING
+        await self.save(
+            msgspec.structs.replace(style, training_status=status, progress=progress, updated_at=progress.last_updated)
+        )
+        return Outcome(applied=True, status=status.value)
+
+
+class MemoryStylesReader(StylesReader):
+    def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:
+        self._database = database
+        self._blobs = blobs
+
+    async def list(self, query: StyleQuery, *, page: PageRequest) -> Page[StyleCard]:
+        tables = self._database.tables
+
+        def place(style: Style) -> Keyset:
+            rank = followers(tables, style.artist_id) if query.sort is StyleSort.POPULAR else 0
+            return Keyset(rank, style.created_at, style.id)
+
+        found = (style for style in tables.styles.values() if _matches(style, query))
+        shown, following = page_of(found, place=place, page=page)
+        return Page([await self._card(style) for style in shown], following)
+
+    async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[OwnStyleCard]:
+        own = (style for style in self._database.tables.styles.values() if style.artist_id == artist_id)
+        shown, following = page_of(own, place=lambda style: Keyset(0, style.created_at, style.id), page=page)
+        return Page([await self._own_card(style) for style in shown], following)
+
+    async def detail(self, style_id: StyleId, *, viewer: Requester | None) -> StyleDetail | OwnStyleDetail:
+        style = _found(self._database.tables, style_id)
+        if viewer is not None and (viewer.is_admin or viewer.id == style.artist_id):
+            return await self._own_detail(style)
+        if style.training_status is not TrainingStatus.COMPLETED:
+            raise StyleNotFound
+        return await self._detail(style)
+
+    async def _card(self, style: Style) -> StyleCard:
+        tables = self._database.tables
+        return StyleCard(
+            id=style.id,
+            name=style.name,
+            description=style.description,
+            thumbnail_url=await thumbnail_url(tables, style, self._blobs),
+            artist=StyleArtist(
+                id=style.artist_id,
+                username=tables.users[style.artist_id].username,
+                artist_name=tables.artists[style.artist_id].artist_name,
+            ),
+            training_status=style.training_status.value,
+            generation_cost_tokens=style.generation_cost_tokens,
+            license_type=style.license_type.value,
+            usage_count=len(_images(tables, style)),
+            tags=list(style.tags),
+            created_at=style.created_at,
+        )
+
+    async def _own_card(self, style: Style) -> OwnStyleCard:
+        return OwnStyleCard(
+            **_fields(await self._card(style)),
+            total_earned_tokens=sum(image.consumed_tokens for image in _images(self._database.tables, style)),
+            progress=style.progress,
+        )
+
+    async def _detail(self, style: Style) -> StyleDetail:
+        tables = self._database.tables
+        artist = tables.users[style.artist_id]
+        images = _images(tables, style)
+        public = {image.id for image in images if image.is_public}
+        likes = sum(generation_id in public for generation_id, _ in tables.likes)
+        card = _fields(await self._card(style))
+        card["artist"] = StyleDetailArtist(
+            **_fields(card["artist"]),
+            profile_image=picture_url(artist, self._blobs),
+            follower_count=followers(tables, artist.id),
+        )
+        samples = tables.artworks[style.id][:SAMPLES] if style.show_samples else ()
+        return StyleDetail(
+            **card,
+            valid_from=style.valid_from,
+            valid_to=style.valid_to,
+            is_active=style.is_active,
+            updated_at=style.updated_at,
+            stats=StyleStats(total_generations=len(images), avg_likes=likes / len(public) if public else 0.0),
+            sample_artworks=[await self._blobs.signed_url(artwork.key) for artwork in samples],
+            progress=style.progress,
+        )
+
+    async def _own_detail(self, style: Style) -> OwnStyleDetail:
+        return OwnStyleDetail(
+            **_fields(await self._detail(style)),
+            model_path=style.model_path,
+            training_metric=apart(style).training_metric,
+            artworks=[await self._artwork(artwork) for artwork in self._database.tables.artworks[style.id]],
+            failure=style.failure,
+        )
+
+    async def _artwork(self, artwork: Artwork) -> ArtworkView:
+        return ArtworkView(
+            id=artwork.id,
+            image_url=await self._blobs.signed_url(artwork.key),
+            caption=artwork.caption,
+            tags=list(artwork.tags),
+            width=artwork.width,
+            height=artwork.height,
+        )
+
+
+async def thumbnail_url(tables: Tables, style: Style, blobs: BlobStore) -> str | None:
+    return await blobs.signed_url(tables.artworks[style.id][0].key) if style.show_samples else None
+
+
+def _found(tables: Tables, style_id: StyleId) -> Style:
+    style = tables.styles.get(style_id)
+    if style is None:
+        raise StyleNotFound
+    return style
+
+
+def _matches(style: Style, query: StyleQuery) -> bool:
+    trained = style.training_status is TrainingStatus.COMPLETED
+    return (
+        (style.is_active if trained else style.artist_id == query.own_unfinished)
+        and query.artist_id in (None, style.artist_id)
+        and set(query.tags) <= set(style.tags)
+    )
+
+
+def _images(tables: Tables, style: Style) -> list[Generation]:
+    return [
+        generation
+        for generation in tables.generations.values()
+        if generation.style_id == style.id and generation.status is Status.COMPLETED
+    ]
+
+
+def _fields(view: msgspec.Struct) -> dict[str, Any]:
+    return msgspec.structs.asdict(view)

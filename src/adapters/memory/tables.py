@@ -1,0 +1,142 @@
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import Enum
+from typing import TypeVar
+
+import msgspec
+
+from core.accounts.model import Artist, Session, User
+from core.generations.model import Generation
+from core.identifiers import GenerationId, HoldId, NotificationId, StyleId, TransferId, UserId
+from core.notifications.model import Notification
+from core.styles.model import Artwork, Style
+from core.tasks.model import PendingTask
+from core.tokens.model import ISSUANCE, Account, AccountKind, TransferKind
+
+Key = TypeVar("Key")
+Row = TypeVar("Row")
+Entity = TypeVar("Entity", bound=msgspec.Struct)
+
+
+class Funds(msgspec.Struct, frozen=True):
+    balance: int = 0
+    """What the transfers into the account less those out of it come to; holds are no part of it."""
+    held: int = 0
+    """What of it is on hold."""
+
+    @property
+    def available(self) -> int:
+        return self.balance - self.held
+
+
+class Phase(Enum):
+    """What an entry of the ledger does."""
+
+    MOVE = "move"
+    HOLD = "hold"
+    POST = "post"
+    VOID = "void"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One line of the ledger. A hold and its resolution are one each."""
+
+    id: TransferId
+    kind: TransferKind
+    debit: Account
+    credit: Account
+    amount: int
+    at: datetime
+    phase: Phase = Phase.MOVE
+    memo: str | None = None
+    generation_id: GenerationId | None = None
+
+
+class QueuedTask(msgspec.Struct, frozen=True):
+    task: PendingTask
+    due: datetime
+
+
+class KeptNotification(msgspec.Struct, frozen=True):
+    notification: Notification
+    read_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Everything that is stored. A unique rule is a table too, from what is unique to whose it is."""
+
+    users: MutableMapping[UserId, User] = field(default_factory=dict)
+    identities: MutableMapping[tuple[str, str], UserId] = field(default_factory=dict)
+    usernames: MutableMapping[str, UserId] = field(default_factory=dict)
+    artists: MutableMapping[UserId, Artist] = field(default_factory=dict)
+    sessions: MutableMapping[bytes, Session] = field(default_factory=dict)
+    funds: MutableMapping[Account, Funds] = field(
+        default_factory=lambda: {ISSUANCE: Funds(), Account(AccountKind.FEES): Funds()}
+    )
+    entries: MutableMapping[TransferId, Entry] = field(default_factory=dict)
+    references: MutableMapping[str, TransferId] = field(default_factory=dict)
+    resolutions: MutableMapping[HoldId, TransferId] = field(default_factory=dict)
+    styles: MutableMapping[StyleId, Style] = field(default_factory=dict)
+    artworks: MutableMapping[StyleId, tuple[Artwork, ...]] = field(default_factory=dict)
+    portfolios: MutableMapping[UserId, tuple[str, ...]] = field(default_factory=dict)
+    generations: MutableMapping[GenerationId, Generation] = field(default_factory=dict)
+    notifications: MutableMapping[NotificationId, KeptNotification] = field(default_factory=dict)
+    reasons: MutableMapping[tuple[UserId, str], NotificationId] = field(default_factory=dict)
+    follows: MutableMapping[tuple[UserId, UserId], datetime] = field(default_factory=dict)
+    likes: MutableMapping[tuple[GenerationId, UserId], datetime] = field(default_factory=dict)
+    outbox: MutableMapping[int, QueuedTask] = field(default_factory=dict)
+
+    def overlaid(self) -> "Tables":
+        """The same rows, with changes that these tables know nothing of until they are settled."""
+        return Tables(*(Overlay(getattr(self, table.name)) for table in fields(self)))
+
+    def settle(self) -> None:
+        """Carry the changes of overlaid tables over to those below; it cannot fail half way."""
+        for table in fields(self):
+            getattr(self, table.name).settle()
+
+
+class Overlay(MutableMapping[Key, Row]):
+    """A mapping's rows with changes of one's own above them."""
+
+    __slots__ = ("_below", "_put", "_removed")
+
+    def __init__(self, below: MutableMapping[Key, Row]) -> None:
+        self._below = below
+        self._put: dict[Key, Row] = {}
+        self._removed: set[Key] = set()
+
+    def __getitem__(self, key: Key) -> Row:
+        if key in self._put:
+            return self._put[key]
+        if key in self._removed:
+            raise KeyError(key)
+        return self._below[key]
+
+    def __setitem__(self, key: Key, row: Row) -> None:
+        self._put[key] = row
+
+    def __delitem__(self, key: Key) -> None:
+        if key not in self:
+            raise KeyError(key)
+        self._put.pop(key, None)
+        self._removed.add(key)
+
+    def __iter__(self) -> Iterator[Key]:
+        yield from (key for key in self._below if key not in self._put and key not in self._removed)
+        yield from self._put
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def settle(self) -> None:
+        for key in self._removed:
+            self._below.pop(key, None)
+        self._below.update(self._put)
+
+
+def apart(entity: Entity) -> Entity:
+    """A copy that shares no list or dict with the original: what is stored changes by writes only."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(entity), type=type(entity))

@@ -1,0 +1,121 @@
+"""What the other tests stand on is real."""
+
+import contextlib
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import aio_pika
+import asyncpg
+import httpx
+import pytest
+from joserfc import jwk, jwt
+
+from tests.support import gcs, openid, postgres, rabbitmq
+
+
+async def test_postgres_is_a_real_server(empty_database_url: str) -> None:
+    connection = await asyncpg.connect(empty_database_url)
+    version = await connection.fetchval("SELECT version()")
+    await connection.close()
+    assert version.startswith("PostgreSQL ")
+
+
+async def test_a_database_returns_to_its_first_state(empty_database_url: str) -> None:
+    connection = await asyncpg.connect(empty_database_url)
+    await connection.execute(
+        """
+        CREATE TABLE accounts (id int PRIMARY KEY, balance int, twice int GENERATED ALWAYS AS (balance * 2) STORED);
+        CREATE TABLE transfers (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account int REFERENCES accounts);
+        INSERT INTO accounts (id, balance) VALUES (1, 100);
+        INSERT INTO transfers (account) VALUES (1);
+        """
+    )
+    await postgres.remember_first_state(empty_database_url)
+    await connection.execute(
+        """
+        UPDATE accounts SET balance = 7;
+        INSERT INTO accounts VALUES (2, 5);
+        INSERT INTO transfers (account) VALUES (2);
+        """
+    )
+
+    await postgres.restore_first_state(connection)
+
+    assert await connection.fetch("SELECT * FROM accounts") == [(1, 100, 200)]
+    assert await connection.fetch("SELECT * FROM transfers") == [(1, 1)]
+    await connection.close()
+
+
+async def test_a_transaction_left_open_is_found(empty_database_url: str) -> None:
+    connection, forgetful = await asyncpg.connect(empty_database_url), await asyncpg.connect(empty_database_url)
+    await connection.execute("CREATE TABLE things (id int)")
+    await postgres.remember_first_state(empty_database_url)
+    await forgetful.execute("BEGIN; INSERT INTO things VALUES (1); LOCK things")
+
+    with pytest.raises(AssertionError, match="LOCK things"):
+        await postgres.restore_first_state(connection)
+
+    assert await connection.fetch("SELECT * FROM things") == []
+    await connection.close()
+    with contextlib.suppress(Exception):
+        await forgetful.close()
+
+
+async def test_rabbitmq_takes_and_gives(broker: rabbitmq.Broker) -> None:
+    async with await aio_pika.connect(broker.url) as connection:
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        queue = await channel.declare_queue(f"test-{uuid4().hex}", durable=True)
+        await channel.default_exchange.publish(aio_pika.Message(b"paint"), queue.name, mandatory=True)
+        message = await queue.get()
+        await message.ack()
+        await queue.delete()
+        assert message.body == b"paint"
+
+
+async def test_rabbitmq_is_empty_for_each_test(rabbitmq_server: rabbitmq.Broker) -> None:
+    if rabbitmq_server.management_port is None:
+        pytest.fail("This RabbitMQ lends no virtual host of one's own: it has no management plugin, or no right to it.")
+    with rabbitmq.own_vhost(rabbitmq_server) as first, rabbitmq.own_vhost(rabbitmq_server) as second:
+        async with await aio_pika.connect(first.url) as connection:
+            await (await connection.channel()).declare_queue("image_generation", durable=True)
+        async with await aio_pika.connect(second.url) as connection:
+            channel = await connection.channel()
+            with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
+                await channel.declare_queue("image_generation", passive=True)
+
+
+def test_a_frozen_rabbitmq_does_not_answer(rabbitmq_node: rabbitmq.Node) -> None:
+    rabbitmq_node.freeze()
+    assert not rabbitmq.answers_amqp(rabbitmq_node.broker)
+    rabbitmq_node.thaw()
+    assert rabbitmq.answers_amqp(rabbitmq_node.broker, timeout=10)
+
+
+def test_storage_keeps_what_it_is_given(bucket: gcs.Bucket) -> None:
+    with contextlib.closing(bucket.emulator.client()) as client:
+        blob = client.bucket(bucket.name).blob("images/1.png")
+        blob.upload_from_string(b"picture", content_type="image/png")
+        assert client.bucket(bucket.name).blob("images/1.png").download_as_bytes(start=0, end=2) == b"pic"
+        assert [found.name for found in client.list_blobs(bucket.name)] == ["images/1.png"]
+
+
+async def test_openid_provider_signs_a_known_user_in(openid_provider: openid.Provider) -> None:
+    openid_provider.add_user("artist-1", email="artist@example.com", email_verified=True, name="Artist")
+    async with httpx.AsyncClient() as client:
+        discovered = (await client.get(openid_provider.discovery_url)).raise_for_status().json()
+        asked = {"client_id": "test-client", "redirect_uri": "http://localhost/callback", "response_type": "code"}
+        asked |= {"scope": "openid email profile", "state": "s", "nonce": "n"}
+        login = str(httpx.URL(discovered["authorization_endpoint"], params=asked))
+
+        answer = parse_qs(urlsplit(await openid_provider.sign_in(login, "artist-1")).query)
+        assert answer["state"] == ["s"]
+
+        form = {"grant_type": "authorization_code", "code": answer["code"][0], "redirect_uri": asked["redirect_uri"]}
+        client_credentials = httpx.BasicAuth("test-client", "test-secret")
+        tokens = (await client.post(discovered["token_endpoint"], data=form, auth=client_credentials)).json()
+        keys = jwk.KeySet.import_key_set((await client.get(discovered["jwks_uri"])).json())
+
+    claims = jwt.decode(tokens["id_token"], keys).claims
+    assert claims["iss"] == openid_provider.issuer
+    assert claims["nonce"] == "n"
+    assert (claims["sub"], claims["email"], claims["name"]) == ("artist-1", "artist@example.com", "Artist")

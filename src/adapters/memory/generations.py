@@ -64,16 +64,16 @@ class MemoryGenerations(Generations):
         await self.add(generation)
 
     async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
-        await self._transaction.lock("generation", generation_id)
-        generation = _found(self._transaction.tables, generation_id)
-        behind = generation.progress is not None and progress.current_step <= generation.progress.current_step
-        if generation.status.ended or behind:
-            return Outcome(applied=False, status=generation.status.value)
-        generation = msgspec.structs.replace(
-            generation, status=Status.PROCESSING, progress=progress, updated_at=progress.last_updated
-        )
-        await self.add(generation)
-        return Outcome(applied=True, status=generation.status.value)
+        async with MemoryTransaction(self._transaction.database) as alone:
+            generation = await MemoryGenerations(alone).of_id(generation_id, lock=True)
+            behind = generation.progress is not None and progress.current_step <= generation.progress.current_step
+            if generation.status.ended or behind:
+                return Outcome(applied=False, status=generation.status.value)
+            generation = msgspec.structs.replace(
+                generation, status=Status.PROCESSING, progress=progress, updated_at=progress.last_updated
+            )
+            await MemoryGenerations(alone).add(generation)
+            return Outcome(applied=True, status=generation.status.value)
 
 
 class MemoryGenerationsReader(GenerationsReader):

@@ -84,16 +84,18 @@ class MemoryStyles(Styles):
         self._transaction.write(operation)
 
     async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
-        await self._transaction.lock("style", style_id)
-        style = _found(self._transaction.tables, style_id)
-        behind = style.progress is not None and progress.current_epoch <= style.progress.current_epoch
-        if style.training_status.ended or behind:
-            return Outcome(applied=False, status=style.training_status.value)
-        status = TrainingStatus.TRAINING
-        await self.save(
-            msgspec.structs.replace(style, training_status=status, progress=progress, updated_at=progress.last_updated)
-        )
-        return Outcome(applied=True, status=status.value)
+        async with MemoryTransaction(self._transaction.database) as alone:
+            style = await MemoryStyles(alone).of_id(style_id, lock=True)
+            behind = style.progress is not None and progress.current_epoch <= style.progress.current_epoch
+            if style.training_status.ended or behind:
+                return Outcome(applied=False, status=style.training_status.value)
+            status = TrainingStatus.TRAINING
+            await MemoryStyles(alone).save(
+                msgspec.structs.replace(
+                    style, training_status=status, progress=progress, updated_at=progress.last_updated
+                )
+            )
+            return Outcome(applied=True, status=status.value)
 
 
 class MemoryStylesReader(StylesReader):

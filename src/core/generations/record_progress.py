@@ -4,7 +4,6 @@ from core.generations.model import GenerationProgress
 from core.generations.repository import Generations
 from core.identifiers import GenerationId
 from core.ports.clock import Clock
-from core.ports.transaction import Transaction
 from core.tasks.outcome import Outcome
 
 
@@ -13,7 +12,6 @@ class RecordProgress:
     """Take down how far an image has come; never backwards."""
 
     generations: Generations
-    transaction: Transaction
     clock: Clock
 
     async def __call__(
@@ -26,5 +24,4 @@ class RecordProgress:
         estimated_seconds: int | None,
     ) -> Outcome:
         progress = GenerationProgress(current_step, total_steps, progress_percent, estimated_seconds, self.clock.now())
-        async with self.transaction:
-            return await self.generations.advance(generation_id, progress)
+        return await self.generations.advance(generation_id, progress)

@@ -23,7 +23,9 @@ class Generations(Protocol):
         ...
 
     async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
-        """Take progress down, in one write: a generation that has not ended is `processing` from now on.
+        """Take progress down: a generation that has not ended is `processing` from now on.
+
+        One write outside any transaction, kept when the call returns: nothing in the system is written more often.
 
         Applied only if it moves forward: one that has ended, or a step not beyond the one stored, is left as it is, and
         no row is written. Raises GenerationNotFound.

@@ -2,7 +2,6 @@ from dataclasses import dataclass
 
 from core.identifiers import StyleId
 from core.ports.clock import Clock
-from core.ports.transaction import Transaction
 from core.styles.model import TrainingProgress
 from core.styles.repository import Styles
 from core.tasks.outcome import Outcome
@@ -13,7 +12,6 @@ class RecordTrainingProgress:
     """Take down how far a training has come; never backwards."""
 
     styles: Styles
-    transaction: Transaction
     clock: Clock
 
     async def __call__(
@@ -26,5 +24,4 @@ class RecordTrainingProgress:
         estimated_seconds: int | None,
     ) -> Outcome:
         progress = TrainingProgress(current_epoch, total_epochs, progress_percent, estimated_seconds, self.clock.now())
-        async with self.transaction:
-            return await self.styles.advance(style_id, progress)
+        return await self.styles.advance(style_id, progress)

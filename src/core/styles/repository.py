@@ -35,7 +35,9 @@ class Styles(Protocol):
     async def save(self, style: Style) -> None: ...
 
     async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
-        """Take progress down, in one write: a pending or training style is `training` from now on.
+        """Take progress down: a pending or training style is `training` from now on.
+
+        One write outside any transaction, kept when the call returns.
 
         Applied only if it moves forward: a style that has ended, or an epoch not beyond the one stored, is left as it
         is, and no row is written. Raises StyleNotFound.

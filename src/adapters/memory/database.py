@@ -3,12 +3,13 @@ from collections.abc import Callable, Iterable
 
 from adapters.memory.locks import RowLocks
 from adapters.memory.tables import Tables
+from core.ports.database import Database
 
 Operation = Callable[[Tables], object]
 """A write: it judges the tables it is given and changes them, or raises a refusal."""
 
 
-class MemoryDatabase:
+class MemoryDatabase(Database):
     """What the memory adapters of one process share."""
 
     def __init__(self) -> None:
@@ -18,6 +19,9 @@ class MemoryDatabase:
         self.claimed: set[int] = set()
         """Keys of the outbox's tasks that a relay is publishing."""
         self._given: Counter[str] = Counter()
+
+    async def reachable(self) -> bool:
+        return True
 
     def next(self, sequence: str) -> int:
         """A number that this sequence has not given before, from 1 on."""

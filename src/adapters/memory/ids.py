@@ -1,5 +1,4 @@
-from random import Random, SystemRandom
-from uuid import UUID
+from uuid import uuid4
 
 from adapters.memory.database import MemoryDatabase
 from core.identifiers import ArtworkId, GenerationId, HoldId, NotificationId, StyleId, TaskId, UserId
@@ -7,11 +6,10 @@ from core.ports.ids import Ids
 
 
 class MemoryIds(Ids):
-    """Counted from 1; task ids are drawn from `random`, by default the operating system's."""
+    """Counted from 1, but for the tasks'."""
 
-    def __init__(self, database: MemoryDatabase, random: Random | None = None) -> None:
+    def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
-        self._random = random or SystemRandom()
 
     async def user(self) -> UserId:
         return UserId(self._database.next("user"))
@@ -32,4 +30,4 @@ class MemoryIds(Ids):
         return NotificationId(self._database.next("notification"))
 
     def task(self) -> TaskId:
-        return TaskId(str(UUID(int=self._random.getrandbits(128), version=4)))
+        return TaskId(str(uuid4()))

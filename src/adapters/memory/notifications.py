@@ -93,30 +93,30 @@ class MemoryNotificationsReader(NotificationsReader):
         return None if user is None else Actor(user.id, user.username, picture_url(user, self._blobs))
 
     async def _target(self, notification: Notification) -> Target | None:
-        tables = self._database.tables
-        target_id = notification.target_id
         match notification.target_type:
             case "user":
-                user = tables.users.get(UserId(target_id))
-                return None if user is None else Target(target_id, user.username, picture_url(user, self._blobs))
+                return self._user(UserId(notification.target_id))
             case "style":
-                style = tables.styles.get(StyleId(target_id))
-                return (
-                    None
-                    if style is None
-                    else Target(target_id, style.name, await thumbnail_url(tables, style, self._blobs))
-                )
+                return await self._style(StyleId(notification.target_id))
             case "generation":
-                generation = tables.generations.get(GenerationId(target_id))
-                return (
-                    None
-                    if generation is None
-                    else Target(
-                        target_id,
-                        tables.styles[generation.style_id].name,
-                        await image_url(generation, notification.recipient, self._blobs),
-                    )
-                )
+                return await self._generation(GenerationId(notification.target_id), notification.recipient)
+
+    def _user(self, user_id: UserId) -> Target | None:
+        user = self._database.tables.users.get(user_id)
+        return None if user is None else Target(user_id, user.username, picture_url(user, self._blobs))
+
+    async def _style(self, style_id: StyleId) -> Target | None:
+        style = self._database.tables.styles.get(style_id)
+        if style is None:
+            return None
+        return Target(style_id, style.name, await thumbnail_url(self._database.tables, style, self._blobs))
+
+    async def _generation(self, generation_id: GenerationId, recipient: UserId) -> Target | None:
+        generation = self._database.tables.generations.get(generation_id)
+        if generation is None:
+            return None
+        style = self._database.tables.styles[generation.style_id]
+        return Target(generation_id, style.name, await image_url(generation, recipient, self._blobs))
 
 
 def _of(tables: Tables, recipient: UserId) -> list[KeptNotification]:

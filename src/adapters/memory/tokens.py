@@ -174,6 +174,7 @@ def _line(tables: Tables, entry: Entry, direction: Literal["in", "out"]) -> Tran
     if phase is Phase.HOLD and HoldId(entry.id) in tables.resolutions:
         phase = tables.entries[tables.resolutions[HoldId(entry.id)]].phase
     generation = None if entry.generation_id is None else tables.generations.get(entry.generation_id)
+    style = None if generation is None else tables.styles[generation.style_id]
     return TransactionLine(
         id=entry.id,
         type=entry.kind.value,
@@ -188,9 +189,7 @@ def _line(tables: Tables, entry: Entry, direction: Literal["in", "out"]) -> Tran
         created_at=entry.at,
         sender=_party(tables, entry.debit),
         receiver=_party(tables, entry.credit),
-        related_style=None
-        if generation is None
-        else RelatedStyle(generation.style_id, tables.styles[generation.style_id].name),
+        related_style=None if style is None else RelatedStyle(style.id, style.name),
         related_generation=None if generation is None else RelatedGeneration(generation.id, generation.status.value),
     )
 

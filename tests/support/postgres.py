@@ -54,7 +54,7 @@ END $$;
 
 -- As a replica no trigger and no foreign key is in the way.
 CREATE FUNCTION pristine.restore() RETURNS void LANGUAGE plpgsql
-SET session_replication_role = 'replica' SET lock_timeout = '3s' AS $$
+SET session_replication_role = 'replica' SET lock_timeout = '1s' AS $$
 DECLARE
     name text;
     filled boolean;

@@ -15,6 +15,11 @@ class RowLocks:
     def __init__(self) -> None:
         self._locks: dict[Hashable, _Lock] = {}
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for a row that another holds."""
+        return any(lock.wanted > 1 for lock in self._locks.values())
+
     async def acquire(self, row: Hashable) -> None:
         lock = self._locks.setdefault(row, _Lock())
         lock.wanted += 1

@@ -1,0 +1,291 @@
+"""A service's ports in one hand, over whatever adapters, and the people and things that most tests begin with."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from io import BytesIO
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
+from adapters.memory.blobs import MemoryBlobStore
+from adapters.memory.clock import ManualClock
+from adapters.memory.database import MemoryDatabase
+from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
+from adapters.memory.ids import MemoryIds
+from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
+from adapters.memory.secrets import SequentialSecrets
+from adapters.memory.styles import MemoryStyles, MemoryStylesReader
+from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
+from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
+from adapters.memory.transaction import MemoryTransaction
+from core.accounts.model import Artist, User
+from core.accounts.repository import Sessions, Users
+from core.accounts.views import AccountsReader
+from core.generations.model import AspectRatio, Generation
+from core.generations.repository import Generations
+from core.generations.views import GenerationsReader
+from core.identifiers import HoldId, UserId
+from core.notifications.repository import Notifications
+from core.notifications.views import NotificationsReader
+from core.ports.blob_store import Blob
+from core.ports.ids import Ids
+from core.ports.notifier import Notifier
+from core.ports.outbox import Outbox
+from core.ports.task_queue import TaskQueue
+from core.ports.token_ledger import TokenLedger
+from core.ports.transaction import Transaction
+from core.styles.model import Artwork, License, Style
+from core.styles.repository import Styles
+from core.styles.views import StylesReader
+from core.tasks.model import PendingTask, WebhookBase
+from core.tasks.outcome import Failure
+from core.tokens.model import ISSUANCE, Hold, Transfer, TransferKind, earnings, wallet
+from core.tokens.views import TokensReader
+
+UseCase = TypeVar("UseCase")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The ports of one call of a use case, named as the use cases name them: they share the transaction."""
+
+    transaction: Transaction
+    users: Users
+    sessions: Sessions
+    ledger: TokenLedger
+    styles: Styles
+    generations: Generations
+    queue: TaskQueue
+    notifier: Notifier
+    notifications: Notifications
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    accounts: AccountsReader
+    tokens: TokensReader
+    styles: StylesReader
+    generations: GenerationsReader
+    notifications: NotificationsReader
+
+
+class World(ABC):
+    """All ports over one database, and a clock that stands still until it is moved."""
+
+    ids: Ids
+    outbox: Outbox
+    read: Readers
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.secrets = SequentialSecrets()
+        self.blobs = MemoryBlobStore(self.clock)
+        self.webhooks = WebhookBase("https://api.example")
+
+    @abstractmethod
+    def scope(self) -> Scope:
+        """The ports of one more call."""
+
+    @abstractmethod
+    async def lock_is_awaited(self) -> bool:
+        """Whether somebody is waiting for a lock right now."""
+
+    def use_case(self, kind: type[UseCase], **ports: object) -> UseCase:
+        """The use case on ports of its own; `ports` come instead of the world's."""
+        scope = self.scope()
+        places = {name: getattr(scope, name) for name in scope.__slots__}
+        own = {
+            "ids": self.ids,
+            "outbox": self.outbox,
+            "places": self.read.generations,
+            "clock": self.clock,
+            "secrets": self.secrets,
+            "blobs": self.blobs,
+            "webhooks": self.webhooks,
+        }
+        known = places | own | ports
+        return kind(**{field.name: known[field.name] for field in fields(cast("Any", kind))})
+
+    async def user(self, username: str = "ann", *, tokens: int = 0) -> User:
+        """Somebody with a wallet, and `tokens` in it."""
+        now = self.clock.now()
+        user = User(
+            id=await self.ids.user(),
+            provider="test",
+            subject=username,
+            email=f"{username}@example.com",
+            username=username,
+            created_at=now,
+            updated_at=now,
+        )
+        scope = self.scope()
+        async with scope.transaction:
+            await scope.users.add(user)
+            await scope.ledger.open(wallet(user.id))
+            if tokens:
+                await scope.ledger.transfer(gift(user.id, tokens, self))
+        return user
+
+    async def artist(self, username: str = "mia", *, tokens: int = 0) -> User:
+        """An artist with a signature in the store."""
+        user = await self.user(username, tokens=tokens)
+        key = f"signatures/{user.id}/signature.png"
+        await self.blobs.put(Blob(key, BytesIO(b"a signature"), "image/png"))
+        artist = Artist(user.id, username.title(), f"{username}@example.com", key, self.clock.now())
+        scope = self.scope()
+        async with scope.transaction:
+            await scope.users.add_artist(artist)
+            await scope.users.save(user.became_artist(at=self.clock.now()))
+            await scope.ledger.open(earnings(user.id))
+            return await scope.users.of_id(user.id)
+
+    async def untrained_style(self, artist: User, name: str = "Ink", **changes: Any) -> Style:
+        """A style that waits for its training; `changes` are fields of Style."""
+        now = self.clock.now()
+        style = Style(
+            id=await self.ids.style(),
+            artist_id=artist.id,
+            name=name,
+            description="Black on white",
+            generation_cost_tokens=30,
+            license_type=License.PERSONAL,
+            tags=[name.lower()],
+            task_id=self.ids.task(),
+            created_at=now,
+            updated_at=now,
+        )
+        style = msgspec.structs.replace(style, **changes)
+        scope = self.scope()
+        async with scope.transaction:
+            await scope.styles.add(style, [await self._artwork(style, index) for index in range(10)])
+        return style
+
+    async def style(self, artist: User, name: str = "Ink", **changes: Any) -> Style:
+        """A trained style."""
+        style = await self.untrained_style(artist, name, **changes)
+        trained = style.trained(at=self.clock.now(), model_path=f"gs://models/{style.id}.safetensors", metric=None)
+        scope = self.scope()
+        async with scope.transaction:
+            await scope.styles.save(trained)
+        return trained
+
+    async def generation(self, owner: User, style: Style, **changes: Any) -> Generation:
+        """A queued image with its price on hold; `changes` are fields of Generation."""
+        now = self.clock.now()
+        generation = Generation(
+            id=await self.ids.generation(),
+            owner_id=owner.id,
+            style_id=style.id,
+            artist_id=style.artist_id,
+            consumed_tokens=style.generation_cost_tokens,
+            hold_id=await self.ids.hold(),
+            aspect_ratio=AspectRatio.SQUARE,
+            seed=None,
+            prompt_tags=["woman", "portrait"],
+            description=None,
+            task_id=self.ids.task(),
+            created_at=now,
+            updated_at=now,
+        )
+        generation = msgspec.structs.replace(generation, **changes)
+        scope = self.scope()
+        async with scope.transaction:
+            await scope.ledger.hold(hold_for(generation))
+            await scope.generations.add(generation)
+        return generation
+
+    async def image(self, owner: User, style: Style, *, public: bool = False, **changes: Any) -> Generation:
+        """A completed image, paid for."""
+        generation = await self.generation(owner, style, **changes)
+        at = self.clock.now()
+        generation = generation.completed(at=at, result_key=f"results/{generation.id}.png", metadata={})
+        if public:
+            key = f"public/generations/{generation.id}/image.png"
+            generation = generation.edited(at=at, description=generation.description, public_key=key)
+        scope = self.scope()
+        async with scope.transaction:
+            await scope.generations.save(generation)
+            await scope.ledger.post(generation.hold_id, at=at)
+        return generation
+
+    async def failed_generation(self, owner: User, style: Style, **changes: Any) -> Generation:
+        """An image that was given up, its tokens given back."""
+        generation = await self.generation(owner, style, **changes)
+        at = self.clock.now()
+        generation = generation.failed(at=at, failure=Failure("GENERATION_ERROR", "The model made no image."))
+        scope = self.scope()
+        async with scope.transaction:
+            await scope.generations.save(generation)
+            await scope.ledger.void(generation.hold_id, at=at)
+        return generation
+
+    async def tasks(self, *, within: timedelta = timedelta()) -> list[PendingTask]:
+        """What the outbox has that is due by now, or within some time; it stays there."""
+        async with self.outbox.claim(now=self.clock.now() + within, limit=100) as batch:
+            return batch.tasks
+
+    async def _artwork(self, style: Style, index: int) -> Artwork:
+        return Artwork(
+            id=await self.ids.artwork(),
+            style_id=style.id,
+            index=index,
+            key=f"training/{style.id}/image_{index}.jpg",
+            format="jpeg",
+            width=512,
+            height=768,
+            size=1000 + index,
+            caption=f"number {index}" if index % 2 else None,
+            tags=[*style.tags[:1], f"number {index}"],
+        )
+
+
+class MemoryWorld(World):
+    def __init__(self) -> None:
+        super().__init__()
+        self.database = MemoryDatabase()
+        self.ids = MemoryIds(self.database)
+        self.outbox = self._outbox = MemoryOutbox(self.database)
+        self.read = Readers(
+            MemoryAccountsReader(self.database, self.blobs),
+            MemoryTokensReader(self.database),
+            MemoryStylesReader(self.database, self.blobs),
+            MemoryGenerationsReader(self.database, self.blobs),
+            MemoryNotificationsReader(self.database, self.blobs),
+        )
+
+    def scope(self) -> Scope:
+        transaction = MemoryTransaction(self.database)
+        return Scope(
+            transaction,
+            MemoryUsers(transaction),
+            MemorySessions(transaction),
+            MemoryTokenLedger(transaction),
+            MemoryStyles(transaction),
+            MemoryGenerations(transaction),
+            MemoryTaskQueue(transaction, self._outbox),
+            MemoryNotifier(transaction),
+            MemoryNotifications(transaction),
+        )
+
+    async def lock_is_awaited(self) -> bool:
+        return self.database.locks.awaited
+
+
+def gift(to: UserId, tokens: int, world: World, *, reference: str | None = None) -> Transfer:
+    """Tokens from the platform."""
+    reference = reference or f"gift:{world.ids.task()}"
+    return Transfer(reference, TransferKind.BONUS, ISSUANCE, wallet(to), tokens, world.clock.now())
+
+
+def hold_for(generation: Generation) -> Hold:
+    return Hold(
+        id=HoldId(generation.hold_id),
+        reference=f"generation:{generation.id}",
+        payer=generation.owner_id,
+        payee=generation.artist_id,
+        amount=generation.consumed_tokens,
+        at=generation.created_at,
+        generation_id=generation.id,
+    )

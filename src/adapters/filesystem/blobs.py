@@ -1,0 +1,169 @@
+"""Objects as files below one folder, for a service that runs on one machine."""
+
+import asyncio
+import hashlib
+import hmac
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO, ParamSpec, TypeVar
+
+from adapters import object_names
+from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobNotFound, BlobStore, StoreUnavailable
+from core.ports.clock import Clock
+from core.ports.media_files import Media, MediaFiles
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CHUNK = 1024 * 1024
+"""Bytes in memory while an object is copied."""
+CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "txt": "text/plain; charset=utf-8"}
+"""By a key's extension, as this service names its objects; nothing else is served as something that browsers run."""
+
+
+class FilesystemBlobStore(BlobStore, MediaFiles):
+    """A key is a path below `root`/objects; no key may be the folder of another.
+
+    A file is written elsewhere and then renamed, so that it is there whole or not at all. A crash leaves at most a
+    nameless file in `root`/incoming. The address of an object ends in a signature by `secret`, valid in all processes
+    that know it.
+    """
+
+    def __init__(
+        self, root: Path, clock: Clock, *, base_url: str, secret: bytes, bucket: str = "stylelicense-media"
+    ) -> None:
+        self._objects = root / "objects"
+        self._incoming = root / "incoming"
+        self._clock = clock
+        self._base_url = base_url
+        self._secret = secret
+        self._bucket = bucket
+
+    async def put(self, *blobs: Blob) -> None:
+        for blob in blobs:
+            await _in_thread(self._write, self._path(blob.key), blob.content)
+
+    async def get(self, key: str) -> bytes:
+        return await _in_thread(_content, self._path(key))
+
+    async def copy(self, source: str, target: str) -> None:
+        await _in_thread(self._copy, self._path(source), self._path(target))
+
+    async def delete(self, *keys: str) -> None:
+        await _in_thread(_remove, [self._path(key) for key in keys])
+
+    async def keys(self, prefix: str) -> list[str]:
+        return await _in_thread(self._walk, prefix)
+
+    async def signed_url(self, key: str, *, lifetime: timedelta = timedelta(minutes=15)) -> str:
+        # The same URL for half a lifetime, so that browsers' caches and entity tags hold.
+        seconds = int(lifetime.total_seconds())
+        step = max(seconds // 2, 1)
+        expires = str(int(self._clock.now().timestamp()) // step * step + seconds)
+        path = object_names.url_path(key)
+        return f"{self._base_url}/media/{path}?expires={expires}&signature={self._signature(key, expires)}"
+
+    def public_url(self, key: str) -> str:
+        return f"{self._base_url}/media/{object_names.public_path(key)}"
+
+    def uri(self, key: str) -> str:
+        return object_names.uri_of(self._bucket, key)
+
+    def key_of(self, uri: str) -> str:
+        return object_names.key_of(self._bucket, uri)
+
+    async def reachable(self) -> bool:
+        try:
+            return await _in_thread(self._writable)
+        except StoreUnavailable:
+            return False
+
+    async def read(self, key: str, *, expires: str | None, signature: str | None) -> Media:
+        if not key.startswith(PUBLIC_PREFIX) and not self._vouched(key, expires or "", signature or ""):
+            raise BlobNotFound
+        try:
+            content = await self.get(key)
+        except ValueError:
+            raise BlobNotFound from None
+        return Media(content, CONTENT_TYPES.get(key.rpartition(".")[2], "application/octet-stream"))
+
+    def _vouched(self, key: str, expires: str, signature: str) -> bool:
+        try:
+            genuine = hmac.compare_digest(self._signature(key, expires), signature)
+        except (TypeError, UnicodeEncodeError):  # characters that no signature and no key has
+            return False
+        return genuine and self._clock.now().timestamp() < int(expires)
+
+    def _signature(self, key: str, expires: str) -> str:
+        return hmac.new(self._secret, f"media\n{expires}\n{key}".encode(), hashlib.sha256).hexdigest()
+
+    def _path(self, key: str) -> Path:
+        return self._objects / object_names.checked(key)
+
+    def _write(self, path: Path, content: BinaryIO) -> None:
+        content.seek(0)
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self._incoming)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                shutil.copyfileobj(content, file, CHUNK)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+
+    def _copy(self, source: Path, target: Path) -> None:
+        with _expecting_a_file():
+            content = source.open("rb")
+        with content:
+            self._write(target, content)
+
+    def _walk(self, prefix: str) -> list[str]:
+        folder = prefix.rpartition("/")[0]
+        try:
+            top = self._path(folder) if folder else self._objects
+        except ValueError:
+            return []
+        found = (path.relative_to(self._objects).as_posix() for path in top.rglob("*") if path.is_file())
+        return sorted(key for key in found if key.startswith(prefix))
+
+    def _writable(self) -> bool:
+        self._objects.mkdir(parents=True, exist_ok=True)
+        return os.access(self._objects, os.W_OK | os.X_OK)
+
+
+def _content(path: Path) -> bytes:
+    with _expecting_a_file():
+        return path.read_bytes()
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            path.unlink()
+
+
+@contextmanager
+def _expecting_a_file() -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise BlobNotFound from None
+
+
+async def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run it off the event loop. Who is cancelled meanwhile leaves when it has ended: nothing is written afterwards."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.gather(work, return_exceptions=True)
+        raise
+    except OSError as error:
+        raise StoreUnavailable from error

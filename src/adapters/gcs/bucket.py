@@ -1,0 +1,173 @@
+"""Google's client, which blocks: this module is for threads, and imported by the first that needs it."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from functools import partial
+from threading import Event
+from time import monotonic
+from typing import Any, BinaryIO
+
+import google.auth
+from google.api_core.exceptions import GoogleAPIError, NotFound
+from google.auth import iam
+from google.auth.credentials import AnonymousCredentials, Signing
+from google.auth.exceptions import GoogleAuthError
+from google.auth.transport.requests import Request
+from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
+from google.oauth2 import service_account
+
+from core.ports.blob_store import BlobNotFound, StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+CONNECT, READ, TRY_FOR = 3.0, 4.0, 5.0
+"""Seconds: for the connection, between two bytes of an answer, and until the last attempt starts; about 10 together."""
+CHUNK = 2 * 1024 * 1024
+"""Bytes of an upload that are in memory at a time."""
+CACHE_CONTROL = "private, max-age=3600"
+"""Without it Google's own caches would show an object below `public/` for an hour after it was deleted."""
+SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
+
+_patience: dict[str, Any] = {
+    "timeout": (CONNECT, READ),
+    "retry": DEFAULT_RETRY.with_delay(initial=0.2, maximum=1.0).with_timeout(TRY_FOR),
+}
+
+
+class Bucket:
+    """One bucket. What fails raises StoreUnavailable, after some ten seconds at most."""
+
+    def __init__(self, name: str, *, emulator: str | None, public_endpoint: str, credentials: Any) -> None:
+        self._public_endpoint = public_endpoint
+        with _failures_translated():
+            if emulator:
+                self._credentials = credentials or _emulators_credentials()
+                identity, options = AnonymousCredentials(), {"api_endpoint": emulator}
+            else:
+                self._credentials = credentials or google.auth.default(scopes=SCOPES)[0]
+                identity, options = self._credentials, None
+            self._client = storage.Client(project="unused", credentials=identity, client_options=options)
+        self._bucket = self._client.bucket(name)
+
+    def upload(self, key: str, content: BinaryIO, content_type: str, stop: Event) -> None:
+        """Send the content; an upload that `stop` ends before its end leaves nothing."""
+        size = content.seek(0, os.SEEK_END)
+        content.seek(0)
+        blob = self._bucket.blob(key, chunk_size=CHUNK)
+        blob.cache_control = CACHE_CONTROL
+        with _failures_translated():
+            blob.upload_from_file(
+                _Stoppable(content, stop),
+                # With a size, the client takes up to 8 MiB into memory and sends them in one request.
+                size=size if size <= CHUNK else None,
+                content_type=content_type,
+                **_patience,
+            )
+
+    def download(self, key: str) -> bytes:
+        with _failures_translated():
+            try:
+                content: bytes = self._bucket.blob(key).download_as_bytes(**_patience)
+            except NotFound:
+                raise BlobNotFound from None
+            return content
+
+    def copy(self, source: str, target: str) -> None:
+        with _failures_translated():
+            original, copy = self._bucket.blob(source), self._bucket.blob(target)
+            try:
+                original.reload(**_patience)
+                # An object that the AI servers wrote has no such header; giving one means giving them all.
+                copy.cache_control = CACHE_CONTROL
+                copy.content_type = original.content_type
+                token = None
+                while (token := copy.rewrite(original, token=token, **_patience)[0]) is not None:
+                    pass
+            except NotFound:
+                raise BlobNotFound from None
+
+    def delete(self, key: str) -> None:
+        with _failures_translated(), suppress(NotFound):
+            self._bucket.blob(key).delete(**_patience)
+
+    def keys(self, prefix: str) -> list[str]:
+        with _failures_translated():
+            found = self._client.list_blobs(
+                self._bucket, prefix=prefix, fields="items(name),nextPageToken", **_patience
+            )
+            return sorted(blob.name for blob in found)
+
+    def sign(self, key: str, lifetime: timedelta) -> str:
+        with _failures_translated():
+            url: str = self._bucket.blob(key).generate_signed_url(
+                version="v4",
+                method="GET",
+                expiration=lifetime,
+                credentials=self._signer(),
+                api_access_endpoint=self._public_endpoint,
+            )
+            return url
+
+    def probe(self) -> None:
+        with _failures_translated():
+            listed = self._client.list_blobs(
+                self._bucket, max_results=1, fields="items(name)", timeout=(1.0, 1.0), retry=None
+            )
+            next(iter(listed), None)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _signer(self) -> Any:
+        """Credentials that sign: with their own private key, or, where they have none (Cloud Run), by asking IAM."""
+        if isinstance(self._credentials, Signing):
+            return self._credentials
+        request = partial(Request(), timeout=CONNECT + READ)
+        if not self._credentials.valid:  # the first refresh also finds out whose they are
+            self._credentials.refresh(request)
+        email = self._credentials.service_account_email
+        return service_account.Credentials(iam.Signer(request, self._credentials, email), email, token_uri="")
+
+
+class _Stoppable:
+    """A file whose reading can be ended from another thread."""
+
+    def __init__(self, content: BinaryIO, stop: Event) -> None:
+        self._content = content
+        self._stop = stop
+        self.tell: Callable[[], int] = content.tell
+        self.seek: Callable[..., int] = content.seek
+
+    def read(self, size: int = -1) -> bytes:
+        if self._stop.is_set():
+            raise InterruptedError("the upload was given up")
+        return self._content.read(size)
+
+
+def _emulators_credentials() -> Any:
+    return service_account.Credentials(_AnySignature(), "emulator@localhost", token_uri="")
+
+
+class _AnySignature:
+    """The emulator reads signatures, but does not check them."""
+
+    key_id = None
+
+    def sign(self, message: bytes) -> bytes:
+        return hashlib.sha256(message).digest()
+
+
+@contextmanager
+def _failures_translated() -> Iterator[None]:
+    started = monotonic()
+    try:
+        yield
+    except (GoogleAPIError, GoogleAuthError, InvalidResponse, DataCorruption, OSError) as error:
+        logger.warning("Cloud Storage failed after %.1f s: %r", monotonic() - started, error)
+        raise StoreUnavailable from error

@@ -1,0 +1,61 @@
+from datetime import timedelta
+
+from adapters import object_names
+from core.ports.blob_store import Blob, BlobNotFound, BlobStore
+from core.ports.clock import Clock
+
+
+class MemoryBlobStore(BlobStore):
+    """Its URLs say what they would lead to; nothing answers them."""
+
+    def __init__(
+        self, clock: Clock, *, bucket: str = "stylelicense-media", base_url: str = "https://memory.invalid"
+    ) -> None:
+        self._clock = clock
+        self._bucket = bucket
+        self._base_url = base_url
+        self._objects: dict[str, tuple[bytes, str]] = {}
+
+    async def put(self, *blobs: Blob) -> None:
+        for blob in blobs:
+            key = object_names.checked(blob.key)
+            blob.content.seek(0)
+            self._objects[key] = (blob.content.read(), blob.content_type)
+
+    async def get(self, key: str) -> bytes:
+        return self._object(key)[0]
+
+    async def copy(self, source: str, target: str) -> None:
+        self._objects[object_names.checked(target)] = self._object(source)
+
+    async def delete(self, *keys: str) -> None:
+        for key in keys:
+            self._objects.pop(object_names.checked(key), None)
+
+    async def keys(self, prefix: str) -> list[str]:
+        return sorted(key for key in self._objects if key.startswith(prefix))
+
+    async def signed_url(self, key: str, *, lifetime: timedelta = timedelta(minutes=15)) -> str:
+        expires = int((self._clock.now() + lifetime).timestamp())
+        return f"{self._base_url}/{object_names.url_path(key)}?expires={expires}"
+
+    def public_url(self, key: str) -> str:
+        return f"{self._base_url}/{object_names.public_path(key)}"
+
+    def uri(self, key: str) -> str:
+        return object_names.uri_of(self._bucket, key)
+
+    def key_of(self, uri: str) -> str:
+        return object_names.key_of(self._bucket, uri)
+
+    async def reachable(self) -> bool:
+        return True
+
+    def content_type(self, key: str) -> str:
+        return self._object(key)[1]
+
+    def _object(self, key: str) -> tuple[bytes, str]:
+        try:
+            return self._objects[object_names.checked(key)]
+        except KeyError:
+            raise BlobNotFound from None

@@ -1,0 +1,57 @@
+"""How an object is called: one key, and the URIs that mean it, in every store alike."""
+
+import re
+from urllib.parse import quote, unquote
+
+from core.ports.blob_store import PUBLIC_PREFIX, ForeignBlob
+
+GOOGLE_STORAGE = "https://storage.googleapis.com"
+MAX_KEY = 1024
+"""Bytes in UTF-8; the limit of Google Cloud Storage."""
+MAX_PART = 200
+"""Bytes in UTF-8; file systems allow 255."""
+# Control characters break logs and headers, a backslash is a separator to some, ? and # end the path of a URL.
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\?#]")
+
+
+def checked(key: str) -> str:
+    """The key itself. Raises ValueError for one that no store takes."""
+    if _FORBIDDEN.search(key) or len(key.encode()) > MAX_KEY:
+        raise ValueError(f"Not a key: {key!r}")
+    for part in key.split("/"):
+        if part in {"", ".", ".."} or len(part.encode()) > MAX_PART:
+            raise ValueError(f"Not a key: {key!r}")
+    return key
+
+
+def public_path(key: str) -> str:
+    """The key as part of a lasting URL. Raises ValueError for a key that is not below PUBLIC_PREFIX."""
+    if not key.startswith(PUBLIC_PREFIX):
+        raise ValueError(f"Not a public key: {key!r}")
+    return url_path(key)
+
+
+def url_path(key: str) -> str:
+    return quote(checked(key), safe="/~")
+
+
+def uri_of(bucket: str, key: str) -> str:
+    return f"gs://{bucket}/{checked(key)}"
+
+
+def key_of(bucket: str, uri: str) -> str:
+    """What BlobStore.key_of promises."""
+    try:
+        if uri.startswith(gs := f"gs://{bucket}/"):
+            return checked(uri.removeprefix(gs))
+        if uri.startswith(https := f"{GOOGLE_STORAGE}/{bucket}/"):
+            return checked(_decoded(uri.removeprefix(https)))
+    except ValueError:
+        raise ForeignBlob from None
+    raise ForeignBlob
+
+
+def _decoded(path: str) -> str:
+    if _FORBIDDEN.search(path):
+        raise ValueError(f"Not the path of an object: {path!r}")
+    return unquote(path, errors="strict")

@@ -1,0 +1,29 @@
+import asyncio
+import math
+from collections.abc import AsyncIterator
+
+import msgspec
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How long the work seems to take."""
+
+    training_seconds: float = 8.0
+    generation_seconds: float = 4.0
+    reports: int = 8
+    """How often progress is told on the way."""
+
+
+class Stage(msgspec.Struct, frozen=True):
+    done: int
+    percent: float
+    seconds_left: int
+
+
+async def stages(total: int, *, seconds: float, reports: int) -> AsyncIterator[Stage]:
+    """From the start to the end of `total` units of work, in the time that it takes."""
+    for report in range(reports + 1):
+        if report:
+            await asyncio.sleep(seconds / reports)
+        share = report / reports
+        yield Stage(round(total * share), round(100 * share, 1), math.ceil(seconds * (1 - share)))

@@ -55,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_pool_size: int
     rabbitmq: RabbitMQ | None
     gcs_bucket_name: str | None
+    storage_emulator_host: str | None
+    """The URL of a storage emulator that takes the place of Google's."""
     google: OpenIDClient | None
     ai_servers: Literal["simulated", "none"]
     rate_limits: bool
@@ -98,6 +100,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         database_pool_size=reader.number("DATABASE_POOL_SIZE", 10, low=1, high=1000),
         rabbitmq=_rabbitmq(reader),
         gcs_bucket_name=reader.text("GCS_BUCKET_NAME"),
+        storage_emulator_host=reader.url("STORAGE_EMULATOR_HOST"),
         google=_google(reader),
         ai_servers=reader.choice("AI_SERVERS", ("simulated", "none"), "none" if production else "simulated"),
         rate_limits=reader.choice("RATE_LIMITS", ("on", "off"), "on") == "on",
@@ -173,7 +176,7 @@ def _unfit_for_production(settings: Settings, reader: "_Reader") -> list[str]:
         problems.append("AI_SERVERS=simulated is for development: people would pay for made-up images")
     if not settings.rate_limits:
         problems.append("RATE_LIMITS=off is for development")
-    if reader.text("STORAGE_EMULATOR_HOST") is not None:
+    if settings.storage_emulator_host is not None:
         problems.append("STORAGE_EMULATOR_HOST is for development")
     return problems
 

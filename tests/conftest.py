@@ -103,15 +103,15 @@ def rabbitmq_server() -> rabbitmq.Broker:
 
 
 @pytest.fixture
-def broker(rabbitmq_server: rabbitmq.Broker) -> Iterator[rabbitmq.Broker]:
-    """An empty place on RabbitMQ: a virtual host of the test's own."""
-    with rabbitmq.own_vhost(rabbitmq_server) as own:
+async def broker(rabbitmq_server: rabbitmq.Broker) -> AsyncIterator[rabbitmq.Broker]:
+    """An empty place on RabbitMQ for this test alone."""
+    async with rabbitmq.own_place(rabbitmq_server) as own:
         yield own
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def rabbitmq_node() -> Iterator[rabbitmq.Node]:
-    """A RabbitMQ node of the test's own, to stop, kill or freeze. It takes some ten seconds to start."""
+    """A RabbitMQ node for one module alone, to stop, kill or freeze. It takes some ten seconds to start."""
     with rabbitmq.private_node() as node:
         yield node
 

@@ -1,6 +1,7 @@
 """What the other tests stand on is real."""
 
 import contextlib
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -72,16 +73,30 @@ async def test_rabbitmq_takes_and_gives(broker: rabbitmq.Broker) -> None:
         assert message.body == b"paint"
 
 
-async def test_rabbitmq_is_empty_for_each_test(rabbitmq_server: rabbitmq.Broker) -> None:
-    if rabbitmq_server.management_port is None:
-        pytest.fail("This RabbitMQ lends no virtual host of one's own: it has no management plugin, or no right to it.")
-    with rabbitmq.own_vhost(rabbitmq_server) as first, rabbitmq.own_vhost(rabbitmq_server) as second:
-        async with await aio_pika.connect(first.url) as connection:
-            await (await connection.channel()).declare_queue("image_generation", durable=True)
-        async with await aio_pika.connect(second.url) as connection:
-            channel = await connection.channel()
-            with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
-                await channel.declare_queue("image_generation", passive=True)
+@pytest.mark.parametrize("time", ["first", "second"])
+async def test_rabbitmq_is_empty_for_each_test(broker: rabbitmq.Broker, time: str) -> None:
+    async with await aio_pika.connect(broker.url) as connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue("image_generation", durable=True)
+        assert queue.declaration_result.message_count == 0
+        await channel.default_exchange.publish(aio_pika.Message(b"left behind"), queue.name, mandatory=True)
+
+
+async def test_a_broker_without_management_is_shared_with_care(rabbitmq_server: rabbitmq.Broker) -> None:
+    async with rabbitmq.own_place(rabbitmq_server) as own, await aio_pika.connect(own.url) as connection:
+        unmanaged = replace(own, management_port=None)
+        channel = await connection.channel(publisher_confirms=True)
+        async with rabbitmq.own_place(unmanaged) as lent:
+            assert lent == unmanaged
+            await channel.declare_queue("image_generation", durable=True)
+            await channel.default_exchange.publish(aio_pika.Message(b"of a test"), "image_generation")
+        queue = await channel.declare_queue("image_generation", durable=True)
+        assert queue.declaration_result.message_count == 0
+
+        await channel.default_exchange.publish(aio_pika.Message(b"of somebody else"), "image_generation")
+        with pytest.raises(RuntimeError, match=r"image_generation on .+ is in use"):
+            async with rabbitmq.own_place(unmanaged):
+                pass
 
 
 def test_a_frozen_rabbitmq_does_not_answer(rabbitmq_node: rabbitmq.Node) -> None:

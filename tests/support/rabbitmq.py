@@ -13,15 +13,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 from urllib.parse import quote
 from uuid import uuid4
 
+import aio_pika
 import httpx
 import psutil
 
+from core.tasks.model import Queue
 from tests.support import shared
 from tests.support.ports import free_port
 
@@ -81,25 +84,43 @@ def broker() -> Broker:
     return Broker("127.0.0.1", int(facts["port"]), management_port=int(facts["management_port"]))
 
 
-@contextlib.contextmanager
-def own_vhost(where: Broker) -> Iterator[Broker]:
-    """Lend a virtual host that nobody else uses.
+@contextlib.asynccontextmanager
+async def own_place(where: Broker) -> AsyncIterator[Broker]:
+    """Lend an empty place that nobody else uses: a virtual host of its own.
 
-    It takes the right to manage the broker. Where that is missing (a foreign broker without the management plugin)
-    the given virtual host is lent as it is, and tests must do with queue names of their own.
+    That takes the management plugin and the right to use it. A foreign broker without it lends the virtual host that
+    it has, with the service's queues removed before and after; tests take turns there.
     """
     if where.management_port is None:
-        yield where
+        with shared.locked("rabbitmq-queues"):
+            await _remove_queues(where, only_if_idle=True)
+            try:
+                yield where
+            finally:
+                await _remove_queues(where, only_if_idle=False)
         return
     name = f"test-{uuid4().hex}"
-    with _management(where) as api:
-        api.put(f"/vhosts/{name}").raise_for_status()
+    async with _management(where) as api:
+        (await api.put(f"/vhosts/{name}")).raise_for_status()
         everything = {"configure": ".*", "write": ".*", "read": ".*"}
-        api.put(f"/permissions/{name}/{quote(where.user, safe='')}", json=everything).raise_for_status()
+        (await api.put(f"/permissions/{name}/{quote(where.user, safe='')}", json=everything)).raise_for_status()
         try:
             yield replace(where, vhost=name)
         finally:
-            api.delete(f"/vhosts/{name}").raise_for_status()
+            (await api.delete(f"/vhosts/{name}")).raise_for_status()
+
+
+async def _remove_queues(where: Broker, *, only_if_idle: bool) -> None:
+    async with await aio_pika.connect(where.url) as connection:
+        for queue in get_args(Queue):
+            channel = await connection.channel()
+            try:
+                await channel.queue_delete(queue, if_empty=only_if_idle, if_unused=only_if_idle)
+            except aio_pika.exceptions.ChannelPreconditionFailed:
+                raise RuntimeError(
+                    f"The queue {queue} on {where.host}:{where.port} is in use, and tests empty it. "
+                    "Name a virtual host for them alone: RABBITMQ_HOST, RABBITMQ_VHOST."
+                ) from None
 
 
 class Node:
@@ -232,20 +253,21 @@ def _named_broker() -> Broker:
 
 def _with_working_management(where: Broker) -> Broker:
     try:
-        with _management(where) as api:
-            api.get("/vhosts").raise_for_status()
+        answer = httpx.get(f"{_management_url(where)}/vhosts", auth=(where.user, where.password), trust_env=False)
+        answer.raise_for_status()
     except httpx.HTTPError:
         return replace(where, management_port=None)
     return where
 
 
-def _management(where: Broker) -> httpx.Client:
-    return httpx.Client(
-        base_url=f"http://{where.host}:{where.management_port}/api",
-        auth=(where.user, where.password),
-        timeout=30,
-        trust_env=False,
+def _management(where: Broker) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=_management_url(where), auth=(where.user, where.password), timeout=30, trust_env=False
     )
+
+
+def _management_url(where: Broker) -> str:
+    return f"http://{where.host}:{where.management_port}/api"
 
 
 def _start_one(directory: Path) -> Mapping[str, str]:

@@ -1,0 +1,26 @@
+import asyncpg
+
+from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
+from core.errors import DomainError
+from core.generations.errors import GenerationNotFound
+from core.notifications.errors import NotificationNotFound
+from core.styles.errors import DuplicateStyleName, StyleNotFound
+from core.tokens.errors import AccountNotFound, DuplicateTransfer, HoldAlreadyResolved, HoldNotFound
+
+REFUSALS: dict[str, type[DomainError]] = {
+    # constraints of the schema
+    "pk_artists": AlreadyArtist,
+    "uq_styles_artist_id_name": DuplicateStyleName,
+    "uq_transfers_hold_id": HoldAlreadyResolved,
+    "uq_transfers_reference_phase": DuplicateTransfer,
+    "uq_users_provider_subject": IdentityTaken,
+    "uq_users_username": UsernameTaken,
+    # what a Write expects to find
+    "account_found": AccountNotFound,
+    "generation_found": GenerationNotFound,
+    "hold_found": HoldNotFound,
+    "notification_found": NotificationNotFound,
+    "style_found": StyleNotFound,
+    "user_found": UserNotFound,
+}
+"""What a broken constraint means, by its name."""

@@ -1,0 +1,86 @@
+"""Bringing a database to the schema of this version, and back."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, Literal
+
+import asyncpg
+
+MIGRATIONS = Path(__file__).parents[3] / "migrations"
+ONE_AT_A_TIME = 5_710_442_117
+"""The advisory lock by which processes that start together take turns."""
+
+
+def head() -> str:
+    """The newest revision: the files are numbered."""
+    return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def upgrade(dsn: str) -> None:
+    """Run the migrations that are missing, quick when none is; a database ahead of this version is left as it is.
+
+    For a thread without a running event loop, as all here.
+    """
+    asyncio.run(_migrate(dsn, "upgrade", head()))
+
+
+def downgrade(dsn: str, revision: str) -> None:
+    """Go back to a revision, or to `base`, before the first."""
+    asyncio.run(_migrate(dsn, "downgrade", revision))
+
+
+def current(dsn: str) -> str:
+    """The database's revision, `base` before the first."""
+    return asyncio.run(_current(dsn))
+
+
+async def _current(dsn: str) -> str:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await _revision(connection)
+    finally:
+        await connection.close()
+
+
+async def _migrate(dsn: str, direction: Literal["upgrade", "downgrade"], revision: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        if _is_there(await _revision(connection), direction, revision):
+            return
+        await connection.execute("SELECT pg_advisory_lock($1)", ONE_AT_A_TIME)
+        if not _is_there(await _revision(connection), direction, revision):
+            await _run(dsn, direction, revision)
+    finally:
+        await connection.close()
+
+
+def _is_there(present: str, direction: Literal["upgrade", "downgrade"], wanted: str) -> bool:
+    reached, goal = (0 if revision == "base" else int(revision) for revision in (present, wanted))
+    return reached >= goal if direction == "upgrade" else reached <= goal
+
+
+async def _revision(connection: "asyncpg.Connection[Any]") -> str:
+    if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+        return "base"
+    revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+    return revision or "base"
+
+
+async def _run(dsn: str, direction: Literal["upgrade", "downgrade"], revision: str) -> None:
+    # Importing these takes longer than all the rest, and most starts have nothing to migrate.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy import Connection, NullPool  # noqa: PLC0415
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
+
+    def run(connection: Connection) -> None:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        getattr(command, direction)(config, revision)
+
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn), poolclass=NullPool
+    )
+    async with engine.connect() as connection:
+        await connection.run_sync(run)
+        await connection.commit()

@@ -1,0 +1,28 @@
+"""The schema, declared: what the migrations arrive at. At run time nothing imports it; queries are written by hand."""
+
+from adapters.postgres.tables.accounts import ArtistRow, SessionRow, UserRow
+from adapters.postgres.tables.base import Row
+from adapters.postgres.tables.community import FollowRow, LikeRow
+from adapters.postgres.tables.generations import GenerationRow
+from adapters.postgres.tables.notifications import NotificationRow
+from adapters.postgres.tables.styles import ArtworkRow, StyleRow, StyleUseRow
+from adapters.postgres.tables.tasks import OutboxRow
+from adapters.postgres.tables.tokens import AccountRow, BalanceDeltaRow, TransferRow
+
+__all__ = [
+    "AccountRow",
+    "ArtistRow",
+    "ArtworkRow",
+    "BalanceDeltaRow",
+    "FollowRow",
+    "GenerationRow",
+    "LikeRow",
+    "NotificationRow",
+    "OutboxRow",
+    "Row",
+    "SessionRow",
+    "StyleRow",
+    "StyleUseRow",
+    "TransferRow",
+    "UserRow",
+]

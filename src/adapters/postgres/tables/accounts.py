@@ -1,0 +1,55 @@
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.tables.base import Count, Id, Row, one_of
+
+
+class UserRow(Row):
+    __tablename__ = "users"
+    __table_args__ = (
+        UniqueConstraint("provider", "subject"),
+        UniqueConstraint("username"),
+        one_of("role", "user", "artist", "admin"),
+        CheckConstraint("follower_count >= 0", name="follower_count"),
+    )
+
+    id: Mapped[Id]
+    provider: Mapped[str]
+    subject: Mapped[str]
+    email: Mapped[str | None]
+    username: Mapped[str]
+    role: Mapped[str]
+    bio: Mapped[str]
+    profile_image: Mapped[str | None]
+    follower_count: Mapped[Count]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class ArtistRow(Row):
+    __tablename__ = "artists"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    artist_name: Mapped[str]
+    verified_email: Mapped[str]
+    signature_key: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class SessionRow(Row):
+    __tablename__ = "sessions"
+    __table_args__ = (
+        CheckConstraint("octet_length(token_hash) = 32", name="token_hash"),
+        CheckConstraint("expires_at > created_at", name="expires_at"),
+        Index(None, "user_id"),
+        Index(None, "expires_at"),
+    )
+
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    user_agent: Mapped[str] = mapped_column(server_default=text("''"))

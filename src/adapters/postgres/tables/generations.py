@@ -1,0 +1,69 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.tables.base import Count, Id, Json, Row, Small, Tags, one_of
+
+PUBLIC = text("public_key IS NOT NULL")
+
+
+class GenerationRow(Row):
+    """Money follows state: a trigger looks at the commit whether one that has ended is posted or voided."""
+
+    __tablename__ = "generations"
+    __table_args__ = (
+        ForeignKeyConstraint(["style_id", "artist_id"], ["styles.id", "styles.artist_id"]),
+        Index("uq_generations_hold_id", "hold_id", unique=True),
+        Index(None, "owner_id", "created_at", "id", postgresql_include=["status"]),
+        Index("ix_generations_queued", "created_at", "id", postgresql_where=text("status = 'queued'")),
+        Index("ix_generations_completed", "ended_at", "created_at", postgresql_where=text("status = 'completed'")),
+        Index("ix_generations_public", "created_at", "id", postgresql_where=PUBLIC),
+        Index("ix_generations_public_popular", "like_count", "created_at", "id", postgresql_where=PUBLIC),
+        Index("ix_generations_public_owner", "owner_id", "created_at", "id", postgresql_where=PUBLIC),
+        Index("ix_generations_public_style", "style_id", "created_at", "id", postgresql_where=PUBLIC),
+        Index("ix_generations_public_tags", "prompt_tags", postgresql_using="gin", postgresql_where=PUBLIC),
+        one_of("status", "queued", "processing", "retrying", "completed", "failed", "cancelled"),
+        one_of("aspect_ratio", "1:1", "2:2", "1:2"),
+        CheckConstraint("consumed_tokens > 0", name="consumed_tokens"),
+        CheckConstraint("status <> 'completed' OR result_key IS NOT NULL", name="result"),
+        CheckConstraint("public_key IS NULL OR status = 'completed'", name="public"),
+        CheckConstraint("(status IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL)", name="ended"),
+        CheckConstraint("(failure_code IS NULL) = (failure_message IS NULL)", name="failure"),
+        CheckConstraint(
+            "num_nulls(current_step, total_steps, progress_percent, progress_at) IN (0, 4)", name="progress"
+        ),
+        CheckConstraint("attempt > 0 AND like_count >= 0 AND comment_count >= 0", name="counts"),
+        # Progress is written again and again: room for that on the same page.
+        {"postgresql_with": {"fillfactor": 80}},
+    )
+
+    id: Mapped[Id]
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    style_id: Mapped[int]
+    artist_id: Mapped[int]
+    consumed_tokens: Mapped[int]
+    hold_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"))
+    aspect_ratio: Mapped[str]
+    seed: Mapped[int | None]
+    prompt_tags: Mapped[Tags]
+    description: Mapped[str | None]
+    task_id: Mapped[UUID]
+    status: Mapped[str]
+    attempt: Mapped[Small]
+    current_step: Mapped[int | None]
+    total_steps: Mapped[int | None]
+    progress_percent: Mapped[float | None]
+    estimated_seconds: Mapped[int | None]
+    progress_at: Mapped[datetime | None]
+    result_key: Mapped[str | None]
+    public_key: Mapped[str | None]
+    failure_code: Mapped[str | None]
+    failure_message: Mapped[str | None]
+    metadata_: Mapped[Json] = mapped_column("metadata")
+    like_count: Mapped[Count]
+    comment_count: Mapped[Count]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]

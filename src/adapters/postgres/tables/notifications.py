@@ -1,0 +1,37 @@
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.tables.base import Id, Json, Row, one_of
+
+
+class NotificationRow(Row):
+    __tablename__ = "notifications"
+    __table_args__ = (
+        UniqueConstraint("recipient_id", "reason"),
+        Index(None, "recipient_id", "created_at", "id"),
+        Index("ix_notifications_unread", "recipient_id", "created_at", "id", postgresql_where=text("read_at IS NULL")),
+        one_of(
+            "type",
+            "follow",
+            "like",
+            "comment",
+            "generation_complete",
+            "generation_failed",
+            "style_training_complete",
+            "style_training_failed",
+        ),
+        one_of("target_type", "generation", "style", "user"),
+    )
+
+    id: Mapped[Id]
+    recipient_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    type: Mapped[str]
+    reason: Mapped[str]
+    target_type: Mapped[str]
+    target_id: Mapped[int]
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    metadata_: Mapped[Json] = mapped_column("metadata")
+    created_at: Mapped[datetime]
+    read_at: Mapped[datetime | None]

@@ -1,0 +1,92 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.tables.base import Count, Id, Json, Row, Tags, one_of
+
+OPEN = text("training_status = 'completed' AND is_active")
+"""What lists show to everybody."""
+
+
+class StyleRow(Row):
+    __tablename__ = "styles"
+    __table_args__ = (
+        UniqueConstraint("artist_id", "name"),
+        UniqueConstraint("id", "artist_id"),
+        Index("ix_styles_recent", "created_at", "id", postgresql_where=OPEN),
+        Index("ix_styles_popular", "artist_followers", "created_at", "id", postgresql_where=OPEN),
+        Index(None, "artist_id", "created_at", "id"),
+        Index(None, "tags", postgresql_using="gin", postgresql_where=OPEN),
+        one_of("license_type", "personal", "commercial", "exclusive"),
+        one_of("training_status", "pending", "training", "completed", "failed"),
+        CheckConstraint("generation_cost_tokens > 0", name="generation_cost_tokens"),
+        CheckConstraint("training_status <> 'completed' OR model_path IS NOT NULL", name="model"),
+        CheckConstraint("(failure_code IS NULL) = (failure_message IS NULL)", name="failure"),
+        CheckConstraint(
+            "num_nulls(current_epoch, total_epochs, progress_percent, progress_at) IN (0, 4)", name="progress"
+        ),
+        CheckConstraint("usage_count >= 0 AND earned_tokens >= 0", name="counts"),
+    )
+
+    id: Mapped[Id]
+    artist_id: Mapped[int] = mapped_column(ForeignKey("artists.user_id"))
+    name: Mapped[str]
+    description: Mapped[str]
+    generation_cost_tokens: Mapped[int]
+    license_type: Mapped[str]
+    tags: Mapped[Tags]
+    task_id: Mapped[UUID]
+    training_status: Mapped[str]
+    is_active: Mapped[bool]
+    show_samples: Mapped[bool]
+    valid_from: Mapped[datetime | None]
+    valid_to: Mapped[datetime | None]
+    model_path: Mapped[str | None]
+    training_metric: Mapped[Json | None]
+    current_epoch: Mapped[int | None]
+    total_epochs: Mapped[int | None]
+    progress_percent: Mapped[float | None]
+    estimated_seconds: Mapped[int | None]
+    progress_at: Mapped[datetime | None]
+    failure_code: Mapped[str | None]
+    failure_message: Mapped[str | None]
+    usage_count: Mapped[Count]
+    """Images completed with it, as far as StyleUseRow has been folded into it."""
+    earned_tokens: Mapped[Count]
+    """Tokens that those have earned."""
+    artist_followers: Mapped[Count]
+    """The artist's `follower_count`, kept by a trigger, so that an index can order by it."""
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class StyleUseRow(Row):
+    """An image completed with a style: appended, because updates of a popular style's row stand in line."""
+
+    __tablename__ = "style_uses"
+
+    style_id: Mapped[int] = mapped_column(ForeignKey("styles.id"), primary_key=True)
+    generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"), primary_key=True)
+    tokens: Mapped[int]
+
+
+class ArtworkRow(Row):
+    __tablename__ = "artworks"
+    __table_args__ = (
+        UniqueConstraint("style_id", "index"),
+        one_of("format", "jpeg", "png"),
+        CheckConstraint("width > 0 AND height > 0 AND size > 0", name="size"),
+    )
+
+    id: Mapped[Id]
+    style_id: Mapped[int] = mapped_column(ForeignKey("styles.id", ondelete="CASCADE"))
+    index: Mapped[int]
+    key: Mapped[str]
+    format: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    size: Mapped[int]
+    caption: Mapped[str | None]
+    tags: Mapped[Tags]

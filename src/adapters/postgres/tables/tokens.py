@@ -1,0 +1,91 @@
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.tables.base import Count, Id, Row, one_of
+
+
+class AccountRow(Row):
+    """Free to spend is `balance - held`. To `balance` belongs what BalanceDeltaRow has not been folded into it yet."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        UniqueConstraint("kind", "owner_id", postgresql_nulls_not_distinct=True),
+        one_of("kind", "wallet", "earnings", "issuance", "fees"),
+        CheckConstraint("(kind IN ('wallet', 'earnings')) = (owner_id IS NOT NULL)", name="owner"),
+        CheckConstraint("kind NOT IN ('wallet', 'earnings') OR balance - held >= 0", name="solvent"),
+        CheckConstraint("held >= 0 AND (kind = 'wallet' OR held = 0)", name="held"),
+        # A wallet's row is updated in place all the time: room for that on the same page.
+        {"postgresql_with": {"fillfactor": 70}},
+    )
+
+    id: Mapped[Id]
+    kind: Mapped[str]
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    balance: Mapped[Count]
+    """Tokens that posted transfers have moved in, less those moved out."""
+    held: Mapped[Count]
+    """Tokens of `balance` that open holds have put aside."""
+
+
+class TransferRow(Row):
+    """Append-only, and a resolution repeats its hold: two triggers see to that."""
+
+    __tablename__ = "transfers"
+    __table_args__ = (
+        UniqueConstraint("reference", "phase"),
+        Index("uq_transfers_hold_id", "hold_id", unique=True, postgresql_where=text("hold_id IS NOT NULL")),
+        Index(
+            "ix_transfers_out",
+            "debit_account_id",
+            "created_at",
+            "id",
+            postgresql_where=text("phase IN ('hold', 'single')"),
+        ),
+        Index(
+            "ix_transfers_in",
+            "credit_account_id",
+            "created_at",
+            "id",
+            postgresql_where=text("phase IN ('post', 'single')"),
+        ),
+        one_of("phase", "hold", "post", "void", "single"),
+        one_of("kind", "bonus", "purchase", "generation", "refund", "withdrawal"),
+        CheckConstraint("amount BETWEEN 1 AND 1000000000", name="amount"),
+        CheckConstraint("debit_account_id <> credit_account_id", name="accounts"),
+        CheckConstraint("(phase IN ('post', 'void')) = (hold_id IS NOT NULL)", name="hold"),
+        CheckConstraint(
+            "num_nulls(price_per_token, total_price, currency_code) IN (0, 3)"
+            " AND (kind = 'purchase' OR price_per_token IS NULL)",
+            name="price",
+        ),
+    )
+
+    id: Mapped[Id]
+    phase: Mapped[str]
+    reference: Mapped[str]
+    kind: Mapped[str]
+    debit_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    credit_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    amount: Mapped[int]
+    hold_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))
+    """The hold that a post or void resolves."""
+    generation_id: Mapped[int | None]
+    """No foreign key: the history outlives what it tells of."""
+    memo: Mapped[str | None]
+    price_per_token: Mapped[int | None]
+    total_price: Mapped[int | None]
+    currency_code: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class BalanceDeltaRow(Row):
+    """What a transfer added to an account that many use at once: appended, because updates of one row stand in line."""
+
+    __tablename__ = "balance_deltas"
+    __table_args__ = (PrimaryKeyConstraint("account_id", "transfer_id", postgresql_include=["amount"]),)
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    transfer_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"))
+    amount: Mapped[int]

@@ -171,8 +171,8 @@ class World(ABC):
             await scope.styles.save(trained)
         return trained
 
-    async def generation(self, owner: User, style: Style, **changes: Any) -> Generation:
-        """A queued image with its price on hold; `changes` are fields of Generation."""
+    async def unsaved_generation(self, owner: User, style: Style, **changes: Any) -> Generation:
+        """A queued image that nobody knows of yet; `changes` are fields of Generation."""
         now = self.clock.now()
         generation = Generation(
             id=await self.ids.generation(),
@@ -189,7 +189,11 @@ class World(ABC):
             created_at=now,
             updated_at=now,
         )
-        generation = msgspec.structs.replace(generation, **changes)
+        return msgspec.structs.replace(generation, **changes)
+
+    async def generation(self, owner: User, style: Style, **changes: Any) -> Generation:
+        """A queued image with its price on hold."""
+        generation = await self.unsaved_generation(owner, style, **changes)
         scope = self.scope()
         async with scope.transaction:
             await scope.ledger.hold(hold_for(generation))

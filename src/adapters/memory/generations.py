@@ -131,7 +131,7 @@ class MemoryGenerationsReader(GenerationsReader):
             description=generation.description,
             is_public=generation.is_public,
             like_count=_likes(tables, generation),
-            comment_count=0,
+            comment_count=_comments(tables, generation),
             is_liked=(generation.id, viewer) in tables.likes,
             result_url=await image_url(generation, viewer, self._blobs),
             progress=generation.progress,
@@ -152,7 +152,7 @@ class MemoryGenerationsReader(GenerationsReader):
             description=generation.description,
             aspect_ratio=generation.aspect_ratio.value,
             like_count=_likes(tables, generation),
-            comment_count=0,
+            comment_count=_comments(tables, generation),
             is_liked=(generation.id, viewer) in tables.likes,
             tags=list(generation.prompt_tags),
             created_at=generation.created_at,
@@ -198,6 +198,10 @@ def _style(tables: Tables, generation: Generation) -> GenerationStyle:
 
 def _likes(tables: Tables, generation: Generation) -> int:
     return sum(generation_id == generation.id for generation_id, _ in tables.likes)
+
+
+def _comments(tables: Tables, generation: Generation) -> int:
+    return sum(generation_id == generation.id for generation_id in tables.comments.values())
 
 
 def _place(generation: Generation) -> Keyset:

@@ -86,6 +86,7 @@ class Tables:
     reasons: MutableMapping[tuple[UserId, str], NotificationId] = field(default_factory=dict)
     follows: MutableMapping[tuple[UserId, UserId], datetime] = field(default_factory=dict)
     likes: MutableMapping[tuple[GenerationId, UserId], datetime] = field(default_factory=dict)
+    comments: MutableMapping[int, GenerationId] = field(default_factory=dict)
     outbox: MutableMapping[int, QueuedTask] = field(default_factory=dict)
 
     def overlaid(self) -> "Tables":

@@ -1,0 +1,93 @@
+"""Two transactions at once, in an order that events make certain: no test here waits for time to pass."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+from tests.support.world import Scope, World
+
+Answer = TypeVar("Answer")
+Work = Callable[[Scope], Awaitable[object]]
+
+PATIENCE = 10
+"""Seconds after which a lock that was never given back fails its test."""
+
+
+async def commit(world: World, work: Callable[[Scope], Awaitable[Answer]]) -> Answer:
+    """Do the work in a block of its own."""
+    scope = world.scope()
+    async with scope.transaction:
+        return await work(scope)
+
+
+class Block:
+    """A transaction whose block does its work and then stays open until it is told how to end."""
+
+    def __init__(self, world: World, work: Work) -> None:
+        self._world = world
+        self._scope = world.scope()
+        self._work = work
+        self._worked = asyncio.Event()
+        self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.task = asyncio.create_task(self._run())
+
+    async def open(self) -> Self:
+        """Return when the work is done, in the block that stays open."""
+        worked = asyncio.create_task(self._worked.wait())
+        await asyncio.wait({worked, self.task}, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
+        worked.cancel()
+        if self.task.done():
+            await self.task
+        assert self._worked.is_set(), "the work waits for something"
+        return self
+
+    async def waits(self) -> Self:
+        """Return when the work waits for a lock."""
+        await self.worked_or_waits()
+        assert not self._worked.is_set(), "it did not wait"
+        return self
+
+    async def worked_or_waits(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            # No database has an event for "waits for a lock".
+            while not (self._worked.is_set() or self.task.done() or await self._world.lock_is_awaited()):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+    async def commit(self) -> object:
+        self._end.set_result(None)
+        return await self.outcome()
+
+    async def roll_back(self) -> None:
+        self._end.set_exception(RolledBack())
+        assert isinstance(await self.outcome(), RolledBack)
+
+    async def outcome(self) -> object:
+        """What the work answered once the block has ended, or the error with which it ended."""
+        async with asyncio.timeout(PATIENCE):
+            return (await asyncio.gather(self.task, return_exceptions=True))[0]
+
+    async def _run(self) -> object:
+        async with self._scope.transaction:
+            answer = await self._work(self._scope)
+            self._worked.set()
+            await self._end
+        return answer
+
+
+class RolledBack(Exception):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    first: object
+    second: object
+
+
+async def race(world: World, first: Work, second: Work) -> Race:
+    """Two blocks of which neither sees the other's end before it has written, as far as the adapter lets them."""
+    leader = await Block(world, first).open()
+    follower = Block(world, second)
+    await follower.worked_or_waits()
+    return Race(await leader.commit(), await follower.commit())

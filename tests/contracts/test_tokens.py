@@ -1,0 +1,545 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from core.accounts.model import User
+from core.generations.model import Generation
+from core.identifiers import HoldId, UserId
+from core.paging import Page, PageRequest
+from core.tasks.outcome import Failure
+from core.tokens.errors import AccountNotFound, DuplicateTransfer, HoldAlreadyResolved, HoldNotFound, InsufficientTokens
+from core.tokens.model import ISSUANCE, Transfer, TransferKind, earnings, wallet
+from core.tokens.views import Balance, Party, RelatedGeneration, RelatedStyle, TransactionFilter, TransactionLine
+from tests.contracts.overlap import Block, Work, commit, race
+from tests.contracts.paging import walk
+from tests.support.world import Scope, World, gift, hold_for
+
+# --- moving at once ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_transfer_moves_tokens(world: World) -> None:
+    ann = await world.user("ann")
+
+    await commit(world, lambda ports: ports.ledger.transfer(gift(ann.id, 7, world)))
+    await commit(world, lambda ports: ports.ledger.transfer(gift(ann.id, 5, world)))
+    await commit(world, lambda ports: ports.ledger.transfer(spending(ann, 4, world)))
+
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 8, 0, None)
+
+
+async def test_opening_an_account_again_changes_nothing(world: World) -> None:
+    ann = await world.user("ann", tokens=7)
+
+    await commit(world, lambda ports: ports.ledger.open(wallet(ann.id)))
+
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 7, 0, None)
+
+
+async def test_a_wallet_gives_no_more_than_it_has(world: World) -> None:
+    ann = await world.user("ann", tokens=7)
+
+    with pytest.raises(InsufficientTokens) as refused:
+        await commit(world, lambda ports: ports.ledger.transfer(spending(ann, 8, world)))
+
+    assert refused.value.details == {"required": 8, "available": 7}
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 7, 0, None)
+    await commit(world, lambda ports: ports.ledger.transfer(spending(ann, 7, world)))
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 0, None)
+
+
+async def test_earnings_give_no_more_than_they_have(world: World) -> None:
+    mia = await world.artist("mia")
+    await world.image(await world.user("ann", tokens=30), await world.style(mia))
+
+    def withdrawal(tokens: int) -> Transfer:
+        at = world.clock.now()
+        return Transfer(f"withdrawal:{tokens}", TransferKind.WITHDRAWAL, earnings(mia.id), ISSUANCE, tokens, at)
+
+    with pytest.raises(InsufficientTokens) as refused:
+        await commit(world, lambda ports: ports.ledger.transfer(withdrawal(31)))
+    assert refused.value.details == {"required": 31, "available": 30}
+
+    await commit(world, lambda ports: ports.ledger.transfer(withdrawal(30)))
+    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 0)
+
+
+async def test_the_same_reference_is_the_same_movement(world: World) -> None:
+    ann = await world.user("ann")
+    welcome = gift(ann.id, 7, world, reference="welcome")
+    await commit(world, lambda ports: ports.ledger.transfer(welcome))
+
+    with pytest.raises(DuplicateTransfer):
+        await commit(world, lambda ports: ports.ledger.transfer(welcome))
+
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 7, 0, None)
+
+
+async def test_the_same_reference_twice_in_one_block_is_refused_as_well(world: World) -> None:
+    ann = await world.user("ann")
+
+    async def twice(ports: Scope) -> None:
+        await ports.ledger.transfer(gift(ann.id, 7, world, reference="welcome"))
+        await ports.ledger.transfer(gift(ann.id, 7, world, reference="welcome"))
+
+    with pytest.raises(DuplicateTransfer):
+        await commit(world, twice)
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 0, None)
+
+
+async def test_a_hold_and_a_transfer_do_not_share_a_reference(world: World) -> None:
+    buyer, generation = await a_queued_generation(world)
+    reference = hold_for(generation).reference
+
+    with pytest.raises(DuplicateTransfer):
+        await commit(world, lambda ports: ports.ledger.transfer(gift(buyer.id, 7, world, reference=reference)))
+
+
+async def test_nothing_moves_from_or_to_an_account_that_is_not_there(world: World) -> None:
+    ann = await world.user("ann", tokens=7)
+    nobody = await world.ids.user()
+    to_nobody = gift(nobody, 7, world)
+    from_nobody = Transfer("x", TransferKind.WITHDRAWAL, wallet(nobody), ISSUANCE, 7, world.clock.now())
+    to_no_artist = Transfer("y", TransferKind.WITHDRAWAL, wallet(ann.id), earnings(ann.id), 7, world.clock.now())
+
+    for transfer in (to_nobody, from_nobody, to_no_artist):
+        with pytest.raises(AccountNotFound):
+            await commit(world, moving(transfer))
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 7, 0, None)
+
+
+# --- in two phases ----------------------------------------------------------------------------------------------------
+
+
+async def test_held_tokens_are_neither_spendable_nor_earned(world: World) -> None:
+    buyer, generation = await a_queued_generation(world, tokens=100)
+
+    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 70, 30, None)
+    assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 0)
+    with pytest.raises(InsufficientTokens) as refused:
+        await commit(world, lambda ports: ports.ledger.transfer(spending(buyer, 71, world)))
+    assert refused.value.details == {"required": 71, "available": 70}
+
+
+async def test_a_posted_hold_is_earned(world: World) -> None:
+    buyer, generation = await a_queued_generation(world, tokens=100)
+
+    await commit(world, completing(generation, world))
+
+    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 70, 0, None)
+    assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 30)
+
+
+async def test_a_voided_hold_is_spendable_again(world: World) -> None:
+    buyer, generation = await a_queued_generation(world, tokens=100)
+
+    await commit(world, giving_up(generation, world))
+
+    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 100, 0, None)
+    assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 0)
+
+
+async def test_artists_pay_for_their_own_styles_too(world: World) -> None:
+    mia = await world.artist("mia", tokens=100)
+    generation = await world.generation(mia, await world.style(mia))
+    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 70, 30, 0)
+
+    await commit(world, completing(generation, world))
+    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 70, 0, 30)
+
+
+async def test_a_hold_takes_no_more_than_there_is(world: World) -> None:
+    buyer = await world.user("buyer", tokens=59)
+    style = await world.style(await world.artist())
+    await world.generation(buyer, style)
+
+    with pytest.raises(InsufficientTokens) as refused:
+        await world.generation(buyer, style)
+
+    assert refused.value.details == {"required": 30, "available": 29}
+    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 29, 30, None)
+
+
+async def test_a_hold_needs_both_accounts(world: World) -> None:
+    style = await world.style(await world.artist())
+    ann = await world.user("ann", tokens=30)
+    stranger = User(await world.ids.user(), "test", "stranger", None, "stranger", world.clock.now(), world.clock.now())
+    await commit(world, lambda ports: ports.users.add(stranger))
+
+    with pytest.raises(AccountNotFound):
+        await world.generation(stranger, style)
+
+    generation = await world.generation(ann, style)
+    hold = hold_for(generation)
+    without_payee = type(hold)(await world.ids.hold(), "other", ann.id, ann.id, 1, hold.at, generation.id)
+    with pytest.raises(AccountNotFound):
+        await commit(world, lambda ports: ports.ledger.hold(without_payee))
+
+
+async def test_a_hold_is_resolved_only_once(world: World) -> None:
+    buyer, completed = await a_queued_generation(world, tokens=100)
+    style = await world.style(await world.artist("max"))
+    failed = await world.failed_generation(buyer, style)
+    await commit(world, completing(completed, world))
+    before = await world.read.tokens.balance(buyer.id)
+
+    for generation in (completed, failed):
+        for again in (posting(generation.hold_id, world), voiding(generation.hold_id, world)):
+            with pytest.raises(HoldAlreadyResolved):
+                await commit(world, again)
+
+    assert await world.read.tokens.balance(buyer.id) == before == Balance(buyer.id, 70, 0, None)
+    assert (await world.read.tokens.balance(completed.artist_id)).earned_token_balance == 30
+    assert (await world.read.tokens.balance(failed.artist_id)).earned_token_balance == 0
+
+
+async def test_what_is_no_hold_cannot_be_resolved(world: World) -> None:
+    ann = await world.user("ann", tokens=7)
+    [line] = (await transactions(world, ann)).rows
+
+    for hold_id in (await world.ids.hold(), HoldId(line.id)):
+        with pytest.raises(HoldNotFound):
+            await commit(world, posting(hold_id, world))
+        with pytest.raises(HoldNotFound):
+            await commit(world, voiding(hold_id, world))
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 7, 0, None)
+
+
+# --- at once ----------------------------------------------------------------------------------------------------------
+
+
+async def test_of_two_that_spend_the_same_tokens_one_is_refused(world: World) -> None:
+    ann = await world.user("ann", tokens=10)
+
+    ended = await race(
+        world,
+        lambda ports: ports.ledger.transfer(spending(ann, 7, world)),
+        lambda ports: ports.ledger.transfer(spending(ann, 6, world)),
+    )
+
+    assert ended.first is None
+    assert isinstance(ended.second, InsufficientTokens)
+    assert ended.second.details == {"required": 6, "available": 3}
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 3, 0, None)
+
+
+async def test_of_two_that_hold_the_same_tokens_one_is_refused(world: World) -> None:
+    buyer, _ = await a_queued_generation(world, tokens=80)
+    style = await world.style(await world.artist("max"))
+
+    async def request(ports: Scope) -> None:
+        generation = await world.unsaved_generation(buyer, style)
+        await ports.ledger.hold(hold_for(generation))
+        await ports.generations.add(generation)
+
+    ended = await race(world, request, request)
+
+    assert ended.first is None
+    assert isinstance(ended.second, InsufficientTokens)
+    assert ended.second.details == {"required": 30, "available": 20}
+    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 20, 60, None)
+
+
+async def test_what_two_add_at_once_is_there_twice(world: World) -> None:
+    ann = await world.user("ann")
+
+    ended = await race(
+        world,
+        lambda ports: ports.ledger.transfer(gift(ann.id, 7, world)),
+        lambda ports: ports.ledger.transfer(gift(ann.id, 5, world)),
+    )
+
+    assert (ended.first, ended.second) == (None, None)
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 12, 0, None)
+
+
+async def test_two_images_completed_at_once_are_both_earned(world: World) -> None:
+    mia = await world.artist("mia")
+    style = await world.style(mia)
+    ann, bob = await world.user("ann", tokens=30), await world.user("bob", tokens=30)
+    one, other = await world.generation(ann, style), await world.generation(bob, style)
+
+    ended = await race(world, completing(one, world), completing(other, world))
+
+    assert (ended.first, ended.second) == (None, None)
+    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 60)
+
+
+async def test_of_two_movements_with_one_reference_one_is_refused(world: World) -> None:
+    ann = await world.user("ann")
+
+    async def welcome(ports: Scope) -> None:
+        await ports.ledger.transfer(gift(ann.id, 7, world, reference="welcome"))
+
+    ended = await race(world, welcome, welcome)
+
+    assert ended.first is None
+    assert isinstance(ended.second, DuplicateTransfer)
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 7, 0, None)
+
+
+@pytest.mark.parametrize("first", ["post", "void"])
+@pytest.mark.parametrize("second", ["post", "void"])
+async def test_of_two_resolutions_of_one_hold_one_is_refused(world: World, first: str, second: str) -> None:
+    buyer, generation = await a_queued_generation(world, tokens=30)
+    ways = {"post": completing(generation, world), "void": giving_up(generation, world)}
+
+    ended = await race(world, ways[first], ways[second])
+
+    assert ended.first is None
+    assert isinstance(ended.second, HoldAlreadyResolved)
+    paid = first == "post"
+    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 0 if paid else 30, 0, None)
+    assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 30 * paid)
+
+
+async def test_what_loses_a_race_leaves_nothing_of_its_block(world: World) -> None:
+    ann = await world.user("ann", tokens=10)
+
+    async def spend_and_tell(ports: Scope) -> None:
+        await ports.ledger.transfer(gift(ann.id, 2, world))
+        await ports.users.save(ann.edited(at=world.clock.now(), username="anna", bio="spent", profile_image=None))
+        await ports.ledger.transfer(spending(ann, 8, world))
+
+    ended = await race(world, lambda ports: ports.ledger.transfer(spending(ann, 10, world)), spend_and_tell)
+
+    assert isinstance(ended.second, InsufficientTokens)
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 0, None)
+    assert (await world.read.accounts.me(ann.id)).username == "ann"
+
+
+async def test_who_waited_for_one_that_rolled_back_is_served(world: World) -> None:
+    ann = await world.user("ann", tokens=10)
+
+    async def spend(ports: Scope) -> None:
+        await ports.ledger.transfer(spending(ann, 10, world, reference="the one"))
+
+    first = await Block(world, spend).open()
+    second = Block(world, spend)
+    await second.worked_or_waits()
+    await first.roll_back()
+
+    assert await second.commit() is None
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 0, None)
+
+
+async def test_of_many_at_once_exactly_as_many_are_served_as_there_are_tokens_for(world: World) -> None:
+    buyer = await world.user("buyer", tokens=100)
+    style = await world.style(await world.artist())
+
+    outcomes = await asyncio.gather(*(world.generation(buyer, style) for _ in range(16)), return_exceptions=True)
+
+    assert sum(isinstance(outcome, Generation) for outcome in outcomes) == 3
+    assert sum(isinstance(outcome, InsufficientTokens) for outcome in outcomes) == 13
+    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 10, 90, None)
+
+
+# --- as people see it -------------------------------------------------------------------------------------------------
+
+
+async def test_who_has_no_account_has_nothing(world: World) -> None:
+    nobody = UserId(4711)
+
+    assert await world.read.tokens.balance(nobody) == Balance(nobody, 0, 0, None)
+    empty: Page[TransactionLine] = Page([], None)
+    assert (await world.read.tokens.transactions(nobody, type=TransactionFilter.ALL, page=PageRequest())) == empty
+
+
+async def test_a_payer_sees_one_line_from_pending_to_completed(world: World) -> None:
+    buyer, generation = await a_queued_generation(world)
+    artist = await commit(world, lambda ports: ports.users.of_id(generation.artist_id))
+    pending = TransactionLine(
+        id=(await transactions(world, buyer, TransactionFilter.GENERATION)).rows[0].id,
+        type="generation",
+        direction="out",
+        amount=30,
+        status="pending",
+        refunded=False,
+        price_per_token=None,
+        total_price=None,
+        currency_code=None,
+        memo=None,
+        created_at=generation.created_at,
+        sender=Party(buyer.id, "buyer"),
+        receiver=Party(artist.id, "mia"),
+        related_style=RelatedStyle(generation.style_id, "Ink"),
+        related_generation=RelatedGeneration(generation.id, "queued"),
+    )
+    assert HoldId(pending.id) == generation.hold_id
+    assert (await transactions(world, buyer, TransactionFilter.GENERATION)).rows == [pending]
+    assert (await transactions(world, artist)).rows == []
+
+    world.clock.advance()
+    await commit(world, completing(generation, world))
+
+    [line] = (await transactions(world, buyer, TransactionFilter.GENERATION)).rows
+    assert (line.id, line.status, line.refunded) == (pending.id, "completed", False)
+    assert line.created_at == pending.created_at
+    assert line.related_generation == RelatedGeneration(generation.id, "completed")
+
+
+async def test_a_payer_sees_tokens_that_came_back_on_the_same_line(world: World) -> None:
+    buyer, generation = await a_queued_generation(world)
+    world.clock.advance()
+    await commit(world, giving_up(generation, world))
+
+    [line] = (await transactions(world, buyer, TransactionFilter.GENERATION)).rows
+
+    assert (HoldId(line.id), line.direction, line.amount) == (generation.hold_id, "out", 30)
+    assert (line.status, line.refunded, line.created_at) == ("failed", True, generation.created_at)
+    artist = await commit(world, lambda ports: ports.users.of_id(generation.artist_id))
+    assert (await transactions(world, artist)).rows == []
+
+
+async def test_a_payee_sees_what_was_posted_when_it_was_posted(world: World) -> None:
+    buyer, generation = await a_queued_generation(world)
+    posted = world.clock.advance()
+    await commit(world, completing(generation, world))
+    artist = await commit(world, lambda ports: ports.users.of_id(generation.artist_id))
+
+    [line] = (await transactions(world, artist)).rows
+
+    assert (line.type, line.direction, line.amount, line.status) == ("generation", "in", 30, "completed")
+    assert (line.sender, line.receiver) == (Party(buyer.id, "buyer"), Party(artist.id, "mia"))
+    assert line.created_at == posted
+    assert HoldId(line.id) != generation.hold_id
+    assert line.related_generation == RelatedGeneration(generation.id, "completed")
+
+
+async def test_who_pays_oneself_sees_both_lines(world: World) -> None:
+    mia = await world.artist("mia", tokens=30)
+    generation = await world.generation(mia, await world.style(mia))
+    world.clock.advance()
+    await commit(world, completing(generation, world))
+
+    lines = (await transactions(world, mia, TransactionFilter.GENERATION)).rows
+
+    assert [(line.direction, line.status) for line in lines] == [("in", "completed"), ("out", "completed")]
+    assert len({line.id for line in lines}) == 2
+
+
+async def test_a_gift_comes_from_the_platform(world: World) -> None:
+    ann = await world.user("ann", tokens=7)
+
+    [line] = (await transactions(world, ann)).rows
+
+    assert (line.type, line.direction, line.amount, line.status) == ("bonus", "in", 7, "completed")
+    assert (line.sender, line.receiver) == (None, Party(ann.id, "ann"))
+    assert (line.related_style, line.related_generation) == (None, None)
+
+
+async def test_a_memo_is_kept(world: World) -> None:
+    ann = await world.user("ann")
+    transfer = Transfer("x", TransferKind.BONUS, ISSUANCE, wallet(ann.id), 7, world.clock.now(), memo="어서 오세요")
+
+    await commit(world, lambda ports: ports.ledger.transfer(transfer))
+
+    assert [line.memo for line in (await transactions(world, ann)).rows] == ["어서 오세요"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (TransactionFilter.ALL, ["withdrawal", "refund", "generation failed", "generation pending", "bonus"]),
+        (TransactionFilter.BONUS, ["bonus"]),
+        (TransactionFilter.GENERATION, ["generation failed", "generation pending"]),
+        (TransactionFilter.REFUND, ["refund", "generation failed"]),
+        (TransactionFilter.WITHDRAWAL, ["withdrawal"]),
+        (TransactionFilter.PURCHASE, []),
+    ],
+)
+async def test_filters(world: World, wanted: TransactionFilter, found: list[str]) -> None:
+    style = await world.style(await world.artist())
+    ann = await world.user("ann", tokens=100)
+    world.clock.advance()
+    await world.generation(ann, style)
+    world.clock.advance()
+    await world.failed_generation(ann, style)
+    refund = Transfer("x", TransferKind.REFUND, ISSUANCE, wallet(ann.id), 1, world.clock.advance())
+    await commit(world, lambda ports: ports.ledger.transfer(refund))
+    world.clock.advance()
+    await commit(world, lambda ports: ports.ledger.transfer(spending(ann, 1, world)))
+
+    lines = (await transactions(world, ann, wanted)).rows
+
+    assert [line.type if line.status == "completed" else f"{line.type} {line.status}" for line in lines] == found
+
+
+async def test_pages_skip_and_repeat_nothing_while_lines_come(world: World) -> None:
+    ann = await world.user("ann")
+    for step in (0, 0, 0, 1, 1, 0):  # moments shared by several lines are told apart by id
+        world.clock.advance(timedelta(seconds=step))
+        await commit(world, lambda ports: ports.ledger.transfer(gift(ann.id, 7, world)))
+    before = [line.id for line in (await transactions(world, ann)).rows]
+    world.clock.advance()
+
+    async def read(page: PageRequest) -> Page[TransactionLine]:
+        return await world.read.tokens.transactions(ann.id, type=TransactionFilter.ALL, page=page)
+
+    pages = await walk(
+        read, limit=2, between=lambda: commit(world, lambda ports: ports.ledger.transfer(gift(ann.id, 1, world)))
+    )
+
+    assert [line.id for page in pages for line in page] == before
+    assert [len(page) for page in pages] == [2, 2, 2]  # the last page is full, and known to be the last
+    lines = (await transactions(world, ann)).rows
+    assert [(line.created_at, line.id) for line in lines] == sorted(
+        ((line.created_at, line.id) for line in lines), reverse=True
+    )
+
+
+async def test_a_block_sees_the_movements_of_nobody_elses_open_block(world: World) -> None:
+    ann = await world.user("ann")
+    block = await Block(world, lambda ports: ports.ledger.transfer(gift(ann.id, 7, world))).open()
+
+    assert (await transactions(world, ann)).rows == []
+
+    await block.commit()
+    assert len((await transactions(world, ann)).rows) == 1
+
+
+async def a_queued_generation(world: World, *, tokens: int = 100) -> tuple[User, Generation]:
+    """Its buyer, and an image for 30 tokens."""
+    buyer = await world.user("buyer", tokens=tokens)
+    return buyer, await world.generation(buyer, await world.style(await world.artist("mia")))
+
+
+def completing(generation: Generation, world: World) -> Work:
+    async def work(ports: Scope) -> None:
+        at = world.clock.now()
+        await ports.ledger.post(generation.hold_id, at=at)
+        await ports.generations.save(generation.completed(at=at, result_key="results/1.png", metadata={}))
+
+    return work
+
+
+def giving_up(generation: Generation, world: World) -> Work:
+    async def work(ports: Scope) -> None:
+        at = world.clock.now()
+        await ports.ledger.void(generation.hold_id, at=at)
+        await ports.generations.save(generation.failed(at=at, failure=Failure("GENERATION_ERROR", "No.")))
+
+    return work
+
+
+def moving(transfer: Transfer) -> Work:
+    return lambda ports: ports.ledger.transfer(transfer)
+
+
+def posting(hold_id: HoldId, world: World) -> Work:
+    return lambda ports: ports.ledger.post(hold_id, at=world.clock.now())
+
+
+def voiding(hold_id: HoldId, world: World) -> Work:
+    return lambda ports: ports.ledger.void(hold_id, at=world.clock.now())
+
+
+def spending(user: User, tokens: int, world: World, *, reference: str | None = None) -> Transfer:
+    reference = reference or f"spending:{world.ids.task()}"
+    return Transfer(reference, TransferKind.WITHDRAWAL, wallet(user.id), ISSUANCE, tokens, world.clock.now())
+
+
+async def transactions(
+    world: World, user: User, type: TransactionFilter = TransactionFilter.ALL
+) -> Page[TransactionLine]:
+    return await world.read.tokens.transactions(user.id, type=type, page=PageRequest())

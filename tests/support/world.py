@@ -92,6 +92,14 @@ class World(ABC):
     async def lock_is_awaited(self) -> bool:
         """Whether somebody is waiting for a lock right now."""
 
+    @abstractmethod
+    async def follow(self, follower: User, followed: User) -> None:
+        """There is no use case for it yet, but readers tell of it."""
+
+    @abstractmethod
+    async def like(self, user: User, image: Generation) -> None:
+        """There is no use case for it yet, but readers tell of it."""
+
     def use_case(self, kind: type[UseCase], **ports: object) -> UseCase:
         """The use case on ports of its own; `ports` come instead of the world's."""
         scope = self.scope()
@@ -275,6 +283,12 @@ class MemoryWorld(World):
 
     async def lock_is_awaited(self) -> bool:
         return self.database.locks.awaited
+
+    async def follow(self, follower: User, followed: User) -> None:
+        self.database.tables.follows[follower.id, followed.id] = self.clock.now()
+
+    async def like(self, user: User, image: Generation) -> None:
+        self.database.tables.likes[image.id, user.id] = self.clock.now()
 
 
 def gift(to: UserId, tokens: int, world: World, *, reference: str | None = None) -> Transfer:

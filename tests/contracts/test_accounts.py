@@ -1,0 +1,359 @@
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
+from core.accounts.model import Artist, Requester, Role, Session, User
+from core.accounts.views import Me, MeArtist, Profile, ProfileArtist, ProfileStats
+from tests.contracts.overlap import Block, Work, commit, race
+from tests.support.world import Scope, World
+
+# --- users ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_user_is_found_again_as_it_was_added(world: World) -> None:
+    user = User(
+        id=await world.ids.user(),
+        provider="google",
+        subject="10769150350006150715113082367",
+        email="min.jun@example.com",
+        username="min.jun",
+        created_at=world.clock.now(),
+        updated_at=world.clock.advance(timedelta(microseconds=1)),
+        role=Role.ADMIN,
+        bio="그림을 그립니다 🖌",
+        profile_image="https://pictures.example/1",
+    )
+    await commit(world, lambda ports: ports.users.add(user))
+
+    assert await commit(world, lambda ports: ports.users.of_id(user.id)) == user
+    assert await commit(world, lambda ports: ports.users.of_id(user.id, lock=True)) == user
+    assert await commit(world, lambda ports: ports.users.of_identity("google", user.subject)) == user
+    assert await commit(world, lambda ports: ports.users.of_identity("other", user.subject)) is None
+    assert await commit(world, lambda ports: ports.users.of_identity("google", "1")) is None
+
+
+async def test_a_user_without_the_optional_is_kept_as_well(world: World) -> None:
+    user = await new_user(world, "ann", email=None)
+    await commit(world, lambda ports: ports.users.add(user))
+
+    assert await commit(world, lambda ports: ports.users.of_id(user.id)) == user
+
+
+async def test_who_is_not_there_is_not_found(world: World) -> None:
+    nobody = await world.ids.user()
+
+    with pytest.raises(UserNotFound):
+        await commit(world, lambda ports: ports.users.of_id(nobody))
+    with pytest.raises(UserNotFound):
+        await commit(world, lambda ports: ports.users.of_id(nobody, lock=True))
+    with pytest.raises(UserNotFound):
+        await world.read.accounts.me(nobody)
+    with pytest.raises(UserNotFound):
+        await world.read.accounts.profile(nobody, viewer=None)
+
+
+async def test_what_is_saved_is_kept(world: World) -> None:
+    ann = await world.user("ann")
+    changed = ann.edited(
+        at=world.clock.advance(), username="anna", bio="hello", profile_image="public/profiles/1/a.png"
+    ).became_artist(at=world.clock.advance())
+
+    await commit(world, lambda ports: ports.users.save(changed))
+
+    assert await commit(world, lambda ports: ports.users.of_id(ann.id)) == changed
+
+
+async def test_a_username_is_taken_once(world: World) -> None:
+    await world.user("ann")
+    bob = await world.user("bob")
+    other = await new_user(world, "ann", subject="another")
+
+    with pytest.raises(UsernameTaken):
+        await commit(world, lambda ports: ports.users.add(other))
+    with pytest.raises(UsernameTaken):
+        await commit(world, lambda ports: ports.users.save(renamed(bob, "ann")))
+
+    assert await commit(world, lambda ports: ports.users.username_taken("ann"))
+    assert not await commit(world, lambda ports: ports.users.username_taken("other"))
+    assert await commit(world, lambda ports: ports.users.of_id(bob.id)) == bob
+    with pytest.raises(UserNotFound):
+        await commit(world, lambda ports: ports.users.of_id(other.id))
+
+
+async def test_a_username_given_up_can_be_taken(world: World) -> None:
+    ann = await world.user("ann")
+    bob = await world.user("bob")
+
+    await commit(world, lambda ports: ports.users.save(renamed(ann, "anna")))
+    await commit(world, lambda ports: ports.users.save(renamed(bob, "ann")))
+
+    assert (await world.read.accounts.me(ann.id)).username == "anna"
+    assert (await world.read.accounts.me(bob.id)).username == "ann"
+
+
+async def test_an_identity_has_one_user(world: World) -> None:
+    await commit(world, adding(await new_user(world, "ann", subject="1")))
+
+    with pytest.raises(IdentityTaken):
+        await commit(world, adding(await new_user(world, "bob", subject="1")))
+
+    await commit(world, adding(await new_user(world, "bob", subject="1", provider="other")))
+
+
+async def test_of_two_sign_ups_with_one_username_one_is_refused(world: World) -> None:
+    one, other = await new_user(world, "ann", subject="1"), await new_user(world, "ann", subject="2")
+
+    ended = await race(world, adding(one), adding(other))
+
+    assert ended.first is None
+    assert isinstance(ended.second, UsernameTaken)
+    with pytest.raises(UserNotFound):
+        await world.read.accounts.me(other.id)
+
+
+async def test_of_two_who_take_a_name_at_once_one_is_refused(world: World) -> None:
+    ann, bob = await world.user("ann"), await world.user("bob")
+
+    ended = await race(
+        world,
+        lambda ports: ports.users.save(renamed(ann, "sam")),
+        lambda ports: ports.users.save(renamed(bob, "sam")),
+    )
+
+    assert ended.first is None
+    assert isinstance(ended.second, UsernameTaken)
+    assert (await world.read.accounts.me(bob.id)).username == "bob"
+
+
+async def test_of_two_sign_ups_with_one_identity_one_is_refused(world: World) -> None:
+    one, other = await new_user(world, "ann", subject="1"), await new_user(world, "bob", subject="1")
+
+    ended = await race(world, adding(one), adding(other))
+
+    assert ended.first is None
+    assert isinstance(ended.second, IdentityTaken)
+    assert await commit(world, lambda ports: ports.users.of_identity("test", "1")) == one
+    assert not await commit(world, lambda ports: ports.users.username_taken("bob"))
+
+
+async def test_a_name_is_free_again_when_who_took_it_rolls_back(world: World) -> None:
+    one, other = await new_user(world, "ann", subject="1"), await new_user(world, "ann", subject="2")
+    first = await Block(world, adding(one)).open()
+    second = Block(world, adding(other))
+    await second.worked_or_waits()
+
+    await first.roll_back()
+
+    assert await second.commit() is None
+    assert (await world.read.accounts.me(other.id)).username == "ann"
+
+
+async def test_one_is_an_artist_only_once(world: World) -> None:
+    mia = await world.artist("mia")
+    again = Artist(mia.id, "Again", "again@example.com", "signatures/2.png", world.clock.now())
+
+    with pytest.raises(AlreadyArtist):
+        await commit(world, lambda ports: ports.users.add_artist(again))
+
+    artist = (await world.read.accounts.me(mia.id)).artist
+    assert artist is not None
+    assert artist.artist_name == "Mia"
+
+
+async def test_of_two_upgrades_at_once_one_is_refused(world: World) -> None:
+    ann = await world.user("ann")
+    artist = Artist(ann.id, "Ann", "ann@example.com", "signatures/1.png", world.clock.now())
+
+    ended = await race(
+        world, lambda ports: ports.users.add_artist(artist), lambda ports: ports.users.add_artist(artist)
+    )
+
+    assert ended.first is None
+    assert isinstance(ended.second, AlreadyArtist)
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_session_tells_who_asks(world: World) -> None:
+    ann, mia = await world.user("ann"), await world.artist("mia")
+    await commit(world, signing_in(ann, b"1" * 32, world))
+    await commit(world, signing_in(mia, b"2" * 32, world))
+    sessions, now = world.scope().sessions, world.clock.now()
+
+    assert await sessions.requester(b"1" * 32, at=now) == Requester(ann.id, Role.USER, is_artist=False)
+    assert await sessions.requester(b"2" * 32, at=now) == Requester(mia.id, Role.ARTIST, is_artist=True)
+    assert await sessions.requester(b"3" * 32, at=now) is None
+
+
+async def test_a_session_tells_of_the_user_as_is_now(world: World) -> None:
+    ann = await world.user("ann")
+    await commit(world, signing_in(ann, b"1" * 32, world))
+    admin = msgspec.structs.replace(ann, role=Role.ADMIN)
+    await commit(world, lambda ports: ports.users.save(admin))
+
+    requester = await world.scope().sessions.requester(b"1" * 32, at=world.clock.now())
+
+    assert requester == Requester(ann.id, Role.ADMIN, is_artist=False)
+    assert requester.is_admin
+
+
+async def test_a_session_expires(world: World) -> None:
+    ann = await world.user("ann")
+    await commit(world, signing_in(ann, b"1" * 32, world))
+    sessions, end = world.scope().sessions, world.clock.now() + timedelta(days=14)
+
+    assert await sessions.requester(b"1" * 32, at=end - timedelta(microseconds=1)) is not None
+    assert await sessions.requester(b"1" * 32, at=end) is None
+
+
+async def test_an_ended_session_signs_nobody_in(world: World) -> None:
+    ann = await world.user("ann")
+    await commit(world, signing_in(ann, b"1" * 32, world))
+    await commit(world, signing_in(ann, b"2" * 32, world))
+
+    for _ in range(2):  # one that is not there is no error
+        await commit(world, lambda ports: ports.sessions.end(b"1" * 32))
+
+    sessions, now = world.scope().sessions, world.clock.now()
+    assert await sessions.requester(b"1" * 32, at=now) is None
+    assert await sessions.requester(b"2" * 32, at=now) is not None
+
+
+async def test_a_session_holds_and_ends_with_its_transaction(world: World) -> None:
+    ann = await world.user("ann")
+    await commit(world, signing_in(ann, b"1" * 32, world))
+    sessions, now = world.scope().sessions, world.clock.now()
+
+    async def swap(ports: Scope) -> None:
+        await ports.sessions.end(b"1" * 32)
+        await signing_in(ann, b"2" * 32, world)(ports)
+
+    block = await Block(world, swap).open()
+    assert await sessions.requester(b"1" * 32, at=now) is not None
+    assert await sessions.requester(b"2" * 32, at=now) is None
+    await block.roll_back()
+    assert await sessions.requester(b"1" * 32, at=now) is not None
+    assert await sessions.requester(b"2" * 32, at=now) is None
+
+    await commit(world, swap)
+    assert await sessions.requester(b"1" * 32, at=now) is None
+    assert await sessions.requester(b"2" * 32, at=now) is not None
+
+
+# --- as people see it -------------------------------------------------------------------------------------------------
+
+
+async def test_me(world: World) -> None:
+    ann = await world.user("ann", tokens=100)
+    await world.generation(ann, await world.style(await world.artist("mia")))
+
+    assert await world.read.accounts.me(ann.id) == Me(
+        id=ann.id,
+        username="ann",
+        email="ann@example.com",
+        profile_image=None,
+        role="user",
+        token_balance=70,
+        bio="",
+        created_at=ann.created_at,
+        artist=None,
+    )
+
+
+async def test_me_as_an_artist(world: World) -> None:
+    mia = await world.artist("mia")
+    ann = await world.user("ann", tokens=100)
+    await world.follow(ann, mia)
+    await world.image(ann, await world.style(mia))
+
+    me = await world.read.accounts.me(mia.id)
+
+    assert (me.role, me.token_balance) == ("artist", 0)
+    assert me.artist == MeArtist(
+        id=mia.id,
+        artist_name="Mia",
+        signature_image_url=await world.blobs.signed_url(f"signatures/{mia.id}/signature.png"),
+        verified_email="mia@example.com",
+        earned_token_balance=30,
+        follower_count=1,
+    )
+
+
+async def test_a_picture_of_ours_is_shown_by_its_public_url_and_others_as_they_are(world: World) -> None:
+    ann = await world.user("ann")
+    shown = {}
+    for picture in ("public/profiles/1/face.png", "https://pictures.example/1"):
+        await commit(world, saving(msgspec.structs.replace(ann, profile_image=picture)))
+        shown[picture] = (await world.read.accounts.me(ann.id)).profile_image
+        assert (await world.read.accounts.profile(ann.id, viewer=None)).profile_image == shown[picture]
+
+    assert shown == {
+        "public/profiles/1/face.png": world.blobs.public_url("public/profiles/1/face.png"),
+        "https://pictures.example/1": "https://pictures.example/1",
+    }
+
+
+async def test_a_profile(world: World) -> None:
+    ann = await world.user("ann", tokens=300)
+    bob = await world.user("bob", tokens=100)
+    mia = await world.artist("mia")
+    style = await world.style(mia)
+    await world.image(ann, style, public=True)
+    await world.image(ann, style)
+    await world.generation(ann, style)
+    await world.failed_generation(ann, style)
+    await world.image(bob, style, public=True)
+    await world.follow(ann, mia)
+    await world.follow(ann, bob)
+    await world.follow(bob, mia)
+
+    assert await world.read.accounts.profile(ann.id, viewer=bob.id) == Profile(
+        id=ann.id,
+        username="ann",
+        profile_image=None,
+        bio="",
+        role="user",
+        created_at=ann.created_at,
+        is_following=False,
+        artist=None,
+        stats=ProfileStats(total_generations=2, public_generations=1, following_count=2),
+    )
+    profile = await world.read.accounts.profile(mia.id, viewer=ann.id)
+    assert profile.is_following
+    assert profile.artist == ProfileArtist(mia.id, "Mia", 2)
+    assert profile.stats == ProfileStats(0, 0, 0)
+    assert not (await world.read.accounts.profile(mia.id, viewer=None)).is_following
+    assert not (await world.read.accounts.profile(mia.id, viewer=mia.id)).is_following
+
+
+async def new_user(
+    world: World,
+    username: str,
+    *,
+    subject: str | None = None,
+    provider: str = "test",
+    email: str | None = "user@example.com",
+) -> User:
+    now = world.clock.now()
+    return User(await world.ids.user(), provider, subject or username, email, username, now, now)
+
+
+def renamed(user: User, username: str) -> User:
+    return msgspec.structs.replace(user, username=username)
+
+
+def adding(user: User) -> Work:
+    return lambda ports: ports.users.add(user)
+
+
+def saving(user: User) -> Work:
+    return lambda ports: ports.users.save(user)
+
+
+def signing_in(user: User, token_hash: bytes, world: World) -> Work:
+    now = world.clock.now()
+    session = Session(token_hash, user.id, now, now + timedelta(days=14), "Mozilla/5.0")
+    return lambda ports: ports.sessions.add(session)

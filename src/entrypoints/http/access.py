@@ -1,0 +1,137 @@
+"""Who may call what. Every route names one of these guards; nothing of a body is read before it has agreed."""
+
+import hmac
+from ipaddress import ip_address
+from typing import Any, cast
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import HTTPScope
+
+from core.accounts.errors import ArtistOnly, Unauthorized
+from core.accounts.model import Requester
+from core.accounts.repository import Sessions
+from core.accounts.sign_in import token_hash
+from core.errors import Category, DomainError
+from core.ports.clock import Clock
+from entrypoints.http.cookies import SESSION
+from entrypoints.http.errors import AnyRequest
+from entrypoints.settings import Network
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+CSRF_HEADER = "X-CSRFToken"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class CsrfFailed(DomainError):
+    code = "CSRF_FAILED"
+    category = Category.FORBIDDEN
+    message = "The CSRF token is missing or wrong."
+
+
+async def anybody(connection: Connection, _: BaseRouteHandler) -> None:
+    """Signed in or not: who it is matters for what they see. Changes nothing, so it needs no CSRF token."""
+    await _identify(connection)
+
+
+async def unidentified(_: Connection, __: BaseRouteHandler) -> None:
+    """Anybody, and who it is does not matter: sessions are not looked up."""
+
+
+async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
+    """Somebody signed in, and for what changes anything: from a page that may speak for them."""
+    await _identify(connection)
+    if connection.scope["user"] is None:
+        raise Unauthorized
+    if cast("HTTPScope", connection.scope)["method"] not in SAFE_METHODS:
+        _check_csrf(connection)
+
+
+async def artist(connection: Connection, handler: BaseRouteHandler) -> None:
+    """An artist; a user may become one."""
+    await signed_in(connection, handler)
+    if not connection.scope["user"].is_artist:
+        raise ArtistOnly
+
+
+async def training_server(connection: Connection, _: BaseRouteHandler) -> None:
+    _check_ai_server(connection, "training-server")
+
+
+async def inference_server(connection: Connection, _: BaseRouteHandler) -> None:
+    _check_ai_server(connection, "inference-server")
+
+
+GUARDS = frozenset({anybody, unidentified, signed_in, artist, training_server, inference_server})
+
+
+def requester(request: AnyRequest) -> Requester:
+    """Who asks, as a dependency of routes for the signed-in."""
+    user: Requester | None = request.scope["user"]
+    if user is None:
+        raise Unauthorized
+    return user
+
+
+def viewer(request: AnyRequest) -> Requester | None:
+    """Who looks, if anybody that we know, as a dependency of routes for anybody."""
+    user: Requester | None = request.scope["user"]
+    return user
+
+
+def csrf_token(connection: Connection, session_token: str) -> str:
+    token: str = connection.app.state.signer.mac("csrf", session_token.encode())
+    return token
+
+
+async def _identify(connection: Connection) -> None:
+    """One lookup for a session cookie, none without it."""
+    connection.scope["user"] = None
+    if token := connection.cookies.get(SESSION):
+        container = connection.scope["state"]["dishka_container"]
+        sessions, clock = await container.get(Sessions), await container.get(Clock)
+        connection.scope["user"] = await sessions.requester(token_hash(token), at=clock.now())
+
+
+def _check_csrf(connection: Connection) -> None:
+    expected = csrf_token(connection, connection.cookies[SESSION])
+    if not hmac.compare_digest(expected.encode(), connection.headers.get(CSRF_HEADER, "").encode()):
+        raise CsrfFailed
+
+
+def _check_ai_server(connection: Connection, source: str) -> None:
+    """The bearer token, the source and the network, else Unauthorized: which one was wrong is not told."""
+    state = connection.app.state
+    scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
+    known = [hmac.compare_digest(token.encode(), valid.encode()) for valid in state.internal_api_tokens]
+    genuine = scheme.lower() == "bearer" and any(known)
+    named = connection.headers.get("X-Request-Source") == source
+    if not (genuine and named and _from_allowed_network(connection)):
+        raise Unauthorized("This call is for the AI servers.")
+
+
+def _from_allowed_network(connection: Connection) -> bool:
+    allowed: list[Network] = connection.app.state.webhook_allowed_networks
+    return not allowed or _inside(client_address(connection), allowed)
+
+
+def client_address(connection: Connection) -> str:
+    """Where the call comes from; X-Forwarded-For is believed from the right, as far as proxies are trusted."""
+    trusted: list[Network] = connection.app.state.trusted_proxies
+    address = connection.client.host if connection.client else ""
+    forwarded = ",".join(connection.headers.getall("X-Forwarded-For", [])).split(",")
+    for hop in reversed([part.strip() for part in forwarded if part.strip()]):
+        if not _inside(address, trusted):
+            break
+        address = hop
+    return address
+
+
+def _inside(address: str, networks: list[Network]) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+    return any(parsed.version == network.version and parsed in network for network in networks)

@@ -1,0 +1,96 @@
+"""The HTTP application: one app, any adapters."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from dishka import AsyncContainer
+from dishka.integrations.litestar import DishkaRouter, setup_dishka
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+
+from entrypoints.http import access
+from entrypoints.http.auth import AuthController
+from entrypoints.http.body import StrictJson
+from entrypoints.http.cookies import Cookies
+from entrypoints.http.cors import Cors
+from entrypoints.http.documents import DocumentsController
+from entrypoints.http.errors import EXCEPTION_HANDLERS
+from entrypoints.http.generations import GenerationsController
+from entrypoints.http.health import HealthController
+from entrypoints.http.media import MediaController
+from entrypoints.http.notifications import NotificationsController
+from entrypoints.http.paging import paging
+from entrypoints.http.signing import Signer
+from entrypoints.http.start_page import StartPageController
+from entrypoints.http.styles import StylesController
+from entrypoints.http.tokens import TokensController
+from entrypoints.http.tracing import Tracing
+from entrypoints.http.users import UsersController
+from entrypoints.http.webhooks import WEBHOOKS
+from entrypoints.settings import Settings
+
+MAX_BODY = 1024 * 1024
+"""Bytes, where a route does not say otherwise."""
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+# Made once: injecting into a controller changes its class.
+API = DishkaRouter(
+    path="/",
+    route_handlers=[
+        AuthController,
+        UsersController,
+        TokensController,
+        StylesController,
+        GenerationsController,
+        NotificationsController,
+        WEBHOOKS,
+        HealthController,
+        DocumentsController,
+    ],
+)
+START_PAGE = DishkaRouter(path="/", route_handlers=[StartPageController])
+MEDIA = DishkaRouter(path="/", route_handlers=[MediaController])
+
+
+def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
+    """The service over HTTP, on what the container provides; `lifespan` is entered at the start, in order.
+
+    The caller closes the container. Raises ValueError when the settings lack a secret.
+    """
+    if not settings.secret_key or not settings.internal_api_token:
+        raise ValueError("the service needs SECRET_KEY and INTERNAL_API_TOKEN")
+    tokens = [settings.internal_api_token, settings.internal_api_token_previous]
+    app = Litestar(
+        route_handlers=[
+            API,
+            *([] if settings.frontend_url else [START_PAGE]),
+            *([] if settings.gcs_bucket_name else [MEDIA]),
+        ],
+        dependencies={
+            "requester": Provide(access.requester, sync_to_thread=False),
+            "viewer": Provide(access.viewer, sync_to_thread=False),
+            "paging": Provide(paging, sync_to_thread=False),
+        },
+        dto=StrictJson,
+        return_dto=None,
+        exception_handlers=EXCEPTION_HANDLERS,
+        request_max_body_size=MAX_BODY,
+        lifespan=list(lifespan),
+        logging_config=None,
+        openapi_config=None,
+        state=State(
+            {
+                "settings": settings,
+                "signer": Signer(settings.secret_key),
+                "cookies": Cookies(secure=settings.production, samesite=settings.cookie_samesite),
+                "internal_api_tokens": [token for token in tokens if token],
+                "webhook_allowed_networks": settings.webhook_allowed_networks,
+                "trusted_proxies": settings.trusted_proxies,
+            }
+        ),
+    )
+    setup_dishka(container, app)
+    app.asgi_handler = Tracing(Cors(app.asgi_handler, settings.cors_allowed_origins), https=settings.production)
+    return app

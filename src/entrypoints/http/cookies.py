@@ -1,0 +1,63 @@
+"""The cookies of a browser that signs in, is signed in, or has signed out."""
+
+from datetime import timedelta
+from typing import Literal
+
+from litestar.datastructures import Cookie
+
+from core.accounts.model import SESSION_LIFETIME
+
+SESSION = "sessionid"
+CSRF = "csrftoken"
+SIGN_IN = "sign_in"
+SIGN_IN_PATH = "/api/auth/google"
+SIGN_IN_LIFETIME = timedelta(minutes=10)
+
+
+class Cookies:
+    """How cookies are set here. `SameSite=None` is taken by browsers together with `Secure` only."""
+
+    def __init__(self, *, secure: bool, samesite: Literal["lax", "none"]) -> None:
+        self._secure = secure or samesite == "none"
+        self._samesite = samesite
+
+    def session(self, token: str) -> Cookie:
+        return self._cookie(SESSION, token, lifetime=SESSION_LIFETIME, httponly=True)
+
+    def csrf(self, token: str) -> Cookie:
+        """Scripts of the frontend read this one, to send it back in a header."""
+        return self._cookie(CSRF, token, lifetime=SESSION_LIFETIME, httponly=False)
+
+    def sign_in(self, sealed: str) -> Cookie:
+        """What the callback compares with: always `Lax`, because the provider sends the browser back by a link."""
+        return Cookie(
+            key=SIGN_IN,
+            value=sealed,
+            path=SIGN_IN_PATH,
+            max_age=int(SIGN_IN_LIFETIME.total_seconds()),
+            httponly=True,
+            secure=self._secure,
+            samesite="lax",
+        )
+
+    def signed_out(self) -> list[Cookie]:
+        return [
+            self._cookie(SESSION, "", lifetime=timedelta(0), httponly=True),
+            self._cookie(CSRF, "", lifetime=timedelta(0), httponly=False),
+        ]
+
+    def sign_in_over(self) -> Cookie:
+        return Cookie(
+            key=SIGN_IN, value="", path=SIGN_IN_PATH, max_age=0, httponly=True, secure=self._secure, samesite="lax"
+        )
+
+    def _cookie(self, key: str, value: str, *, lifetime: timedelta, httponly: bool) -> Cookie:
+        return Cookie(
+            key=key,
+            value=value,
+            path="/",
+            max_age=int(lifetime.total_seconds()),
+            httponly=httponly,
+            secure=self._secure,
+            samesite=self._samesite,
+        )

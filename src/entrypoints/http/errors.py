@@ -1,0 +1,97 @@
+"""How refusals are told: one table from categories to status codes, one envelope for everything."""
+
+import logging
+from typing import Any
+
+from litestar import MediaType, Request, Response
+from litestar.enums import ParamType
+from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
+from litestar.types import ExceptionHandlersMap
+
+from core.errors import Category, Details, DomainError, NotFound, ValidationError
+from entrypoints.http.envelope import Refusal, Refused
+from entrypoints.http.messages import in_korean, prefers_korean
+
+logger = logging.getLogger(__name__)
+
+AnyRequest = Request[Any, Any, Any]
+
+STATUS = {
+    Category.INVALID: 422,
+    Category.MALFORMED: 400,
+    Category.UNAUTHENTICATED: 401,
+    Category.UNAFFORDABLE: 402,
+    Category.FORBIDDEN: 403,
+    Category.NOT_FOUND: 404,
+    Category.CONFLICT: 409,
+    Category.UNAVAILABLE: 503,
+}
+
+FRAMEWORK = {
+    400: ("BAD_REQUEST", "The request cannot be understood."),
+    404: ("NOT_FOUND", "There is no such thing."),
+    405: ("METHOD_NOT_ALLOWED", "This cannot be done here."),
+    413: ("PAYLOAD_TOO_LARGE", "The request is too large."),
+    415: ("UNSUPPORTED_MEDIA_TYPE", "This kind of content is not understood here."),
+}
+"""What the framework refuses before a controller is asked."""
+
+INTERNAL = ("INTERNAL_ERROR", "Something went wrong on our side.")
+
+
+class MalformedBody(DomainError):
+    code = "MALFORMED_BODY"
+    category = Category.MALFORMED
+    message = "The body cannot be read."
+
+
+def refuse_domain_error(request: AnyRequest, error: DomainError) -> Response[Refused]:
+    status = STATUS[error.category]
+    if error.category is Category.UNAVAILABLE:
+        logger.error("%s: %s", error.code, error.message, exc_info=error)
+    return answer(request, status, error.code, error.message, error.details)
+
+
+def refuse_invalid_parameters(request: AnyRequest, error: ValidationException) -> Response[Refused]:
+    """Query parameters that are not valid; a path that cannot name anything; a body that is not there."""
+    extra = error.extra if isinstance(error.extra, list) else []
+    if any(problem.get("source") is ParamType.PATH for problem in extra):
+        return refuse_domain_error(request, NotFound())
+    if any(problem.get("key") == "data" for problem in extra):
+        return refuse_domain_error(request, MalformedBody("A body is needed."))
+    fields = {problem.get("key", "query"): problem["message"] for problem in extra}
+    return refuse_domain_error(request, ValidationError(**fields))
+
+
+def refuse_http_exception(request: AnyRequest, error: HTTPException) -> Response[Refused]:
+    if error.status_code not in FRAMEWORK:
+        return fail(request, error)
+    code, message = FRAMEWORK[error.status_code]
+    response = answer(request, error.status_code, code, message)
+    if isinstance(error, MethodNotAllowedException) and error.headers:
+        allowed = set(error.headers["allow"].split(", "))
+        response.headers["Allow"] = ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
+    return response
+
+
+def fail(request: AnyRequest, error: Exception) -> Response[Refused]:
+    """What was not foreseen: told to the log with everything, to the client with nothing but the trace id."""
+    logger.error("unforeseen error in %s %s", request.method, request.url.path, exc_info=error)
+    return answer(request, 500, *INTERNAL)
+
+
+def answer(
+    request: AnyRequest, status: int, code: str, message: str, details: Details | None = None
+) -> Response[Refused]:
+    if prefers_korean(request.headers.get("accept-language")):
+        message = in_korean(code, message)
+    failure = Refused(error=Refusal(code, message, details))
+    return Response(failure, status_code=status, media_type=MediaType.JSON, headers={"Vary": "Accept-Language, Cookie"})
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+    DomainError: refuse_domain_error,
+    ValidationException: refuse_invalid_parameters,
+    HTTPException: refuse_http_exception,
+    Exception: fail,
+}

@@ -1,0 +1,79 @@
+"""Bodies that carry files: as multipart/form-data or, where files are small, as JSON with data URLs."""
+
+import base64
+import io
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from core.errors import ValidationError
+from entrypoints.http import uploads
+from entrypoints.http.body import UnsupportedMediaType, convert, decode
+from entrypoints.http.errors import AnyRequest
+from entrypoints.http.uploads import Upload
+
+Fields = TypeVar("Fields", bound=msgspec.Struct)
+
+_DATA_URL = re.compile(r"data:image/[a-z+.-]+;base64,(?P<data>[A-Za-z0-9+/=]+)", re.ASCII)
+
+
+class FormBody(msgspec.Struct, Generic[Fields], frozen=True):
+    """How a body is read, and what the API document says of it."""
+
+    fields: type[Fields]
+    files: tuple[str, ...]
+    """Fields that are files."""
+    lists: tuple[str, ...] = ()
+    """Fields that may be given several times."""
+    several: bool = False
+    """Whether a file field may be given several times."""
+    json: bool = False
+    """Whether JSON is taken too, each file as a data URL."""
+
+    @asynccontextmanager
+    async def read(self, request: AnyRequest) -> AsyncIterator[tuple[Fields, dict[str, list[Upload]]]]:
+        """The fields and, by field, the files, which are gone when the block is left.
+
+        Raises UnsupportedMediaType, MalformedBody, PayloadTooLarge or ValidationError.
+        """
+        content_type = request.content_type[0]
+        if content_type == "application/json" and self.json:
+            yield self._from_json(await request.body())
+        elif content_type == "multipart/form-data":
+            with uploads.spool() as spool:
+                yield self._from_form(await uploads.receive(request, spool))
+        else:
+            raise UnsupportedMediaType
+
+    def _from_form(self, form: uploads.Form) -> tuple[Fields, dict[str, list[Upload]]]:
+        if problems := {name: "A file is needed." for name in self.files if any(form.texts.get(name, []))}:
+            raise ValidationError(**problems)
+        repeated = [name for name, values in form.texts.items() if len(values) > 1 and name not in self.lists]
+        repeated += [name for name, files in form.files.items() if len(files) > 1 and not self.several]
+        if repeated:
+            raise ValidationError(**dict.fromkeys(repeated, "This field can be given once only."))
+        plain: dict[str, object] = {
+            name: values if name in self.lists else values[0]
+            for name, values in form.texts.items()
+            if name not in self.files
+        }
+        return convert(plain, self.fields, strict=False), form.files
+
+    def _from_json(self, body: bytes) -> tuple[Fields, dict[str, list[Upload]]]:
+        plain = decode(body, dict[str, Any])
+        files = {name: [_from_data_url(name, plain.pop(name))] for name in self.files if plain.get(name) is not None}
+        return convert(plain, self.fields, strict=True), files
+
+
+def _from_data_url(name: str, value: object) -> Upload:
+    url = _DATA_URL.fullmatch(value) if isinstance(value, str) else None
+    if url is None:
+        raise ValidationError(**{name: "A data URL of an image is needed: data:image/png;base64,..."})
+    try:
+        data = base64.b64decode(url["data"], validate=True)
+    except ValueError:
+        raise ValidationError(**{name: "The data URL is not in base64."}) from None
+    return Upload(name, len(data), io.BytesIO(data))

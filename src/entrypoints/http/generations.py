@@ -1,0 +1,133 @@
+import hashlib
+from enum import Enum
+from typing import Annotated
+
+import msgspec
+from dishka.integrations.litestar import FromDishka
+from litestar import Controller, MediaType, Response, get, patch, post
+from litestar.params import Parameter
+
+from core.accounts.model import Requester
+from core.generations.edit_generation import EditGeneration, GenerationChanges
+from core.generations.errors import GenerationChanged, GenerationNotCompleted, GenerationNotFound
+from core.generations.request_generation import NewGeneration, RequestGeneration
+from core.generations.views import (
+    FeedItem,
+    FeedQuery,
+    FeedSort,
+    GenerationsReader,
+    GenerationView,
+    RequestedGeneration,
+    StatusFilter,
+)
+from core.identifiers import MAX_ID, GenerationId, UserId
+from core.styles.errors import StyleNotFound, StyleNotReady
+from core.tags import InvalidTagLanguage, normalise
+from core.tokens.errors import InsufficientTokens
+from entrypoints.http.access import anybody, signed_in
+from entrypoints.http.envelope import Success
+from entrypoints.http.paging import Paging, Results
+from entrypoints.http.params import PathId, comma_separated
+
+
+class PublicFilter(Enum):
+    ALL = "all"
+    TRUE = "true"
+    FALSE = "false"
+
+
+class GenerationsController(Controller):
+    path = "/api/generations"
+    tags = ("Generations",)
+
+    @post(
+        "/",
+        guards=[signed_in],
+        opt={"refusals": (StyleNotFound, StyleNotReady, InsufficientTokens, InvalidTagLanguage)},
+        summary="Have an image made",
+    )
+    async def request(
+        self, data: NewGeneration, requester: Requester, request_generation: FromDishka[RequestGeneration]
+    ) -> Response[Success[RequestedGeneration]]:
+        requested = await request_generation(requester.id, data)
+        return Response(Success(data=requested), headers={"Location": f"/api/generations/{requested.id}"})
+
+    @get("/feed", guards=[anybody], opt={"refusals": (InvalidTagLanguage,)}, summary="Public images")
+    async def feed(
+        self,
+        viewer: Requester | None,
+        paging: Paging,
+        generations: FromDishka[GenerationsReader],
+        sort: FeedSort = FeedSort.RECENT,
+        with_tags: Annotated[str, Parameter(query="tags", description="Comma-separated; all must match.")] = "",
+        user_id: Annotated[int | None, Parameter(ge=1, le=MAX_ID)] = None,
+    ) -> Success[Results[FeedItem]]:
+        query = FeedQuery(
+            sort=sort,
+            tags=normalise(comma_separated([with_tags]), field="tags"),
+            user_id=UserId(user_id) if user_id else None,
+        )
+        order = f"feed:{sort.value}"
+        page = await generations.feed(query, viewer=viewer.id if viewer else None, page=paging.request(order))
+        return Success(data=paging.results(order, page))
+
+    @get("/me", guards=[signed_in], summary="My images")
+    async def list_own(
+        self,
+        requester: Requester,
+        paging: Paging,
+        generations: FromDishka[GenerationsReader],
+        status: StatusFilter = StatusFilter.ALL,
+        is_public: PublicFilter = PublicFilter.ALL,
+    ) -> Success[Results[GenerationView]]:
+        page = await generations.list_own(
+            requester.id,
+            status=status,
+            is_public=None if is_public is PublicFilter.ALL else is_public is PublicFilter.TRUE,
+            page=paging.request("own-generations"),
+        )
+        return Success(data=paging.results("own-generations", page))
+
+    @get(
+        "/{generation_id:int}",
+        guards=[anybody],
+        opt={"refusals": (GenerationNotFound,)},
+        summary="An image and how far it has come",
+    )
+    async def detail(
+        self,
+        generation_id: PathId[GenerationId],
+        viewer: Requester | None,
+        generations: FromDishka[GenerationsReader],
+        if_none_match: Annotated[str, Parameter(header="If-None-Match")] = "",
+    ) -> Response[Success[GenerationView]]:
+        generation = await generations.detail(generation_id, viewer=viewer.id if viewer else None)
+        return _unless_known(Success(data=generation), if_none_match)
+
+    @patch(
+        "/{generation_id:int}",
+        guards=[signed_in],
+        opt={"refusals": (GenerationNotFound, GenerationNotCompleted, GenerationChanged)},
+        summary="Publish, hide or describe my image",
+    )
+    async def edit(
+        self,
+        generation_id: PathId[GenerationId],
+        data: GenerationChanges,
+        requester: Requester,
+        edit_generation: FromDishka[EditGeneration],
+        generations: FromDishka[GenerationsReader],
+    ) -> Success[GenerationView]:
+        await edit_generation(requester.id, generation_id, data)
+        return Success(data=await generations.detail(generation_id, viewer=requester.id))
+
+
+def _unless_known(answer: Success[GenerationView], if_none_match: str) -> Response[Success[GenerationView]]:
+    """304 for who has the very same answer already: who polls an image learns cheaply that nothing has moved."""
+    body = msgspec.json.encode(answer)
+    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    known = {candidate.strip().removeprefix("W/") for candidate in if_none_match.split(",")}
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Cookie"}
+    if tag in known or if_none_match.strip() == "*":
+        return Response(None, status_code=304, headers=headers)  # type: ignore[arg-type]
+    return Response(body, media_type=MediaType.JSON, headers=headers)  # type: ignore[arg-type]

@@ -1,0 +1,74 @@
+"""Messages in the language that `Accept-Language` asks for: English, unless it likes Korean better."""
+
+KOREAN = {
+    "ACCOUNT_NOT_FOUND": "해당 계정을 찾을 수 없습니다.",
+    "ALREADY_ARTIST": "이미 작가로 등록되어 있습니다.",
+    "ARTIST_ONLY": "작가만 할 수 있습니다.",
+    "BAD_REQUEST": "요청을 이해할 수 없습니다.",
+    "BLOB_NOT_FOUND": "저장소에 해당 파일이 없습니다.",
+    "CSRF_FAILED": "CSRF 토큰이 없거나 올바르지 않습니다.",
+    "DUPLICATE_STYLE_NAME": "같은 이름의 스타일이 이미 있습니다.",
+    "DUPLICATE_TRANSFER": "이미 처리된 토큰 이동입니다.",
+    "FORBIDDEN": "이 작업을 할 권한이 없습니다.",
+    "FOREIGN_BLOB": "이 서비스의 저장소에 속하지 않는 주소입니다.",
+    "GENERATION_CHANGED": "이미지가 동시에 수정되었습니다. 확인 후 다시 시도해 주세요.",
+    "GENERATION_NOT_COMPLETED": "아직 공개할 이미지가 없습니다.",
+    "GENERATION_NOT_FOUND": "해당 이미지를 찾을 수 없습니다.",
+    "HOLD_ALREADY_RESOLVED": "이미 지급되었거나 환불된 토큰입니다.",
+    "HOLD_NOT_FOUND": "이 번호로 예약된 토큰이 없습니다.",
+    "IDENTITY_TAKEN": "이미 가입된 계정입니다.",
+    "IMAGE_RESOLUTION_TOO_LOW": "학습 이미지의 해상도가 너무 낮습니다.",
+    "IMAGE_SIZE_EXCEEDED": "학습 이미지의 용량이 너무 큽니다.",
+    "INSUFFICIENT_IMAGES": "학습 이미지가 부족합니다.",
+    "INSUFFICIENT_TOKENS": "토큰이 부족합니다.",
+    "INTERNAL_ERROR": "서버에서 문제가 발생했습니다.",
+    "INVALID_IMAGE_FORMAT": "온전한 JPEG 또는 PNG 이미지가 아닙니다.",
+    "INVALID_TAG_LANGUAGE": "태그는 영문자, 숫자, 공백, 하이픈, 밑줄로 된 1~100자여야 합니다.",
+    "MALFORMED_BODY": "요청 본문을 읽을 수 없습니다.",
+    "METHOD_NOT_ALLOWED": "여기서는 허용되지 않는 메서드입니다.",
+    "NOTIFICATION_NOT_FOUND": "해당 알림을 찾을 수 없습니다.",
+    "NOT_FOUND": "찾을 수 없습니다.",
+    "OUTCOME_UNKNOWN": "처리 결과를 알 수 없습니다. 확인 후 다시 시도해 주세요.",
+    "PAYLOAD_TOO_LARGE": "요청이 너무 큽니다.",
+    "RIGHTS_NOT_AFFIRMED": "본인에게 권리가 있는 이미지로만 스타일을 만들 수 있습니다.",
+    "SIGN_IN_FAILED": "로그인에 실패했습니다.",
+    "STORE_UNAVAILABLE": "저장소에 연결할 수 없습니다.",
+    "STYLE_LIMIT_REACHED": "만들 수 있는 스타일 수를 모두 사용했습니다.",
+    "STYLE_NOT_FOUND": "해당 스타일을 찾을 수 없습니다.",
+    "STYLE_NOT_READY": "아직 학습되지 않았거나 닫힌 스타일이라 사용할 수 없습니다.",
+    "TOO_MANY_IMAGES": "학습 이미지가 너무 많습니다.",
+    "UNAUTHORIZED": "먼저 로그인해 주세요.",
+    "UNSUPPORTED_MEDIA_TYPE": "지원하지 않는 형식의 내용입니다.",
+    "USERNAME_TAKEN": "이미 사용 중인 사용자 이름입니다.",
+    "USER_NOT_FOUND": "해당 사용자를 찾을 수 없습니다.",
+    "VALIDATION_ERROR": "입력값이 올바르지 않습니다.",
+}
+
+
+def in_korean(code: str, message: str) -> str:
+    return KOREAN.get(code, message)
+
+
+def prefers_korean(accept_language: str | None) -> bool:
+    """Whether the header gives Korean a higher weight than English, or the same and an earlier place (RFC 9110)."""
+    if not accept_language:
+        return False
+    liked: dict[str, float] = {}
+    for part in accept_language.split(","):
+        tag, _, weight = part.partition(";")
+        language = tag.strip().lower().partition("-")[0]
+        liked.setdefault(language, _weight(weight))
+    favourite = max(("ko", "en"), key=lambda language: liked.get(language, 0.0))
+    if liked.get("ko") == liked.get("en"):
+        favourite = next((language for language in liked if language in {"ko", "en"}), "en")
+    return favourite == "ko" and liked.get("ko", 0.0) > 0
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    if name != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,70 @@
+import msgspec
+from dishka.integrations.litestar import FromDishka
+from litestar import Controller, get, patch, post
+
+from core.accounts.model import Requester
+from core.identifiers import NotificationId
+from core.notifications.errors import NotificationNotFound
+from core.notifications.mark_all_read import MarkAllRead
+from core.notifications.mark_read import MarkRead
+from core.notifications.views import NotificationItem, NotificationsReader
+from entrypoints.http.access import signed_in
+from entrypoints.http.envelope import Success
+from entrypoints.http.paging import Paging
+from entrypoints.http.params import PathId
+
+
+class NotificationResults(msgspec.Struct, frozen=True):
+    results: list[NotificationItem]
+    next_cursor: str | None
+    """Opaque; for the same list in the same order only."""
+    has_more: bool
+    unread_count: int
+    """In all, not just in these results."""
+
+
+class Read(msgspec.Struct, frozen=True):
+    id: NotificationId
+    is_read: bool
+
+
+class AllRead(msgspec.Struct, frozen=True):
+    updated_count: int
+
+
+class NotificationsController(Controller):
+    path = "/api/notifications"
+    tags = ("Notifications",)
+
+    @get("/", guards=[signed_in], summary="What happened to what is mine")
+    async def list(
+        self,
+        requester: Requester,
+        paging: Paging,
+        notifications: FromDishka[NotificationsReader],
+        unread_only: bool = False,
+    ) -> Success[NotificationResults]:
+        page, unread = await notifications.list(
+            requester.id, unread_only=unread_only, page=paging.request("notifications")
+        )
+        cursor = paging.next_cursor("notifications", page)
+        return Success(data=NotificationResults(page.rows, cursor, cursor is not None, unread))
+
+    @patch(
+        "/{notification_id:int}/read",
+        guards=[signed_in],
+        opt={"refusals": (NotificationNotFound,)},
+        summary="Mark one as read",
+    )
+    async def read(
+        self,
+        notification_id: PathId[NotificationId],
+        requester: Requester,
+        mark_read: FromDishka[MarkRead],
+    ) -> Success[Read]:
+        await mark_read(requester.id, notification_id)
+        return Success(data=Read(notification_id, is_read=True))
+
+    @post("/read-all", guards=[signed_in], status_code=200, summary="Mark all as read")
+    async def read_all(self, requester: Requester, mark_all_read: FromDishka[MarkAllRead]) -> Success[AllRead]:
+        return Success(data=AllRead(await mark_all_read(requester.id)))

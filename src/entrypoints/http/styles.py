@@ -1,0 +1,162 @@
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Annotated
+
+import msgspec
+from dishka.integrations.litestar import FromDishka
+from litestar import Controller, Response, get, post
+from litestar.params import Parameter
+
+from core.accounts.model import Requester
+from core.errors import ValidationError
+from core.identifiers import MAX_ID, StyleId, UserId
+from core.styles import errors
+from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
+from core.styles.model import MAX_ARTWORKS, MAX_IMAGE, License
+from core.styles.views import (
+    CreatedStyle,
+    OwnStyleCard,
+    OwnStyleDetail,
+    StyleCard,
+    StyleDetail,
+    StyleQuery,
+    StyleSort,
+    StylesReader,
+)
+from core.tags import InvalidTagLanguage, normalise
+from entrypoints.http.access import anybody, artist
+from entrypoints.http.envelope import Success
+from entrypoints.http.errors import AnyRequest
+from entrypoints.http.forms import FormBody
+from entrypoints.http.paging import Paging, Results
+from entrypoints.http.params import PathId, comma_separated
+from entrypoints.http.uploads import Upload
+
+MAX_BODY = MAX_ARTWORKS * MAX_IMAGE + 8 * 1024 * 1024
+"""Bytes: as many images as a style can have, each as large as it may be, with their captions."""
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class TrainingFilter(Enum):
+    COMPLETED = "completed"
+    ALL = "all"
+    """One's own unfinished ones as well."""
+
+
+class StyleFields(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    description: str = ""
+    generation_cost_tokens: int
+    license_type: License = License.PERSONAL
+    tags: list[str] = []
+    """Repeated or comma-separated."""
+    captions: list[str] = []
+    """One per image, in the same order."""
+    rights_affirmed: bool = True
+    valid_from: Moment | None = None
+    valid_to: Moment | None = None
+    show_samples: bool = True
+
+
+STYLE = FormBody(StyleFields, files=("images", "training_images"), several=True, lists=("tags", "captions"))
+
+REFUSALS = (
+    errors.StyleLimitReached,
+    errors.DuplicateStyleName,
+    errors.RightsNotAffirmed,
+    errors.InsufficientImages,
+    errors.TooManyImages,
+    errors.InvalidImageFormat,
+    errors.ImageSizeExceeded,
+    errors.ImageResolutionTooLow,
+    InvalidTagLanguage,
+)
+
+
+class StylesController(Controller):
+    path = "/api/styles"
+    tags = ("Styles",)
+
+    @get("/", guards=[anybody], opt={"refusals": (InvalidTagLanguage,)}, summary="Styles that can be used")
+    async def list(
+        self,
+        viewer: Requester | None,
+        paging: Paging,
+        styles: FromDishka[StylesReader],
+        sort: StyleSort = StyleSort.RECENT,
+        with_tags: Annotated[str, Parameter(query="tags", description="Comma-separated; all must match.")] = "",
+        artist_id: Annotated[int | None, Parameter(ge=1, le=MAX_ID)] = None,
+        training_status: TrainingFilter = TrainingFilter.COMPLETED,
+    ) -> Success[Results[StyleCard]]:
+        query = StyleQuery(
+            sort=sort,
+            tags=normalise(comma_separated([with_tags]), field="tags"),
+            artist_id=UserId(artist_id) if artist_id else None,
+            own_unfinished=viewer.id if viewer and training_status is TrainingFilter.ALL else None,
+        )
+        order = f"styles:{sort.value}"
+        return Success(data=paging.results(order, await styles.list(query, page=paging.request(order))))
+
+    @get("/me", guards=[artist], summary="My styles, whatever their state")
+    async def list_own(
+        self, requester: Requester, paging: Paging, styles: FromDishka[StylesReader]
+    ) -> Success[Results[OwnStyleCard]]:
+        page = await styles.list_own(requester.id, page=paging.request("own-styles"))
+        return Success(data=paging.results("own-styles", page))
+
+    @get(
+        "/{style_id:int}",
+        guards=[anybody],
+        opt={"refusals": (errors.StyleNotFound,), "answers": (Success[OwnStyleDetail], Success[StyleDetail])},
+        summary="A style; more of it for its owner",
+    )
+    async def detail(
+        self, style_id: PathId[StyleId], viewer: Requester | None, styles: FromDishka[StylesReader]
+    ) -> Success[StyleDetail]:
+        return Success(data=await styles.detail(style_id, viewer=viewer))
+
+    @post(
+        "/",
+        guards=[artist],
+        request_max_body_size=MAX_BODY,
+        opt={"body": STYLE, "refusals": REFUSALS},
+        summary="Make a style of 10 to 100 pictures and have it trained",
+    )
+    async def create(
+        self, request: AnyRequest, requester: Requester, create_style: FromDishka[CreateStyle]
+    ) -> Response[Success[CreatedStyle]]:
+        async with STYLE.read(request) as (fields, files):
+            images = [*files.get("images", []), *files.get("training_images", [])]
+            created = await create_style(requester, _new_style(fields), _training_images(images, fields.captions))
+        return Response(Success(data=created), headers={"Location": f"/api/styles/{created.id}"})
+
+
+def _new_style(fields: StyleFields) -> NewStyle:
+    return NewStyle(
+        name=fields.name,
+        description=fields.description,
+        generation_cost_tokens=fields.generation_cost_tokens,
+        license_type=fields.license_type,
+        tags=comma_separated(fields.tags),
+        rights_affirmed=fields.rights_affirmed,
+        valid_from=_utc("valid_from", fields.valid_from),
+        valid_to=_utc("valid_to", fields.valid_to),
+        show_samples=fields.show_samples,
+    )
+
+
+def _training_images(images: list[Upload], captions: list[str]) -> list[TrainingImage]:
+    if captions and len(captions) != len(images):
+        raise ValidationError(captions=f"One per image: {len(images)}, not {len(captions)}.")
+    return [
+        TrainingImage(image.name, image.size, image.content, captions[index] if captions else None)
+        for index, image in enumerate(images)
+    ]
+
+
+def _utc(field: str, moment: datetime | None) -> datetime | None:
+    try:
+        return moment.astimezone(UTC) if moment else None
+    except OverflowError:
+        raise ValidationError(**{field: "Out of range."}) from None

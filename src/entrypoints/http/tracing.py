@@ -1,0 +1,101 @@
+"""What surrounds every request, whatever becomes of it: a trace id, security headers, one line in the log."""
+
+import logging
+import time
+from contextvars import ContextVar
+from uuid import uuid4
+
+import msgspec
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from entrypoints.http.envelope import Refusal, Refused
+from entrypoints.http.errors import INTERNAL
+
+access_log = logging.getLogger("access")
+logger = logging.getLogger(__name__)
+
+trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
+"""Of the request that is being answered; None outside of requests."""
+
+Header = tuple[bytes, bytes]
+
+HEADERS: tuple[Header, ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+"""What an answer says unless its controller says otherwise."""
+STRICT_TRANSPORT: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+
+
+class Tracing:
+    """The outermost layer. Also answers HEAD as GET without the body, and 500 where nothing else could."""
+
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self._app = app
+        self._headers = (*HEADERS, STRICT_TRANSPORT) if https else HEADERS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(send, self._headers, head=scope["method"] == "HEAD")
+        path, method = scope["path"], scope["method"]
+        if method == "HEAD":
+            scope["method"] = "GET"
+        token = trace_id.set(exchange.trace_id)
+        started = time.perf_counter()
+        try:
+            await self._app(scope, receive, exchange.send)
+        except Exception:
+            logger.exception("unforeseen error in %s %s", method, path)
+            if exchange.status:
+                raise
+            await exchange.fail()
+        finally:
+            user = scope.get("user")
+            access_log.info(
+                "%s %s %s",
+                method,
+                path,
+                exchange.status,
+                extra={
+                    "method": method,
+                    "path": path,
+                    "status": exchange.status,
+                    "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+                    "user_id": user.id if user else None,
+                },
+            )
+            trace_id.reset(token)
+
+
+class _Exchange:
+    def __init__(self, send: Send, headers: tuple[Header, ...], *, head: bool) -> None:
+        self.trace_id = uuid4().hex
+        self.status: int | None = None
+        """None until the answer has begun."""
+        self._send = send
+        self._headers = headers
+        self._head = head
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message["headers"])
+            said = {name.lower() for name, _ in headers}
+            headers += [header for header in self._headers if header[0] not in said]
+            headers.append((b"x-trace-id", self.trace_id.encode()))
+            message["headers"] = headers
+        elif message["type"] == "http.response.body" and self._head:
+            message["body"] = b""
+        await self._send(message)
+
+    async def fail(self) -> None:
+        body = msgspec.json.encode(Refused(error=Refusal(*INTERNAL, None)))
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})

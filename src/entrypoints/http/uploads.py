@@ -1,0 +1,140 @@
+"""Files of a multipart body, kept on disk: a request costs one file descriptor and the memory of a chunk."""
+
+import asyncio
+import io
+import os
+from collections.abc import AsyncIterator
+from tempfile import TemporaryFile
+from typing import IO, Any, BinaryIO
+
+import msgspec
+from litestar.exceptions import HTTPException
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
+
+from core.errors import ValidationError
+from entrypoints.http.body import refuse_nul
+from entrypoints.http.errors import AnyRequest, MalformedBody
+
+MAX_PARTS = 500
+MAX_TEXT = 64 * 1024
+"""Bytes of a field that is no file."""
+CHUNK = 1024 * 1024
+
+
+class PayloadTooLarge(HTTPException):
+    status_code = 413
+
+
+class Upload(msgspec.Struct, frozen=True):
+    name: str
+    """What the client calls the file."""
+    size: int
+    """Bytes."""
+    content: BinaryIO
+
+
+class Form(msgspec.Struct, frozen=True):
+    texts: dict[str, list[str]]
+    files: dict[str, list[Upload]]
+
+
+async def receive(request: AnyRequest, spool: IO[bytes]) -> Form:
+    """Read a multipart body; the files stay readable while `spool` is open.
+
+    Raises MalformedBody, PayloadTooLarge, or ValidationError for text that cannot be read.
+    """
+    boundary = request.content_type[1].get("boundary", "")
+    form = Form({}, {})
+    try:
+        async for segment, part in _parts(request.stream(), boundary, spool):
+            if isinstance(part, Upload):
+                form.files.setdefault(segment.name, []).append(part)
+            else:
+                form.texts.setdefault(segment.name, []).append(_text(segment.name, part))
+    except ParserLimitReached:
+        raise PayloadTooLarge from None
+    except MultipartError:
+        raise MalformedBody from None
+    refuse_nul({name: values[0] if len(values) == 1 else values for name, values in form.texts.items()})
+    return form
+
+
+def spool() -> IO[bytes]:
+    """A place for `receive` to keep files in; what is in it is gone when it is closed."""
+    return TemporaryFile(prefix="upload-")
+
+
+async def _parts(
+    stream: AsyncIterator[bytes], boundary: str, spool: IO[bytes]
+) -> AsyncIterator[tuple[MultipartSegment, Upload | bytes]]:
+    begin, pending = 0, bytearray()
+    segment: MultipartSegment | None = None
+    with PushMultipartParser(boundary, max_segment_count=MAX_PARTS) as parser:
+        async for chunk in stream:
+            if parser.closed or not chunk:
+                continue
+            for event in parser.parse(chunk):
+                if isinstance(event, MultipartSegment):
+                    segment, begin, pending = event, spool.tell(), bytearray()
+                elif segment is None:
+                    raise MalformedBody
+                elif event:
+                    pending += event
+                    if segment.filename is None and len(pending) > MAX_TEXT:
+                        raise PayloadTooLarge
+                    if len(pending) >= CHUNK:
+                        await asyncio.to_thread(spool.write, bytes(pending))
+                        pending.clear()
+                elif segment.filename is None:
+                    yield segment, bytes(pending)
+                else:
+                    await asyncio.to_thread(_write, spool, bytes(pending))
+                    size = spool.tell() - begin
+                    content = io.BufferedReader(_Slice(spool.fileno(), begin, size))
+                    yield segment, Upload(segment.filename, size, content)
+
+
+def _write(spool: IO[bytes], data: bytes) -> None:
+    spool.write(data)
+    spool.flush()
+
+
+def _text(name: str, value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise ValidationError(**{name: "Text is UTF-8."}) from None
+
+
+class _Slice(io.RawIOBase):
+    """A part of a file, read as if it were one of its own. Slices of one file may be read at once, in any thread."""
+
+    def __init__(self, descriptor: int, begin: int, size: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._begin = begin
+        self._size = size
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = min(len(buffer), max(self._size - self._position, 0))
+        data = os.pread(self._descriptor, wanted, self._begin + self._position)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if origin + offset < 0:
+            raise ValueError("a position before the start")
+        self._position = origin + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position

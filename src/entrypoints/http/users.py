@@ -1,0 +1,90 @@
+import msgspec
+from dishka.integrations.litestar import FromDishka
+from litestar import Controller, Response, get, patch, post
+
+from core.accounts.edit_profile import EditProfile, ProfileChanges
+from core.accounts.errors import AlreadyArtist, InvalidPicture, UsernameTaken, UserNotFound
+from core.accounts.model import Requester
+from core.accounts.upgrade_to_artist import UpgradeToArtist
+from core.accounts.views import AccountsReader, Me, MeArtist, Profile
+from core.errors import ValidationError
+from core.identifiers import UserId
+from entrypoints.http.access import anybody, signed_in
+from entrypoints.http.envelope import Success
+from entrypoints.http.errors import AnyRequest
+from entrypoints.http.forms import FormBody
+from entrypoints.http.params import PathId
+
+MAX_PICTURE_BODY = 4 * 1024 * 1024
+"""Bytes: a picture of 2 MB as a data URL, and some text."""
+
+
+class ArtistApplication(msgspec.Struct, frozen=True):
+    artist_name: str
+    verified_email: str
+
+
+class Upgraded(msgspec.Struct, frozen=True):
+    user: Me
+    artist: MeArtist | None
+
+
+PROFILE = FormBody(ProfileChanges, files=("profile_image",), json=True)
+APPLICATION = FormBody(ArtistApplication, files=("signature_image",), json=True)
+
+
+class UsersController(Controller):
+    path = "/api/users"
+    tags = ("Users",)
+
+    @get("/{user_id:int}", guards=[anybody], opt={"refusals": (UserNotFound,)}, summary="A user's profile")
+    async def profile(
+        self, user_id: PathId[UserId], viewer: Requester | None, accounts: FromDishka[AccountsReader]
+    ) -> Success[Profile]:
+        return Success(data=await accounts.profile(user_id, viewer=viewer.id if viewer else None))
+
+    @patch(
+        "/me",
+        guards=[signed_in],
+        request_max_body_size=MAX_PICTURE_BODY,
+        opt={"body": PROFILE, "refusals": (UsernameTaken, InvalidPicture)},
+        summary="Change my username, bio or picture",
+    )
+    async def edit(
+        self,
+        request: AnyRequest,
+        requester: Requester,
+        edit_profile: FromDishka[EditProfile],
+        accounts: FromDishka[AccountsReader],
+    ) -> Success[Profile]:
+        async with PROFILE.read(request) as (changes, files):
+            pictures = files.get("profile_image", [])
+            await edit_profile(requester.id, changes, pictures[0].content if pictures else None)
+        return Success(data=await accounts.profile(requester.id, viewer=requester.id))
+
+    @post(
+        "/me/upgrade-to-artist",
+        guards=[signed_in],
+        request_max_body_size=MAX_PICTURE_BODY,
+        opt={"body": APPLICATION, "refusals": (AlreadyArtist, InvalidPicture)},
+        summary="Become an artist",
+    )
+    async def upgrade(
+        self,
+        request: AnyRequest,
+        requester: Requester,
+        upgrade_to_artist: FromDishka[UpgradeToArtist],
+        accounts: FromDishka[AccountsReader],
+    ) -> Response[Success[Upgraded]]:
+        async with APPLICATION.read(request) as (application, files):
+            signatures = files.get("signature_image", [])
+            if not signatures:
+                raise ValidationError(signature_image="This field is required.")
+            await upgrade_to_artist(
+                requester,
+                artist_name=application.artist_name,
+                verified_email=application.verified_email,
+                signature=signatures[0].content,
+            )
+        me = await accounts.me(requester.id)
+        return Response(Success(data=Upgraded(me, me.artist)), headers={"Location": f"/api/users/{requester.id}"})

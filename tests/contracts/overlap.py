@@ -85,9 +85,21 @@ class Race:
     second: object
 
 
-async def race(world: World, first: Work, second: Work) -> Race:
-    """Two blocks of which neither sees the other's end before it has written, as far as the adapter lets them."""
-    leader = await Block(world, first).open()
-    follower = Block(world, second)
+async def race(world: World, first: Work, second: Work, *, sent: bool) -> Race:
+    """Two blocks of which neither sees the other's end before it has written, as far as the adapter lets them.
+
+    An adapter may hold writes back until a read needs them: with `sent` there is such a read before the first one ends.
+    """
+    leader = await Block(world, sending(first) if sent else first).open()
+    follower = Block(world, sending(second) if sent else second)
     await follower.worked_or_waits()
     return Race(await leader.commit(), await follower.commit())
+
+
+def sending(work: Work) -> Work:
+    async def and_reading(ports: Scope) -> object:
+        answer = await work(ports)
+        await ports.users.username_taken("nobody")
+        return answer
+
+    return and_reading

@@ -6,7 +6,7 @@ import pytest
 from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
 from core.accounts.model import Artist, Requester, Role, Session, User
 from core.accounts.views import Me, MeArtist, Profile, ProfileArtist, ProfileStats
-from tests.contracts.overlap import Block, Work, commit, race
+from tests.contracts.overlap import Block, Work, commit, race, sending
 from tests.support.world import Scope, World
 
 # --- users ------------------------------------------------------------------------------------------------------------
@@ -102,10 +102,10 @@ async def test_an_identity_has_one_user(world: World) -> None:
     await commit(world, adding(await new_user(world, "bob", subject="1", provider="other")))
 
 
-async def test_of_two_sign_ups_with_one_username_one_is_refused(world: World) -> None:
+async def test_of_two_sign_ups_with_one_username_one_is_refused(world: World, sent: bool) -> None:
     one, other = await new_user(world, "ann", subject="1"), await new_user(world, "ann", subject="2")
 
-    ended = await race(world, adding(one), adding(other))
+    ended = await race(world, adding(one), adding(other), sent=sent)
 
     assert ended.first is None
     assert isinstance(ended.second, UsernameTaken)
@@ -113,13 +113,14 @@ async def test_of_two_sign_ups_with_one_username_one_is_refused(world: World) ->
         await world.read.accounts.me(other.id)
 
 
-async def test_of_two_who_take_a_name_at_once_one_is_refused(world: World) -> None:
+async def test_of_two_who_take_a_name_at_once_one_is_refused(world: World, sent: bool) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
 
     ended = await race(
         world,
         lambda ports: ports.users.save(renamed(ann, "sam")),
         lambda ports: ports.users.save(renamed(bob, "sam")),
+        sent=sent,
     )
 
     assert ended.first is None
@@ -127,10 +128,10 @@ async def test_of_two_who_take_a_name_at_once_one_is_refused(world: World) -> No
     assert (await world.read.accounts.me(bob.id)).username == "bob"
 
 
-async def test_of_two_sign_ups_with_one_identity_one_is_refused(world: World) -> None:
+async def test_of_two_sign_ups_with_one_identity_one_is_refused(world: World, sent: bool) -> None:
     one, other = await new_user(world, "ann", subject="1"), await new_user(world, "bob", subject="1")
 
-    ended = await race(world, adding(one), adding(other))
+    ended = await race(world, adding(one), adding(other), sent=sent)
 
     assert ended.first is None
     assert isinstance(ended.second, IdentityTaken)
@@ -140,8 +141,8 @@ async def test_of_two_sign_ups_with_one_identity_one_is_refused(world: World) ->
 
 async def test_a_name_is_free_again_when_who_took_it_rolls_back(world: World) -> None:
     one, other = await new_user(world, "ann", subject="1"), await new_user(world, "ann", subject="2")
-    first = await Block(world, adding(one)).open()
-    second = Block(world, adding(other))
+    first = await Block(world, sending(adding(one))).open()
+    second = Block(world, sending(adding(other)))
     await second.worked_or_waits()
 
     await first.roll_back()
@@ -162,12 +163,12 @@ async def test_one_is_an_artist_only_once(world: World) -> None:
     assert artist.artist_name == "Mia"
 
 
-async def test_of_two_upgrades_at_once_one_is_refused(world: World) -> None:
+async def test_of_two_upgrades_at_once_one_is_refused(world: World, sent: bool) -> None:
     ann = await world.user("ann")
     artist = Artist(ann.id, "Ann", "ann@example.com", "signatures/1.png", world.clock.now())
 
     ended = await race(
-        world, lambda ports: ports.users.add_artist(artist), lambda ports: ports.users.add_artist(artist)
+        world, lambda ports: ports.users.add_artist(artist), lambda ports: ports.users.add_artist(artist), sent=sent
     )
 
     assert ended.first is None

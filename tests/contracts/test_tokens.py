@@ -11,7 +11,7 @@ from core.tasks.outcome import Failure
 from core.tokens.errors import AccountNotFound, DuplicateTransfer, HoldAlreadyResolved, HoldNotFound, InsufficientTokens
 from core.tokens.model import ISSUANCE, Transfer, TransferKind, earnings, wallet
 from core.tokens.views import Balance, Party, RelatedGeneration, RelatedStyle, TransactionFilter, TransactionLine
-from tests.contracts.overlap import Block, Work, commit, race
+from tests.contracts.overlap import Block, Work, commit, race, sending
 from tests.contracts.paging import walk
 from tests.support.world import Scope, World, gift, hold_for
 
@@ -208,13 +208,14 @@ async def test_what_is_no_hold_cannot_be_resolved(world: World) -> None:
 # --- at once ----------------------------------------------------------------------------------------------------------
 
 
-async def test_of_two_that_spend_the_same_tokens_one_is_refused(world: World) -> None:
+async def test_of_two_that_spend_the_same_tokens_one_is_refused(world: World, sent: bool) -> None:
     ann = await world.user("ann", tokens=10)
 
     ended = await race(
         world,
         lambda ports: ports.ledger.transfer(spending(ann, 7, world)),
         lambda ports: ports.ledger.transfer(spending(ann, 6, world)),
+        sent=sent,
     )
 
     assert ended.first is None
@@ -223,7 +224,7 @@ async def test_of_two_that_spend_the_same_tokens_one_is_refused(world: World) ->
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 3, 0, None)
 
 
-async def test_of_two_that_hold_the_same_tokens_one_is_refused(world: World) -> None:
+async def test_of_two_that_hold_the_same_tokens_one_is_refused(world: World, sent: bool) -> None:
     buyer, _ = await a_queued_generation(world, tokens=80)
     style = await world.style(await world.artist("max"))
 
@@ -232,7 +233,7 @@ async def test_of_two_that_hold_the_same_tokens_one_is_refused(world: World) -> 
         await ports.ledger.hold(hold_for(generation))
         await ports.generations.add(generation)
 
-    ended = await race(world, request, request)
+    ended = await race(world, request, request, sent=sent)
 
     assert ended.first is None
     assert isinstance(ended.second, InsufficientTokens)
@@ -240,38 +241,39 @@ async def test_of_two_that_hold_the_same_tokens_one_is_refused(world: World) -> 
     assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 20, 60, None)
 
 
-async def test_what_two_add_at_once_is_there_twice(world: World) -> None:
+async def test_what_two_add_at_once_is_there_twice(world: World, sent: bool) -> None:
     ann = await world.user("ann")
 
     ended = await race(
         world,
         lambda ports: ports.ledger.transfer(gift(ann.id, 7, world)),
         lambda ports: ports.ledger.transfer(gift(ann.id, 5, world)),
+        sent=sent,
     )
 
     assert (ended.first, ended.second) == (None, None)
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 12, 0, None)
 
 
-async def test_two_images_completed_at_once_are_both_earned(world: World) -> None:
+async def test_two_images_completed_at_once_are_both_earned(world: World, sent: bool) -> None:
     mia = await world.artist("mia")
     style = await world.style(mia)
     ann, bob = await world.user("ann", tokens=30), await world.user("bob", tokens=30)
     one, other = await world.generation(ann, style), await world.generation(bob, style)
 
-    ended = await race(world, completing(one, world), completing(other, world))
+    ended = await race(world, completing(one, world), completing(other, world), sent=sent)
 
     assert (ended.first, ended.second) == (None, None)
     assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 60)
 
 
-async def test_of_two_movements_with_one_reference_one_is_refused(world: World) -> None:
+async def test_of_two_movements_with_one_reference_one_is_refused(world: World, sent: bool) -> None:
     ann = await world.user("ann")
 
     async def welcome(ports: Scope) -> None:
         await ports.ledger.transfer(gift(ann.id, 7, world, reference="welcome"))
 
-    ended = await race(world, welcome, welcome)
+    ended = await race(world, welcome, welcome, sent=sent)
 
     assert ended.first is None
     assert isinstance(ended.second, DuplicateTransfer)
@@ -280,11 +282,11 @@ async def test_of_two_movements_with_one_reference_one_is_refused(world: World) 
 
 @pytest.mark.parametrize("first", ["post", "void"])
 @pytest.mark.parametrize("second", ["post", "void"])
-async def test_of_two_resolutions_of_one_hold_one_is_refused(world: World, first: str, second: str) -> None:
+async def test_of_two_resolutions_of_one_hold_one_is_refused(world: World, sent: bool, first: str, second: str) -> None:
     buyer, generation = await a_queued_generation(world, tokens=30)
     ways = {"post": completing(generation, world), "void": giving_up(generation, world)}
 
-    ended = await race(world, ways[first], ways[second])
+    ended = await race(world, ways[first], ways[second], sent=sent)
 
     assert ended.first is None
     assert isinstance(ended.second, HoldAlreadyResolved)
@@ -293,7 +295,7 @@ async def test_of_two_resolutions_of_one_hold_one_is_refused(world: World, first
     assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 30 * paid)
 
 
-async def test_what_loses_a_race_leaves_nothing_of_its_block(world: World) -> None:
+async def test_what_loses_a_race_leaves_nothing_of_its_block(world: World, sent: bool) -> None:
     ann = await world.user("ann", tokens=10)
 
     async def spend_and_tell(ports: Scope) -> None:
@@ -301,7 +303,7 @@ async def test_what_loses_a_race_leaves_nothing_of_its_block(world: World) -> No
         await ports.users.save(ann.edited(at=world.clock.now(), username="anna", bio="spent", profile_image=None))
         await ports.ledger.transfer(spending(ann, 8, world))
 
-    ended = await race(world, lambda ports: ports.ledger.transfer(spending(ann, 10, world)), spend_and_tell)
+    ended = await race(world, lambda ports: ports.ledger.transfer(spending(ann, 10, world)), spend_and_tell, sent=sent)
 
     assert isinstance(ended.second, InsufficientTokens)
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 0, None)
@@ -314,8 +316,8 @@ async def test_who_waited_for_one_that_rolled_back_is_served(world: World) -> No
     async def spend(ports: Scope) -> None:
         await ports.ledger.transfer(spending(ann, 10, world, reference="the one"))
 
-    first = await Block(world, spend).open()
-    second = Block(world, spend)
+    first = await Block(world, sending(spend)).open()
+    second = Block(world, sending(spend))
     await second.worked_or_waits()
     await first.roll_back()
 

@@ -1,0 +1,604 @@
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from core.accounts.model import User
+from core.generations.errors import GenerationNotFound
+from core.generations.model import AspectRatio, Generation, GenerationProgress, Status
+from core.generations.views import (
+    FeedItem,
+    FeedQuery,
+    FeedSort,
+    GenerationArtist,
+    GenerationStyle,
+    GenerationUser,
+    GenerationView,
+    QueuePlace,
+    StatusFilter,
+)
+from core.identifiers import GenerationId
+from core.paging import Page, PageRequest
+from core.styles.model import Style
+from core.tasks.outcome import Failure, Outcome
+from tests.contracts.overlap import Block, Work, commit
+from tests.contracts.paging import walk
+from tests.support.world import Scope, World, hold_for
+
+# --- the repository ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_generation_is_found_again_as_it_was_added_and_saved(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    generation = await world.generation(
+        ann,
+        style,
+        aspect_ratio=AspectRatio.PORTRAIT,
+        seed=2**32 - 1,
+        description="고양이 🐈",
+        prompt_tags=["cat", "a cat"],
+    )
+    assert await found(world, generation) == generation
+    assert await commit(world, lambda ports: ports.generations.of_id(generation.id, lock=True)) == generation
+
+    now = world.clock.advance(timedelta(microseconds=1))
+    retried = generation.retried(at=now, failure=Failure("TIMEOUT", "Too slow."), task_id=world.ids.task())
+    retried = msgspec.structs.replace(retried, progress=GenerationProgress(3, 50, 6.0, None, now))
+    await commit(world, lambda ports: ports.generations.save(retried))
+    assert await found(world, generation) == retried
+
+    metadata: dict[str, object] = {"seed": 7, "steps": 50, "guidance_scale": 7.5, "more": [None, True, {"a": "b"}]}
+    completed = retried.completed(at=now, result_key="results/1.png", metadata=metadata)
+    completed = completed.edited(at=now, description=None, public_key="public/generations/1/x.png")
+
+    async def complete(ports: Scope) -> None:
+        await ports.generations.save(completed)
+        await ports.ledger.post(completed.hold_id, at=now)
+
+    await commit(world, complete)
+    assert await found(world, generation) == completed
+
+
+async def test_a_failed_generation_is_kept_with_its_reason(world: World) -> None:
+    failed = await world.failed_generation(*await a_buyer_and_a_style(world))
+
+    assert failed.failure is not None
+    assert await found(world, failed) == failed
+
+
+async def test_a_generation_is_found_for_its_owner_alone(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    bob = await world.user("bob")
+    generation = await world.generation(ann, style)
+
+    for lock in (False, True):
+        assert await commit(world, of_owner(ann, generation.id, lock=lock)) == generation
+        with pytest.raises(GenerationNotFound):
+            await commit(world, of_owner(bob, generation.id, lock=lock))
+
+
+async def test_what_is_not_there_is_not_found(world: World) -> None:
+    ann = await world.user("ann")
+    nothing = await world.ids.generation()
+
+    for lock in (False, True):
+        with pytest.raises(GenerationNotFound):
+            await commit(world, of_id(nothing, lock=lock))
+        with pytest.raises(GenerationNotFound):
+            await commit(world, of_owner(ann, nothing, lock=lock))
+    with pytest.raises(GenerationNotFound):
+        await advance(world, nothing, step=1)
+    with pytest.raises(GenerationNotFound):
+        await world.read.generations.detail(nothing, viewer=None)
+
+
+async def test_what_was_handed_out_is_the_callers_own(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    generation = await world.image(ann, style, public=True, prompt_tags=["cat"])
+
+    (await found(world, generation)).prompt_tags.append("smuggled")
+    (await found(world, generation)).metadata["smuggled"] = True
+    (await world.read.generations.detail(generation.id, viewer=None)).tags.append("smuggled")
+    (await feed(world)).rows[0].tags.append("smuggled")
+    generation.prompt_tags.append("smuggled")
+
+    assert (await found(world, generation)).prompt_tags == ["cat"]
+    assert (await found(world, generation)).metadata == {}
+    assert (await feed(world)).rows[0].tags == ["cat"]
+
+
+@pytest.mark.parametrize("by_owner", [False, True])
+async def test_a_locked_generation_is_waited_for_and_seen_as_it_became(world: World, by_owner: bool) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    generation = await world.generation(ann, style)
+    read = of_owner(ann, generation.id, lock=True) if by_owner else of_id(generation.id, lock=True)
+
+    async def retry(ports: Scope) -> None:
+        seen = await ports.generations.of_id(generation.id, lock=True)
+        failure = Failure("TIMEOUT", "Too slow.")
+        await ports.generations.save(seen.retried(at=world.clock.now(), failure=failure, task_id=world.ids.task()))
+
+    first = await Block(world, retry).open()
+    second = await Block(world, read).waits()
+    await first.commit()
+
+    seen = await second.commit()
+    assert isinstance(seen, Generation)
+    assert (seen.status, seen.attempt) == (Status.RETRYING, 2)
+
+
+async def test_nobody_sees_what_is_not_committed(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    generation = await world.unsaved_generation(ann, style)
+
+    async def request(ports: Scope) -> None:
+        await ports.ledger.hold(hold_for(generation))
+        await ports.generations.add(generation)
+        await ports.generations.of_id(generation.id)
+
+    block = await Block(world, request).open()
+    with pytest.raises(GenerationNotFound):
+        await world.read.generations.detail(generation.id, viewer=ann.id)
+    await block.roll_back()
+    with pytest.raises(GenerationNotFound):
+        await found(world, generation)
+    assert (await world.read.tokens.balance(ann.id)).held_tokens == 0
+
+
+async def test_only_what_has_completed_counts_as_use_and_it_counts_once(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    image = await world.image(ann, style)
+    await world.generation(ann, style)
+    await world.failed_generation(ann, style)
+
+    for public_key in ("public/1.png", None):
+        edited = image.edited(at=world.clock.advance(), description="a cat", public_key=public_key)
+        await commit(world, saving(edited))
+
+    assert (await world.read.styles.detail(style.id, viewer=None)).usage_count == 1
+
+
+# --- progress ---------------------------------------------------------------------------------------------------------
+
+
+async def test_progress_starts_the_making_and_moves_it_on(world: World) -> None:
+    generation = await world.generation(*await a_buyer_and_a_style(world))
+
+    for step in (1, 2, 50):
+        at = world.clock.advance()
+        assert await advance(world, generation.id, step=step) == Outcome(applied=True, status="processing")
+        now = await found(world, generation)
+        assert now.status is Status.PROCESSING
+        assert now.progress == GenerationProgress(step, 50, step * 2.0, None, at)
+
+
+@pytest.mark.parametrize("step", [4, 5])
+async def test_progress_never_goes_back(world: World, step: int) -> None:
+    generation = await world.generation(*await a_buyer_and_a_style(world))
+    await advance(world, generation.id, step=5)
+    before = await found(world, generation)
+    world.clock.advance()
+
+    assert await advance(world, generation.id, step=step) == Outcome(applied=False, status="processing")
+
+    assert await found(world, generation) == before
+
+
+async def test_progress_of_another_attempt_begins_anew(world: World) -> None:
+    generation = await world.generation(*await a_buyer_and_a_style(world))
+    await advance(world, generation.id, step=40)
+    failure, now = Failure("TIMEOUT", "Too slow."), world.clock.now()
+    await commit(
+        world, saving((await found(world, generation)).retried(at=now, failure=failure, task_id=world.ids.task()))
+    )
+
+    assert await advance(world, generation.id, step=1) == Outcome(applied=True, status="processing")
+    assert (await found(world, generation)).attempt == 2
+
+
+async def test_progress_after_the_end_changes_nothing(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    for ended in (await world.image(ann, style), await world.failed_generation(ann, style)):
+        world.clock.advance()
+
+        assert await advance(world, ended.id, step=5) == Outcome(applied=False, status=ended.status.value)
+
+        assert await found(world, ended) == ended
+
+
+async def test_progress_waits_for_an_end_that_is_being_written_and_yields_to_it(world: World) -> None:
+    generation = await world.generation(*await a_buyer_and_a_style(world))
+
+    async def complete(ports: Scope) -> None:
+        await ports.generations.of_id(generation.id, lock=True)
+        now = world.clock.now()
+        await ports.generations.save(generation.completed(at=now, result_key="results/1.png", metadata={}))
+        await ports.ledger.post(generation.hold_id, at=now)
+        await ports.generations.of_id(generation.id)
+
+    completing = await Block(world, complete).open()
+    progressing = await Block(world, lambda ports: ports.generations.advance(generation.id, progress(world, 5))).waits()
+    await completing.commit()
+
+    assert await progressing.commit() == Outcome(applied=False, status="completed")
+    assert (await found(world, generation)).status is Status.COMPLETED
+
+
+async def test_progress_is_kept_whatever_becomes_of_the_block_around_it(world: World) -> None:
+    generation = await world.generation(*await a_buyer_and_a_style(world))
+
+    async def work(ports: Scope) -> None:
+        await ports.generations.advance(generation.id, progress(world, 5))
+
+    await (await Block(world, work).open()).roll_back()
+
+    assert (await found(world, generation)).progress == progress(world, 5)
+
+
+# --- as people see it -------------------------------------------------------------------------------------------------
+
+
+async def test_detail_of_a_queued_one(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    generation = await world.generation(ann, style, seed=7, description="a cat", aspect_ratio=AspectRatio.PORTRAIT)
+
+    assert await world.read.generations.detail(generation.id, viewer=ann.id) == GenerationView(
+        id=generation.id,
+        user_id=ann.id,
+        user=GenerationUser(ann.id, "ann", None),
+        style=GenerationStyle(style.id, "Ink", GenerationArtist(style.artist_id, "Mia")),
+        status="queued",
+        consumed_tokens=30,
+        aspect_ratio="1:2",
+        seed=7,
+        tags=["woman", "portrait"],
+        description="a cat",
+        is_public=False,
+        like_count=0,
+        comment_count=0,
+        is_liked=False,
+        result_url=None,
+        progress=None,
+        queue=QueuePlace(1, 30),
+        error_message=None,
+        refunded=False,
+        created_at=generation.created_at,
+        updated_at=generation.updated_at,
+    )
+
+
+async def test_detail_of_one_in_the_making(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    generation = await world.generation(ann, style)
+    await advance(world, generation.id, step=5)
+
+    view = await world.read.generations.detail(generation.id, viewer=ann.id)
+
+    assert (view.status, view.progress, view.queue) == ("processing", progress(world, 5), None)
+
+
+async def test_detail_of_one_that_is_tried_again(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    generation = await world.generation(ann, style)
+    now = world.clock.now()
+    retried = generation.retried(at=now, failure=Failure("TIMEOUT", "Too slow."), task_id=world.ids.task())
+    await commit(world, saving(retried))
+
+    view = await world.read.generations.detail(generation.id, viewer=ann.id)
+
+    assert (view.status, view.error_message, view.refunded, view.queue) == ("retrying", None, False, None)
+
+
+async def test_detail_of_a_failed_one(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    generation = await world.failed_generation(ann, style)
+
+    view = await world.read.generations.detail(generation.id, viewer=ann.id)
+
+    assert (view.status, view.error_message, view.refunded) == ("failed", "The model made no image.", True)
+    assert (view.result_url, view.queue, view.progress) == (None, None, None)
+
+
+async def test_detail_of_a_private_image_is_for_its_owner_alone(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    image = await world.image(ann, style)
+    bob = await world.user("bob")
+
+    view = await world.read.generations.detail(image.id, viewer=ann.id)
+
+    assert (view.status, view.is_public, view.refunded, view.error_message) == ("completed", False, False, None)
+    assert view.result_url == await world.blobs.signed_url(f"results/{image.id}.png")
+    for viewer in (None, bob.id, style.artist_id):
+        with pytest.raises(GenerationNotFound):
+            await world.read.generations.detail(image.id, viewer=viewer)
+
+
+async def test_what_has_not_completed_is_for_its_owner_alone(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    for generation in (await world.generation(ann, style), await world.failed_generation(ann, style)):
+        with pytest.raises(GenerationNotFound):
+            await world.read.generations.detail(generation.id, viewer=None)
+
+
+async def test_detail_of_a_public_image_is_for_anybody(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    image = await world.image(ann, style, public=True)
+    bob = await world.user("bob")
+    await world.like(bob, image)
+    liked = {}
+
+    for viewer in (None, bob.id, ann.id):
+        view = await world.read.generations.detail(image.id, viewer=viewer)
+        assert (view.is_public, view.like_count) == (True, 1)
+        assert view.result_url == world.blobs.public_url(f"public/generations/{image.id}/image.png")
+        liked[viewer] = view.is_liked
+
+    assert liked == {None: False, bob.id: True, ann.id: False}
+
+
+async def test_the_place_in_the_queue_is_how_many_came_before(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    first = await world.generation(ann, style)
+    second = await world.generation(ann, style)  # at the same moment: the id decides
+    processing = await world.generation(ann, style)
+    await advance(world, processing.id, step=1)
+    world.clock.advance()
+    third = await world.generation(ann, style)
+
+    places = [
+        (await world.read.generations.detail(generation.id, viewer=ann.id)).queue
+        for generation in (first, second, third)
+    ]
+
+    assert places == [QueuePlace(1, 30), QueuePlace(2, 60), QueuePlace(3, 90)]
+
+
+async def test_the_last_place_in_the_queue(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    for _ in range(3):
+        await world.generation(ann, style)
+    await world.failed_generation(ann, style)
+    await world.image(ann, style, created_at=world.clock.now() - timedelta(seconds=12))
+
+    assert await world.read.generations.last_in_queue() == QueuePlace(3, 36)
+
+
+async def test_nobody_in_the_queue(world: World) -> None:
+    assert await world.read.generations.last_in_queue() == QueuePlace(0, 0)
+
+
+async def test_the_wait_is_estimated_from_the_quickest_of_the_latest_images(world: World) -> None:
+    ann = await world.user("ann", tokens=1000)
+    style = await world.style(await world.artist("mia"))
+    for seconds in (1, *range(29, 9, -1)):  # the first is the twenty-first before
+        world.clock.advance()
+        await world.image(ann, style, created_at=world.clock.now() - timedelta(seconds=seconds))
+    await world.generation(ann, style)
+    waiting = await world.generation(ann, style)
+
+    assert (await world.read.generations.detail(waiting.id, viewer=ann.id)).queue == QueuePlace(2, 20)
+
+
+async def test_the_feed_shows_public_images_newest_first(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    first = await world.image(ann, style, public=True)
+    await world.image(ann, style)
+    await world.generation(ann, style)
+    await world.failed_generation(ann, style)
+    world.clock.advance()
+    second = await world.image(ann, style, public=True, description="a cat", prompt_tags=["cat"])
+    bob = await world.user("bob")
+    await world.like(bob, second)
+
+    items = (await feed(world, viewer=bob)).rows
+
+    assert [item.id for item in items] == [second.id, first.id]
+    assert items[0] == FeedItem(
+        id=second.id,
+        user=GenerationUser(ann.id, "ann", None),
+        style=GenerationStyle(style.id, "Ink", GenerationArtist(style.artist_id, "Mia")),
+        result_url=world.blobs.public_url(f"public/generations/{second.id}/image.png"),
+        description="a cat",
+        aspect_ratio="1:1",
+        like_count=1,
+        comment_count=0,
+        is_liked=True,
+        tags=["cat"],
+        created_at=second.created_at,
+    )
+    assert (items[1].like_count, items[1].is_liked) == (0, False)
+    assert not (await feed(world)).rows[0].is_liked
+
+
+async def test_all_conditions_of_a_feed_hold_at_once(world: World) -> None:
+    ann, ink = await a_buyer_and_a_style(world)
+    bob = await world.user("bob", tokens=300)
+    oil = await world.style(await world.artist("max"), "Oil")
+    one = await world.image(ann, ink, public=True, prompt_tags=["cat", "red"])
+    two = await world.image(bob, ink, public=True, prompt_tags=["cat"])
+    three = await world.image(bob, oil, public=True, prompt_tags=["red", "cat", "hat"])
+
+    async def shown(query: FeedQuery) -> set[GenerationId]:
+        return {item.id for item in (await feed(world, query)).rows}
+
+    assert await shown(FeedQuery(tags=["cat"])) == {one.id, two.id, three.id}
+    assert await shown(FeedQuery(tags=["cat", "red"])) == {one.id, three.id}
+    assert await shown(FeedQuery(tags=["ca"])) == set()
+    assert await shown(FeedQuery(user_id=bob.id)) == {two.id, three.id}
+    assert await shown(FeedQuery(style_id=ink.id)) == {one.id, two.id}
+    assert await shown(FeedQuery(style_id=oil.id, user_id=bob.id, tags=["red"])) == {three.id}
+    assert await shown(FeedQuery(style_id=oil.id, user_id=ann.id)) == set()
+
+
+async def test_popular_is_by_likes_then_newest(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    bob = await world.user("bob")
+    images = [await world.image(ann, style, public=True, created_at=world.clock.advance()) for _ in range(4)]
+    for user, image in ((ann, images[0]), (bob, images[0]), (ann, images[2]), (bob, images[1])):
+        await world.like(user, image)
+
+    async def read(page: PageRequest) -> Page[FeedItem]:
+        return await world.read.generations.feed(FeedQuery(sort=FeedSort.POPULAR), viewer=None, page=page)
+
+    for limit in (1, 2, 20):
+        shown = [item.id for page in await walk(read, limit=limit) for item in page]
+        assert shown == [images[0].id, images[2].id, images[1].id, images[3].id]
+
+
+@pytest.mark.parametrize("sort", list(FeedSort))
+async def test_pages_skip_and_repeat_nothing_while_images_come(world: World, sort: FeedSort) -> None:
+    ann = await world.user("ann", tokens=1000)
+    style = await world.style(await world.artist("mia"))
+    images = [await world.image(ann, style, public=True) for _ in range(6)]  # at the same moment: ids decide
+    for image in images[:3]:
+        await world.like(ann, image)
+    world.clock.advance()
+
+    async def read(page: PageRequest) -> Page[FeedItem]:
+        return await world.read.generations.feed(FeedQuery(sort=sort), viewer=None, page=page)
+
+    async def come() -> None:
+        await world.like(ann, await world.image(ann, style, public=True))
+
+    before = [item.id for item in (await read(PageRequest())).rows]
+    pages = await walk(read, limit=2, between=come)
+
+    assert [item.id for page in pages for item in page] == before
+    assert [len(page) for page in pages] == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        (StatusFilter.ALL, {"queued", "processing", "retrying", "completed", "failed"}),
+        (StatusFilter.QUEUED, {"queued"}),
+        (StatusFilter.PROCESSING, {"processing", "retrying"}),
+        (StatusFilter.COMPLETED, {"completed"}),
+        (StatusFilter.FAILED, {"failed"}),
+    ],
+)
+async def test_ones_own_by_status(world: World, status: StatusFilter, shown: set[str]) -> None:
+    ann = await world.user("ann", tokens=1000)
+    style = await world.style(await world.artist("mia"))
+    await world.generation(ann, style)
+    await advance(world, (await world.generation(ann, style)).id, step=1)
+    retried = (await world.generation(ann, style)).retried(
+        at=world.clock.now(), failure=Failure("TIMEOUT", "Too slow."), task_id=world.ids.task()
+    )
+    await commit(world, saving(retried))
+    await world.image(ann, style)
+    await world.failed_generation(ann, style)
+    await world.generation(await world.user("bob", tokens=30), style)
+
+    own = (await list_own(world, ann, status=status)).rows
+
+    assert {view.status for view in own} == shown
+    assert len(own) == len(shown)
+
+
+async def test_a_cancelled_one_is_among_the_failed_and_refunded(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    generation = await world.generation(ann, style)
+    now = world.clock.now()
+    cancelled = msgspec.structs.replace(generation, status=Status.CANCELLED, updated_at=now, ended_at=now)
+
+    async def cancel(ports: Scope) -> None:
+        await ports.generations.save(cancelled)
+        await ports.ledger.void(generation.hold_id, at=now)
+
+    await commit(world, cancel)
+
+    [view] = (await list_own(world, ann, status=StatusFilter.FAILED)).rows
+    assert (view.status, view.refunded, view.error_message) == ("cancelled", True, None)
+
+
+async def test_ones_own_by_whether_they_are_public(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    public = await world.image(ann, style, public=True)
+    private = await world.image(ann, style)
+
+    async def shown(is_public: bool | None) -> list[GenerationId]:
+        return [view.id for view in (await list_own(world, ann, is_public=is_public)).rows]
+
+    assert await shown(True) == [public.id]
+    assert await shown(False) == [private.id]
+    assert await shown(None) == [private.id, public.id]
+
+
+async def test_ones_own_are_whole_views_newest_first(world: World) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    generations = [
+        await world.image(ann, style),
+        await world.generation(ann, style),
+        await world.generation(ann, style, created_at=world.clock.now() - timedelta(seconds=1)),
+    ]
+
+    own = (await list_own(world, ann)).rows
+
+    assert [view.id for view in own] == [generations[1].id, generations[0].id, generations[2].id]
+    assert [view.queue and view.queue.position for view in own] == [2, None, 1]
+    assert own == [await world.read.generations.detail(view.id, viewer=ann.id) for view in own]
+
+
+async def test_pages_of_ones_own_skip_and_repeat_nothing(world: World) -> None:
+    ann = await world.user("ann", tokens=1000)
+    style = await world.style(await world.artist("mia"))
+    generations = [await world.generation(ann, style) for _ in range(6)]
+    world.clock.advance()
+
+    async def read(page: PageRequest) -> Page[GenerationView]:
+        return await list_own(world, ann, page=page)
+
+    pages = await walk(read, limit=3, between=lambda: world.generation(ann, style))
+
+    assert [[view.id for view in page] for page in pages] == [
+        [generation.id for generation in reversed(generations[3:])],
+        [generation.id for generation in reversed(generations[:3])],
+    ]
+
+
+async def a_buyer_and_a_style(world: World) -> tuple[User, Style]:
+    return await world.user("ann", tokens=300), await world.style(await world.artist("mia"))
+
+
+async def found(world: World, generation: Generation) -> Generation:
+    return await commit(world, lambda ports: ports.generations.of_id(generation.id))
+
+
+def of_id(generation_id: GenerationId, *, lock: bool) -> Work:
+    return lambda ports: ports.generations.of_id(generation_id, lock=lock)
+
+
+def of_owner(owner: User, generation_id: GenerationId, *, lock: bool) -> Work:
+    return lambda ports: ports.generations.of_owner(owner.id, generation_id, lock=lock)
+
+
+def saving(generation: Generation) -> Work:
+    return lambda ports: ports.generations.save(generation)
+
+
+def progress(world: World, step: int) -> GenerationProgress:
+    return GenerationProgress(step, 50, step * 2.0, None, world.clock.now())
+
+
+async def advance(world: World, generation_id: GenerationId, *, step: int) -> Outcome:
+    return await world.scope().generations.advance(generation_id, progress(world, step))
+
+
+async def feed(world: World, query: FeedQuery | None = None, *, viewer: User | None = None) -> Page[FeedItem]:
+    return await world.read.generations.feed(
+        query or FeedQuery(), viewer=viewer.id if viewer else None, page=PageRequest()
+    )
+
+
+async def list_own(
+    world: World,
+    owner: User,
+    *,
+    status: StatusFilter = StatusFilter.ALL,
+    is_public: bool | None = None,
+    page: PageRequest | None = None,
+) -> Page[GenerationView]:
+    return await world.read.generations.list_own(
+        owner.id, status=status, is_public=is_public, page=page or PageRequest()
+    )

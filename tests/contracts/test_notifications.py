@@ -1,0 +1,282 @@
+from typing import Any
+
+import pytest
+
+from core.accounts.model import User
+from core.identifiers import NotificationId
+from core.notifications.errors import NotificationNotFound
+from core.notifications.model import Notification, NotificationType
+from core.notifications.views import Actor, NotificationItem, Target
+from core.paging import Page, PageRequest
+from tests.contracts.overlap import Block, Work, commit, race
+from tests.contracts.paging import walk
+from tests.support.world import Scope, World
+
+# --- telling ----------------------------------------------------------------------------------------------------------
+
+
+async def test_who_is_told_finds_it(world: World) -> None:
+    ann, bob = await world.user("ann"), await world.user("bob")
+    notification = await new(
+        world,
+        ann,
+        type=NotificationType.FOLLOW,
+        target_type="user",
+        target_id=ann.id,
+        actor=bob.id,
+        metadata={"words": ["하나", 2, None, {"deep": True}]},
+    )
+    await commit(world, telling(notification))
+
+    page, unread = await world.read.notifications.list(ann.id, unread_only=False, page=PageRequest())
+
+    assert unread == 1
+    assert page.next is None
+    assert page.rows == [
+        NotificationItem(
+            id=notification.id,
+            type="follow",
+            actor=Actor(bob.id, "bob", None),
+            target_type="user",
+            target_id=ann.id,
+            target=Target(ann.id, "ann", None),
+            metadata={"words": ["하나", 2, None, {"deep": True}]},
+            is_read=False,
+            created_at=notification.at,
+        )
+    ]
+    assert await shown(world, bob) == []
+
+
+async def test_one_is_told_once_for_one_reason(world: World) -> None:
+    ann, bob = await world.user("ann"), await world.user("bob")
+    first = await new(world, ann, reason="like:1")
+    await commit(world, telling(first))
+
+    await commit(world, telling(await new(world, ann, reason="like:1")))
+    await commit(world, telling(await new(world, bob, reason="like:1")))
+    await commit(world, telling(await new(world, ann, reason="like:2")))
+
+    assert first.id in await shown(world, ann)
+    assert len(await shown(world, ann)) == 2
+    assert len(await shown(world, bob)) == 1
+
+
+async def test_one_is_told_once_even_in_one_block_and_the_block_goes_on(world: World) -> None:
+    ann = await world.user("ann")
+    twins = [await new(world, ann, reason="like:1") for _ in range(2)]
+
+    async def work(ports: Scope) -> None:
+        for twin in twins:
+            await ports.notifier.notify(twin)
+        await ports.users.save(ann.edited(at=world.clock.now(), username="anna", bio="", profile_image=None))
+
+    await commit(world, work)
+
+    assert await shown(world, ann) == [twins[0].id]
+    assert (await world.read.accounts.me(ann.id)).username == "anna"
+
+
+async def test_of_two_told_at_once_for_one_reason_one_is_dropped_and_both_blocks_go_on(
+    world: World, sent: bool
+) -> None:
+    ann, bob, eve = [await world.user(name) for name in ("ann", "bob", "eve")]
+    twins = [await new(world, ann, reason="like:1") for _ in range(2)]
+
+    def tell(twin: Notification, teller: User) -> Work:
+        edited = teller.edited(at=world.clock.now(), username=teller.username, bio="told", profile_image=None)
+
+        async def work(ports: Scope) -> None:
+            await ports.notifier.notify(twin)
+            await ports.users.save(edited)
+
+        return work
+
+    ended = await race(world, tell(twins[0], bob), tell(twins[1], eve), sent=sent)
+
+    assert (ended.first, ended.second) == (None, None)
+    assert await shown(world, ann) == [twins[0].id]
+    for teller in (bob, eve):
+        assert (await world.read.accounts.profile(teller.id, viewer=None)).bio == "told"
+
+
+async def test_nobody_is_told_of_what_rolled_back(world: World) -> None:
+    ann = await world.user("ann")
+    block = await Block(world, telling(await new(world, ann, reason="like:1"))).open()
+    assert await shown(world, ann) == []
+
+    await block.roll_back()
+
+    assert await shown(world, ann) == []
+    await commit(world, telling(await new(world, ann, reason="like:1")))
+    assert len(await shown(world, ann)) == 1
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_read_is_no_longer_unread(world: World) -> None:
+    ann = await world.user("ann")
+    one, other = [await told(world, ann) for _ in range(2)]
+
+    for _ in range(2):  # again is no error
+        await commit(world, reading(ann, one.id, world))
+
+    page, unread = await world.read.notifications.list(ann.id, unread_only=False, page=PageRequest())
+    assert {item.id: item.is_read for item in page.rows} == {one.id: True, other.id: False}
+    assert unread == 1
+    assert await shown(world, ann, unread_only=True) == [other.id]
+
+
+async def test_nobody_reads_what_another_was_told(world: World) -> None:
+    ann, bob = await world.user("ann"), await world.user("bob")
+    notification = await told(world, ann)
+
+    for wrong in (reading(bob, notification.id, world), reading(ann, await world.ids.notification(), world)):
+        with pytest.raises(NotificationNotFound):
+            await commit(world, wrong)
+
+    assert await shown(world, ann, unread_only=True) == [notification.id]
+
+
+async def test_all_are_read_at_once(world: World) -> None:
+    ann, bob = await world.user("ann"), await world.user("bob")
+    first = await told(world, ann)
+    await told(world, ann)
+    await told(world, ann)
+    others = await told(world, bob)
+    await commit(world, reading(ann, first.id, world))
+
+    assert await commit(world, lambda ports: ports.notifications.mark_all_read(ann.id, at=world.clock.now())) == 2
+    assert await commit(world, lambda ports: ports.notifications.mark_all_read(ann.id, at=world.clock.now())) == 0
+
+    assert await shown(world, ann, unread_only=True) == []
+    assert len(await shown(world, ann)) == 3
+    assert await shown(world, bob, unread_only=True) == [others.id]
+
+
+async def test_of_two_that_read_all_at_once_each_counts_what_it_read(world: World) -> None:
+    ann = await world.user("ann")
+    await told(world, ann)
+
+    def mark(ports: Scope) -> Any:
+        return ports.notifications.mark_all_read(ann.id, at=world.clock.now())
+
+    first = await Block(world, mark).open()
+    second = await Block(world, mark).waits()
+
+    assert await first.commit() == 1
+    assert await second.commit() == 0
+
+
+async def test_reading_is_undone_with_its_block(world: World) -> None:
+    ann = await world.user("ann")
+    notification = await told(world, ann)
+
+    block = await Block(world, lambda ports: ports.notifications.mark_all_read(ann.id, at=world.clock.now())).open()
+    assert await shown(world, ann, unread_only=True) == [notification.id]
+    await block.roll_back()
+    assert await shown(world, ann, unread_only=True) == [notification.id]
+
+    block = await Block(world, reading(ann, notification.id, world)).open()
+    await block.roll_back()
+    assert await shown(world, ann, unread_only=True) == [notification.id]
+
+
+# --- as people see it -------------------------------------------------------------------------------------------------
+
+
+async def test_a_target_is_shown_as_it_is_now(world: World) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=300)
+    style = await world.style(mia)
+    hidden = await world.style(mia, "Hidden", show_samples=False)
+    private = await world.image(ann, style)
+    public = await world.image(ann, style, public=True)
+    failed = await world.failed_generation(ann, style)
+    nothing = await world.ids.style()
+
+    async def target(user: User, type: str, id: int) -> Target | None:
+        notification = await told(world, user, target_type=type, target_id=id)
+        page, _ = await world.read.notifications.list(user.id, unread_only=False, page=PageRequest())
+        return next(item for item in page.rows if item.id == notification.id).target
+
+    thumbnail = await world.blobs.signed_url(f"training/{style.id}/image_0.jpg")
+    result = await world.blobs.signed_url(f"results/{private.id}.png")
+    published = world.blobs.public_url(f"public/generations/{public.id}/image.png")
+    assert await target(mia, "style", style.id) == Target(style.id, "Ink", thumbnail)
+    assert await target(mia, "style", hidden.id) == Target(hidden.id, "Hidden", None)
+    assert await target(ann, "generation", private.id) == Target(private.id, "Ink", result)
+    assert await target(mia, "generation", private.id) == Target(private.id, "Ink", None)
+    assert await target(ann, "generation", public.id) == Target(public.id, "Ink", published)
+    assert await target(mia, "generation", public.id) == Target(public.id, "Ink", published)
+    assert await target(ann, "generation", failed.id) == Target(failed.id, "Ink", None)
+    assert await target(ann, "user", mia.id) == Target(mia.id, "mia", None)
+    assert await target(ann, "style", nothing) is None
+    assert await target(ann, "generation", nothing + 1000) is None
+    assert await target(ann, "user", nothing + 1000) is None
+
+
+async def test_pictures_of_actors_and_targets(world: World) -> None:
+    ann, bob = await world.user("ann"), await world.user("bob")
+    picture = bob.edited(at=world.clock.now(), username="bob", bio="", profile_image="public/profiles/2/face.png")
+    await commit(world, lambda ports: ports.users.save(picture))
+    await told(world, ann, target_type="user", target_id=bob.id, actor=bob.id)
+
+    page, _ = await world.read.notifications.list(ann.id, unread_only=False, page=PageRequest())
+
+    url = world.blobs.public_url("public/profiles/2/face.png")
+    assert page.rows[0].actor == Actor(bob.id, "bob", url)
+    assert page.rows[0].target == Target(bob.id, "bob", url)
+
+
+@pytest.mark.parametrize("unread_only", [False, True])
+async def test_pages_skip_and_repeat_nothing_while_more_is_told(world: World, unread_only: bool) -> None:
+    ann = await world.user("ann")
+    for number in range(6):  # told at the same moment by twos, told apart by id
+        await told(world, ann)
+        if number % 2:
+            world.clock.advance()
+    before = await shown(world, ann)
+    assert before == sorted(before, reverse=True)
+    counts = []
+
+    async def read(page: PageRequest) -> Page[NotificationItem]:
+        rows, unread = await world.read.notifications.list(ann.id, unread_only=unread_only, page=page)
+        counts.append(unread)
+        return rows
+
+    pages = await walk(read, limit=2, between=lambda: told(world, ann))
+
+    assert [item.id for page in pages for item in page] == before
+    assert [len(page) for page in pages] == [2, 2, 2]
+    assert counts == [6, 7, 8]
+
+
+async def new(world: World, recipient: User, **changes: Any) -> Notification:
+    fields: dict[str, Any] = {
+        "type": NotificationType.GENERATION_COMPLETE,
+        "reason": f"reason:{world.ids.task()}",
+        "target_type": "user",
+        "target_id": recipient.id,
+        "at": world.clock.now(),
+    }
+    return Notification(id=await world.ids.notification(), recipient=recipient.id, **(fields | changes))
+
+
+async def told(world: World, recipient: User, **changes: Any) -> Notification:
+    notification = await new(world, recipient, **changes)
+    await commit(world, telling(notification))
+    return notification
+
+
+def telling(notification: Notification) -> Work:
+    return lambda ports: ports.notifier.notify(notification)
+
+
+def reading(recipient: User, notification_id: NotificationId, world: World) -> Work:
+    return lambda ports: ports.notifications.mark_read(recipient.id, notification_id, at=world.clock.now())
+
+
+async def shown(world: World, recipient: User, *, unread_only: bool = False) -> list[NotificationId]:
+    page, _ = await world.read.notifications.list(recipient.id, unread_only=unread_only, page=PageRequest())
+    return [item.id for item in page.rows]

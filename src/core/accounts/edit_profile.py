@@ -6,7 +6,6 @@ from msgspec import UNSET, UnsetType
 
 from core.accounts.pictures import accept_picture
 from core.accounts.repository import Users
-from core.errors import DomainError
 from core.identifiers import UserId
 from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobStore
 from core.ports.clock import Clock
@@ -47,7 +46,7 @@ class EditProfile:
                 await self.users.save(edited)
         except OutcomeUnknown:
             raise
-        except DomainError:
+        except Exception:
             if key:
                 await self.blobs.delete(key)
             raise

@@ -1,4 +1,5 @@
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -44,13 +45,10 @@ class SignIn:
     clock: Clock
 
     async def __call__(self, identity: Identity, *, user_agent: str) -> SignedIn:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
+        for _ in range(ATTEMPTS - 1):
+            with suppress(IdentityTaken, UsernameTaken):
                 return await self._sign_in(identity, user_agent)
-            except (IdentityTaken, UsernameTaken):
-                if attempt == ATTEMPTS:
-                    raise
-        raise AssertionError("unreachable")
+        return await self._sign_in(identity, user_agent)
 
     async def _sign_in(self, identity: Identity, user_agent: str) -> SignedIn:
         now = self.clock.now()

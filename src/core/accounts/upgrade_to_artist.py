@@ -5,7 +5,6 @@ from core.accounts.errors import AlreadyArtist
 from core.accounts.model import Artist, Requester
 from core.accounts.pictures import accept_picture
 from core.accounts.repository import Users
-from core.errors import DomainError
 from core.ports.blob_store import Blob, BlobStore
 from core.ports.clock import Clock
 from core.ports.images import Images
@@ -49,6 +48,6 @@ class UpgradeToArtist:
                 await self.ledger.open(earnings(requester.id))
         except OutcomeUnknown:
             raise
-        except DomainError:
+        except Exception:
             await self.blobs.delete(artist.signature_key)
             raise

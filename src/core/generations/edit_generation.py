@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from core.errors import DomainError, ValidationError
+from core.errors import ValidationError
 from core.generations.errors import GenerationChanged, GenerationNotCompleted
 from core.generations.model import MAX_DESCRIPTION, Generation
 from core.generations.repository import Generations
@@ -42,20 +42,25 @@ class EditGeneration:
             seen = await self.generations.of_owner(requester, generation_id)
         public_key = await self._published_as(seen, changes)
         try:
-            async with self.transaction:
-                generation = await self.generations.of_owner(requester, generation_id, lock=True)
-                if generation.public_key != seen.public_key:
-                    raise GenerationChanged
-                description = generation.description if changes.description is UNSET else changes.description
-                await self.generations.save(
-                    generation.edited(at=self.clock.now(), description=description, public_key=public_key)
-                )
+            await self._save(requester, seen, changes, public_key)
         except OutcomeUnknown:
             raise
-        except DomainError:
+        except Exception:
             if public_key and public_key != seen.public_key:
                 await self.blobs.delete(public_key)
             raise
+
+    async def _save(
+        self, requester: UserId, seen: Generation, changes: GenerationChanges, public_key: str | None
+    ) -> None:
+        async with self.transaction:
+            generation = await self.generations.of_owner(requester, seen.id, lock=True)
+            if generation.public_key != seen.public_key:
+                raise GenerationChanged
+            description = generation.description if changes.description is UNSET else changes.description
+            await self.generations.save(
+                generation.edited(at=self.clock.now(), description=description, public_key=public_key)
+            )
 
     async def _published_as(self, generation: Generation, changes: GenerationChanges) -> str | None:
         """Where the image is to be public from now on; the copy is made, or removed, already."""

@@ -1,5 +1,3 @@
-import asyncpg
-
 from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
 from core.errors import DomainError
 from core.generations.errors import GenerationNotFound

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import asyncpg
 
+from core.ports.database import DatabaseUnavailable
+
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
 ONE_AT_A_TIME = 5_710_442_117
 """The advisory lock by which processes that start together take turns."""
@@ -19,7 +21,7 @@ def head() -> str:
 def upgrade(dsn: str) -> None:
     """Run the migrations that are missing, quick when none is; a database ahead of this version is left as it is.
 
-    For a thread without a running event loop, as all here.
+    For a thread without a running event loop, as all here. All raise DatabaseUnavailable.
     """
     asyncio.run(_migrate(dsn, "upgrade", head()))
 
@@ -35,7 +37,7 @@ def current(dsn: str) -> str:
 
 
 async def _current(dsn: str) -> str:
-    connection = await asyncpg.connect(dsn)
+    connection = await _connect(dsn)
     try:
         return await _revision(connection)
     finally:
@@ -43,7 +45,7 @@ async def _current(dsn: str) -> str:
 
 
 async def _migrate(dsn: str, direction: Literal["upgrade", "downgrade"], revision: str) -> None:
-    connection = await asyncpg.connect(dsn)
+    connection = await _connect(dsn)
     try:
         if _is_there(await _revision(connection), direction, revision):
             return
@@ -52,6 +54,13 @@ async def _migrate(dsn: str, direction: Literal["upgrade", "downgrade"], revisio
             await _run(dsn, direction, revision)
     finally:
         await connection.close()
+
+
+async def _connect(dsn: str) -> "asyncpg.Connection[Any]":
+    try:
+        return await asyncpg.connect(dsn)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseUnavailable(f"The database is out of reach: {error}") from error
 
 
 def _is_there(present: str, direction: Literal["upgrade", "downgrade"], wanted: str) -> bool:

@@ -1,5 +1,15 @@
 from typing import Protocol
 
+from core.errors import Category, DomainError
+
+
+class DatabaseUnavailable(DomainError):
+    """Any repository or reader may raise it; nothing has been stored."""
+
+    code = "DATABASE_UNAVAILABLE"
+    category = Category.UNAVAILABLE
+    message = "The database is out of reach."
+
 
 class Database(Protocol):
     async def reachable(self) -> bool:

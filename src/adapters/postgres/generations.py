@@ -1,0 +1,362 @@
+import asyncio
+import time
+
+import msgspec
+
+from adapters.postgres.accounts import picture_url
+from adapters.postgres.paging import Arguments, Keys, cut
+from adapters.postgres.pool import Pool, Record
+from adapters.postgres.transaction import PostgresTransaction, Write
+from core.generations.errors import GenerationNotFound
+from core.generations.model import AspectRatio, Generation, GenerationProgress, Status
+from core.generations.repository import Generations
+from core.generations.views import (
+    LATEST,
+    FeedItem,
+    FeedQuery,
+    FeedSort,
+    GenerationArtist,
+    GenerationsReader,
+    GenerationStyle,
+    GenerationUser,
+    GenerationView,
+    QueuePlace,
+    StatusFilter,
+)
+from core.identifiers import GenerationId, TaskId, UserId
+from core.paging import Page, PageRequest
+from core.ports.blob_store import BlobStore
+from core.tasks.outcome import Failure, Outcome
+
+GENERATION = """
+SELECT id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, seed, prompt_tags, created_at,
+    description, task_id, status, attempt, current_step, total_steps, progress_percent, estimated_seconds, progress_at,
+    result_key, public_key, failure_code, failure_message, metadata, updated_at, ended_at
+FROM generations
+"""
+
+ADD_GENERATION = Write(
+    touches="generations",
+    ctes="""
+        added_generation AS (
+            INSERT INTO generations (
+                id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, seed, prompt_tags,
+                created_at, description, task_id, status, attempt, current_step, total_steps, progress_percent,
+                estimated_seconds, progress_at, result_key, public_key, failure_code, failure_message, metadata, updated_at, ended_at
+            )
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                $23, $24, $25, $26)
+        )""",
+)
+SAVE_GENERATION = Write(
+    touches="generations",
+    ctes="""
+        before AS MATERIALIZED (SELECT id, status FROM generations WHERE id = $1 FOR NO KEY UPDATE),
+        saved_generation AS (
+            UPDATE generations SET
+                description = $2, task_id = $3, status = $4, attempt = $5, current_step = $6, total_steps = $7,
+                progress_percent = $8, estimated_seconds = $9, progress_at = $10, result_key = $11, public_key = $12,
+                failure_code = $13, failure_message = $14, metadata = $15, updated_at = $16, ended_at = $17
+            FROM before WHERE generations.id = before.id
+            RETURNING generations.id, style_id, consumed_tokens, generations.status, before.status AS status_before
+        ),
+        used AS (
+            INSERT INTO style_uses (style_id, generation_id, tokens)
+            SELECT style_id, id, consumed_tokens FROM saved_generation
+            WHERE status = 'completed' AND status_before <> 'completed'
+        )""",
+    finds="saved_generation",
+    rule="generation_found",
+)
+
+ADVANCE = """
+UPDATE generations SET status = 'processing', current_step = $2, total_steps = $3, progress_percent = $4,
+    estimated_seconds = $5, progress_at = $6, updated_at = $6
+WHERE id = $1 AND ended_at IS NULL AND (current_step IS NULL OR current_step < $2)
+RETURNING status
+"""
+
+COUNTED = 10_000
+"""Generations that a place in the queue counts at most."""
+AHEAD = f"""
+    CASE generations.status WHEN 'queued' THEN (
+        SELECT count(*) FROM (
+            SELECT FROM generations other
+            WHERE other.status = 'queued' AND (other.created_at, other.id) < (generations.created_at, generations.id)
+            LIMIT {COUNTED}
+        ) counted
+    ) END AS ahead
+"""
+QUICKEST = f"""
+    SELECT min(ended_at - created_at) FROM (
+        SELECT ended_at, created_at FROM generations WHERE status = 'completed' ORDER BY ended_at DESC LIMIT {LATEST}
+    ) latest
+"""
+QUEUE = f"""
+SELECT ({QUICKEST}) AS quickest,
+    (SELECT count(*) FROM (SELECT FROM generations WHERE status = 'queued' LIMIT {COUNTED}) counted) AS waiting
+"""
+FRESH = 1.0
+"""Seconds for which the length of the queue is taken as known."""
+
+SHOWN = """
+    generations.id, generations.owner_id, users.username, users.profile_image, generations.style_id,
+    styles.name AS style_name, generations.artist_id, artist_name, generations.aspect_ratio,
+    generations.description, generations.prompt_tags, generations.public_key, generations.like_count,
+    generations.comment_count, generations.created_at
+"""
+"""Columns that a FeedItem and a GenerationView have in common."""
+PARTS = """
+    JOIN users ON users.id = generations.owner_id
+    JOIN styles ON styles.id = generations.style_id
+    JOIN artists ON artists.user_id = generations.artist_id
+"""
+VIEW = f"""
+    {SHOWN}, generations.status, consumed_tokens, seed, result_key, current_step, generations.total_steps,
+    generations.progress_percent, generations.estimated_seconds, generations.progress_at, generations.failure_message,
+    generations.updated_at, {AHEAD},
+    CASE generations.status WHEN 'queued' THEN ({QUICKEST}) END AS quickest,
+    EXISTS (SELECT FROM likes WHERE user_id = $1 AND generation_id = generations.id) AS is_liked
+"""
+DETAIL = f"""
+SELECT {VIEW} FROM generations {PARTS}
+WHERE generations.id = $2 AND (generations.owner_id = $1 OR generations.public_key IS NOT NULL)
+"""
+
+STATUSES = {
+    StatusFilter.QUEUED: "status = 'queued'",
+    StatusFilter.PROCESSING: "status IN ('processing', 'retrying')",
+    StatusFilter.COMPLETED: "status = 'completed'",
+    StatusFilter.FAILED: "status IN ('failed', 'cancelled')",
+}
+
+
+def _feed(query: FeedQuery, page: PageRequest, arguments: Arguments) -> str:
+    """The page first, then what belongs to its rows; what does not narrow anything down is left out."""
+    keys = Keys("like_count" if query.sort is FeedSort.POPULAR else None)
+    conditions = f"public_key IS NOT NULL AND {keys.after(page, arguments)}"
+    if query.tags:
+        conditions += f" AND prompt_tags @> {arguments.add(query.tags)}"
+    if query.user_id is not None:
+        conditions += f" AND owner_id = {arguments.add(query.user_id)}"
+    if query.style_id is not None:
+        conditions += f" AND style_id = {arguments.add(query.style_id)}"
+    return f"""
+    SELECT {SHOWN}, {keys.rank} AS rank,
+        EXISTS (SELECT FROM likes WHERE user_id = $1 AND generation_id = generations.id) AS is_liked
+    FROM (
+        SELECT * FROM generations WHERE {conditions} ORDER BY {keys.order()} LIMIT {arguments.add(page.limit + 1)}
+    ) generations {PARTS}
+    ORDER BY {keys.order("generations")}
+    """
+
+
+def _own(status: StatusFilter, is_public: bool | None, page: PageRequest, arguments: Arguments) -> str:
+    keys = Keys()
+    conditions = f"owner_id = $1 AND {keys.after(page, arguments)}"
+    if status is not StatusFilter.ALL:
+        conditions += f" AND {STATUSES[status]}"
+    if is_public is not None:
+        conditions += f" AND public_key IS {'NOT NULL' if is_public else 'NULL'}"
+    return f"""
+    SELECT {VIEW}
+    FROM (
+        SELECT * FROM generations WHERE {conditions} ORDER BY {keys.order()} LIMIT {arguments.add(page.limit + 1)}
+    ) generations {PARTS}
+    ORDER BY {keys.order("generations")}
+    """
+
+
+class PostgresGenerations(Generations):
+    def __init__(self, transaction: PostgresTransaction) -> None:
+        self._transaction = transaction
+
+    async def of_id(self, generation_id: GenerationId, *, lock: bool = False) -> Generation:
+        return await self._found("id = $1", generation_id, lock=lock)
+
+    async def of_owner(self, owner_id: UserId, generation_id: GenerationId, *, lock: bool = False) -> Generation:
+        return await self._found("id = $1 AND owner_id = $2", generation_id, owner_id, lock=lock)
+
+    async def _found(self, condition: str, *args: int, lock: bool) -> Generation:
+        locking = "FOR NO KEY UPDATE" if lock else ""
+        row = await self._transaction.fetchrow(f"{GENERATION} WHERE {condition} {locking}", *args, lock=lock)
+        if row is None:
+            raise GenerationNotFound
+        return _generation(row)
+
+    async def add(self, generation: Generation) -> None:
+        await self._transaction.write(
+            ADD_GENERATION,
+            generation.id,
+            generation.owner_id,
+            generation.style_id,
+            generation.artist_id,
+            generation.consumed_tokens,
+            generation.hold_id,
+            generation.aspect_ratio.value,
+            generation.seed,
+            generation.prompt_tags,
+            generation.created_at,
+            *_changing(generation),
+        )
+
+    async def save(self, generation: Generation) -> None:
+        await self._transaction.write(SAVE_GENERATION, generation.id, *_changing(generation))
+
+    async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
+        pool = self._transaction.pool
+        advanced = await pool.fetchrow(ADVANCE, generation_id, *msgspec.structs.astuple(progress))
+        row = advanced or await pool.fetchrow("SELECT status FROM generations WHERE id = $1", generation_id)
+        if row is None:
+            raise GenerationNotFound
+        return Outcome(applied=advanced is not None, status=row["status"])
+
+
+class PostgresGenerationsReader(GenerationsReader):
+    """One for the whole process: it remembers the length of the queue for a moment."""
+
+    def __init__(self, pool: Pool, blobs: BlobStore) -> None:
+        self._pool = pool
+        self._blobs = blobs
+        self._last: QueuePlace | None = None
+        self._stale_at = 0.0
+        self._looking = asyncio.Lock()
+
+    async def detail(self, generation_id: GenerationId, *, viewer: UserId | None) -> GenerationView:
+        row = await self._pool.fetchrow(DETAIL, viewer, generation_id)
+        if row is None:
+            raise GenerationNotFound
+        return await self._view(row, viewer)
+
+    async def feed(self, query: FeedQuery, *, viewer: UserId | None, page: PageRequest) -> Page[FeedItem]:
+        arguments = Arguments([viewer])
+        sql = _feed(query, page, arguments)
+        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
+        return Page([self._item(row) for row in rows], following)
+
+    async def list_own(
+        self, owner_id: UserId, *, status: StatusFilter, is_public: bool | None, page: PageRequest
+    ) -> Page[GenerationView]:
+        arguments = Arguments([owner_id])
+        sql = _own(status, is_public, page, arguments)
+        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
+        return Page([await self._view(row, owner_id) for row in rows], following)
+
+    async def last_in_queue(self) -> QueuePlace:
+        async with self._looking:
+            if self._last is None or time.monotonic() >= self._stale_at:
+                [row] = await self._pool.fetch(QUEUE)
+                self._last = QueuePlace.at(row["waiting"], quickest=row["quickest"])
+                self._stale_at = time.monotonic() + FRESH
+            return self._last
+
+    async def _view(self, row: Record, viewer: UserId | None) -> GenerationView:
+        status = Status(row["status"])
+        return GenerationView(
+            id=row["id"],
+            user_id=row["owner_id"],
+            user=self._user(row),
+            style=_style(row),
+            status=status.value,
+            consumed_tokens=row["consumed_tokens"],
+            aspect_ratio=row["aspect_ratio"],
+            seed=row["seed"],
+            tags=row["prompt_tags"],
+            description=row["description"],
+            is_public=row["public_key"] is not None,
+            like_count=row["like_count"],
+            comment_count=row["comment_count"],
+            is_liked=row["is_liked"],
+            result_url=await image_url(row, viewer, self._blobs),
+            progress=_progress(row),
+            queue=QueuePlace.at(row["ahead"] + 1, quickest=row["quickest"]) if status is Status.QUEUED else None,
+            error_message=row["failure_message"] if status is Status.FAILED else None,
+            refunded=status in (Status.FAILED, Status.CANCELLED),
+            created_at=row["created_at"],
+            updated_at=row["updated_at"],
+        )
+
+    def _item(self, row: Record) -> FeedItem:
+        return FeedItem(
+            id=row["id"],
+            user=self._user(row),
+            style=_style(row),
+            result_url=self._blobs.public_url(row["public_key"]),
+            description=row["description"],
+            aspect_ratio=row["aspect_ratio"],
+            like_count=row["like_count"],
+            comment_count=row["comment_count"],
+            is_liked=row["is_liked"],
+            tags=row["prompt_tags"],
+            created_at=row["created_at"],
+        )
+
+    def _user(self, row: Record) -> GenerationUser:
+        return GenerationUser(row["owner_id"], row["username"], picture_url(row["profile_image"], self._blobs))
+
+
+async def image_url(row: Record, viewer: UserId | None, blobs: BlobStore) -> str | None:
+    """Plain while the image is public, signed for its owner otherwise."""
+    if row["public_key"] is not None:
+        return blobs.public_url(row["public_key"])
+    if row["result_key"] is not None and row["owner_id"] == viewer:
+        return await blobs.signed_url(row["result_key"])
+    return None
+
+
+def _changing(generation: Generation) -> tuple[object, ...]:
+    return (
+        generation.description,
+        generation.task_id,
+        generation.status.value,
+        generation.attempt,
+        *(msgspec.structs.astuple(generation.progress) if generation.progress else (None,) * 5),
+        generation.result_key,
+        generation.public_key,
+        *(msgspec.structs.astuple(generation.failure) if generation.failure else (None,) * 2),
+        generation.metadata,
+        generation.updated_at,
+        generation.ended_at,
+    )
+
+
+def _generation(row: Record) -> Generation:
+    return Generation(
+        id=row["id"],
+        owner_id=row["owner_id"],
+        style_id=row["style_id"],
+        artist_id=row["artist_id"],
+        consumed_tokens=row["consumed_tokens"],
+        hold_id=row["hold_id"],
+        aspect_ratio=AspectRatio(row["aspect_ratio"]),
+        seed=row["seed"],
+        prompt_tags=row["prompt_tags"],
+        description=row["description"],
+        task_id=TaskId(str(row["task_id"])),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        status=Status(row["status"]),
+        attempt=row["attempt"],
+        progress=_progress(row),
+        result_key=row["result_key"],
+        public_key=row["public_key"],
+        failure=Failure(row["failure_code"], row["failure_message"]) if row["failure_code"] else None,
+        metadata=row["metadata"],
+        ended_at=row["ended_at"],
+    )
+
+
+def _progress(row: Record) -> GenerationProgress | None:
+    if row["progress_at"] is None:
+        return None
+    return GenerationProgress(
+        row["current_step"],
+        row["total_steps"],
+        row["progress_percent"],
+        row["estimated_seconds"],
+        row["progress_at"],
+    )
+
+
+def _style(row: Record) -> GenerationStyle:
+    return GenerationStyle(row["style_id"], row["style_name"], GenerationArtist(row["artist_id"], row["artist_name"]))

@@ -1,0 +1,59 @@
+import asyncio
+from collections import deque
+from uuid import uuid4
+
+from adapters.postgres.pool import Pool
+from core.identifiers import ArtworkId, GenerationId, HoldId, NotificationId, StyleId, TaskId, UserId
+from core.ports.ids import Ids
+
+BLOCK = 200
+TAKE = "SELECT nextval(pg_get_serial_sequence($1, 'id')) AS id FROM generate_series(1, $2)"
+
+
+class PostgresIds(Ids):
+    """Takes identifiers from the tables' own sequences, a block at a time; one for the whole process."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._users = _Block(pool, "users")
+        self._styles = _Block(pool, "styles")
+        self._artworks = _Block(pool, "artworks")
+        self._generations = _Block(pool, "generations")
+        self._transfers = _Block(pool, "transfers")
+        self._notifications = _Block(pool, "notifications")
+
+    async def user(self) -> UserId:
+        return UserId(await self._users.next())
+
+    async def style(self) -> StyleId:
+        return StyleId(await self._styles.next())
+
+    async def artwork(self) -> ArtworkId:
+        return ArtworkId(await self._artworks.next())
+
+    async def generation(self) -> GenerationId:
+        return GenerationId(await self._generations.next())
+
+    async def hold(self) -> HoldId:
+        return HoldId(await self._transfers.next())
+
+    async def notification(self) -> NotificationId:
+        return NotificationId(await self._notifications.next())
+
+    def task(self) -> TaskId:
+        return TaskId(str(uuid4()))
+
+
+class _Block:
+    def __init__(self, pool: Pool, table: str) -> None:
+        self._pool = pool
+        self._table = table
+        self._left: deque[int] = deque()
+        self._filling = asyncio.Lock()
+
+    async def next(self) -> int:
+        while not self._left:
+            async with self._filling:
+                if not self._left:
+                    rows = await self._pool.fetch(TAKE, self._table, BLOCK)
+                    self._left.extend(row["id"] for row in rows)
+        return self._left.popleft()

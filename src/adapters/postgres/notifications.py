@@ -1,0 +1,136 @@
+from datetime import datetime
+
+from adapters.postgres.accounts import picture_url
+from adapters.postgres.generations import image_url
+from adapters.postgres.paging import Arguments, Keys, cut
+from adapters.postgres.pool import Pool, Record
+from adapters.postgres.transaction import PostgresTransaction, Write
+from core.identifiers import NotificationId, UserId
+from core.notifications.model import Notification
+from core.notifications.repository import Notifications
+from core.notifications.views import Actor, NotificationItem, NotificationsReader, Target
+from core.paging import Page, PageRequest
+from core.ports.blob_store import BlobStore
+from core.ports.notifier import Notifier
+
+NOTIFY = Write(
+    touches="notifications",
+    ctes="""
+        notified AS (
+            INSERT INTO notifications
+                (id, recipient_id, type, reason, target_type, target_id, actor_id, metadata, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            ON CONFLICT ON CONSTRAINT uq_notifications_recipient_id_reason DO NOTHING
+        )""",
+)
+MARK_READ = Write(
+    touches="notifications",
+    ctes="""
+        marked_read AS (
+            UPDATE notifications SET read_at = coalesce(read_at, $3)
+            WHERE id = $1 AND recipient_id = $2
+            RETURNING id
+        )""",
+    finds="marked_read",
+    rule="notification_found",
+)
+MARK_ALL_READ = "UPDATE notifications SET read_at = $2 WHERE recipient_id = $1 AND read_at IS NULL RETURNING id"
+
+
+def _list(unread_only: bool, page: PageRequest, arguments: Arguments) -> str:
+    """The number of unread ones, and beside it the page: a row at least, even where there is nothing to show."""
+    keys = Keys()
+    unread = " AND read_at IS NULL" if unread_only else ""
+    return f"""
+    SELECT unread, notice.*, actor.username, actor.profile_image,
+        coalesce(style.name, target_user.username) AS target_name, target_user.profile_image AS target_picture,
+        image.owner_id, image.result_key, image.public_key,
+        CASE WHEN target_style.show_samples THEN (
+            SELECT key FROM artworks WHERE style_id = target_style.id AND index = 0
+        ) END AS thumbnail
+    FROM (SELECT count(*) AS unread FROM notifications WHERE recipient_id = $1 AND read_at IS NULL) counted
+    LEFT JOIN (
+        SELECT * FROM notifications WHERE recipient_id = $1{unread} AND {keys.after(page, arguments)}
+        ORDER BY {keys.order()} LIMIT {arguments.add(page.limit + 1)}
+    ) notice ON true
+    LEFT JOIN users actor ON actor.id = notice.actor_id
+    LEFT JOIN users target_user ON notice.target_type = 'user' AND target_user.id = notice.target_id
+    LEFT JOIN styles target_style ON notice.target_type = 'style' AND target_style.id = notice.target_id
+    LEFT JOIN generations image ON notice.target_type = 'generation' AND image.id = notice.target_id
+    LEFT JOIN styles style ON style.id = coalesce(target_style.id, image.style_id)
+    ORDER BY {keys.order("notice")}
+    """
+
+
+class PostgresNotifier(Notifier):
+    def __init__(self, transaction: PostgresTransaction) -> None:
+        self._transaction = transaction
+
+    async def notify(self, notification: Notification) -> None:
+        await self._transaction.write(
+            NOTIFY,
+            notification.id,
+            notification.recipient,
+            notification.type.value,
+            notification.reason,
+            notification.target_type,
+            notification.target_id,
+            notification.actor,
+            notification.metadata,
+            notification.at,
+        )
+
+
+class PostgresNotifications(Notifications):
+    def __init__(self, transaction: PostgresTransaction) -> None:
+        self._transaction = transaction
+
+    async def mark_read(self, recipient: UserId, notification_id: NotificationId, *, at: datetime) -> None:
+        await self._transaction.write(MARK_READ, notification_id, recipient, at)
+
+    async def mark_all_read(self, recipient: UserId, *, at: datetime) -> int:
+        return len(await self._transaction.fetch(MARK_ALL_READ, recipient, at, lock=True))
+
+
+class PostgresNotificationsReader(NotificationsReader):
+    def __init__(self, pool: Pool, blobs: BlobStore) -> None:
+        self._pool = pool
+        self._blobs = blobs
+
+    async def list(
+        self, recipient: UserId, *, unread_only: bool, page: PageRequest
+    ) -> tuple[Page[NotificationItem], int]:
+        arguments = Arguments([recipient])
+        sql = _list(unread_only, page, arguments)
+        found = await self._pool.fetch(sql, *arguments)
+        unread = found[0]["unread"]
+        rows, following = cut([row for row in found if row["id"] is not None], page)
+        return Page([await self._item(row) for row in rows], following), unread
+
+    async def _item(self, row: Record) -> NotificationItem:
+        actor = None
+        if row["actor_id"] is not None:
+            actor = Actor(row["actor_id"], row["username"], picture_url(row["profile_image"], self._blobs))
+        return NotificationItem(
+            id=row["id"],
+            type=row["type"],
+            actor=actor,
+            target_type=row["target_type"],
+            target_id=row["target_id"],
+            target=await self._target(row),
+            metadata=row["metadata"],
+            is_read=row["read_at"] is not None,
+            created_at=row["created_at"],
+        )
+
+    async def _target(self, row: Record) -> Target | None:
+        if row["target_name"] is None:
+            return None
+        match row["target_type"]:
+            case "generation":
+                url = await image_url(row, row["recipient_id"], self._blobs)
+            case "style":
+                url = row["thumbnail"] and await self._blobs.signed_url(row["thumbnail"])
+            case _:
+                url = picture_url(row["target_picture"], self._blobs)
+        return Target(row["target_id"], row["target_name"], url)

@@ -1,0 +1,43 @@
+from datetime import UTC, datetime
+
+from adapters.postgres.pool import Record
+from core.identifiers import MAX_ID
+from core.paging import Keyset, PageRequest
+
+BEGINNING = Keyset(MAX_ID, datetime.max.replace(tzinfo=UTC), MAX_ID)
+"""Before the first row: so that the first page is asked for by the same statement as all others."""
+
+
+class Arguments(list[object]):
+    """A statement's arguments, gathered as it is written."""
+
+    def add(self, value: object) -> str:
+        """Its place in the statement, `$1` and on."""
+        self.append(value)
+        return f"${len(self)}"
+
+
+class Keys:
+    """The columns by which pages are ordered, all descending: `rank` if there is one, then `created_at` and `id`."""
+
+    def __init__(self, rank: str | None = None) -> None:
+        self._columns = [*([rank] if rank else []), "created_at", "id"]
+        self.rank = rank or "0"
+
+    def after(self, page: PageRequest, arguments: Arguments) -> str:
+        """The condition for rows after those of the page before."""
+        place = page.after or BEGINNING
+        values = [place.rank, place.at, place.id][-len(self._columns) :]
+        return f"({', '.join(self._columns)}) < ({', '.join(arguments.add(value) for value in values)})"
+
+    def order(self, table: str = "") -> str:
+        of = f"{table}." if table else ""
+        return ", ".join(f"{of}{column} DESC" for column in self._columns)
+
+
+def cut(rows: list[Record], page: PageRequest) -> tuple[list[Record], Keyset | None]:
+    """The page of the `limit + 1` rows that were asked for, and where the next one starts."""
+    if len(rows) <= page.limit:
+        return rows, None
+    last = rows[page.limit - 1]
+    return rows[: page.limit], Keyset(last.get("rank", 0), last["created_at"], last["id"])

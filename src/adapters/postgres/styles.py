@@ -1,0 +1,348 @@
+from typing import Any
+
+import msgspec
+
+from adapters.postgres.accounts import picture_url
+from adapters.postgres.paging import BEGINNING, Arguments, Keys, cut
+from adapters.postgres.pool import Pool, Record
+from adapters.postgres.transaction import PostgresTransaction, Write
+from core.accounts.model import Requester
+from core.identifiers import StyleId, TaskId, UserId
+from core.paging import Page, PageRequest
+from core.ports.blob_store import BlobStore
+from core.styles.errors import StyleNotFound
+from core.styles.model import SAMPLES, Artwork, License, Offer, Style, TrainingProgress, TrainingStatus
+from core.styles.repository import Portfolio, Styles
+from core.styles.views import (
+    ArtworkView,
+    OwnStyleCard,
+    OwnStyleDetail,
+    StyleArtist,
+    StyleCard,
+    StyleDetail,
+    StyleDetailArtist,
+    StyleQuery,
+    StyleSort,
+    StylesReader,
+    StyleStats,
+)
+from core.tasks.outcome import Failure, Outcome
+
+STYLE = """
+SELECT id, artist_id, name, description, generation_cost_tokens, license_type, tags, task_id, training_status,
+    is_active, show_samples, valid_from, valid_to, model_path, training_metric, current_epoch, total_epochs,
+    progress_percent, estimated_seconds, progress_at, failure_code, failure_message, created_at, updated_at
+FROM styles WHERE id = $1
+"""
+
+OFFER = """
+SELECT id AS style_id, artist_id, generation_cost_tokens, training_status, is_active, valid_from, valid_to, model_path,
+    signature_key
+FROM styles JOIN artists ON user_id = artist_id
+WHERE id = $1
+"""
+
+ADD_STYLE = Write(
+    touches="styles",
+    ctes="""
+        added_style AS (
+            INSERT INTO styles (
+                id, artist_id, name, created_at, description, generation_cost_tokens, license_type, tags, task_id,
+                training_status, is_active, show_samples, valid_from, valid_to, model_path, training_metric,
+                current_epoch, total_epochs, progress_percent, estimated_seconds, progress_at, failure_code,
+                failure_message, updated_at, artist_followers
+            )
+            SELECT $1, $2::bigint, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+                $21, $22, $23, $24, follower_count
+            FROM users WHERE id = $2
+        )""",
+)
+ADD_ARTWORKS = Write(
+    touches="artworks",
+    ctes="""
+        added_artworks AS (
+            INSERT INTO artworks (style_id, id, index, key, format, width, height, size, caption, tags)
+            SELECT $1::bigint, id, index, key, format, width, height, size, caption, tags
+            FROM jsonb_to_recordset($2) AS artwork (
+                id bigint, index bigint, key text, format text, width bigint, height bigint, size bigint, caption text,
+                tags text[]
+            )
+        )""",
+)
+SAVE_STYLE = Write(
+    touches="styles",
+    ctes="""
+        saved_style AS (
+            UPDATE styles SET
+                description = $2, generation_cost_tokens = $3, license_type = $4, tags = $5, task_id = $6,
+                training_status = $7, is_active = $8, show_samples = $9, valid_from = $10, valid_to = $11,
+                model_path = $12, training_metric = $13, current_epoch = $14, total_epochs = $15,
+                progress_percent = $16, estimated_seconds = $17, progress_at = $18, failure_code = $19,
+                failure_message = $20, updated_at = $21
+            WHERE id = $1
+            RETURNING id
+        )""",
+    finds="saved_style",
+    rule="style_found",
+)
+
+ADVANCE = """
+UPDATE styles SET training_status = 'training', current_epoch = $2, total_epochs = $3, progress_percent = $4,
+    estimated_seconds = $5, progress_at = $6, updated_at = $6
+WHERE id = $1 AND training_status IN ('pending', 'training') AND (current_epoch IS NULL OR current_epoch < $2)
+RETURNING training_status
+"""
+
+USES = "usage_count + (SELECT count(*) FROM style_uses WHERE style_id = styles.id) AS usage_count"
+FIRST_ARTWORK = """
+    CASE WHEN show_samples THEN (SELECT key FROM artworks WHERE style_id = styles.id AND index = 0) END AS thumbnail
+"""
+PROGRESS = "current_epoch, total_epochs, progress_percent, estimated_seconds, progress_at"
+CARD = f"""
+    styles.id, name, description, {FIRST_ARTWORK}, styles.artist_id, username, artist_name, training_status,
+    generation_cost_tokens, license_type, {USES}, tags, styles.created_at
+"""
+"""Columns of a StyleCard, out of styles, users and artists."""
+PEOPLE = "JOIN users ON users.id = styles.artist_id JOIN artists ON artists.user_id = styles.artist_id"
+
+LIST_OWN = f"""
+SELECT {CARD}, {PROGRESS},
+    earned_tokens + (SELECT coalesce(sum(tokens), 0)::bigint FROM style_uses WHERE style_id = styles.id) AS earned
+FROM styles {PEOPLE}
+WHERE styles.artist_id = $1 AND (styles.created_at, styles.id) < ($2, $3)
+ORDER BY styles.created_at DESC, styles.id DESC LIMIT $4
+"""
+
+DETAIL = f"""
+SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles.updated_at, profile_image,
+    follower_count, model_path, training_metric, failure_code, failure_message,
+    styles.artist_id = $2 OR $3::boolean AS own,
+    (
+        SELECT coalesce(avg(like_count), 0)::float8 FROM (
+            SELECT like_count FROM generations WHERE style_id = $1 AND public_key IS NOT NULL
+            ORDER BY created_at DESC, id DESC LIMIT 200
+        ) latest
+    ) AS avg_likes,
+    (
+        SELECT jsonb_agg(
+            jsonb_build_object(
+                'id', id, 'key', key, 'caption', caption, 'tags', tags, 'width', width, 'height', height
+            ) ORDER BY index
+        )
+        FROM artworks WHERE style_id = $1 AND (index < $4 OR styles.artist_id = $2 OR $3)
+    ) AS artworks
+FROM styles {PEOPLE}
+WHERE styles.id = $1
+    AND (training_status = 'completed' OR styles.artist_id = $2 OR $3)
+"""
+
+OPEN = "training_status = 'completed' AND is_active"
+UNFINISHED = "training_status <> 'completed'"
+
+
+def _list(query: StyleQuery, page: PageRequest, arguments: Arguments) -> str:
+    """Each branch is one range of an index; what does not narrow anything down is left out."""
+    keys = Keys("artist_followers" if query.sort is StyleSort.POPULAR else None)
+    shared = keys.after(page, arguments)
+    if query.tags:
+        shared += f" AND tags @> {arguments.add(query.tags)}"
+    if query.artist_id is not None:
+        shared += f" AND artist_id = {arguments.add(query.artist_id)}"
+    limit = arguments.add(page.limit + 1)
+    branches = [OPEN]
+    if query.own_unfinished is not None:
+        branches.append(f"artist_id = {arguments.add(query.own_unfinished)} AND {UNFINISHED}")
+    found = " UNION ALL ".join(
+        f"(SELECT * FROM styles WHERE {branch} AND {shared} ORDER BY {keys.order()} LIMIT {limit})"
+        for branch in branches
+    )
+    return f"""
+    SELECT {CARD}, {keys.rank} AS rank FROM ({found}) styles {PEOPLE}
+    ORDER BY {keys.order("styles")} LIMIT {limit}
+    """
+
+
+class PostgresStyles(Styles):
+    def __init__(self, transaction: PostgresTransaction) -> None:
+        self._transaction = transaction
+
+    async def of_id(self, style_id: StyleId, *, lock: bool = False) -> Style:
+        locking = "FOR NO KEY UPDATE" if lock else ""
+        row = await self._transaction.fetchrow(f"{STYLE} {locking}", style_id, lock=lock)
+        if row is None:
+            raise StyleNotFound
+        return _style(row)
+
+    async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
+        if lock:
+            locking = "SELECT FROM artists WHERE user_id = $1 FOR NO KEY UPDATE"
+            await self._transaction.fetch(locking, artist_id, lock=True)
+        rows = await self._transaction.fetch("SELECT name FROM styles WHERE artist_id = $1", artist_id)
+        return Portfolio([row["name"] for row in rows])
+
+    async def offer(self, style_id: StyleId) -> Offer:
+        row = await self._transaction.fetchrow(OFFER, style_id)
+        if row is None:
+            raise StyleNotFound
+        return Offer(**{**row, "training_status": TrainingStatus(row["training_status"])})
+
+    async def add(self, style: Style, artworks: list[Artwork]) -> None:
+        await self._transaction.write(
+            ADD_STYLE, style.id, style.artist_id, style.name, style.created_at, *_changing(style)
+        )
+        await self._transaction.write(ADD_ARTWORKS, style.id, artworks)
+
+    async def save(self, style: Style) -> None:
+        await self._transaction.write(SAVE_STYLE, style.id, *_changing(style))
+
+    async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
+        pool = self._transaction.pool
+        advanced = await pool.fetchrow(ADVANCE, style_id, *msgspec.structs.astuple(progress))
+        row = advanced or await pool.fetchrow("SELECT training_status FROM styles WHERE id = $1", style_id)
+        if row is None:
+            raise StyleNotFound
+        return Outcome(applied=advanced is not None, status=row["training_status"])
+
+
+class PostgresStylesReader(StylesReader):
+    def __init__(self, pool: Pool, blobs: BlobStore) -> None:
+        self._pool = pool
+        self._blobs = blobs
+
+    async def list(self, query: StyleQuery, *, page: PageRequest) -> Page[StyleCard]:
+        arguments = Arguments()
+        sql = _list(query, page, arguments)
+        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
+        return Page([StyleCard(**await self._card(row)) for row in rows], following)
+
+    async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[OwnStyleCard]:
+        after = page.after or BEGINNING
+        found = await self._pool.fetch(LIST_OWN, artist_id, after.at, after.id, page.limit + 1)
+        rows, following = cut(found, page)
+        cards = [
+            OwnStyleCard(**await self._card(row), total_earned_tokens=row["earned"], progress=_progress(row))
+            for row in rows
+        ]
+        return Page(cards, following)
+
+    async def detail(self, style_id: StyleId, *, viewer: Requester | None) -> StyleDetail | OwnStyleDetail:
+        is_admin = viewer is not None and viewer.is_admin
+        row = await self._pool.fetchrow(DETAIL, style_id, viewer and viewer.id, is_admin, SAMPLES)
+        if row is None:
+            raise StyleNotFound
+        shown = await self._detail(row)
+        if not row["own"]:
+            return StyleDetail(**shown)
+        return OwnStyleDetail(
+            **shown,
+            model_path=row["model_path"],
+            training_metric=row["training_metric"],
+            artworks=[await self._artwork(artwork) for artwork in row["artworks"] or []],
+            failure=_failure(row),
+        )
+
+    async def _card(self, row: Record) -> dict[str, Any]:
+        return {
+            "id": row["id"],
+            "name": row["name"],
+            "description": row["description"],
+            "thumbnail_url": row["thumbnail"] and await self._blobs.signed_url(row["thumbnail"]),
+            "artist": StyleArtist(row["artist_id"], row["username"], row["artist_name"]),
+            "training_status": row["training_status"],
+            "generation_cost_tokens": row["generation_cost_tokens"],
+            "license_type": row["license_type"],
+            "usage_count": row["usage_count"],
+            "tags": row["tags"],
+            "created_at": row["created_at"],
+        }
+
+    async def _detail(self, row: Record) -> dict[str, Any]:
+        samples = (row["artworks"] or [])[:SAMPLES] if row["show_samples"] else []
+        artist = StyleDetailArtist(
+            row["artist_id"],
+            row["username"],
+            row["artist_name"],
+            picture_url(row["profile_image"], self._blobs),
+            row["follower_count"],
+        )
+        return {
+            **await self._card(row),
+            "artist": artist,
+            "valid_from": row["valid_from"],
+            "valid_to": row["valid_to"],
+            "is_active": row["is_active"],
+            "updated_at": row["updated_at"],
+            "stats": StyleStats(row["usage_count"], row["avg_likes"]),
+            "sample_artworks": [await self._blobs.signed_url(sample["key"]) for sample in samples],
+            "progress": _progress(row),
+        }
+
+    async def _artwork(self, artwork: dict[str, Any]) -> ArtworkView:
+        return ArtworkView(
+            id=artwork["id"],
+            image_url=await self._blobs.signed_url(artwork["key"]),
+            caption=artwork["caption"],
+            tags=artwork["tags"],
+            width=artwork["width"],
+            height=artwork["height"],
+        )
+
+
+def _changing(style: Style) -> tuple[object, ...]:
+    return (
+        style.description,
+        style.generation_cost_tokens,
+        style.license_type.value,
+        style.tags,
+        style.task_id,
+        style.training_status.value,
+        style.is_active,
+        style.show_samples,
+        style.valid_from,
+        style.valid_to,
+        style.model_path,
+        style.training_metric,
+        *(msgspec.structs.astuple(style.progress) if style.progress else (None,) * 5),
+        *(msgspec.structs.astuple(style.failure) if style.failure else (None,) * 2),
+        style.updated_at,
+    )
+
+
+def _style(row: Record) -> Style:
+    return Style(
+        id=row["id"],
+        artist_id=row["artist_id"],
+        name=row["name"],
+        description=row["description"],
+        generation_cost_tokens=row["generation_cost_tokens"],
+        license_type=License(row["license_type"]),
+        tags=row["tags"],
+        task_id=TaskId(str(row["task_id"])),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        training_status=TrainingStatus(row["training_status"]),
+        is_active=row["is_active"],
+        show_samples=row["show_samples"],
+        valid_from=row["valid_from"],
+        valid_to=row["valid_to"],
+        model_path=row["model_path"],
+        training_metric=row["training_metric"],
+        progress=_progress(row),
+        failure=_failure(row),
+    )
+
+
+def _progress(row: Record) -> TrainingProgress | None:
+    if row["progress_at"] is None:
+        return None
+    return TrainingProgress(
+        row["current_epoch"],
+        row["total_epochs"],
+        row["progress_percent"],
+        row["estimated_seconds"],
+        row["progress_at"],
+    )
+
+
+def _failure(row: Record) -> Failure | None:
+    return Failure(row["failure_code"], row["failure_message"]) if row["failure_code"] else None

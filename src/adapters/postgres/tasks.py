@@ -1,0 +1,86 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from adapters.postgres.pool import Begun, Pool, Record
+from adapters.postgres.transaction import PostgresTransaction, Write
+from core.identifiers import TaskId
+from core.ports.outbox import Batch, Outbox
+from core.ports.task_queue import TaskQueue
+from core.tasks.model import PendingTask, Task, pending
+
+PUT = Write(
+    touches="outbox",
+    ctes="put_task AS (INSERT INTO outbox (task_id, queue, body, due) VALUES ($1, $2, $3, $4))",
+)
+
+CLAIM = """
+SELECT sequence, task_id, queue, body FROM outbox WHERE due <= $1
+ORDER BY due, sequence LIMIT $2
+FOR UPDATE SKIP LOCKED
+"""
+PUBLISHED = "DELETE FROM outbox WHERE sequence = ANY($1)"
+
+
+class PostgresBatch(Batch):
+    def __init__(self, rows: list[Record]) -> None:
+        self.tasks = [PendingTask(TaskId(str(row["task_id"])), row["queue"], row["body"]) for row in rows]
+        self._sequences = {task.task_id: row["sequence"] for task, row in zip(self.tasks, rows, strict=True)}
+        self.confirmed: list[int] = []
+
+    async def published(self, task_ids: list[TaskId]) -> None:
+        self.confirmed += [self._sequences[task_id] for task_id in task_ids]
+
+
+class PostgresOutbox(Outbox):
+    """One for the whole process: it hears at once of what this process commits."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._woken = asyncio.Event()
+
+    @asynccontextmanager
+    async def claim(self, *, now: datetime, limit: int) -> AsyncIterator[Batch]:
+        """The rows stay locked, on a connection of the claim's own, until the block ends."""
+        begun = await self._pool.begin()
+        batch = PostgresBatch([])
+        try:
+            batch = PostgresBatch(await begun.fetch(CLAIM, now, limit))
+            yield batch
+        finally:
+            await _end(begun, batch.confirmed)
+
+    async def wait(self, *, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+        self._woken.clear()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+
+class PostgresTaskQueue(TaskQueue):
+    def __init__(self, transaction: PostgresTransaction, outbox: PostgresOutbox) -> None:
+        self._transaction = transaction
+        self._outbox = outbox
+
+    async def put(self, task: Task, *, due: datetime | None = None) -> None:
+        waiting = pending(task)
+        await self._transaction.write(PUT, waiting.task_id, waiting.queue, waiting.body, due or task.created_at)
+        self._transaction.after_commit(self._outbox.wake)
+
+
+async def _end(claim: Begun, confirmed: list[int]) -> None:
+    if not confirmed:
+        await claim.rollback()
+        return
+    try:
+        await claim.fetch(PUBLISHED, confirmed)
+    except BaseException:
+        await claim.rollback()
+        raise
+    await claim.commit()

@@ -10,8 +10,9 @@ MAX_KEY = 1024
 """Bytes in UTF-8; the limit of Google Cloud Storage."""
 MAX_PART = 200
 """Bytes in UTF-8; file systems allow 255."""
-# Control characters break logs and headers, a backslash is a separator to some, ? and # end the path of a URL.
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\?#]")
+# Control characters break logs and headers, a backslash is a separator to some, ? and # end the path of a URL,
+# surrogates have no UTF-8.
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\?#\ud800-\udfff]")
 
 
 def checked(key: str) -> str:

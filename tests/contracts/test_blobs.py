@@ -199,22 +199,22 @@ async def test_any_text_can_be_a_key(case: Case, key: str) -> None:
 
 @pytest.mark.parametrize("key", NO_KEYS)
 async def test_no_store_takes_a_key_that_could_mean_something_else(case: Case, key: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="Not a"):
         await case.store.put(blob("fine.png"), blob(key))
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="Not a"):
         await case.store.get(key)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="Not a"):
         await case.store.copy(key, "a.png")
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="Not a"):
         await case.store.delete(key)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="Not a"):
         await case.store.signed_url(key)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="Not a"):
         case.store.uri(key)
     with pytest.raises(ForeignBlob):
         case.store.key_of(f"gs://{case.bucket}/{key}")
     await case.store.put(blob("a.png"))
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="Not a"):
         await case.store.copy("a.png", key)
 
 
@@ -261,7 +261,7 @@ async def test_a_public_url_lasts_as_long_as_the_object(case: Case) -> None:
 
 @pytest.mark.parametrize("key", ["results/1.png", "public", "publicity/a.png", "/public/a.png", "public/../a.png"])
 def test_there_is_no_public_url_of_what_is_not_public(case: Case, key: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="Not a"):
         case.store.public_url(key)
 
 

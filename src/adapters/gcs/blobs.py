@@ -127,10 +127,10 @@ class GcsBlobStore(BlobStore):
     def _delete(self, key: str) -> None:
         self._bucket().delete(key)
 
-    async def _in_thread(self, function: Callable[[], T], *, within: float = WITHIN) -> T:
+    async def _in_thread(self, function: Callable[[], T], *, within: float | None = None) -> T:
         """Run it off the event loop, and leave it behind when it takes too long: a thread cannot be cancelled."""
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(within or WITHIN):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, function)
         except TimeoutError as error:
             raise StoreUnavailable from error

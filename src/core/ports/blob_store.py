@@ -39,6 +39,9 @@ class Blob(msgspec.Struct, frozen=True):
 class BlobStore(Protocol):
     """Objects under keys such as `training/10/image_0.jpg`: slash-separated, relative, no `.` or `..` parts.
 
+    A key has at most 1024 bytes in UTF-8, a part 200; control characters, backslash, `?` and `#` are in none; none is
+    the folder of another. Text that is no key is a ValueError.
+
     Not transactional: a use case writes objects before it commits and deletes them when it fails. An object is there
     whole or not at all. Every call raises StoreUnavailable when the store does not answer in time.
     """

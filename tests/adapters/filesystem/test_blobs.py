@@ -1,0 +1,191 @@
+import asyncio
+import threading
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from adapters.filesystem.blobs import FilesystemBlobStore
+from adapters.memory.clock import ManualClock
+from core.ports.blob_store import Blob, BlobNotFound, StoreUnavailable
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: ManualClock) -> FilesystemBlobStore:
+    return FilesystemBlobStore(tmp_path / "blobs", clock, base_url="http://localhost:8000", secret=b"secret")
+
+
+def files_of(root: Path) -> list[str]:
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+
+
+class Query:
+    def __init__(self, url: str) -> None:
+        query = parse_qs(urlsplit(url).query)
+        self.expires = query["expires"][0]
+        self.signature = query["signature"][0]
+
+
+async def test_an_object_is_a_file_of_its_name(store: FilesystemBlobStore, tmp_path: Path) -> None:
+    await store.put(Blob("training/1/image_0.png", BytesIO(b"image"), "image/png"))
+    assert files_of(tmp_path) == ["blobs/objects/training/1/image_0.png"]
+    assert (tmp_path / "blobs/objects/training/1/image_0.png").read_bytes() == b"image"
+
+
+async def test_objects_outlive_the_process(store: FilesystemBlobStore, tmp_path: Path, clock: ManualClock) -> None:
+    await store.put(Blob("a.png", BytesIO(b"image"), "image/png"))
+    url = Query(await store.signed_url("a.png"))
+    again = FilesystemBlobStore(tmp_path / "blobs", clock, base_url="http://localhost:8000", secret=b"secret")
+    assert (await again.read("a.png", expires=url.expires, signature=url.signature)).content == b"image"
+
+
+class Failing(BytesIO):
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() > 0:
+            raise OSError("the disk is gone")
+        return super().read(3)
+
+
+async def test_an_object_whose_writing_fails_is_not_there(store: FilesystemBlobStore, tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable):
+        await store.put(Blob("new.png", Failing(b"new content"), "image/png"))
+    assert files_of(tmp_path) == []
+
+
+async def test_an_object_whose_replacement_fails_stays(store: FilesystemBlobStore, tmp_path: Path) -> None:
+    await store.put(Blob("a.png", BytesIO(b"old"), "image/png"))
+    with pytest.raises(StoreUnavailable):
+        await store.put(Blob("a.png", Failing(b"new content"), "image/png"))
+    assert await store.get("a.png") == b"old"
+    assert files_of(tmp_path) == ["blobs/objects/a.png"]
+
+
+async def test_a_key_below_another_key_is_refused(store: FilesystemBlobStore, tmp_path: Path) -> None:
+    await store.put(Blob("a", BytesIO(b"file"), "image/png"))
+    with pytest.raises(StoreUnavailable):
+        await store.put(Blob("a/b", BytesIO(b"below"), "image/png"))
+    await store.put(Blob("c/d", BytesIO(b"file"), "image/png"))
+    with pytest.raises(StoreUnavailable):
+        await store.put(Blob("c", BytesIO(b"above"), "image/png"))
+    assert files_of(tmp_path) == ["blobs/objects/a", "blobs/objects/c/d"]
+
+
+class Slow(BytesIO):
+    """Says when its reading begins, and goes on when it is told to."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.begun = asyncio.Event()
+        self.go_on = threading.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._loop.call_soon_threadsafe(self.begun.set)
+        assert self.go_on.wait(10)
+        return super().read(size)
+
+
+async def test_after_a_cancelled_put_nothing_is_written_any_more(store: FilesystemBlobStore) -> None:
+    first, second = Slow(b"first"), BytesIO(b"second")
+    putting = asyncio.ensure_future(store.put(Blob("1.png", first, "image/png"), Blob("2.png", second, "image/png")))
+    await first.begun.wait()
+    putting.cancel()
+    asyncio.get_running_loop().call_later(0.05, first.go_on.set)
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+    assert await store.keys("") == ["1.png"]  # finished before the caller went on: it can be deleted
+
+
+async def test_the_event_loop_goes_on_while_a_file_is_written(store: FilesystemBlobStore) -> None:
+    content = Slow(b"content")
+    putting = asyncio.ensure_future(store.put(Blob("1.png", content, "image/png")))
+    await content.begun.wait()
+    assert await store.reachable() is True
+    content.go_on.set()
+    await putting
+
+
+@pytest.mark.parametrize(
+    ("key", "content_type"),
+    [
+        ("a.jpg", "image/jpeg"),
+        ("a.png", "image/png"),
+        ("a.txt", "text/plain; charset=utf-8"),
+        ("a.html", "application/octet-stream"),
+        ("a.svg", "application/octet-stream"),
+        ("png", "application/octet-stream"),
+    ],
+)
+async def test_only_what_browsers_do_not_run_is_named(store: FilesystemBlobStore, key: str, content_type: str) -> None:
+    await store.put(Blob(f"public/{key}", BytesIO(b"content"), "text/html"))
+    assert (await store.read(f"public/{key}", expires=None, signature=None)).content_type == content_type
+
+
+async def test_what_is_private_is_read_by_its_signature_only(store: FilesystemBlobStore) -> None:
+    await store.put(*(Blob(key, BytesIO(b"mine"), "image/png") for key in ("a.png", "b.png", "public/a.png")))
+    url = Query(await store.signed_url("a.png"))
+    forged = [
+        (None, None),
+        (url.expires, None),
+        (None, url.signature),
+        (url.expires, ""),
+        ("", url.signature),
+        (url.expires, url.signature[:-1] + ("0" if url.signature[-1] != "0" else "1")),
+        (str(int(url.expires) + 1), url.signature),
+        ("99999999999", url.signature),
+        ("never", "0" * 64),
+        (url.expires, "그림"),
+        (url.expires, "\ud800"),
+        ("\ud800", url.signature),
+    ]
+    for expires, signature in forged:
+        with pytest.raises(BlobNotFound):
+            await store.read("a.png", expires=expires, signature=signature)
+    for key in ("b.png", "public/../a.png", "./a.png", "a.png\x00", "\ud800", "", "public/"):
+        with pytest.raises(BlobNotFound):
+            await store.read(key, expires=url.expires, signature=url.signature)
+    assert (await store.read("a.png", expires=url.expires, signature=url.signature)).content == b"mine"
+
+
+async def test_another_secret_signs_nothing(store: FilesystemBlobStore, tmp_path: Path, clock: ManualClock) -> None:
+    await store.put(Blob("a.png", BytesIO(b"mine"), "image/png"))
+    stranger = FilesystemBlobStore(tmp_path / "blobs", clock, base_url="http://localhost:8000", secret=b"guess")
+    url = Query(await stranger.signed_url("a.png"))
+    with pytest.raises(BlobNotFound):
+        await store.read("a.png", expires=url.expires, signature=url.signature)
+
+
+async def test_a_signed_url_expires(store: FilesystemBlobStore, clock: ManualClock) -> None:
+    await store.put(Blob("a.png", BytesIO(b"mine"), "image/png"))
+    url = Query(await store.signed_url("a.png", lifetime=timedelta(minutes=2)))
+    clock.advance(timedelta(seconds=119))
+    await store.read("a.png", expires=url.expires, signature=url.signature)
+    clock.advance(timedelta(seconds=1))
+    with pytest.raises(BlobNotFound):
+        await store.read("a.png", expires=url.expires, signature=url.signature)
+
+
+async def test_a_signed_url_stays_the_same_for_half_its_lifetime(
+    store: FilesystemBlobStore, clock: ManualClock
+) -> None:
+    urls = []
+    for _ in range(60):
+        urls.append(await store.signed_url("a.png", lifetime=timedelta(minutes=2)))
+        clock.advance(timedelta(seconds=1))
+    assert len(set(urls)) == 1
+    assert await store.signed_url("a.png", lifetime=timedelta(minutes=2)) != urls[0]
+
+
+async def test_a_folder_that_cannot_be_made_is_out_of_reach(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / "blobs").write_text("a file is in the way")
+    store = FilesystemBlobStore(tmp_path / "blobs", clock, base_url="http://localhost:8000", secret=b"secret")
+    assert await store.reachable() is False
+    with pytest.raises(StoreUnavailable):
+        await store.put(Blob("a.png", BytesIO(b"image"), "image/png"))

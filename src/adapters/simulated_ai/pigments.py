@@ -24,7 +24,7 @@ def luminance(colour: Sequence[int]) -> float:
 class Pigments:
     """A style's colours by what they are good for."""
 
-    def __init__(self, palette: list[Colour]) -> None:
+    def __init__(self, palette: tuple[Colour, ...]) -> None:
         self.frequent = palette
         """The commonest first."""
         self.by_light = sorted(palette, key=luminance)

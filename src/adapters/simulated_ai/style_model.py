@@ -22,7 +22,7 @@ class UnreadableModel(Exception):
 
 
 class StyleModel(msgspec.Struct, frozen=True):
-    palette: list[Colour]
+    palette: tuple[Colour, ...]
     """The style's colours, the most frequent first."""
     energy: float
     """0 for smooth areas, 1 for edges everywhere."""
@@ -68,10 +68,11 @@ def decode(content: bytes) -> StyleModel:
     except (struct.error, ValueError, KeyError, TypeError) as error:
         raise UnreadableModel from error
     levels = iter(round(channel * 255) for channel in channels)
-    return StyleModel([(red, green, blue) for red, green, blue in zip(levels, levels, levels, strict=True)], energy)
+    colours = zip(levels, levels, levels, strict=True)
+    return StyleModel(tuple(colours), energy)
 
 
-def _palette(sheet: Image.Image) -> list[Colour]:
+def _palette(sheet: Image.Image) -> tuple[Colour, ...]:
     """The commonest colour first, then whatever is both frequent and unlike those that are there: accents survive."""
     reduced = sheet.quantize(_CANDIDATES, method=Image.Quantize.MEDIANCUT, kmeans=1)
     levels = reduced.getpalette() or []
@@ -83,7 +84,7 @@ def _palette(sheet: Image.Image) -> list[Colour]:
     chosen = [max(counts, key=lambda colour: counts[colour])]
     while len(chosen) < min(COLOURS, len(counts)):
         chosen.append(max(counts, key=lambda colour: counts[colour] ** 0.5 * _unlike(colour, chosen)))
-    return sorted(chosen, key=lambda colour: -counts[colour])
+    return tuple(sorted(chosen, key=lambda colour: -counts[colour]))
 
 
 def _unlike(colour: Colour, others: list[Colour]) -> float:

@@ -221,7 +221,6 @@ def private_node() -> Iterator[Node]:
     node = Node(directory, _server())
     try:
         node.start()
-        _stop_at_end(node)
         yield node
     finally:
         node.close()
@@ -275,20 +274,9 @@ def _start_one(directory: Path) -> Mapping[str, str]:
         started = _start_container()
     else:
         node = Node(directory, _server())
-        try:
-            node.start()
-        except BaseException:
-            node.close()
-            raise
-        _stop_at_end(node)
+        node.start()
         started = node.broker
     return {"port": str(started.port), "management_port": str(started.management_port)}
-
-
-def _stop_at_end(node: Node) -> None:
-    if epmd := node.epmd_pid:
-        shared.stop_process_at_end(epmd)
-    shared.stop_process_at_end(node.pid, signal.SIGKILL)
 
 
 def _server() -> Path:

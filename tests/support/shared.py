@@ -19,17 +19,20 @@ import psutil
 
 VARIABLE = "STYLE_LICENSE_TEST_RUN"  # xdist's workers inherit it
 PREFIX = "style-license-tests-"
+OWNER = "owner"
 STOPS_WITHIN = 10.0
 
 
 def begin() -> None:
     """Give this run its directory and clear away what killed runs have left."""
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        owner = left.name.removeprefix(PREFIX)
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+        with contextlib.suppress(OSError), (left / OWNER).open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _stop_all(left)
-    directory = Path(tempfile.gettempdir()) / f"{PREFIX}{os.getpid()}"
-    directory.mkdir(mode=0o755, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+    directory.chmod(0o755)
+    # The lock goes when this process goes, in whatever way.
+    fcntl.flock(os.open(directory / OWNER, os.O_CREAT | os.O_RDWR), fcntl.LOCK_EX)
     os.environ[VARIABLE] = str(directory)
 
 
@@ -61,7 +64,8 @@ def locked(name: str) -> Iterator[None]:
         yield
 
 
-def stop_process_at_end(pid: int, ask_with: signal.Signals = signal.SIGTERM) -> None:
+def stop_process_at_end(pid: int, ask_with: signal.Signals) -> None:
+    """End this one in good order. What nobody mentions is killed."""
     born = psutil.Process(pid).create_time()
     _remember({"pid": pid, "born": born, "signal": int(ask_with)})
 
@@ -104,7 +108,17 @@ def _stop_all(directory: Path) -> None:
             subprocess.run(how["command"], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         elif _is_same_process(how["pid"], how["born"]):
             stop_process(how["pid"], signal.Signals(how["signal"]))
+    for process in _descendants(directory):
+        stop_process(process.pid, signal.SIGKILL)
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def _descendants(directory: Path) -> Iterator[psutil.Process]:
+    """Yield whatever the run has started and nobody has stopped: it has inherited the run's variable."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(VARIABLE) == str(directory) and process.pid != os.getpid():
+                yield process
 
 
 def _is_same_process(pid: int, born: float) -> bool:

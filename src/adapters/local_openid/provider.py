@@ -3,6 +3,7 @@ import hashlib
 import re
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -47,11 +48,20 @@ class LocalOpenIDProvider:
     A code is redeemed once.
     """
 
-    def __init__(self, *, issuer: str, client_id: str, client_secret: str, redirect_uri: str) -> None:
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        client_id: str,
+        client_secret: str,
+        redirect_uri: str,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.issuer = issuer
         self.client_id = client_id
         self.client_secret = client_secret
         self.redirect_uri = redirect_uri
+        self._seconds = seconds
         self.accounts: list[str] = []
         """Addresses that signed in lately, the last one first."""
         self._key = RSAKey.generate_key(2048, {"kid": "development", "use": "sig"})
@@ -95,7 +105,7 @@ class LocalOpenIDProvider:
     def authorize(self, request: Parameters, email: str) -> str:
         """Sign the owner of the address in; the URL to send the browser back to."""
         code = secrets.token_urlsafe(32)
-        now = time.monotonic()
+        now = self._seconds()
         for stale in [code for code, grant in self._grants.items() if grant.expires_at < now]:
             del self._grants[stale]
         self._grants[code] = _Grant(
@@ -121,14 +131,14 @@ class LocalOpenIDProvider:
         if request.get("grant_type") != "authorization_code":
             raise ProtocolError("unsupported_grant_type", "Only authorization_code is offered.")
         grant = self._grants.pop(request.get("code", ""), None)
-        if grant is None or grant.expires_at < time.monotonic():
+        if grant is None or grant.expires_at < self._seconds():
             raise ProtocolError("invalid_grant", "The code is not known, was used before, or is too old.")
         if request.get("redirect_uri") != grant.redirect_uri:
             raise ProtocolError("invalid_grant", "The address to return to is another one than before.")
         if _challenge(request.get("code_verifier", "")) != grant.code_challenge:
             raise ProtocolError("invalid_grant", "The code verifier does not fit the challenge.")
         access_token = secrets.token_urlsafe(32)
-        self._tokens[access_token] = grant.email, time.monotonic() + TOKEN_LIFETIME
+        self._tokens[access_token] = grant.email, self._seconds() + TOKEN_LIFETIME
         return {
             "access_token": access_token,
             "token_type": "Bearer",
@@ -139,7 +149,7 @@ class LocalOpenIDProvider:
 
     def user_info(self, access_token: str) -> dict[str, object] | None:
         email, expires_at = self._tokens.get(access_token, ("", 0.0))
-        return _claims(email) if expires_at > time.monotonic() else None
+        return _claims(email) if expires_at > self._seconds() else None
 
     def _id_token(self, grant: _Grant) -> str:
         now = int(time.time())

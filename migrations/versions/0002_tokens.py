@@ -41,7 +41,6 @@ def upgrade() -> None:
             currency_code text,
             created_at timestamptz NOT NULL,
             CONSTRAINT pk_transfers PRIMARY KEY (id),
-            CONSTRAINT uq_transfers_reference_phase UNIQUE (reference, phase),
             CONSTRAINT ck_transfers_phase CHECK (phase IN ('hold', 'post', 'void', 'single')),
             CONSTRAINT ck_transfers_kind CHECK (
                 kind IN ('bonus', 'purchase', 'generation', 'refund', 'withdrawal')
@@ -66,6 +65,7 @@ def upgrade() -> None:
         "CREATE INDEX ix_transfers_out ON transfers (debit_account_id, created_at, id)"
         " WHERE phase IN ('hold', 'single')"
     )
+    op.execute("CREATE UNIQUE INDEX uq_transfers_reference ON transfers (reference) WHERE hold_id IS NULL")
     op.execute("CREATE UNIQUE INDEX uq_transfers_hold_id ON transfers (hold_id) WHERE hold_id IS NOT NULL")
     op.execute("""
         CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -10,7 +10,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "pk_artists": AlreadyArtist,
     "uq_styles_artist_id_name": DuplicateStyleName,
     "uq_transfers_hold_id": HoldAlreadyResolved,
-    "uq_transfers_reference_phase": DuplicateTransfer,
+    "uq_transfers_reference": DuplicateTransfer,
     "uq_users_provider_subject": IdentityTaken,
     "uq_users_username": UsernameTaken,
     # what a Write expects to find

@@ -42,7 +42,8 @@ ADD_GENERATION = Write(
             INSERT INTO generations (
                 id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, seed, prompt_tags,
                 created_at, description, task_id, status, attempt, current_step, total_steps, progress_percent,
-                estimated_seconds, progress_at, result_key, public_key, failure_code, failure_message, metadata, updated_at, ended_at
+                estimated_seconds, progress_at, result_key, public_key, failure_code, failure_message, metadata,
+                updated_at, ended_at
             )
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
                 $23, $24, $25, $26)

@@ -34,7 +34,7 @@ class TransferRow(Row):
 
     __tablename__ = "transfers"
     __table_args__ = (
-        UniqueConstraint("reference", "phase"),
+        Index("uq_transfers_reference", "reference", unique=True, postgresql_where=text("hold_id IS NULL")),
         Index("uq_transfers_hold_id", "hold_id", unique=True, postgresql_where=text("hold_id IS NOT NULL")),
         Index(
             "ix_transfers_out",

@@ -1,0 +1,84 @@
+import asyncio
+import logging
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection
+
+from adapters.rabbitmq.connection import BROKEN, PATIENCE, Address, connect, declare_queues, discard
+from core.identifiers import TaskId
+from core.ports.broker import Broker
+from core.tasks.model import PendingTask
+
+REACHABLE_WITHIN = 1.5
+"""Seconds."""
+
+_log = logging.getLogger(__name__)
+
+
+class RabbitMQBroker(Broker):
+    """One connection and one confirming channel, opened when they are needed and given up at the first doubt."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._connection: AbstractConnection | None = None
+        self._channel: AbstractChannel | None = None
+        self._opening = asyncio.Lock()
+
+    async def publish(self, tasks: list[PendingTask]) -> list[TaskId]:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                channel = await self._confirming_channel()
+        except BROKEN as error:
+            _log.debug("RabbitMQ is out of reach: %r", error)
+            return []
+        # Sent in this order over one channel, so they arrive in it; only the confirms are awaited together.
+        outcomes = await asyncio.gather(*(_send(channel, task) for task in tasks), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, BROKEN):
+                raise outcome
+        if any(isinstance(outcome, BaseException) for outcome in outcomes):
+            await self._give_up()
+        return [task.task_id for task, outcome in zip(tasks, outcomes, strict=True) if outcome is None]
+
+    async def reachable(self) -> bool:
+        """A fresh channel has to be answered by the broker itself, unlike anything that this side remembers."""
+        try:
+            async with asyncio.timeout(REACHABLE_WITHIN):
+                await self._confirming_channel()
+                if self._connection is None:
+                    return False
+                probe = await self._connection.channel(publisher_confirms=False)
+                await probe.close()
+        except BROKEN:
+            await self._give_up()
+            return False
+        return True
+
+    async def close(self) -> None:
+        await self._give_up()
+
+    async def _confirming_channel(self) -> AbstractChannel:
+        async with self._opening:
+            if self._channel is None or self._channel.is_closed or self._connection is None:
+                await self._give_up()
+                self._connection = await connect(self._address)
+                channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+                await declare_queues(channel)
+                self._channel = channel
+            return self._channel
+
+    async def _give_up(self) -> None:
+        connection, self._connection, self._channel = self._connection, None, None
+        if connection is not None:
+            await discard(connection)
+
+
+async def _send(channel: AbstractChannel, task: PendingTask) -> None:
+    message = aio_pika.Message(
+        task.body,
+        content_type="application/json",
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        message_id=task.task_id,
+    )
+    async with asyncio.timeout(PATIENCE):
+        await channel.default_exchange.publish(message, routing_key=task.queue, mandatory=True)

@@ -1,0 +1,64 @@
+"""What the service and the AI servers agree on, and how long either waits for the broker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import get_args
+
+import aio_pika
+import msgspec
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.exceptions import AMQPError
+
+from core.tasks.model import Queue
+
+PATIENCE = 5.0
+"""Seconds that the broker may take to let somebody in, and as many for each thing asked of it then."""
+HEARTBEAT = 10
+"""Seconds between signs of life; a broker that misses two is taken for dead."""
+
+BROKEN = (AMQPError, ConnectionError, OSError, TimeoutError, asyncio.InvalidStateError, RuntimeError)
+"""What a broker that is gone, frozen or unwilling looks like from here."""
+
+
+class Address(msgspec.Struct, frozen=True):
+    host: str
+    port: int
+    user: str
+    password: str
+    vhost: str
+
+
+async def connect(address: Address) -> AbstractConnection:
+    """A connection that does not repair itself: whoever holds it throws it away and opens another."""
+    return await aio_pika.connect(
+        host=address.host,
+        port=address.port,
+        login=address.user,
+        password=address.password,
+        virtualhost=address.vhost,
+        heartbeat=HEARTBEAT,
+    )
+
+
+async def declare_queues(channel: AbstractChannel) -> None:
+    """Plain and durable, as the consumers declare them too: any argument would refuse one side or the other."""
+    for queue in get_args(Queue):
+        await channel.declare_queue(queue, durable=True)
+
+
+async def discard(connection: AbstractConnection) -> None:
+    """Close, but do not insist: a frozen broker never says goodbye."""
+    with suppress(*BROKEN):
+        async with asyncio.timeout(1.0):
+            await connection.close()
+
+
+@asynccontextmanager
+async def connected(address: Address) -> AsyncIterator[AbstractConnection]:
+    async with asyncio.timeout(PATIENCE):
+        connection = await connect(address)
+    try:
+        yield connection
+    finally:
+        await discard(connection)

@@ -1,0 +1,47 @@
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from aio_pika.abc import AbstractIncomingMessage
+
+from adapters.rabbitmq.connection import BROKEN, PATIENCE, Address, connected, declare_queues
+from adapters.simulated_ai.source import TaskSource
+
+RECONNECT_AFTER = 0.5
+"""Seconds."""
+
+_log = logging.getLogger(__name__)
+
+
+class RabbitMQTaskSource(TaskSource):
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    async def consume(self, queue: str, handle: Callable[[bytes], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await self._consume(queue, handle)
+            except BROKEN as error:
+                _log.debug("RabbitMQ is out of reach: %r", error)
+            await asyncio.sleep(RECONNECT_AFTER)
+
+    async def _consume(self, queue: str, handle: Callable[[bytes], Awaitable[None]]) -> None:
+        async with connected(self._address) as connection:
+            async with asyncio.timeout(PATIENCE):
+                channel = await connection.channel()
+                await channel.set_qos(prefetch_count=1)
+                await declare_queues(channel)
+                source = await channel.get_queue(queue, ensure=False)
+            async with source.iterator() as messages:
+                async for message in messages:
+                    await _handle(message, handle)
+
+
+async def _handle(message: AbstractIncomingMessage, handle: Callable[[bytes], Awaitable[None]]) -> None:
+    try:
+        async with message.process(requeue=True):
+            await handle(message.body)
+    except BROKEN:
+        raise
+    except Exception:
+        _log.exception("A task is handed out again: handling it failed.")

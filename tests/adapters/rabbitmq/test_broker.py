@@ -1,0 +1,160 @@
+"""What only a real broker shows: the wire, a queue that is gone, and a broker that freezes, dies and comes back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from time import monotonic
+from uuid import uuid4
+
+import aio_pika
+import pytest
+
+from adapters.rabbitmq.broker import RabbitMQBroker
+from adapters.rabbitmq.connection import Address
+from core.identifiers import StyleId, TaskId
+from core.tasks.model import PendingTask, TrainingOrder, WebhookBase, pending, training_task
+from tests.support.rabbitmq import Broker as Place
+
+PROMISED = 10.0
+"""Seconds that publishing takes at most."""
+
+
+class Proxy:
+    """A way to the broker that can be cut, or freeze so that nothing passes and nobody is told."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._thawed = asyncio.Event()
+        self._thawed.set()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Address]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port: int = server.sockets[0].getsockname()[1]
+        yield Address("127.0.0.1", port, self._place.user, self._place.password, self._place.vhost)
+        server.close()
+        self.thaw()
+        self.cut()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    def freeze(self) -> None:
+        self._thawed.clear()
+
+    def thaw(self) -> None:
+        self._thawed.set()
+
+    def cut(self) -> None:
+        for writer in self._open:
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, out = await asyncio.open_connection(self._place.host, self._place.port)
+        self._open |= {writer, out}
+        for pump in (self._pump(reader, out), self._pump(there, writer)):
+            self._pumps.add(asyncio.create_task(pump))
+
+    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            await self._thawed.wait()
+            target.write(data)
+            await target.drain()
+        target.close()
+
+
+def task() -> PendingTask:
+    order = TrainingOrder(StyleId(1), ["gs://bucket/training/1/image_0.jpg"], ["ink"])
+    made = training_task(TaskId(str(uuid4())), order, at=datetime.now(UTC), webhooks=WebhookBase("http://api"))
+    return pending(made)
+
+
+@pytest.fixture
+async def rabbitmq(broker: Place) -> AsyncIterator[RabbitMQBroker]:
+    opened = RabbitMQBroker(Address(broker.host, broker.port, broker.user, broker.password, broker.vhost))
+    yield opened
+    await opened.close()
+
+
+async def waiting(place: Place) -> list[aio_pika.abc.AbstractIncomingMessage]:
+    """Everything that waits in the training queue; declared as the consumers do, so other arguments would fail here."""
+    async with await aio_pika.connect(place.url) as connection:
+        queue = await (await connection.channel()).declare_queue("model_training", durable=True)
+        messages = []
+        while (message := await queue.get(fail=False)) is not None:
+            messages.append(message)
+        return messages
+
+
+async def test_a_message_is_what_the_consumers_expect(rabbitmq: RabbitMQBroker, broker: Place) -> None:
+    await rabbitmq.publish([sent := task()])
+
+    (message,) = await waiting(broker)
+    assert message.body == sent.body
+    assert message.content_type == "application/json"
+    assert message.delivery_mode == aio_pika.DeliveryMode.PERSISTENT
+    assert message.message_id == sent.task_id
+    assert message.routing_key == "model_training"
+
+
+async def test_a_task_that_no_queue_takes_is_not_published(rabbitmq: RabbitMQBroker, broker: Place) -> None:
+    assert await rabbitmq.reachable()
+    async with await aio_pika.connect(broker.url) as connection:
+        await (await connection.channel()).queue_delete("model_training")
+
+    assert await rabbitmq.publish([lost := task()]) == []
+    assert await rabbitmq.publish([lost]) == [lost.task_id]  # the queue was declared anew
+    assert [message.body for message in await waiting(broker)] == [lost.body]
+
+
+async def test_a_frozen_broker_is_given_up_in_time_and_found_again(broker: Place) -> None:
+    proxy = Proxy(broker)
+    async with proxy.running() as address:
+        rabbitmq = RabbitMQBroker(address)
+        await rabbitmq.publish([task()])
+        proxy.freeze()
+
+        began = monotonic()
+        assert await rabbitmq.publish([unsure := task()]) == []
+        assert not await rabbitmq.reachable()
+        assert await rabbitmq.publish([unsure]) == []
+        assert monotonic() - began < 3 * PROMISED
+
+        proxy.thaw()
+        assert await rabbitmq.publish([unsure]) == [unsure.task_id]
+        assert await rabbitmq.reachable()
+        await rabbitmq.close()
+    assert {message.message_id for message in await waiting(broker)} >= {unsure.task_id}
+
+
+async def test_a_cut_connection_is_replaced(broker: Place) -> None:
+    proxy = Proxy(broker)
+    async with proxy.running() as address:
+        rabbitmq = RabbitMQBroker(address)
+        await rabbitmq.publish([first := task()])
+        proxy.cut()
+
+        second, confirmed = task(), list[TaskId]()
+        while not confirmed:
+            confirmed = await rabbitmq.publish([second])
+
+        assert confirmed == [second.task_id]
+        await rabbitmq.close()
+    assert (await waiting(broker))[0].message_id == first.task_id
+
+
+async def test_nobody_there(unused_tcp_port: int) -> None:
+    rabbitmq = RabbitMQBroker(Address("127.0.0.1", unused_tcp_port, "guest", "guest", "/"))
+
+    assert await rabbitmq.publish([task()]) == []
+    assert not await rabbitmq.reachable()
+    await rabbitmq.close()
+
+
+async def test_a_wrong_password_is_no_crash(broker: Place) -> None:
+    rabbitmq = RabbitMQBroker(Address(broker.host, broker.port, broker.user, "wrong", broker.vhost))
+
+    assert await rabbitmq.publish([task()]) == []
+    assert not await rabbitmq.reachable()
+    await rabbitmq.close()

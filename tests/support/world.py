@@ -20,6 +20,7 @@ from adapters.memory.styles import MemoryStyles, MemoryStylesReader
 from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
 from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
 from adapters.memory.transaction import MemoryTransaction
+from adapters.pillow.images import PillowImages
 from core.accounts.model import Artist, User
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader
@@ -82,6 +83,7 @@ class World(ABC):
         self.clock = ManualClock()
         self.secrets = SequentialSecrets()
         self.blobs = MemoryBlobStore(self.clock)
+        self.images = PillowImages()
         self.webhooks = WebhookBase("https://api.example")
 
     @abstractmethod
@@ -111,6 +113,7 @@ class World(ABC):
             "clock": self.clock,
             "secrets": self.secrets,
             "blobs": self.blobs,
+            "images": self.images,
             "webhooks": self.webhooks,
         }
         known = places | own | ports

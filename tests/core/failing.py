@@ -1,0 +1,62 @@
+"""Ports that fail, or let something else happen in between, at one moment of one's choice."""
+
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self
+
+from core.ports.transaction import OutcomeUnknown, Transaction
+
+
+class Broken(Exception):
+    """What no use case expects."""
+
+
+class LosesConnection(Transaction):
+    """Commits, but cannot say so; blocks that end before number `at` are as usual."""
+
+    def __init__(self, transaction: Transaction, *, at: int = 1) -> None:
+        self._transaction = transaction
+        self._left = at
+
+    async def __aenter__(self) -> Self:
+        await self._transaction.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transaction.__aexit__(kind, error, trace)
+        self._left -= 1
+        if not self._left:
+            raise OutcomeUnknown
+
+
+class Interrupted:
+    """A port of which one method, once, does something else first; with an error, that is all it does."""
+
+    def __init__(self, port: object, method: str, before: Callable[[], Awaitable[object]]) -> None:
+        self._port = port
+        self._method = method
+        self._before: Callable[[], Awaitable[object]] | None = before
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        return self._interrupted(found) if name == self._method else found
+
+    def _interrupted(self, found: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        async def call(*args: object, **kwargs: object) -> object:
+            before, self._before = self._before, None
+            if before:
+                await before()
+            return await found(*args, **kwargs)
+
+        return call
+
+
+def failing(port: object, method: str, error: BaseException | None = None) -> Interrupted:
+    """A port of which one method fails once."""
+
+    async def fail() -> None:
+        raise error or Broken
+
+    return Interrupted(port, method, fail)

@@ -1,0 +1,380 @@
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from io import BytesIO
+from typing import Any, TypeVar
+
+import msgspec
+import pytest
+
+from core.accounts.errors import ArtistOnly
+from core.accounts.model import Requester, Role, User
+from core.errors import DomainError, ValidationError
+from core.ports.blob_store import Blob, StoreUnavailable
+from core.ports.transaction import OutcomeUnknown
+from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
+from core.styles.errors import (
+    DuplicateStyleName,
+    ImageResolutionTooLow,
+    ImageSizeExceeded,
+    InsufficientImages,
+    InvalidImageFormat,
+    RightsNotAffirmed,
+    StyleLimitReached,
+    TooManyImages,
+)
+from core.styles.model import License
+from core.styles.views import CreatedStyle
+from core.tags import InvalidTagLanguage
+from core.tasks.model import PendingTask
+from tests.core.failing import Broken, Interrupted, LosesConnection, failing
+from tests.support.pictures import picture
+from tests.support.world import MemoryWorld
+
+Error = TypeVar("Error", bound=BaseException)
+
+
+async def test_a_style_is_made_and_waits_for_its_training(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+    new = NewStyle(
+        name="  Wet Ink ",
+        description=" 검은 먹 ",
+        generation_cost_tokens=10_000,
+        license_type=License.COMMERCIAL,
+        tags=["Black  and White", "ink"],
+        valid_from=world.clock.now(),
+        valid_to=world.clock.now() + timedelta(days=1),
+        show_samples=False,
+    )
+
+    created = await create(world, mia, new, uploads())
+
+    assert created == CreatedStyle(created.id, "Wet Ink", "pending", 10, world.clock.now(), None)
+    scope = world.scope()
+    async with scope.transaction:
+        style = await scope.styles.of_id(created.id)
+    assert (style.artist_id, style.name, style.description) == (mia.id, "Wet Ink", "검은 먹")
+    assert (style.generation_cost_tokens, style.license_type) == (10_000, License.COMMERCIAL)
+    assert (style.valid_from, style.valid_to, style.show_samples) == (new.valid_from, new.valid_to, False)
+    assert style.tags == ["wet ink", "black and white", "ink"]
+    assert (style.created_at, style.updated_at, style.is_active) == (world.clock.now(), world.clock.now(), True)
+
+
+async def test_pictures_and_captions_lie_where_the_trainer_looks_for_them(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+    before = set(await world.blobs.keys(""))
+    images = [*uploads(9), upload(9, picture(600, 512, format="jpeg"), caption=" a cat, red hat ")]
+
+    created = await create(world, mia, NewStyle("Ink", "", 1), images)
+
+    folder = f"training/{created.id}"
+    assert set(await world.blobs.keys("")) - before == {
+        *(f"{folder}/image_{index}.png" for index in range(9)),
+        f"{folder}/image_9.jpg",
+        f"{folder}/image_9.txt",
+    }
+    assert await world.blobs.get(f"{folder}/image_9.jpg") == picture(600, 512, format="jpeg")
+    assert world.blobs.content_type(f"{folder}/image_9.jpg") == "image/jpeg"
+    assert await world.blobs.get(f"{folder}/image_9.txt") == b"a cat, red hat"
+    artwork = world.database.tables.artworks[created.id][9]
+    assert (artwork.index, artwork.key, artwork.caption) == (9, f"{folder}/image_9.jpg", "a cat, red hat")
+    assert (artwork.format, artwork.width, artwork.height) == ("jpeg", 600, 512)
+    assert artwork.size == len(picture(600, 512, format="jpeg"))
+
+
+async def test_tags_are_collected(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+    images = [upload(0, caption="cat, a walk in the park!, Red Hat"), upload(1, caption="빨간 모자, cat"), *uploads(8)]
+
+    created = await create(world, mia, NewStyle("Ink", "", 1, tags=["black", "ink"]), images)
+
+    assert world.database.tables.styles[created.id].tags == ["ink", "black", "cat", "red hat"]
+    artworks = world.database.tables.artworks[created.id]
+    assert [artwork.tags for artwork in artworks[:3]] == [["ink", "cat", "red hat"], ["ink", "cat"], ["ink"]]
+
+
+async def test_a_name_that_cannot_be_a_tag_is_none(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+
+    created = await create(world, mia, NewStyle("먹", "", 1, tags=["ink"]), uploads())
+
+    assert world.database.tables.styles[created.id].tags == ["ink"]
+    assert world.database.tables.artworks[created.id][0].tags == []
+
+
+async def test_the_task_is_byte_for_byte_what_the_training_server_reads(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+
+    created = await create(world, mia, NewStyle("Ink", "", 1), uploads())
+
+    [task] = await world.tasks()
+    task_id = world.database.tables.styles[created.id].task_id
+    images = ",".join(f'"gs://stylelicense-media/training/{created.id}/image_{index}.png"' for index in range(10))
+    assert (task.task_id, task.queue) == (task_id, "model_training")
+    assert task.body.decode() == (
+        f'{{"task_id":"{task_id}","type":"model_training","created_at":"2026-01-01T00:00:00Z",'
+        f'"data":{{"style_id":{created.id},"images":[{images}],"tags":["ink"],'
+        f'"parameters":{{"epochs":200,"learning_rate":0.0001,"batch_size":1}}}},'
+        '"webhook_url":"https://api.example/api/webhooks/training/complete"}'
+    )
+
+
+async def test_up_to_a_hundred_images(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+
+    created = await create(world, mia, NewStyle("Ink", "", 1), uploads(100))
+
+    assert created.artwork_count == 100
+    assert len(await world.blobs.keys("training/")) == 100
+
+
+async def test_another_artist_may_use_the_name(world: MemoryWorld) -> None:
+    await world.style(await world.artist("max"), "Ink")
+
+    await create(world, await world.artist("mia"), NewStyle("Ink", "", 1), uploads())
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+async def test_only_artists_make_styles(world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+
+    with pytest.raises(ArtistOnly):
+        await world.use_case(CreateStyle, limit=10)(
+            Requester(ann.id, Role.ADMIN, is_artist=False), NewStyle("Ink", "", 1), uploads()
+        )
+    assert await what_there_is(world) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"name": "  "}, {"name"}),
+        ({"name": "x" * 101}, {"name"}),
+        ({"description": "x" * 2001}, {"description"}),
+        ({"generation_cost_tokens": 0}, {"generation_cost_tokens"}),
+        ({"generation_cost_tokens": 10_001}, {"generation_cost_tokens"}),
+        ({"tags": [f"tag {number}" for number in range(51)]}, {"tags"}),
+        ({"name": "", "generation_cost_tokens": -1}, {"name", "generation_cost_tokens"}),
+    ],
+)
+async def test_fields_that_are_not_valid(world: MemoryWorld, changes: dict[str, Any], wrong: set[str]) -> None:
+    new = msgspec.structs.replace(NewStyle("Ink", "", 1), **changes)
+
+    refusal = await refused(world, ValidationError, new, uploads())
+
+    assert set(refusal.details or {}) == wrong
+
+
+@pytest.mark.parametrize("later", [timedelta(), -timedelta(seconds=1)])
+async def test_a_licence_ends_after_it_begins(world: MemoryWorld, later: timedelta) -> None:
+    now = world.clock.now()
+
+    refusal = await refused(
+        world, ValidationError, NewStyle("Ink", "", 1, valid_from=now, valid_to=now + later), uploads()
+    )
+
+    assert set(refusal.details or {}) == {"valid_to"}
+
+
+async def test_a_licence_may_have_one_end_only(world: MemoryWorld) -> None:
+    mia, now = await world.artist("mia"), world.clock.now()
+
+    await create(world, mia, NewStyle("Ink", "", 1, valid_from=now), uploads())
+    await create(world, mia, NewStyle("Oil", "", 1, valid_to=now), uploads())
+
+
+async def test_a_caption_that_is_too_long(world: MemoryWorld) -> None:
+    images = [upload(0), upload(1, caption="x" * 501), *uploads(8)]
+
+    refusal = await refused(world, ValidationError, NewStyle("Ink", "", 1), images)
+
+    assert set(refusal.details or {}) == {"captions.1"}
+
+
+async def test_rights_that_are_not_affirmed(world: MemoryWorld) -> None:
+    await refused(world, RightsNotAffirmed, NewStyle("Ink", "", 1, rights_affirmed=False), uploads())
+
+
+@pytest.mark.parametrize("tag", ["수채화", "", "x" * 101, "a,b", "naïve"])
+async def test_a_tag_that_is_not_english(world: MemoryWorld, tag: str) -> None:
+    refusal = await refused(world, InvalidTagLanguage, NewStyle("Ink", "", 1, tags=["ink", tag]), uploads())
+
+    assert set(refusal.details or {}) == {"tags"}
+
+
+async def test_too_few_and_too_many_images(world: MemoryWorld) -> None:
+    few = await refused(world, InsufficientImages, NewStyle("Ink", "", 1), uploads(9))
+    assert few.details == {"required": 10, "received": 9}
+
+    many = await refused(world, TooManyImages, NewStyle("Ink", "", 1), uploads(101), artist="max")
+    assert many.details == {"allowed": 100, "received": 101}
+
+
+async def test_an_image_that_is_none(world: MemoryWorld) -> None:
+    images = uploads()
+    images[7] = upload(7, b"GIF89a")
+
+    refusal = await refused(world, InvalidImageFormat, NewStyle("Ink", "", 1), images)
+
+    assert refusal.details == {"index": 7, "file": "7.png"}
+
+
+async def test_an_image_that_is_too_large(world: MemoryWorld) -> None:
+    images = uploads()
+    images[3] = msgspec.structs.replace(images[3], size=10 * 1024 * 1024 + 1)
+
+    refusal = await refused(world, ImageSizeExceeded, NewStyle("Ink", "", 1), images)
+
+    assert refusal.details == {"index": 3, "file": "3.png", "size": 10_485_761, "allowed": 10_485_760}
+
+
+@pytest.mark.parametrize(("width", "height"), [(511, 512), (512, 511)])
+async def test_an_image_with_too_few_pixels(world: MemoryWorld, width: int, height: int) -> None:
+    images = uploads()
+    images[9] = upload(9, picture(width, height))
+
+    refusal = await refused(world, ImageResolutionTooLow, NewStyle("Ink", "", 1), images)
+
+    assert refusal.details == {"index": 9, "file": "9.png", "width": width, "height": height, "required": 512}
+
+
+async def test_a_name_that_the_artist_has_used(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+    await world.style(mia, "Ink", is_active=False)
+
+    await refused_to(world, mia, DuplicateStyleName, NewStyle(" Ink", "", 1), uploads())
+
+
+async def test_as_many_styles_as_an_artist_can_have(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+    await world.style(mia, "Ink", is_active=False)
+    await world.untrained_style(mia, "Oil")
+
+    refusal = await refused_to(world, mia, StyleLimitReached, NewStyle("Chalk", "", 1), uploads(), limit=2)
+
+    assert refusal.details == {"limit": 2}
+    await create(world, mia, NewStyle("Chalk", "", 1), uploads(), limit=3)
+
+
+# --- what happens meanwhile -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("other", "refusal"), [("Ink", DuplicateStyleName), ("Oil", StyleLimitReached)], ids=["same name", "limit"]
+)
+async def test_a_style_that_came_in_between_counts(world: MemoryWorld, other: str, refusal: type[DomainError]) -> None:
+    mia = await world.artist("mia")
+    ids = Interrupted(world.ids, "style", lambda: world.style(mia, other))
+
+    await refused_to(world, mia, refusal, NewStyle("Ink", "", 1), uploads(), ids=ids, limit=1, styles_after=(other,))
+
+
+@pytest.mark.parametrize("error", [Broken(), StoreUnavailable(), asyncio.CancelledError()], ids=repr)
+@pytest.mark.parametrize(
+    "stage",
+    [
+        lambda world, scope, error: {"images": failing(world.images, "inspect", error)},
+        lambda world, scope, error: {"ids": failing(world.ids, "artwork", error)},
+        lambda world, scope, error: {"blobs": StoresHalf(world, error)},
+        lambda world, scope, error: {"styles": failing(scope.styles, "add", error)},
+        lambda world, scope, error: {"queue": failing(scope.queue, "put", error)},
+    ],
+    ids=["inspecting", "numbering", "storing", "writing", "queueing"],
+)
+async def test_a_failure_at_any_stage_leaves_nothing(
+    world: MemoryWorld, stage: Callable[..., dict[str, object]], error: BaseException
+) -> None:
+    mia = await world.artist("mia")
+    scope = world.scope()
+    ports: dict[str, Any] = {"transaction": scope.transaction, "styles": scope.styles, "queue": scope.queue}
+
+    await refused_to(world, mia, type(error), NewStyle("Ink", "", 1), uploads(), **(ports | stage(world, scope, error)))
+
+    await create(world, mia, NewStyle("Ink", "", 1), uploads())
+
+
+async def test_objects_that_may_be_in_use_are_kept(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+    scope = world.scope()
+    create_style = world.use_case(
+        CreateStyle,
+        limit=10,
+        transaction=LosesConnection(scope.transaction, at=2),
+        styles=scope.styles,
+        queue=scope.queue,
+    )
+
+    with pytest.raises(OutcomeUnknown):
+        await create_style(as_artist(mia), NewStyle("Ink", "", 1), uploads())
+
+    assert len(await world.blobs.keys("training/")) == 10
+    assert [style.name for style in world.database.tables.styles.values()] == ["Ink"]
+
+
+class StoresHalf:
+    """A store that fails in the middle."""
+
+    def __init__(self, world: MemoryWorld, error: BaseException) -> None:
+        self._blobs = world.blobs
+        self._error = error
+
+    async def put(self, *blobs: Blob) -> None:
+        await self._blobs.put(*blobs[:5])
+        raise self._error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._blobs, name)
+
+
+def upload(index: int, content: bytes | None = None, *, caption: str | None = None) -> TrainingImage:
+    content = picture() if content is None else content
+    return TrainingImage(f"{index}.png", len(content), BytesIO(content), caption)
+
+
+def uploads(count: int = 10) -> list[TrainingImage]:
+    return [upload(index) for index in range(count)]
+
+
+def as_artist(user: User) -> Requester:
+    return Requester(user.id, user.role, is_artist=True)
+
+
+async def create(
+    world: MemoryWorld, artist: User, new: NewStyle, pictures: list[TrainingImage], *, limit: int = 10, **ports: Any
+) -> CreatedStyle:
+    return await world.use_case(CreateStyle, limit=limit, **ports)(as_artist(artist), new, pictures)
+
+
+async def refused(
+    world: MemoryWorld, kind: type[DomainError], new: NewStyle, images: list[TrainingImage], *, artist: str = "mia"
+) -> DomainError:
+    return await refused_to(world, await world.artist(artist), kind, new, images)
+
+
+async def refused_to(
+    world: MemoryWorld,
+    artist: User,
+    kind: type[Error],
+    new: NewStyle,
+    pictures: list[TrainingImage],
+    *,
+    styles_after: tuple[str, ...] = (),
+    **ports: Any,
+) -> Error:
+    """The refusal, which has left neither rows nor objects behind."""
+    before = await what_there_is(world)
+
+    with pytest.raises(kind) as refusal:
+        await create(world, artist, new, pictures, **ports)
+
+    styles, keys, tasks = await what_there_is(world)
+    assert (keys, tasks) == before[1:]
+    assert styles == [*before[0], *styles_after]
+    return refusal.value
+
+
+async def what_there_is(world: MemoryWorld) -> tuple[list[str], list[str], list[PendingTask]]:
+    styles = [style.name for style in world.database.tables.styles.values()]
+    return styles, await world.blobs.keys(""), await world.tasks()

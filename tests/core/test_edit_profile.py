@@ -1,0 +1,148 @@
+from io import BytesIO
+
+import msgspec
+import pytest
+
+from core.accounts.edit_profile import EditProfile, ProfileChanges
+from core.accounts.errors import InvalidPicture, UsernameTaken, UserNotFound
+from core.accounts.model import User
+from core.errors import ValidationError
+from core.ports.transaction import OutcomeUnknown
+from tests.core.failing import Broken, LosesConnection, failing
+from tests.support.pictures import picture
+from tests.support.world import MemoryWorld
+
+
+async def test_what_is_left_out_stays(world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+    edit = world.use_case(EditProfile)
+    world.clock.advance()
+
+    await edit(ann.id, ProfileChanges(bio="hello"))
+    assert (await profile(world, ann))[:2] == ("ann", "hello")
+
+    await edit(ann.id, ProfileChanges(username=" anna "))
+    assert (await profile(world, ann))[:2] == ("anna", "hello")
+    assert world.database.tables.users[ann.id].updated_at == world.clock.now()
+
+
+async def test_one_may_keep_ones_username(world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+
+    await world.use_case(EditProfile)(ann.id, ProfileChanges(username="ann"))
+
+
+async def test_a_taken_username_is_refused(world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+    await world.user("bob")
+
+    with pytest.raises(UsernameTaken):
+        await world.use_case(EditProfile)(ann.id, ProfileChanges(username="bob"), BytesIO(picture()))
+
+    assert await profile(world, ann) == ("ann", "", None)
+    assert await world.blobs.keys("") == []
+
+
+@pytest.mark.parametrize("username", ["ab", "a" * 31, "Ann", "min jun", "김민준", ""])
+async def test_an_invalid_username_is_refused(world: MemoryWorld, username: str) -> None:
+    ann = await world.user("ann")
+
+    with pytest.raises(ValidationError) as refused:
+        await world.use_case(EditProfile)(ann.id, ProfileChanges(username=username, bio="x" * 501))
+
+    assert set(refused.value.details or {}) == {"username", "bio"}
+    assert await profile(world, ann) == ("ann", "", None)
+
+
+@pytest.mark.parametrize("format", ["png", "jpeg"])
+async def test_a_picture_is_public_and_replaces_the_one_before(world: MemoryWorld, format: str) -> None:
+    ann = await world.user("ann")
+    edit = world.use_case(EditProfile)
+    await edit(ann.id, ProfileChanges(), BytesIO(picture()))
+    [before] = await world.blobs.keys("public/profiles/")
+
+    content = picture(format="jpeg" if format == "jpeg" else "png", color="red")
+    await edit(ann.id, ProfileChanges(), BytesIO(content))
+
+    [key] = await world.blobs.keys("public/profiles/")
+    assert key != before
+    assert key.startswith(f"public/profiles/{ann.id}/")
+    assert key.endswith(".jpg" if format == "jpeg" else ".png")
+    assert await world.blobs.get(key) == content
+    assert world.blobs.content_type(key) == f"image/{format}"
+    assert (await profile(world, ann))[2] == world.blobs.public_url(key)
+
+
+async def test_a_picture_of_the_identity_provider_is_replaced(world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+    scope = world.scope()
+    async with scope.transaction:
+        await scope.users.save(msgspec.structs.replace(ann, profile_image="https://pictures.example/1"))
+
+    await world.use_case(EditProfile)(ann.id, ProfileChanges(), BytesIO(picture()))
+
+    [key] = await world.blobs.keys("")
+    assert (await profile(world, ann))[2] == world.blobs.public_url(key)
+
+
+async def test_text_alone_leaves_the_picture(world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+    edit = world.use_case(EditProfile)
+    await edit(ann.id, ProfileChanges(), BytesIO(picture()))
+    before = await profile(world, ann)
+
+    await edit(ann.id, ProfileChanges(bio="hello"))
+
+    assert (await profile(world, ann))[2] == before[2] is not None
+    assert len(await world.blobs.keys("")) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"no image", picture()[:-10], picture(4097, 1), picture() + b"more"],
+    ids=["text", "truncated", "too wide", "polyglot"],
+)
+async def test_what_is_no_fit_picture_is_refused(world: MemoryWorld, content: bytes) -> None:
+    ann = await world.user("ann")
+
+    with pytest.raises(InvalidPicture) as refused:
+        await world.use_case(EditProfile)(ann.id, ProfileChanges(bio="hello"), BytesIO(content))
+
+    assert set(refused.value.details or {}) == {"profile_image"}
+    assert await profile(world, ann) == ("ann", "", None)
+    assert await world.blobs.keys("") == []
+
+
+async def test_nobody_cannot_be_edited(world: MemoryWorld) -> None:
+    with pytest.raises(UserNotFound):
+        await world.use_case(EditProfile)(await world.ids.user(), ProfileChanges(bio="x"), BytesIO(picture()))
+
+    assert await world.blobs.keys("") == []
+
+
+async def test_an_unexpected_failure_leaves_no_picture(world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+    scope = world.scope()
+    edit = world.use_case(EditProfile, transaction=scope.transaction, users=failing(scope.users, "save"))
+
+    with pytest.raises(Broken):
+        await edit(ann.id, ProfileChanges(), BytesIO(picture()))
+
+    assert await world.blobs.keys("") == []
+
+
+async def test_a_picture_that_may_be_in_use_is_kept(world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+    scope = world.scope()
+    edit = world.use_case(EditProfile, transaction=LosesConnection(scope.transaction), users=scope.users)
+
+    with pytest.raises(OutcomeUnknown):
+        await edit(ann.id, ProfileChanges(), BytesIO(picture()))
+
+    [key] = await world.blobs.keys("")
+    assert (await profile(world, ann))[2] == world.blobs.public_url(key)
+
+
+async def profile(world: MemoryWorld, user: User) -> tuple[str, str, str | None]:
+    shown = await world.read.accounts.profile(user.id, viewer=None)
+    return shown.username, shown.bio, shown.profile_image

@@ -1,0 +1,308 @@
+"""The composition root: which adapter stands behind which port. The only importer of adapters.
+
+Adapters are imported where they are chosen, so that a part that is not used costs nothing at the start.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dishka import AnyOf, AsyncContainer, Provider, Scope, make_async_container
+
+from adapters.simulated_ai.source import TaskSource
+from core.accounts.edit_profile import EditProfile
+from core.accounts.repository import Sessions, Users
+from core.accounts.sign_in import SignIn
+from core.accounts.sign_out import SignOut
+from core.accounts.upgrade_to_artist import UpgradeToArtist
+from core.accounts.views import AccountsReader
+from core.generations.complete_generation import CompleteGeneration
+from core.generations.edit_generation import EditGeneration
+from core.generations.fail_generation import FailGeneration
+from core.generations.record_progress import RecordProgress
+from core.generations.repository import Generations
+from core.generations.request_generation import RequestGeneration
+from core.generations.views import GenerationsReader
+from core.notifications.mark_all_read import MarkAllRead
+from core.notifications.mark_read import MarkRead
+from core.notifications.repository import Notifications
+from core.notifications.views import NotificationsReader
+from core.ports.blob_store import BlobStore
+from core.ports.broker import Broker
+from core.ports.clock import Clock
+from core.ports.database import Database
+from core.ports.identity_provider import IdentityProvider
+from core.ports.ids import Ids
+from core.ports.images import Images
+from core.ports.media_files import MediaFiles
+from core.ports.notifier import Notifier
+from core.ports.outbox import Outbox
+from core.ports.secrets import Secrets
+from core.ports.task_queue import TaskQueue
+from core.ports.token_ledger import TokenLedger
+from core.ports.transaction import Transaction
+from core.styles.complete_training import CompleteTraining
+from core.styles.create_style import CreateStyle, StylesPerArtist
+from core.styles.fail_training import FailTraining
+from core.styles.record_training_progress import RecordTrainingProgress
+from core.styles.repository import Styles
+from core.styles.views import StylesReader
+from core.tasks.model import WebhookBase
+from core.tasks.publish_tasks import PublishTasks
+from core.tokens.views import TokensReader
+from entrypoints.settings import Settings
+
+if TYPE_CHECKING:
+    from adapters.local_openid.app import ASGIApp
+    from adapters.postgres.embedded import EmbeddedPostgres
+    from adapters.simulated_ai.servers import SimulatedAIServers
+
+
+def create_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
+    """The service's parts as the settings choose them; what `overrides` provide comes instead."""
+    return make_async_container(
+        use_cases(),
+        system(),
+        postgres() if settings.database_url else memory(),
+        rabbitmq() if settings.rabbitmq else in_process_queues(),
+        cloud_storage() if settings.gcs_bucket_name else folder(),
+        openid(),
+        *overrides,
+        context={Settings: settings},
+    )
+
+
+def use_cases() -> Provider:
+    provider = Provider(scope=Scope.REQUEST)
+    provider.from_context(Settings, scope=Scope.APP)
+    provider.provide(_webhook_base, scope=Scope.APP)
+    provider.provide(_styles_per_artist, scope=Scope.APP)
+    provider.provide_all(
+        SignIn,
+        SignOut,
+        EditProfile,
+        UpgradeToArtist,
+        CreateStyle,
+        RecordTrainingProgress,
+        CompleteTraining,
+        FailTraining,
+        RequestGeneration,
+        RecordProgress,
+        CompleteGeneration,
+        FailGeneration,
+        EditGeneration,
+        MarkRead,
+        MarkAllRead,
+    )
+    provider.provide(PublishTasks, scope=Scope.APP)
+    return provider
+
+
+def _webhook_base(settings: Settings) -> WebhookBase:
+    return WebhookBase(settings.api_base_url)
+
+
+def _styles_per_artist(settings: Settings) -> StylesPerArtist:
+    return StylesPerArtist(settings.styles_per_artist)
+
+
+def system() -> Provider:
+    from adapters.pillow.images import PillowImages
+    from adapters.system.clock import SystemClock
+    from adapters.system.secrets import SystemSecrets
+
+    provider = Provider(scope=Scope.APP)
+    provider.provide(SystemClock, provides=Clock)
+    provider.provide(SystemSecrets, provides=Secrets)
+    provider.provide(PillowImages, provides=Images)
+    return provider
+
+
+def postgres() -> Provider:
+    from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
+    from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
+    from adapters.postgres.ids import PostgresIds
+    from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
+    from adapters.postgres.pool import Pool, create_pool
+    from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
+    from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
+    from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
+    from adapters.postgres.transaction import PostgresTransaction
+
+    async def pool(settings: Settings) -> AsyncIterator[Pool]:
+        async with create_pool(settings.database_url or "", max_size=settings.database_pool_size) as opened:
+            yield opened
+
+    app, request = Scope.APP, Scope.REQUEST
+    provider = Provider()
+    provider.provide(pool, provides=AnyOf[Pool, Database], scope=app)
+    provider.provide(PostgresIds, provides=Ids, scope=app)
+    provider.provide(PostgresOutbox, provides=AnyOf[PostgresOutbox, Outbox], scope=app)
+    provider.provide(PostgresAccountsReader, provides=AccountsReader, scope=app)
+    provider.provide(PostgresTokensReader, provides=TokensReader, scope=app)
+    provider.provide(PostgresStylesReader, provides=StylesReader, scope=app)
+    provider.provide(PostgresGenerationsReader, provides=GenerationsReader, scope=app)
+    provider.provide(PostgresNotificationsReader, provides=NotificationsReader, scope=app)
+    provider.provide(PostgresTransaction, provides=AnyOf[PostgresTransaction, Transaction], scope=request)
+    provider.provide(PostgresUsers, provides=Users, scope=request)
+    provider.provide(PostgresSessions, provides=Sessions, scope=request)
+    provider.provide(PostgresTokenLedger, provides=TokenLedger, scope=request)
+    provider.provide(PostgresStyles, provides=Styles, scope=request)
+    provider.provide(PostgresGenerations, provides=Generations, scope=request)
+    provider.provide(PostgresNotifier, provides=Notifier, scope=request)
+    provider.provide(PostgresNotifications, provides=Notifications, scope=request)
+    provider.provide(PostgresTaskQueue, provides=TaskQueue, scope=request)
+    return provider
+
+
+def memory() -> Provider:
+    from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
+    from adapters.memory.database import MemoryDatabase
+    from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
+    from adapters.memory.ids import MemoryIds
+    from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
+    from adapters.memory.styles import MemoryStyles, MemoryStylesReader
+    from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
+    from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
+    from adapters.memory.transaction import MemoryTransaction
+
+    app, request = Scope.APP, Scope.REQUEST
+    provider = Provider()
+    provider.provide(MemoryDatabase, provides=AnyOf[MemoryDatabase, Database], scope=app)
+    provider.provide(MemoryIds, provides=Ids, scope=app)
+    provider.provide(MemoryOutbox, provides=AnyOf[MemoryOutbox, Outbox], scope=app)
+    provider.provide(MemoryAccountsReader, provides=AccountsReader, scope=app)
+    provider.provide(MemoryTokensReader, provides=TokensReader, scope=app)
+    provider.provide(MemoryStylesReader, provides=StylesReader, scope=app)
+    provider.provide(MemoryGenerationsReader, provides=GenerationsReader, scope=app)
+    provider.provide(MemoryNotificationsReader, provides=NotificationsReader, scope=app)
+    provider.provide(MemoryTransaction, provides=AnyOf[MemoryTransaction, Transaction], scope=request)
+    provider.provide(MemoryUsers, provides=Users, scope=request)
+    provider.provide(MemorySessions, provides=Sessions, scope=request)
+    provider.provide(MemoryTokenLedger, provides=TokenLedger, scope=request)
+    provider.provide(MemoryStyles, provides=Styles, scope=request)
+    provider.provide(MemoryGenerations, provides=Generations, scope=request)
+    provider.provide(MemoryNotifier, provides=Notifier, scope=request)
+    provider.provide(MemoryNotifications, provides=Notifications, scope=request)
+    provider.provide(MemoryTaskQueue, provides=TaskQueue, scope=request)
+    return provider
+
+
+def rabbitmq() -> Provider:
+    from adapters.rabbitmq.broker import RabbitMQBroker
+    from adapters.rabbitmq.connection import Address
+    from adapters.rabbitmq.consumer import RabbitMQTaskSource
+
+    def address(settings: Settings) -> Address:
+        chosen = settings.rabbitmq
+        if chosen is None:
+            raise ValueError("no RabbitMQ in the settings")
+        return Address(chosen.host, chosen.port, chosen.user, chosen.password, chosen.vhost)
+
+    async def broker(address: Address) -> AsyncIterator[RabbitMQBroker]:
+        opened = RabbitMQBroker(address)
+        yield opened
+        await opened.close()
+
+    provider = Provider(scope=Scope.APP)
+    provider.provide(address)
+    provider.provide(broker, provides=Broker)
+    provider.provide(RabbitMQTaskSource, provides=TaskSource)
+    return provider
+
+
+def in_process_queues() -> Provider:
+    from adapters.filesystem.broker import FilesystemBroker
+
+    def broker(settings: Settings) -> FilesystemBroker:
+        return FilesystemBroker(settings.data_dir / "queues")
+
+    provider = Provider(scope=Scope.APP)
+    provider.provide(broker, provides=AnyOf[Broker, TaskSource])
+    return provider
+
+
+def openid() -> Provider:
+    from adapters.google.identity_provider import OpenIDIdentityProvider
+
+    async def identity_provider(settings: Settings) -> AsyncIterator[OpenIDIdentityProvider]:
+        client = settings.google
+        if client is None:
+            raise ValueError("no OpenID client in the settings")
+        opened = OpenIDIdentityProvider("google", client.client_id, client.client_secret, client.discovery_url)
+        yield opened
+        await opened.close()
+
+    provider = Provider(scope=Scope.APP)
+    provider.provide(identity_provider, provides=IdentityProvider)
+    return provider
+
+
+def folder() -> Provider:
+    from adapters.filesystem.blobs import FilesystemBlobStore
+
+    def blobs(settings: Settings, clock: Clock) -> FilesystemBlobStore:
+        return FilesystemBlobStore(
+            settings.data_dir / "media",
+            clock,
+            base_url=settings.api_base_url,
+            secret=(settings.secret_key or "").encode(),
+        )
+
+    provider = Provider(scope=Scope.APP)
+    provider.provide(blobs, provides=AnyOf[BlobStore, MediaFiles])
+    return provider
+
+
+def cloud_storage() -> Provider:
+    from adapters.gcs.blobs import GcsBlobStore
+
+    async def blobs(settings: Settings) -> AsyncIterator[BlobStore]:
+        opened = GcsBlobStore(settings.gcs_bucket_name or "", emulator=settings.storage_emulator_host)
+        yield opened
+        await opened.close()
+
+    provider = Provider(scope=Scope.APP)
+    provider.provide(blobs)
+    return provider
+
+
+async def simulated_ai_servers(container: AsyncContainer, settings: Settings) -> "SimulatedAIServers":
+    """AI servers for development, on the broker and the store that the settings choose."""
+    from adapters.simulated_ai.pace import Pace
+    from adapters.simulated_ai.servers import SimulatedAIServers
+
+    return SimulatedAIServers(
+        await container.get(TaskSource), await container.get(BlobStore), settings.internal_api_token or "", Pace()
+    )
+
+
+def with_local_sign_in(app: "ASGIApp", settings: Settings, *, path: str) -> "ASGIApp":
+    """The application with a stand-in for Google below `path`, for development."""
+    from adapters.local_openid.app import WithLocalOpenID
+    from adapters.local_openid.provider import LocalOpenIDProvider
+
+    if settings.google is None or settings.production:
+        raise ValueError("no client of a local provider in the settings")
+    provider = LocalOpenIDProvider(
+        issuer=f"{settings.api_base_url}{path}",
+        client_id=settings.google.client_id,
+        client_secret=settings.google.client_secret,
+        redirect_uri=f"{settings.api_base_url}/api/auth/google/callback",
+    )
+    return WithLocalOpenID(app, provider, path=path)
+
+
+def embedded_database(directory: Path) -> "EmbeddedPostgres":
+    """A database server for development."""
+    from adapters.postgres.embedded import EmbeddedPostgres
+
+    return EmbeddedPostgres(directory)
+
+
+def upgrade_database(url: str) -> str:
+    """Run the migrations that are missing; the revision that the database is at then."""
+    from adapters.postgres import migrate
+
+    migrate.upgrade(url)
+    return migrate.current(url)

@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from core.tasks.model import PendingTask
 RETRY_AFTER = 0.1
 """Seconds until a task whose handling failed is handed out again."""
 
+_log = logging.getLogger(__name__)
+
 
 class FilesystemBroker(Broker, TaskSource):
     """Queues of one process that outlive it: a folder a queue, a file a task, named in the order of arrival."""
@@ -21,11 +24,17 @@ class FilesystemBroker(Broker, TaskSource):
         self._last = 0
 
     async def publish(self, tasks: list[PendingTask]) -> list[TaskId]:
+        written = []
         async with self._arrived:
             for task in tasks:
-                await asyncio.to_thread(self._write, task)
+                try:
+                    await asyncio.to_thread(self._write, task)
+                except OSError as error:
+                    _log.error("A task cannot be written to %s: %s", self._root, error)
+                    break
+                written.append(task.task_id)
             self._arrived.notify_all()
-        return [task.task_id for task in tasks]
+        return written
 
     async def consume(self, queue: str, handle: Callable[[bytes], Awaitable[None]]) -> None:
         while True:
@@ -35,12 +44,13 @@ class FilesystemBroker(Broker, TaskSource):
             try:
                 await handle(file.read_bytes())
             except Exception:
+                _log.exception("A task is handed out again: handling it failed.")
                 await asyncio.sleep(RETRY_AFTER)
             else:
                 file.unlink()
 
     async def reachable(self) -> bool:
-        return True
+        return await asyncio.to_thread(self._is_writable)
 
     def _write(self, task: PendingTask) -> None:
         folder = self._root / task.queue
@@ -56,3 +66,10 @@ class FilesystemBroker(Broker, TaskSource):
 
     def _waiting(self, queue: str) -> list[Path]:
         return sorted((self._root / queue).glob("*-*"))
+
+    def _is_writable(self) -> bool:
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return False
+        return os.access(self._root, os.W_OK)

@@ -21,6 +21,8 @@ async def consumed(broker: FilesystemBroker, number: int, queue: Queue = "image_
     enough = asyncio.Event()
 
     async def handle(body: bytes) -> None:
+        if enough.is_set():
+            await asyncio.Event().wait()
         bodies.append(body)
         if len(bodies) == number:
             enough.set()
@@ -96,7 +98,7 @@ async def test_what_was_being_done_is_there_after_a_restart(tmp_path: Path) -> N
 
 
 async def test_what_failed_is_delivered_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PAUSE", 0)
+    monkeypatch.setattr(module, "RETRY_AFTER", 0)
     broker = FilesystemBroker(tmp_path)
     await broker.publish([task("a"), task("b")])
     bodies: list[bytes] = []

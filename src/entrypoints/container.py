@@ -225,13 +225,11 @@ def in_process_queues() -> Provider:
 def openid() -> Provider:
     from adapters.google.identity_provider import OpenIDIdentityProvider
 
-    async def identity_provider(settings: Settings) -> AsyncIterator[OpenIDIdentityProvider]:
+    def identity_provider(settings: Settings) -> OpenIDIdentityProvider:
         client = settings.google
         if client is None:
             raise ValueError("no OpenID client in the settings")
-        opened = OpenIDIdentityProvider("google", client.client_id, client.client_secret, client.discovery_url)
-        yield opened
-        await opened.close()
+        return OpenIDIdentityProvider("google", client.client_id, client.client_secret, client.discovery_url)
 
     provider = Provider(scope=Scope.APP)
     provider.provide(identity_provider, provides=IdentityProvider)

@@ -12,7 +12,7 @@ from adapters.local_openid.provider import InvalidClient, LocalOpenIDProvider, P
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Message, Receive, Send], Awaitable[None]]
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 _MAX_BODY = 64 * 1024
 

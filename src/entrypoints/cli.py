@@ -1,0 +1,152 @@
+"""The command line: run, demo, migrate, relay.
+
+What a command needs is imported when it runs, and what the server needs while the database starts: every second counts
+for whoever waits for the first answer.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import logging
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+from core.errors import DomainError
+from entrypoints import signals
+from entrypoints.refused import Refused
+from entrypoints.settings import Settings, SettingsError, read_settings
+
+STARTED_AT = time.monotonic()
+FAILED = 1
+MISUSED = 2
+INTERRUPTED = 130
+
+
+def run(settings: Settings) -> None:
+    """start the service"""
+    from entrypoints import development
+
+    _check_address(settings)
+    importing = threading.Thread(target=importlib.import_module, args=("entrypoints.server",))
+    importing.start()
+    local_sign_in = None if settings.google else development.LOCAL_SIGN_IN
+    with _complete(settings) as complete:
+        if not complete.production:
+            _upgrade(complete)
+        importing.join()
+        from entrypoints import server
+
+        server.run(complete, local_sign_in=local_sign_in, started=lambda: _say_what_to_try(complete))
+        signals.ignore_signals()
+
+
+def demo(settings: Settings) -> None:
+    """play an artist and a buyer through the API"""
+    from entrypoints.demo import play
+
+    play.main(settings)
+
+
+def migrate(settings: Settings) -> None:
+    """bring the database up to date"""
+    with _complete(settings, share=True) as complete:
+        _say(f"The database is at revision {_upgrade(complete)}.")
+
+
+def relay(settings: Settings) -> None:
+    """publish waiting tasks, as a process of its own"""
+    if settings.rabbitmq is None:
+        raise Refused("RABBITMQ_HOST is not set: the in-process queue has its relay in the server.")
+    from entrypoints.relay import run_relay
+
+    with _complete(settings, share=True) as complete:
+        asyncio.run(run_relay(complete))
+        signals.ignore_signals()
+
+
+COMMANDS = {"run": run, "demo": demo, "migrate": migrate, "relay": relay}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m entrypoints.cli", description="The backend of Style License.")
+    choice = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        choice.add_parser(name, help=command.__doc__)
+    chosen = COMMANDS[parser.parse_args(arguments).command]
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    for chatty in ("httpx", "alembic.runtime.plugins"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    signals.interrupt_on_signals()
+    try:
+        chosen(read_settings())
+    except SettingsError as error:
+        _say(error)
+        return MISUSED
+    except (Refused, DomainError) as error:
+        _say(error)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+@contextlib.contextmanager
+def _complete(settings: Settings, *, share: bool = False) -> Iterator[Settings]:
+    """The settings with what is embedded in place of what is not given; production gives everything."""
+    if settings.production:
+        yield settings
+        return
+    from entrypoints import development
+
+    with development.embedded_parts(settings, say=_say, share=share) as complete:
+        yield complete
+
+
+def _upgrade(settings: Settings) -> str:
+    from entrypoints import container
+
+    if settings.database_url is None:
+        raise ValueError("no database in the settings")
+    return container.upgrade_database(settings.database_url)
+
+
+def _check_address(settings: Settings) -> None:
+    """Granian shares a port with whoever else does so: two services would answer in turn."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise Refused(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.\n"
+            f"If the service runs there already, use that one; else choose another port: PORT=8001 make run"
+        ) from error
+
+
+def _say_what_to_try(settings: Settings) -> None:
+    base = settings.api_base_url
+    lines = [f"Style License listens on {base} (after {time.monotonic() - STARTED_AT:.1f} s)."]
+    if not settings.production:
+        lines += [
+            "",
+            f"  Look around   {settings.frontend_url or base}/",
+            f"  Sign in       {base}/api/auth/google/login?login_hint=someone@example.com",
+            f"  Try the API   {base}/api/schema/",
+            "  See it work   make demo    (in another terminal)",
+            "",
+            f"State is kept in {settings.data_dir.resolve()}. Ctrl-C stops everything.",
+        ]
+    _say("\n".join(lines))
+
+
+def _say(text: object) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

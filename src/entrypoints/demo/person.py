@@ -1,0 +1,62 @@
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from entrypoints.refused import Refused
+
+HOPS = 8
+WRITING = {"POST", "PUT", "PATCH", "DELETE"}
+
+
+@dataclass(slots=True)
+class Person:
+    """Somebody with a browser: it keeps cookies and sends the CSRF token back."""
+
+    name: str
+    browser: httpx.Client
+    csrf_token: str = field(default="", init=False)
+
+    def sign_in(self, email: str) -> Any:
+        """Go through the redirects of the sign-in; who one is then."""
+        url = "/api/auth/google/login"
+        answer = self.browser.get(url, params={"login_hint": email})
+        for _ in range(HOPS):
+            if not answer.is_redirect or "sessionid" in self.browser.cookies:
+                break
+            answer = self.browser.get(urljoin(str(answer.url), answer.headers["Location"]))
+        if "sessionid" not in self.browser.cookies:
+            where = urlsplit(str(answer.url))
+            raise Refused(
+                f"{email} could not be signed in: {answer.status_code} from {where.netloc}{where.path}.\n"
+                "The demo needs the local sign-in, so a service without GOOGLE_CLIENT_ID."
+            )
+        me = self.browser.get("/api/auth/me")
+        self.csrf_token = me.headers.get("X-CSRFToken", "")
+        return self._data(me)
+
+    def ask(self, method: str, path: str, **request: Any) -> Any:
+        """The `data` of a successful answer. Raises Refused."""
+        headers = {"X-CSRFToken": self.csrf_token} if method in WRITING else {}
+        return self._data(self.browser.request(method, path, headers=headers, **request))
+
+    def download(self, url: str) -> bytes:
+        answer = self.browser.get(url)
+        if answer.status_code != httpx.codes.OK:
+            raise Refused(f"GET {url}: {answer.status_code}")
+        return answer.content
+
+    def _data(self, answer: httpx.Response) -> Any:
+        request = answer.request
+        try:
+            body = answer.json()
+        except ValueError:
+            raise Refused(f"{request.method} {request.url.path}: {answer.status_code}, and not in JSON") from None
+        if not body.get("success"):
+            error = body.get("error") or {}
+            raise Refused(
+                f"{self.name} was refused: {request.method} {request.url.path}: {answer.status_code} "
+                f"{error.get('code')}: {error.get('message')} {error.get('details') or ''}".rstrip()
+            )
+        return body["data"]

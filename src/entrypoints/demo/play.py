@@ -1,0 +1,177 @@
+import random
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from entrypoints.demo.person import Person
+from entrypoints.demo.pictures import MOODS, portfolio, signature
+from entrypoints.demo.service import running_service
+from entrypoints.refused import Refused
+from entrypoints.settings import Settings
+
+PRICE = 10
+"""Tokens for an image."""
+POLL = 1.0
+"""Seconds: well within what a signed-in user may ask per minute."""
+PATIENCE = 300.0
+"""Seconds for a training or a generation."""
+PROMPTS = [
+    ["portrait", "woman", "evening"],
+    ["sea", "sunset"],
+    ["flowers", "garden"],
+    ["city", "night"],
+    ["landscape", "mountains"],
+    ["dream", "currents"],
+]
+
+
+def main(settings: Settings) -> None:
+    """Raises Refused."""
+    try:
+        with running_service(settings):
+            _play(settings.api_base_url, settings.data_dir / "demo")
+    except httpx.HTTPError as error:
+        raise Refused(f"The service went away: {error}") from error
+
+
+def _play(base: str, folder: Path) -> None:
+    chance = random.Random()  # noqa: S311 - which picture it will be is no secret
+    who = secrets.token_hex(3)
+    with _browser(base) as one, _browser(base) as other:
+        artist, buyer = Person("Mina", one), Person("Leo", other)
+
+        _step("Mina signs in and becomes an artist")
+        me = artist.sign_in(f"mina-{who}@example.com")
+        _tell(f"signed in as {me['username']}, with {me['token_balance']} welcome tokens")
+        artist.ask(
+            "POST",
+            "/api/users/me/upgrade-to-artist",
+            data={"artist_name": "Mina K.", "verified_email": f"mina-{who}@example.com"},
+            files={"signature_image": ("signature.png", signature("Mina K."), "image/png")},
+        )
+        _tell("her signature will be on every image")
+
+        mood = chance.choice(list(MOODS))
+        _step(f"Mina uploads pictures: the style '{mood}'")
+        style = _create_style(artist, mood, chance)
+        _tell(f"{style['artwork_count']} pictures, style {style['id']}: {style['training_status']}")
+        _watch("training", lambda: artist.ask("GET", f"/api/styles/{style['id']}"), "training_status", "current_epoch")
+
+        tags = chance.choice(PROMPTS)
+        _step(f"Leo signs in and asks for an image: {', '.join(tags)}")
+        me = buyer.sign_in(f"leo-{who}@example.com")
+        _tell(f"signed in as {me['username']}, with {me['token_balance']} welcome tokens")
+        asked = {"style_id": style["id"], "prompt_tags": tags, "aspect_ratio": "2:2", "description": "For my wall"}
+        generation = buyer.ask("POST", "/api/generations", json=asked)
+        _tell(f"generation {generation['id']}, {generation['consumed_tokens']} tokens put aside; {_balance(buyer)}")
+        path = f"/api/generations/{generation['id']}"
+        done = _watch("painting", lambda: buyer.ask("GET", path), "status", "current_step")
+
+        _step("The image is there")
+        file = _save(buyer.download(done["result_url"]), folder / f"{done['id']}.png")
+        _tell(f"saved as {file}")
+        public = buyer.ask("PATCH", path, json={"is_public": True})
+        _tell(f"published: {public['result_url']}")
+        feed = buyer.ask("GET", "/api/generations/feed")["results"]
+        if done["id"] not in [item["id"] for item in feed]:
+            raise Refused("The published image is not in the feed.")
+        _tell("the feed shows it first" if feed[0]["id"] == done["id"] else "the feed shows it")
+
+        _step("Who has what now")
+        _tell(f"Leo:  {_balance(buyer)}")
+        _tell(f"Mina: {_balance(artist)}")
+    print(f"\nOpen {file}", flush=True)
+
+
+def _browser(base: str) -> httpx.Client:
+    return httpx.Client(base_url=base, timeout=60, trust_env=False, event_hooks={"response": [_mind_the_limits]})
+
+
+def _create_style(artist: Person, mood: str, chance: random.Random) -> Any:
+    pictures = portfolio(mood, chance)
+    return artist.ask(
+        "POST",
+        "/api/styles",
+        data={
+            "name": mood,
+            "description": "Soft light, few colours, and a line that never hurries.",
+            "generation_cost_tokens": str(PRICE),
+            "license_type": "personal",
+            "tags": ["painting", "calm"],
+            "captions": [picture.caption for picture in pictures],
+        },
+        files=[("images", (picture.name, picture.content, picture.content_type)) for picture in pictures],
+    )
+
+
+def _watch(what: str, look: Callable[[], Any], status: str, count: str) -> Any:
+    """Show the progress until it has ended. Raises Refused when it failed."""
+    for seen in _looks(look):
+        if seen[status] == "completed":
+            _show(f"{what}: completed", last=True)
+            return seen
+        if seen[status] in {"failed", "cancelled"}:
+            _show(f"{what}: {seen[status]}", last=True)
+            raise Refused(f"The {what} {seen[status]}: {seen.get('error_message') or seen.get('failure')}")
+        progress = seen.get("progress")
+        _show(f"{what}: {_bar(progress, count)}" if progress else f"{what}: {seen[status]} ...")
+    raise Refused(f"The {what} has not ended after {PATIENCE:.0f} s. Is an AI server running (AI_SERVERS=simulated)?")
+
+
+def _looks(look: Callable[[], Any]) -> Iterator[Any]:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        yield look()
+        time.sleep(POLL)
+
+
+def _bar(progress: dict[str, Any], count: str) -> str:
+    percent = progress["progress_percent"]
+    full = round(percent / 4)
+    of = f"{progress[count]}/{progress[count.replace('current', 'total') + 's']}"
+    return f"[{'#' * full}{'.' * (25 - full)}] {percent:3.0f} %  {of}, {progress['estimated_seconds']} s left"
+
+
+def _balance(person: Person) -> str:
+    balance = person.ask("GET", "/api/tokens/balance")
+    earned = balance["earned_token_balance"]
+    held = f", {balance['held_tokens']} put aside" if balance["held_tokens"] else ""
+    return f"{balance['token_balance']} tokens{held}" + ("" if earned is None else f", {earned} earned")
+
+
+def _save(content: bytes, file: Path) -> Path:
+    if not content.startswith(b"\x89PNG"):
+        raise Refused("The image is no PNG file.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return file.resolve()
+
+
+def _mind_the_limits(answer: httpx.Response) -> None:
+    """A demo that is run again and again meets the limits on signing in."""
+    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        raise Refused(
+            f"The service's rate limit is reached: try again in {answer.headers.get('Retry-After', 'a few')} seconds, "
+            "or start it with RATE_LIMITS=off."
+        )
+
+
+def _step(text: str) -> None:
+    print(f"\n{text}", flush=True)
+
+
+def _tell(text: str) -> None:
+    print(f"  {text}", flush=True)
+
+
+def _show(text: str, *, last: bool = False) -> None:
+    """One line that changes on a terminal, a line for each look elsewhere."""
+    if sys.stdout.isatty():
+        print(f"\r\x1b[2K  {text}", end="\n" if last else "", flush=True)
+    else:
+        _tell(text)

@@ -1,0 +1,70 @@
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from core.errors import DomainError
+from core.ports.outbox import Outbox
+from core.tasks.publish_tasks import PublishTasks
+from entrypoints.container import create_container
+from entrypoints.settings import Settings
+from entrypoints.signals import stop_event
+
+POLL = 2.0
+"""Seconds after which the outbox is looked at even if nobody said that there is something in it."""
+BACK_OFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Seconds between attempts while tasks cannot be published; the last one for as long as it takes."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Publishes the outbox's tasks as they become due. Any number may run at once."""
+
+    publish: PublishTasks
+    outbox: Outbox
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def run(self) -> None:
+        """Work until cancelled, whatever goes away meanwhile."""
+        failures = 0
+        while True:
+            trouble = await self._publish_all()
+            if trouble is None:
+                if failures:
+                    _log.info("Tasks are published again.")
+                failures = 0
+                continue
+            if not failures:
+                _log.warning("Tasks wait in the outbox: %s", trouble)
+            await self.pause(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
+            failures += 1
+
+    async def _publish_all(self) -> str | None:
+        """Publish what is due and wait for more; what is in the way, if something is."""
+        try:
+            claimed, confirmed = await self.publish()
+            if claimed == 0:
+                await self.outbox.wait(seconds=POLL)
+        except DomainError as error:
+            return error.message
+        except Exception as error:
+            _log.exception("The relay stumbled.")
+            return str(error)
+        return None if claimed == confirmed else f"the broker has taken {confirmed} of {claimed}."
+
+
+async def run_relay(settings: Settings) -> None:
+    """Relay in a process of its own, until a signal says to stop."""
+    stop = stop_event()
+    container = create_container(settings)
+    try:
+        relay = Relay(await container.get(PublishTasks), await container.get(Outbox))
+        working, stopping = asyncio.create_task(relay.run()), asyncio.create_task(stop.wait())
+        _log.info("The relay publishes waiting tasks.")
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        working.cancel()
+        await asyncio.wait([working])
+    finally:
+        await container.close()

@@ -1,0 +1,102 @@
+"""The server process: HTTP, and beside it the relay and, in development, the simulated AI servers."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+
+import uvloop
+from dishka import AsyncContainer
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+
+from core.ports.outbox import Outbox
+from core.tasks.publish_tasks import PublishTasks
+from entrypoints import container as parts
+from entrypoints.http.app import create_app
+from entrypoints.relay import Relay
+from entrypoints.settings import Settings
+from entrypoints.signals import stop_event
+
+GRACE = 5.0
+"""Seconds that requests get to finish in after the signal to stop; streams would never end by themselves."""
+
+_log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, *, local_sign_in: str | None, started: Callable[[], None]) -> None:
+    """Serve until a signal says to stop. With `local_sign_in` the stand-in for Google answers below that path."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(settings, local_sign_in, started))
+
+
+async def _run(settings: Settings, local_sign_in: str | None, started: Callable[[], None]) -> None:
+    stop = stop_event()
+    container = parts.create_container(settings)
+    try:
+        app = create_app(container, settings)
+        asgi = parts.with_local_sign_in(app, settings, path=local_sign_in) if local_sign_in else app
+        async with app.lifespan(), _beside(container, settings):
+            await _serve(asgi, settings, stop, started)
+    finally:
+        await container.close()
+
+
+@contextlib.asynccontextmanager
+async def _beside(container: AsyncContainer, settings: Settings) -> AsyncIterator[None]:
+    """What works in the background; it ends with the block."""
+    relay = Relay(await container.get(PublishTasks), await container.get(Outbox))
+    workers = [relay.run()]
+    if settings.ai_servers == "simulated":
+        workers.append((await parts.simulated_ai_servers(container, settings)).run())
+    tasks = [asyncio.create_task(worker) for worker in workers]
+    for task in tasks:
+        task.add_done_callback(_tell_if_it_broke)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _tell_if_it_broke(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        _log.critical("A background task has ended.", exc_info=error)
+
+
+async def _serve(asgi: object, settings: Settings, stop: asyncio.Event, started: Callable[[], None]) -> None:
+    server = Server(
+        asgi,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGINL,  # the lifespan is ours: a failing one must end the start
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=1024,
+        log_enabled=False,
+    )
+    others = asyncio.all_tasks()
+    serving = asyncio.create_task(server.serve())
+    stopping = asyncio.create_task(stop.wait())
+    while not (serving.done() or await _listens(settings)):  # noqa: ASYNC110 - granian tells nobody
+        await asyncio.sleep(0.01)
+    started()
+    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    server.stop()  # type: ignore[no-untyped-call]
+    _, late = await asyncio.wait([serving], timeout=GRACE)
+    if late:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)  # what is cut off complains
+        for task in asyncio.all_tasks() - others:
+            task.cancel()
+    await asyncio.gather(serving, return_exceptions=bool(late))
+
+
+async def _listens(settings: Settings) -> bool:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
+    try:
+        _, writer = await asyncio.open_connection(host, settings.port)
+    except OSError:
+        return False
+    writer.close()
+    return True

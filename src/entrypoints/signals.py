@@ -1,0 +1,31 @@
+"""How a process is told to stop: Ctrl-C, a terminal that closes, a supervisor."""
+
+import asyncio
+import signal
+from types import FrameType
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def interrupt_on_signals() -> None:
+    """From now on the first of the signals raises KeyboardInterrupt; what is cleared up then is left in peace."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        ignore_signals()
+        raise KeyboardInterrupt
+
+    for number in STOPPING:
+        signal.signal(number, interrupt)
+
+
+def ignore_signals() -> None:
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def stop_event() -> asyncio.Event:
+    """An event that the signals set, for as long as the running loop runs."""
+    stop = asyncio.Event()
+    for number in STOPPING:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop

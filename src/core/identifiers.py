@@ -15,3 +15,5 @@ HoldId = NewType("HoldId", int)
 """The identifier of the transfer that put tokens on hold."""
 TaskId = NewType("TaskId", str)
 """A UUID in its canonical text form."""
+OrderId = NewType("OrderId", str)
+"""Names a purchase to the payment provider: 6 to 64 letters, digits, hyphens and underscores that nobody can guess."""

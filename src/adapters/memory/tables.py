@@ -8,11 +8,12 @@ import msgspec
 
 from core.accounts.model import Artist, Session, User
 from core.generations.model import Generation
-from core.identifiers import GenerationId, HoldId, NotificationId, StyleId, TransferId, UserId
+from core.identifiers import GenerationId, HoldId, NotificationId, OrderId, StyleId, TransferId, UserId
 from core.notifications.model import Notification
+from core.purchases.model import Purchase
 from core.styles.model import Artwork, Style
 from core.tasks.model import PendingTask
-from core.tokens.model import ISSUANCE, Account, AccountKind, TransferKind
+from core.tokens.model import ISSUANCE, Account, AccountKind, Sale, TransferKind
 
 Key = TypeVar("Key")
 Row = TypeVar("Row")
@@ -50,6 +51,7 @@ class Entry(msgspec.Struct, frozen=True):
     at: datetime
     phase: Phase = Phase.MOVE
     memo: str | None = None
+    sale: Sale | None = None
     generation_id: GenerationId | None = None
 
 
@@ -78,6 +80,8 @@ class Tables:
     entries: MutableMapping[TransferId, Entry] = field(default_factory=dict)
     references: MutableMapping[str, TransferId] = field(default_factory=dict)
     resolutions: MutableMapping[HoldId, TransferId] = field(default_factory=dict)
+    purchases: MutableMapping[OrderId, Purchase] = field(default_factory=dict)
+    payments: MutableMapping[str, OrderId] = field(default_factory=dict)
     styles: MutableMapping[StyleId, Style] = field(default_factory=dict)
     artworks: MutableMapping[StyleId, tuple[Artwork, ...]] = field(default_factory=dict)
     portfolios: MutableMapping[UserId, tuple[str, ...]] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from core.tokens.views import (
     Balance,
     Party,
     RelatedGeneration,
+    RelatedPurchase,
     RelatedStyle,
     TokensReader,
     TransactionFilter,
@@ -40,6 +41,7 @@ class MemoryTokenLedger(TokenLedger):
             amount=transfer.amount,
             at=transfer.at,
             memo=transfer.memo,
+            sale=transfer.sale,
         )
 
         def operation(tables: Tables) -> None:
@@ -175,6 +177,7 @@ def _line(tables: Tables, entry: Entry, direction: Literal["in", "out"]) -> Tran
         phase = tables.entries[tables.resolutions[HoldId(entry.id)]].phase
     generation = None if entry.generation_id is None else tables.generations.get(entry.generation_id)
     style = None if generation is None else tables.styles[generation.style_id]
+    sale = entry.sale
     return TransactionLine(
         id=entry.id,
         type=entry.kind.value,
@@ -182,15 +185,16 @@ def _line(tables: Tables, entry: Entry, direction: Literal["in", "out"]) -> Tran
         amount=entry.amount,
         status=_STATUS[phase],
         refunded=phase is Phase.VOID,
-        price_per_token=None,
-        total_price=None,
-        currency_code=None,
+        price_per_token=None if sale is None else sale.price_per_token,
+        total_price=None if sale is None else sale.total_price,
+        currency_code=None if sale is None else sale.currency_code,
         memo=entry.memo,
         created_at=entry.at,
         sender=_party(tables, entry.debit),
         receiver=_party(tables, entry.credit),
         related_style=None if style is None else RelatedStyle(style.id, style.name),
         related_generation=None if generation is None else RelatedGeneration(generation.id, generation.status.value),
+        related_purchase=None if sale is None else RelatedPurchase(sale.order_id),
     )
 
 

@@ -2,12 +2,14 @@ from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, Us
 from core.errors import DomainError
 from core.generations.errors import GenerationNotFound
 from core.notifications.errors import NotificationNotFound
+from core.purchases.errors import PaymentMismatch, PurchaseNotFound
 from core.styles.errors import DuplicateStyleName, StyleNotFound
 from core.tokens.errors import AccountNotFound, DuplicateTransfer, HoldAlreadyResolved, HoldNotFound
 
 REFUSALS: dict[str, type[DomainError]] = {
     # constraints of the schema
     "pk_artists": AlreadyArtist,
+    "uq_purchases_payment_key": PaymentMismatch,
     "uq_styles_artist_id_name": DuplicateStyleName,
     "uq_transfers_hold_id": HoldAlreadyResolved,
     "uq_transfers_reference": DuplicateTransfer,
@@ -18,6 +20,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "generation_found": GenerationNotFound,
     "hold_found": HoldNotFound,
     "notification_found": NotificationNotFound,
+    "purchase_found": PurchaseNotFound,
     "style_found": StyleNotFound,
     "user_found": UserNotFound,
 }

@@ -2,6 +2,8 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Literal
 
+import msgspec
+
 from adapters.postgres.paging import BEGINNING, cut
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
@@ -9,11 +11,12 @@ from core.identifiers import HoldId, UserId
 from core.paging import Page, PageRequest
 from core.ports.token_ledger import TokenLedger
 from core.tokens.errors import InsufficientTokens
-from core.tokens.model import Account, AccountKind, Hold, Transfer, wallet
+from core.tokens.model import Account, AccountKind, Hold, Sale, Transfer, wallet
 from core.tokens.views import (
     Balance,
     Party,
     RelatedGeneration,
+    RelatedPurchase,
     RelatedStyle,
     TokensReader,
     TransactionFilter,
@@ -93,8 +96,9 @@ def _transfer(debit: AccountKind, credit: AccountKind) -> Write:
         f"""
         moved AS (
             INSERT INTO transfers
-                (phase, reference, kind, debit_account_id, credit_account_id, amount, memo, created_at)
-            SELECT 'single', $1, $2, debit.id, credit.id, $7, $8, $9
+                (phase, reference, kind, debit_account_id, credit_account_id, amount, memo, created_at, order_id,
+                    price_per_token, total_price, currency_code)
+            SELECT 'single', $1, $2, debit.id, credit.id, $7, $8, $9, $10, $11, $12, $13
             FROM accounts debit, accounts credit
             WHERE debit.kind = $3 AND {_owned("debit", "$4", debit)}
                 AND credit.kind = $5 AND {_owned("credit", "$6", credit)}
@@ -219,7 +223,7 @@ class PostgresTokenLedger(TokenLedger):
         await self._transaction.write(OPEN_ACCOUNT, account.kind.value, account.owner)
 
     async def transfer(self, transfer: Transfer) -> None:
-        debit, credit = transfer.debit, transfer.credit
+        debit, credit, sale = transfer.debit, transfer.credit, transfer.sale
         if debit.kind is AccountKind.EARNINGS:
             await self._transaction.fetchrow(LOCK_EARNINGS, debit.owner, lock=True)
         await self._transaction.write(
@@ -233,6 +237,7 @@ class PostgresTokenLedger(TokenLedger):
             transfer.amount,
             transfer.memo,
             transfer.at,
+            *(msgspec.structs.astuple(sale) if sale else (None,) * len(Sale.__struct_fields__)),
             explain={"ck_accounts_solvent": partial(self._insufficient, debit, transfer.amount)},
         )
 
@@ -309,6 +314,7 @@ def _line(row: Record) -> TransactionLine:
         related_generation=RelatedGeneration(row["generation_id"], row["generation_status"])
         if row["generation_status"]
         else None,
+        related_purchase=RelatedPurchase(row["order_id"]) if row["order_id"] else None,
     )
 
 

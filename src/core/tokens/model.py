@@ -3,7 +3,7 @@ from enum import Enum
 
 import msgspec
 
-from core.identifiers import GenerationId, HoldId, UserId
+from core.identifiers import GenerationId, HoldId, OrderId, UserId
 
 WELCOME_TOKENS = 100
 MAX_AMOUNT = 1_000_000_000
@@ -48,6 +48,16 @@ class TransferKind(Enum):
     WITHDRAWAL = "withdrawal"
 
 
+class Sale(msgspec.Struct, frozen=True):
+    """What was paid for tokens, in whole units of the currency."""
+
+    order_id: OrderId
+    price_per_token: int
+    total_price: int
+    currency_code: str
+    """ISO 4217."""
+
+
 class Transfer(msgspec.Struct, frozen=True):
     """Tokens that move at once."""
 
@@ -61,9 +71,13 @@ class Transfer(msgspec.Struct, frozen=True):
     """Tokens, 1 to MAX_AMOUNT."""
     at: datetime
     memo: str | None = None
+    sale: Sale | None = None
+    """For purchases, and only for them."""
 
     def __post_init__(self) -> None:
         _check_amount(self.amount)
+        if (self.kind is TransferKind.PURCHASE) != (self.sale is not None):
+            raise ValueError("a purchase tells what was paid, and nothing else does")
 
 
 class Hold(msgspec.Struct, frozen=True):

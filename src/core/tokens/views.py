@@ -4,7 +4,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from core.identifiers import GenerationId, StyleId, TransferId, UserId
+from core.identifiers import GenerationId, OrderId, StyleId, TransferId, UserId
 from core.paging import Page, PageRequest
 
 
@@ -42,6 +42,10 @@ class RelatedGeneration(msgspec.Struct, frozen=True):
     status: str
 
 
+class RelatedPurchase(msgspec.Struct, frozen=True):
+    order_id: OrderId
+
+
 class TransactionLine(msgspec.Struct, frozen=True):
     """One movement as one of its parties sees it.
 
@@ -67,6 +71,7 @@ class TransactionLine(msgspec.Struct, frozen=True):
     """None for the platform."""
     related_style: RelatedStyle | None
     related_generation: RelatedGeneration | None
+    related_purchase: RelatedPurchase | None = None
 
 
 class TokensReader(Protocol):

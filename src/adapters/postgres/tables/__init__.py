@@ -5,6 +5,7 @@ from adapters.postgres.tables.base import Row
 from adapters.postgres.tables.community import FollowRow, LikeRow
 from adapters.postgres.tables.generations import GenerationRow
 from adapters.postgres.tables.notifications import NotificationRow
+from adapters.postgres.tables.purchases import PurchaseRow
 from adapters.postgres.tables.styles import ArtworkRow, StyleRow, StyleUseRow
 from adapters.postgres.tables.tasks import OutboxRow
 from adapters.postgres.tables.tokens import AccountRow, BalanceDeltaRow, TransferRow
@@ -19,6 +20,7 @@ __all__ = [
     "LikeRow",
     "NotificationRow",
     "OutboxRow",
+    "PurchaseRow",
     "Row",
     "SessionRow",
     "StyleRow",

@@ -56,8 +56,8 @@ class TransferRow(Row):
         CheckConstraint("debit_account_id <> credit_account_id", name="accounts"),
         CheckConstraint("(phase IN ('post', 'void')) = (hold_id IS NOT NULL)", name="hold"),
         CheckConstraint(
-            "num_nulls(price_per_token, total_price, currency_code) IN (0, 3)"
-            " AND (kind = 'purchase' OR price_per_token IS NULL)",
+            "num_nulls(order_id, price_per_token, total_price, currency_code)"
+            " = CASE kind WHEN 'purchase' THEN 0 ELSE 4 END",
             name="price",
         ),
     )
@@ -73,6 +73,8 @@ class TransferRow(Row):
     """The hold that a post or void resolves."""
     generation_id: Mapped[int | None]
     """No foreign key: the history outlives what it tells of."""
+    order_id: Mapped[str | None]
+    """The purchase that brought the tokens."""
     memo: Mapped[str | None]
     price_per_token: Mapped[int | None]
     total_price: Mapped[int | None]

@@ -1,0 +1,86 @@
+from decimal import Decimal
+
+import msgspec
+
+from core.identifiers import OrderId
+from core.ports.payment_provider import Order, PaymentProvider, PaymentsUnavailable
+from core.purchases.payment import Payment, PaymentFailure, PaymentState
+
+
+class MemoryPaymentProvider(PaymentProvider):
+    """A provider whose buyers and breakdowns are played by whoever holds it."""
+
+    def __init__(self) -> None:
+        self.payments: dict[str, Payment] = {}
+        """By key."""
+        self.reachable = True
+        """False: every call fails, and nothing happens there."""
+        self.answers_confirmations = True
+        """False: money is taken, but nobody hears of it."""
+        self.confirmations = 0
+        """How often money was taken."""
+        self._agreed: set[str] = set()
+        self._refused: dict[str, PaymentFailure] = {}
+
+    def agree(self, order_id: OrderId) -> str:
+        """The buyer agrees to pay; answers the payment's key, with which the browser would come back."""
+        key = self._of(order_id).key
+        self._agreed.add(key)
+        return key
+
+    def give_up(self, order_id: OrderId) -> None:
+        """The buyer goes away for good."""
+        self._end(self._of(order_id), PaymentFailure("PAY_PROCESS_CANCELED", "The buyer gave up."))
+
+    def refuse(self, order_id: OrderId) -> None:
+        """The buyer's card will be refused."""
+        self._refused[self._of(order_id).key] = PaymentFailure("REJECT_CARD_PAYMENT", "The card was refused.")
+
+    def charge(self, order_id: OrderId, *, amount: Decimal | int | None = None, currency_code: str = "KRW") -> str:
+        """Money is taken without our confirming it; answers the payment's key."""
+        payment = self._of(order_id)
+        self.payments[payment.key] = msgspec.structs.replace(
+            payment,
+            state=PaymentState.TAKEN,
+            amount=payment.amount if amount is None else Decimal(amount),
+            currency_code=currency_code,
+        )
+        return payment.key
+
+    async def checkout(self, order: Order) -> str:
+        self._check_reachable()
+        key = f"payment-{len(self.payments) + 1}"
+        self.payments[key] = Payment(key, order.order_id, PaymentState.OPEN, Decimal(order.amount), order.currency_code)
+        return f"https://payments.example/{key}"
+
+    async def confirm(self, order_id: OrderId, *, payment_key: str, amount: int) -> Payment | None:
+        self._check_reachable()
+        payment = self.payments.get(payment_key)
+        ours = payment is not None and payment.order_id == order_id and payment.amount == amount
+        if payment is not None and ours and payment.state is PaymentState.OPEN and payment_key in self._agreed:
+            if refusal := self._refused.get(payment_key):
+                self._end(payment, refusal)
+            else:
+                self.charge(order_id)
+                self.confirmations += 1
+        if not self.answers_confirmations:
+            raise PaymentsUnavailable
+        return self.payments.get(payment_key)
+
+    async def payment(self, payment_key: str) -> Payment | None:
+        self._check_reachable()
+        return self.payments.get(payment_key)
+
+    async def payment_of(self, order_id: OrderId) -> Payment | None:
+        self._check_reachable()
+        return next((payment for payment in self.payments.values() if payment.order_id == order_id), None)
+
+    def _of(self, order_id: OrderId) -> Payment:
+        return next(payment for payment in self.payments.values() if payment.order_id == order_id)
+
+    def _end(self, payment: Payment, failure: PaymentFailure) -> None:
+        self.payments[payment.key] = msgspec.structs.replace(payment, state=PaymentState.OVER, failure=failure)
+
+    def _check_reachable(self) -> None:
+        if not self.reachable:
+            raise PaymentsUnavailable

@@ -1,0 +1,72 @@
+from datetime import datetime
+
+from adapters.memory.database import MemoryDatabase
+from adapters.memory.tables import Tables
+from adapters.memory.transaction import MemoryTransaction
+from core.identifiers import OrderId, UserId
+from core.purchases.errors import PaymentMismatch, PurchaseNotFound
+from core.purchases.model import Purchase, PurchaseStatus
+from core.purchases.repository import Purchases
+from core.purchases.views import PurchasesReader, PurchaseView
+
+
+class MemoryPurchases(Purchases):
+    def __init__(self, transaction: MemoryTransaction) -> None:
+        self._transaction = transaction
+
+    async def of_order(self, order_id: OrderId, *, lock: bool = False) -> Purchase:
+        if lock:
+            await self._transaction.lock("purchase", order_id)
+        purchase = self._transaction.tables.purchases.get(order_id)
+        if purchase is None:
+            raise PurchaseNotFound
+        return purchase
+
+    async def add(self, purchase: Purchase) -> None:
+        def operation(tables: Tables) -> None:
+            tables.purchases[purchase.order_id] = purchase
+
+        self._transaction.write(operation)
+
+    async def save(self, purchase: Purchase) -> None:
+        def operation(tables: Tables) -> None:
+            if purchase.payment_key is not None:
+                known = tables.payments.setdefault(purchase.payment_key, purchase.order_id)
+                if known != purchase.order_id:
+                    raise PaymentMismatch
+            tables.purchases[purchase.order_id] = purchase
+
+        await self._transaction.lock("purchase", purchase.order_id)
+        self._transaction.write(operation)
+
+    async def to_check(self, *, now: datetime, limit: int) -> list[OrderId]:
+        waiting = [
+            purchase
+            for purchase in self._transaction.tables.purchases.values()
+            if purchase.status is PurchaseStatus.PENDING and purchase.check_at <= now
+        ]
+        waiting.sort(key=lambda purchase: (purchase.check_at, purchase.order_id))
+        return [purchase.order_id for purchase in waiting[:limit]]
+
+
+class MemoryPurchasesReader(PurchasesReader):
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def of_owner(self, owner_id: UserId, order_id: OrderId) -> PurchaseView:
+        purchase = self._database.tables.purchases.get(order_id)
+        if purchase is None or purchase.user_id != owner_id:
+            raise PurchaseNotFound
+        return PurchaseView(
+            order_id=purchase.order_id,
+            status=purchase.status.value,
+            package_id=purchase.package_id,
+            amount_tokens=purchase.amount_tokens,
+            price_per_token=purchase.price_per_token,
+            currency_code=purchase.currency_code,
+            total_price=purchase.total_price,
+            created_at=purchase.created_at,
+            expires_at=purchase.expires_at,
+            ended_at=purchase.ended_at,
+            failure=purchase.failure,
+        )

@@ -1,0 +1,115 @@
+from datetime import datetime
+from typing import Any
+
+from adapters.postgres.pool import Pool, Record
+from adapters.postgres.transaction import PostgresTransaction, Write
+from core.identifiers import OrderId, UserId
+from core.purchases.errors import PurchaseNotFound
+from core.purchases.model import Purchase, PurchaseStatus
+from core.purchases.payment import PaymentFailure
+from core.purchases.repository import Purchases
+from core.purchases.views import PurchasesReader, PurchaseView
+
+PURCHASE = """
+SELECT order_id, user_id, package_id, amount_tokens, total_price, price_per_token, currency_code, created_at,
+    expires_at, check_at, status, payment_key, failure_code, failure_message, ended_at
+FROM purchases WHERE order_id = $1
+"""
+
+ADD = Write(
+    touches="purchases",
+    ctes="""
+        added_purchase AS (
+            INSERT INTO purchases (
+                order_id, status, check_at, payment_key, failure_code, failure_message, ended_at, user_id, package_id,
+                amount_tokens, total_price, price_per_token, currency_code, created_at, expires_at
+            )
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        )""",
+)
+SAVE = Write(
+    touches="purchases",
+    ctes="""
+        saved_purchase AS (
+            UPDATE purchases SET
+                status = $2, check_at = $3, payment_key = $4, failure_code = $5, failure_message = $6, ended_at = $7
+            WHERE order_id = $1
+            RETURNING order_id
+        )""",
+    finds="saved_purchase",
+    rule="purchase_found",
+)
+
+TO_CHECK = """
+SELECT order_id FROM purchases WHERE status = 'pending' AND check_at <= $1 ORDER BY check_at, order_id LIMIT $2
+"""
+
+VIEW = """
+SELECT order_id, status, package_id, amount_tokens, price_per_token, currency_code, total_price, created_at,
+    expires_at, ended_at, failure_code, failure_message
+FROM purchases WHERE order_id = $1 AND user_id = $2
+"""
+
+
+class PostgresPurchases(Purchases):
+    def __init__(self, transaction: PostgresTransaction) -> None:
+        self._transaction = transaction
+
+    async def of_order(self, order_id: OrderId, *, lock: bool = False) -> Purchase:
+        locking = "FOR NO KEY UPDATE" if lock else ""
+        row = await self._transaction.fetchrow(f"{PURCHASE} {locking}", order_id, lock=lock)
+        if row is None:
+            raise PurchaseNotFound
+        return Purchase(**_with_failure(row) | {"status": PurchaseStatus(row["status"])})
+
+    async def add(self, purchase: Purchase) -> None:
+        await self._transaction.write(
+            ADD,
+            *_state(purchase),
+            purchase.user_id,
+            purchase.package_id,
+            purchase.amount_tokens,
+            purchase.total_price,
+            purchase.price_per_token,
+            purchase.currency_code,
+            purchase.created_at,
+            purchase.expires_at,
+        )
+
+    async def save(self, purchase: Purchase) -> None:
+        await self._transaction.write(SAVE, *_state(purchase))
+
+    async def to_check(self, *, now: datetime, limit: int) -> list[OrderId]:
+        return [row["order_id"] for row in await self._transaction.fetch(TO_CHECK, now, limit)]
+
+
+class PostgresPurchasesReader(PurchasesReader):
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def of_owner(self, owner_id: UserId, order_id: OrderId) -> PurchaseView:
+        row = await self._pool.fetchrow(VIEW, order_id, owner_id)
+        if row is None:
+            raise PurchaseNotFound
+        return PurchaseView(**_with_failure(row))
+
+
+def _state(purchase: Purchase) -> tuple[object, ...]:
+    """What changes, after the name."""
+    failure = purchase.failure
+    return (
+        purchase.order_id,
+        purchase.status.value,
+        purchase.check_at,
+        purchase.payment_key,
+        failure.code if failure else None,
+        failure.message if failure else None,
+        purchase.ended_at,
+    )
+
+
+def _with_failure(row: Record) -> dict[str, Any]:
+    """The row's columns, with the two of the failure as one."""
+    columns = dict(row)
+    code, message = columns.pop("failure_code"), columns.pop("failure_message")
+    return columns | {"failure": PaymentFailure(code, message) if code else None}

@@ -1,0 +1,1 @@
+"""Buying tokens with money: one credit for what was really paid, none for anything else."""

@@ -1,0 +1,35 @@
+from dataclasses import dataclass
+
+from core.identifiers import OrderId
+from core.ports.clock import Clock
+from core.ports.payment_provider import PaymentProvider
+from core.ports.transaction import Transaction
+from core.purchases.model import PurchaseStatus
+from core.purchases.record_payment import RecordPayment
+from core.purchases.repository import Purchases
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPurchase:
+    """Somebody has hinted that a purchase's payment has moved: ask the provider. It never has money taken."""
+
+    purchases: Purchases
+    provider: PaymentProvider
+    record: RecordPayment
+    transaction: Transaction
+    clock: Clock
+
+    async def __call__(self, order_id: OrderId, *, payment_key: str | None = None) -> PurchaseStatus:
+        """With a `payment_key` that payment is asked for, else whichever the provider has for the order.
+
+        Raises PurchaseNotFound, PaymentMismatch, PaymentsUnavailable.
+        """
+        async with self.transaction:
+            purchase = await self.purchases.of_order(order_id)
+        if purchase.status is PurchaseStatus.PAID:
+            return purchase.status
+        if payment_key is None:
+            payment = await self.provider.payment_of(order_id)
+        else:
+            payment = await self.provider.payment(payment_key)
+        return await self.record(order_id, payment) if payment else purchase.status

@@ -1,0 +1,20 @@
+from core.errors import Category, DomainError, NotFound
+
+
+class InvalidPackage(DomainError):
+    code = "INVALID_PACKAGE"
+    category = Category.MALFORMED
+    message = "There is no such package."
+
+
+class PurchaseNotFound(NotFound):
+    code = "PURCHASE_NOT_FOUND"
+    message = "There is no such purchase."
+
+
+class PaymentMismatch(DomainError):
+    """The payment is of another purchase, for another amount, or none at all. The purchase stays as it is."""
+
+    code = "PAYMENT_MISMATCH"
+    category = Category.CONFLICT
+    message = "This payment does not belong to this purchase."

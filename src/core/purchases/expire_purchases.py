@@ -1,0 +1,55 @@
+import logging
+from dataclasses import dataclass
+
+from core.errors import DomainError
+from core.identifiers import OrderId
+from core.ports.clock import Clock
+from core.ports.payment_provider import PaymentProvider, PaymentsUnavailable
+from core.ports.transaction import Transaction
+from core.purchases.record_payment import RecordPayment
+from core.purchases.repository import Purchases
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpirePurchases:
+    """End what nobody has paid for in time, one batch; what was paid after all is credited.
+
+    Any number may run at once. While the provider is out of reach nothing expires.
+    """
+
+    purchases: Purchases
+    provider: PaymentProvider
+    record: RecordPayment
+    transaction: Transaction
+    clock: Clock
+
+    async def __call__(self, *, limit: int = 20) -> int:
+        """Answers how many were looked at."""
+        async with self.transaction:
+            order_ids = await self.purchases.to_check(now=self.clock.now(), limit=limit)
+        for looked_at, order_id in enumerate(order_ids, start=1):
+            try:
+                await self._check(order_id)
+            except PaymentsUnavailable:
+                await self._postpone(order_id)
+                return looked_at
+            except DomainError:
+                _log.exception("Purchase %s cannot be settled.", order_id)
+                await self._postpone(order_id)
+        return len(order_ids)
+
+    async def _check(self, order_id: OrderId) -> None:
+        payment = await self.provider.payment_of(order_id)
+        if payment is not None:
+            await self.record(order_id, payment)
+        async with self.transaction:
+            purchase = await self.purchases.of_order(order_id, lock=True)
+            await self.purchases.save(purchase.unpaid(at=self.clock.now()))
+
+    async def _postpone(self, order_id: OrderId) -> None:
+        """So that one that cannot be settled never stands in the way of the others."""
+        async with self.transaction:
+            purchase = await self.purchases.of_order(order_id, lock=True)
+            await self.purchases.save(purchase.unanswered(at=self.clock.now()))

@@ -1,0 +1,23 @@
+from datetime import datetime
+from typing import Protocol
+
+from core.identifiers import OrderId
+from core.purchases.model import Purchase
+
+
+class Purchases(Protocol):
+    """Purchases, in the open transaction."""
+
+    async def of_order(self, order_id: OrderId, *, lock: bool = False) -> Purchase:
+        """Raises PurchaseNotFound."""
+        ...
+
+    async def add(self, purchase: Purchase) -> None: ...
+
+    async def save(self, purchase: Purchase) -> None:
+        """A payment ends one purchase only: raises PaymentMismatch for another's, which may surface at the commit."""
+        ...
+
+    async def to_check(self, *, now: datetime, limit: int) -> list[OrderId]:
+        """Up to `limit` pending purchases whose `check_at` has come, the first one first."""
+        ...

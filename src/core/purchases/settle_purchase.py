@@ -1,0 +1,50 @@
+from dataclasses import dataclass
+
+from core.identifiers import OrderId
+from core.ports.clock import Clock
+from core.ports.payment_provider import PaymentProvider, PaymentsUnavailable
+from core.ports.transaction import Transaction
+from core.purchases.errors import PaymentMismatch
+from core.purchases.model import PurchaseStatus
+from core.purchases.record_payment import RecordPayment
+from core.purchases.repository import Purchases
+
+
+@dataclass(frozen=True, slots=True)
+class SettlePurchase:
+    """The buyer has agreed to pay: have the money taken, and credit the tokens.
+
+    Safe to repeat, and to be told by anybody: only the provider is believed.
+    """
+
+    purchases: Purchases
+    provider: PaymentProvider
+    record: RecordPayment
+    transaction: Transaction
+    clock: Clock
+
+    async def __call__(self, order_id: OrderId, *, payment_key: str, amount: int) -> PurchaseStatus:
+        """Raises PurchaseNotFound, PaymentMismatch, or PaymentsUnavailable: then the purchase is still pending."""
+        async with self.transaction:
+            purchase = await self.purchases.of_order(order_id)
+        if purchase.status is PurchaseStatus.PAID:
+            return purchase.status
+        if amount != purchase.total_price:
+            raise PaymentMismatch
+        try:
+            if purchase.payable(at=self.clock.now()):
+                payment = await self.provider.confirm(order_id, payment_key=payment_key, amount=purchase.total_price)
+            else:
+                payment = await self.provider.payment(payment_key)
+        except PaymentsUnavailable:
+            await self._check_soon(order_id)
+            raise
+        if payment is None:
+            raise PaymentMismatch
+        return await self.record(order_id, payment)
+
+    async def _check_soon(self, order_id: OrderId) -> None:
+        """The money may have been taken: the buyer must not wait until the purchase would expire."""
+        async with self.transaction:
+            purchase = await self.purchases.of_order(order_id, lock=True)
+            await self.purchases.save(purchase.unanswered(at=self.clock.now()))

@@ -28,7 +28,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Start RabbitMQ while other tests run: it takes longer than everything else together."""
     if session.config.option.collectonly:
         return
-    if any("rabbitmq_server" in getattr(item, "fixturenames", ()) for item in session.items):
+    # A test may also ask for it by name while it runs; then its name tells.
+    if any(
+        "rabbitmq_server" in getattr(item, "fixturenames", ()) or "rabbitmq" in item.nodeid for item in session.items
+    ):
         rabbitmq.install_if_needed()
         threading.Thread(target=_start_early, name="rabbitmq", daemon=True).start()
 

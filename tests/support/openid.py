@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,7 +54,17 @@ def running_provider() -> Iterator[Provider]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", authlib.deprecate.AuthlibDeprecationWarning)
         import oidc_provider_mock
+    from werkzeug.serving import make_server
+
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    with oidc_provider_mock.run_server_in_thread() as server:
+    # Its own server gives up with an error when a busy machine takes longer than a second to stop it.
+    server = make_server("localhost", 0, oidc_provider_mock.app(), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="openid")
+    thread.start()
+    try:
         # It insists on https for any other name of this machine.
         yield Provider(f"http://localhost:{server.server_port}")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

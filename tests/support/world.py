@@ -15,6 +15,8 @@ from adapters.memory.database import MemoryDatabase
 from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
 from adapters.memory.ids import MemoryIds
 from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
+from adapters.memory.payment_provider import MemoryPaymentProvider
+from adapters.memory.purchases import MemoryPurchases, MemoryPurchasesReader
 from adapters.memory.secrets import SequentialSecrets
 from adapters.memory.styles import MemoryStyles, MemoryStylesReader
 from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
@@ -37,6 +39,9 @@ from core.ports.outbox import Outbox
 from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
+from core.purchases.record_payment import RecordPayment
+from core.purchases.repository import Purchases
+from core.purchases.views import PurchasesReader
 from core.styles.model import Artwork, License, Style
 from core.styles.repository import Styles
 from core.styles.views import StylesReader
@@ -61,6 +66,7 @@ class Scope:
     queue: TaskQueue
     notifier: Notifier
     notifications: Notifications
+    purchases: Purchases
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ class Readers:
     styles: StylesReader
     generations: GenerationsReader
     notifications: NotificationsReader
+    purchases: PurchasesReader
 
 
 class World(ABC):
@@ -83,6 +90,7 @@ class World(ABC):
         self.clock = ManualClock()
         self.secrets = SequentialSecrets()
         self.blobs = MemoryBlobStore(self.clock)
+        self.payments = MemoryPaymentProvider()
         self.images = PillowImages()
         self.webhooks = WebhookBase("https://api.example")
 
@@ -115,6 +123,8 @@ class World(ABC):
             "blobs": self.blobs,
             "images": self.images,
             "webhooks": self.webhooks,
+            "provider": self.payments,
+            "record": RecordPayment(scope.purchases, scope.ledger, scope.transaction, self.clock),
         }
         known = places | own | ports
         return kind(**{field.name: known[field.name] for field in fields(cast("Any", kind))})
@@ -268,6 +278,7 @@ class MemoryWorld(World):
             MemoryStylesReader(self.database, self.blobs),
             MemoryGenerationsReader(self.database, self.blobs),
             MemoryNotificationsReader(self.database, self.blobs),
+            MemoryPurchasesReader(self.database),
         )
 
     def scope(self) -> Scope:
@@ -282,6 +293,7 @@ class MemoryWorld(World):
             MemoryTaskQueue(transaction, self._outbox),
             MemoryNotifier(transaction),
             MemoryNotifications(transaction),
+            MemoryPurchases(transaction),
         )
 
     async def lock_is_awaited(self) -> bool:

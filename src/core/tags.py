@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from core.errors import Category, DomainError
 
 MAX_LENGTH = 100
-_TAG = re.compile(r"[a-z0-9 _-]{1,100}", re.ASCII)
+_TAG = re.compile(r"[A-Za-z0-9 _-]{1,100}", re.ASCII)
 
 
 class InvalidTagLanguage(DomainError):
@@ -20,8 +20,8 @@ class InvalidTagLanguage(DomainError):
 
 def as_tag(text: str) -> str | None:
     """The text as a tag, trimmed, with single spaces and in lower case; None when it cannot be one."""
-    tag = re.sub(r" {2,}", " ", text.strip(" ")).lower()
-    return tag if _TAG.fullmatch(tag) else None
+    tag = re.sub(r" {2,}", " ", text.strip(" "))
+    return tag.lower() if _TAG.fullmatch(tag) else None
 
 
 def normalise(texts: Iterable[str], *, field: str) -> list[str]:

@@ -1,12 +1,51 @@
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
 import pytest
 
+from adapters.postgres.pool import Pool, create_pool
+from tests.contracts.postgres_world import PostgresWorld
 from tests.support.world import MemoryWorld, World
 
 
-@pytest.fixture(params=["memory"])
-async def world(request: pytest.FixtureRequest) -> World:
-    """Every port, over each technology in turn."""
+class Pools:
+    """A pool for each database, kept for the whole run."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._pools: dict[str, Pool] = {}
+
+    async def on(self, url: str) -> Pool:
+        if url not in self._pools:
+            self._pools[url] = await self._stack.enter_async_context(create_pool(url, max_size=8))
+        return self._pools[url]
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+
+@pytest.fixture(scope="session")
+async def pools() -> AsyncIterator[Pools]:
+    pools = Pools()
+    yield pools
+    await pools.close()
+
+
+@pytest.fixture
+def memory_world() -> MemoryWorld:
     return MemoryWorld()
+
+
+@pytest.fixture
+async def postgres_world(database_url: str, pools: Pools) -> PostgresWorld:
+    return PostgresWorld(await pools.on(database_url))
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def world(request: pytest.FixtureRequest) -> World:
+    """Every port, over each technology in turn."""
+    world: World = request.getfixturevalue(f"{request.param}_world")
+    return world
 
 
 @pytest.fixture(params=[False, True], ids=["held-back", "sent"])

@@ -338,8 +338,7 @@ async def test_detail_of_a_public_image_is_for_anybody(world: World) -> None:
 
 async def test_the_place_in_the_queue_is_how_many_came_before(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
-    first = await world.generation(ann, style)
-    second = await world.generation(ann, style)  # at the same moment: the id decides
+    twins = [await world.generation(ann, style) for _ in range(2)]  # at the same moment: the id decides
     processing = await world.generation(ann, style)
     await advance(world, processing.id, step=1)
     world.clock.advance()
@@ -347,7 +346,7 @@ async def test_the_place_in_the_queue_is_how_many_came_before(world: World) -> N
 
     places = [
         (await world.read.generations.detail(generation.id, viewer=ann.id)).queue
-        for generation in (first, second, third)
+        for generation in (*sorted(twins, key=lambda twin: twin.id), third)
     ]
 
     assert places == [QueuePlace(1, 30), QueuePlace(2, 60), QueuePlace(3, 90)]
@@ -515,6 +514,7 @@ async def test_a_cancelled_one_is_among_the_failed_and_refunded(world: World) ->
 async def test_ones_own_by_whether_they_are_public(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     public = await world.image(ann, style, public=True)
+    world.clock.advance()
     private = await world.image(ann, style)
 
     async def shown(is_public: bool | None) -> list[GenerationId]:
@@ -527,10 +527,11 @@ async def test_ones_own_by_whether_they_are_public(world: World) -> None:
 
 async def test_ones_own_are_whole_views_newest_first(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
+    now = world.clock.now()
     generations = [
         await world.image(ann, style),
-        await world.generation(ann, style),
-        await world.generation(ann, style, created_at=world.clock.now() - timedelta(seconds=1)),
+        await world.generation(ann, style, created_at=now + timedelta(seconds=1)),
+        await world.generation(ann, style, created_at=now - timedelta(seconds=1)),
     ]
 
     own = (await list_own(world, ann)).rows
@@ -543,7 +544,7 @@ async def test_ones_own_are_whole_views_newest_first(world: World) -> None:
 async def test_pages_of_ones_own_skip_and_repeat_nothing(world: World) -> None:
     ann = await world.user("ann", tokens=1000)
     style = await world.style(await world.artist("mia"))
-    generations = [await world.generation(ann, style) for _ in range(6)]
+    ids = sorted([(await world.generation(ann, style)).id for _ in range(6)], reverse=True)
     world.clock.advance()
 
     async def read(page: PageRequest) -> Page[GenerationView]:
@@ -551,10 +552,7 @@ async def test_pages_of_ones_own_skip_and_repeat_nothing(world: World) -> None:
 
     pages = await walk(read, limit=3, between=lambda: world.generation(ann, style))
 
-    assert [[view.id for view in page] for page in pages] == [
-        [generation.id for generation in reversed(generations[3:])],
-        [generation.id for generation in reversed(generations[:3])],
-    ]
+    assert [[view.id for view in page] for page in pages] == [ids[:3], ids[3:]]
 
 
 async def a_buyer_and_a_style(world: World) -> tuple[User, Style]:

@@ -424,17 +424,14 @@ async def test_artists_see_all_of_their_own(world: World) -> None:
 
 async def test_pages_of_ones_own(world: World) -> None:
     mia = await world.artist("mia")
-    styles = [await world.untrained_style(mia, f"Style {number}") for number in range(4)]
+    ids = sorted([(await world.untrained_style(mia, f"Style {number}")).id for number in range(4)], reverse=True)
 
     async def read(page: PageRequest) -> Page[OwnStyleCard]:
         return await world.read.styles.list_own(mia.id, page=page)
 
     pages = await walk(read, limit=2)
 
-    assert [[card.id for card in page] for page in pages] == [
-        [styles[3].id, styles[2].id],
-        [styles[1].id, styles[0].id],
-    ]
+    assert [[card.id for card in page] for page in pages] == [ids[:2], ids[2:]]
 
 
 async def test_detail_for_anybody(world: World) -> None:

@@ -295,7 +295,7 @@ async def test_of_two_resolutions_of_one_hold_one_is_refused(world: World, sent:
     assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 30 * paid)
 
 
-async def test_what_loses_a_race_leaves_nothing_of_its_block(world: World, sent: bool) -> None:
+async def test_what_loses_a_race_leaves_nothing_of_its_block(world: World) -> None:
     ann = await world.user("ann", tokens=10)
 
     async def spend_and_tell(ports: Scope) -> None:
@@ -303,7 +303,7 @@ async def test_what_loses_a_race_leaves_nothing_of_its_block(world: World, sent:
         await ports.users.save(ann.edited(at=world.clock.now(), username="anna", bio="spent", profile_image=None))
         await ports.ledger.transfer(spending(ann, 8, world))
 
-    ended = await race(world, lambda ports: ports.ledger.transfer(spending(ann, 10, world)), spend_and_tell, sent=sent)
+    ended = await race(world, lambda ports: ports.ledger.transfer(spending(ann, 10, world)), spend_and_tell, sent=True)
 
     assert isinstance(ended.second, InsufficientTokens)
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 0, None)

@@ -236,7 +236,8 @@ async def test_a_refused_commit_gives_its_locks_back(world: World) -> None:
     async def rename(scope: Scope) -> None:
         await scope.users.save(edited(await scope.users.of_id(ann.id, lock=True), world, username="bob"))
 
-    assert isinstance(await Block(world, rename).outcome(), UsernameTaken)
+    with pytest.raises(UsernameTaken):
+        await commit(world, rename)
     scope = world.scope()
     async with asyncio.timeout(10), scope.transaction:
         assert (await scope.users.of_id(ann.id, lock=True)).username == "ann"

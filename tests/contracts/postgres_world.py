@@ -1,0 +1,69 @@
+from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
+from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
+from adapters.postgres.ids import PostgresIds
+from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
+from adapters.postgres.pool import Pool
+from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
+from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
+from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
+from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
+from adapters.postgres.transaction import PostgresTransaction
+from core.accounts.model import User
+from core.generations.model import Generation
+from tests.support.world import Readers, Scope, World
+
+
+class PostgresWorld(World):
+    def __init__(self, pool: Pool) -> None:
+        super().__init__()
+        self._pool = pool
+        self.ids = PostgresIds(pool)
+        self.outbox = self._outbox = PostgresOutbox(pool)
+        self.read = Readers(
+            PostgresAccountsReader(pool, self.blobs),
+            PostgresTokensReader(pool),
+            PostgresStylesReader(pool, self.blobs),
+            PostgresGenerationsReader(pool, self.blobs),
+            PostgresNotificationsReader(pool, self.blobs),
+            PostgresPurchasesReader(pool),
+        )
+
+    def scope(self) -> Scope:
+        transaction = PostgresTransaction(self._pool)
+        return Scope(
+            transaction,
+            PostgresUsers(transaction),
+            PostgresSessions(transaction),
+            PostgresTokenLedger(transaction),
+            PostgresStyles(transaction),
+            PostgresGenerations(transaction),
+            PostgresTaskQueue(transaction, self._outbox),
+            PostgresNotifier(transaction),
+            PostgresNotifications(transaction),
+            PostgresPurchases(transaction),
+        )
+
+    async def lock_is_awaited(self) -> bool:
+        row = await self._pool.fetchrow(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock') AS awaited"
+        )
+        return bool(row and row["awaited"])
+
+    async def follow(self, follower: User, followed: User) -> None:
+        await self._pool.fetch(
+            "WITH follow AS (INSERT INTO follows VALUES ($1, $2, $3))"
+            " UPDATE users SET follower_count = follower_count + 1 WHERE id = $2",
+            follower.id,
+            followed.id,
+            self.clock.now(),
+        )
+
+    async def like(self, user: User, image: Generation) -> None:
+        await self._pool.fetch(
+            "WITH loved AS (INSERT INTO likes (user_id, generation_id, created_at) VALUES ($1, $2, $3))"
+            " UPDATE generations SET like_count = like_count + 1 WHERE id = $2",
+            user.id,
+            image.id,
+            self.clock.now(),
+        )

@@ -1,0 +1,66 @@
+from datetime import timedelta
+
+from core.identifiers import StyleId, TaskId
+from core.ports.broker import Broker
+from core.tasks.model import PendingTask, TrainingOrder, TrainingTask, pending, training_task
+from core.tasks.publish_tasks import PublishTasks
+from tests.support.world import MemoryWorld
+
+
+class Confirming(Broker):
+    """Takes note of everything, and confirms all but some."""
+
+    def __init__(self, *refused: TaskId) -> None:
+        self.published: list[PendingTask] = []
+        self._refused = refused
+
+    async def publish(self, tasks: list[PendingTask]) -> list[TaskId]:
+        self.published += tasks
+        return [task.task_id for task in tasks if task.task_id not in self._refused]
+
+    async def reachable(self) -> bool:
+        return True
+
+
+async def test_what_is_due_goes_out_once_in_order(world: MemoryWorld) -> None:
+    tasks = [await put(world) for _ in range(3)]
+    later = await put(world, seconds=30)
+    broker = Confirming()
+    publish = world.use_case(PublishTasks, broker=broker)
+
+    assert await publish() == (3, 3)
+    assert await publish() == (0, 0)
+    assert broker.published == [pending(task) for task in tasks]
+
+    world.clock.advance(timedelta(seconds=30))
+    assert await publish() == (1, 1)
+    assert broker.published[3:] == [pending(later)]
+
+
+async def test_what_was_not_confirmed_goes_out_again_just_the_same(world: MemoryWorld) -> None:
+    one, other = await put(world), await put(world)
+
+    assert await world.use_case(PublishTasks, broker=Confirming(one.task_id))() == (2, 1)
+
+    broker = Confirming()
+    assert await world.use_case(PublishTasks, broker=broker)() == (1, 1)
+    assert broker.published == [pending(one)]
+    assert other.task_id not in [task.task_id for task in await world.tasks()]
+
+
+async def test_one_batch_at_a_time(world: MemoryWorld) -> None:
+    for _ in range(3):
+        await put(world)
+    publish = world.use_case(PublishTasks, broker=Confirming())
+
+    assert await publish(limit=2) == (2, 2)
+    assert await publish(limit=2) == (1, 1)
+
+
+async def put(world: MemoryWorld, *, seconds: int = 0) -> TrainingTask:
+    now = world.clock.now()
+    task = training_task(world.ids.task(), TrainingOrder(StyleId(1), [], []), at=now, webhooks=world.webhooks)
+    scope = world.scope()
+    async with scope.transaction:
+        await scope.queue.put(task, due=now + timedelta(seconds=seconds))
+    return task

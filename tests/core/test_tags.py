@@ -1,0 +1,41 @@
+import pytest
+
+from core import tags
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ("Watercolor", "watercolor"),
+        ("  Black   and White ", "black and white"),
+        ("sci-fi_2", "sci-fi_2"),
+        ("x" * 100, "x" * 100),
+        ("x" * 101, None),
+        ("", None),
+        ("   ", None),
+        ("수채화", None),
+        ("naïve", None),
+        ("٣", None),
+        ("\u212a", None),  # the Kelvin sign, which is a k in lower case
+        ("a\tb", None),
+        ("ink\n", None),
+        ("a,b", None),
+    ],
+)
+def test_what_is_a_tag(text: str, tag: str | None) -> None:
+    assert tags.as_tag(text) == tag
+
+
+def test_tags_keep_their_order_and_come_once() -> None:
+    assert tags.normalise(["Red", "cat", "red ", "hat"], field="tags") == ["red", "cat", "hat"]
+
+
+def test_the_first_that_is_none_is_named() -> None:
+    with pytest.raises(tags.InvalidTagLanguage) as refused:
+        tags.normalise(["red", "고양이", "!"], field="prompt_tags")
+
+    assert refused.value.details == {"prompt_tags": "'고양이' is not such a tag."}
+
+
+def test_a_caption_gives_the_tags_that_it_has() -> None:
+    assert tags.found_in("A cat, 빨간 모자, red hat,, a cat , what a day!") == ["a cat", "red hat"]

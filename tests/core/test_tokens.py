@@ -1,0 +1,27 @@
+import pytest
+
+from core.identifiers import GenerationId, HoldId, UserId
+from core.tokens.model import ISSUANCE, MAX_AMOUNT, Hold, Transfer, TransferKind, wallet, welcome_bonus
+from tests.support.world import MemoryWorld
+
+
+@pytest.mark.parametrize("amount", [0, -1, MAX_AMOUNT + 1])
+def test_a_movement_is_of_a_positive_bounded_number_of_tokens(world: MemoryWorld, amount: int) -> None:
+    ann, now = UserId(1), world.clock.now()
+
+    with pytest.raises(ValueError, match="a movement of"):
+        Transfer("x", TransferKind.BONUS, ISSUANCE, wallet(ann), amount, now)
+    with pytest.raises(ValueError, match="a movement of"):
+        Hold(HoldId(1), "x", ann, ann, amount, now, GenerationId(1))
+
+
+@pytest.mark.parametrize("amount", [1, MAX_AMOUNT])
+def test_the_bounds_themselves_are_fine(world: MemoryWorld, amount: int) -> None:
+    assert Transfer("x", TransferKind.BONUS, ISSUANCE, wallet(UserId(1)), amount, world.clock.now()).amount == amount
+
+
+def test_a_welcome_is_the_same_movement_each_time(world: MemoryWorld) -> None:
+    one, other = [welcome_bonus(UserId(7), at=at) for at in (world.clock.now(), world.clock.advance())]
+
+    assert one.reference == other.reference == "welcome:7"
+    assert one.amount == 100

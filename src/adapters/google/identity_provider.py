@@ -2,28 +2,25 @@
 
 import asyncio
 import hmac
-import json
+import logging
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Any
 
-import httpx
-from httpx_oauth.clients.openid import OpenID, OpenIDConfigurationError
-from httpx_oauth.oauth2 import GetAccessTokenError
 from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.errors import BadSignatureError, InvalidClaimError, InvalidKeyIdError
 
-from adapters.google.jwks import Jwks
+from adapters.google.client import OpenIDClient
 from core.ports.identity_provider import Identity, IdentityProvider, SignInFailed
 
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+ALGORITHMS = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
 """Signatures by a key that only the provider has: a shared secret or none at all vouches for nobody."""
 LEEWAY = 60
 """Seconds that the provider's clock may differ from ours."""
 PATIENCE = 10.0
-"""Seconds for each exchange with the provider."""
-SCOPES = ["openid", "email", "profile"]
+"""Seconds for the discovery document, and for all that identifying takes."""
+
+logger = logging.getLogger(__name__)
 
 
 class OpenIDIdentityProvider(IdentityProvider):
@@ -34,87 +31,100 @@ class OpenIDIdentityProvider(IdentityProvider):
         self._client_id = client_id
         self._client_secret = client_secret
         self._discovery_url = discovery_url
-        self._discovering = asyncio.Lock()
-        self._discovered: tuple[OpenID, Jwks] | None = None
+        self._client: asyncio.Future[OpenIDClient] | None = None
 
     async def authorization_url(
         self, *, redirect_uri: str, state: str, nonce: str, code_verifier: str, login_hint: str | None = None
     ) -> str:
-        client, _ = await self._discover()
+        client = await self._discovered()
         extras = {"nonce": nonce} | ({"login_hint": login_hint} if login_hint else {})
         return await client.get_authorization_url(
             redirect_uri,
             state,
-            scope=SCOPES,
             code_challenge=_challenge(code_verifier),
             code_challenge_method="S256",
             extras_params=extras,
         )
 
     async def identify(self, *, code: str, redirect_uri: str, nonce: str, code_verifier: str) -> Identity:
-        client, jwks = await self._discover()
+        client = await self._discovered()
         try:
             async with asyncio.timeout(PATIENCE):
-                answer: dict[str, Any] = await client.get_access_token(code, redirect_uri, code_verifier)
-        except GetAccessTokenError as error:
-            refused = error.response is not None and error.response.status_code < httpx.codes.INTERNAL_SERVER_ERROR
-            raise SignInFailed("invalid_code" if refused else "provider_unavailable") from error
+                id_token = await client.redeem(code, redirect_uri, code_verifier)
+                return self._identity(await self._claims(client, id_token, nonce))
         except TimeoutError as error:
+            logger.warning("The identity provider has not answered within %s s.", PATIENCE)
             raise SignInFailed("provider_unavailable") from error
-        claims = await self._verified(answer.get("id_token"), client, jwks)
-        if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
-            raise SignInFailed("invalid_token")
-        return self._identity(claims)
+        except SignInFailed as failure:
+            logger.warning("Signing in failed: %s, because of %r", failure.reason, failure.__cause__)
+            raise
 
-    async def _verified(self, id_token: object, client: OpenID, jwks: Jwks) -> dict[str, Any]:
-        """The token's claims. OpenID Connect Core 1.0, section 3.1.3.7."""
+    async def _claims(self, client: OpenIDClient, id_token: object, nonce: str) -> dict[str, Any]:
+        """The verified token's claims."""
+        try:
+            token = await _decoded(client, str(id_token))
+            self._check(token.claims, client.issuer, nonce)
+        except SignInFailed:
+            raise
+        except Exception as error:  # whatever is wrong with a token, it vouches for nobody
+            raise SignInFailed("invalid_token") from error
+        return token.claims
+
+    def _check(self, claims: dict[str, Any], issuer: str, nonce: str) -> None:
+        """OpenID Connect Core 1.0, section 3.1.3.7; any error means no."""
         expected = jwt.JWTClaimsRegistry(
             leeway=LEEWAY,
-            iss={"essential": True, "value": client.openid_configuration["issuer"]},
+            iss={"essential": True, "value": issuer},
             aud={"essential": True, "value": self._client_id},
             sub={"essential": True, "allow_blank": False},
             exp={"essential": True},
             iat={"essential": True},
         )
-        try:
-            token = await self._decoded(str(id_token), jwks)
-            expected.validate(token.claims)
-        except (JoseError, ValueError, TypeError) as error:
-            raise SignInFailed("invalid_token") from error
-        if token.claims.get("azp", self._client_id) != self._client_id:
-            raise SignInFailed("invalid_token")
-        return token.claims
-
-    async def _decoded(self, id_token: str, jwks: Jwks) -> jwt.Token:
-        """Tried again with fresh keys: a provider changes them now and then."""
-        try:
-            return jwt.decode(id_token, KeySet.import_key_set(await jwks.keys()), algorithms=ALGORITHMS)
-        except (JoseError, ValueError):
-            return jwt.decode(id_token, KeySet.import_key_set(await jwks.keys(fresh=True)), algorithms=ALGORITHMS)
+        expected.validate(claims)
+        several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+        if claims.get("azp", None if several else self._client_id) != self._client_id:
+            raise InvalidClaimError("azp")
+        if not hmac.compare_digest(str(claims["nonce"]).encode(), nonce.encode()):
+            raise InvalidClaimError("nonce")
 
     def _identity(self, claims: dict[str, Any]) -> Identity:
         verified = claims.get("email_verified") is True
         return Identity(
             provider=self._name,
-            subject=str(claims["sub"]),
+            subject=claims["sub"],
             email=_text(claims.get("email")) if verified else None,
             name=_text(claims.get("name")),
             picture=_https(claims.get("picture")),
         )
 
-    async def _discover(self) -> tuple[OpenID, Jwks]:
-        async with self._discovering:
-            if self._discovered is None:
-                try:
-                    async with asyncio.timeout(PATIENCE):
-                        client = await asyncio.to_thread(
-                            OpenID, self._client_id, self._client_secret, self._discovery_url, self._name, SCOPES
-                        )
-                    jwks = Jwks(client.openid_configuration["jwks_uri"], patience=PATIENCE)
-                except (OpenIDConfigurationError, TimeoutError, KeyError, IndexError, json.JSONDecodeError) as error:
-                    raise SignInFailed("provider_unavailable") from error
-                self._discovered = client, jwks
-            return self._discovered
+    async def _discovered(self) -> OpenIDClient:
+        """All who ask meanwhile share one attempt, and its failure; the next who asks makes another."""
+        discovery = self._client
+        if discovery is None:
+            discovery = self._client = asyncio.ensure_future(self._discover())
+        try:
+            return await asyncio.shield(discovery)
+        except SignInFailed:
+            if self._client is discovery:
+                self._client = None
+            raise
+
+    async def _discover(self) -> OpenIDClient:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await asyncio.to_thread(OpenIDClient, self._client_id, self._client_secret, self._discovery_url)
+        except Exception as error:  # the library trusts the document's shape
+            logger.warning("No OpenID configuration from %s: %r", self._discovery_url, error)
+            raise SignInFailed("provider_unavailable") from error
+
+
+async def _decoded(client: OpenIDClient, id_token: str) -> jwt.Token:
+    """Tried again with fresh keys: a provider changes them now and then."""
+    algorithms = ALGORITHMS & client.algorithms
+    try:
+        return jwt.decode(id_token, await client.keys(), algorithms)
+    except (InvalidKeyIdError, BadSignatureError):
+        return jwt.decode(id_token, await client.keys(fresh=True), algorithms)
 
 
 def _challenge(code_verifier: str) -> str:

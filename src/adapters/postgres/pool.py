@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,73 +11,70 @@ from core.ports.database import Database, DatabaseUnavailable
 
 Record = Mapping[str, Any]
 
-_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
-"""Broken, or silent for so long that it counts as broken."""
-_UNREACHABLE = (*_LOST, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)
-
-PATIENCE = 30.0
+PATIENCE = 30
 """Seconds that a statement may take, waiting for locks included."""
+SILENCE = PATIENCE + 10.0
+"""Seconds without an answer after which the database counts as gone."""
+TRUSTED = 300.0
+"""Seconds for which an unused connection is taken to be there still: networks forget them silently."""
 
 SETTINGS = {
     "application_name": "style-license",
     "timezone": "UTC",
     "jit": "off",  # compiling takes longer than any statement here
+    "statement_timeout": f"{PATIENCE}s",
     "idle_in_transaction_session_timeout": "60s",  # a frozen process must not hold locks for ever
 }
+
+_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
+_UNREACHABLE = (*_LOST, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)
+
+
+class ConnectionLost(DatabaseUnavailable):
+    """The connection broke under a statement, which was done or was not."""
 
 
 @asynccontextmanager
 async def create_pool(dsn: str, *, max_size: int = 10) -> "AsyncIterator[Pool]":
     """Connections to the database of a plain `postgresql://` URL, Unix sockets (`?host=/directory`) included."""
-    async with asyncpg.create_pool(
-        dsn,
-        min_size=1,
-        max_size=max_size,
-        init=_set_codecs,
-        reset=_leave_as_is,
-        command_timeout=PATIENCE,
-        max_cached_statement_lifetime=0,
-        server_settings=SETTINGS,
-    ) as pool:
-        yield Pool(pool)
-
-
-async def _set_codecs(connection: "asyncpg.Connection[Any]") -> None:
-    await connection.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        format="binary",
-        encoder=lambda value: b"\x01" + msgspec.json.encode(value),  # the format's version, then the text
-        decoder=lambda data: msgspec.json.decode(memoryview(data)[1:]),
-    )
-
-
-async def _leave_as_is(connection: "asyncpg.Connection[Any]") -> None:
-    """Whoever used the connection has left it clean; asyncpg's own reset would cost a round trip each time."""
-
-
-class ConnectionLost(DatabaseUnavailable):
-    """It broke under a statement, which was done or was not."""
+    pool = Pool(dsn, max_size)
+    try:
+        yield pool
+    finally:
+        await pool.close()
 
 
 class Pool(Database):
-    """Connections, and how often something was sent over one. What cannot be sent raises DatabaseUnavailable."""
+    """Connections, and how often something was sent over one. What cannot be sent raises DatabaseUnavailable.
 
-    def __init__(self, pool: "asyncpg.Pool[Any]") -> None:
+    asyncpg's own pool shields, resets and sets timers around each use, which takes as long as half a query. This one
+    hands a connection on as it was left, and only after an interruption puts it in order first, or closes it.
+    """
+
+    def __init__(self, dsn: str, max_size: int) -> None:
         self.round_trips = 0
-        self._pool = pool
+        self._dsn = dsn
+        self._max_size = max_size
+        self._places = asyncio.Semaphore(max_size)
         # Who keeps a connection may need a statement on another one before giving it back (new ids, say). It always
-        # gets one: the last is never kept.
-        self._to_keep = asyncio.Semaphore(max(1, pool.get_max_size() - 1))
-        self._rollbacks: set[asyncio.Task[None]] = set()
+        # gets one: the last place is never kept.
+        self.keepable = asyncio.Semaphore(max(1, max_size - 1))
+        self._unused: list[tuple[asyncpg.Connection[Any], float]] = []
+        self._repairs: set[asyncio.Task[None]] = set()
 
     async def fetch(self, sql: str, *args: object) -> list[Record]:
         """A statement that is a transaction of its own."""
-        connection = await self._acquire()
+        connection = await self.take()
         try:
-            return await self.ask(connection, sql, *args)
-        finally:
-            await self._pool.release(connection)
+            rows = await self.ask(connection, sql, *args)
+        except asyncpg.PostgresError:
+            self.put_back(connection)
+            raise
+        except BaseException:
+            await self.put_in_order(connection)
+            raise
+        self.put_back(connection)
+        return rows
 
     async def fetchrow(self, sql: str, *args: object) -> Record | None:
         """The first row of a statement that is a transaction of its own."""
@@ -85,12 +83,13 @@ class Pool(Database):
 
     async def begin(self) -> "Begun":
         """Begin a transaction of several statements."""
-        await self._to_keep.acquire()
+        await self.keepable.acquire()
         try:
-            begun = Begun(self, await self._acquire())
+            connection = await self.take()
         except BaseException:
-            self._to_keep.release()
+            self.keepable.release()
             raise
+        begun = Begun(self, connection)
         try:
             await begun.fetch("BEGIN")
         except BaseException:
@@ -106,39 +105,58 @@ class Pool(Database):
             return False
         return True
 
-    async def ask(self, connection: "asyncpg.Connection[Any]", sql: str, *args: object) -> list[Record]:
-        self.round_trips += 1
+    async def close(self) -> None:
+        """Close the connections, each when it is not used any more."""
+        for _ in range(self._max_size):
+            await self._places.acquire()
+        for connection, _ in self._unused:
+            await connection.close(timeout=5)
+
+    async def take(self) -> "asyncpg.Connection[Any]":
+        await self._places.acquire()
         try:
-            rows: list[Record] = await connection.fetch(sql, *args)
-        except _LOST as error:
-            raise ConnectionLost from error
-        return rows
+            while self._unused:
+                connection, since = self._unused.pop()
+                if not connection.is_closed() and time.monotonic() - since < TRUSTED:
+                    return connection
+                connection.terminate()
+            return await _connect(self._dsn)
+        except BaseException:
+            self._places.release()
+            raise
 
-    async def give_back(self, connection: "asyncpg.Connection[Any]") -> None:
-        self._to_keep.release()
-        await self._pool.release(connection)
+    def put_back(self, connection: "asyncpg.Connection[Any]") -> None:
+        if not connection.is_closed():
+            self._unused.append((connection, time.monotonic()))
+        self._places.release()
 
-    async def roll_back(self, connection: "asyncpg.Connection[Any]") -> None:
-        """Leave the connection clean or closed, also when cancelled, and give it back."""
+    async def put_in_order(self, connection: "asyncpg.Connection[Any]") -> None:
+        """Whatever was going on, and also for who is cancelled: leave the connection as new, or closed."""
         task = asyncio.create_task(self._roll_back(connection))
-        self._rollbacks.add(task)
-        task.add_done_callback(self._rollbacks.discard)
+        self._repairs.add(task)
+        task.add_done_callback(self._repairs.discard)
         await asyncio.shield(task)
-
-    async def _acquire(self) -> "asyncpg.Connection[Any]":
-        try:
-            return await self._pool.acquire()
-        except _UNREACHABLE as error:
-            raise DatabaseUnavailable from error
 
     async def _roll_back(self, connection: "asyncpg.Connection[Any]") -> None:
         try:
             async with asyncio.timeout(5):
                 await self.ask(connection, "ROLLBACK")
-        except (ConnectionLost, TimeoutError, asyncpg.InterfaceError):
+        except (DatabaseUnavailable, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             connection.terminate()
+        self.put_back(connection)
+
+    async def ask(self, connection: "asyncpg.Connection[Any]", sql: str, *args: object) -> list[Record]:
+        self.round_trips += 1
+        silence = asyncio.get_running_loop().call_later(SILENCE, connection.terminate)
+        try:
+            rows: list[Record] = await connection.fetch(sql, *args)
+        except _LOST as error:
+            raise ConnectionLost from error
+        except asyncpg.QueryCanceledError as error:
+            raise DatabaseUnavailable from error
         finally:
-            await self.give_back(connection)
+            silence.cancel()
+        return rows
 
 
 class Begun:
@@ -158,7 +176,28 @@ class Begun:
         except BaseException:
             await self.rollback()
             raise
-        await self._pool.give_back(self._connection)
+        self._pool.put_back(self._connection)
+        self._pool.keepable.release()
 
     async def rollback(self) -> None:
-        await self._pool.roll_back(self._connection)
+        try:
+            await self._pool.put_in_order(self._connection)
+        finally:
+            self._pool.keepable.release()
+
+
+async def _connect(dsn: str) -> "asyncpg.Connection[Any]":
+    try:
+        connection = await asyncpg.connect(
+            dsn, server_settings=SETTINGS, timeout=10, statement_cache_size=200, max_cached_statement_lifetime=0
+        )
+        await connection.set_type_codec(
+            "jsonb",
+            schema="pg_catalog",
+            format="binary",
+            encoder=lambda value: b"\x01" + msgspec.json.encode(value),  # the format's version, then the text
+            decoder=lambda data: msgspec.json.decode(memoryview(data)[1:]),
+        )
+    except _UNREACHABLE as error:
+        raise DatabaseUnavailable from error
+    return connection

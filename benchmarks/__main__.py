@@ -1,0 +1,120 @@
+"""Measure the service beside its limits, all in one run: `make bench`, and `make bench ARGS=all` for every call."""
+
+import argparse
+import os
+import platform
+import sys
+
+from benchmarks.rounds import CONNECTIONS, WIDTHS, Results, at_half_speed, measure
+from benchmarks.scenarios import request_generation
+from benchmarks.scenarios.scenario import BARE, SPEND, Scenario
+from benchmarks.servers import MEBIBYTE
+from benchmarks.stage import PROCESSES, Stage, stage
+from benchmarks.table import table
+
+ROUNDS = 3
+SECONDS = 2.5
+SLOWEST = 0.020
+"""Seconds within which 99 of 100 answers are to come at half of the top rate."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=["main", "all"], default="main", help="the main job, or every call")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement in each round")
+    arguments = parser.parse_args()
+    _say("Setting up a database, two processes of the service and people with tokens ...")
+    with stage() as set_up:
+        scenarios = request_generation.scenarios(set_up.people)
+        results = measure(set_up, scenarios, rounds=arguments.rounds, seconds=arguments.seconds, say=_say)
+        print(_introduction(arguments.rounds, arguments.seconds))
+        print(_rates(scenarios, results))
+        print(_targets(set_up, scenarios, results, arguments.seconds))
+        print(_costs(set_up, scenarios))
+    return 0
+
+
+def _introduction(rounds: int, seconds: float) -> str:
+    return f"""
+{os.cpu_count()} cores for everything, Python {platform.python_version()}; {CONNECTIONS} connections kept alive; \
+medians of {rounds} rounds of {seconds:g} s each.
+Sessions and CSRF checks are on, the limits of calls per minute are off. Each process of the service runs its relay as \
+it always does; it publishes to a queue of its own that nobody reads (AI_SERVERS=none).
+"""
+
+
+def _rates(scenarios: list[Scenario], results: Results) -> str:
+    rows = [["", *(heading for width in WIDTHS for heading in (_processes(width), "p50 ms", "p99 ms"))]]
+    rows += [
+        [
+            name,
+            *(
+                figure
+                for width in WIDTHS
+                for figure in (
+                    f"{results.rate(name, width):,.0f}/s",
+                    f"{results.p50(name, width) * 1000:.1f}",
+                    f"{results.p99(name, width) * 1000:.1f}",
+                )
+            ),
+        ]
+        for name in (BARE, *(scenario.name for scenario in scenarios))
+    ]
+    alone = [f"{results.rate(SPEND, 1):,.0f}/s", "", ""]
+    rows.insert(2, [SPEND, *alone, *[""] * (len(rows[0]) - 1 - len(alone))])
+    return table(rows) + "\n"
+
+
+def _targets(stage: Stage, scenarios: list[Scenario], results: Results, seconds: float) -> str:
+    rows = [["", *(_processes(width) for width in WIDTHS), "target", ""]]
+    for scenario in scenarios:
+        name, target = scenario.name, scenario.target
+        shares = [results.rate(name, width) / results.rate(target.of, width) for width in WIDTHS]
+        rows.append(
+            [
+                f"{name}: share of {target.of}",
+                *(f"{share:.2f}" for share in shares),
+                f">= {target.share:.2f}",
+                _verdict(shares[-1] >= target.share),
+            ]
+        )
+    for scenario in scenarios:
+        slowest = at_half_speed(stage, scenario, results, seconds=seconds).p99
+        rows.append(
+            [
+                f"{scenario.name}: p99 at half of that rate",
+                *[""] * (PROCESSES - 1),
+                f"{slowest * 1000:.1f} ms",
+                f"< {SLOWEST * 1000:.0f} ms",
+                _verdict(slowest < SLOWEST),
+            ]
+        )
+    return table(rows) + "\n"
+
+
+def _costs(stage: Stage, scenarios: list[Scenario]) -> str:
+    rows = [["SQL round trips per call", ""]]
+    rows += [[scenario.name, f"{stage.round_trips(scenario):.2f}"] for scenario in scenarios]
+    memory = max(server.memory for server in stage.service) / MEBIBYTE
+    started = max(server.started_in for server in stage.service)
+    return f"""{table(rows)}
+
+Memory of a process of the service after that: {memory:.0f} MB. From its start to the first answer: {started:.1f} s.
+"""
+
+
+def _processes(width: int) -> str:
+    return "1 process" if width == 1 else f"{width} processes"
+
+
+def _verdict(met: bool) -> str:
+    return "met" if met else "missed"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

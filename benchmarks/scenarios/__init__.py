@@ -1,0 +1,1 @@
+"""What is measured, one call a file."""

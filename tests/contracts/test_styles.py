@@ -9,6 +9,7 @@ from core.paging import Page, PageRequest
 from core.styles.errors import DuplicateStyleName, StyleNotFound
 from core.styles.model import Artwork, License, Offer, Style, TrainingProgress, TrainingStatus
 from core.styles.views import (
+    LIKED,
     ArtworkView,
     OwnStyleCard,
     OwnStyleDetail,
@@ -470,6 +471,19 @@ async def test_detail_for_anybody(world: World) -> None:
         detail = await world.read.styles.detail(style.id, viewer=viewer)
         assert type(detail) is StyleDetail
         assert detail == expected
+
+
+async def test_the_average_of_likes_is_taken_of_the_latest_images(world: World) -> None:
+    ann = await world.user("ann", tokens=1000)
+    style = await world.style(await world.artist("mia"), generation_cost_tokens=1)
+    await world.like(ann, await world.image(ann, style, public=True))
+    world.clock.advance()
+    await world.like(ann, await world.image(ann, style, public=True))
+    world.clock.advance()
+    for _ in range(LIKED - 1):
+        await world.image(ann, style, public=True)
+
+    assert (await world.read.styles.detail(style.id, viewer=None)).stats == StyleStats(LIKED + 1, 1 / LIKED)
 
 
 async def test_detail_for_the_owner_and_for_admins(world: World) -> None:

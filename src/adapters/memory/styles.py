@@ -16,6 +16,7 @@ from core.styles.errors import DuplicateStyleName, StyleNotFound
 from core.styles.model import SAMPLES, Artwork, Offer, Style, TrainingProgress, TrainingStatus
 from core.styles.repository import Portfolio, Styles
 from core.styles.views import (
+    LIKED,
     ArtworkView,
     OwnStyleCard,
     OwnStyleDetail,
@@ -158,8 +159,9 @@ class MemoryStylesReader(StylesReader):
         tables = self._database.tables
         artist = tables.users[style.artist_id]
         images = _images(tables, style)
-        public = {image.id for image in images if image.is_public}
-        likes = sum(generation_id in public for generation_id, _ in tables.likes)
+        public = sorted((image.created_at, image.id) for image in images if image.is_public)
+        latest = {image_id for _, image_id in public[-LIKED:]}
+        likes = sum(generation_id in latest for generation_id, _ in tables.likes)
         card = _fields(await self._card(style))
         card["artist"] = StyleDetailArtist(
             **_fields(card["artist"]),
@@ -173,7 +175,7 @@ class MemoryStylesReader(StylesReader):
             valid_to=style.valid_to,
             is_active=style.is_active,
             updated_at=style.updated_at,
-            stats=StyleStats(total_generations=len(images), avg_likes=likes / len(public) if public else 0.0),
+            stats=StyleStats(total_generations=len(images), avg_likes=likes / len(latest) if latest else 0.0),
             sample_artworks=[await self._blobs.signed_url(artwork.key) for artwork in samples],
             progress=style.progress,
         )

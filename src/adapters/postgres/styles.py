@@ -14,6 +14,7 @@ from core.styles.errors import StyleNotFound
 from core.styles.model import SAMPLES, Artwork, License, Offer, Style, TrainingProgress, TrainingStatus
 from core.styles.repository import Portfolio, Styles
 from core.styles.views import (
+    LIKED,
     ArtworkView,
     OwnStyleCard,
     OwnStyleDetail,
@@ -120,7 +121,7 @@ SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles
     (
         SELECT coalesce(avg(like_count), 0)::float8 FROM (
             SELECT like_count FROM generations WHERE style_id = $1 AND public_key IS NOT NULL
-            ORDER BY created_at DESC, id DESC LIMIT 200
+            ORDER BY created_at DESC, id DESC LIMIT {LIKED}
         ) latest
     ) AS avg_likes,
     (

@@ -51,11 +51,15 @@ class StyleDetailArtist(StyleArtist, frozen=True):
     follower_count: int
 
 
+LIKED = 200
+"""Public images that a style's average of likes is taken of."""
+
+
 class StyleStats(msgspec.Struct, frozen=True):
     total_generations: int
     """Images completed with it."""
     avg_likes: float
-    """Likes per public image; 0 without any."""
+    """Likes per public image, of the latest LIKED; 0 without any."""
 
 
 class ArtworkView(msgspec.Struct, frozen=True):

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import msgspec
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, Response, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, QueryParameter
 from litestar.response import Redirect
 
 from core.accounts.model import Requester
@@ -51,8 +52,8 @@ class AuthController(Controller):
         provider: FromDishka[IdentityProvider],
         secrets: FromDishka[Secrets],
         clock: FromDishka[Clock],
-        next: Annotated[str, Parameter(description="Where to go then: a path of the frontend.")] = "/",
-        login_hint: Annotated[str | None, Parameter(description="The e-mail to sign in with.")] = None,
+        next: Annotated[str, QueryParameter(description="Where to go then: a path of the frontend.")] = "/",
+        login_hint: Annotated[str | None, QueryParameter(description="The e-mail to sign in with.")] = None,
     ) -> Redirect:
         attempt = Attempt(
             state=secrets.token(),
@@ -82,9 +83,9 @@ class AuthController(Controller):
         sign_in: FromDishka[SignIn],
         sign_out: FromDishka[SignOut],
         clock: FromDishka[Clock],
-        code: str | None = None,
-        returned_state: Annotated[str | None, Parameter(query="state")] = None,
-        error: str | None = None,
+        code: FromQuery[str | None] = None,
+        returned_state: Annotated[str | None, QueryParameter(name="state")] = None,
+        error: FromQuery[str | None] = None,
     ) -> Redirect:
         attempt = _attempt(request)
         if attempt is None or attempt.until <= clock.now() or not _same(attempt.state, returned_state):
@@ -118,7 +119,7 @@ class AuthController(Controller):
 
     @get("/me", guards=[signed_in], summary="Who I am")
     async def me(
-        self, request: AnyRequest, requester: Requester, accounts: FromDishka[AccountsReader]
+        self, request: AnyRequest, requester: NamedDependency[Requester], accounts: FromDishka[AccountsReader]
     ) -> Response[Success[Me]]:
         token = csrf_token(request, request.cookies[SESSION])
         return Response(

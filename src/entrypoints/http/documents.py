@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 from litestar import Controller, MediaType, Response, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 from litestar.response import File
 
 from entrypoints.http import openapi
@@ -78,7 +79,7 @@ class DocumentsController(Controller):
         return Response(state["openapi"], media_type=MediaType.JSON, headers={"Cache-Control": "no-cache"})
 
     @get("/assets/{name:str}")
-    async def asset(self, name: str) -> File:
+    async def asset(self, name: FromPath[str]) -> File:
         if name not in ASSETS:
             raise NotFoundException
         return File(

@@ -5,7 +5,8 @@ from typing import Annotated
 import msgspec
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, MediaType, Response, get, patch, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from core.accounts.model import Requester
 from core.generations.edit_generation import EditGeneration, GenerationChanges
@@ -47,7 +48,10 @@ class GenerationsController(Controller):
         summary="Have an image made",
     )
     async def request(
-        self, data: NewGeneration, requester: Requester, request_generation: FromDishka[RequestGeneration]
+        self,
+        data: JSONBody[NewGeneration],
+        requester: NamedDependency[Requester],
+        request_generation: FromDishka[RequestGeneration],
     ) -> Response[Success[RequestedGeneration]]:
         requested = await request_generation(requester.id, data)
         return Response(Success(data=requested), headers={"Location": f"/api/generations/{requested.id}"})
@@ -55,12 +59,12 @@ class GenerationsController(Controller):
     @get("/feed", guards=[anybody], opt={"refusals": (InvalidTagLanguage,)}, summary="Public images")
     async def feed(
         self,
-        viewer: Requester | None,
-        paging: Paging,
+        viewer: NamedDependency[Requester | None],
+        paging: NamedDependency[Paging],
         generations: FromDishka[GenerationsReader],
-        sort: FeedSort = FeedSort.RECENT,
-        with_tags: Annotated[str, Parameter(query="tags", description="Comma-separated; all must match.")] = "",
-        user_id: Annotated[int | None, Parameter(ge=1, le=MAX_ID)] = None,
+        sort: FromQuery[FeedSort] = FeedSort.RECENT,
+        with_tags: Annotated[str, QueryParameter(name="tags", description="Comma-separated; all must match.")] = "",
+        user_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_ID)] = None,
     ) -> Success[Results[FeedItem]]:
         query = FeedQuery(
             sort=sort,
@@ -74,11 +78,11 @@ class GenerationsController(Controller):
     @get("/me", guards=[signed_in], summary="My images")
     async def list_own(
         self,
-        requester: Requester,
-        paging: Paging,
+        requester: NamedDependency[Requester],
+        paging: NamedDependency[Paging],
         generations: FromDishka[GenerationsReader],
-        status: StatusFilter = StatusFilter.ALL,
-        is_public: PublicFilter = PublicFilter.ALL,
+        status: FromQuery[StatusFilter] = StatusFilter.ALL,
+        is_public: FromQuery[PublicFilter] = PublicFilter.ALL,
     ) -> Success[Results[GenerationView]]:
         page = await generations.list_own(
             requester.id,
@@ -97,9 +101,9 @@ class GenerationsController(Controller):
     async def detail(
         self,
         generation_id: PathId[GenerationId],
-        viewer: Requester | None,
+        viewer: NamedDependency[Requester | None],
         generations: FromDishka[GenerationsReader],
-        if_none_match: Annotated[str, Parameter(header="If-None-Match")] = "",
+        if_none_match: Annotated[str, HeaderParameter(name="If-None-Match")] = "",
     ) -> Response[Success[GenerationView]]:
         generation = await generations.detail(generation_id, viewer=viewer.id if viewer else None)
         return _unless_known(Success(data=generation), if_none_match)
@@ -113,8 +117,8 @@ class GenerationsController(Controller):
     async def edit(
         self,
         generation_id: PathId[GenerationId],
-        data: GenerationChanges,
-        requester: Requester,
+        data: JSONBody[GenerationChanges],
+        requester: NamedDependency[Requester],
         edit_generation: FromDishka[EditGeneration],
         generations: FromDishka[GenerationsReader],
     ) -> Success[GenerationView]:

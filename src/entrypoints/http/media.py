@@ -5,7 +5,7 @@ from typing import Annotated
 
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, Response, get
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, HeaderParameter
 
 from core.ports.blob_store import PUBLIC_PREFIX, BlobNotFound
 from core.ports.media_files import MediaFiles
@@ -29,11 +29,11 @@ class MediaController(Controller):
     )
     async def read(
         self,
-        key: str,
+        key: FromPath[str],
         files: FromDishka[MediaFiles],
-        expires: str | None = None,
-        signature: str | None = None,
-        if_none_match: Annotated[str, Parameter(header="If-None-Match")] = "",
+        expires: FromQuery[str | None] = None,
+        signature: FromQuery[str | None] = None,
+        if_none_match: Annotated[str, HeaderParameter(name="If-None-Match")] = "",
     ) -> Response[bytes]:
         key = key.removeprefix("/")
         media = await files.read(key, expires=expires, signature=signature)

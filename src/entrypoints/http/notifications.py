@@ -1,6 +1,8 @@
 import msgspec
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
 
 from core.accounts.model import Requester
 from core.identifiers import NotificationId
@@ -39,10 +41,10 @@ class NotificationsController(Controller):
     @get("/", guards=[signed_in], summary="What happened to what is mine")
     async def list(
         self,
-        requester: Requester,
-        paging: Paging,
+        requester: NamedDependency[Requester],
+        paging: NamedDependency[Paging],
         notifications: FromDishka[NotificationsReader],
-        unread_only: bool = False,
+        unread_only: FromQuery[bool] = False,
     ) -> Success[NotificationResults]:
         page, unread = await notifications.list(
             requester.id, unread_only=unread_only, page=paging.request("notifications")
@@ -59,12 +61,14 @@ class NotificationsController(Controller):
     async def read(
         self,
         notification_id: PathId[NotificationId],
-        requester: Requester,
+        requester: NamedDependency[Requester],
         mark_read: FromDishka[MarkRead],
     ) -> Success[Read]:
         await mark_read(requester.id, notification_id)
         return Success(data=Read(notification_id, is_read=True))
 
     @post("/read-all", guards=[signed_in], status_code=200, summary="Mark all as read")
-    async def read_all(self, requester: Requester, mark_all_read: FromDishka[MarkAllRead]) -> Success[AllRead]:
+    async def read_all(
+        self, requester: NamedDependency[Requester], mark_all_read: FromDishka[MarkAllRead]
+    ) -> Success[AllRead]:
         return Success(data=AllRead(await mark_all_read(requester.id)))

@@ -138,10 +138,10 @@ def _parameter(path: str, field: FieldDefinition) -> Schema:
     target.update({name: bound for name, bound in bounds.items() if bound is not None})
     if field.has_default:
         schema["default"] = msgspec.to_builtins(field.default)
-    where = "path" if f"{{{field.name}}}" in path else "header" if kwarg.header else "query"
+    where = "path" if f"{{{field.name}}}" in path else kwarg.param_type.value if kwarg.param_type else "query"
     described = {"description": kwarg.description} if kwarg.description else {}
     return {
-        "name": kwarg.header or kwarg.query or field.name,
+        "name": kwarg.name or field.name,
         "in": where,
         "required": where == "path",
         "schema": schema,

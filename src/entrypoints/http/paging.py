@@ -4,7 +4,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from litestar import Request
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from core.errors import InvalidCursor
 from core.paging import DEFAULT_LIMIT, MAX_LIMIT, Keyset, Page, PageRequest
@@ -50,8 +50,8 @@ def _purpose(order: str) -> str:
 
 def paging(
     request: Request[Any, Any, Any],
-    limit: Annotated[int, Parameter(ge=1, le=MAX_LIMIT, description="Rows in a page.")] = DEFAULT_LIMIT,
-    cursor: Annotated[str | None, Parameter(description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="Rows in a page.")] = DEFAULT_LIMIT,
+    cursor: Annotated[str | None, QueryParameter(description="`next_cursor` of the page before.")] = None,
 ) -> Paging:
     """What the query string says of paging, as a dependency of lists."""
     return Paging(request.app.state.signer, limit, cursor)

@@ -2,13 +2,13 @@
 
 from typing import Annotated, TypeVar
 
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from core.identifiers import MAX_ID
 
 Id = TypeVar("Id", bound=int)
 
-PathId = Annotated[Id, Parameter(ge=1, le=MAX_ID)]
+PathId = Annotated[Id, PathParameter(ge=1, le=MAX_ID)]
 """Out of its range nothing can be named: 404."""
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, MediaType, Response, get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 
 from core.accounts.model import Requester
 from core.accounts.views import AccountsReader, Me
@@ -52,9 +53,9 @@ class StartPageController(Controller):
     @get(["/", "/login"], media_type=MediaType.HTML)
     async def start(
         self,
-        viewer: Requester | None,
+        viewer: NamedDependency[Requester | None],
         accounts: FromDishka[AccountsReader],
-        error: Annotated[str | None, Parameter(max_length=100)] = None,
+        error: Annotated[str | None, QueryParameter(max_length=100)] = None,
     ) -> Response[str]:
         me = await accounts.me(viewer.id) if viewer else None
         return Response(_page(me, error), media_type=MediaType.HTML, headers={"Content-Security-Policy": _POLICY})

@@ -5,7 +5,8 @@ from typing import Annotated
 import msgspec
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, Response, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, QueryParameter
 
 from core.accounts.model import Requester
 from core.errors import ValidationError
@@ -81,13 +82,13 @@ class StylesController(Controller):
     @get("/", guards=[anybody], opt={"refusals": (InvalidTagLanguage,)}, summary="Styles that can be used")
     async def list(
         self,
-        viewer: Requester | None,
-        paging: Paging,
+        viewer: NamedDependency[Requester | None],
+        paging: NamedDependency[Paging],
         styles: FromDishka[StylesReader],
-        sort: StyleSort = StyleSort.RECENT,
-        with_tags: Annotated[str, Parameter(query="tags", description="Comma-separated; all must match.")] = "",
-        artist_id: Annotated[int | None, Parameter(ge=1, le=MAX_ID)] = None,
-        training_status: TrainingFilter = TrainingFilter.COMPLETED,
+        sort: FromQuery[StyleSort] = StyleSort.RECENT,
+        with_tags: Annotated[str, QueryParameter(name="tags", description="Comma-separated; all must match.")] = "",
+        artist_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_ID)] = None,
+        training_status: FromQuery[TrainingFilter] = TrainingFilter.COMPLETED,
     ) -> Success[Results[StyleCard]]:
         query = StyleQuery(
             sort=sort,
@@ -100,7 +101,7 @@ class StylesController(Controller):
 
     @get("/me", guards=[artist], summary="My styles, whatever their state")
     async def list_own(
-        self, requester: Requester, paging: Paging, styles: FromDishka[StylesReader]
+        self, requester: NamedDependency[Requester], paging: NamedDependency[Paging], styles: FromDishka[StylesReader]
     ) -> Success[Results[OwnStyleCard]]:
         page = await styles.list_own(requester.id, page=paging.request("own-styles"))
         return Success(data=paging.results("own-styles", page))
@@ -112,7 +113,7 @@ class StylesController(Controller):
         summary="A style; more of it for its owner",
     )
     async def detail(
-        self, style_id: PathId[StyleId], viewer: Requester | None, styles: FromDishka[StylesReader]
+        self, style_id: PathId[StyleId], viewer: NamedDependency[Requester | None], styles: FromDishka[StylesReader]
     ) -> Success[StyleDetail]:
         return Success(data=await styles.detail(style_id, viewer=viewer))
 
@@ -124,7 +125,7 @@ class StylesController(Controller):
         summary="Make a style of 10 to 100 pictures and have it trained",
     )
     async def create(
-        self, request: AnyRequest, requester: Requester, create_style: FromDishka[CreateStyle]
+        self, request: AnyRequest, requester: NamedDependency[Requester], create_style: FromDishka[CreateStyle]
     ) -> Response[Success[CreatedStyle]]:
         async with STYLE.read(request) as (fields, files):
             images = [*files.get("images", []), *files.get("training_images", [])]

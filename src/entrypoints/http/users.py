@@ -1,6 +1,7 @@
 import msgspec
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, Response, get, patch, post
+from litestar.di import NamedDependency
 
 from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.errors import AlreadyArtist, InvalidPicture, UsernameTaken, UserNotFound
@@ -39,7 +40,7 @@ class UsersController(Controller):
 
     @get("/{user_id:int}", guards=[anybody], opt={"refusals": (UserNotFound,)}, summary="A user's profile")
     async def profile(
-        self, user_id: PathId[UserId], viewer: Requester | None, accounts: FromDishka[AccountsReader]
+        self, user_id: PathId[UserId], viewer: NamedDependency[Requester | None], accounts: FromDishka[AccountsReader]
     ) -> Success[Profile]:
         return Success(data=await accounts.profile(user_id, viewer=viewer.id if viewer else None))
 
@@ -53,7 +54,7 @@ class UsersController(Controller):
     async def edit(
         self,
         request: AnyRequest,
-        requester: Requester,
+        requester: NamedDependency[Requester],
         edit_profile: FromDishka[EditProfile],
         accounts: FromDishka[AccountsReader],
     ) -> Success[Profile]:
@@ -72,7 +73,7 @@ class UsersController(Controller):
     async def upgrade(
         self,
         request: AnyRequest,
-        requester: Requester,
+        requester: NamedDependency[Requester],
         upgrade_to_artist: FromDishka[UpgradeToArtist],
         accounts: FromDishka[AccountsReader],
     ) -> Response[Success[Upgraded]]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from dishka.integrations.litestar import DishkaRouter, FromDishka
 from litestar import Controller, Response, patch, post
+from litestar.params import JSONBody
 from msgspec import Meta
 
 from core.generations.complete_generation import CompleteGeneration
@@ -89,19 +90,19 @@ class TrainingWebhooks(Controller):
 
     @patch("/progress", opt={"refusals": (StyleNotFound,)}, summary="A training has come further")
     async def progress(
-        self, data: TrainingMoved, record_progress: FromDishka[RecordTrainingProgress]
+        self, data: JSONBody[TrainingMoved], record_progress: FromDishka[RecordTrainingProgress]
     ) -> Success[Outcome]:
         return Success(data=await record_progress(data.style_id, **msgspec.structs.asdict(data.progress)))
 
     @post("/complete", status_code=200, opt={"refusals": (StyleNotFound,)}, summary="A model is there")
     async def complete(
-        self, data: TrainingCompleted, body: bytes, complete_training: FromDishka[CompleteTraining]
+        self, data: JSONBody[TrainingCompleted], request: AnyRequest, complete_training: FromDishka[CompleteTraining]
     ) -> Success[Outcome]:
-        metric = _with_extras(data.training_metric, body, TrainingCompleted)
+        metric = _with_extras(data.training_metric, await request.body(), TrainingCompleted)
         return Success(data=await complete_training(data.style_id, model_path=data.model_path, metric=metric or None))
 
     @post("/failed", status_code=200, opt={"refusals": (StyleNotFound,)}, summary="A training has failed")
-    async def failed(self, data: TrainingFailed, fail_training: FromDishka[FailTraining]) -> Success[Outcome]:
+    async def failed(self, data: JSONBody[TrainingFailed], fail_training: FromDishka[FailTraining]) -> Success[Outcome]:
         failure = Failure(data.error_code, data.error_message[:MAX_MESSAGE])
         return Success(data=await fail_training(data.style_id, failure))
 
@@ -111,20 +112,24 @@ class InferenceWebhooks(Controller):
     guards = (inference_server,)
 
     @patch("/progress", opt={"refusals": (GenerationNotFound,)}, summary="An image has come further")
-    async def progress(self, data: ImageMoved, record_progress: FromDishka[RecordProgress]) -> Success[Outcome]:
+    async def progress(
+        self, data: JSONBody[ImageMoved], record_progress: FromDishka[RecordProgress]
+    ) -> Success[Outcome]:
         return Success(data=await record_progress(data.generation_id, **msgspec.structs.asdict(data.progress)))
 
     @post("/complete", status_code=200, opt={"refusals": (GenerationNotFound,)}, summary="An image is there")
     async def complete(
-        self, data: ImageCompleted, body: bytes, complete_generation: FromDishka[CompleteGeneration]
+        self, data: JSONBody[ImageCompleted], request: AnyRequest, complete_generation: FromDishka[CompleteGeneration]
     ) -> Success[Outcome]:
-        metadata = _with_extras(data.metadata, body, ImageCompleted)
+        metadata = _with_extras(data.metadata, await request.body(), ImageCompleted)
         return Success(
             data=await complete_generation(data.generation_id, result_url=data.result_url, metadata=metadata)
         )
 
     @post("/failed", status_code=200, opt={"refusals": (GenerationNotFound,)}, summary="An attempt has failed")
-    async def failed(self, data: ImageFailed, fail_generation: FromDishka[FailGeneration]) -> Success[Outcome]:
+    async def failed(
+        self, data: JSONBody[ImageFailed], fail_generation: FromDishka[FailGeneration]
+    ) -> Success[Outcome]:
         failure = Failure(data.error_code, data.error_message[:MAX_MESSAGE])
         return Success(data=await fail_generation(data.generation_id, failure, retry_count=data.retry_count))
 

@@ -1,0 +1,215 @@
+"""Who may call what: every route, for everybody."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar.routes import HTTPRoute
+
+from adapters.filesystem.blobs import FilesystemBlobStore
+from core.identifiers import StyleId
+from entrypoints.http.openapi import guard_of
+from tests.entrypoints.pictures import pictures
+from tests.entrypoints.service import API, Browser, Service
+from tests.support.world import MemoryWorld
+
+# Route: what anonymous, a user, an artist whose things they are not, and the owner (an artist) are answered.
+# Bodies are chosen so that what lies behind the guard answers at once.
+TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
+    ("GET", "/"): (200, 200, 200, 200),
+    ("GET", "/login"): (200, 200, 200, 200),
+    ("GET", "/api/auth/google/login"): (302, 302, 302, 302),
+    ("GET", "/api/auth/google/callback"): (302, 302, 302, 302),
+    ("GET", "/api/auth/me"): (401, 200, 200, 200),
+    ("POST", "/api/auth/logout"): (401, 200, 200, 200),
+    ("GET", "/api/users/{user_id}"): (200, 200, 200, 200),
+    ("PATCH", "/api/users/me"): (401, 200, 200, 200),
+    ("POST", "/api/users/me/upgrade-to-artist"): (401, 422, 422, 422),
+    ("GET", "/api/tokens/balance"): (401, 200, 200, 200),
+    ("GET", "/api/tokens/transactions"): (401, 200, 200, 200),
+    ("GET", "/api/styles"): (200, 200, 200, 200),
+    ("POST", "/api/styles"): (401, 403, 422, 422),
+    ("GET", "/api/styles/me"): (401, 403, 200, 200),
+    ("GET", "/api/styles/{style_id}"): (404, 404, 404, 200),
+    ("POST", "/api/generations"): (401, 404, 404, 404),
+    ("GET", "/api/generations/feed"): (200, 200, 200, 200),
+    ("GET", "/api/generations/me"): (401, 200, 200, 200),
+    ("GET", "/api/generations/{generation_id}"): (404, 404, 404, 200),
+    ("PATCH", "/api/generations/{generation_id}"): (401, 404, 404, 200),
+    ("GET", "/api/notifications"): (401, 200, 200, 200),
+    ("PATCH", "/api/notifications/{notification_id}/read"): (401, 404, 404, 404),
+    ("POST", "/api/notifications/read-all"): (401, 200, 200, 200),
+    ("PATCH", "/api/webhooks/training/progress"): (401, 401, 401, 401),
+    ("POST", "/api/webhooks/training/complete"): (401, 401, 401, 401),
+    ("POST", "/api/webhooks/training/failed"): (401, 401, 401, 401),
+    ("PATCH", "/api/webhooks/inference/progress"): (401, 401, 401, 401),
+    ("POST", "/api/webhooks/inference/complete"): (401, 401, 401, 401),
+    ("POST", "/api/webhooks/inference/failed"): (401, 401, 401, 401),
+    ("GET", "/api/health"): (200, 200, 200, 200),
+    ("GET", "/api/health/live"): (200, 200, 200, 200),
+    ("GET", "/api/health/ready"): (200, 200, 200, 200),
+    ("GET", "/api/schema"): (200, 200, 200, 200),
+    ("GET", "/api/schema/page.js"): (200, 200, 200, 200),
+    ("GET", "/api/schema/openapi.json"): (200, 200, 200, 200),
+    ("GET", "/api/schema/assets/{name}"): (404, 404, 404, 404),
+    ("GET", "/media/{key}"): (404, 404, 404, 404),
+}
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("PATCH", "/api/users/me"): {"json": {}},
+    ("POST", "/api/users/me/upgrade-to-artist"): {"json": {}},
+    ("POST", "/api/styles"): {"files": pictures(1)},
+    ("POST", "/api/generations"): {"json": {"style_id": 999, "prompt_tags": ["cat"]}},
+    ("PATCH", "/api/generations/{generation_id}"): {"json": {}},
+}
+MINE = ("session", "csrf")
+
+
+def routes(service: Service) -> set[tuple[str, str]]:
+    return {
+        (method, route.path_format)
+        for route in service.app.routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        for method in handler.http_methods
+        if method != "OPTIONS"
+    }
+
+
+@pytest.fixture
+def service(world: MemoryWorld, tmp_path: Path) -> Service:
+    media = FilesystemBlobStore(tmp_path, world.clock, base_url=API, secret=b"secret")
+    return Service(world, media=media, frontend_url=None)
+
+
+def test_no_route_is_without_a_decision(service: Service) -> None:
+    assert routes(service) == TABLE.keys()
+
+
+def test_every_route_has_exactly_one_guard_that_decides(service: Service) -> None:
+    for route in service.app.routes:
+        assert isinstance(route, HTTPRoute)
+        for handler in route.route_handlers:
+            if "OPTIONS" not in handler.http_methods:
+                assert guard_of(handler)
+
+
+@pytest.mark.parametrize(("method", "path"), TABLE, ids=str)
+async def test_every_route_answers_everybody_as_decided(
+    service: Service, world: MemoryWorld, method: str, path: str
+) -> None:
+    owner, stranger = await world.artist("mia", tokens=100), await world.artist("zoe")
+    user = await world.user("ann")
+    untrained = await world.untrained_style(owner, "Not yet")
+    image = await world.image(owner, await world.style(owner))
+    at = path.format(
+        user_id=owner.id,
+        style_id=untrained.id,
+        generation_id=image.id,
+        notification_id=999,
+        name="nothing.js",
+        key="private/picture.png",
+    )
+    answers = []
+    for who in (None, user, stranger, owner):
+        async with service.browser(who) as browser:
+            response = await browser.call(method, at, **BODIES.get((method, path), {}))
+            answers.append(response.status_code)
+    assert tuple(answers) == TABLE[method, path]
+
+
+UNSAFE = [route for route in TABLE if route[0] != "GET" and "webhooks" not in route[1]]
+
+
+@pytest.mark.parametrize(("method", "path"), UNSAFE, ids=str)
+@pytest.mark.parametrize("token", [None, "", "wrong", "ü"])
+async def test_what_changes_anything_needs_the_csrf_token_of_the_session(
+    service: Service, world: MemoryWorld, method: str, path: str, token: str | None
+) -> None:
+    at = path.format(generation_id=1, notification_id=1)
+    async with service.browser(await world.artist()) as browser:
+        browser.csrf = None
+        headers = {} if token is None else {"X-CSRFToken": token.encode()}
+        response = await browser.call(method, at, headers=headers, **BODIES.get((method, path), {}))
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "CSRF_FAILED")
+
+
+async def test_the_csrf_token_of_another_session_is_worth_nothing(service: Service, world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+    async with service.browser(ann) as one, service.browser(ann) as another:
+        one.csrf, mine = another.csrf, one.csrf
+        assert (await one.post("/api/notifications/read-all")).status_code == 403
+        one.csrf = mine
+        assert (await one.post("/api/notifications/read-all")).status_code == 200
+
+
+async def test_the_csrf_cookie_alone_is_not_enough(service: Service, world: MemoryWorld) -> None:
+    async with service.browser(await world.user()) as browser:
+        assert browser.client.cookies["csrftoken"] == browser.csrf
+        browser.csrf = None
+        assert (await browser.post("/api/notifications/read-all")).status_code == 403
+
+
+@pytest.mark.parametrize(("method", "path"), UNSAFE, ids=str)
+async def test_who_is_not_signed_in_is_told_so_whatever_token_they_send(
+    service: Service, method: str, path: str
+) -> None:
+    async with service.browser() as browser:
+        browser.csrf = "some-token"
+        browser.client.cookies.set("csrftoken", "some-token")
+        browser.client.cookies.set("sessionid", "made-up")
+        response = await browser.call(method, path.format(generation_id=1, notification_id=1))
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("role", ["anonymous", "user", "no csrf token"])
+async def test_nothing_of_a_body_is_read_before_the_guard_agrees(
+    service: Service, world: MemoryWorld, role: str
+) -> None:
+    read: list[bool] = []
+
+    async def body() -> Any:
+        read.append(True)
+        yield b"--x\r\n"
+
+    who = {"anonymous": None, "user": await world.user(), "no csrf token": await world.artist()}[role]
+    async with service.browser(who) as browser:
+        if role == "no csrf token":
+            browser.csrf = None
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        response = await browser.call("POST", "/api/styles", headers=headers, content=body())
+    assert response.status_code in {401, 403}
+    assert read == []
+
+
+async def test_a_session_costs_one_lookup_and_none_without_a_cookie(
+    service: Service, world: MemoryWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from adapters.memory.accounts import MemorySessions
+
+    lookups = []
+    original = MemorySessions.requester
+
+    async def counted(self: MemorySessions, *args: Any, **kwargs: Any) -> Any:
+        lookups.append(args)
+        return await original(self, *args, **kwargs)
+
+    monkeypatch.setattr(MemorySessions, "requester", counted)
+    async with service.browser() as browser:
+        await browser.get("/api/styles")
+        assert lookups == []
+    async with service.browser(await world.user()) as browser:
+        lookups.clear()
+        await browser.get("/api/styles")
+        assert len(lookups) == 1
+        await browser.get("/api/health/live")
+        assert len(lookups) == 1
+
+
+async def test_who_may_see_nothing_of_a_thing_is_not_told_that_it_is_there(
+    service: Service, world: MemoryWorld, anonymous: Browser
+) -> None:
+    mia = await world.artist(tokens=100)
+    image = await world.image(mia, await world.style(mia))
+    private = (await anonymous.get(f"/api/generations/{image.id}")).json()
+    missing = (await anonymous.get(f"/api/generations/{StyleId(999)}")).json()
+    assert private == missing

@@ -1,0 +1,312 @@
+"""What all answers have in common."""
+
+import json
+import logging
+from typing import Any
+
+import httpx
+import pytest
+
+from core.accounts.views import AccountsReader
+from core.ports.blob_store import StoreUnavailable
+from entrypoints.http import errors, messages
+from entrypoints.http.app import create_app
+from tests.entrypoints.service import FRONTEND, Browser, Service, asgi, settings
+from tests.support.world import MemoryWorld
+
+
+def refusal(response: httpx.Response) -> tuple[int, str, Any]:
+    error = response.json()["error"]
+    return response.status_code, error["code"], error["details"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/nothing", "/nothing", "/api/styles/abc", "/api/styles/1/2/3", "/api", "/api/users/-1"]
+)
+async def test_an_unknown_path(anonymous: Browser, path: str) -> None:
+    assert refusal(await anonymous.get(path)) == (404, "NOT_FOUND", None)
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**63, 10**30])
+@pytest.mark.parametrize("path", ["/api/users/{}", "/api/styles/{}", "/api/generations/{}"])
+async def test_a_number_that_names_nothing(anonymous: Browser, path: str, number: int) -> None:
+    assert refusal(await anonymous.get(path.format(number)))[:2] == (404, "NOT_FOUND")
+
+
+async def test_a_method_that_there_is_not(anonymous: Browser) -> None:
+    response = await anonymous.call("DELETE", "/api/styles")
+    assert refusal(response) == (405, "METHOD_NOT_ALLOWED", None)
+    assert response.headers["allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/styles",
+        "/api/health",
+        "/api/generations/feed",
+        "/api/schema",
+        "/api/schema/openapi.json",
+        "/api/health/live",
+    ],
+)
+async def test_a_trailing_slash_is_accepted_without_a_redirect(anonymous: Browser, path: str) -> None:
+    with_slash, without = await anonymous.get(f"{path}/"), await anonymous.get(path)
+    assert (with_slash.status_code, with_slash.content) == (200, without.content)
+
+
+async def test_a_trailing_slash_is_accepted_for_calls_that_change_something(
+    service: Service, world: MemoryWorld
+) -> None:
+    async with service.browser(await world.user()) as browser:
+        assert (await browser.post("/api/notifications/read-all/")).status_code == 200
+        assert (await browser.patch("/api/users/me/", json={"bio": "Hello"})).status_code == 200
+
+
+async def test_head_is_get_without_the_body(anonymous: Browser) -> None:
+    head, get = await anonymous.call("HEAD", "/api/styles"), await anonymous.get("/api/styles")
+    assert head.status_code == 200
+    assert head.headers["content-length"] == str(len(get.content))
+    assert (await anonymous.call("HEAD", "/api/nothing")).status_code == 404
+    assert (await anonymous.call("HEAD", "/api/auth/logout")).status_code == 405
+
+
+async def test_a_trace_id_is_our_own_and_another_one_each_time(anonymous: Browser) -> None:
+    first = await anonymous.get("/api/health/live", headers={"X-Trace-Id": "theirs"})
+    second = await anonymous.get("/api/health/live", headers={"X-Trace-Id": "theirs"})
+    assert len({"theirs", first.headers["x-trace-id"], second.headers["x-trace-id"]}) == 3
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b'{"bio": nope}', b"[" * 100_000, b'{"bio": "\\ud800"}'])
+async def test_malformed_json(service: Service, world: MemoryWorld, body: bytes) -> None:
+    async with service.browser(await world.user(tokens=10)) as browser:
+        for method, path in (("PATCH", "/api/users/me"), ("POST", "/api/generations")):
+            response = await browser.call(method, path, content=body, headers={"Content-Type": "application/json"})
+            assert refusal(response) == (400, "MALFORMED_BODY", None)
+
+
+@pytest.mark.parametrize("body", ["[]", '"text"', "1", "null", "true"])
+async def test_json_that_is_no_object(service: Service, world: MemoryWorld, body: str) -> None:
+    async with service.browser(await world.user()) as browser:
+        for method, path in (("PATCH", "/api/users/me"), ("POST", "/api/generations")):
+            response = await browser.call(method, path, content=body, headers={"Content-Type": "application/json"})
+            assert refusal(response) == (400, "MALFORMED_BODY", None)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml", None])
+async def test_another_content_type(service: Service, world: MemoryWorld, content_type: str | None) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    async with service.browser(await world.artist()) as browser:
+        for method, path in (
+            ("PATCH", "/api/users/me"),
+            ("POST", "/api/users/me/upgrade-to-artist"),
+            ("POST", "/api/generations"),
+            ("POST", "/api/styles"),
+        ):
+            response = await browser.call(method, path, content=b"a=b", headers=headers)
+            assert refusal(response) == (415, "UNSUPPORTED_MEDIA_TYPE", None)
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["with its length", "in chunks"])
+async def test_a_body_that_is_too_large(service: Service, world: MemoryWorld, declared: bool) -> None:
+    async def chunks() -> Any:
+        for _ in range(9):
+            yield b" " * 1024 * 1024
+
+    headers = {"Content-Type": "application/json"}
+    async with service.browser(await world.user()) as browser:
+        for method, path, size in (("POST", "/api/generations", 2), ("PATCH", "/api/users/me", 5)):
+            content = b" " * size * 1024 * 1024 if declared else chunks()
+            response = await browser.call(method, path, content=content, headers=headers)
+            assert refusal(response) == (413, "PAYLOAD_TOO_LARGE", None)
+
+
+async def test_all_fields_that_are_wrong_are_named(service: Service, world: MemoryWorld) -> None:
+    async with service.browser(await world.user()) as browser:
+        response = await browser.post(
+            "/api/generations",
+            json={"style_id": "5", "prompt_tags": ["cat", 5], "aspect_ratio": "3:1", "seed": 1.5},
+        )
+    status, code, details = refusal(response)
+    assert (status, code) == (422, "VALIDATION_ERROR")
+    assert details == {
+        "style_id": "Expected `int`, got `str`.",
+        "prompt_tags.1": "Expected `str`, got `int`.",
+        "aspect_ratio": "Invalid enum value '3:1'.",
+        "seed": "Expected `int | null`, got `float`.",
+    }
+
+
+async def test_fields_that_are_missing_or_unknown_are_named(service: Service, world: MemoryWorld) -> None:
+    async with service.browser(await world.user()) as browser:
+        missing = await browser.post("/api/generations", json={})
+        unknown = await browser.patch("/api/users/me", json={"role": "admin"})
+    assert refusal(missing)[2] == {"style_id": "This field is required.", "prompt_tags": "This field is required."}
+    assert refusal(unknown) == (422, "VALIDATION_ERROR", {"role": "There is no such field."})
+
+
+async def test_text_that_no_database_keeps_is_refused(service: Service, world: MemoryWorld) -> None:
+    async with service.browser(await world.user()) as browser:
+        body = {"style_id": 1, "prompt_tags": ["cat", "do\0g"], "description": "fine"}
+        assert refusal(await browser.post("/api/generations", json=body))[2] == {
+            "prompt_tags.1": "Text cannot hold the character NUL."
+        }
+        body = {"style_id": 1, "prompt_tags": ["cat"], "description": "a backslash: \\u0000"}
+        assert refusal(await browser.post("/api/generations", json=body))[1] == "STYLE_NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=many", "limit"),
+        ("cursor=made-up", "cursor"),
+        ("cursor=", "cursor"),
+        ("cursor=%00", "cursor"),
+        ("sort=best", "sort"),
+        ("training_status=some", "training_status"),
+        ("artist_id=x", "artist_id"),
+        ("artist_id=0", "artist_id"),
+        (f"artist_id={2**63}", "artist_id"),
+    ],
+)
+async def test_a_query_that_is_not_valid(anonymous: Browser, query: str, field: str) -> None:
+    status, code, details = refusal(await anonymous.get(f"/api/styles?{query}"))
+    assert (status, code, list(details)) == (422, "VALIDATION_ERROR", [field])
+
+
+async def test_an_unforeseen_error_tells_the_log_everything_and_the_client_nothing(
+    service: Service, world: MemoryWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = await service.container.get(AccountsReader)
+
+    async def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("the password is swordfish")
+
+    monkeypatch.setattr(reader, "profile", fails, raising=False)
+    async with service.browser() as browser:
+        response = await browser.get(f"/api/users/{(await world.user()).id}")
+    assert refusal(response) == (500, "INTERNAL_ERROR", None)
+    assert "swordfish" not in response.text
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.exc_info
+    assert "swordfish" in str(record.exc_info[1])
+
+
+async def test_an_error_outside_of_routes_is_answered_in_the_same_shape(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("swordfish")
+
+    app = create_app(service.container, service.settings)
+    app.asgi_handler._app = fails  # type: ignore[attr-defined]
+    async with httpx.AsyncClient(transport=asgi(app), base_url="https://api.example.com") as client:
+        response = await client.get("/api/health/live")
+    assert refusal(response) == (500, "INTERNAL_ERROR", None)
+    assert response.headers["x-trace-id"]
+    assert "swordfish" in caplog.text
+
+
+async def test_a_part_out_of_reach_is_503(
+    service: Service, world: MemoryWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def unavailable(*_: object, **__: object) -> None:
+        raise StoreUnavailable
+
+    monkeypatch.setattr(world.blobs, "signed_url", unavailable)
+    async with service.browser(await world.user()) as browser:
+        monkeypatch.setattr(await service.container.get(AccountsReader), "me", unavailable, raising=False)
+        response = await browser.get("/api/auth/me")
+    assert refusal(response)[:2] == (503, "STORE_UNAVAILABLE")
+    assert "STORE_UNAVAILABLE" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("accepted", "korean"),
+    [
+        (None, False),
+        ("ko", True),
+        ("ko-KR,ko;q=0.9,en;q=0.8", True),
+        ("en-US,en;q=0.9,ko;q=0.8", False),
+        ("en;q=0.5,ko;q=0.7", True),
+        ("fr,de", False),
+        ("fr,ko;q=0.1", True),
+        ("ko;q=0", False),
+        ("ko;q=x", False),
+        ("*", False),
+        (",;,", False),
+    ],
+)
+async def test_messages_are_in_the_language_asked_for(anonymous: Browser, accepted: str | None, korean: bool) -> None:
+    headers = {"Accept-Language": accepted} if accepted else {"Accept-Language": ""}
+    error = (await anonymous.get("/api/auth/me", headers=headers)).json()["error"]
+    assert error["code"] == "UNAUTHORIZED"
+    assert (error["message"] == messages.KOREAN["UNAUTHORIZED"]) is korean
+
+
+def test_every_refusal_has_a_korean_message_and_every_category_a_status() -> None:
+    from core.errors import Category, DomainError
+
+    def kinds(kind: type[DomainError]) -> set[type[DomainError]]:
+        return {kind}.union(*(kinds(sub) for sub in kind.__subclasses__()))
+
+    codes = {kind.code for kind in kinds(DomainError) if kind.__module__.startswith(("core.", "entrypoints."))}
+    codes |= {code for code, _ in errors.FRAMEWORK.values()} | {errors.INTERNAL[0]}
+    assert codes - {"DOMAIN_ERROR"} - messages.KOREAN.keys() == set()
+    assert errors.STATUS.keys() == set(Category)
+
+
+@pytest.mark.parametrize("path", ["/api/health/live", "/api/nothing", "/api/auth/me"])
+async def test_the_frontends_origin_may_read_answers_with_credentials(anonymous: Browser, path: str) -> None:
+    headers = (await anonymous.get(path, headers={"Origin": FRONTEND})).headers
+    assert headers["access-control-allow-origin"] == FRONTEND
+    assert headers["access-control-allow-credentials"] == "true"
+    assert {"X-CSRFToken", "X-Trace-Id", "ETag", "Location"} <= set(
+        headers["access-control-expose-headers"].split(", ")
+    )
+    assert "Origin" in headers.get_list("vary", split_commas=True)
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://example.com", f"{FRONTEND}.evil.example"])
+async def test_no_other_origin_may(anonymous: Browser, origin: str) -> None:
+    answer = await anonymous.get("/api/health/live", headers={"Origin": origin})
+    assert "access-control-allow-origin" not in answer.headers
+    preflight = await anonymous.call(
+        "OPTIONS", "/api/styles", headers={"Origin": origin, "Access-Control-Request-Method": "POST"}
+    )
+    assert not any(name.startswith("access-control") for name in preflight.headers)
+
+
+async def test_a_preflight_of_the_frontend(anonymous: Browser) -> None:
+    asked = {
+        "Origin": FRONTEND,
+        "Access-Control-Request-Method": "PATCH",
+        "Access-Control-Request-Headers": "content-type,x-csrftoken",
+    }
+    headers = (await anonymous.call("OPTIONS", "/api/users/me", headers=asked)).headers
+    assert headers["access-control-allow-origin"] == FRONTEND
+    assert "PATCH" in headers["access-control-allow-methods"]
+    assert {"Content-Type", "X-CSRFToken"} <= set(headers["access-control-allow-headers"].split(", "))
+
+
+async def test_answers_are_kept_out_of_caches_and_frames(world: MemoryWorld) -> None:
+    async with Service(world, app_env="production").browser() as browser:
+        headers = (await browser.get("/api/styles")).headers
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-frame-options"] == "DENY"
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "max-age" in headers["strict-transport-security"]
+
+
+@pytest.mark.parametrize("missing", ["secret_key", "internal_api_token"])
+def test_there_is_no_app_without_its_secrets(service: Service, missing: str) -> None:
+    with pytest.raises(ValueError, match="SECRET_KEY"):
+        create_app(service.container, settings(**{missing: None}))
+
+
+async def test_times_are_utc_and_end_in_z(service: Service, world: MemoryWorld) -> None:
+    async with service.browser(await world.user()) as browser:
+        me = json.loads((await browser.get("/api/auth/me")).content)
+    assert me["data"]["created_at"].endswith("Z")

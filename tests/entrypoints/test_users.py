@@ -1,0 +1,137 @@
+import base64
+from typing import Any
+
+import pytest
+
+from tests.entrypoints.pictures import picture
+from tests.entrypoints.service import Browser, Service
+from tests.support.world import MemoryWorld
+
+
+def data_url(content: bytes, kind: str = "png") -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+async def test_a_profile(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+    mia = await world.artist()
+    profile = (await anonymous.get(f"/api/users/{mia.id}")).json()["data"]
+    assert profile == {
+        "id": mia.id,
+        "username": "mia",
+        "profile_image": None,
+        "bio": "",
+        "role": "artist",
+        "created_at": "2026-01-01T00:00:00Z",
+        "is_following": False,
+        "artist": {"id": mia.id, "artist_name": "Mia", "follower_count": 0},
+        "stats": {"total_generations": 0, "public_generations": 0, "following_count": 0},
+    }
+    response = await anonymous.get("/api/users/999")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "USER_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"json": {"username": "anna", "bio": "Hello", "profile_image": data_url(picture(64, 64))}},
+        {"data": {"username": "anna", "bio": "Hello"}, "files": {"profile_image": ("me.png", picture(64, 64))}},
+    ],
+    ids=["JSON", "multipart"],
+)
+async def test_editing_ones_profile(service: Service, world: MemoryWorld, body: dict[str, Any]) -> None:
+    async with service.browser(await world.user("ann")) as browser:
+        response = await browser.patch("/api/users/me", **body)
+    assert response.status_code == 200
+    profile = response.json()["data"]
+    assert (profile["username"], profile["bio"]) == ("anna", "Hello")
+    (key,) = await world.blobs.keys("public/profiles/")
+    assert profile["profile_image"].endswith(key)
+    assert await world.blobs.get(key) == picture(64, 64)
+
+
+async def test_what_is_left_out_stays(service: Service, world: MemoryWorld) -> None:
+    async with service.browser(await world.user("ann")) as browser:
+        await browser.patch("/api/users/me", json={"bio": "Hello"})
+        profile = (await browser.patch("/api/users/me", json={"username": "anna"})).json()["data"]
+        untouched = (await browser.patch("/api/users/me", json={})).json()["data"]
+    assert profile["bio"] == "Hello"
+    assert untouched == profile
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "fields"),
+    [
+        ({"json": {"username": "ben"}}, 409, "USERNAME_TAKEN", None),
+        ({"json": {"username": "x"}}, 422, "VALIDATION_ERROR", ["username"]),
+        ({"json": {"username": None}}, 422, "VALIDATION_ERROR", ["username"]),
+        ({"json": {"bio": "x" * 501}}, 422, "VALIDATION_ERROR", ["bio"]),
+        ({"json": {"bio": 5, "username": 6}}, 422, "VALIDATION_ERROR", ["username", "bio"]),
+        ({"json": {"profile_image": "https://elsewhere.example/a.png"}}, 422, "VALIDATION_ERROR", ["profile_image"]),
+        ({"json": {"profile_image": "data:image/png;base64,A"}}, 422, "VALIDATION_ERROR", ["profile_image"]),
+        ({"json": {"profile_image": 5}}, 422, "VALIDATION_ERROR", ["profile_image"]),
+        ({"json": {"profile_image": data_url(b"none")}}, 422, "INVALID_IMAGE_FORMAT", ["profile_image"]),
+        ({"files": {"profile_image": ("a.png", b"none")}}, 422, "INVALID_IMAGE_FORMAT", ["profile_image"]),
+        ({"files": [("profile_image", ("a.png", b"a"))] * 2}, 422, "VALIDATION_ERROR", ["profile_image"]),
+    ],
+)
+async def test_a_change_that_is_refused(
+    service: Service, world: MemoryWorld, body: dict[str, Any], status: int, code: str, fields: list[str] | None
+) -> None:
+    await world.user("ben")
+    async with service.browser(await world.user("ann")) as browser:
+        before = (await browser.get("/api/auth/me")).json()
+        response = await browser.patch("/api/users/me", **body)
+        error = response.json()["error"]
+        assert (response.status_code, error["code"]) == (status, code)
+        assert (list(error["details"]) if error["details"] else None) == fields
+        assert (await browser.get("/api/auth/me")).json() == before
+    assert await world.blobs.keys("public/") == []
+
+
+APPLICATION = {"artist_name": "Ann Ink", "verified_email": "ann@studio.example"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"json": APPLICATION | {"signature_image": data_url(picture(200, 80))}},
+        {"data": APPLICATION, "files": {"signature_image": ("signature.png", picture(200, 80))}},
+    ],
+    ids=["JSON", "multipart"],
+)
+async def test_becoming_an_artist(service: Service, world: MemoryWorld, body: dict[str, Any]) -> None:
+    ann = await world.user("ann")
+    async with service.browser(ann) as browser:
+        response = await browser.post("/api/users/me/upgrade-to-artist", **body)
+        assert response.status_code == 201
+        assert response.headers["location"] == f"/api/users/{ann.id}"
+        upgraded = response.json()["data"]
+        assert upgraded["user"]["role"] == "artist"
+        assert upgraded["artist"]["artist_name"] == "Ann Ink"
+        assert upgraded["user"]["artist"] == upgraded["artist"]
+        (key,) = await world.blobs.keys("signatures/")
+        assert await world.blobs.get(key) == picture(200, 80)
+
+        again = await browser.post("/api/users/me/upgrade-to-artist", **body)
+        assert (again.status_code, again.json()["error"]["code"]) == (409, "ALREADY_ARTIST")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "fields"),
+    [
+        ({"signature_image": None}, "VALIDATION_ERROR", ["signature_image"]),
+        ({"signature_image": data_url(b"none")}, "INVALID_IMAGE_FORMAT", ["signature_image"]),
+        ({"artist_name": " "}, "VALIDATION_ERROR", ["artist_name"]),
+        ({"verified_email": "nowhere"}, "VALIDATION_ERROR", ["verified_email"]),
+    ],
+)
+async def test_an_application_that_is_refused_leaves_no_signature(
+    service: Service, world: MemoryWorld, changes: dict[str, Any], code: str, fields: list[str]
+) -> None:
+    body = APPLICATION | {"signature_image": data_url(picture(200, 80))} | changes
+    async with service.browser(await world.user("ann")) as browser:
+        response = await browser.post("/api/users/me/upgrade-to-artist", json=body)
+        error = response.json()["error"]
+        assert (response.status_code, error["code"], list(error["details"])) == (422, code, fields)
+        assert (await browser.get("/api/auth/me")).json()["data"]["role"] == "user"
+    assert await world.blobs.keys("signatures/") == []

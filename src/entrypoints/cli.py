@@ -7,6 +7,7 @@ for whoever waits for the first answer.
 import argparse
 import asyncio
 import contextlib
+import gc
 import importlib
 import logging
 import socket
@@ -30,17 +31,22 @@ def run(settings: Settings) -> None:
     """start the service"""
     from entrypoints import development
 
+    gc.disable()  # until it runs: what is made meanwhile stays
     _check_address(settings)
     importing = threading.Thread(target=importlib.import_module, args=("entrypoints.server",))
     importing.start()
     local_sign_in = None if settings.google else development.LOCAL_SIGN_IN
     with _complete(settings) as complete:
-        if not complete.production:
-            _upgrade(complete)
+        _prepare_database(complete)
         importing.join()
         from entrypoints import server
 
-        server.run(complete, local_sign_in=local_sign_in, started=lambda: _say_what_to_try(complete))
+        def started() -> None:
+            gc.freeze()
+            gc.enable()
+            _say_what_to_try(complete)
+
+        server.run(complete, local_sign_in=local_sign_in, started=started)
         signals.ignore_signals()
 
 
@@ -53,8 +59,10 @@ def demo(settings: Settings) -> None:
 
 def migrate(settings: Settings) -> None:
     """bring the database up to date"""
+    from entrypoints import container
+
     with _complete(settings, share=True) as complete:
-        _say(f"The database is at revision {_upgrade(complete)}.")
+        _say(f"The database is at revision {container.upgrade_database(_url(complete))}.")
 
 
 def relay(settings: Settings) -> None:
@@ -106,12 +114,20 @@ def _complete(settings: Settings, *, share: bool = False) -> Iterator[Settings]:
         yield complete
 
 
-def _upgrade(settings: Settings) -> str:
+def _prepare_database(settings: Settings) -> None:
+    """In production migrations are a step of their own: many servers start, and old ones are still running."""
     from entrypoints import container
 
+    if not settings.production:
+        container.upgrade_database(_url(settings))
+    elif container.database_is_behind(_url(settings)):
+        raise Refused("The database lacks migrations: run `python -m entrypoints.cli migrate` first.")
+
+
+def _url(settings: Settings) -> str:
     if settings.database_url is None:
         raise ValueError("no database in the settings")
-    return container.upgrade_database(settings.database_url)
+    return settings.database_url
 
 
 def _check_address(settings: Settings) -> None:

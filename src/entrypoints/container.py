@@ -304,3 +304,10 @@ def upgrade_database(url: str) -> str:
 
     migrate.upgrade(url)
     return migrate.current(url)
+
+
+def database_is_behind(url: str) -> bool:
+    """Whether migrations are missing."""
+    from adapters.postgres import migrate
+
+    return migrate.is_behind(url)

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from types import FrameType
 
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def interrupt_on_signals() -> None:
@@ -14,18 +14,24 @@ def interrupt_on_signals() -> None:
         ignore_signals()
         raise KeyboardInterrupt
 
-    for number in STOPPING:
+    for number in _heeded():
         signal.signal(number, interrupt)
 
 
 def ignore_signals() -> None:
-    for number in STOPPING:
+    for number in _STOPPING:
         signal.signal(number, signal.SIG_IGN)
 
 
 def stop_event() -> asyncio.Event:
     """An event that the signals set, for as long as the running loop runs."""
     stop = asyncio.Event()
-    for number in STOPPING:
+    for number in _heeded():
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+def _heeded() -> list[signal.Signals]:
+    """Whoever starts a service with nohup wants it to outlive the terminal."""
+    nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in _STOPPING if number is not signal.SIGHUP or not nohup]

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import urlencode
 
 from joserfc import jwt
@@ -64,9 +65,13 @@ class LocalOpenIDProvider:
         self._seconds = seconds
         self.accounts: list[str] = []
         """Addresses that signed in lately, the last one first."""
-        self._key = RSAKey.generate_key(2048, {"kid": "development", "use": "sig"})
         self._grants: dict[str, _Grant] = {}
         self._tokens: dict[str, tuple[str, float]] = {}
+
+    @cached_property
+    def _key(self) -> RSAKey:
+        """Made when it is first asked for: that takes a moment."""
+        return RSAKey.generate_key(2048, {"kid": "development", "use": "sig"})
 
     def configuration(self) -> dict[str, object]:
         """The document of OpenID Connect Discovery 1.0."""

@@ -31,6 +31,11 @@ def downgrade(dsn: str, revision: str) -> None:
     asyncio.run(_migrate(dsn, "downgrade", revision))
 
 
+def is_behind(dsn: str) -> bool:
+    """Whether migrations are missing; a database ahead of this version lacks none."""
+    return not _is_there(current(dsn), "upgrade", head())
+
+
 def current(dsn: str) -> str:
     """The database's revision, `base` before the first."""
     return asyncio.run(_current(dsn))

@@ -111,15 +111,16 @@ def _create_style(artist: Person, mood: str, chance: random.Random) -> Any:
 
 def _watch(what: str, look: Callable[[], Any], status: str, count: str) -> Any:
     """Show the progress until it has ended. Raises Refused when it failed."""
+    line = _Line()
     for seen in _looks(look):
         if seen[status] == "completed":
-            _show(f"{what}: completed", last=True)
+            line.show(f"{what}: completed", last=True)
             return seen
         if seen[status] in {"failed", "cancelled"}:
-            _show(f"{what}: {seen[status]}", last=True)
+            line.show(f"{what}: {seen[status]}", last=True)
             raise Refused(f"The {what} {seen[status]}: {seen.get('error_message') or seen.get('failure')}")
         progress = seen.get("progress")
-        _show(f"{what}: {_bar(progress, count)}" if progress else f"{what}: {seen[status]} ...")
+        line.show(f"{what}: {_bar(progress, count)}" if progress else f"{what}: {seen[status]} ...")
     raise Refused(f"The {what} has not ended after {PATIENCE:.0f} s. Is an AI server running (AI_SERVERS=simulated)?")
 
 
@@ -169,9 +170,15 @@ def _tell(text: str) -> None:
     print(f"  {text}", flush=True)
 
 
-def _show(text: str, *, last: bool = False) -> None:
-    """One line that changes on a terminal, a line for each look elsewhere."""
-    if sys.stdout.isatty():
-        print(f"\r\x1b[2K  {text}", end="\n" if last else "", flush=True)
-    else:
-        _tell(text)
+class _Line:
+    """One line that changes on a terminal, a line for each change elsewhere."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def show(self, text: str, *, last: bool = False) -> None:
+        if sys.stdout.isatty():
+            print(f"\r\x1b[2K  {text}", end="\n" if last else "", flush=True)
+        elif text != self._shown:
+            _tell(text)
+        self._shown = text

@@ -1,10 +1,10 @@
 import contextlib
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -25,13 +25,17 @@ def running_service(settings: Settings) -> Iterator[None]:
         return
     if urlsplit(settings.api_base_url).hostname not in {"127.0.0.1", "localhost", "::1"}:
         raise Refused(f"Nothing answers at {settings.api_base_url}.")
-    print(f"Nothing answers at {settings.api_base_url}: starting the service for this demo ...")
+    print(f"Nothing answers at {settings.api_base_url}: starting the service for this demo ...", flush=True)
+    log = settings.data_dir / "demo" / "service.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "entrypoints.cli", "run"]
     # In a session of its own: a Ctrl-C is for the demo, which then stops the service in good order.
-    with subprocess.Popen(
-        [sys.executable, "-m", "entrypoints.cli", "run"], env=dict(os.environ), start_new_session=True
-    ) as service:
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True) as service,  # noqa: S603
+    ):
         try:
-            _wait_for(settings.api_base_url, service)
+            _wait_for(settings.api_base_url, service, log)
             yield
         finally:
             service.send_signal(signal.SIGINT)
@@ -41,11 +45,11 @@ def running_service(settings: Settings) -> Iterator[None]:
                 service.kill()
 
 
-def _wait_for(base: str, service: "subprocess.Popen[bytes]") -> None:
+def _wait_for(base: str, service: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + STARTS_WITHIN
     while not _answers(base):
         if service.poll() is not None:
-            raise Refused("The service did not start; it says why above.")
+            raise Refused(f"The service did not start:\n{log.read_text(errors='replace')}")
         if time.monotonic() > deadline:
             raise Refused(f"The service did not answer within {STARTS_WITHIN:.0f} s.")
         time.sleep(0.1)

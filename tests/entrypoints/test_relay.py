@@ -1,0 +1,187 @@
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from core.identifiers import StyleId, TaskId
+from core.ports.broker import Broker
+from core.ports.database import DatabaseUnavailable
+from core.ports.outbox import Batch, Outbox
+from core.tasks.model import PendingTask, TrainingOrder, training_task
+from core.tasks.publish_tasks import PublishTasks
+from entrypoints.relay import BACK_OFF, Relay
+from tests.support.world import MemoryWorld
+
+
+class MoodyBroker(Broker):
+    """Takes tasks unless it is told to be away."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.taken: list[TaskId] = []
+        self.changed = asyncio.Event()
+
+    async def publish(self, tasks: list[PendingTask]) -> list[TaskId]:
+        confirmed = [] if self.away else [task.task_id for task in tasks]
+        self.taken += confirmed
+        self.changed.set()
+        return confirmed
+
+    async def reachable(self) -> bool:
+        return not self.away
+
+    async def has(self, number: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.taken) < number:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+class Pauses:
+    """Does not sleep, but tells how long it was to; something may happen meanwhile."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.meanwhile: Callable[[int], None] = lambda _number: None
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        self.meanwhile(len(self.seconds))
+        await asyncio.sleep(0)
+
+
+class FailingOutbox(Outbox):
+    def __init__(self, outbox: Outbox, *errors: Exception) -> None:
+        self._outbox = outbox
+        self._errors = list(errors)
+
+    @contextlib.asynccontextmanager
+    async def claim(self, *, now: datetime, limit: int) -> AsyncIterator[Batch]:
+        if self._errors:
+            raise self._errors.pop(0)
+        async with self._outbox.claim(now=now, limit=limit) as batch:
+            yield batch
+
+    async def wait(self, *, seconds: float) -> None:
+        await self._outbox.wait(seconds=seconds)
+
+
+@pytest.fixture
+def world() -> MemoryWorld:
+    return MemoryWorld()
+
+
+@pytest.fixture
+def broker() -> MoodyBroker:
+    return MoodyBroker()
+
+
+@pytest.fixture
+def pauses() -> Pauses:
+    return Pauses()
+
+
+@contextlib.asynccontextmanager
+async def working(relay: Relay) -> AsyncIterator[None]:
+    task = asyncio.create_task(relay.run())
+    yield
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def relay(
+    world: MemoryWorld, broker: Broker, pauses: Callable[[float], Awaitable[None]], outbox: Outbox | None = None
+) -> Relay:
+    outbox = outbox or world.outbox
+    return Relay(PublishTasks(outbox, broker, world.clock), outbox, pauses)
+
+
+async def put(world: MemoryWorld, *, due_in: timedelta = timedelta()) -> TaskId:
+    scope = world.scope()
+    task_id = world.ids.task()
+    now = world.clock.now()
+    task = training_task(task_id, TrainingOrder(StyleId(1), [], []), at=now, webhooks=world.webhooks)
+    async with scope.transaction:
+        await scope.queue.put(task, due=now + due_in)
+    return task_id
+
+
+async def test_it_publishes_what_waited_and_what_comes(world: MemoryWorld, broker: MoodyBroker, pauses: Pauses) -> None:
+    waiting = [await put(world) for _ in range(3)]
+
+    async with working(relay(world, broker, pauses)):
+        await broker.has(3)
+        coming = await put(world)
+        await broker.has(4)
+
+    assert broker.taken == [*waiting, coming]
+    assert pauses.seconds == []
+
+
+async def test_while_the_broker_is_away_it_asks_less_and_less_and_nothing_is_lost(
+    world: MemoryWorld, broker: MoodyBroker, pauses: Pauses, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker.away = True
+    task_ids = [await put(world) for _ in range(3)]
+
+    def come_back(number: int) -> None:
+        broker.away = number < 9
+
+    pauses.meanwhile = come_back
+
+    with caplog.at_level(logging.INFO, logger="entrypoints.relay"):
+        async with working(relay(world, broker, pauses)):
+            await broker.has(3)
+            await put(world)
+            await broker.has(4)
+
+    assert broker.taken[:3] == task_ids
+    assert pauses.seconds == [*BACK_OFF, BACK_OFF[-1], BACK_OFF[-1], BACK_OFF[-1]]
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "Tasks wait in the outbox: the broker has taken 0 of 3."),
+        ("INFO", "Tasks are published again."),
+    ]
+
+
+async def test_the_next_trouble_begins_with_short_pauses_again(
+    world: MemoryWorld, broker: MoodyBroker, pauses: Pauses
+) -> None:
+    def come_back(_number: int) -> None:
+        broker.away = False
+
+    pauses.meanwhile = come_back
+
+    async with working(relay(world, broker, pauses)):
+        for number in (1, 2):
+            broker.away = True
+            await put(world)
+            await broker.has(number)
+
+    assert pauses.seconds == [BACK_OFF[0], BACK_OFF[0]]
+
+
+async def test_it_outlives_a_database_that_is_away_and_what_nobody_thought_of(
+    world: MemoryWorld, broker: MoodyBroker, pauses: Pauses
+) -> None:
+    outbox = FailingOutbox(world.outbox, DatabaseUnavailable(), RuntimeError("a surprise"))
+    task_id = await put(world)
+
+    async with working(relay(world, broker, pauses, outbox)):
+        await broker.has(1)
+
+    assert broker.taken == [task_id]
+    assert pauses.seconds == list(BACK_OFF[:2])
+
+
+async def test_what_is_not_due_is_not_published(world: MemoryWorld, broker: MoodyBroker, pauses: Pauses) -> None:
+    await put(world, due_in=timedelta(seconds=30))
+    now = await put(world)
+
+    async with working(relay(world, broker, pauses)):
+        await broker.has(1)
+
+    assert broker.taken == [now]

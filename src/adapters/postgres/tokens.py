@@ -155,7 +155,6 @@ UPDATE accounts SET balance = balance + total
 FROM (SELECT account_id, sum(amount) AS total FROM gone GROUP BY account_id) folded
 WHERE accounts.id = account_id
 """
-"""Roll all of balance_deltas into the balances. It changes no balance, since one reads as both together."""
 
 FREE = """
 SELECT (balance - held + (SELECT coalesce(sum(amount), 0) FROM balance_deltas WHERE account_id = id))::bigint AS tokens

@@ -18,12 +18,13 @@ def head() -> str:
     return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
-def upgrade(dsn: str) -> None:
-    """Run the migrations that are missing, quick when none is; a database ahead of this version is left as it is.
+def upgrade(dsn: str, revision: str | None = None) -> None:
+    """Run the migrations that are missing, up to `revision` or the newest, quick when none is.
 
-    For a thread without a running event loop, as all here. All raise DatabaseUnavailable.
+    A database ahead of this version is left as it is. For a thread without a running event loop, as all here. All raise
+    DatabaseUnavailable.
     """
-    asyncio.run(_migrate(dsn, "upgrade", head()))
+    asyncio.run(_migrate(dsn, "upgrade", revision or head()))
 
 
 def downgrade(dsn: str, revision: str) -> None:

@@ -37,7 +37,7 @@ async def _run(settings: Settings, local_sign_in: str | None, started: Callable[
         app = create_app(container, settings)
         asgi = parts.with_local_sign_in(app, settings, path=local_sign_in) if local_sign_in else app
         async with app.lifespan(), _beside(container, settings):
-            await _serve(asgi, settings, stop, started)
+            await serve(asgi, settings, stop=stop, started=started)
     finally:
         await container.close()
 
@@ -65,7 +65,8 @@ def _tell_if_it_broke(task: asyncio.Task[None]) -> None:
         _log.critical("A background task has ended.", exc_info=error)
 
 
-async def _serve(asgi: object, settings: Settings, stop: asyncio.Event, started: Callable[[], None]) -> None:
+async def serve(asgi: object, settings: Settings, *, stop: asyncio.Event, started: Callable[[], None]) -> None:
+    """Answer at the settings' address until `stop` is set; requests that have begun get GRACE to finish."""
     server = Server(
         asgi,
         address=settings.host,

@@ -1,0 +1,220 @@
+"""`make run` as a process: what it starts, keeps, and leaves."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urljoin
+
+import httpx
+import psutil
+import pytest
+
+from tests.support.ports import free_port
+
+ROOT = Path(__file__).parents[2]
+STARTS_WITHIN = 90.0
+STOPS_WITHIN = 20.0
+
+
+class Machine:
+    """A fresh one: a folder for the state, a free port, and nothing in the environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "state"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    @asynccontextmanager
+    async def command(self, name: str, **environ: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """A command of the service, in a process group of its own; killed if the test leaves it running."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "entrypoints.cli", name),
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(ROOT / "src"),
+                "PORT": str(self.port),
+                "DATA_DIR": str(self.data),
+                "RATE_LIMITS": "off",
+                **environ,
+            },
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+
+    @asynccontextmanager
+    async def service(self) -> AsyncIterator["Service"]:
+        async with (
+            self.command("run") as process,
+            httpx.AsyncClient(base_url=self.url, timeout=30, trust_env=False) as browser,
+        ):
+            service = Service(process, browser)
+            await service.first_answer()
+            yield service
+
+    async def outcome(self, name: str, **environ: str) -> tuple[int | None, str]:
+        async with self.command(name, **environ) as process, asyncio.timeout(STARTS_WITHIN):
+            output, _ = await process.communicate()
+        return process.returncode, output.decode()
+
+    def processes(self) -> list[str]:
+        """Whatever runs here, and whatever works on the state."""
+        found = []
+        for process in psutil.process_iter(["cmdline", "environ", "status"]):
+            known = [*(process.info["cmdline"] or []), (process.info["environ"] or {}).get("DATA_DIR", "")]
+            if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(self.data) in part for part in known):
+                found.append(" ".join(process.info["cmdline"]))
+        return found
+
+
+class Service:
+    def __init__(self, process: asyncio.subprocess.Process, browser: httpx.AsyncClient) -> None:
+        self.process = process
+        self.browser = browser
+
+    async def first_answer(self) -> None:
+        async with asyncio.timeout(STARTS_WITHIN):
+            while self.process.returncode is None:
+                try:
+                    if (await self.browser.get("/api/health")).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    await asyncio.sleep(0.02)  # nothing tells when a port is opened
+        raise AssertionError(await self.output())
+
+    async def follow(self, url: str) -> httpx.Response:
+        """To where redirects lead."""
+        answer = await self.browser.get(url)
+        while answer.is_redirect:
+            answer = await self.browser.get(urljoin(str(answer.url), answer.headers["Location"]))
+        return answer
+
+    async def me(self, *, session: str) -> httpx.Response:
+        return await self.browser.get("/api/auth/me", headers={"Cookie": f"sessionid={session}"})
+
+    async def sign_in(self, email: str) -> str:
+        """The session."""
+        await self.follow(f"/api/auth/google/login?login_hint={email}")
+        return self.browser.cookies["sessionid"]
+
+    async def stop(self, number: signal.Signals, *, group: bool = False) -> int | None:
+        (os.killpg if group else os.kill)(self.process.pid, number)
+        async with asyncio.timeout(STOPS_WITHIN):
+            return await self.process.wait()
+
+    async def output(self) -> str:
+        assert self.process.stdout is not None
+        return (await self.process.stdout.read()).decode()
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    # Not one of pytest's directories: those are closed to the user as whom the embedded database runs for root.
+    with TemporaryDirectory(prefix="style license ") as folder:
+        yield Machine(Path(folder))
+
+
+async def test_it_starts_on_nothing_keeps_what_it_was_told_and_leaves_nothing_running(machine: Machine) -> None:
+    async with machine.service() as first:
+        session = await first.sign_in("someone@example.com")
+        me = (await first.me(session=session)).json()["data"]
+        asked = await first.follow("/api/auth/google/login")
+        status = await first.stop(signal.SIGINT, group=True)
+        output = await first.output()
+
+    assert (me["email"], me["token_balance"]) == ("someone@example.com", 100)
+    assert 'name="login_hint"' in asked.text
+    assert f"Style License listens on {machine.url}" in output
+    assert f"{machine.url}/api/auth/google/login?login_hint=someone@example.com" in output
+    assert "Traceback" not in output
+    assert status == 0
+    assert machine.processes() == []
+
+    async with machine.service() as second:
+        again = (await second.me(session=session)).json()["data"]
+        status = await second.stop(signal.SIGTERM)
+
+    assert again == me
+    assert status == 0
+    assert machine.processes() == []
+
+
+async def test_what_it_keeps_is_for_its_owner_alone(machine: Machine) -> None:
+    async with machine.service() as service:
+        await service.stop(signal.SIGHUP)
+
+    assert (machine.data / "secrets.json").stat().st_mode & 0o777 == 0o600
+    assert machine.data.stat().st_mode & 0o066 == 0
+    assert machine.processes() == []
+
+
+async def test_after_kill_9_it_starts_again_and_then_stops_what_was_left(machine: Machine) -> None:
+    async with machine.service() as killed:
+        session = await killed.sign_in("someone@example.com")
+        await killed.stop(signal.SIGKILL)
+    assert any("postgres" in process for process in machine.processes())
+
+    async with machine.service() as service:
+        assert (await service.me(session=session)).status_code == 200
+        assert await service.stop(signal.SIGINT) == 0
+
+    assert machine.processes() == []
+
+
+async def test_a_second_service_is_refused_and_a_migration_works_beside_the_first(machine: Machine) -> None:
+    async with machine.service() as service:
+        same_port = await machine.outcome("run")
+        same_state = await machine.outcome("run", PORT=str(free_port()))
+        status, migrated = await machine.outcome("migrate")
+        still_there = await service.browser.get("/api/health")
+        await service.stop(signal.SIGINT)
+
+    assert same_port[0] == same_state[0] == 1
+    assert "Cannot listen on" in same_port[1]
+    assert "The service is running already on the state in" in same_state[1]
+    assert status == 0, migrated
+    assert "The database is at revision" in migrated
+    assert still_there.json()["data"]["status"] == "ok"
+    assert machine.processes() == []
+
+
+async def test_a_migration_by_itself_starts_the_database_and_stops_it(machine: Machine) -> None:
+    status, output = await machine.outcome("migrate")
+
+    assert status == 0, output
+    assert "The database is at revision" in output
+    assert machine.processes() == []
+
+
+async def test_an_interrupted_start_leaves_nothing_running(machine: Machine) -> None:
+    async with machine.command("run") as process, asyncio.timeout(STARTS_WITHIN):
+        assert process.stdout is not None
+        assert b"Creating a database" in await process.stdout.readline()
+        os.killpg(process.pid, signal.SIGINT)
+        status = await process.wait()
+
+    assert status == 130
+    assert machine.processes() == []
+
+
+async def test_the_demo_starts_a_service_for_itself_and_leaves_a_picture(machine: Machine) -> None:
+    status, output = await machine.outcome("demo")
+
+    assert status == 0, output
+    for told in ("training: completed", "painting: completed", "the feed shows it", "Mina: 100 tokens, 10 earned"):
+        assert told in output
+    (picture,) = (machine.data / "demo").glob("*.png")
+    assert str(picture) in output
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert machine.processes() == []

@@ -1,0 +1,102 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from entrypoints import server
+from entrypoints.settings import Settings, read_settings
+from tests.support.ports import free_port
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Application:
+    """Answers at `/slow` when it is told to, and never stops answering at `/endless`."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.cut_off = asyncio.Event()
+
+    async def __call__(self, scope: dict[str, Any], _receive: object, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            if scope["path"] == "/slow":
+                self.begun.set()
+                await self.go_on.wait()
+            while scope["path"] == "/endless":
+                self.begun.set()
+                await send({"type": "http.response.body", "body": b"on and ", "more_body": True})
+                await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            self.cut_off.set()
+            raise
+        await send({"type": "http.response.body", "body": b"done"})
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return read_settings({"PORT": str(free_port())})
+
+
+class Serving:
+    def __init__(self, application: Application, settings: Settings) -> None:
+        self.stop = asyncio.Event()
+        self.started = asyncio.Event()
+        self.url = settings.api_base_url
+        self.task = asyncio.create_task(server.serve(application, settings, stop=self.stop, started=self.started.set))
+
+
+async def test_it_answers_from_the_moment_it_says_so(settings: Settings) -> None:
+    serving = Serving(Application(), settings)
+    await serving.started.wait()
+
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.get(serving.url)).text == "done"
+
+    serving.stop.set()
+    async with asyncio.timeout(5):
+        await serving.task
+
+
+async def test_a_request_that_has_begun_is_answered_before_it_stops(settings: Settings) -> None:
+    application = Application()
+    serving = Serving(application, settings)
+    await serving.started.wait()
+
+    async with httpx.AsyncClient(trust_env=False) as client:
+        request = asyncio.create_task(client.get(f"{serving.url}/slow"))
+        await application.begun.wait()
+        serving.stop.set()
+        await asyncio.sleep(0)
+        application.go_on.set()
+        answer = await request
+
+    assert answer.text == "done"
+    await serving.task
+
+
+@pytest.fixture
+async def complaints_as_before() -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    yield
+    loop.set_exception_handler(before)
+
+
+@pytest.mark.usefixtures("complaints_as_before")
+async def test_a_stream_that_never_ends_is_cut_off(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "GRACE", 0.2)
+    application = Application()
+    serving = Serving(application, settings)
+    await serving.started.wait()
+
+    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(5):
+        request = asyncio.create_task(client.get(f"{serving.url}/endless"))
+        await application.begun.wait()
+        serving.stop.set()
+        await serving.task
+        await application.cut_off.wait()
+        request.cancel()

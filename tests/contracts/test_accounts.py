@@ -43,7 +43,10 @@ async def test_a_user_without_the_optional_is_kept_as_well(world: World) -> None
 
 async def test_who_is_not_there_is_not_found(world: World) -> None:
     nobody = await world.ids.user()
+    stranger = await new_user(world, "stranger")
 
+    with pytest.raises(UserNotFound):
+        await commit(world, saving(stranger))
     with pytest.raises(UserNotFound):
         await commit(world, lambda ports: ports.users.of_id(nobody))
     with pytest.raises(UserNotFound):

@@ -78,7 +78,7 @@ async def test_a_generation_is_found_for_its_owner_alone(world: World) -> None:
 
 
 async def test_what_is_not_there_is_not_found(world: World) -> None:
-    ann = await world.user("ann")
+    ann, style = await a_buyer_and_a_style(world)
     nothing = await world.ids.generation()
 
     for lock in (False, True):
@@ -86,6 +86,9 @@ async def test_what_is_not_there_is_not_found(world: World) -> None:
             await commit(world, of_id(nothing, lock=lock))
         with pytest.raises(GenerationNotFound):
             await commit(world, of_owner(ann, nothing, lock=lock))
+    generation = await world.unsaved_generation(ann, style, id=nothing)
+    with pytest.raises(GenerationNotFound):
+        await commit(world, saving(generation))
     with pytest.raises(GenerationNotFound):
         await advance(world, nothing, step=1)
     with pytest.raises(GenerationNotFound):

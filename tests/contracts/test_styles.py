@@ -76,6 +76,7 @@ async def test_what_is_saved_is_kept(world: World) -> None:
 
 
 async def test_a_style_that_is_not_there_is_not_found(world: World) -> None:
+    style = await world.style(await world.artist("mia"))
     nothing = await world.ids.style()
 
     with pytest.raises(StyleNotFound):
@@ -84,6 +85,8 @@ async def test_a_style_that_is_not_there_is_not_found(world: World) -> None:
         await commit(world, lambda ports: ports.styles.of_id(nothing, lock=True))
     with pytest.raises(StyleNotFound):
         await commit(world, lambda ports: ports.styles.offer(nothing))
+    with pytest.raises(StyleNotFound):
+        await commit(world, lambda ports: ports.styles.save(msgspec.structs.replace(style, id=nothing)))
     with pytest.raises(StyleNotFound):
         await advance(world, nothing, epoch=1)
     with pytest.raises(StyleNotFound):

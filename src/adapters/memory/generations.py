@@ -60,8 +60,14 @@ class MemoryGenerations(Generations):
         self._transaction.write(operation)
 
     async def save(self, generation: Generation) -> None:
+        stored = apart(generation)
+
+        def operation(tables: Tables) -> None:
+            _found(tables, generation.id)
+            tables.generations[generation.id] = stored
+
         await self._transaction.lock("generation", generation.id)
-        await self.add(generation)
+        self._transaction.write(operation)
 
     async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
         async with MemoryTransaction(self._transaction.database) as alone:

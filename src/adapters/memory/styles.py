@@ -79,6 +79,7 @@ class MemoryStyles(Styles):
         stored = apart(style)
 
         def operation(tables: Tables) -> None:
+            _found(tables, style.id)
             tables.styles[style.id] = stored
 
         await self._transaction.lock("style", style.id)

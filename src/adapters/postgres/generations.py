@@ -11,6 +11,7 @@ from core.generations.errors import GenerationNotFound
 from core.generations.model import AspectRatio, Generation, GenerationProgress, Status
 from core.generations.repository import Generations
 from core.generations.views import (
+    FARTHEST,
     LATEST,
     FeedItem,
     FeedQuery,
@@ -77,14 +78,12 @@ WHERE id = $1 AND ended_at IS NULL AND (current_step IS NULL OR current_step < $
 RETURNING status
 """
 
-COUNTED = 10_000
-"""Generations that a place in the queue counts at most."""
 AHEAD = f"""
     CASE generations.status WHEN 'queued' THEN (
         SELECT count(*) FROM (
             SELECT FROM generations other
             WHERE other.status = 'queued' AND (other.created_at, other.id) < (generations.created_at, generations.id)
-            LIMIT {COUNTED}
+            LIMIT {FARTHEST}
         ) counted
     ) END AS ahead
 """
@@ -95,7 +94,7 @@ QUICKEST = f"""
 """
 QUEUE = f"""
 SELECT ({QUICKEST}) AS quickest,
-    (SELECT count(*) FROM (SELECT FROM generations WHERE status = 'queued' LIMIT {COUNTED}) counted) AS waiting
+    (SELECT count(*) FROM (SELECT FROM generations WHERE status = 'queued' LIMIT {FARTHEST}) counted) AS waiting
 """
 FRESH = 1.0
 """Seconds for which the length of the queue is taken as known."""

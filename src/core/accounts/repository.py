@@ -21,7 +21,7 @@ class Users(Protocol):
         ...
 
     async def save(self, user: User) -> None:
-        """Raises UsernameTaken, which may surface at the commit."""
+        """Raises UsernameTaken or UserNotFound; either may surface at the commit."""
         ...
 
     async def add_artist(self, artist: Artist) -> None:

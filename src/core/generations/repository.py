@@ -19,7 +19,10 @@ class Generations(Protocol):
     async def add(self, generation: Generation) -> None: ...
 
     async def save(self, generation: Generation) -> None:
-        """One that has just completed counts for its style's `usage_count`."""
+        """One that has just completed counts for its style's `usage_count`.
+
+        Raises GenerationNotFound, which may surface at the commit.
+        """
         ...
 
     async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:

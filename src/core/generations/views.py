@@ -31,18 +31,25 @@ FIRST_GUESS = timedelta(seconds=30)
 """What an image takes, until one has been made."""
 
 
+FARTHEST = 10_000
+"""The last place that is told from those behind it: counting on would make a long queue longer."""
+
+
 class QueuePlace(msgspec.Struct, frozen=True):
     position: int
-    """1 is next."""
+    """1 is next; FARTHEST and all beyond are FARTHEST."""
     estimated_seconds: int
     """Until the image is there."""
 
     @classmethod
     def at(cls, position: int, *, quickest: timedelta | None) -> "QueuePlace":
-        """The place behind `position - 1` others. `quickest` is the least time from request to end among the LATEST:
-        the one that waited least tells best what an image itself takes. None before the first.
+        """The place behind `position - 1` others, of which no more than FARTHEST need be counted.
+
+        `quickest` is the least time from request to end among the LATEST, None before the first: the one that waited
+        least tells best what an image itself takes.
         """
         takes = FIRST_GUESS if quickest is None else quickest
+        position = min(position, FARTHEST)
         return cls(position, round(position * takes.total_seconds()))
 
 

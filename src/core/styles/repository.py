@@ -32,7 +32,9 @@ class Styles(Protocol):
         """Raises DuplicateStyleName, which may surface at the commit."""
         ...
 
-    async def save(self, style: Style) -> None: ...
+    async def save(self, style: Style) -> None:
+        """Raises StyleNotFound, which may surface at the commit."""
+        ...
 
     async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
         """Take progress down: a pending or training style is `training` from now on.

@@ -234,12 +234,14 @@ async def test_money_of_another_amount_or_currency_buys_nothing_and_is_told_of_o
     ann, order_id, _ = await agreed(world)
     key = world.payments.charge(order_id, amount=amount, currency_code=currency_code)
 
-    with caplog.at_level(logging.ERROR):
-        told = [await world.use_case(CheckPurchase)(order_id, payment_key=key) for _ in range(3)]
+    for _ in range(3):
+        with caplog.at_level(logging.ERROR):
+            assert await world.use_case(CheckPurchase)(order_id, payment_key=key) is FAILED
+        world.clock.advance()
 
-    assert told == [FAILED] * 3
     assert await tokens(world, ann) == 0
     found = await view(world, ann, order_id)
+    assert found.ended_at == found.created_at
     assert found.failure == PaymentFailure("PAYMENT_MISMATCH", f"{amount} {currency_code} is not the price.")
     [record] = caplog.records
     assert key in record.getMessage()
@@ -273,6 +275,19 @@ async def test_the_payment_of_another_order_buys_nothing(world: MemoryWorld) -> 
     assert (await tokens(world, ann), await tokens(world, bob)) == (500, 0)
     assert await status(world, bob, order_id) == "pending"
     assert await settle(world, order_id, key=world.payments.agree(order_id)) is PAID
+
+
+async def test_money_for_another_order_is_left_for_that_one(world: MemoryWorld) -> None:
+    ann, order_id, _ = await agreed(world)
+    other_order_id = (await start(world, ann)).order_id
+    key = world.payments.charge(other_order_id)
+
+    with pytest.raises(PaymentMismatch):
+        await world.use_case(CheckPurchase)(order_id, payment_key=key)
+
+    assert await world.use_case(CheckPurchase)(other_order_id) is PAID
+    assert await status(world, ann, order_id) == "pending"
+    assert await tokens(world, ann) == 500
 
 
 async def test_an_order_paid_twice_is_credited_once_and_told_of(
@@ -402,6 +417,56 @@ async def test_a_commit_of_unknown_outcome_is_settled_by_asking_again(world: Mem
     assert await tokens(world, ann) == 500
 
 
+@pytest.mark.parametrize("breaks", ["crediting", "waiting for the provider", "expiring"])
+async def test_nothing_is_lost_when_a_hint_comes_in_the_middle(world: MemoryWorld, breaks: str) -> None:
+    ann, order_id, key = await agreed(world)
+    scope = world.scope()
+    hints: list[asyncio.Task[PurchaseStatus]] = []
+
+    async def hint() -> None:
+        world.payments.reachable = True
+        world.payments.charge(order_id)
+        hints.append(asyncio.create_task(world.use_case(CheckPurchase)(order_id, payment_key=key)))
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    ports = {
+        "purchases": Interrupted(scope.purchases, "save", hint),
+        "ledger": scope.ledger,
+        "transaction": scope.transaction,
+    }
+    if breaks == "crediting":
+        record = world.use_case(RecordPayment, **ports)
+        assert await world.use_case(SettlePurchase, record=record)(order_id, payment_key=key, amount=45_000) is PAID
+    elif breaks == "waiting for the provider":
+        world.payments.reachable = False
+        with pytest.raises(PaymentsUnavailable):
+            await world.use_case(SettlePurchase, **ports)(order_id, payment_key=key, amount=45_000)
+    else:
+        world.clock.advance(ALL_TIME)
+        await world.use_case(ExpirePurchases, **ports)()
+
+    assert [await told for told in hints] == [PAID]
+    assert (await status(world, ann, order_id), await tokens(world, ann)) == ("paid", 500)
+
+
+async def test_an_answer_that_never_came_changes_nothing_of_what_was_paid_meanwhile(world: MemoryWorld) -> None:
+    _, order_id, key = await agreed(world)
+    world.payments.answers_confirmations = False
+
+    async def hint() -> None:
+        world.payments.charge(order_id)
+        await world.use_case(CheckPurchase)(order_id)
+
+    settling = world.use_case(SettlePurchase, provider=Interrupted(world.payments, "confirm", hint))
+    with pytest.raises(PaymentsUnavailable):
+        await settling(order_id, payment_key=key, amount=45_000)
+
+    purchase = world.database.tables.purchases[order_id]
+    assert purchase.status is PAID
+    assert purchase.check_at == purchase.created_at + ALL_TIME
+
+
 # --- running out of time ----------------------------------------------------------------------------------------------
 
 
@@ -484,6 +549,34 @@ async def test_what_the_provider_has_ended_fails_instead_of_expiring(world: Memo
     await world.use_case(ExpirePurchases)()
 
     assert await status(world, ann, order_id) == "failed"
+
+
+async def test_what_has_expired_stays_so_when_the_provider_ends_it_too(world: MemoryWorld) -> None:
+    ann, order_id, _ = await agreed(world)
+    world.clock.advance(ALL_TIME)
+    await world.use_case(ExpirePurchases)()
+    world.payments.give_up(order_id)
+
+    assert await world.use_case(CheckPurchase)(order_id) is EXPIRED
+    assert (await view(world, ann, order_id)).failure is None
+
+
+async def test_a_late_confirmation_without_an_answer_is_given_all_its_time(world: MemoryWorld) -> None:
+    ann, order_id, key = await agreed(world)
+    world.clock.advance(TIME_TO_PAY - timedelta(seconds=1))
+    world.payments.reachable = False
+    with pytest.raises(PaymentsUnavailable):
+        await settle(world, order_id, key=key)
+    world.payments.reachable = True
+
+    world.clock.advance(CHECK_AGAIN)
+    assert await world.use_case(ExpirePurchases)() == 1
+    assert await status(world, ann, order_id) == "pending"
+
+    world.payments.charge(order_id)
+    world.clock.advance(TIME_TO_SETTLE)
+    assert await world.use_case(ExpirePurchases)() == 1
+    assert await status(world, ann, order_id) == "paid"
 
 
 async def test_what_the_provider_knows_nothing_of_expires(world: MemoryWorld) -> None:

@@ -146,6 +146,8 @@ class Pool(Database):
         self.put_back(connection)
 
     async def ask(self, connection: "asyncpg.Connection[Any]", sql: str, *args: object) -> list[Record]:
+        if connection.is_closed():
+            raise DatabaseUnavailable
         self.round_trips += 1
         silence = asyncio.get_running_loop().call_later(SILENCE, connection.terminate)
         try:

@@ -1,6 +1,7 @@
 """How refusals are told: one table from categories to status codes, one envelope for everything."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import MediaType, Request, Response
@@ -36,6 +37,9 @@ FRAMEWORK = {
 }
 """What the framework refuses before a controller is asked."""
 
+MALFORMED = "malformed"
+"""A route's option: the status code for what cannot be read."""
+
 INTERNAL = ("INTERNAL_ERROR", "Something went wrong on our side.")
 
 
@@ -45,8 +49,16 @@ class MalformedBody(DomainError):
     message = "The body cannot be read."
 
 
+def status_of(error: DomainError | type[DomainError], opt: Mapping[str, Any]) -> int:
+    """The status code of a refusal by a route with these options: one may have promised its own for `MALFORMED`."""
+    if error.category is Category.MALFORMED and MALFORMED in opt:
+        status: int = opt[MALFORMED]
+        return status
+    return STATUS[error.category]
+
+
 def refuse_domain_error(request: AnyRequest, error: DomainError) -> Response[Refused]:
-    status = STATUS[error.category]
+    status = status_of(error, request.route_handler.opt)
     if error.category is Category.UNAVAILABLE:
         logger.error("%s: %s", error.code, error.message, exc_info=error)
     return answer(request, status, error.code, error.message, error.details)

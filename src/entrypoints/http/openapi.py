@@ -17,7 +17,7 @@ from core.errors import DomainError, NotFound, ValidationError
 from entrypoints.http import access
 from entrypoints.http.cookies import SESSION
 from entrypoints.http.envelope import Refused
-from entrypoints.http.errors import FRAMEWORK, STATUS, MalformedBody
+from entrypoints.http.errors import FRAMEWORK, MalformedBody, status_of
 from entrypoints.http.forms import FormBody
 from entrypoints.http.version import VERSION
 
@@ -181,7 +181,7 @@ def _responses(path: str, method: str, handler: HTTPRouteHandler, *, validated: 
         refusals.append(NotFound)
     codes: dict[int, list[str]] = {}
     for status, code in [
-        *((STATUS[refusal.category], refusal.code) for refusal in refusals),
+        *((status_of(refusal, handler.opt), refusal.code) for refusal in refusals),
         *((status, FRAMEWORK[status][0]) for status in framework),
     ]:
         codes.setdefault(status, [])

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from contextvars import ContextVar
 from uuid import uuid4
 
 import msgspec
@@ -11,12 +10,10 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from entrypoints.http.envelope import Refusal, Refused
 from entrypoints.http.errors import INTERNAL
+from entrypoints.logs import trace_id
 
 access_log = logging.getLogger("access")
 logger = logging.getLogger(__name__)
-
-trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
-"""Of the request that is being answered; None outside of requests."""
 
 Header = tuple[bytes, bytes]
 
@@ -56,21 +53,21 @@ class Tracing:
                 raise
             await exchange.fail()
         finally:
-            user = scope.get("user")
-            access_log.info(
-                "%s %s %s",
-                method,
-                path,
-                exchange.status,
-                extra={
-                    "method": method,
-                    "path": path,
-                    "status": exchange.status,
-                    "milliseconds": round((time.perf_counter() - started) * 1000, 1),
-                    "user_id": user.id if user else None,
-                },
-            )
+            _log_access(scope, method, exchange.status, time.perf_counter() - started)
             trace_id.reset(token)
+
+
+def _log_access(scope: Scope, method: str, status: int | None, seconds: float) -> None:
+    """The path without its query, which may hold what signs somebody in."""
+    user = scope.get("user")
+    said = {
+        "method": method,
+        "path": scope["path"],
+        "status": status,
+        "milliseconds": round(seconds * 1000, 1),
+        "user_id": user.id if user else None,
+    }
+    access_log.info("%(method)s %(path)s %(status)s in %(milliseconds)s ms", said, extra=said)
 
 
 class _Exchange:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from dishka.integrations.litestar import DishkaRouter, FromDishka
-from litestar import Controller, Response, patch, post
+from litestar import Controller, patch, post
 from litestar.params import JSONBody
 from msgspec import Meta
 
@@ -19,8 +19,8 @@ from core.styles.fail_training import FailTraining
 from core.styles.record_training_progress import RecordTrainingProgress
 from core.tasks.outcome import Failure, Outcome
 from entrypoints.http.access import inference_server, training_server
-from entrypoints.http.envelope import Refused, Success
-from entrypoints.http.errors import AnyRequest, MalformedBody, answer
+from entrypoints.http.envelope import Success
+from entrypoints.http.errors import MALFORMED, AnyRequest
 
 MAX_BODY = 256 * 1024
 """Bytes."""
@@ -134,17 +134,12 @@ class InferenceWebhooks(Controller):
         return Success(data=await fail_generation(data.generation_id, failure, retry_count=data.retry_count))
 
 
-def refuse_malformed(request: AnyRequest, error: MalformedBody) -> Response[Refused]:
-    """The AI servers were promised 422 for whatever is malformed."""
-    return answer(request, 422, error.code, error.message)
-
-
 WEBHOOKS = DishkaRouter(
     path="/api/webhooks",
     route_handlers=[TrainingWebhooks, InferenceWebhooks],
     tags=["Webhooks"],
     request_max_body_size=MAX_BODY,
-    exception_handlers={MalformedBody: refuse_malformed},
+    opt={MALFORMED: 422},
 )
 
 

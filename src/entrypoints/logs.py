@@ -1,0 +1,50 @@
+"""What is logged: a JSON object a line where machines read it, plain lines where people do."""
+
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+import msgspec
+
+trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
+"""Of the request that is being answered, which its answer carries too; None outside of requests."""
+
+CHATTY = ("httpx", "alembic.runtime.plugins")
+"""They log every call of theirs."""
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+def configure(*, as_json: bool) -> None:
+    """Log to the standard error from now on, and nowhere else."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines() if as_json else PlainLines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class JsonLines(logging.Formatter):
+    """Named as Google Cloud's log viewer expects; with `extra`, and the trace id of a request."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC),
+            "severity": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **{name: value for name, value in vars(record).items() if name not in _STANDARD},
+        }
+        if trace := trace_id.get():
+            line["trace_id"] = trace
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+class PlainLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        first, newline, rest = line.partition("\n")
+        return f"{first} [{trace}]{newline}{rest}" if (trace := trace_id.get()) else line

@@ -1,0 +1,66 @@
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from core.accounts.model import User
+from entrypoints import logs
+from tests.entrypoints.service import Service
+from tests.support.world import MemoryWorld
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = before
+
+
+async def test_every_call_is_a_line_with_its_trace_id_and_without_its_query(
+    service: Service, world: MemoryWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ann: User = await world.user()
+    async with service.browser(ann) as browser:
+        logs.configure(as_json=True)
+        response = await browser.get("/api/styles?cursor=secret")
+    (line,) = [json.loads(text) for text in capsys.readouterr().err.splitlines()]
+    assert line.pop("time").endswith("Z")
+    assert line.pop("milliseconds") >= 0
+    assert line.pop("message").startswith("GET /api/styles 422 in ")
+    assert line == {
+        "severity": "INFO",
+        "logger": "access",
+        "method": "GET",
+        "path": "/api/styles",
+        "status": 422,
+        "user_id": ann.id,
+        "trace_id": response.headers["x-trace-id"],
+    }
+
+
+def test_an_error_is_one_line_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(as_json=True)
+    logging.getLogger("somebody").error("It failed", exc_info=ValueError("swordfish"), extra={"what": {1}})
+    (line,) = [json.loads(text) for text in capsys.readouterr().err.splitlines()]
+    assert (line["severity"], line["message"]) == ("ERROR", "It failed")
+    assert "ValueError: swordfish" in line["exception"]
+    assert "trace_id" not in line
+
+
+def test_plain_lines_carry_the_trace_id_too(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(as_json=False)
+    token = logs.trace_id.set("abc")
+    logging.getLogger("somebody").info("Hello")
+    logs.trace_id.reset(token)
+    logging.getLogger("somebody").info("Bye")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("INFO somebody: Hello [abc]")
+    assert second.endswith("INFO somebody: Bye")
+
+
+def test_clients_do_not_log_every_call_of_theirs(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(as_json=False)
+    logging.getLogger("httpx").info("HTTP Request: GET /")
+    assert capsys.readouterr().err == ""

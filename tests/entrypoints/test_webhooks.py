@@ -1,0 +1,294 @@
+import json
+from collections.abc import AsyncIterator
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from core.accounts.model import User
+from core.generations.model import Generation
+from core.paging import PageRequest
+from core.styles.model import Style
+from tests.entrypoints.service import PREVIOUS_TOKEN, TOKEN, Browser, Service
+from tests.support.world import MemoryWorld
+
+RESULT = "gs://stylelicense-media/results/1.png"
+STEPS = {"current_step": 10, "total_steps": 50, "progress_percent": 20.0, "estimated_seconds": 40}
+EPOCHS = {"current_epoch": 10, "total_epochs": 200, "progress_percent": 5, "estimated_seconds": 3600}
+FAILURE = {"error_message": "No", "error_code": "GPU_OOM"}
+CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "training/progress": ("PATCH", "training-server", {"style_id": 0, "progress": EPOCHS}),
+    "training/complete": ("POST", "training-server", {"style_id": 0, "model_path": "gs://m/1"}),
+    "training/failed": (
+        "POST",
+        "training-server",
+        {"style_id": 0, "error_message": "No", "error_code": "TRAINING_FAILED"},
+    ),
+    "inference/progress": ("PATCH", "inference-server", {"generation_id": 0, "progress": STEPS}),
+    "inference/complete": ("POST", "inference-server", {"generation_id": 0, "result_url": RESULT}),
+    "inference/failed": (
+        "POST",
+        "inference-server",
+        {"generation_id": 0, "error_message": "No", "error_code": "GPU_OOM"},
+    ),
+}
+
+
+class Scene:
+    """A style in training and an image in the queue, and AI servers that call."""
+
+    def __init__(self, service: Service, browser: Browser, owner: User, style: Style, image: Generation) -> None:
+        self.service = service
+        self.browser = browser
+        self.owner = owner
+        self.style = style
+        self.image = image
+
+    def body(self, call: str, **changes: Any) -> dict[str, Any]:
+        body = CALLS[call][2] | changes
+        ids = {"style_id": self.style.id, "generation_id": self.image.id}
+        return {name: ids[name] if name in ids and value == 0 else value for name, value in body.items()}
+
+    async def call(self, call: str, *, headers: dict[str, str] | None = None, **changes: Any) -> tuple[int, Any]:
+        method, source, _ = CALLS[call]
+        return await self.send(
+            method, call, self.service.ai_server(source) | (headers or {}), self.body(call, **changes)
+        )
+
+    async def send(self, method: str, call: str, headers: dict[str, str], body: Any) -> tuple[int, Any]:
+        response = await self.browser.call(method, f"/api/webhooks/{call}", headers=headers, json=body)
+        answer = response.json()
+        return response.status_code, answer["data"] if response.is_success else answer["error"]
+
+    async def state(self) -> Any:
+        """All that a webhook could change."""
+        read = self.service.world.read
+        return (
+            await read.generations.detail(self.image.id, viewer=self.owner.id),
+            await read.styles.list_own(self.style.artist_id, page=PageRequest()),
+            await read.tokens.balance(self.owner.id),
+            await read.notifications.list(self.owner.id, unread_only=False, page=PageRequest()),
+            await self.service.world.tasks(),
+        )
+
+
+@pytest.fixture
+async def scene(service: Service, world: MemoryWorld, anonymous: Browser) -> Scene:
+    mia, ann = await world.artist(), await world.user("ann", tokens=100)
+    image = await world.generation(ann, await world.style(mia))
+    return Scene(service, anonymous, ann, await world.untrained_style(mia, "Not yet"), image)
+
+
+@pytest.mark.parametrize(
+    ("call", "changes", "status"),
+    [
+        ("training/progress", {}, "training"),
+        ("training/complete", {}, "completed"),
+        ("training/complete", {"training_metric": {"loss": 0.1, "epochs": 200, "more": [1]}}, "completed"),
+        ("training/failed", {}, "failed"),
+        ("inference/progress", {}, "processing"),
+        ("inference/progress", {"progress": STEPS | {"estimated_seconds": None, "extra": True}}, "processing"),
+        ("inference/complete", {}, "completed"),
+        ("inference/complete", {"metadata": None}, "completed"),
+        ("inference/failed", {}, "retrying"),
+        ("inference/failed", {"retry_count": 3}, "failed"),
+    ],
+)
+async def test_a_call_is_applied_once(scene: Scene, call: str, changes: dict[str, Any], status: str) -> None:
+    assert await scene.call(call, **changes) == (200, {"applied": True, "status": status})
+    after = await scene.state()
+    assert await scene.call(call, **changes) == (200, {"applied": False, "status": status})
+    assert await scene.state() == after
+
+
+async def test_a_failure_without_a_code_is_final(scene: Scene) -> None:
+    body = {"generation_id": scene.image.id, "error_message": "No"}
+    headers = scene.service.ai_server("inference-server")
+    assert await scene.send("POST", "inference/failed", headers, body) == (200, {"applied": True, "status": "failed"})
+
+
+async def test_an_endless_error_message_is_cut_short_and_taken_down(scene: Scene) -> None:
+    await scene.call("inference/failed", error_message="x" * 100_000, error_code="GENERATION_FAILED")
+    image, *_ = await scene.state()
+    assert image.error_message == "x" * 2000
+
+
+async def test_unknown_fields_are_kept_in_the_metadata(scene: Scene, world: MemoryWorld) -> None:
+    await scene.call("inference/complete", metadata={"seed": 7, "steps": 50}, worker="gpu-3", seed=8)
+    image = world.database.tables.generations[scene.image.id]
+    assert image.metadata == {"seed": 7, "steps": 50, "worker": "gpu-3"}
+
+    await scene.call("training/complete", training_metric={"loss": 0.1}, duration=3600)
+    style = world.database.tables.styles[scene.style.id]
+    assert style.training_metric == {"loss": 0.1, "duration": 3600}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": ""},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Bearer "},
+        {"Authorization": f"Basic {TOKEN}"},
+        {"Authorization": TOKEN},
+        {"Authorization": f"Bearer {TOKEN}x"},
+        {"Authorization": "Bearer ü"},
+        {"X-Request-Source": ""},
+        {"X-Request-Source": "somebody"},
+        {"X-Request-Source": "training-server, inference-server"},
+    ],
+    ids=str,
+)
+async def test_a_forged_call_changes_nothing(scene: Scene, call: str, headers: dict[str, str]) -> None:
+    before = await scene.state()
+    status, error = await scene.call(call, headers={name: value.encode() for name, value in headers.items()})  # type: ignore[misc]
+    assert (status, error["code"]) == (401, "UNAUTHORIZED")
+    assert await scene.state() == before
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_the_source_must_match_the_path(scene: Scene, call: str) -> None:
+    other = {"training-server": "inference-server", "inference-server": "training-server"}[CALLS[call][1]]
+    status, error = await scene.call(call, headers={"X-Request-Source": other})
+    assert (status, error["code"]) == (401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_nothing_of_a_forged_body_is_read(scene: Scene, call: str) -> None:
+    read = []
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append(True)
+        yield b"{}"
+
+    response = await scene.browser.client.request(CALLS[call][0], f"/api/webhooks/{call}", content=body())
+    assert (response.status_code, read) == (401, [])
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_both_tokens_are_good_while_they_are_rotated(scene: Scene, call: str) -> None:
+    status, _ = await scene.call(call, headers={"Authorization": f"Bearer {PREVIOUS_TOKEN}"})
+    assert status == 200
+
+
+async def test_without_a_previous_token_an_empty_one_is_worth_nothing(world: MemoryWorld) -> None:
+    service = Service(world, internal_api_token_previous=None)
+    async with service.browser() as browser:
+        headers = service.ai_server("inference-server", token="")
+        response = await browser.call("POST", "/api/webhooks/inference/complete", headers=headers, json={})
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_session_and_a_csrf_token_are_neither_needed_nor_enough(
+    scene: Scene, service: Service, world: MemoryWorld, call: str
+) -> None:
+    async with service.browser(await world.artist("zoe")) as browser:
+        response = await browser.call(CALLS[call][0], f"/api/webhooks/{call}", json=scene.body(call))
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_an_unknown_id_is_404(scene: Scene, call: str) -> None:
+    name = "style_id" if call.startswith("training") else "generation_id"
+    changes: dict[str, Any] = {name: 987654}
+    status, error = await scene.call(call, **changes)
+    assert (status, error["code"]) == (404, f"{name.removesuffix('_id').upper()}_NOT_FOUND")
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"\xff", b"null"])
+async def test_what_cannot_be_read_is_422(scene: Scene, call: str, body: bytes) -> None:
+    before = await scene.state()
+    method, source, _ = CALLS[call]
+    headers = scene.service.ai_server(source) | {"Content-Type": "application/json"}
+    response = await scene.browser.call(method, f"/api/webhooks/{call}", headers=headers, content=body)
+    assert response.status_code == 422
+    assert await scene.state() == before
+
+
+@pytest.mark.parametrize(
+    ("call", "changes", "field"),
+    [
+        ("training/progress", {"style_id": "5"}, "style_id"),
+        ("training/progress", {"style_id": -5}, "style_id"),
+        ("training/progress", {"style_id": 2**63}, "style_id"),
+        ("training/progress", {"style_id": None}, "style_id"),
+        ("training/progress", {"progress": None}, "progress"),
+        ("training/progress", {"progress": {}}, "progress"),
+        ("training/progress", {"progress": EPOCHS | {"current_epoch": "10"}}, "progress.current_epoch"),
+        ("training/progress", {"progress": EPOCHS | {"current_epoch": -1}}, "progress.current_epoch"),
+        ("training/progress", {"progress": EPOCHS | {"total_epochs": 2**31}}, "progress.total_epochs"),
+        ("training/progress", {"progress": EPOCHS | {"progress_percent": 100.1}}, "progress.progress_percent"),
+        ("training/progress", {"progress": EPOCHS | {"progress_percent": -1}}, "progress.progress_percent"),
+        ("training/progress", {"progress": EPOCHS | {"estimated_seconds": 1.5}}, "progress.estimated_seconds"),
+        ("training/complete", {"model_path": ""}, "model_path"),
+        ("training/complete", {"model_path": 5}, "model_path"),
+        ("training/complete", {"training_metric": "good"}, "training_metric"),
+        ("training/failed", {"error_code": None}, "error_code"),
+        ("training/failed", {"error_message": {}}, "error_message"),
+        ("inference/progress", {"progress": STEPS | {"current_step": True}}, "progress.current_step"),
+        ("inference/progress", {"progress": STEPS | {"progress_percent": "20"}}, "progress.progress_percent"),
+        ("inference/complete", {"result_url": None}, "result_url"),
+        ("inference/complete", {"result_url": "https://evil.example/a.png"}, "result_url"),
+        ("inference/complete", {"result_url": "gs://another-bucket/results/1.png"}, "result_url"),
+        ("inference/complete", {"result_url": "gs://stylelicense-media/../secrets"}, "result_url"),
+        ("inference/complete", {"metadata": [1]}, "metadata"),
+        ("inference/complete", {"metadata": {"note": "a\0b"}}, "metadata.note"),
+        ("inference/failed", {"retry_count": "3"}, "retry_count"),
+        ("inference/failed", {"retry_count": -1}, "retry_count"),
+        ("inference/failed", {"error_code": ""}, "error_code"),
+    ],
+)
+async def test_what_is_not_as_agreed_is_422_and_changes_nothing(
+    scene: Scene, call: str, changes: dict[str, Any], field: str
+) -> None:
+    before = await scene.state()
+    status, error = await scene.call(call, **changes)
+    assert (status, error["code"]) == (422, "VALIDATION_ERROR")
+    assert list(error["details"]) == [field]
+    assert await scene.state() == before
+
+
+async def test_numbers_that_are_none_and_bodies_too_large(scene: Scene) -> None:
+    headers = scene.service.ai_server("inference-server") | {"Content-Type": "application/json"}
+    body = json.dumps(scene.body("inference/progress"))
+    for content, status in ((body.replace("20.0", "NaN"), 422), (body + " " * 300_000, 413)):
+        response = await scene.browser.patch("/api/webhooks/inference/progress", headers=headers, content=content)
+        assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "status"),
+    [
+        ("10.1.2.3", None, 200),
+        ("::ffff:10.1.2.3", None, 200),
+        ("192.0.2.1", None, 401),
+        ("192.0.2.1", "10.1.2.3", 401),
+        ("172.16.0.1", "10.1.2.3", 200),
+        ("172.16.0.1", "192.0.2.1", 401),
+        ("172.16.0.1", "10.1.2.3, 192.0.2.1", 401),
+        ("172.16.0.1", "192.0.2.1, 10.1.2.3, 172.16.0.9", 200),
+        ("172.16.0.1", "nonsense", 401),
+        ("172.16.0.1", "fd00::1", 401),
+    ],
+)
+async def test_only_allowed_networks_may_call_seen_through_trusted_proxies(
+    world: MemoryWorld, peer: str, forwarded: str | None, status: int
+) -> None:
+    service = Service(
+        world,
+        webhook_allowed_networks=[ip_network("10.0.0.0/8")],
+        trusted_proxies=[ip_network("172.16.0.0/12"), ip_network("fe80::/10")],
+    )
+    ann = await world.user("ann", tokens=100)
+    image = await world.generation(ann, await world.style(await world.artist()))
+    async with service.browser(address=peer) as browser:
+        response = await browser.call(
+            "PATCH",
+            "/api/webhooks/inference/progress",
+            headers=service.ai_server("inference-server") | ({"X-Forwarded-For": forwarded} if forwarded else {}),
+            json={"generation_id": image.id, "progress": STEPS},
+        )
+    assert response.status_code == status

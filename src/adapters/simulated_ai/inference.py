@@ -12,8 +12,7 @@ from adapters.simulated_ai.painting import paint
 from adapters.simulated_ai.rehearsal import Failed, FellSilent
 from adapters.simulated_ai.signature import sign
 from adapters.simulated_ai.webhooks import Webhooks
-from core.errors import DomainError
-from core.ports.blob_store import Blob, BlobNotFound, BlobStore, ForeignBlob
+from core.ports.blob_store import Blob, BlobNotFound, BlobStore, ForeignBlob, StoreUnavailable
 from core.tasks.model import GenerationOrder, GenerationTask
 
 STEPS = 30
@@ -45,17 +44,12 @@ class InferenceServer:
         except FellSilent:
             return
         except Failed as failure:
-            await webhooks.failed(
-                generation_id=order.generation_id,
-                error_code=failure.code,
-                error_message=failure.message,
-                retry_count=order.attempt - 1,
-            )
+            await _fail(order, webhooks, failure)
+        except StoreUnavailable as error:
+            await _fail(order, webhooks, Failed("NETWORK_ERROR", error.message))
         except Exception as error:
             _log.exception("generation %s broke", order.generation_id)
-            await webhooks.failed(
-                generation_id=order.generation_id, error_code="GENERATION_ERROR", error_message=str(error)
-            )
+            await _fail(order, webhooks, Failed("GENERATION_ERROR", str(error)))
         else:
             await webhooks.complete(
                 generation_id=order.generation_id,
@@ -98,16 +92,21 @@ class InferenceServer:
             return style_model.decode(await self.blobs.get(self.blobs.key_of(path)))
         except (BlobNotFound, ForeignBlob, style_model.UnreadableModel) as error:
             raise Failed("MODEL_NOT_FOUND", f"There is no model at {path}.") from error
-        except DomainError as error:
-            raise Failed("NETWORK_ERROR", error.message) from error
 
     async def _read(self, uri: str) -> bytes:
         try:
             return await self.blobs.get(self.blobs.key_of(uri))
         except (BlobNotFound, ForeignBlob) as error:
             raise Failed("GENERATION_FAILED", f"There is no signature at {uri}.") from error
-        except DomainError as error:
-            raise Failed("NETWORK_ERROR", error.message) from error
+
+
+async def _fail(order: GenerationOrder, webhooks: Webhooks, failure: Failed) -> None:
+    await webhooks.failed(
+        generation_id=order.generation_id,
+        error_code=failure.code,
+        error_message=failure.message,
+        retry_count=order.attempt - 1,
+    )
 
 
 def _rehearse(order: GenerationOrder) -> None:

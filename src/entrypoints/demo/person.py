@@ -1,3 +1,4 @@
+import time
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -21,31 +22,39 @@ class Person:
     def sign_in(self, email: str) -> Any:
         """Go through the redirects of the sign-in; who one is then."""
         url = "/api/auth/google/login"
-        answer = self.browser.get(url, params={"login_hint": email})
+        answer = self._send("GET", url, params={"login_hint": email})
         for _ in range(HOPS):
             if not answer.is_redirect or "sessionid" in self.browser.cookies:
                 break
-            answer = self.browser.get(urljoin(str(answer.url), answer.headers["Location"]))
+            answer = self._send("GET", urljoin(str(answer.url), answer.headers["Location"]))
         if "sessionid" not in self.browser.cookies:
             where = urlsplit(str(answer.url))
             raise Refused(
                 f"{email} could not be signed in: {answer.status_code} from {where.netloc}{where.path}.\n"
                 "The demo needs the local sign-in, so a service without GOOGLE_CLIENT_ID."
             )
-        me = self.browser.get("/api/auth/me")
+        me = self._send("GET", "/api/auth/me")
         self.csrf_token = me.headers.get("X-CSRFToken", "")
         return self._data(me)
 
     def ask(self, method: str, path: str, **request: Any) -> Any:
         """The `data` of a successful answer. Raises Refused."""
         headers = {"X-CSRFToken": self.csrf_token} if method in WRITING else {}
-        return self._data(self.browser.request(method, path, headers=headers, **request))
+        return self._data(self._send(method, path, headers=headers, **request))
 
     def download(self, url: str) -> bytes:
-        answer = self.browser.get(url)
+        answer = self._send("GET", url)
         if answer.status_code != httpx.codes.OK:
             raise Refused(f"GET {url}: {answer.status_code}")
         return answer.content
+
+    def _send(self, method: str, url: str, **request: Any) -> httpx.Response:
+        """With patience: a demo that is played again and again meets the service's limits."""
+        while (answer := self.browser.request(method, url, **request)).status_code == httpx.codes.TOO_MANY_REQUESTS:
+            seconds = int(answer.headers.get("Retry-After", "5"))
+            print(f"  the service's rate limit is reached: going on in {seconds} s ...", flush=True)
+            time.sleep(seconds)
+        return answer
 
     def _data(self, answer: httpx.Response) -> Any:
         request = answer.request

@@ -89,7 +89,7 @@ def _play(base: str, folder: Path) -> None:
 
 
 def _browser(base: str) -> httpx.Client:
-    return httpx.Client(base_url=base, timeout=60, trust_env=False, event_hooks={"response": [_mind_the_limits]})
+    return httpx.Client(base_url=base, timeout=60, trust_env=False)
 
 
 def _create_style(artist: Person, mood: str, chance: random.Random) -> Any:
@@ -151,15 +151,6 @@ def _save(content: bytes, file: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     return file.resolve()
-
-
-def _mind_the_limits(answer: httpx.Response) -> None:
-    """A demo that is run again and again meets the limits on signing in."""
-    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        raise Refused(
-            f"The service's rate limit is reached: try again in {answer.headers.get('Retry-After', 'a few')} seconds, "
-            "or start it with RATE_LIMITS=off."
-        )
 
 
 def _step(text: str) -> None:

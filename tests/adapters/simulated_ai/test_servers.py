@@ -20,7 +20,7 @@ from adapters.simulated_ai.servers import SimulatedAIServers
 from adapters.simulated_ai.source import TaskSource
 from adapters.simulated_ai.training import TrainingServer
 from core.identifiers import GenerationId, StyleId, TaskId
-from core.ports.blob_store import Blob
+from core.ports.blob_store import Blob, StoreUnavailable
 from core.tasks.model import (
     GenerationOrder,
     GenerationTask,
@@ -229,6 +229,20 @@ async def test_a_generation_without_the_signature_is_not_handed_out(
 
     assert [call.body["error_code"] for call in webhooks.of("failed")] == ["GENERATION_FAILED"]
     assert await blobs.keys("generations/") == []
+
+
+class StoreThatGoesAway(MemoryBlobStore):
+    async def get(self, key: str) -> bytes:
+        raise StoreUnavailable
+
+
+async def test_a_store_out_of_reach_is_worth_another_attempt(webhooks: Webhooks, client: httpx.AsyncClient) -> None:
+    store = StoreThatGoesAway(ManualClock(NOW))
+    task = generation(store, webhooks, store.uri("models/10/model"), "sea", attempt=3)
+
+    await InferenceServer(store, client, TOKEN, AT_ONCE)(msgspec.json.encode(task))
+
+    assert [(call.body["error_code"], call.body["retry_count"]) for call in webhooks.calls] == [("NETWORK_ERROR", 2)]
 
 
 async def test_tags_bring_a_generation_to_fail(

@@ -37,6 +37,7 @@ from core.ports.images import Images
 from core.ports.media_files import MediaFiles
 from core.ports.notifier import Notifier
 from core.ports.outbox import Outbox
+from core.ports.rate_limiter import RateLimiter
 from core.ports.secrets import Secrets
 from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
@@ -124,6 +125,7 @@ def postgres() -> Provider:
     from adapters.postgres.ids import PostgresIds
     from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
     from adapters.postgres.pool import Pool, create_pool
+    from adapters.postgres.rate_limits import PostgresRateLimiter
     from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
     from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
     from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
@@ -137,6 +139,7 @@ def postgres() -> Provider:
     provider = Provider()
     provider.provide(pool, provides=AnyOf[Pool, Database], scope=app)
     provider.provide(PostgresIds, provides=Ids, scope=app)
+    provider.provide(PostgresRateLimiter, provides=RateLimiter, scope=app)
     provider.provide(PostgresOutbox, provides=AnyOf[PostgresOutbox, Outbox], scope=app)
     provider.provide(PostgresAccountsReader, provides=AccountsReader, scope=app)
     provider.provide(PostgresTokensReader, provides=TokensReader, scope=app)
@@ -161,6 +164,7 @@ def memory() -> Provider:
     from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
     from adapters.memory.ids import MemoryIds
     from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
+    from adapters.memory.rate_limits import MemoryRateLimiter
     from adapters.memory.styles import MemoryStyles, MemoryStylesReader
     from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
     from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
@@ -170,6 +174,7 @@ def memory() -> Provider:
     provider = Provider()
     provider.provide(MemoryDatabase, provides=AnyOf[MemoryDatabase, Database], scope=app)
     provider.provide(MemoryIds, provides=Ids, scope=app)
+    provider.provide(MemoryRateLimiter, provides=RateLimiter, scope=app)
     provider.provide(MemoryOutbox, provides=AnyOf[MemoryOutbox, Outbox], scope=app)
     provider.provide(MemoryAccountsReader, provides=AccountsReader, scope=app)
     provider.provide(MemoryTokensReader, provides=TokensReader, scope=app)

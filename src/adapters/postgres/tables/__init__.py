@@ -6,6 +6,7 @@ from adapters.postgres.tables.community import FollowRow, LikeRow
 from adapters.postgres.tables.generations import GenerationRow
 from adapters.postgres.tables.notifications import NotificationRow
 from adapters.postgres.tables.purchases import PurchaseRow
+from adapters.postgres.tables.rate_limits import RateLimitRow
 from adapters.postgres.tables.styles import ArtworkRow, StyleRow, StyleUseRow
 from adapters.postgres.tables.tasks import OutboxRow
 from adapters.postgres.tables.tokens import AccountRow, BalanceDeltaRow, TransferRow
@@ -21,6 +22,7 @@ __all__ = [
     "NotificationRow",
     "OutboxRow",
     "PurchaseRow",
+    "RateLimitRow",
     "Row",
     "SessionRow",
     "StyleRow",

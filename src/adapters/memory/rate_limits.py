@@ -1,0 +1,20 @@
+from core.ports.clock import Clock
+from core.ports.rate_limiter import Allowance, Limit, RateLimiter, allowance
+
+
+class MemoryRateLimiter(RateLimiter):
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._windows: dict[str, tuple[int, int, int]] = {}
+        """By key: the fixed window, the calls in it, and those in the one before."""
+
+    async def hit(self, key: str, limit: Limit) -> Allowance:
+        now, over = limit.slot(self._clock.now())
+        slot, calls, previous = self._windows.get(key, (now, 0, 0))
+        if slot != now:
+            calls, previous = 0, calls if slot == now - 1 else 0
+        allowed = previous * (1 - over) + calls + 1 <= limit.calls
+        if allowed:
+            calls += 1
+            self._windows[key] = now, calls, previous
+        return allowance(limit, allowed=allowed, calls=calls, previous=previous, over=over)

@@ -1,0 +1,35 @@
+from adapters.postgres.pool import Pool
+from core.ports.clock import Clock
+from core.ports.rate_limiter import Allowance, Limit, RateLimiter, allowance
+
+HIT = """
+INSERT INTO rate_limits AS kept (key, slot, calls, previous) VALUES ($1, $2, 1, 0)
+ON CONFLICT (key) DO UPDATE SET
+    slot = $2,
+    calls = CASE kept.slot WHEN $2 THEN kept.calls ELSE 0 END + 1,
+    previous = CASE kept.slot WHEN $2 THEN kept.previous WHEN $2 - 1 THEN kept.calls ELSE 0 END
+WHERE CASE kept.slot WHEN $2 THEN kept.previous WHEN $2 - 1 THEN kept.calls ELSE 0 END * (1 - $3::float8)
+    + CASE kept.slot WHEN $2 THEN kept.calls ELSE 0 END + 1 <= $4
+RETURNING calls, previous
+"""
+"""One statement counts and judges, so that callers at once cannot slip through between the two."""
+REFUSED = """
+SELECT CASE slot WHEN $2 THEN calls ELSE 0 END AS calls,
+    CASE slot WHEN $2 THEN previous WHEN $2 - 1 THEN calls ELSE 0 END AS previous
+FROM rate_limits WHERE key = $1
+"""
+
+
+class PostgresRateLimiter(RateLimiter):
+    """In an unlogged table: after a crash of the database the counts begin anew, and no call waits for the disk."""
+
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    async def hit(self, key: str, limit: Limit) -> Allowance:
+        slot, over = limit.slot(self._clock.now())
+        counted = await self._pool.fetchrow(HIT, key, slot, over, limit.calls)
+        counts = counted or await self._pool.fetchrow(REFUSED, key, slot)
+        calls, previous = (counts["calls"], counts["previous"]) if counts else (0, 0)
+        return allowance(limit, allowed=counted is not None, calls=calls, previous=previous, over=over)

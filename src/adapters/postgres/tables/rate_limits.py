@@ -1,0 +1,13 @@
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.tables.base import Row
+
+
+class RateLimitRow(Row):
+    __tablename__ = "rate_limits"
+    __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012 - SQLAlchemy's own way to say it
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    slot: Mapped[int]
+    calls: Mapped[int]
+    previous: Mapped[int]

@@ -1,0 +1,88 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from adapters.memory.clock import ManualClock
+from adapters.memory.rate_limits import MemoryRateLimiter
+from adapters.postgres.rate_limits import PostgresRateLimiter
+from core.ports.rate_limiter import Limit, RateLimiter
+from tests.contracts.conftest import Pools
+
+MINUTE = timedelta(minutes=1)
+THREE = Limit(3, MINUTE)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """At the start of a window."""
+    clock = ManualClock()
+    clock.advance(MINUTE - timedelta(seconds=clock.now().timestamp() % 60))
+    return clock
+
+
+@pytest.fixture
+def memory_limiter(clock: ManualClock) -> MemoryRateLimiter:
+    return MemoryRateLimiter(clock)
+
+
+@pytest.fixture
+async def postgres_limiter(database_url: str, pools: Pools, clock: ManualClock) -> PostgresRateLimiter:
+    return PostgresRateLimiter(await pools.on(database_url), clock)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def limiter(request: pytest.FixtureRequest) -> RateLimiter:
+    limiter: RateLimiter = request.getfixturevalue(f"{request.param}_limiter")
+    return limiter
+
+
+async def test_calls_are_allowed_up_to_the_limit(limiter: RateLimiter) -> None:
+    outcomes = [await limiter.hit("user:1", THREE) for _ in range(5)]
+
+    assert [outcome.allowed for outcome in outcomes] == [True, True, True, False, False]
+    assert [outcome.remaining for outcome in outcomes] == [2, 1, 0, 0, 0]
+    assert {outcome.limit for outcome in outcomes} == {3}
+
+
+async def test_keys_do_not_know_of_each_other(limiter: RateLimiter) -> None:
+    for _ in range(3):
+        await limiter.hit("user:1", THREE)
+
+    assert (await limiter.hit("user:2", THREE)).allowed
+
+
+async def test_of_many_at_once_no_more_than_the_limit_are_allowed(limiter: RateLimiter) -> None:
+    outcomes = await asyncio.gather(*(limiter.hit("user:1", THREE) for _ in range(32)))
+
+    assert sum(outcome.allowed for outcome in outcomes) == 3
+
+
+async def test_the_window_slides(limiter: RateLimiter, clock: ManualClock) -> None:
+    for _ in range(3):
+        await limiter.hit("user:1", THREE)
+
+    clock.advance(MINUTE)
+    assert not (await limiter.hit("user:1", THREE)).allowed  # the calls are just as old as the window is long
+    clock.advance(MINUTE / 2)
+    assert [(await limiter.hit("user:1", THREE)).allowed for _ in range(2)] == [True, False]
+    clock.advance(MINUTE * 2)
+    assert [(await limiter.hit("user:1", THREE)).allowed for _ in range(4)] == [True, True, True, False]
+
+
+async def test_refused_calls_do_not_count(limiter: RateLimiter, clock: ManualClock) -> None:
+    for _ in range(100):
+        await limiter.hit("user:1", THREE)
+
+    clock.advance(MINUTE + MINUTE / 2)
+    assert (await limiter.hit("user:1", THREE)).allowed
+
+
+async def test_it_says_when_the_counts_are_gone(limiter: RateLimiter, clock: ManualClock) -> None:
+    clock.advance(MINUTE / 4)
+    for _ in range(4):
+        refused = await limiter.hit("user:1", THREE)
+
+    assert refused.reset_after == 105
+    clock.advance(timedelta(seconds=refused.reset_after))
+    assert (await limiter.hit("user:1", THREE)).remaining == 2

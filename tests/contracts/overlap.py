@@ -5,20 +5,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
-from tests.support.world import Scope, World
+from tests.support.world import PATIENCE, Scope, World
 
 Answer = TypeVar("Answer")
 Work = Callable[[Scope], Awaitable[object]]
 
-PATIENCE = 10
-"""Seconds after which a lock that was never given back fails its test."""
-
 
 async def commit(world: World, work: Callable[[Scope], Awaitable[Answer]]) -> Answer:
     """Do the work in a block of its own."""
-    scope = world.scope()
-    async with scope.transaction:
-        return await work(scope)
+    async with world.block() as ports:
+        return await work(ports)
 
 
 class Block:

@@ -90,8 +90,7 @@ async def test_nobody_sees_what_is_not_committed(world: World) -> None:
         await scope.users.of_id(ann.id)
 
     block = await Block(world, write).open()
-    scope = world.scope()
-    async with scope.transaction:
+    async with world.block() as scope:
         assert (await scope.users.of_id(ann.id)).username == "ann"
         assert not await scope.users.username_taken("anna")
     assert (await world.read.accounts.profile(ann.id, viewer=None)).username == "ann"
@@ -162,8 +161,7 @@ async def test_a_plain_read_waits_for_nobody(world: World) -> None:
         return await scope.users.of_id(ann.id, lock=True)
 
     block = await Block(world, lock).open()
-    scope = world.scope()
-    async with scope.transaction:
+    async with world.block() as scope:
         assert await scope.users.of_id(ann.id) == ann
     await block.commit()
 
@@ -238,8 +236,7 @@ async def test_a_refused_commit_gives_its_locks_back(world: World) -> None:
 
     with pytest.raises(UsernameTaken):
         await commit(world, rename)
-    scope = world.scope()
-    async with asyncio.timeout(10), scope.transaction:
+    async with world.block() as scope:
         assert (await scope.users.of_id(ann.id, lock=True)).username == "ann"
 
 
@@ -275,6 +272,10 @@ async def test_who_is_cancelled_while_waiting_for_a_lock_does_not_get_it(world: 
     third = await Block(world, edit).waits()
     assert await first.commit() == ""
     assert await third.commit() == "!"
+
+    fourth = await Block(world, edit).open()
+    assert not await world.lock_is_awaited()
+    await fourth.commit()
 
 
 def edited(user: User, world: World, *, username: str | None = None, bio: str = "") -> User:

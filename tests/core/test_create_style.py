@@ -50,8 +50,7 @@ async def test_a_style_is_made_and_waits_for_its_training(world: MemoryWorld) ->
     created = await create(world, mia, new, uploads())
 
     assert created == CreatedStyle(created.id, "Wet Ink", "pending", 10, world.clock.now(), None)
-    scope = world.scope()
-    async with scope.transaction:
+    async with world.block() as scope:
         style = await scope.styles.of_id(created.id)
     assert (style.artist_id, style.name, style.description) == (mia.id, "Wet Ink", "검은 먹")
     assert (style.generation_cost_tokens, style.license_type) == (10_000, License.COMMERCIAL)

@@ -75,8 +75,7 @@ async def test_a_picture_is_public_and_replaces_the_one_before(world: MemoryWorl
 
 async def test_a_picture_of_the_identity_provider_is_replaced(world: MemoryWorld) -> None:
     ann = await world.user("ann")
-    scope = world.scope()
-    async with scope.transaction:
+    async with world.block() as scope:
         await scope.users.save(msgspec.structs.replace(ann, profile_image="https://pictures.example/1"))
 
     await world.use_case(EditProfile)(ann.id, ProfileChanges(), BytesIO(picture()))

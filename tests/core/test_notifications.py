@@ -55,7 +55,6 @@ async def told(world: MemoryWorld, recipient: UserId, reason: str) -> Notificati
         recipient,
         world.clock.now(),
     )
-    scope = world.scope()
-    async with scope.transaction:
+    async with world.block() as scope:
         await scope.notifier.notify(notification)
     return notification

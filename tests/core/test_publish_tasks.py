@@ -60,7 +60,6 @@ async def test_one_batch_at_a_time(world: MemoryWorld) -> None:
 async def put(world: MemoryWorld, *, seconds: int = 0) -> TrainingTask:
     now = world.clock.now()
     task = training_task(world.ids.task(), TrainingOrder(StyleId(1), [], []), at=now, webhooks=world.webhooks)
-    scope = world.scope()
-    async with scope.transaction:
+    async with world.block() as scope:
         await scope.queue.put(task, due=now + timedelta(seconds=seconds))
     return task

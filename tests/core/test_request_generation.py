@@ -182,8 +182,7 @@ async def test_an_unexpected_failure_writes_nothing(world: MemoryWorld) -> None:
 async def test_there_is_no_task_without_a_model(world: MemoryWorld) -> None:
     ann, style = await a_buyer_and_a_style(world)
     generation = await world.generation(ann, style)
-    scope = world.scope()
-    async with scope.transaction:
+    async with world.block() as scope:
         offer = msgspec.structs.replace(await scope.styles.offer(style.id), model_path=None)
 
     with pytest.raises(ValueError, match="no model"):
@@ -199,8 +198,7 @@ async def request(world: MemoryWorld, user: User, new: NewGeneration, **ports: A
 
 
 async def save(world: MemoryWorld, style: Style) -> None:
-    scope = world.scope()
-    async with scope.transaction:
+    async with world.block() as scope:
         await scope.styles.save(style)
 
 

@@ -32,8 +32,7 @@ async def test_a_user_becomes_an_artist_with_a_signature(world: MemoryWorld) -> 
 
 async def test_an_admin_stays_one(world: MemoryWorld) -> None:
     ann = await world.user("ann")
-    scope = world.scope()
-    async with scope.transaction:
+    async with world.block() as scope:
         await scope.users.save(msgspec.structs.replace(ann, role=Role.ADMIN))
 
     await upgrade(world, ann)

@@ -1,6 +1,9 @@
 """A service's ports in one hand, over whatever adapters, and the people and things that most tests begin with."""
 
+import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from io import BytesIO
@@ -52,6 +55,9 @@ from core.tokens.views import TokensReader
 
 UseCase = TypeVar("UseCase")
 
+PATIENCE = 10.0
+"""Seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -98,6 +104,13 @@ class World(ABC):
     def scope(self) -> Scope:
         """The ports of one more call."""
 
+    @asynccontextmanager
+    async def block(self) -> AsyncIterator[Scope]:
+        """One block on ports of its own. It does not wait for ever, for a lock that was never given back."""
+        scope = self.scope()
+        async with asyncio.timeout(PATIENCE), scope.transaction:
+            yield scope
+
     @abstractmethod
     async def lock_is_awaited(self) -> bool:
         """Whether somebody is waiting for a lock right now."""
@@ -141,8 +154,7 @@ class World(ABC):
             created_at=now,
             updated_at=now,
         )
-        scope = self.scope()
-        async with scope.transaction:
+        async with self.block() as scope:
             await scope.users.add(user)
             await scope.ledger.open(wallet(user.id))
             if tokens:
@@ -155,8 +167,7 @@ class World(ABC):
         key = f"signatures/{user.id}/signature.png"
         await self.blobs.put(Blob(key, BytesIO(b"a signature"), "image/png"))
         artist = Artist(user.id, username.title(), f"{username}@example.com", key, self.clock.now())
-        scope = self.scope()
-        async with scope.transaction:
+        async with self.block() as scope:
             await scope.users.add_artist(artist)
             await scope.users.save(user.became_artist(at=self.clock.now()))
             await scope.ledger.open(earnings(user.id))
@@ -178,8 +189,7 @@ class World(ABC):
             updated_at=now,
         )
         style = msgspec.structs.replace(style, **changes)
-        scope = self.scope()
-        async with scope.transaction:
+        async with self.block() as scope:
             await scope.styles.add(style, [await self._artwork(style, index) for index in range(10)])
         return style
 
@@ -187,8 +197,7 @@ class World(ABC):
         """A trained style."""
         style = await self.untrained_style(artist, name, **changes)
         trained = style.trained(at=self.clock.now(), model_path=f"gs://models/{style.id}.safetensors", metric=None)
-        scope = self.scope()
-        async with scope.transaction:
+        async with self.block() as scope:
             await scope.styles.save(trained)
         return trained
 
@@ -215,8 +224,7 @@ class World(ABC):
     async def generation(self, owner: User, style: Style, **changes: Any) -> Generation:
         """A queued image with its price on hold."""
         generation = await self.unsaved_generation(owner, style, **changes)
-        scope = self.scope()
-        async with scope.transaction:
+        async with self.block() as scope:
             await scope.ledger.hold(hold_for(generation))
             await scope.generations.add(generation)
         return generation
@@ -229,8 +237,7 @@ class World(ABC):
         if public:
             key = f"public/generations/{generation.id}/image.png"
             generation = generation.edited(at=at, description=generation.description, public_key=key)
-        scope = self.scope()
-        async with scope.transaction:
+        async with self.block() as scope:
             await scope.generations.save(generation)
             await scope.ledger.post(generation.hold_id, at=at)
         return generation
@@ -240,8 +247,7 @@ class World(ABC):
         generation = await self.generation(owner, style, **changes)
         at = self.clock.now()
         generation = generation.failed(at=at, failure=Failure("GENERATION_ERROR", "The model made no image."))
-        scope = self.scope()
-        async with scope.transaction:
+        async with self.block() as scope:
             await scope.generations.save(generation)
             await scope.ledger.void(generation.hold_id, at=at)
         return generation

@@ -80,8 +80,7 @@ async def test_refused_calls_do_not_count(limiter: RateLimiter, clock: ManualClo
 
 async def test_it_says_when_the_counts_are_gone(limiter: RateLimiter, clock: ManualClock) -> None:
     clock.advance(MINUTE / 4)
-    for _ in range(4):
-        refused = await limiter.hit("user:1", THREE)
+    *_, refused = [await limiter.hit("user:1", THREE) for _ in range(4)]
 
     assert refused.reset_after == 105
     clock.advance(timedelta(seconds=refused.reset_after))

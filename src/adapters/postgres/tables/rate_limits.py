@@ -5,7 +5,7 @@ from adapters.postgres.tables.base import Row
 
 class RateLimitRow(Row):
     __tablename__ = "rate_limits"
-    __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012 - SQLAlchemy's own way to say it
+    __table_args__ = ({"prefixes": ["UNLOGGED"], "postgresql_with": {"fillfactor": 50}},)
 
     key: Mapped[str] = mapped_column(primary_key=True)
     slot: Mapped[int]

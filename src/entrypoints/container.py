@@ -54,9 +54,9 @@ from core.tokens.views import TokensReader
 from entrypoints.settings import Settings
 
 if TYPE_CHECKING:
-    from adapters.local_openid.app import ASGIApp
     from adapters.postgres.embedded import EmbeddedPostgres
     from adapters.simulated_ai.servers import SimulatedAIServers
+    from adapters.stand_in import ASGIApp
 
 
 def create_container(settings: Settings, *overrides: Provider) -> AsyncContainer:

@@ -1,0 +1,1 @@
+"""A service that sells nothing: production without a key for a payment provider."""

@@ -1,0 +1,89 @@
+"""Somebody else's server, stood in for by a few answers below a path of our own: for development."""
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+_MAX_BODY = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: str
+    """Below the stand-in's own."""
+    query: dict[str, str]
+    headers: dict[str, str]
+    """By lower-case names."""
+    body: bytes
+
+    @property
+    def form(self) -> dict[str, str]:
+        return parameters(self.body)
+
+
+Answer = tuple[HTTPStatus, dict[str, str], bytes]
+"""Status, headers, body."""
+
+
+class WithStandIn:
+    """An ASGI application, with what `answer` answers below `path` of the same server.
+
+    On the same port, whoever reaches the service reaches it: through a container's port, a tunnel, a proxy.
+    """
+
+    def __init__(self, app: ASGIApp, answer: Callable[[Request], Answer], *, path: str) -> None:
+        self._app = app
+        self._answer = answer
+        self._path = path
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(f"{self._path}/"):
+            await self._app(scope, receive, send)
+            return
+        request = Request(
+            scope["method"],
+            scope["path"].removeprefix(self._path),
+            parameters(scope["query_string"]),
+            {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+            await _body(receive),
+        )
+        status, headers, body = self._answer(request)
+        headers = {"Content-Length": str(len(body)), "Cache-Control": "no-store", **headers}
+        encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": status.value, "headers": encoded})
+        await send({"type": "http.response.body", "body": body})
+
+
+def as_json(status: HTTPStatus, body: dict[str, Any]) -> Answer:
+    return status, {"Content-Type": "application/json"}, json.dumps(body).encode()
+
+
+def as_page(status: HTTPStatus, body: str) -> Answer:
+    return status, {"Content-Type": "text/html; charset=utf-8"}, body.encode()
+
+
+def to(url: str, status: HTTPStatus = HTTPStatus.FOUND) -> Answer:
+    return status, {"Location": url}, b""
+
+
+def parameters(encoded: bytes) -> dict[str, str]:
+    return dict(parse_qsl(encoded.decode(errors="replace"), keep_blank_values=True))
+
+
+async def _body(receive: Receive) -> bytes:
+    """The request's body; what is beyond the limit is left out."""
+    body, more = b"", True
+    while more and len(body) < _MAX_BODY:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body

@@ -1,0 +1,1 @@
+"""Toss Payments, core API: https://docs.tosspayments.com/reference"""

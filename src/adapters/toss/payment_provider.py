@@ -1,0 +1,163 @@
+import asyncio
+import logging
+from decimal import Decimal
+from hashlib import sha256
+from typing import NoReturn
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from core.identifiers import OrderId
+from core.ports.payment_provider import Order, PaymentProvider, PaymentsUnavailable
+from core.purchases.payment import Payment, PaymentFailure, PaymentState
+
+PATIENCE_TO_CHANGE = 10.0
+PATIENCE_TO_LOOK = 5.0
+"""Seconds for each call. A confirmation that was refused is looked up: together they are what the port promises."""
+
+STATES = {
+    "READY": PaymentState.OPEN,
+    "IN_PROGRESS": PaymentState.OPEN,
+    "WAITING_FOR_DEPOSIT": PaymentState.OPEN,
+    "DONE": PaymentState.TAKEN,
+    "PARTIAL_CANCELED": PaymentState.TAKEN,
+    "CANCELED": PaymentState.OVER,
+    "ABORTED": PaymentState.OVER,
+    "EXPIRED": PaymentState.OVER,
+}
+UNKNOWN_PAYMENT = {"NOT_FOUND_PAYMENT", "NOT_FOUND"}
+
+_log = logging.getLogger(__name__)
+
+
+class _Failure(msgspec.Struct):
+    code: str
+    message: str
+
+
+class _Checkout(msgspec.Struct):
+    url: str
+
+
+class _Payment(msgspec.Struct, rename="camel"):
+    """What we need of Toss's Payment object."""
+
+    payment_key: str
+    order_id: str
+    status: str
+    currency: str
+    total_amount: Decimal
+    balance_amount: Decimal | None = None
+    """What is left of it after cancellations."""
+    failure: _Failure | None = None
+    checkout: _Checkout | None = None
+
+
+class TossPayments(PaymentProvider):
+    """The browser comes back to `success_url` or `fail_url`; `close` ends the connections."""
+
+    def __init__(self, secret_key: str, *, success_url: str, fail_url: str, api_base: str) -> None:
+        self._success_url = success_url
+        self._fail_url = fail_url
+        self._client = httpx.AsyncClient(
+            base_url=api_base,
+            auth=httpx.BasicAuth(secret_key, ""),
+            headers={"Accept-Language": "en-US"},
+            timeout=PATIENCE_TO_CHANGE,
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def checkout(self, order: Order) -> str:
+        body = {
+            "method": "CARD",
+            "amount": order.amount,
+            "orderId": order.order_id,
+            "orderName": order.name,
+            "successUrl": self._success_url,
+            "failUrl": self._fail_url,
+        }
+        answer = await self._post("/v1/payments", body, idempotency_key=order.order_id)
+        if not answer.is_success:
+            _nonsense(answer)
+        payment = _read(answer)
+        as_asked = payment.total_amount == order.amount and payment.currency == order.currency_code
+        if payment.checkout is None or payment.order_id != order.order_id or not as_asked:
+            _nonsense(answer)
+        return payment.checkout.url
+
+    async def confirm(self, order_id: OrderId, *, payment_key: str, amount: int) -> Payment | None:
+        body = {"paymentKey": payment_key, "orderId": order_id, "amount": amount}
+        # Toss answers an idempotency key as it did the first time, even where that was a refusal: a payment that
+        # somebody made up must not spoil the order's own.
+        once = f"{order_id}:{sha256(payment_key.encode()).hexdigest()}"
+        answer = await self._post("/v1/payments/confirm", body, idempotency_key=once)
+        if answer.is_success:
+            return _payment(answer)
+        _log.warning("Toss refused to confirm order %s: %s", order_id, _code(answer))
+        return await self.payment(payment_key)
+
+    async def payment(self, payment_key: str) -> Payment | None:
+        return await self._look(f"/v1/payments/{quote(payment_key, safe='')}")
+
+    async def payment_of(self, order_id: OrderId) -> Payment | None:
+        return await self._look(f"/v1/payments/orders/{quote(order_id, safe='')}")
+
+    async def _post(self, path: str, body: dict[str, object], *, idempotency_key: str) -> httpx.Response:
+        """Raises PaymentsUnavailable where Toss itself has failed: then what it did is not known."""
+        request = self._client.build_request("POST", path, json=body, headers={"Idempotency-Key": idempotency_key})
+        answer = await self._send(request, patience=PATIENCE_TO_CHANGE)
+        if answer.is_server_error:
+            _nonsense(answer)
+        return answer
+
+    async def _look(self, path: str) -> Payment | None:
+        answer = await self._send(self._client.build_request("GET", path), patience=PATIENCE_TO_LOOK)
+        if answer.status_code == httpx.codes.NOT_FOUND and _code(answer) in UNKNOWN_PAYMENT:
+            return None
+        return _payment(answer) if answer.is_success else _nonsense(answer)
+
+    async def _send(self, request: httpx.Request, *, patience: float) -> httpx.Response:
+        try:
+            async with asyncio.timeout(patience):
+                return await self._client.send(request)
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise PaymentsUnavailable from error
+
+
+def _payment(answer: httpx.Response) -> Payment:
+    payment = _read(answer)
+    state = STATES.get(payment.status) or _nonsense(answer)
+    left = payment.total_amount if payment.balance_amount is None else payment.balance_amount
+    return Payment(
+        key=payment.payment_key,
+        order_id=OrderId(payment.order_id),
+        state=state,
+        amount=left if state is PaymentState.TAKEN else payment.total_amount,
+        currency_code=payment.currency,
+        failure=PaymentFailure(payment.failure.code, payment.failure.message) if payment.failure else None,
+    )
+
+
+def _read(answer: httpx.Response) -> _Payment:
+    try:
+        return msgspec.json.decode(answer.content, type=_Payment)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        _nonsense(answer)
+
+
+def _code(answer: httpx.Response) -> str:
+    """The code of Toss's error object; empty where the answer has none."""
+    try:
+        return msgspec.json.decode(answer.content, type=_Failure).code
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+
+
+def _nonsense(answer: httpx.Response) -> NoReturn:
+    """Not an answer that we could go by: an error of theirs or, say with a wrong key, of ours."""
+    request = answer.request
+    _log.error("Toss answered %s %s with %s %s", request.method, request.url.path, answer.status_code, _code(answer))
+    raise PaymentsUnavailable

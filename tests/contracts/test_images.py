@@ -280,6 +280,9 @@ async def test_a_jpeg_without_pictures_is_refused(images: Images) -> None:
 
 
 async def test_data_between_the_segments_of_a_jpeg_is_refused(images: Images) -> None:
-    content = encoded("JPEG")
-    for smuggled in (b"x", b"\xff\x00", b"\xff\xd8", b"\xff\x01", b"\xff\xd0"):
+    content = encoded("JPEG", progressive=True)
+    for smuggled in (b"x", b"\xff\x00", b"\xff\x01\x00\x04ab", b"\xff\xd0\x00\x04ab", b"\xff\xd8\x00\x04ab"):
         assert await refused(images, content[:2] + smuggled + content[2:]), smuggled
+    between_scans = content.rindex(b"\xff\xc4")
+    for smuggled in (b"\xff\x01\x00\x04ab", b"\xff\xd8\x00\x04ab"):
+        assert await refused(images, content[:between_scans] + smuggled + content[between_scans:]), smuggled

@@ -80,8 +80,8 @@ def check_jpeg(content: BinaryIO) -> tuple[int, int]:
             break
         segment = _jpeg_segment(content)
         if marker in _START_OF_FRAME:
-            if size or len(segment) < _JPEG_FRAME.size:
-                raise NotAnImage("JPEG of several images")
+            if len(segment) < _JPEG_FRAME.size:
+                raise NotAnImage("JPEG with a broken header")
             height, width = _JPEG_FRAME.unpack_from(segment)
             _check_pixels(width, height)
             size = (width, height)

@@ -142,6 +142,7 @@ async def test_a_cancelled_upload_leaves_nothing(store: GcsBlobStore) -> None:
     asyncio.get_running_loop().call_later(0.05, content.go_on.set)
     with pytest.raises(asyncio.CancelledError):
         await putting
+    assert content.go_on.is_set()  # the caller went on when the thread had ended, not before
     assert content.tell() < 3 * blocking.CHUNK
     assert await store.keys("") == []
 
@@ -168,6 +169,7 @@ async def test_when_one_upload_fails_the_others_end_before_the_caller_goes_on(st
     asyncio.get_running_loop().call_later(0.05, slow.go_on.set)
     with pytest.raises(StoreUnavailable):
         await putting
+    assert slow.go_on.is_set()
     assert slow.tell() < 3 * blocking.CHUNK
     assert await store.keys("") == []
 

@@ -231,6 +231,16 @@ async def test_an_algorithm_that_the_provider_does_not_use_is_refused(
     assert await refusal(provider) == "invalid_token"
 
 
+async def test_a_secret_is_no_signature_even_if_the_provider_publishes_it(
+    hostile: HostileProvider, provider: OpenIDIdentityProvider
+) -> None:
+    secret = b"a secret that everybody can read among the keys"
+    published = {"kty": "oct", "kid": "key-1", "k": urlsafe_b64encode(secret).decode().rstrip("=")}
+    hostile.answers[KEYS] = always(200, {"keys": [published]})
+    hostile.says(by_a_secret(hostile, secret))
+    assert await refusal(provider) == "invalid_token"
+
+
 @pytest.mark.parametrize("alg", ["PS256", "ES256"])
 async def test_other_asymmetric_algorithms_will_do(
     hostile: HostileProvider, provider: OpenIDIdentityProvider, alg: str

@@ -1,7 +1,7 @@
 import pytest
 
-from core.identifiers import GenerationId, HoldId, UserId
-from core.tokens.model import ISSUANCE, MAX_AMOUNT, Hold, Transfer, TransferKind, wallet, welcome_bonus
+from core.identifiers import GenerationId, HoldId, OrderId, UserId
+from core.tokens.model import ISSUANCE, MAX_AMOUNT, Hold, Sale, Transfer, TransferKind, wallet, welcome_bonus
 from tests.support.world import MemoryWorld
 
 
@@ -18,6 +18,16 @@ def test_a_movement_is_of_a_positive_bounded_number_of_tokens(world: MemoryWorld
 @pytest.mark.parametrize("amount", [1, MAX_AMOUNT])
 def test_the_bounds_themselves_are_fine(world: MemoryWorld, amount: int) -> None:
     assert Transfer("x", TransferKind.BONUS, ISSUANCE, wallet(UserId(1)), amount, world.clock.now()).amount == amount
+
+
+def test_a_purchase_and_nothing_else_tells_what_was_paid(world: MemoryWorld) -> None:
+    account, now, sale = wallet(UserId(1)), world.clock.now(), Sale(OrderId("1"), 100, 10_000, "KRW")
+
+    assert Transfer("x", TransferKind.PURCHASE, ISSUANCE, account, 100, now, sale=sale).sale == sale
+    with pytest.raises(ValueError, match="a purchase tells what was paid"):
+        Transfer("x", TransferKind.PURCHASE, ISSUANCE, account, 100, now)
+    with pytest.raises(ValueError, match="a purchase tells what was paid"):
+        Transfer("x", TransferKind.BONUS, ISSUANCE, account, 100, now, sale=sale)
 
 
 def test_a_welcome_is_the_same_movement_each_time(world: MemoryWorld) -> None:

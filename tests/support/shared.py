@@ -29,10 +29,11 @@ def begin() -> None:
         with contextlib.suppress(OSError), (left / OWNER).open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _stop_all(left)
-    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
-    directory.chmod(0o755)
-    # The lock goes when this process goes, in whatever way.
-    fcntl.flock(os.open(directory / OWNER, os.O_CREAT | os.O_RDWR), fcntl.LOCK_EX)
+    unowned = Path(tempfile.mkdtemp(prefix="new-"))
+    unowned.chmod(0o755)
+    # The lock goes when this process goes, in whatever way. Nobody sees the directory before it is locked.
+    fcntl.flock(os.open(unowned / OWNER, os.O_CREAT | os.O_RDWR), fcntl.LOCK_EX)
+    directory = unowned.rename(unowned.with_name(PREFIX + unowned.name.removeprefix("new-")))
     os.environ[VARIABLE] = str(directory)
 
 

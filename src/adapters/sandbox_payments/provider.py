@@ -1,0 +1,164 @@
+import base64
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+Json = dict[str, Any]
+Told = tuple[HTTPStatus, Json]
+
+
+class Refusal(Exception):
+    """An error of Toss's: its status and code, as https://docs.tosspayments.com/reference/error-codes lists them."""
+
+    def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
+        self.answer: Told = status, {"code": code, "message": message}
+        super().__init__(message)
+
+
+class NoSuchPayment(Refusal):
+    def __init__(self) -> None:
+        super().__init__(HTTPStatus.NOT_FOUND, "NOT_FOUND_PAYMENT", "There is no such payment.")
+
+
+@dataclass(slots=True)
+class Checkout:
+    """A payment as it stands."""
+
+    payment_key: str
+    order_id: str
+    order_name: str
+    amount: int
+    success_url: str
+    fail_url: str
+    requested_at: datetime
+    status: str = "READY"
+    card_is_refused: bool = False
+    approved_at: datetime | None = None
+    failure: dict[str, str] | None = None
+
+
+class SandboxPayments:
+    """Toss's payments in memory, by card only. The first answer to an idempotency key is all that it ever gets."""
+
+    def __init__(self, *, secret_key: str, url: str) -> None:
+        self._authorization = f"Basic {base64.b64encode(f'{secret_key}:'.encode()).decode()}"
+        self._url = url
+        self._payments: dict[str, Checkout] = {}
+        self._answered: dict[tuple[str, str], Told] = {}
+
+    def authenticate(self, authorization: str) -> None:
+        """Raises Refusal."""
+        if not hmac.compare_digest(authorization.encode(), self._authorization.encode()):
+            raise Refusal(HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED_KEY", "The secret key is not known.")
+
+    def once(self, what: str, idempotency_key: str | None, work: Callable[[], Json]) -> Told:
+        """The work's answer, the first one that was given to this key."""
+        known = self._answered.get((what, idempotency_key)) if idempotency_key else None
+        if known:
+            return known
+        try:
+            answer = HTTPStatus.OK, work()
+        except Refusal as refusal:
+            answer = refusal.answer
+        if idempotency_key:
+            self._answered[what, idempotency_key] = answer
+        return answer
+
+    def create(self, asked: Json) -> Json:
+        """Raises Refusal."""
+        try:
+            payment = Checkout(
+                payment_key=f"sandbox_{secrets.token_urlsafe(18)}",
+                order_id=str(asked["orderId"]),
+                order_name=str(asked["orderName"]),
+                amount=int(asked["amount"]),
+                success_url=str(asked["successUrl"]),
+                fail_url=str(asked["failUrl"]),
+                requested_at=datetime.now(UTC),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise Refusal(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", "The request is not complete.") from None
+        self._payments[payment.payment_key] = payment
+        return self._told(payment)
+
+    def confirm(self, asked: Json) -> Json:
+        """Raises Refusal."""
+        payment = self.payment(str(asked.get("paymentKey")))
+        if (payment.order_id, payment.amount) != (asked.get("orderId"), asked.get("amount")):
+            raise Refusal(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", "Order or amount are not those of the payment.")
+        if payment.status == "READY":
+            raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND_PAYMENT_SESSION", "The buyer has not agreed to pay.")
+        if payment.status != "IN_PROGRESS":
+            raise Refusal(HTTPStatus.BAD_REQUEST, "ALREADY_PROCESSED_PAYMENT", "The payment has ended already.")
+        if payment.card_is_refused:
+            self._end(payment, "REJECT_CARD_PAYMENT", "The card was refused: over its limit, or without money.")
+            raise Refusal(HTTPStatus.FORBIDDEN, "REJECT_CARD_PAYMENT", "The card was refused.")
+        payment.status = "DONE"
+        payment.approved_at = datetime.now(UTC)
+        return self._told(payment)
+
+    def look(self, payment_key: str) -> Json:
+        """Raises NoSuchPayment."""
+        return self._told(self.payment(payment_key))
+
+    def look_for(self, order_id: str) -> Json:
+        """Raises NoSuchPayment."""
+        for payment in reversed(self._payments.values()):
+            if payment.order_id == order_id:
+                return self._told(payment)
+        raise NoSuchPayment
+
+    def payment(self, payment_key: str) -> Checkout:
+        """Raises NoSuchPayment."""
+        if payment := self._payments.get(payment_key):
+            return payment
+        raise NoSuchPayment
+
+    def agree(self, payment: Checkout, *, card_is_refused: bool) -> str:
+        """The buyer agrees to pay; the URL to send the browser to."""
+        if payment.status == "READY":
+            payment.status = "IN_PROGRESS"
+            payment.card_is_refused = card_is_refused
+        back = {"paymentType": "NORMAL", "orderId": payment.order_id, "paymentKey": payment.payment_key}
+        return _with_query(payment.success_url, back | {"amount": str(payment.amount)})
+
+    def decline(self, payment: Checkout) -> str:
+        """The buyer gives up; the URL to send the browser to."""
+        code, message = "PAY_PROCESS_CANCELED", "The buyer gave up."
+        if payment.status == "READY":
+            self._end(payment, code, message)
+        return _with_query(payment.fail_url, {"code": code, "message": message, "orderId": payment.order_id})
+
+    def _end(self, payment: Checkout, code: str, message: str) -> None:
+        payment.status = "ABORTED"
+        payment.failure = {"code": code, "message": message}
+
+    def _told(self, payment: Checkout) -> Json:
+        """The Payment object, as far as it means anything here."""
+        return {
+            "mId": "sandbox",
+            "version": "2022-11-16",
+            "paymentKey": payment.payment_key,
+            "type": "NORMAL",
+            "orderId": payment.order_id,
+            "orderName": payment.order_name,
+            "currency": "KRW",
+            "method": None if payment.status == "READY" else "CARD",
+            "totalAmount": payment.amount,
+            "balanceAmount": payment.amount,
+            "status": payment.status,
+            "requestedAt": payment.requested_at.isoformat(timespec="seconds"),
+            "approvedAt": payment.approved_at.isoformat(timespec="seconds") if payment.approved_at else None,
+            "cancels": None,
+            "failure": payment.failure,
+            "checkout": {"url": f"{self._url}/checkout/{payment.payment_key}"},
+        }
+
+
+def _with_query(url: str, query: dict[str, str]) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"

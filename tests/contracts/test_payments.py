@@ -1,0 +1,199 @@
+"""PaymentProvider: memory, and Toss's API over HTTP as the sandbox speaks it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+from uuid import uuid4
+
+import pytest
+
+from adapters.memory.payment_provider import MemoryPaymentProvider
+from adapters.toss.payment_provider import TossPayments
+from core.identifiers import OrderId
+from core.ports.payment_provider import Order, PaymentProvider
+from core.purchases.payment import Payment, PaymentFailure, PaymentState
+from tests.support.sandbox import SECRET_KEY, Sandbox, running_sandbox
+
+
+class Buyer(Protocol):
+    """What the buyer does on the payment page; agreeing answers the key that the browser comes back with."""
+
+    async def agree(self, order: Order, url: str) -> str: ...
+
+    async def agree_with_a_bad_card(self, order: Order, url: str) -> str: ...
+
+    async def give_up(self, order: Order, url: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    provider: PaymentProvider
+    buyer: Buyer
+
+
+class MemoryBuyer(Buyer):
+    def __init__(self, provider: MemoryPaymentProvider) -> None:
+        self._provider = provider
+
+    async def agree(self, order: Order, url: str) -> str:
+        return self._provider.agree(order.order_id)
+
+    async def agree_with_a_bad_card(self, order: Order, url: str) -> str:
+        self._provider.refuse(order.order_id)
+        return self._provider.agree(order.order_id)
+
+    async def give_up(self, order: Order, url: str) -> None:
+        self._provider.give_up(order.order_id)
+
+
+class SandboxBuyer(Buyer):
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    async def agree(self, order: Order, url: str) -> str:
+        return await self._key(order, url, "pay")
+
+    async def agree_with_a_bad_card(self, order: Order, url: str) -> str:
+        return await self._key(order, url, "refused")
+
+    async def give_up(self, order: Order, url: str) -> None:
+        back = await self._sandbox.choose(url, "decline")
+        assert back.path == "/fail"
+        assert dict(back.params)["orderId"] == order.order_id
+        assert dict(back.params)["code"] == "PAY_PROCESS_CANCELED"
+
+    async def _key(self, order: Order, url: str, choice: str) -> str:
+        back = await self._sandbox.choose(url, choice)
+        told = dict(back.params)
+        assert back.path == "/success"
+        assert (told["orderId"], told["amount"]) == (order.order_id, str(order.amount))
+        return told["paymentKey"]
+
+
+@pytest.fixture(scope="module")
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with running_sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(params=["memory", "toss"])
+async def case(request: pytest.FixtureRequest, sandbox: Sandbox) -> AsyncIterator[Case]:
+    if request.param == "memory":
+        memory = MemoryPaymentProvider()
+        yield Case(memory, MemoryBuyer(memory))
+        return
+    toss = TossPayments(
+        SECRET_KEY,
+        success_url="https://api.example/success",
+        fail_url="https://api.example/fail",
+        api_base=sandbox.url,
+    )
+    yield Case(toss, SandboxBuyer(sandbox))
+    await toss.close()
+
+
+def an_order() -> Order:
+    return Order(OrderId(f"order-{uuid4().hex}"), "500 tokens", 45_000, "KRW")
+
+
+def paid(order: Order, key: str) -> Payment:
+    return Payment(key, order.order_id, PaymentState.TAKEN, Decimal(45_000), "KRW")
+
+
+async def test_nothing_is_taken_before_the_buyer_agrees(case: Case) -> None:
+    order = an_order()
+    await case.provider.checkout(order)
+
+    payment = await case.provider.payment_of(order.order_id)
+    assert payment is not None
+    assert payment == Payment(payment.key, order.order_id, PaymentState.OPEN, Decimal(45_000), "KRW")
+    assert await case.provider.confirm(order.order_id, payment_key=payment.key, amount=45_000) == payment
+
+
+async def test_nothing_is_taken_before_it_is_confirmed(case: Case) -> None:
+    order = an_order()
+    key = await case.buyer.agree(order, await case.provider.checkout(order))
+
+    payment = await case.provider.payment(key)
+    assert payment is not None
+    assert payment.state is PaymentState.OPEN
+
+
+async def test_a_confirmed_payment_is_taken(case: Case) -> None:
+    order = an_order()
+    key = await case.buyer.agree(order, await case.provider.checkout(order))
+
+    assert await case.provider.confirm(order.order_id, payment_key=key, amount=45_000) == paid(order, key)
+
+    assert await case.provider.payment(key) == paid(order, key)
+    assert await case.provider.payment_of(order.order_id) == paid(order, key)
+
+
+async def test_confirming_again_answers_the_same(case: Case) -> None:
+    order = an_order()
+    key = await case.buyer.agree(order, await case.provider.checkout(order))
+
+    answers = [await case.provider.confirm(order.order_id, payment_key=key, amount=45_000) for _ in range(3)]
+
+    assert answers == [paid(order, key)] * 3
+
+
+async def test_a_refused_card_ends_the_payment(case: Case) -> None:
+    order = an_order()
+    key = await case.buyer.agree_with_a_bad_card(order, await case.provider.checkout(order))
+
+    for _ in range(2):
+        payment = await case.provider.confirm(order.order_id, payment_key=key, amount=45_000)
+        assert payment is not None
+        assert payment.state is PaymentState.OVER
+        assert payment.failure is not None
+        assert payment.failure.code == "REJECT_CARD_PAYMENT"
+
+
+async def test_a_buyer_who_gives_up_ends_the_payment(case: Case) -> None:
+    order = an_order()
+    await case.buyer.give_up(order, await case.provider.checkout(order))
+
+    payment = await case.provider.payment_of(order.order_id)
+    assert payment is not None
+    assert payment.state is PaymentState.OVER
+    assert payment.failure == PaymentFailure("PAY_PROCESS_CANCELED", "The buyer gave up.")
+
+
+async def test_a_payment_takes_no_other_amount_than_was_agreed_to(case: Case) -> None:
+    order = an_order()
+    key = await case.buyer.agree(order, await case.provider.checkout(order))
+
+    payment = await case.provider.confirm(order.order_id, payment_key=key, amount=1)
+
+    assert payment is not None
+    assert (payment.state, payment.amount) == (PaymentState.OPEN, Decimal(45_000))
+
+
+async def test_a_payment_stays_with_its_order(case: Case) -> None:
+    order, other = an_order(), an_order()
+    key = await case.buyer.agree(order, await case.provider.checkout(order))
+    await case.provider.checkout(other)
+
+    payment = await case.provider.confirm(other.order_id, payment_key=key, amount=45_000)
+
+    assert payment is not None
+    assert (payment.order_id, payment.state) == (order.order_id, PaymentState.OPEN)
+
+
+async def test_a_payment_that_somebody_made_up_does_not_spoil_the_real_one(case: Case) -> None:
+    order = an_order()
+    url = await case.provider.checkout(order)
+
+    assert await case.provider.confirm(order.order_id, payment_key="made-up", amount=45_000) is None
+
+    key = await case.buyer.agree(order, url)
+    assert await case.provider.confirm(order.order_id, payment_key=key, amount=45_000) == paid(order, key)
+
+
+@pytest.mark.parametrize("key", ["made-up", "orders/1", "../confirm", "한글", "a b", "%00", "x" * 200])
+async def test_what_the_provider_does_not_know_is_nothing(case: Case, key: str) -> None:
+    assert await case.provider.payment(key) is None
+    assert await case.provider.payment_of(OrderId(f"no-such-order-{uuid4().hex}")) is None
+    assert await case.provider.confirm(an_order().order_id, payment_key=key, amount=45_000) is None

@@ -11,6 +11,7 @@ class Category(Enum):
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
+    TOO_MANY = "too_many"
     UNAVAILABLE = "unavailable"
 
 

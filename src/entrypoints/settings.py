@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
+
+from core.ports.rate_limiter import Limit
 
 GOOGLE_DISCOVERY = "https://accounts.google.com/.well-known/openid-configuration"
 MIN_SECRET = 32
@@ -30,6 +33,19 @@ class OpenIDClient(msgspec.Struct, frozen=True):
     client_id: str
     client_secret: str
     discovery_url: str
+
+
+class RateLimits(msgspec.Struct, frozen=True):
+    """How often one may call."""
+
+    sign_in: Limit
+    """Each address begins to sign in."""
+    generate: Limit
+    """Each user asks for an image."""
+    signed_in: Limit
+    """Each user calls anything else."""
+    anonymous: Limit
+    """Each address calls without being signed in."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +75,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The URL of a storage emulator that takes the place of Google's."""
     google: OpenIDClient | None
     ai_servers: Literal["simulated", "none"]
-    rate_limits: bool
+    rate_limits: RateLimits | None
+    """None: nobody is held back, which only development does."""
     styles_per_artist: int
 
     @property
@@ -103,7 +120,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         storage_emulator_host=reader.url("STORAGE_EMULATOR_HOST"),
         google=_google(reader),
         ai_servers=reader.choice("AI_SERVERS", ("simulated", "none"), "none" if production else "simulated"),
-        rate_limits=reader.choice("RATE_LIMITS", ("on", "off"), "on") == "on",
+        rate_limits=_rate_limits(reader, default="on" if production else "off"),
         styles_per_artist=reader.number("STYLES_PER_ARTIST", 10, low=1, high=10_000),
     )
     if production:
@@ -140,6 +157,16 @@ def _google(reader: "_Reader") -> OpenIDClient | None:
     return OpenIDClient(client_id or "", secret or "", reader.url("OPENID_DISCOVERY_URL") or GOOGLE_DISCOVERY)
 
 
+def _rate_limits(reader: "_Reader", *, default: str) -> RateLimits | None:
+    limits = RateLimits(
+        sign_in=reader.limit("RATE_LIMIT_SIGN_IN", Limit(5, timedelta(minutes=5))),
+        generate=reader.limit("RATE_LIMIT_GENERATE", Limit(6, timedelta(minutes=1))),
+        signed_in=reader.limit("RATE_LIMIT_SIGNED_IN", Limit(100, timedelta(minutes=1))),
+        anonymous=reader.limit("RATE_LIMIT_ANONYMOUS", Limit(50, timedelta(minutes=1))),
+    )
+    return limits if reader.choice("RATE_LIMITS", ("on", "off"), default) == "on" else None
+
+
 def _unfit_for_production(settings: Settings, reader: "_Reader") -> list[str]:
     problems = [
         f"{name} is missing: {what}"
@@ -174,7 +201,7 @@ def _unfit_for_production(settings: Settings, reader: "_Reader") -> list[str]:
     ]
     if settings.ai_servers == "simulated":
         problems.append("AI_SERVERS=simulated is for development: people would pay for made-up images")
-    if not settings.rate_limits:
+    if settings.rate_limits is None:
         problems.append("RATE_LIMITS=off is for development")
     if settings.storage_emulator_host is not None:
         problems.append("STORAGE_EMULATOR_HOST is for development")
@@ -210,6 +237,17 @@ class _Reader:
             self.problems.append(f"{name}={text!r} is not a whole number from {low} to {high}")
             return default
         return int(text)
+
+    def limit(self, name: str, default: Limit) -> Limit:
+        """Written as calls/seconds."""
+        text = self.text(name)
+        if text is None:
+            return default
+        calls, _, seconds = text.partition("/")
+        if not (calls.isdecimal() and seconds.isdecimal() and int(calls) > 0 and int(seconds) > 0):
+            self.problems.append(f"{name}={text!r} is not calls/seconds, such as 100/60")
+            return default
+        return Limit(int(calls), timedelta(seconds=int(seconds)))
 
     def url(self, name: str) -> str | None:
         text = self.text(name)

@@ -1,5 +1,8 @@
+from datetime import timedelta
+
 import pytest
 
+from core.ports.rate_limiter import Limit
 from entrypoints.settings import GOOGLE_DISCOVERY, SettingsError, read_settings
 
 PRODUCTION = {
@@ -32,7 +35,7 @@ def test_an_empty_environment_is_development_with_every_part_embedded() -> None:
     assert settings.api_base_url == "http://127.0.0.1:8000"
     assert (settings.database_url, settings.rabbitmq, settings.gcs_bucket_name, settings.google) == (None,) * 4
     assert settings.ai_servers == "simulated"
-    assert settings.rate_limits
+    assert settings.rate_limits is None
 
 
 def test_production_with_all_that_it_needs() -> None:
@@ -47,6 +50,8 @@ def test_production_with_all_that_it_needs() -> None:
     assert settings.google is not None
     assert settings.google.discovery_url == GOOGLE_DISCOVERY
     assert settings.ai_servers == "none"
+    assert settings.rate_limits is not None
+    assert settings.rate_limits.sign_in == Limit(5, timedelta(minutes=5))
 
 
 @pytest.mark.parametrize("name", [name for name in PRODUCTION if name != "APP_ENV"])
@@ -91,6 +96,8 @@ def test_production_refuses_what_is_weak(name: str, weak: str) -> None:
         ("APP_ENV", "staging"),
         ("AI_SERVERS", "real"),
         ("RATE_LIMITS", "yes"),
+        ("RATE_LIMIT_SIGN_IN", "5"),
+        ("RATE_LIMIT_ANONYMOUS", "0/60"),
         ("COOKIE_SAMESITE", "strict"),
         ("PORT", "80a"),
         ("PORT", "65536"),

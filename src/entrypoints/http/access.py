@@ -1,7 +1,6 @@
 """Who may call what. Every route names one of these guards; nothing of a body is read before it has agreed."""
 
 import hmac
-from ipaddress import ip_address
 from typing import Any, cast
 
 from litestar.connection import ASGIConnection
@@ -14,8 +13,10 @@ from core.accounts.repository import Sessions
 from core.accounts.sign_in import token_hash
 from core.errors import Category, DomainError
 from core.ports.clock import Clock
+from entrypoints.http.addresses import client_address, lies_in
 from entrypoints.http.cookies import SESSION
 from entrypoints.http.errors import AnyRequest
+from entrypoints.http.limits import LIMIT, count_call
 from entrypoints.settings import Network
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -30,18 +31,20 @@ class CsrfFailed(DomainError):
     message = "The CSRF token is missing or wrong."
 
 
-async def anybody(connection: Connection, _: BaseRouteHandler) -> None:
+async def anybody(connection: Connection, handler: BaseRouteHandler) -> None:
     """Signed in or not: who it is matters for what they see. Changes nothing, so it needs no CSRF token."""
-    await _identify(connection)
+    await _identify(connection, handler)
 
 
-async def unidentified(_: Connection, __: BaseRouteHandler) -> None:
-    """Anybody, and who it is does not matter: sessions are not looked up."""
+async def unidentified(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Anybody, and who it is does not matter: sessions are not looked up, and only a limit of the route's own holds."""
+    if LIMIT in handler.opt:
+        await count_call(connection, handler)
 
 
-async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
+async def signed_in(connection: Connection, handler: BaseRouteHandler) -> None:
     """Somebody signed in, and for what changes anything: from a page that may speak for them."""
-    await _identify(connection)
+    await _identify(connection, handler)
     if connection.scope["user"] is None:
         raise Unauthorized
     if cast("HTTPScope", connection.scope)["method"] not in SAFE_METHODS:
@@ -85,13 +88,14 @@ def csrf_token(connection: Connection, session_token: str) -> str:
     return token
 
 
-async def _identify(connection: Connection) -> None:
-    """One lookup for a session cookie, none without it."""
+async def _identify(connection: Connection, handler: BaseRouteHandler) -> None:
+    """One lookup for a session cookie, none without it; the call counts for whoever it is."""
     connection.scope["user"] = None
     if token := connection.cookies.get(SESSION):
         container = connection.scope["state"]["dishka_container"]
         sessions, clock = await container.get(Sessions), await container.get(Clock)
         connection.scope["user"] = await sessions.requester(token_hash(token), at=clock.now())
+    await count_call(connection, handler)
 
 
 def _check_csrf(connection: Connection) -> None:
@@ -113,25 +117,4 @@ def _check_ai_server(connection: Connection, source: str) -> None:
 
 def _from_allowed_network(connection: Connection) -> bool:
     allowed: list[Network] = connection.app.state.webhook_allowed_networks
-    return not allowed or _inside(client_address(connection), allowed)
-
-
-def client_address(connection: Connection) -> str:
-    """Where the call comes from; X-Forwarded-For is believed from the right, as far as proxies are trusted."""
-    trusted: list[Network] = connection.app.state.trusted_proxies
-    address = connection.client.host if connection.client else ""
-    forwarded = ",".join(connection.headers.getall("X-Forwarded-For", [])).split(",")
-    for hop in reversed([part.strip() for part in forwarded if part.strip()]):
-        if not _inside(address, trusted):
-            break
-        address = hop
-    return address
-
-
-def _inside(address: str, networks: list[Network]) -> bool:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
-    return any(parsed.version == network.version and parsed in network for network in networks)
+    return not allowed or lies_in(client_address(connection), allowed)

@@ -88,6 +88,7 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
                 "internal_api_tokens": [token for token in tokens if token],
                 "webhook_allowed_networks": settings.webhook_allowed_networks,
                 "trusted_proxies": settings.trusted_proxies,
+                "rate_limits": settings.rate_limits,
             }
         ),
     )

@@ -25,6 +25,7 @@ from entrypoints.http.access import CSRF_HEADER, csrf_token, signed_in, unidenti
 from entrypoints.http.cookies import SESSION, SIGN_IN, SIGN_IN_LIFETIME, SIGN_IN_PATH, Cookies
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
+from entrypoints.http.limits import LIMIT, Own
 from entrypoints.http.signing import Signer
 
 _FRONTEND_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,2000}")
@@ -45,7 +46,13 @@ class AuthController(Controller):
     path = "/api/auth"
     tags = ("Auth",)
 
-    @get("/google/login", guards=[unidentified], status_code=302, summary="Go to the identity provider")
+    @get(
+        "/google/login",
+        guards=[unidentified],
+        opt={LIMIT: Own.SIGN_IN},
+        status_code=302,
+        summary="Go to the identity provider",
+    )
     async def login(
         self,
         request: AnyRequest,

@@ -25,6 +25,7 @@ STATUS = {
     Category.FORBIDDEN: 403,
     Category.NOT_FOUND: 404,
     Category.CONFLICT: 409,
+    Category.TOO_MANY: 429,
     Category.UNAVAILABLE: 503,
 }
 

@@ -27,6 +27,7 @@ from core.tags import InvalidTagLanguage, normalise
 from core.tokens.errors import InsufficientTokens
 from entrypoints.http.access import anybody, signed_in
 from entrypoints.http.envelope import Success
+from entrypoints.http.limits import LIMIT, Own
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId, comma_separated
 
@@ -44,7 +45,7 @@ class GenerationsController(Controller):
     @post(
         "/",
         guards=[signed_in],
-        opt={"refusals": (StyleNotFound, StyleNotReady, InsufficientTokens, InvalidTagLanguage)},
+        opt={LIMIT: Own.GENERATE, "refusals": (StyleNotFound, StyleNotReady, InsufficientTokens, InvalidTagLanguage)},
         summary="Have an image made",
     )
     async def request(

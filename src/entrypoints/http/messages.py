@@ -35,6 +35,7 @@ KOREAN = {
     "PAYMENTS_UNAVAILABLE": "결제 서비스에 연결할 수 없습니다.",
     "PAYMENT_MISMATCH": "결제 내용이 주문과 다릅니다.",
     "PURCHASE_NOT_FOUND": "해당 구매를 찾을 수 없습니다.",
+    "RATE_LIMIT_EXCEEDED": "짧은 시간에 요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.",
     "RIGHTS_NOT_AFFIRMED": "본인에게 권리가 있는 이미지로만 스타일을 만들 수 있습니다.",
     "SIGN_IN_FAILED": "로그인에 실패했습니다.",
     "STORE_UNAVAILABLE": "저장소에 연결할 수 없습니다.",

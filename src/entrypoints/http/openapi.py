@@ -19,6 +19,7 @@ from entrypoints.http.cookies import SESSION
 from entrypoints.http.envelope import Refused
 from entrypoints.http.errors import FRAMEWORK, MalformedBody, status_of
 from entrypoints.http.forms import FormBody
+from entrypoints.http.limits import LIMIT, RateLimitExceeded
 from entrypoints.http.version import VERSION
 
 DESCRIPTION = """Artists license their style, buyers pay per image.
@@ -39,8 +40,9 @@ SECURITY_SCHEMES = {
     "aiServer": {"type": "http", "scheme": "bearer"},
 }
 GUARDS_REFUSE: dict[Any, tuple[type[DomainError], ...]] = {
-    access.signed_in: (Unauthorized,),
-    access.artist: (Unauthorized, ArtistOnly),
+    access.anybody: (RateLimitExceeded,),
+    access.signed_in: (Unauthorized, RateLimitExceeded),
+    access.artist: (Unauthorized, RateLimitExceeded, ArtistOnly),
     access.training_server: (Unauthorized,),
     access.inference_server: (Unauthorized,),
 }
@@ -168,6 +170,8 @@ def _form(form: FormBody[Any], file: Schema) -> Schema:
 
 def _responses(path: str, method: str, handler: HTTPRouteHandler, *, validated: bool) -> Schema:
     refusals: list[type[DomainError]] = [*GUARDS_REFUSE.get(guard_of(handler), ())]
+    if LIMIT in handler.opt:
+        refusals.append(RateLimitExceeded)
     refusals += handler.opt.get("refusals", ())
     framework = []
     if "csrf" in _security(method, handler)[0] if _security(method, handler) else False:

@@ -6,10 +6,11 @@ from uuid import uuid4
 
 import msgspec
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from entrypoints.http.envelope import Refusal, Refused
 from entrypoints.http.errors import INTERNAL
+from entrypoints.http.limits import limit_headers
 from entrypoints.logs import trace_id
 
 access_log = logging.getLogger("access")
@@ -39,7 +40,7 @@ class Tracing:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(send, self._headers, head=scope["method"] == "HEAD")
+        exchange = _Exchange(scope, send, self._headers)
         path, method = scope["path"], scope["method"]
         if method == "HEAD":
             scope["method"] = "GET"
@@ -71,13 +72,14 @@ def _log_access(scope: Scope, method: str, status: int | None, seconds: float) -
 
 
 class _Exchange:
-    def __init__(self, send: Send, headers: tuple[Header, ...], *, head: bool) -> None:
+    def __init__(self, scope: HTTPScope, send: Send, headers: tuple[Header, ...]) -> None:
+        self._scope = scope
         self.trace_id = uuid4().hex
         self.status: int | None = None
         """None until the answer has begun."""
         self._send = send
         self._headers = headers
-        self._head = head
+        self._head = scope["method"] == "HEAD"
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -85,6 +87,7 @@ class _Exchange:
             headers = list(message["headers"])
             said = {name.lower() for name, _ in headers}
             headers += [header for header in self._headers if header[0] not in said]
+            headers += limit_headers(self._scope.get("state", {}))
             headers.append((b"x-trace-id", self.trace_id.encode()))
             message["headers"] = headers
         elif message["type"] == "http.response.body" and self._head:

@@ -1,0 +1,29 @@
+"""Where a call comes from."""
+
+from ipaddress import ip_address
+from typing import Any
+
+from litestar.connection import ASGIConnection
+
+from entrypoints.settings import Network
+
+
+def client_address(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """X-Forwarded-For is believed from the right, as far as proxies are trusted."""
+    trusted: list[Network] = connection.app.state.trusted_proxies
+    address = connection.client.host if connection.client else ""
+    forwarded = ",".join(connection.headers.getall("X-Forwarded-For", [])).split(",")
+    for hop in reversed([part.strip() for part in forwarded if part.strip()]):
+        if not lies_in(address, trusted):
+            break
+        address = hop
+    return address
+
+
+def lies_in(address: str, networks: list[Network]) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+    return any(parsed.version == network.version and parsed in network for network in networks)

@@ -21,7 +21,7 @@ from core.identifiers import GenerationId
 from core.paging import Page, PageRequest
 from core.styles.model import Style
 from core.tasks.outcome import Failure, Outcome
-from tests.contracts.overlap import Block, Work, commit
+from tests.contracts.overlap import Block, Work, commit, sending
 from tests.contracts.paging import walk
 from tests.support.world import Scope, World, hold_for
 
@@ -128,6 +128,18 @@ async def test_a_locked_generation_is_waited_for_and_seen_as_it_became(world: Wo
     seen = await second.commit()
     assert isinstance(seen, Generation)
     assert (seen.status, seen.attempt) == (Status.RETRYING, 2)
+
+
+async def test_saving_waits_for_whoever_has_locked_the_generation(world: World) -> None:
+    generation = await world.generation(*await a_buyer_and_a_style(world))
+    described = generation.edited(at=world.clock.now(), description="a cat", public_key=None)
+
+    locking = await Block(world, of_id(generation.id, lock=True)).open()
+    writing = await Block(world, sending(saving(described))).waits()
+
+    assert await locking.commit() == generation
+    await writing.commit()
+    assert await found(world, generation) == described
 
 
 async def test_nobody_sees_what_is_not_committed(world: World) -> None:

@@ -8,7 +8,7 @@ from core.notifications.errors import NotificationNotFound
 from core.notifications.model import Notification, NotificationType
 from core.notifications.views import Actor, NotificationItem, Target
 from core.paging import Page, PageRequest
-from tests.contracts.overlap import Block, Work, commit, race
+from tests.contracts.overlap import Block, Work, commit, race, sending
 from tests.contracts.paging import walk
 from tests.support.world import Scope, World
 
@@ -167,6 +167,17 @@ async def test_of_two_that_read_all_at_once_each_counts_what_it_read(world: Worl
 
     assert await first.commit() == 1
     assert await second.commit() == 0
+
+
+async def test_what_one_reads_while_reading_all_is_counted_once(world: World) -> None:
+    ann = await world.user("ann")
+    one, _ = [await told(world, ann) for _ in range(2)]
+
+    first = await Block(world, sending(reading(ann, one.id, world))).open()
+    second = await Block(world, lambda ports: ports.notifications.mark_all_read(ann.id, at=world.clock.now())).waits()
+    await first.commit()
+
+    assert await second.commit() == 1
 
 
 async def test_reading_is_undone_with_its_block(world: World) -> None:

@@ -75,6 +75,18 @@ async def test_what_is_saved_is_kept(world: World) -> None:
     assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == trained
 
 
+async def test_saving_waits_for_whoever_has_locked_the_style(world: World) -> None:
+    style = await world.untrained_style(await world.artist())
+    failed = style.failed_training(at=world.clock.now(), failure=Failure("TRAINING_ERROR", "Out of paint."))
+
+    locking = await Block(world, lambda ports: ports.styles.of_id(style.id, lock=True)).open()
+    saving = await Block(world, sending(lambda ports: ports.styles.save(failed))).waits()
+
+    assert await locking.commit() == style
+    await saving.commit()
+    assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == failed
+
+
 async def test_a_style_that_is_not_there_is_not_found(world: World) -> None:
     style = await world.style(await world.artist("mia"))
     nothing = await world.ids.style()

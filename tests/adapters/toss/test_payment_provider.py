@@ -23,17 +23,28 @@ ORDER = Order(OrderId("a4CWyWY5m89PNh7xJwhk1"), "500 tokens", 45_000, "KRW")
 KEY = "5zJ4xY7m0kODnyRpQWGrN2xqGlNvLrKwv1M9ENjbeoPaZdL6"
 
 
-@pytest.fixture
-def script() -> Iterator[Script]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[Script]:
     with scripted_server() as script:
         yield script
 
 
 @pytest.fixture
-async def toss(script: Script) -> AsyncIterator[TossPayments]:
-    toss = at(script.url)
+def script(server: Script) -> Script:
+    server.calls.clear()
+    return server
+
+
+@pytest.fixture(scope="module")
+async def client(server: Script) -> AsyncIterator[TossPayments]:
+    toss = at(server.url)
     yield toss
     await toss.close()
+
+
+@pytest.fixture
+async def toss(script: Script, client: TossPayments) -> TossPayments:
+    return client
 
 
 def at(url: str) -> TossPayments:

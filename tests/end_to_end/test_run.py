@@ -128,7 +128,8 @@ def machine() -> Iterator[Machine]:
 async def test_it_starts_on_nothing_keeps_what_it_was_told_and_leaves_nothing_running(machine: Machine) -> None:
     async with machine.service() as first:
         session = await first.sign_in("someone@example.com")
-        me = (await first.me(session=session)).json()["data"]
+        answer = await first.me(session=session)
+        me, csrf_token = answer.json()["data"], answer.headers["X-CSRFToken"]
         asked = await first.follow("/api/auth/google/login")
         status = await first.stop(signal.SIGINT, group=True)
         output = await first.output()
@@ -142,10 +143,11 @@ async def test_it_starts_on_nothing_keeps_what_it_was_told_and_leaves_nothing_ru
     assert machine.processes() == []
 
     async with machine.service() as second:
-        again = (await second.me(session=session)).json()["data"]
+        answer = await second.me(session=session)
         status = await second.stop(signal.SIGTERM)
 
-    assert again == me
+    assert answer.json()["data"] == me
+    assert answer.headers["X-CSRFToken"] == csrf_token  # the same secret has signed it
     assert status == 0
     assert machine.processes() == []
 

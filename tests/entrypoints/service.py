@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any
 
 import httpx
 import msgspec
-from dishka import AnyOf, AsyncContainer, Provider, Scope, make_async_container
+from dishka import AsyncContainer, Provider, Scope, make_async_container
 from litestar import Litestar
 
 from adapters.filesystem.blobs import FilesystemBlobStore
@@ -19,11 +20,9 @@ from core.identifiers import TaskId
 from core.ports.blob_store import BlobStore
 from core.ports.broker import Broker
 from core.ports.clock import Clock
-from core.ports.database import Database
 from core.ports.identity_provider import Identity, IdentityProvider, SignInFailed
 from core.ports.images import Images
 from core.ports.media_files import MediaFiles
-from core.ports.outbox import Outbox
 from core.ports.secrets import Secrets
 from core.tasks.model import PendingTask
 from entrypoints.container import memory, use_cases
@@ -36,8 +35,6 @@ API = "https://api.example.com"
 FRONTEND = "https://example.com"
 TOKEN = "the-token-of-the-ai-servers"
 PREVIOUS_TOKEN = "the-token-before-that"
-
-T = TypeVar("T")
 
 
 def settings(**changes: Any) -> Settings:
@@ -139,28 +136,23 @@ class Service:
 
     def __init__(self, world: MemoryWorld, *, media: FilesystemBlobStore | None = None, **changes: Any) -> None:
         self.world = world
-        self.media = media
         self.settings = settings(gcs_bucket_name=None if media else "a-bucket", **changes)
         self.identity_provider = PreparedIdentityProvider()
         self.broker = SwitchableBroker()
-        self.container = make_async_container(use_cases(), memory(), self._parts(), context={Settings: self.settings})
+        given: dict[type[Any], object] = {
+            Settings: self.settings,
+            Clock: world.clock,
+            Secrets: world.secrets,
+            Images: IMAGES,
+            BlobStore: media or world.blobs,
+            MediaFiles: media,
+            IdentityProvider: self.identity_provider,
+            Broker: self.broker,
+            MemoryDatabase: world.database,
+            MemoryOutbox: world.outbox,
+        }
+        self.container = _parts()(given, scope=Scope.APP)
         self.app, self.contract = _app(self.container, self.settings)
-
-    def _parts(self) -> Provider:
-        provider = Provider(scope=Scope.APP)
-        for part, kind in (
-            (self.world.clock, Clock),
-            (self.world.secrets, Secrets),
-            (self.media or self.world.blobs, BlobStore),
-            (self.media, MediaFiles),
-            (self.identity_provider, IdentityProvider),
-            (self.broker, Broker),
-            (PillowImages(), Images),
-        ):
-            provider.provide(_always(part), provides=kind)
-        provider.provide(_always(self.world.database), provides=AnyOf[MemoryDatabase, Database], override=True)
-        provider.provide(_always(self.world.outbox), provides=AnyOf[MemoryOutbox, Outbox], override=True)
-        return provider
 
     @asynccontextmanager
     async def browser(self, user: User | None = None, *, address: str = "127.0.0.1") -> AsyncIterator[Browser]:
@@ -192,6 +184,30 @@ def asgi(app: Litestar, address: str = "127.0.0.1") -> httpx.ASGITransport:
     return httpx.ASGITransport(app, client=(address, 50000))  # type: ignore[arg-type]
 
 
+IMAGES = PillowImages()
+GIVEN: tuple[type[Any], ...] = (
+    Clock,
+    Secrets,
+    Images,
+    BlobStore,
+    MediaFiles,
+    IdentityProvider,
+    Broker,
+    MemoryDatabase,
+    MemoryOutbox,
+)
+
+
+@cache
+def _parts() -> AsyncContainer:
+    """The parts of all services: put together once, which takes longer than most tests. Each has its own scope."""
+    given = Provider(scope=Scope.APP)
+    given.from_context(Settings, override=True)
+    for part in GIVEN:
+        given.from_context(part, override=part in (MemoryDatabase, MemoryOutbox))
+    return make_async_container(use_cases(), memory(), given, start_scope=Scope.RUNTIME)
+
+
 _APPS: dict[str, tuple[Litestar, Contract]] = {}
 
 
@@ -203,10 +219,3 @@ def _app(container: AsyncContainer, chosen: Settings) -> tuple[Litestar, Contrac
     app, contract = _APPS[repr(chosen)]
     app.state.dishka_container = container
     return app, contract
-
-
-def _always(part: T) -> Any:
-    def provide() -> T:
-        return part
-
-    return provide

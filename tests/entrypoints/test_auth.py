@@ -150,8 +150,12 @@ async def test_a_session_ends_by_itself_after_14_days(service: Service, world: M
 
 async def test_me_answers_the_csrf_token_as_header_and_cookie(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user()) as browser:
+        browser.client.cookies.delete("csrftoken")
         response = await browser.get("/api/auth/me")
+        again = await browser.get("/api/auth/me")
     assert response.headers["x-csrftoken"] == cookies(response)["csrftoken"].value
+    assert again.headers["x-csrftoken"] == response.headers["x-csrftoken"]
+    assert "set-cookie" not in again.headers
 
 
 async def test_an_artists_me(service: Service, world: MemoryWorld) -> None:

@@ -70,11 +70,14 @@ async def test_large_files_arrive_whole(service: Service, world: MemoryWorld) ->
     Image.effect_noise((1600, 1600), 90).save(noise, "PNG")
     content = noise.getvalue()
     assert len(content) > 2 * 1024 * 1024
-    files = [("images", (f"{i}.png", content, "image/png")) for i in range(10)]
+    files = pictures(10)
+    files[4] = files[8] = ("images", ("large.png", content, "image/png"))
     async with service.browser(await world.artist()) as browser:
         status, created = await create(browser, files=files)
     assert status == 201
-    assert await world.blobs.get(f"training/{created['id']}/image_9.png") == content
+    for index in (4, 8):
+        assert await world.blobs.get(f"training/{created['id']}/image_{index}.png") == content
+    assert await world.blobs.get(f"training/{created['id']}/image_9.png") == picture(hue=9)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from core.ports.clock import Clock
 from core.ports.identity_provider import IdentityProvider, SignInFailed
 from core.ports.secrets import Secrets
 from entrypoints.http.access import CSRF_HEADER, csrf_token, signed_in, unidentified
-from entrypoints.http.cookies import SESSION, SIGN_IN, SIGN_IN_LIFETIME, SIGN_IN_PATH, Cookies
+from entrypoints.http.cookies import CSRF, SESSION, SIGN_IN, SIGN_IN_LIFETIME, SIGN_IN_PATH, Cookies
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.limits import LIMIT, Own
@@ -129,10 +129,11 @@ class AuthController(Controller):
         self, request: AnyRequest, requester: NamedDependency[Requester], accounts: FromDishka[AccountsReader]
     ) -> Response[Success[Me]]:
         token = csrf_token(request, request.cookies[SESSION])
+        known = request.cookies.get(CSRF) == token
         return Response(
             Success(data=await accounts.me(requester.id)),
             headers={CSRF_HEADER: token},
-            cookies=[_cookies(request).csrf(token)],
+            cookies=[] if known else [_cookies(request).csrf(token)],
         )
 
     @post("/logout", guards=[signed_in], status_code=200, summary="Sign out")

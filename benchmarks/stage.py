@@ -99,5 +99,5 @@ def _environ(database_url: str) -> dict[str, str]:
         "GOOGLE_CLIENT_ID": "benchmark",
         "GOOGLE_CLIENT_SECRET": "benchmark",
         "AI_SERVERS": "none",
-        "RATE_LIMITS": "off",
+        "RATE_LIMITS": "on",
     }

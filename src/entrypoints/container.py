@@ -16,6 +16,7 @@ from core.accounts.sign_in import SignIn
 from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.accounts.views import AccountsReader
+from core.generations.cancel_generation import CancelGeneration
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.edit_generation import EditGeneration
 from core.generations.fail_generation import FailGeneration
@@ -88,6 +89,7 @@ def use_cases() -> Provider:
         CompleteTraining,
         FailTraining,
         RequestGeneration,
+        CancelGeneration,
         RecordProgress,
         CompleteGeneration,
         FailGeneration,

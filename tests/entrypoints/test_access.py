@@ -36,6 +36,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/api/generations/me"): (401, 200, 200, 200),
     ("GET", "/api/generations/{generation_id}"): (404, 404, 404, 200),
     ("PATCH", "/api/generations/{generation_id}"): (401, 404, 404, 200),
+    ("POST", "/api/generations/{generation_id}/cancel"): (401, 404, 404, 409),
     ("GET", "/api/notifications"): (401, 200, 200, 200),
     ("PATCH", "/api/notifications/{notification_id}/read"): (401, 404, 404, 404),
     ("POST", "/api/notifications/read-all"): (401, 200, 200, 200),

@@ -14,6 +14,18 @@ class GenerationChanged(DomainError):
     message = "The image was being edited at the same moment; look and try again."
 
 
+class GenerationStillProcessing(DomainError):
+    code = "GENERATION_STILL_PROCESSING"
+    category = Category.CONFLICT
+    message = "The image is being worked on; it can no longer be cancelled."
+
+
+class GenerationEnded(DomainError):
+    code = "GENERATION_ENDED"
+    category = Category.CONFLICT
+    message = "The image has been made, has failed or was cancelled already."
+
+
 class GenerationNotCompleted(DomainError):
     code = "GENERATION_NOT_COMPLETED"
     category = Category.CONFLICT

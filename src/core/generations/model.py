@@ -3,7 +3,7 @@ from enum import Enum
 
 import msgspec
 
-from core.generations.errors import GenerationNotCompleted
+from core.generations.errors import GenerationEnded, GenerationNotCompleted, GenerationStillProcessing
 from core.identifiers import GenerationId, HoldId, StyleId, TaskId, UserId
 from core.tasks.outcome import Failure
 
@@ -102,6 +102,13 @@ class Generation(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(
             self, status=Status.FAILED, failure=failure, progress=None, updated_at=at, ended_at=at
         )
+
+    def cancelled(self, *, at: datetime) -> "Generation":
+        if self.status.ended:
+            raise GenerationEnded
+        if self.status is not Status.QUEUED:
+            raise GenerationStillProcessing
+        return msgspec.structs.replace(self, status=Status.CANCELLED, updated_at=at, ended_at=at)
 
     def retried(self, *, at: datetime, failure: Failure, task_id: TaskId) -> "Generation":
         return msgspec.structs.replace(

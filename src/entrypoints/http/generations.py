@@ -9,8 +9,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from core.accounts.model import Requester
+from core.generations.cancel_generation import CancelGeneration
 from core.generations.edit_generation import EditGeneration, GenerationChanges
-from core.generations.errors import GenerationChanged, GenerationNotCompleted, GenerationNotFound
+from core.generations.errors import (
+    GenerationChanged,
+    GenerationEnded,
+    GenerationNotCompleted,
+    GenerationNotFound,
+    GenerationStillProcessing,
+)
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.generations.views import (
     FeedItem,
@@ -124,6 +131,23 @@ class GenerationsController(Controller):
         generations: FromDishka[GenerationsReader],
     ) -> Success[GenerationView]:
         await edit_generation(requester.id, generation_id, data)
+        return Success(data=await generations.detail(generation_id, viewer=requester.id))
+
+    @post(
+        "/{generation_id:int}/cancel",
+        guards=[signed_in],
+        opt={"refusals": (GenerationNotFound, GenerationStillProcessing, GenerationEnded)},
+        status_code=200,
+        summary="Give up my image that waits, and have the tokens back",
+    )
+    async def cancel(
+        self,
+        generation_id: PathId[GenerationId],
+        requester: NamedDependency[Requester],
+        cancel_generation: FromDishka[CancelGeneration],
+        generations: FromDishka[GenerationsReader],
+    ) -> Success[GenerationView]:
+        await cancel_generation(requester.id, generation_id)
         return Success(data=await generations.detail(generation_id, viewer=requester.id))
 
 

@@ -1,0 +1,129 @@
+"""Cancelling an image races with the AI servers for it: one of them wins, and the books agree."""
+
+import asyncio
+
+import pytest
+
+from core.accounts.model import User
+from core.generations.cancel_generation import CancelGeneration
+from core.generations.complete_generation import CompleteGeneration
+from core.generations.errors import GenerationEnded, GenerationNotFound, GenerationStillProcessing
+from core.generations.model import Generation, Status
+from core.generations.record_progress import RecordProgress
+from core.tasks.outcome import Outcome
+from tests.support.world import World
+
+PRICE = 10
+
+
+@pytest.fixture
+async def mia(world: World) -> User:
+    return await world.artist("mia")
+
+
+@pytest.fixture
+async def ann(world: World) -> User:
+    return await world.user("ann", tokens=PRICE)
+
+
+@pytest.fixture
+async def image(world: World, mia: User, ann: User) -> Generation:
+    return await world.generation(ann, await world.style(mia, generation_cost_tokens=PRICE))
+
+
+async def spendable_held_and_earned(world: World, payer: User, artist: User) -> tuple[int, int, int | None]:
+    balance, earned = await world.read.tokens.balance(payer.id), await world.read.tokens.balance(artist.id)
+    return balance.token_balance, balance.held_tokens, earned.earned_token_balance
+
+
+async def complete(world: World, image: Generation) -> Outcome:
+    done = world.use_case(CompleteGeneration)
+    return await done(image.id, result_url=world.blobs.uri(f"results/{image.id}.png"), metadata={})
+
+
+async def advance(world: World, image: Generation) -> Outcome:
+    begun = world.use_case(RecordProgress)
+    return await begun(image.id, current_step=1, total_steps=30, progress_percent=3.3, estimated_seconds=9)
+
+
+async def status(world: World, image: Generation, owner: User) -> Status:
+    return Status((await world.read.generations.detail(image.id, viewer=owner.id)).status)
+
+
+async def test_a_queued_image_is_given_up_and_its_tokens_come_back(
+    world: World, ann: User, mia: User, image: Generation
+) -> None:
+    await world.use_case(CancelGeneration)(ann.id, image.id)
+
+    assert await status(world, image, ann) is Status.CANCELLED
+    assert await spendable_held_and_earned(world, ann, mia) == (PRICE, 0, 0)
+    assert (await world.read.generations.detail(image.id, viewer=ann.id)).refunded
+
+
+async def test_one_that_is_worked_on_cannot_be_cancelled(world: World, ann: User, mia: User, image: Generation) -> None:
+    await advance(world, image)
+
+    with pytest.raises(GenerationStillProcessing):
+        await world.use_case(CancelGeneration)(ann.id, image.id)
+    assert await spendable_held_and_earned(world, ann, mia) == (0, PRICE, 0)
+
+
+async def test_one_that_has_ended_cannot_be_cancelled_again(world: World, ann: User, image: Generation) -> None:
+    await world.use_case(CancelGeneration)(ann.id, image.id)
+
+    with pytest.raises(GenerationEnded):
+        await world.use_case(CancelGeneration)(ann.id, image.id)
+
+
+async def test_nobody_cancels_what_is_anothers(world: World, mia: User, image: Generation) -> None:
+    with pytest.raises(GenerationNotFound):
+        await world.use_case(CancelGeneration)(mia.id, image.id)
+
+
+async def test_work_on_a_cancelled_image_is_passed_over(world: World, ann: User, mia: User, image: Generation) -> None:
+    await world.use_case(CancelGeneration)(ann.id, image.id)
+
+    assert not (await complete(world, image)).applied
+    assert not (await advance(world, image)).applied
+    assert await spendable_held_and_earned(world, ann, mia) == (PRICE, 0, 0)
+
+
+async def test_of_cancelling_and_completing_at_once_one_wins(
+    world: World, ann: User, mia: User, image: Generation
+) -> None:
+    async def cancel() -> bool:
+        try:
+            await world.use_case(CancelGeneration)(ann.id, image.id)
+        except GenerationEnded:
+            return False
+        return True
+
+    async def finish() -> bool:
+        return (await complete(world, image)).applied
+
+    cancelled, completed = await asyncio.gather(cancel(), finish())
+
+    assert cancelled != completed
+    expected = (PRICE, 0, 0) if cancelled else (0, 0, PRICE)
+    assert await spendable_held_and_earned(world, ann, mia) == expected
+    assert await status(world, image, ann) is (Status.CANCELLED if cancelled else Status.COMPLETED)
+
+
+async def test_of_cancelling_and_the_first_progress_at_once_one_wins(
+    world: World, ann: User, mia: User, image: Generation
+) -> None:
+    async def cancel() -> bool:
+        try:
+            await world.use_case(CancelGeneration)(ann.id, image.id)
+        except GenerationStillProcessing:
+            return False
+        return True
+
+    async def begin() -> bool:
+        return (await advance(world, image)).applied
+
+    cancelled, begun = await asyncio.gather(cancel(), begin())
+
+    assert cancelled != begun
+    assert await status(world, image, ann) is (Status.CANCELLED if cancelled else Status.PROCESSING)
+    assert await spendable_held_and_earned(world, ann, mia) == ((PRICE, 0, 0) if cancelled else (0, PRICE, 0))

@@ -1,0 +1,116 @@
+"""What the database itself refuses, whatever the code does."""
+
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+
+from core.identifiers import OrderId
+from core.purchases.model import Purchase, PurchaseStatus, new_purchase
+from core.purchases.packages import package_of
+from tests.contracts.overlap import commit
+from tests.contracts.postgres_world import PostgresWorld
+from tests.support.world import Scope
+
+
+async def pending(world: PostgresWorld) -> Purchase:
+    ann = await world.user("ann")
+    purchase = new_purchase(OrderId("order-1"), ann.id, package_of("basic_100"), at=world.clock.now())
+    await commit(world, lambda ports: ports.purchases.add(purchase))
+    return purchase
+
+
+def as_paid(purchase: Purchase) -> Purchase:
+    return msgspec.structs.replace(
+        purchase, status=PurchaseStatus.PAID, payment_key="key", ended_at=purchase.created_at
+    )
+
+
+async def pay(world: PostgresWorld, purchase: Purchase, *, amount: int = 100) -> None:
+    paid = as_paid(purchase)
+
+    async def work(ports: Scope) -> None:
+        await ports.purchases.save(paid)
+        await ports.ledger.transfer(msgspec.structs.replace(paid.credit(), amount=amount))
+
+    await commit(world, work)
+
+
+async def test_a_paid_purchase_is_credited_in_the_same_transaction(world: PostgresWorld) -> None:
+    purchase = await pending(world)
+
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="was paid and is not credited"):
+        await commit(world, lambda ports: ports.purchases.save(as_paid(purchase)))
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="was paid and is not credited"):
+        await pay(world, purchase, amount=99)
+
+    await pay(world, purchase)
+    assert (await world.read.tokens.balance(purchase.user_id)).token_balance == 100
+
+
+async def test_a_credit_is_of_a_paid_purchase(world: PostgresWorld) -> None:
+    purchase = await pending(world)
+
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="is credited and was not paid"):
+        await commit(world, lambda ports: ports.ledger.transfer(as_paid(purchase).credit()))
+
+    assert (await world.read.tokens.balance(purchase.user_id)).token_balance == 0
+
+
+async def test_a_credit_goes_to_the_buyer(world: PostgresWorld) -> None:
+    purchase, bob = await pending(world), await world.user("bob")
+    paid = as_paid(purchase)
+
+    async def work(ports: Scope) -> None:
+        await ports.purchases.save(paid)
+        await ports.ledger.transfer(msgspec.structs.replace(paid, user_id=bob.id).credit())
+
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="was paid and is not credited"):
+        await commit(world, work)
+
+
+async def test_a_paid_purchase_stays_as_it_is(world: PostgresWorld) -> None:
+    purchase = await pending(world)
+    await pay(world, purchase)
+
+    with pytest.raises(asyncpg.RestrictViolationError, match="purchases is append-only"):
+        await commit(world, lambda ports: ports.purchases.save(purchase))
+
+    await commit(world, lambda ports: ports.purchases.save(as_paid(purchase)))
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ("status = 'refunded', ended_at = created_at", "ck_purchases_status"),
+        ("status = 'expired'", "ck_purchases_ended"),
+        ("ended_at = created_at", "ck_purchases_ended"),
+        ("status = 'paid', ended_at = created_at", "ck_purchases_payment"),
+        ("payment_key = 'key'", "ck_purchases_payment"),
+        ("status = 'failed', ended_at = created_at, payment_key = 'key'", "ck_purchases_failure"),
+        ("failure_code = 'X'", "ck_purchases_failure"),
+        ("amount_tokens = 0", "ck_purchases_terms"),
+        ("total_price = -1", "ck_purchases_terms"),
+        ("user_id = 4711", "fk_purchases_user_id"),
+    ],
+)
+async def test_a_purchase_makes_sense(
+    world: PostgresWorld, sql: "asyncpg.Connection[Any]", change: str, rule: str
+) -> None:
+    await pending(world)
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError, match=rule):
+        await sql.execute(f"UPDATE purchases SET {change}")
+
+
+async def test_what_was_paid_stands_on_the_line_of_a_purchase_and_on_no_other(
+    world: PostgresWorld, sql: "asyncpg.Connection[Any]"
+) -> None:
+    await world.user("ann", tokens=5)
+    for change in ("kind = 'purchase'", "total_price = 5", "order_id = 'order-1'"):
+        await sql.execute("ALTER TABLE transfers DISABLE TRIGGER transfers_append_only")
+        try:
+            with pytest.raises(asyncpg.CheckViolationError, match="ck_transfers_price"):
+                await sql.execute(f"UPDATE transfers SET {change}")
+        finally:
+            await sql.execute("ALTER TABLE transfers ENABLE TRIGGER transfers_append_only")

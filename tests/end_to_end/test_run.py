@@ -199,6 +199,21 @@ async def test_a_migration_by_itself_starts_the_database_and_stops_it(machine: M
     assert machine.processes() == []
 
 
+async def test_a_relay_of_its_own_stops_when_it_is_told_to(machine: Machine) -> None:
+    nowhere = {"RABBITMQ_HOST": "127.0.0.1", "RABBITMQ_PORT": str(free_port())}
+    assert (await machine.outcome("migrate"))[0] == 0
+
+    async with machine.command("relay", **nowhere) as process, asyncio.timeout(STARTS_WITHIN):
+        assert process.stdout is not None
+        while b"The relay publishes waiting tasks." not in await process.stdout.readline():
+            assert process.returncode is None
+        process.send_signal(signal.SIGTERM)
+        status = await process.wait()
+
+    assert status == 0
+    assert machine.processes() == []
+
+
 async def test_an_interrupted_start_leaves_nothing_running(machine: Machine) -> None:
     async with machine.command("run") as process, asyncio.timeout(STARTS_WITHIN):
         assert process.stdout is not None

@@ -29,14 +29,15 @@ class RabbitMQBroker(Broker):
             async with asyncio.timeout(PATIENCE):
                 channel = await self._confirming_channel()
         except BROKEN as error:
-            _log.debug("RabbitMQ is out of reach: %r", error)
+            _log.warning("RabbitMQ is out of reach: %r", error)
             return []
         # Sent in this order over one channel, so they arrive in it; only the confirms are awaited together.
         outcomes = await asyncio.gather(*(_send(channel, task) for task in tasks), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, BROKEN):
                 raise outcome
-        if any(isinstance(outcome, BaseException) for outcome in outcomes):
+        if failures := [outcome for outcome in outcomes if outcome is not None]:
+            _log.warning("RabbitMQ has not taken %s of %s tasks: %r", len(failures), len(tasks), failures[0])
             await self._give_up()
         return [task.task_id for task, outcome in zip(tasks, outcomes, strict=True) if outcome is None]
 

@@ -12,8 +12,10 @@ from aiormq.exceptions import AMQPError
 
 from core.tasks.model import Queue
 
-PATIENCE = 5.0
-"""Seconds that the broker may take to let somebody in, and as many for each thing asked of it then."""
+PATIENCE = 4.0
+"""Seconds that the broker may take to let somebody in, and as many for what is asked of it then."""
+GOODBYE = 1.0
+"""Seconds for closing: a publisher that needs all three stays within the ten that it promises."""
 HEARTBEAT = 10
 """Seconds between signs of life; a broker that misses two is taken for dead."""
 
@@ -50,7 +52,7 @@ async def declare_queues(channel: AbstractChannel) -> None:
 async def discard(connection: AbstractConnection) -> None:
     """Close, but do not insist: a frozen broker never says goodbye."""
     with suppress(*BROKEN):
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(GOODBYE):
             await connection.close()
 
 

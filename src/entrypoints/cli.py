@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import gc
 import importlib
-import logging
 import socket
 import sys
 import threading
@@ -17,7 +16,7 @@ import time
 from collections.abc import Iterator
 
 from core.errors import DomainError
-from entrypoints import signals
+from entrypoints import logs, signals
 from entrypoints.refused import Refused
 from entrypoints.settings import Settings, SettingsError, read_settings
 
@@ -85,12 +84,11 @@ def main(arguments: list[str] | None = None) -> int:
     for name, command in COMMANDS.items():
         choice.add_parser(name, help=command.__doc__)
     chosen = COMMANDS[parser.parse_args(arguments).command]
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    for chatty in ("httpx", "alembic.runtime.plugins"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
     signals.interrupt_on_signals()
     try:
-        chosen(read_settings())
+        settings = read_settings()
+        logs.configure(as_json=settings.production)
+        chosen(settings)
     except SettingsError as error:
         _say(error)
         return MISUSED

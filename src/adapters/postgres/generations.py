@@ -4,7 +4,7 @@ import time
 import msgspec
 
 from adapters.postgres.accounts import picture_url
-from adapters.postgres.paging import Arguments, Keys, cut
+from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.generations.errors import GenerationNotFound
@@ -145,7 +145,7 @@ def _feed(query: FeedQuery, page: PageRequest, arguments: Arguments) -> str:
     SELECT {SHOWN}, {keys.rank} AS rank,
         EXISTS (SELECT FROM likes WHERE user_id = $1 AND generation_id = generations.id) AS is_liked
     FROM (
-        SELECT * FROM generations WHERE {conditions} ORDER BY {keys.order()} LIMIT {arguments.add(page.limit + 1)}
+        SELECT * FROM generations WHERE {conditions} ORDER BY {keys.order()} {limit(page)}
     ) generations {PARTS}
     ORDER BY {keys.order("generations")}
     """
@@ -161,7 +161,7 @@ def _own(status: StatusFilter, is_public: bool | None, page: PageRequest, argume
     return f"""
     SELECT {VIEW}
     FROM (
-        SELECT * FROM generations WHERE {conditions} ORDER BY {keys.order()} LIMIT {arguments.add(page.limit + 1)}
+        SELECT * FROM generations WHERE {conditions} ORDER BY {keys.order()} {limit(page)}
     ) generations {PARTS}
     ORDER BY {keys.order("generations")}
     """

@@ -2,7 +2,7 @@ from datetime import datetime
 
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.generations import image_url
-from adapters.postgres.paging import Arguments, Keys, cut
+from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.identifiers import NotificationId, UserId
@@ -51,7 +51,7 @@ def _list(unread_only: bool, page: PageRequest, arguments: Arguments) -> str:
     FROM (SELECT count(*) AS unread FROM notifications WHERE recipient_id = $1 AND read_at IS NULL) counted
     LEFT JOIN (
         SELECT * FROM notifications WHERE recipient_id = $1{unread} AND {keys.after(page, arguments)}
-        ORDER BY {keys.order()} LIMIT {arguments.add(page.limit + 1)}
+        ORDER BY {keys.order()} {limit(page)}
     ) notice ON true
     LEFT JOIN users actor ON actor.id = notice.actor_id
     LEFT JOIN users target_user ON notice.target_type = 'user' AND target_user.id = notice.target_id

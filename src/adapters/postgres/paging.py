@@ -35,8 +35,16 @@ class Keys:
         return ", ".join(f"{of}{column} DESC" for column in self._columns)
 
 
+def limit(page: PageRequest) -> str:
+    """One row more than asked for, to see whether there is another page.
+
+    Written out: a plan made once for whatever limit would be one for very many rows.
+    """
+    return f"LIMIT {page.limit + 1}"
+
+
 def cut(rows: list[Record], page: PageRequest) -> tuple[list[Record], Keyset | None]:
-    """The page of the `limit + 1` rows that were asked for, and where the next one starts."""
+    """The page, of rows found by its `limit`, and where the next one starts."""
     if len(rows) <= page.limit:
         return rows, None
     last = rows[page.limit - 1]

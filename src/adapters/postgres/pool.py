@@ -22,11 +22,19 @@ SETTINGS = {
     "application_name": "style-license",
     "timezone": "UTC",
     "jit": "off",  # compiling takes longer than any statement here
+    "random_page_cost": "1.1",  # data is in memory or on flash; the default is for turning disks
     "statement_timeout": f"{PATIENCE}s",
+    "client_connection_check_interval": "5s",  # a statement ends when the process that waits for it is gone
     "idle_in_transaction_session_timeout": "60s",  # a frozen process must not hold locks for ever
 }
 
-_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
+_LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,  # the server's last words arrived between two statements
+)
 _UNREACHABLE = (*_LOST, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)
 
 

@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 
 from adapters.postgres.accounts import picture_url
-from adapters.postgres.paging import BEGINNING, Arguments, Keys, cut
+from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.accounts.model import Requester
@@ -106,14 +106,6 @@ CARD = f"""
 """Columns of a StyleCard, out of styles, users and artists."""
 PEOPLE = "JOIN users ON users.id = styles.artist_id JOIN artists ON artists.user_id = styles.artist_id"
 
-LIST_OWN = f"""
-SELECT {CARD}, {PROGRESS},
-    earned_tokens + (SELECT coalesce(sum(tokens), 0)::bigint FROM style_uses WHERE style_id = styles.id) AS earned
-FROM styles {PEOPLE}
-WHERE styles.artist_id = $1 AND (styles.created_at, styles.id) < ($2, $3)
-ORDER BY styles.created_at DESC, styles.id DESC LIMIT $4
-"""
-
 DETAIL = f"""
 SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles.updated_at, profile_image,
     follower_count, model_path, training_metric, failure_code, failure_message,
@@ -153,6 +145,19 @@ OPEN = "training_status = 'completed' AND is_active"
 UNFINISHED = "training_status <> 'completed'"
 
 
+def _list_own(page: PageRequest, arguments: Arguments) -> str:
+    keys = Keys()
+    return f"""
+    SELECT {CARD}, {PROGRESS},
+        earned_tokens + (SELECT coalesce(sum(tokens), 0)::bigint FROM style_uses WHERE style_id = styles.id) AS earned
+    FROM (
+        SELECT * FROM styles WHERE artist_id = $1 AND {keys.after(page, arguments)}
+        ORDER BY {keys.order()} {limit(page)}
+    ) styles {PEOPLE}
+    ORDER BY {keys.order("styles")}
+    """
+
+
 def _list(query: StyleQuery, page: PageRequest, arguments: Arguments) -> str:
     """Each branch is one range of an index; what does not narrow anything down is left out."""
     keys = Keys("artist_followers" if query.sort is StyleSort.POPULAR else None)
@@ -161,17 +166,16 @@ def _list(query: StyleQuery, page: PageRequest, arguments: Arguments) -> str:
         shared += f" AND tags @> {arguments.add(query.tags)}"
     if query.artist_id is not None:
         shared += f" AND artist_id = {arguments.add(query.artist_id)}"
-    limit = arguments.add(page.limit + 1)
     branches = [OPEN]
     if query.own_unfinished is not None:
         branches.append(f"artist_id = {arguments.add(query.own_unfinished)} AND {UNFINISHED}")
     found = " UNION ALL ".join(
-        f"(SELECT * FROM styles WHERE {branch} AND {shared} ORDER BY {keys.order()} LIMIT {limit})"
+        f"(SELECT * FROM styles WHERE {branch} AND {shared} ORDER BY {keys.order()} {limit(page)})"
         for branch in branches
     )
     return f"""
     SELECT {CARD}, {keys.rank} AS rank FROM ({found}) styles {PEOPLE}
-    ORDER BY {keys.order("styles")} LIMIT {limit}
+    ORDER BY {keys.order("styles")} {limit(page)}
     """
 
 
@@ -229,9 +233,9 @@ class PostgresStylesReader(StylesReader):
         return Page([StyleCard(**await self._card(row)) for row in rows], following)
 
     async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[OwnStyleCard]:
-        after = page.after or BEGINNING
-        found = await self._pool.fetch(LIST_OWN, artist_id, after.at, after.id, page.limit + 1)
-        rows, following = cut(found, page)
+        arguments = Arguments([artist_id])
+        sql = _list_own(page, arguments)
+        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
         cards = [
             OwnStyleCard(**await self._card(row), total_earned_tokens=row["earned"], progress=_progress(row))
             for row in rows

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from adapters.postgres.paging import BEGINNING, cut
+from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.identifiers import HoldId, UserId
@@ -182,14 +182,15 @@ MATCHES = {
 }
 
 
-@cache
-def _lines(type: TransactionFilter) -> str:
+def _lines(type: TransactionFilter, page: PageRequest, arguments: Arguments) -> str:
     """Either direction of either account is one range of an index."""
+    keys = Keys()
+    after = keys.after(page, arguments)
     found = " UNION ALL ".join(
         f"""(
             SELECT transfers.*, '{direction}' AS direction FROM transfers
-            WHERE {side} AND (created_at, id) < ($2, $3) AND {MATCHES.get(type, f"kind = '{type.value}'")}
-            ORDER BY created_at DESC, id DESC LIMIT $4
+            WHERE {side} AND {after} AND {MATCHES.get(type, f"kind = '{type.value}'")}
+            ORDER BY {keys.order()} {limit(page)}
         )"""
         for direction, side in (("out", OUT), ("in", IN))
     )
@@ -201,7 +202,7 @@ def _lines(type: TransactionFilter) -> str:
     FROM (
         SELECT found.* FROM accounts mine CROSS JOIN LATERAL ({found}) found
         WHERE mine.kind IN ('wallet', 'earnings') AND mine.owner_id = $1
-        ORDER BY created_at DESC, id DESC LIMIT $4
+        ORDER BY {keys.order()} {limit(page)}
     ) line
     LEFT JOIN transfers resolution ON resolution.hold_id = line.id
     JOIN accounts debit ON debit.id = line.debit_account_id
@@ -210,7 +211,7 @@ def _lines(type: TransactionFilter) -> str:
     LEFT JOIN users receiver ON receiver.id = credit.owner_id
     LEFT JOIN generations ON generations.id = line.generation_id
     LEFT JOIN styles ON styles.id = generations.style_id
-    ORDER BY line.created_at DESC, line.id DESC
+    ORDER BY {keys.order("line")}
     """
 
 
@@ -275,8 +276,9 @@ class PostgresTokensReader(TokensReader):
     async def transactions(
         self, user_id: UserId, *, type: TransactionFilter, page: PageRequest
     ) -> Page[TransactionLine]:
-        after = page.after or BEGINNING
-        rows, following = cut(await self._pool.fetch(_lines(type), user_id, after.at, after.id, page.limit + 1), page)
+        arguments = Arguments([user_id])
+        sql = _lines(type, page, arguments)
+        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
         return Page([_line(row) for row in rows], following)
 
 

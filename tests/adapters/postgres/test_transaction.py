@@ -1,6 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -19,6 +18,7 @@ from core.notifications.errors import NotificationNotFound
 from core.ports.database import DatabaseUnavailable
 from core.ports.transaction import OutcomeUnknown
 from core.tokens.errors import InsufficientTokens
+from tests.adapters.postgres.counting import counted
 from tests.contracts.overlap import Block, commit
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support.world import Scope, World, gift, hold_for
@@ -303,13 +303,6 @@ def requesting(world: World, generation: Generation) -> Callable[[Scope], Awaita
 
 def edited(user: User, world: World, *, username: str | None = None, bio: str = "") -> User:
     return user.edited(at=world.clock.now(), username=username or user.username, bio=bio, profile_image=None)
-
-
-@asynccontextmanager
-async def counted(pool: Pool, round_trips: int) -> AsyncIterator[None]:
-    before = pool.round_trips
-    yield
-    assert pool.round_trips - before == round_trips
 
 
 async def terminate(sql: "asyncpg.Connection[Any]", which: str) -> None:

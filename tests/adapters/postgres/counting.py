@@ -1,0 +1,11 @@
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from adapters.postgres.pool import Pool
+
+
+@asynccontextmanager
+async def counted(pool: Pool, round_trips: int) -> AsyncIterator[None]:
+    before = pool.round_trips
+    yield
+    assert pool.round_trips - before == round_trips

@@ -1,0 +1,210 @@
+"""What is looked up all the time is found by indexes, and a page deep down costs what the first one does."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from adapters.postgres.pool import SETTINGS, Pool, Record
+from core.accounts.model import Requester, Role
+from core.generations.views import FeedQuery, FeedSort, StatusFilter
+from core.identifiers import GenerationId, StyleId, UserId
+from core.paging import Keyset, PageRequest
+from core.styles.views import StyleQuery, StyleSort
+from core.tokens.views import TransactionFilter
+from tests.contracts.postgres_world import PostgresWorld
+from tests.support import postgres
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+MANY = 30_000
+
+FILL = f"""
+SET session_replication_role = 'replica';
+
+INSERT INTO users (id, provider, subject, username, role, bio, follower_count, created_at, updated_at)
+SELECT n, 'test', n, 'user-' || n, 'user', '', n % 50, '{BEGAN}', '{BEGAN}' FROM generate_series(1, 20000) n;
+
+INSERT INTO artists (user_id, artist_name, verified_email, signature_key, created_at)
+SELECT n, 'Artist ' || n, 'artist@example.com', 'signatures/' || n, '{BEGAN}' FROM generate_series(1, 20000) n;
+
+INSERT INTO sessions (token_hash, user_id, created_at, last_seen_at, expires_at)
+SELECT sha256(n::text::bytea), n, '{BEGAN}', '{BEGAN}', '{BEGAN}'::timestamptz + interval '14 days'
+FROM generate_series(1, 5000) n;
+
+INSERT INTO follows (follower_id, followed_id, created_at)
+SELECT 1001 + n % 4000, 1 + (n * 7) % 1000, '{BEGAN}' FROM generate_series(1, 10000) n ON CONFLICT DO NOTHING;
+
+INSERT INTO accounts (kind, owner_id, balance)
+SELECT 'wallet', n, 1000000 FROM generate_series(1, 5000) n
+UNION ALL SELECT 'earnings', n, 0 FROM generate_series(1, 1000) n;
+
+INSERT INTO styles (
+    id, artist_id, name, description, generation_cost_tokens, license_type, tags, task_id, training_status, is_active,
+    show_samples, model_path, artist_followers, created_at, updated_at
+)
+SELECT n, 1 + n % 1000, 'Style ' || n, '', 30, 'personal', ARRAY['tag ' || n % 20, 'rare ' || n % 900],
+    gen_random_uuid(), 'completed', true, true, 'gs://models/' || n, (1 + n % 1000) % 50,
+    '{BEGAN}'::timestamptz + n * interval '1 minute', '{BEGAN}'
+FROM generate_series(1, 5000) n;
+
+INSERT INTO artworks (id, style_id, index, key, format, width, height, size, tags)
+SELECT n, 1 + n / 10, n % 10, 'training/' || n, 'png', 512, 512, 1000, '{{}}' FROM generate_series(0, 29999) n;
+
+INSERT INTO generations (
+    id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, prompt_tags, task_id, status, attempt,
+    result_key, public_key, metadata, like_count, created_at, updated_at, ended_at
+)
+SELECT n, 1 + n % 3000, style, 1 + style % 1000, 30, n, '1:1', ARRAY['tag ' || n % 20, 'rare ' || n % 5000],
+    gen_random_uuid(), status, 1, CASE status WHEN 'completed' THEN 'results/' || n END,
+    CASE WHEN status = 'completed' AND n % 2 = 0 THEN 'public/' || n END, '{{}}', n % 30,
+    '{BEGAN}'::timestamptz + n * interval '1 minute', '{BEGAN}',
+    CASE status WHEN 'completed' THEN '{BEGAN}'::timestamptz + (n + 1) * interval '1 minute' END
+FROM generate_series(1, {MANY}) n,
+    LATERAL (SELECT 1 + (n * 13) % 3000 AS style, CASE WHEN n % 50 = 1 THEN 'queued' ELSE 'completed' END AS status) x;
+
+INSERT INTO likes (user_id, generation_id, created_at)
+SELECT 1 + n % 5000, 1 + (n * 7) % {MANY}, '{BEGAN}' FROM generate_series(1, 20000) n ON CONFLICT DO NOTHING;
+
+INSERT INTO transfers
+    (id, phase, reference, kind, debit_account_id, credit_account_id, amount, generation_id, created_at)
+SELECT n, 'hold', 'generation:' || n, 'generation', payer.id, payee.id, 30, n, generations.created_at
+FROM generate_series(1, {MANY}) n JOIN generations ON generations.id = n
+JOIN accounts payer ON payer.kind = 'wallet' AND payer.owner_id = generations.owner_id
+JOIN accounts payee ON payee.kind = 'earnings' AND payee.owner_id = generations.artist_id;
+
+INSERT INTO transfers
+    (id, phase, reference, kind, debit_account_id, credit_account_id, amount, hold_id, generation_id, created_at)
+SELECT {MANY} + id, 'post', reference, kind, debit_account_id, credit_account_id, amount, id, generation_id, created_at
+FROM transfers;
+
+INSERT INTO balance_deltas (account_id, transfer_id, amount)
+SELECT credit_account_id, id, amount FROM transfers WHERE phase = 'post' AND id % 5 = 0;
+
+INSERT INTO style_uses (style_id, generation_id, tokens)
+SELECT style_id, id, 30 FROM generations WHERE id % 5 = 0;
+
+INSERT INTO notifications (id, recipient_id, type, reason, target_type, target_id, metadata, created_at, read_at)
+SELECT n, 1 + n % 500, 'generation_complete', 'generation:' || n, 'generation', n, '{{}}',
+    '{BEGAN}'::timestamptz + n * interval '1 minute', CASE WHEN n % 3 = 0 THEN '{BEGAN}'::timestamptz END
+FROM generate_series(1, {MANY}) n;
+
+RESET session_replication_role;
+"""
+
+ANN, MIA = UserId(7), UserId(8)
+FIRST = PageRequest()
+DEEP = PageRequest(after=Keyset(15, BEGAN + timedelta(minutes=2000), 2000))
+
+Look = Callable[[PostgresWorld, PageRequest], Awaitable[object]]
+
+LISTS: dict[str, Look] = {
+    "feed": lambda world, page: world.read.generations.feed(FeedQuery(), viewer=ANN, page=page),
+    "popular feed": lambda world, page: world.read.generations.feed(
+        FeedQuery(sort=FeedSort.POPULAR), viewer=ANN, page=page
+    ),
+    "feed by a common tag": lambda world, page: world.read.generations.feed(
+        FeedQuery(tags=["tag 4"]), viewer=None, page=page
+    ),
+    "feed by a rare tag": lambda world, page: world.read.generations.feed(
+        FeedQuery(tags=["rare 4"]), viewer=None, page=page
+    ),
+    "feed of a user": lambda world, page: world.read.generations.feed(FeedQuery(user_id=ANN), viewer=None, page=page),
+    "feed of a style": lambda world, page: world.read.generations.feed(
+        FeedQuery(style_id=StyleId(14)), viewer=None, page=page
+    ),
+    "own images": lambda world, page: world.read.generations.list_own(
+        ANN, status=StatusFilter.COMPLETED, is_public=None, page=page
+    ),
+    "styles": lambda world, page: world.read.styles.list(StyleQuery(), page=page),
+    "popular styles": lambda world, page: world.read.styles.list(StyleQuery(sort=StyleSort.POPULAR), page=page),
+    "styles by a common tag": lambda world, page: world.read.styles.list(StyleQuery(tags=["tag 4"]), page=page),
+    "styles by a rare tag": lambda world, page: world.read.styles.list(StyleQuery(tags=["rare 4"]), page=page),
+    "styles with unfinished ones": lambda world, page: world.read.styles.list(
+        StyleQuery(own_unfinished=MIA), page=page
+    ),
+    "styles of an artist": lambda world, page: world.read.styles.list(StyleQuery(artist_id=MIA), page=page),
+    "own styles": lambda world, page: world.read.styles.list_own(MIA, page=page),
+    "notifications": lambda world, page: world.read.notifications.list(ANN, unread_only=False, page=page),
+    "unread notifications": lambda world, page: world.read.notifications.list(ANN, unread_only=True, page=page),
+    "transactions": lambda world, page: world.read.tokens.transactions(ANN, type=TransactionFilter.ALL, page=page),
+    "refunds": lambda world, page: world.read.tokens.transactions(ANN, type=TransactionFilter.REFUND, page=page),
+}
+SINGLE: dict[str, Look] = {
+    "requester": lambda world, _: world.scope().sessions.requester(bytes(32), at=BEGAN),
+    "me": lambda world, _: world.read.accounts.me(MIA),
+    "profile": lambda world, _: world.read.accounts.profile(ANN, viewer=MIA),
+    "balance": lambda world, _: world.read.tokens.balance(MIA),
+    "style": lambda world, _: world.read.styles.detail(StyleId(14), viewer=Requester(MIA, Role.ADMIN, True)),
+    "image": lambda world, _: world.read.generations.detail(GenerationId(14), viewer=ANN),
+    "place in the queue": lambda world, _: world.read.generations.last_in_queue(),
+}
+
+
+class Listening(Pool):
+    """Remembers what was asked."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, max_size=4)
+        self.asked: list[tuple[str, tuple[object, ...]]] = []
+
+    async def fetch(self, sql: str, *args: object) -> list[Record]:
+        self.asked.append((sql, args))
+        return await super().fetch(sql, *args)
+
+
+@pytest.fixture(scope="module")
+async def much(postgres_server: postgres.Server, _template: str) -> AsyncIterator[str]:
+    name = f"test_plans_{uuid4().hex[:8]}"
+    url = await postgres_server.create(name, _template)
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(FILL)
+        await connection.execute("VACUUM ANALYZE")
+    finally:
+        await connection.close()
+    yield url
+    await postgres_server.drop(name)
+
+
+@pytest.mark.parametrize("look", [*LISTS.values(), *SINGLE.values()], ids=[*LISTS, *SINGLE])
+async def test_nothing_is_searched_from_end_to_end(much: str, look: Look) -> None:
+    for plan in await plans(much, look, FIRST):
+        assert [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"] == []
+
+
+@pytest.mark.parametrize("page", [FIRST, DEEP], ids=["first", "deep"])
+@pytest.mark.parametrize("look", LISTS.values(), ids=LISTS)
+async def test_a_page_reads_little_more_than_it_shows(much: str, look: Look, page: PageRequest) -> None:
+    plan, _ = await plans(much, look, page)
+
+    for node in nodes(plan):
+        read = node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+        assert read <= 1000, node
+
+
+async def plans(url: str, look: Look, page: PageRequest) -> list[dict[str, Any]]:
+    """How the one statement of a look is carried out: for the values it was asked with, and for any."""
+    pool = Listening(url)
+    await look(PostgresWorld(pool), page)
+    await pool.close()
+    [(sql, args)] = pool.asked
+    connection = await asyncpg.connect(url, server_settings=SETTINGS)
+    try:
+        explained = [await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *args)]
+        await connection.execute("SET plan_cache_mode = force_generic_plan")
+        await connection.execute(f"PREPARE look AS {sql}")
+        values = f"({', '.join('NULL' for _ in args)})" if args else ""
+        explained.append(await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE look{values}"))
+    finally:
+        await connection.close()
+    return [json.loads(plan)[0]["Plan"] for plan in explained]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", []):
+        yield from nodes(inner)

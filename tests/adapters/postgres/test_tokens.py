@@ -1,0 +1,173 @@
+"""What the database itself sees to, and what the contract cannot see: balances that are appended to and folded."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import pytest
+
+from adapters.postgres.pool import Pool
+from adapters.postgres.tokens import fold_balances
+from core.accounts.model import User
+from core.generations.model import Generation
+from core.tokens.errors import InsufficientTokens
+from core.tokens.model import ISSUANCE, Account, AccountKind, Transfer, TransferKind, earnings, wallet
+from tests.contracts.overlap import commit
+from tests.contracts.postgres_world import PostgresWorld
+
+FEES = Account(AccountKind.FEES)
+
+BALANCES = """
+SELECT kind, owner_id, held,
+    balance + (SELECT coalesce(sum(amount), 0) FROM balance_deltas WHERE account_id = accounts.id) AS balance,
+    (
+        SELECT coalesce(sum(CASE accounts.id WHEN credit_account_id THEN amount ELSE -amount END), 0) FROM transfers
+        WHERE accounts.id IN (debit_account_id, credit_account_id) AND phase IN ('post', 'single')
+    ) AS moved
+FROM accounts ORDER BY id
+"""
+
+RESOLVE = """
+INSERT INTO transfers (phase, hold_id, reference, kind, debit_account_id, credit_account_id, amount, created_at)
+SELECT 'void', id, {reference}, kind, {debit_account_id}, {credit_account_id}, {amount}, created_at
+FROM transfers WHERE phase = '{phase}'
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE transfers SET amount = 1",
+        "DELETE FROM transfers",
+        "TRUNCATE transfers CASCADE",
+    ],
+)
+async def test_history_is_append_only(world: PostgresWorld, sql: "asyncpg.Connection[Any]", change: str) -> None:
+    await world.user("ann", tokens=5)
+
+    with pytest.raises(asyncpg.RestrictViolationError, match="transfers is append-only"):
+        await sql.execute(change)
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        {"reference": "'another'"},
+        {"amount": "amount + 1"},
+        {"debit_account_id": "(SELECT id FROM accounts WHERE kind = 'fees')"},
+        {"credit_account_id": "(SELECT id FROM accounts WHERE kind = 'fees')"},
+        {"phase": "single"},
+    ],
+    ids=lambda otherwise: next(iter(otherwise)),
+)
+async def test_only_a_hold_is_resolved_and_as_it_was_made(
+    world: PostgresWorld, sql: "asyncpg.Connection[Any]", otherwise: dict[str, str]
+) -> None:
+    ann = await world.user("ann", tokens=30)
+    await world.generation(ann, await world.style(await world.artist("mia")))
+    columns = ("reference", "debit_account_id", "credit_account_id", "amount")
+    as_held = {column: column for column in columns} | {"phase": "hold"}
+
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refused:
+        await sql.execute(RESOLVE.format_map(as_held | otherwise))
+    assert refused.value.constraint_name == "transfers_resolve_as_held"
+
+    await sql.execute(RESOLVE.format_map(as_held))
+
+
+async def test_every_way_between_accounts_moves_what_it_says(
+    world: PostgresWorld, pool: Pool, sql: "asyncpg.Connection[Any]"
+) -> None:
+    mia, bob = await world.artist("mia", tokens=100), await world.artist("bob", tokens=100)
+    accounts = [ISSUANCE, FEES, wallet(mia.id), earnings(mia.id), wallet(bob.id), earnings(bob.id)]
+    for credit in accounts[3], accounts[5]:
+        await transfer(world, move(world, ISSUANCE, credit, 100))
+
+    for debit in accounts:
+        for credit in accounts:
+            if debit != credit:
+                await transfer(world, move(world, debit, credit, 7))
+
+    rows = await sql.fetch(BALANCES)
+    assert [row["balance"] for row in rows] == [row["moved"] for row in rows]
+    assert sum(row["balance"] for row in rows) == 0
+    assert {row["balance"] for row in rows} == {-400, 0, 100}
+    await fold_balances(pool)
+    assert await sql.fetch(BALANCES) == rows
+
+
+async def test_folding_changes_no_balance(world: PostgresWorld, pool: Pool, sql: "asyncpg.Connection[Any]") -> None:
+    mia = await an_artist_who_earned(world, images=3)
+    before = await sql.fetch(BALANCES)
+    assert await sql.fetchval("SELECT count(*) FROM balance_deltas") > 0
+
+    for _ in range(2):
+        await fold_balances(pool)
+
+        assert await sql.fetch(BALANCES) == before
+        assert await sql.fetchval("SELECT count(*) FROM balance_deltas") == 0
+        assert await sql.fetchval("SELECT balance FROM accounts WHERE kind = 'earnings'") == 90
+        assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 90
+
+
+async def test_earnings_that_were_only_appended_can_be_spent_and_no_more(world: PostgresWorld) -> None:
+    mia = await an_artist_who_earned(world, images=3)
+
+    with pytest.raises(InsufficientTokens) as refused:
+        await withdraw(world, mia, 91)
+    assert refused.value.details == {"required": 91, "available": 90}
+
+    await withdraw(world, mia, 90)
+    assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 0
+
+
+async def test_withdrawing_earning_and_folding_at_once_loses_and_makes_nothing(
+    world: PostgresWorld, pool: Pool, sql: "asyncpg.Connection[Any]"
+) -> None:
+    mia = await an_artist_who_earned(world, images=5)
+    style = await world.style(mia, "Oil")
+    ann = await world.user("zoe", tokens=300)
+    images = [await world.generation(ann, style) for _ in range(5)]
+
+    async def earn(image: Generation) -> None:
+        scope = world.scope()
+        async with scope.transaction:
+            at = world.clock.now()
+            await scope.generations.save(image.completed(at=at, result_key="results/1.png", metadata={}))
+            await scope.ledger.post(image.hold_id, at=at)
+
+    ended = await asyncio.gather(
+        *(withdraw(world, mia, 30) for _ in range(12)),
+        *(earn(image) for image in images),
+        *(fold_balances(pool) for _ in range(6)),
+        return_exceptions=True,
+    )
+
+    errors = [error for error in ended if error is not None]
+    assert all(isinstance(error, InsufficientTokens) for error in errors)
+    withdrawn = 12 - len(errors)
+    assert 5 <= withdrawn <= 10
+    assert (await world.read.tokens.balance(mia.id)).earned_token_balance == (10 - withdrawn) * 30
+    assert all(row["balance"] == row["moved"] for row in await sql.fetch(BALANCES))
+
+
+async def an_artist_who_earned(world: PostgresWorld, *, images: int) -> User:
+    mia = await world.artist("mia")
+    style = await world.style(mia)
+    ann = await world.user("ann", tokens=1000)
+    for _ in range(images):
+        await world.image(ann, style)
+    return mia
+
+
+async def withdraw(world: PostgresWorld, artist: User, tokens: int) -> None:
+    await transfer(world, move(world, earnings(artist.id), ISSUANCE, tokens))
+
+
+async def transfer(world: PostgresWorld, transfer: Transfer) -> None:
+    await commit(world, lambda ports: ports.ledger.transfer(transfer))
+
+
+def move(world: PostgresWorld, debit: Account, credit: Account, tokens: int) -> Transfer:
+    reference = f"test:{world.ids.task()}"
+    return Transfer(reference, TransferKind.WITHDRAWAL, debit, credit, tokens, world.clock.now())

@@ -65,6 +65,26 @@ async def test_the_provider_is_asked_with_what_the_code_is_redeemed_with(service
     assert len({asked["state"], asked["nonce"], asked["code_verifier"]}) == 3
 
 
+@pytest.mark.parametrize(
+    ("own", "host", "redirected"),
+    [
+        ("http://127.0.0.1:8000", "localhost:8000", "http://localhost:8000"),
+        ("http://localhost:8000", "[::1]:8000", "http://[::1]:8000"),
+        ("http://127.0.0.1:8000", "evil.example", "http://127.0.0.1:8000"),
+        ("http://127.0.0.1:8000", "localhost.evil.example:8000", "http://127.0.0.1:8000"),
+        (API, "localhost:8000", API),
+        (API, "evil.example", API),
+    ],
+)
+async def test_one_comes_back_by_the_name_that_one_came_by_on_a_machine_of_ones_own_only(
+    world: MemoryWorld, own: str, host: str, redirected: str
+) -> None:
+    service = Service(world, api_base_url=own)
+    async with service.browser() as browser:
+        await browser.get("/api/auth/google/login", headers={"Host": host})
+    assert service.identity_provider.asked["redirect_uri"] == f"{redirected}/api/auth/google/callback"
+
+
 async def test_the_login_hint_is_passed_on(service: Service, anonymous: Browser) -> None:
     await begin(anonymous, service, "/api/auth/google/login?login_hint=ann@example.com")
     assert service.identity_provider.asked["login_hint"] == "ann@example.com"

@@ -18,6 +18,9 @@ TOKEN_LIFETIME = 3600
 _MAX_ACCOUNTS = 8
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+")
 
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_PAIRS = [(name, own) for name in _LOOPBACK for own in _LOOPBACK]
+
 Parameters = dict[str, str]
 
 
@@ -98,7 +101,7 @@ class LocalOpenIDProvider:
         """Raises InvalidClient, or ProtocolError for what is told to the client."""
         if request.get("client_id") != self.client_id:
             raise InvalidClient("The client is not known here.")
-        if request.get("redirect_uri") != self.redirect_uri:
+        if not self._known(request.get("redirect_uri", "")):
             raise InvalidClient(f"The address to return to is not {self.redirect_uri}.")
         if request.get("response_type") != "code":
             raise ProtocolError("unsupported_response_type", "Only response_type=code is offered.")
@@ -114,19 +117,18 @@ class LocalOpenIDProvider:
         for stale in [code for code, grant in self._grants.items() if grant.expires_at < now]:
             del self._grants[stale]
         self._grants[code] = _Grant(
-            email, request.get("nonce", ""), request["code_challenge"], self.redirect_uri, now + CODE_LIFETIME
+            email, request.get("nonce", ""), request["code_challenge"], request["redirect_uri"], now + CODE_LIFETIME
         )
         if email in self.accounts:
             self.accounts.remove(email)
         self.accounts.insert(0, email)
         del self.accounts[_MAX_ACCOUNTS:]
-        return self._back({"code": code, "state": request.get("state", ""), "iss": self.issuer})
+        return _back(request, {"code": code, "state": request.get("state", ""), "iss": self.issuer})
 
     def refuse(self, request: Parameters, error: ProtocolError) -> str:
         """The URL by which the client learns that nobody was signed in."""
-        return self._back(
-            {"error": error.error, "error_description": error.description, "state": request.get("state", "")}
-        )
+        answer = {"error": error.error, "error_description": error.description, "state": request.get("state", "")}
+        return _back(request, answer)
 
     def redeem(self, request: Parameters, client: tuple[str, str] | None) -> dict[str, object]:
         """The token response; `client` is who authenticated in the header. Raises ProtocolError."""
@@ -168,8 +170,13 @@ class LocalOpenIDProvider:
             claims["nonce"] = grant.nonce
         return jwt.encode({"alg": "RS256", "kid": self._key.kid}, claims, self._key)
 
-    def _back(self, answer: Parameters) -> str:
-        return f"{self.redirect_uri}?{urlencode(answer)}"
+    def _known(self, redirect_uri: str) -> bool:
+        """The registered one, also by another name of this machine: people say `localhost` where we say 127.0.0.1."""
+        return any(self.redirect_uri == redirect_uri.replace(f"//{name}:", f"//{own}:", 1) for name, own in _PAIRS)
+
+
+def _back(request: Parameters, answer: Parameters) -> str:
+    return f"{request['redirect_uri']}?{urlencode(answer)}"
 
 
 def is_email(text: str) -> bool:

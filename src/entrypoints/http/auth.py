@@ -4,7 +4,7 @@ import hmac
 import re
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from dishka.integrations.litestar import FromDishka
@@ -30,6 +30,8 @@ from entrypoints.http.signing import Signer
 
 _FRONTEND_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,2000}")
 """A path of this origin: `//host` and `/\\host` are other origins to a browser, which also drops tabs and newlines."""
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -161,7 +163,12 @@ def _refused(request: AnyRequest, reason: str) -> Redirect:
 
 
 def _redirect_uri(request: AnyRequest) -> str:
-    return f"{request.app.state.settings.api_base_url}{SIGN_IN_PATH}/callback"
+    """The callback; on a developer's machine under the name by which the browser came, for cookies are kept by name."""
+    own = urlsplit(request.app.state.settings.api_base_url)
+    asked = request.headers.get("Host", "")
+    if own.hostname in LOOPBACK and urlsplit(f"//{asked}").hostname in LOOPBACK:
+        own = own._replace(netloc=asked)
+    return f"{own.geturl()}{SIGN_IN_PATH}/callback"
 
 
 def _frontend(request: AnyRequest) -> str:

@@ -182,7 +182,22 @@ async def test_only_the_client_redeems_codes(browser: httpx.AsyncClient) -> None
     assert in_the_form.status_code == 200
 
 
-@pytest.mark.parametrize("change", [{"client_id": "another"}, {"redirect_uri": "https://evil.example.com/"}])
+async def test_the_browser_comes_back_by_the_name_of_this_machine_that_it_came_by(browser: httpx.AsyncClient) -> None:
+    callback = CALLBACK.replace("127.0.0.1", "localhost")
+    asked = REQUEST | {"login_hint": "a@example.com", "redirect_uri": callback}
+    location = (await browser.get("/authorize", params=asked)).headers["Location"]
+    assert location.startswith(f"{callback}?code=")
+
+
+NOWHERE = [
+    {"client_id": "another"},
+    {"redirect_uri": "https://evil.example.com/"},
+    {"redirect_uri": CALLBACK.replace("127.0.0.1", "localhost.evil.example.com")},
+    {"redirect_uri": CALLBACK.replace("127.0.0.1:8000", "localhost:9000")},
+]
+
+
+@pytest.mark.parametrize("change", NOWHERE)
 async def test_the_browser_is_sent_nowhere_unknown(browser: httpx.AsyncClient, change: dict[str, str]) -> None:
     answer = await browser.get("/authorize", params=REQUEST | {"login_hint": "a@example.com"} | change)
 

@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from adapters.postgres.pool import Pool, create_pool
+from tests.contracts.overlap import end_blocks
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support.world import MemoryWorld, World
 
@@ -32,13 +33,15 @@ async def pools() -> AsyncIterator[Pools]:
 
 
 @pytest.fixture
-def memory_world() -> MemoryWorld:
-    return MemoryWorld()
+async def memory_world() -> AsyncIterator[MemoryWorld]:
+    yield MemoryWorld()
+    await end_blocks()
 
 
 @pytest.fixture
-async def postgres_world(database_url: str, pools: Pools) -> PostgresWorld:
-    return PostgresWorld(await pools.on(database_url))
+async def postgres_world(database_url: str, pools: Pools) -> AsyncIterator[PostgresWorld]:
+    yield PostgresWorld(await pools.on(database_url))
+    await end_blocks()
 
 
 @pytest.fixture(params=["memory", "postgres"])

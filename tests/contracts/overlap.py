@@ -27,6 +27,8 @@ class Block:
         self._worked = asyncio.Event()
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.task = asyncio.create_task(self._run())
+        _open.add(self.task)
+        self.task.add_done_callback(_open.discard)
 
     async def open(self) -> Self:
         """Return when the work is done, in the block that stays open."""
@@ -69,6 +71,16 @@ class Block:
             self._worked.set()
             await self._end
         return answer
+
+
+async def end_blocks() -> None:
+    """End what a failed test has left open: its locks and connections would be in everybody's way."""
+    for task in list(_open):
+        task.cancel()
+    await asyncio.gather(*_open, return_exceptions=True)
+
+
+_open: set[asyncio.Task[object]] = set()
 
 
 class RolledBack(Exception):

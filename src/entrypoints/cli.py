@@ -35,6 +35,7 @@ def run(settings: Settings) -> None:
     importing = threading.Thread(target=importlib.import_module, args=("entrypoints.server",))
     importing.start()
     local_sign_in = None if settings.google else development.LOCAL_SIGN_IN
+    sandbox_payments = None if settings.toss or settings.production else development.SANDBOX_PAYMENTS
     with _complete(settings) as complete:
         _prepare_database(complete)
         importing.join()
@@ -45,7 +46,7 @@ def run(settings: Settings) -> None:
             gc.enable()
             _say_what_to_try(complete)
 
-        server.run(complete, local_sign_in=local_sign_in, started=started)
+        server.run(complete, local_sign_in=local_sign_in, sandbox_payments=sandbox_payments, started=started)
         signals.ignore_signals()
 
 

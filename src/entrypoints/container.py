@@ -38,11 +38,19 @@ from core.ports.images import Images
 from core.ports.media_files import MediaFiles
 from core.ports.notifier import Notifier
 from core.ports.outbox import Outbox
+from core.ports.payment_provider import PaymentProvider
 from core.ports.rate_limiter import RateLimiter
 from core.ports.secrets import Secrets
 from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
+from core.purchases.check_purchase import CheckPurchase
+from core.purchases.expire_purchases import ExpirePurchases
+from core.purchases.record_payment import RecordPayment
+from core.purchases.repository import Purchases
+from core.purchases.settle_purchase import SettlePurchase
+from core.purchases.start_purchase import StartPurchase
+from core.purchases.views import PurchasesReader
 from core.styles.complete_training import CompleteTraining
 from core.styles.create_style import CreateStyle, StylesPerArtist
 from core.styles.fail_training import FailTraining
@@ -69,6 +77,7 @@ def create_container(settings: Settings, *overrides: Provider) -> AsyncContainer
         rabbitmq() if settings.rabbitmq else in_process_queues(),
         cloud_storage() if settings.gcs_bucket_name else folder(),
         openid(),
+        toss() if settings.toss else no_payments(),
         *overrides,
         context={Settings: settings},
     )
@@ -94,6 +103,11 @@ def use_cases() -> Provider:
         CompleteGeneration,
         FailGeneration,
         EditGeneration,
+        StartPurchase,
+        RecordPayment,
+        SettlePurchase,
+        CheckPurchase,
+        ExpirePurchases,
         MarkRead,
         MarkAllRead,
     )
@@ -127,6 +141,7 @@ def postgres() -> Provider:
     from adapters.postgres.ids import PostgresIds
     from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
     from adapters.postgres.pool import Pool, create_pool
+    from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
     from adapters.postgres.rate_limits import PostgresRateLimiter
     from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
     from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
@@ -145,6 +160,7 @@ def postgres() -> Provider:
     provider.provide(PostgresOutbox, provides=AnyOf[PostgresOutbox, Outbox], scope=app)
     provider.provide(PostgresAccountsReader, provides=AccountsReader, scope=app)
     provider.provide(PostgresTokensReader, provides=TokensReader, scope=app)
+    provider.provide(PostgresPurchasesReader, provides=PurchasesReader, scope=app)
     provider.provide(PostgresStylesReader, provides=StylesReader, scope=app)
     provider.provide(PostgresGenerationsReader, provides=GenerationsReader, scope=app)
     provider.provide(PostgresNotificationsReader, provides=NotificationsReader, scope=app)
@@ -152,6 +168,7 @@ def postgres() -> Provider:
     provider.provide(PostgresUsers, provides=Users, scope=request)
     provider.provide(PostgresSessions, provides=Sessions, scope=request)
     provider.provide(PostgresTokenLedger, provides=TokenLedger, scope=request)
+    provider.provide(PostgresPurchases, provides=Purchases, scope=request)
     provider.provide(PostgresStyles, provides=Styles, scope=request)
     provider.provide(PostgresGenerations, provides=Generations, scope=request)
     provider.provide(PostgresNotifier, provides=Notifier, scope=request)
@@ -166,6 +183,7 @@ def memory() -> Provider:
     from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
     from adapters.memory.ids import MemoryIds
     from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
+    from adapters.memory.purchases import MemoryPurchases, MemoryPurchasesReader
     from adapters.memory.rate_limits import MemoryRateLimiter
     from adapters.memory.styles import MemoryStyles, MemoryStylesReader
     from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
@@ -180,6 +198,7 @@ def memory() -> Provider:
     provider.provide(MemoryOutbox, provides=AnyOf[MemoryOutbox, Outbox], scope=app)
     provider.provide(MemoryAccountsReader, provides=AccountsReader, scope=app)
     provider.provide(MemoryTokensReader, provides=TokensReader, scope=app)
+    provider.provide(MemoryPurchasesReader, provides=PurchasesReader, scope=app)
     provider.provide(MemoryStylesReader, provides=StylesReader, scope=app)
     provider.provide(MemoryGenerationsReader, provides=GenerationsReader, scope=app)
     provider.provide(MemoryNotificationsReader, provides=NotificationsReader, scope=app)
@@ -187,6 +206,7 @@ def memory() -> Provider:
     provider.provide(MemoryUsers, provides=Users, scope=request)
     provider.provide(MemorySessions, provides=Sessions, scope=request)
     provider.provide(MemoryTokenLedger, provides=TokenLedger, scope=request)
+    provider.provide(MemoryPurchases, provides=Purchases, scope=request)
     provider.provide(MemoryStyles, provides=Styles, scope=request)
     provider.provide(MemoryGenerations, provides=Generations, scope=request)
     provider.provide(MemoryNotifier, provides=Notifier, scope=request)
@@ -243,6 +263,33 @@ def openid() -> Provider:
     return provider
 
 
+def toss() -> Provider:
+    from adapters.toss.payment_provider import TossPayments
+
+    async def payments(settings: Settings) -> AsyncIterator[PaymentProvider]:
+        if settings.toss is None:
+            raise ValueError("no Toss Payments in the settings")
+        opened = TossPayments(
+            settings.toss.secret_key,
+            return_url=f"{settings.api_base_url}/api/payments/toss",
+            api_base=settings.toss.api_base,
+        )
+        yield opened
+        await opened.close()
+
+    provider = Provider(scope=Scope.APP)
+    provider.provide(payments)
+    return provider
+
+
+def no_payments() -> Provider:
+    from adapters.no_payments.payment_provider import NoPayments
+
+    provider = Provider(scope=Scope.APP)
+    provider.provide(NoPayments, provides=PaymentProvider)
+    return provider
+
+
 def folder() -> Provider:
     from adapters.filesystem.blobs import FilesystemBlobStore
 
@@ -282,8 +329,14 @@ async def simulated_ai_servers(container: AsyncContainer, settings: Settings) ->
     )
 
 
-def with_local_sign_in(app: "ASGIApp", settings: Settings, *, path: str) -> "ASGIApp":
-    """The application with a stand-in for Google below `path`, for development."""
+def with_stand_ins(app: "ASGIApp", settings: Settings, *, sign_in: str | None, payments: str | None) -> "ASGIApp":
+    """The application with stand-ins for Google and Toss Payments below the paths that are given, for development."""
+    if sign_in:
+        app = _with_local_sign_in(app, settings, sign_in)
+    return _with_sandbox_payments(app, settings, payments) if payments else app
+
+
+def _with_local_sign_in(app: "ASGIApp", settings: Settings, path: str) -> "ASGIApp":
     from adapters.local_openid.app import WithLocalOpenID
     from adapters.local_openid.provider import LocalOpenIDProvider
 
@@ -296,6 +349,16 @@ def with_local_sign_in(app: "ASGIApp", settings: Settings, *, path: str) -> "ASG
         redirect_uri=f"{settings.api_base_url}/api/auth/google/callback",
     )
     return WithLocalOpenID(app, provider, path=path)
+
+
+def _with_sandbox_payments(app: "ASGIApp", settings: Settings, path: str) -> "ASGIApp":
+    from adapters.sandbox_payments.app import WithSandboxPayments
+    from adapters.sandbox_payments.provider import SandboxPayments
+
+    if settings.toss is None or settings.production:
+        raise ValueError("no key of a sandbox in the settings")
+    provider = SandboxPayments(secret_key=settings.toss.secret_key, url=f"{settings.api_base_url}{path}")
+    return WithSandboxPayments(app, provider, path=path)
 
 
 def embedded_database(directory: Path) -> "EmbeddedPostgres":

@@ -1,4 +1,4 @@
-"""What a development machine lacks: secrets, a database, an identity provider. Never used in production."""
+"""What a development machine lacks: secrets, a database, an identity and a payment provider. Never for production."""
 
 import contextlib
 import fcntl
@@ -11,10 +11,12 @@ import msgspec
 
 from entrypoints import container
 from entrypoints.refused import Refused
-from entrypoints.settings import OpenIDClient, Settings
+from entrypoints.settings import OpenIDClient, Settings, Toss
 
 LOCAL_SIGN_IN = "/local-sign-in"
 """The path below which the stand-in for Google answers."""
+SANDBOX_PAYMENTS = "/sandbox/toss"
+"""The path below which the stand-in for Toss Payments answers."""
 
 Say = Callable[[str], None]
 
@@ -40,6 +42,9 @@ def embedded_parts(settings: Settings, *, say: Say, share: bool = False) -> Iter
         if settings.google is None:
             client = OpenIDClient("local", settings.secret_key or "", _discovery_url(settings))
             settings = msgspec.structs.replace(settings, google=client)
+        if settings.toss is None:
+            sandbox = Toss("sandbox", f"{settings.api_base_url}{SANDBOX_PAYMENTS}")
+            settings = msgspec.structs.replace(settings, toss=sandbox)
         if settings.database_url is not None:
             yield settings
             return

@@ -24,18 +24,25 @@ GRACE = 5.0
 _log = logging.getLogger(__name__)
 
 
-def run(settings: Settings, *, local_sign_in: str | None, started: Callable[[], None]) -> None:
-    """Serve until a signal says to stop. With `local_sign_in` the stand-in for Google answers below that path."""
+def run(
+    settings: Settings, *, local_sign_in: str | None, sandbox_payments: str | None, started: Callable[[], None]
+) -> None:
+    """Serve until a signal says to stop.
+
+    With `local_sign_in` the stand-in for Google answers below that path, with `sandbox_payments` the one for Toss.
+    """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(settings, local_sign_in, started))
+        runner.run(_run(settings, local_sign_in, sandbox_payments, started))
 
 
-async def _run(settings: Settings, local_sign_in: str | None, started: Callable[[], None]) -> None:
+async def _run(
+    settings: Settings, local_sign_in: str | None, sandbox_payments: str | None, started: Callable[[], None]
+) -> None:
     stop = stop_event()
     container = parts.create_container(settings)
     try:
         app = create_app(container, settings)
-        asgi = parts.with_local_sign_in(app, settings, path=local_sign_in) if local_sign_in else app
+        asgi = parts.with_stand_ins(app, settings, sign_in=local_sign_in, payments=sandbox_payments)
         async with app.lifespan(), _beside(container, settings):
             await serve(asgi, settings, stop=stop, started=started)
     finally:

@@ -13,6 +13,7 @@ import msgspec
 from core.ports.rate_limiter import Limit
 
 GOOGLE_DISCOVERY = "https://accounts.google.com/.well-known/openid-configuration"
+TOSS_API = "https://api.tosspayments.com"
 MIN_SECRET = 32
 """Characters of a secret that is not weak."""
 
@@ -48,6 +49,11 @@ class RateLimits(msgspec.Struct, frozen=True):
     """Each address calls without being signed in."""
 
 
+class Toss(msgspec.Struct, frozen=True):
+    secret_key: str
+    api_base: str
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the service was told. A part that is None is embedded, which only development does."""
 
@@ -74,6 +80,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     storage_emulator_host: str | None
     """The URL of a storage emulator that takes the place of Google's."""
     google: OpenIDClient | None
+    toss: Toss | None
+    """None in production: tokens are not sold."""
     ai_servers: Literal["simulated", "none"]
     rate_limits: RateLimits | None
     """None: nobody is held back, which only development does."""
@@ -119,6 +127,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         gcs_bucket_name=reader.text("GCS_BUCKET_NAME"),
         storage_emulator_host=reader.url("STORAGE_EMULATOR_HOST"),
         google=_google(reader),
+        toss=_toss(reader),
         ai_servers=reader.choice("AI_SERVERS", ("simulated", "none"), "none" if production else "simulated"),
         rate_limits=_rate_limits(reader, default="on" if production else "off"),
         styles_per_artist=reader.number("STYLES_PER_ARTIST", 10, low=1, high=10_000),
@@ -167,6 +176,11 @@ def _rate_limits(reader: "_Reader", *, default: str) -> RateLimits | None:
     return limits if reader.choice("RATE_LIMITS", ("on", "off"), default) == "on" else None
 
 
+def _toss(reader: "_Reader") -> Toss | None:
+    secret_key, api_base = reader.text("TOSS_SECRET_KEY"), reader.url("TOSS_API_BASE")
+    return Toss(secret_key, api_base or TOSS_API) if secret_key else None
+
+
 def _unfit_for_production(settings: Settings, reader: "_Reader") -> list[str]:
     problems = [
         f"{name} is missing: {what}"
@@ -199,6 +213,10 @@ def _unfit_for_production(settings: Settings, reader: "_Reader") -> list[str]:
         for name, url in (("API_BASE_URL", reader.text("API_BASE_URL")), ("FRONTEND_URL", settings.frontend_url))
         if url and not url.startswith("https://")
     ]
+    if settings.toss and settings.toss.secret_key.startswith("test_"):
+        problems.append("TOSS_SECRET_KEY is a test key: tokens would be sold for no money")
+    if settings.toss and not settings.toss.api_base.startswith("https://"):
+        problems.append("TOSS_API_BASE is not https: the secret key would travel in the clear")
     if settings.ai_servers == "simulated":
         problems.append("AI_SERVERS=simulated is for development: people would pay for made-up images")
     if settings.rate_limits is None:

@@ -59,14 +59,14 @@ class SandboxBuyer(Buyer):
 
     async def give_up(self, order: Order, url: str) -> None:
         back = await self._sandbox.choose(url, "decline")
-        assert back.path == "/fail"
+        assert back.path == f"/return/{order.order_id}/fail"
         assert dict(back.params)["orderId"] == order.order_id
         assert dict(back.params)["code"] == "PAY_PROCESS_CANCELED"
 
     async def _key(self, order: Order, url: str, choice: str) -> str:
         back = await self._sandbox.choose(url, choice)
         told = dict(back.params)
-        assert back.path == "/success"
+        assert back.path == f"/return/{order.order_id}/success"
         assert (told["orderId"], told["amount"]) == (order.order_id, str(order.amount))
         return told["paymentKey"]
 
@@ -83,12 +83,7 @@ async def case(request: pytest.FixtureRequest, sandbox: Sandbox) -> AsyncIterato
         memory = MemoryPaymentProvider()
         yield Case(memory, MemoryBuyer(memory))
         return
-    toss = TossPayments(
-        SECRET_KEY,
-        success_url="https://api.example/success",
-        fail_url="https://api.example/fail",
-        api_base=sandbox.url,
-    )
+    toss = TossPayments(SECRET_KEY, return_url="https://api.example/return", api_base=sandbox.url)
     yield Case(toss, SandboxBuyer(sandbox))
     await toss.close()
 

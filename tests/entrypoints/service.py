@@ -23,6 +23,7 @@ from core.ports.clock import Clock
 from core.ports.identity_provider import Identity, IdentityProvider, SignInFailed
 from core.ports.images import Images
 from core.ports.media_files import MediaFiles
+from core.ports.payment_provider import PaymentProvider
 from core.ports.secrets import Secrets
 from core.tasks.model import PendingTask
 from entrypoints.container import memory, use_cases
@@ -148,6 +149,7 @@ class Service:
             MediaFiles: media,
             IdentityProvider: self.identity_provider,
             Broker: self.broker,
+            PaymentProvider: world.payments,
             MemoryDatabase: world.database,
             MemoryOutbox: world.outbox,
         }
@@ -193,6 +195,7 @@ GIVEN: tuple[type[Any], ...] = (
     MediaFiles,
     IdentityProvider,
     Broker,
+    PaymentProvider,
     MemoryDatabase,
     MemoryOutbox,
 )

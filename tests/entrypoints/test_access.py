@@ -8,6 +8,7 @@ from litestar.routes import HTTPRoute
 
 from adapters.filesystem.blobs import FilesystemBlobStore
 from core.identifiers import StyleId
+from core.purchases.start_purchase import StartPurchase
 from entrypoints.http.openapi import guard_of
 from tests.entrypoints.pictures import pictures
 from tests.entrypoints.service import API, Browser, Service
@@ -27,6 +28,11 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("POST", "/api/users/me/upgrade-to-artist"): (401, 422, 422, 422),
     ("GET", "/api/tokens/balance"): (401, 200, 200, 200),
     ("GET", "/api/tokens/transactions"): (401, 200, 200, 200),
+    ("GET", "/api/tokens/packages"): (200, 200, 200, 200),
+    ("POST", "/api/tokens/purchase"): (401, 400, 400, 400),
+    ("GET", "/api/tokens/purchases/{order_id}"): (401, 404, 404, 200),
+    ("GET", "/api/payments/toss/{order_id}/success"): (302, 302, 302, 302),
+    ("GET", "/api/payments/toss/{order_id}/fail"): (302, 302, 302, 302),
     ("GET", "/api/styles"): (200, 200, 200, 200),
     ("POST", "/api/styles"): (401, 403, 422, 422),
     ("GET", "/api/styles/me"): (401, 403, 200, 200),
@@ -46,6 +52,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("PATCH", "/api/webhooks/inference/progress"): (401, 401, 401, 401),
     ("POST", "/api/webhooks/inference/complete"): (401, 401, 401, 401),
     ("POST", "/api/webhooks/inference/failed"): (401, 401, 401, 401),
+    ("POST", "/api/webhooks/toss/payment"): (200, 200, 200, 200),
     ("GET", "/api/health"): (200, 200, 200, 200),
     ("GET", "/api/health/live"): (200, 200, 200, 200),
     ("GET", "/api/health/ready"): (200, 200, 200, 200),
@@ -59,6 +66,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/api/users/me"): {"json": {}},
     ("POST", "/api/users/me/upgrade-to-artist"): {"json": {}},
     ("POST", "/api/styles"): {"files": pictures(1)},
+    ("POST", "/api/tokens/purchase"): {"json": {"package_id": "none"}},
+    ("POST", "/api/webhooks/toss/payment"): {"json": {"eventType": "CUSTOMER_STATUS_CHANGED", "data": {}}},
     ("POST", "/api/generations"): {"json": {"style_id": 999, "prompt_tags": ["cat"]}},
     ("PATCH", "/api/generations/{generation_id}"): {"json": {}},
 }
@@ -102,7 +111,9 @@ async def test_every_route_answers_everybody_as_decided(
     user = await world.user("ann")
     untrained = await world.untrained_style(owner, "Not yet")
     image = await world.image(owner, await world.style(owner))
+    started = await world.use_case(StartPurchase)(owner.id, "basic_100")
     at = path.format(
+        order_id=started.order_id,
         user_id=owner.id,
         style_id=untrained.id,
         generation_id=image.id,

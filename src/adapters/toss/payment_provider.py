@@ -55,11 +55,10 @@ class _Payment(msgspec.Struct, rename="camel"):
 
 
 class TossPayments(PaymentProvider):
-    """The browser comes back to `success_url` or `fail_url`; `close` ends the connections."""
+    """The browser comes back to `success` or `fail` below the order's id at `return_url`. `close` when done."""
 
-    def __init__(self, secret_key: str, *, success_url: str, fail_url: str, api_base: str) -> None:
-        self._success_url = success_url
-        self._fail_url = fail_url
+    def __init__(self, secret_key: str, *, return_url: str, api_base: str) -> None:
+        self._return_url = return_url
         self._client = httpx.AsyncClient(
             base_url=api_base,
             auth=httpx.BasicAuth(secret_key, ""),
@@ -76,8 +75,8 @@ class TossPayments(PaymentProvider):
             "amount": order.amount,
             "orderId": order.order_id,
             "orderName": order.name,
-            "successUrl": self._success_url,
-            "failUrl": self._fail_url,
+            "successUrl": f"{self._return_url}/{order.order_id}/success",
+            "failUrl": f"{self._return_url}/{order.order_id}/fail",
         }
         answer = await self._post("/v1/payments", body, idempotency_key=order.order_id)
         if not answer.is_success:

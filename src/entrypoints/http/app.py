@@ -21,10 +21,12 @@ from entrypoints.http.health import HealthController
 from entrypoints.http.media import MediaController
 from entrypoints.http.notifications import NotificationsController
 from entrypoints.http.paging import paging
+from entrypoints.http.purchases import PurchasesController
 from entrypoints.http.signing import Signer
 from entrypoints.http.start_page import StartPageController
 from entrypoints.http.styles import StylesController
 from entrypoints.http.tokens import TokensController
+from entrypoints.http.toss import PaymentReturnController
 from entrypoints.http.tracing import Tracing
 from entrypoints.http.users import UsersController
 from entrypoints.http.webhooks import WEBHOOKS
@@ -42,6 +44,8 @@ API = DishkaRouter(
         AuthController,
         UsersController,
         TokensController,
+        PurchasesController,
+        PaymentReturnController,
         StylesController,
         GenerationsController,
         NotificationsController,

@@ -1,4 +1,7 @@
-"""What the AI servers tell. A repeat or a late call changes nothing and is answered like the first."""
+"""What the AI servers and the payment provider tell.
+
+A repeat or a late call changes nothing and is answered like the first.
+"""
 
 from typing import Annotated, Any
 
@@ -21,6 +24,7 @@ from core.tasks.outcome import Failure, Outcome
 from entrypoints.http.access import inference_server, training_server
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import MALFORMED, AnyRequest
+from entrypoints.http.toss import TossWebhooks
 
 MAX_BODY = 256 * 1024
 """Bytes."""
@@ -136,7 +140,7 @@ class InferenceWebhooks(Controller):
 
 WEBHOOKS = DishkaRouter(
     path="/api/webhooks",
-    route_handlers=[TrainingWebhooks, InferenceWebhooks],
+    route_handlers=[TrainingWebhooks, InferenceWebhooks, TossWebhooks],
     tags=["Webhooks"],
     request_max_body_size=MAX_BODY,
     opt={MALFORMED: 422},

@@ -48,9 +48,7 @@ async def toss(script: Script, client: TossPayments) -> TossPayments:
 
 
 def at(url: str) -> TossPayments:
-    return TossPayments(
-        SECRET_KEY, success_url="https://api.example/success", fail_url="https://api.example/fail", api_base=url
-    )
+    return TossPayments(SECRET_KEY, return_url="https://api.example/return", api_base=url)
 
 
 def a_payment(**changes: object) -> dict[str, object]:
@@ -123,8 +121,8 @@ async def test_a_payment_is_created_on_the_page_that_toss_names(script: Script, 
         "amount": 45000,
         "orderId": ORDER.order_id,
         "orderName": "500 tokens",
-        "successUrl": "https://api.example/success",
-        "failUrl": "https://api.example/fail",
+        "successUrl": f"https://api.example/return/{ORDER.order_id}/success",
+        "failUrl": f"https://api.example/return/{ORDER.order_id}/fail",
     }
     assert call.headers["idempotency-key"] == ORDER.order_id
 

@@ -1,0 +1,386 @@
+"""Buying tokens over HTTP."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from core.accounts.model import User
+from core.identifiers import OrderId
+from core.purchases.expire_purchases import ExpirePurchases
+from core.purchases.model import TIME_TO_PAY, TIME_TO_SETTLE
+from tests.entrypoints.service import FRONTEND, Browser, Service
+from tests.support.world import MemoryWorld
+
+WEBHOOK = "/api/webhooks/toss/payment"
+
+
+class Buyer:
+    """Somebody with a purchase of 500 tokens for 45,000 won, agreed to on the payment page."""
+
+    def __init__(self, user: User, browser: Browser, world: MemoryWorld, order_id: OrderId) -> None:
+        self.user = user
+        self.browser = browser
+        self.order_id = order_id
+        self.key = world.payments.agree(order_id)
+
+    async def come_back(self, how: str = "success", **changes: object) -> dict[str, str]:
+        """Come back from the payment page; what the frontend is told."""
+        query = {
+            "paymentType": "NORMAL",
+            "orderId": self.order_id,
+            "paymentKey": self.key,
+            "amount": "45000",
+            **changes,
+        }
+        return told(await self.browser.get(f"/api/payments/toss/{self.order_id}/{how}", params=query))
+
+    async def tokens(self) -> int:
+        balance: int = (await self.browser.get("/api/tokens/balance")).json()["data"]["token_balance"]
+        return balance
+
+    async def state(self) -> Any:
+        return (await self.browser.get(f"/api/tokens/purchases/{self.order_id}")).json()["data"]
+
+
+@pytest.fixture
+async def buyer(service: Service, world: MemoryWorld) -> AsyncIterator[Buyer]:
+    user = await world.user("ann")
+    async with service.browser(user) as browser:
+        started = (await browser.post("/api/tokens/purchase", json={"package_id": "standard_500"})).json()["data"]
+        yield Buyer(user, browser, world, OrderId(started["order_id"]))
+
+
+def told(response: httpx.Response) -> dict[str, str]:
+    assert response.status_code == 302
+    location = urlsplit(response.headers["location"])
+    assert f"{location.scheme}://{location.netloc}{location.path}" == f"{FRONTEND}/purchases"
+    return {name: values[0] for name, values in parse_qs(location.query).items()}
+
+
+def event(order_id: str, key: str, **changes: object) -> dict[str, Any]:
+    """What Toss sends; the payment in it is not looked at beyond its names."""
+    payment = {"mId": "tosspayments", "paymentKey": key, "orderId": order_id, "status": "DONE", "totalAmount": 1}
+    return {"eventType": "PAYMENT_STATUS_CHANGED", "createdAt": "2026-01-02T14:46:59.65327", "data": payment, **changes}
+
+
+# --- packages and purchase --------------------------------------------------------------------------------------------
+
+
+async def test_packages_are_there_for_everybody(anonymous: Browser) -> None:
+    response = await anonymous.get("/api/tokens/packages")
+    assert response.json()["data"] == [
+        {
+            "package_id": package_id,
+            "amount_tokens": tokens,
+            "total_price": price,
+            "price_per_token": each,
+            "currency_code": "KRW",
+        }
+        for package_id, tokens, price, each in (
+            ("basic_100", 100, 10_000, 100),
+            ("standard_500", 500, 45_000, 90),
+            ("premium_1000", 1_000, 80_000, 80),
+        )
+    ]
+
+
+async def test_a_purchase_says_where_to_pay(service: Service, world: MemoryWorld) -> None:
+    async with service.browser(await world.user()) as browser:
+        response = await browser.post("/api/tokens/purchase", json={"package_id": "basic_100"})
+
+    assert response.status_code == 201
+    started = response.json()["data"]
+    assert response.headers["location"] == f"/api/tokens/purchases/{started['order_id']}"
+    assert started == {
+        "order_id": started["order_id"],
+        "payment_url": "https://payments.example/payment-1",
+        "package_id": "basic_100",
+        "amount_tokens": 100,
+        "price_per_token": 100,
+        "currency_code": "KRW",
+        "total_price": 10_000,
+        "expires_at": "2026-01-01T00:15:00Z",
+    }
+
+
+@pytest.mark.parametrize("package_id", ["", "basic_101", "BASIC_100", "1", "-100", "0", "10" * 40])
+async def test_an_unknown_package_is_refused(service: Service, world: MemoryWorld, package_id: str) -> None:
+    async with service.browser(await world.user()) as browser:
+        response = await browser.post("/api/tokens/purchase", json={"package_id": package_id})
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "INVALID_PACKAGE")
+    assert not world.database.tables.purchases
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "package_id"),
+        ({"package_id": 100}, "package_id"),
+        ({"package_id": None}, "package_id"),
+        ({"package_id": ["basic_100"]}, "package_id"),
+        ({"package_id": "x" * 101}, "package_id"),
+        ({"package_id": "basic_100", "total_price": 1}, "total_price"),
+        ({"package_id": "basic_100", "amount_tokens": 10**9}, "amount_tokens"),
+        ({"package_id": "basic_100", "currency_code": "JPY"}, "currency_code"),
+    ],
+)
+async def test_a_client_names_a_package_and_nothing_else(
+    service: Service, world: MemoryWorld, body: dict[str, object], field: str
+) -> None:
+    async with service.browser(await world.user()) as browser:
+        response = await browser.post("/api/tokens/purchase", json=body)
+    assert response.status_code == 422
+    assert list(response.json()["error"]["details"]) == [field]
+    assert not world.database.tables.purchases
+
+
+async def test_nothing_is_sold_while_the_provider_is_out_of_reach(service: Service, world: MemoryWorld) -> None:
+    world.payments.reachable = False
+    async with service.browser(await world.user()) as browser:
+        response = await browser.post("/api/tokens/purchase", json={"package_id": "basic_100"})
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "PAYMENTS_UNAVAILABLE")
+    assert not world.database.tables.purchases
+
+
+async def test_a_purchase_is_its_buyers_alone(service: Service, world: MemoryWorld, buyer: Buyer) -> None:
+    async with service.browser(await world.user("bob")) as bob:
+        another = await bob.get(f"/api/tokens/purchases/{buyer.order_id}")
+        missing = await bob.get("/api/tokens/purchases/no-such-order")
+    assert (another.status_code, another.json()) == (404, missing.json())
+    assert another.json()["error"]["code"] == "PURCHASE_NOT_FOUND"
+
+
+# --- coming back ------------------------------------------------------------------------------------------------------
+
+
+async def test_coming_back_settles_the_purchase(buyer: Buyer) -> None:
+    assert await buyer.come_back() == {"order_id": buyer.order_id, "status": "paid"}
+
+    assert await buyer.tokens() == 500
+    assert await buyer.state() == {
+        "order_id": buyer.order_id,
+        "status": "paid",
+        "package_id": "standard_500",
+        "amount_tokens": 500,
+        "price_per_token": 90,
+        "currency_code": "KRW",
+        "total_price": 45_000,
+        "created_at": "2026-01-01T00:00:00Z",
+        "expires_at": "2026-01-01T00:15:00Z",
+        "ended_at": "2026-01-01T00:00:00Z",
+        "failure": None,
+    }
+    lines = (await buyer.browser.get("/api/tokens/transactions?type=purchase")).json()["data"]["results"]
+    [line] = lines
+    assert (line["price_per_token"], line["total_price"], line["currency_code"]) == (90, 45_000, "KRW")
+    assert line["related_purchase"] == {"order_id": buyer.order_id}
+
+
+async def test_coming_back_again_moves_nothing(world: MemoryWorld, buyer: Buyer) -> None:
+    for _ in range(3):
+        assert (await buyer.come_back())["status"] == "paid"
+    assert (await buyer.tokens(), world.payments.confirmations) == (500, 1)
+
+
+async def test_coming_back_needs_no_session(buyer: Buyer, anonymous: Browser) -> None:
+    query = {"paymentKey": buyer.key, "orderId": buyer.order_id, "amount": "45000"}
+    response = await anonymous.get(f"/api/payments/toss/{buyer.order_id}/success", params=query)
+    assert told(response)["status"] == "paid"
+    assert await buyer.tokens() == 500
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"amount": "44999"},
+        {"amount": "1"},
+        {"amount": "0"},
+        {"amount": "-45000"},
+        {"amount": "45000.0"},
+        {"amount": "45000.00000001"},
+        {"amount": "4.5e4"},
+        {"amount": "٤٥٠٠٠"},
+        {"amount": "9" * 30},
+        {"amount": ""},
+        {"amount": "KRW"},
+        {"paymentKey": ""},
+        {"paymentKey": "made-up"},
+        {"paymentKey": "x" * 201},
+    ],
+)
+async def test_what_somebody_made_up_moves_nothing(buyer: Buyer, forged: dict[str, str]) -> None:
+    assert await buyer.come_back(**forged) == {"order_id": buyer.order_id, "error": "payment_mismatch"}
+
+    assert await buyer.tokens() == 0
+    assert (await buyer.state())["status"] == "pending"
+    assert (await buyer.come_back())["status"] == "paid"
+
+
+async def test_the_payment_of_another_buys_nothing(service: Service, world: MemoryWorld, buyer: Buyer) -> None:
+    await buyer.come_back()
+    bob = await world.user("bob")
+    async with service.browser(bob) as browser:
+        started = (await browser.post("/api/tokens/purchase", json={"package_id": "standard_500"})).json()["data"]
+        another = Buyer(bob, browser, world, OrderId(started["order_id"]))
+        assert (await another.come_back(paymentKey=buyer.key))["error"] == "payment_mismatch"
+        assert await another.tokens() == 0
+
+
+@pytest.mark.parametrize("how", ["success", "fail"])
+async def test_an_order_that_is_not_there(anonymous: Browser, how: str) -> None:
+    query = {"paymentKey": "key", "amount": "45000", "code": "PAY_PROCESS_CANCELED"}
+    response = await anonymous.get(f"/api/payments/toss/no-such-order/{how}", params=query)
+    assert told(response) == {"order_id": "no-such-order", "error": "purchase_not_found"}
+
+
+@pytest.mark.parametrize("order_id", ["x&status=paid", "x%0D%0ASet-Cookie:a=b", "%2F%2Fevil.example", "한글"])
+async def test_what_stands_in_the_path_stays_one_value(anonymous: Browser, order_id: str) -> None:
+    response = await anonymous.get(f"/api/payments/toss/{order_id}/fail")
+    if response.status_code == 302:
+        assert set(told(response)) == {"order_id", "error"}
+    else:
+        assert response.status_code == 404
+
+
+async def test_an_outage_leaves_the_purchase_pending_and_is_told(world: MemoryWorld, buyer: Buyer) -> None:
+    world.payments.reachable = False
+    assert await buyer.come_back() == {
+        "order_id": buyer.order_id,
+        "status": "pending",
+        "error": "payments_unavailable",
+    }
+    assert (await buyer.state())["status"] == "pending"
+
+    world.payments.reachable = True
+    assert (await buyer.come_back())["status"] == "paid"
+
+
+async def test_a_refused_card_is_told(world: MemoryWorld, buyer: Buyer) -> None:
+    world.payments.refuse(buyer.order_id)
+    assert (await buyer.come_back())["status"] == "failed"
+    assert (await buyer.state())["failure"] == {"code": "REJECT_CARD_PAYMENT", "message": "The card was refused."}
+    assert await buyer.tokens() == 0
+
+
+async def test_giving_up_is_told(world: MemoryWorld, buyer: Buyer) -> None:
+    world.payments.give_up(buyer.order_id)
+    assert await buyer.come_back("fail", code="PAY_PROCESS_CANCELED", message="...") == {
+        "order_id": buyer.order_id,
+        "status": "failed",
+        "error": "pay_process_canceled",
+    }
+
+
+@pytest.mark.parametrize("code", ["", "<script>", "PAY_PROCESS_CANCELED&x=y", "A" * 101])
+async def test_a_failure_that_somebody_made_up_ends_nothing(buyer: Buyer, code: str) -> None:
+    assert await buyer.come_back("fail", code=code) == {"order_id": buyer.order_id, "status": "pending"}
+    assert (await buyer.come_back())["status"] == "paid"
+
+
+async def test_coming_back_too_late_takes_no_money(world: MemoryWorld, buyer: Buyer) -> None:
+    world.clock.advance(TIME_TO_PAY + TIME_TO_SETTLE)
+    await world.use_case(ExpirePurchases)()
+
+    assert (await buyer.come_back())["status"] == "expired"
+    assert (await buyer.tokens(), world.payments.confirmations) == (0, 0)
+
+
+# --- the webhook ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_webhook_before_the_return_credits_once(world: MemoryWorld, buyer: Buyer, anonymous: Browser) -> None:
+    world.payments.charge(buyer.order_id)
+
+    for _ in range(2):
+        response = await anonymous.post(WEBHOOK, json=event(buyer.order_id, buyer.key))
+        assert (response.status_code, response.json()) == (200, {"success": True, "data": None})
+    assert (await buyer.come_back())["status"] == "paid"
+
+    assert await buyer.tokens() == 500
+
+
+async def test_a_webhook_is_not_believed(world: MemoryWorld, buyer: Buyer, anonymous: Browser) -> None:
+    response = await anonymous.post(WEBHOOK, json=event(buyer.order_id, buyer.key))
+
+    assert response.status_code == 200
+    assert (await buyer.tokens(), world.payments.confirmations) == (0, 0)
+    assert (await buyer.state())["status"] == "pending"
+
+
+async def test_a_webhook_tells_nobody_which_orders_there_are(buyer: Buyer, anonymous: Browser) -> None:
+    answers = [
+        (await anonymous.post(WEBHOOK, json=event(order_id, key))).json()
+        for order_id, key in ((buyer.order_id, buyer.key), (buyer.order_id, "made-up"), ("no-such-order", "made-up"))
+    ]
+    assert answers == [{"success": True, "data": None}] * 3
+
+
+async def test_an_unknown_order_costs_toss_no_call(world: MemoryWorld, anonymous: Browser) -> None:
+    world.payments.reachable = False
+    response = await anonymous.post(WEBHOOK, json=event("no-such-order", "made-up"))
+    assert response.status_code == 200
+
+
+async def test_toss_calls_again_after_an_outage(world: MemoryWorld, buyer: Buyer, anonymous: Browser) -> None:
+    world.payments.charge(buyer.order_id)
+    world.payments.reachable = False
+    response = await anonymous.post(WEBHOOK, json=event(buyer.order_id, buyer.key))
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "PAYMENTS_UNAVAILABLE")
+
+    world.payments.reachable = True
+    assert (await anonymous.post(WEBHOOK, json=event(buyer.order_id, buyer.key))).status_code == 200
+    assert await buyer.tokens() == 500
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"eventType": "CUSTOMER_STATUS_CHANGED", "data": {"customerKey": "c", "status": "CREATED"}},
+        {"eventType": "BILLING_DELETED"},
+        {"eventType": "SOMETHING_NEW", "createdAt": "2026-01-02T14:46:59", "data": {}},
+    ],
+)
+async def test_events_that_are_not_for_us_are_taken_as_read(anonymous: Browser, other: dict[str, Any]) -> None:
+    assert (await anonymous.post(WEBHOOK, json=other)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        {},
+        {"eventType": 1},
+        {"eventType": "PAYMENT_STATUS_CHANGED"},
+        event("", "key"),
+        event("order", ""),
+        event("o" * 65, "key"),
+        event("order", "k" * 201),
+        {"eventType": "PAYMENT_STATUS_CHANGED", "data": {"paymentKey": 1, "orderId": "order"}},
+        {"eventType": "PAYMENT_STATUS_CHANGED", "data": []},
+        [],
+    ],
+)
+async def test_a_malformed_webhook_is_refused(anonymous: Browser, malformed: Any) -> None:
+    response = await anonymous.post(WEBHOOK, json=malformed)
+    assert response.status_code == 422
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"null"])
+async def test_a_webhook_that_is_no_json_is_refused(anonymous: Browser, content: bytes) -> None:
+    response = await anonymous.post(WEBHOOK, content=content, headers={"Content-Type": "application/json"})
+    assert response.status_code == 422
+
+
+async def test_a_webhook_may_come_late(world: MemoryWorld, buyer: Buyer, anonymous: Browser) -> None:
+    world.clock.advance(timedelta(days=4))
+    await world.use_case(ExpirePurchases)()
+    assert (await buyer.state())["status"] == "expired"
+    world.payments.charge(buyer.order_id)
+
+    await anonymous.post(WEBHOOK, json=event(buyer.order_id, buyer.key))
+
+    assert (await buyer.state())["status"] == "paid"
+    assert await buyer.tokens() == 500

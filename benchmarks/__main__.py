@@ -5,9 +5,10 @@ import os
 import platform
 import sys
 
+from benchmarks.round_trips import per_call
 from benchmarks.rounds import CONNECTIONS, WIDTHS, Results, at_half_speed, measure
-from benchmarks.scenarios import request_generation
-from benchmarks.scenarios.scenario import BARE, SPEND, Scenario
+from benchmarks.scenarios import reads, request_generation, webhooks
+from benchmarks.scenarios.scenario import BARE, Scenario
 from benchmarks.servers import MEBIBYTE
 from benchmarks.stage import PROCESSES, Stage, stage
 from benchmarks.table import table
@@ -25,8 +26,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement in each round")
     arguments = parser.parse_args()
     _say("Setting up a database, two processes of the service and people with tokens ...")
-    with stage() as set_up:
+    with stage(with_history=arguments.what == "all") as set_up:
         scenarios = request_generation.scenarios(set_up.people)
+        if arguments.what == "all":
+            scenarios += webhooks.scenarios(set_up.settings)
+            scenarios += reads.scenarios(set_up.people, set_up.service[0].port)
         results = measure(set_up, scenarios, rounds=arguments.rounds, seconds=arguments.seconds, say=_say)
         print(_introduction(arguments.rounds, arguments.seconds))
         print(_rates(scenarios, results))
@@ -39,8 +43,8 @@ def _introduction(rounds: int, seconds: float) -> str:
     return f"""
 {os.cpu_count()} cores for everything, Python {platform.python_version()}; {CONNECTIONS} connections kept alive; \
 medians of {rounds} rounds of {seconds:g} s each.
-Sessions and CSRF checks are on, the limits of calls per minute are off. Each process of the service runs its relay as \
-it always does; it publishes to a queue of its own that nobody reads (AI_SERVERS=none).
+Sessions, CSRF checks and the limits of calls per minute (raised) are on. Each process of the service runs its relay \
+as it always does; it publishes to a queue of its own that nobody reads (AI_SERVERS=none).
 """
 
 
@@ -61,8 +65,8 @@ def _rates(scenarios: list[Scenario], results: Results) -> str:
         ]
         for name in (BARE, *(scenario.name for scenario in scenarios))
     ]
-    alone = [f"{results.rate(SPEND, 1):,.0f}/s", "", ""]
-    rows.insert(2, [SPEND, *alone, *[""] * (len(rows[0]) - 1 - len(alone))])
+    for name in results.by_pgbench:
+        rows.insert(2, [name, f"{results.rate(name, 1):,.0f}/s", *[""] * (len(rows[0]) - 2)])
     return table(rows) + "\n"
 
 
@@ -95,7 +99,7 @@ def _targets(stage: Stage, scenarios: list[Scenario], results: Results, seconds:
 
 def _costs(stage: Stage, scenarios: list[Scenario]) -> str:
     rows = [["SQL round trips per call", ""]]
-    rows += [[scenario.name, f"{stage.round_trips(scenario):.2f}"] for scenario in scenarios]
+    rows += [[scenario.name, f"{per_call(stage.settings, scenario):.2f}"] for scenario in scenarios]
     memory = max(server.memory for server in stage.service) / MEBIBYTE
     started = max(server.started_in for server in stage.service)
     return f"""{table(rows)}

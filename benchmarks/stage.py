@@ -8,10 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import pgbench
+from benchmarks import history, pgbench
 from benchmarks.people import People, settle
-from benchmarks.round_trips import per_call
-from benchmarks.scenarios.scenario import Scenario
+from benchmarks.pgbench import Limit
+from benchmarks.scenarios.scenario import PAGE, SPEND
 from benchmarks.servers import Server, free_port, server
 from entrypoints.container import create_container, embedded_database, upgrade_database
 from entrypoints.settings import Settings, read_settings
@@ -22,30 +22,15 @@ PROCESSES = 2
 @dataclass(frozen=True, slots=True)
 class Stage:
     settings: Settings
-    plain_url: str
-    """A database for pgbench alone."""
-    spend: Path
-    """What pgbench runs on it."""
+    limits: list[Limit]
     service: list[Server]
     bare: list[Server]
     people: People
 
-    def round_trips(self, scenario: Scenario) -> float:
-        """Per call, counted."""
-
-        async def count() -> float:
-            container = create_container(self.settings)
-            try:
-                return await per_call(container, self.settings, scenario)
-            finally:
-                await container.close()
-
-        return asyncio.run(count())
-
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """Set it all up, with people in it; nothing of it is left behind."""
+def stage(*, with_history: bool) -> Iterator[Stage]:
+    """Set it all up, with people in it and perhaps their history; nothing of it is left behind."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
         database = embedded_database(directory / "postgres")
@@ -76,18 +61,22 @@ def stage() -> Iterator[Stage]:
             for number in range(PROCESSES)
         ]
         settings = read_settings({**environ, "DATA_DIR": str(directory / "counting")})
-        people, plain_url = asyncio.run(_fill(settings, service[0].port))
-        spend = directory / "spend.sql"
-        spend.write_text(pgbench.SPEND)
-        yield Stage(settings, plain_url, spend, service, bare, people)
+        people, limits = asyncio.run(_fill(settings, service[0].port, with_history=with_history))
+        yield Stage(settings, limits, service, bare, people)
 
 
-async def _fill(settings: Settings, port: int) -> tuple[People, str]:
+async def _fill(settings: Settings, port: int, *, with_history: bool) -> tuple[People, list[Limit]]:
+    url = settings.database_url or ""
+    limits = [Limit(SPEND, await pgbench.plain_database(url), pgbench.SPEND)]
     container = create_container(settings)
     try:
-        return await settle(container, port=port), await pgbench.plain_database(settings.database_url or "")
+        people = await settle(container, port=port)
     finally:
         await container.close()
+    if with_history:
+        await history.make(url)
+        limits.append(Limit(PAGE, url, history.PAGE))
+    return people, limits
 
 
 def _environ(database_url: str) -> dict[str, str]:
@@ -100,4 +89,5 @@ def _environ(database_url: str) -> dict[str, str]:
         "GOOGLE_CLIENT_SECRET": "benchmark",
         "AI_SERVERS": "none",
         "RATE_LIMITS": "on",
+        **{f"RATE_LIMIT_{whose}": "1000000/60" for whose in ("SIGN_IN", "GENERATE", "SIGNED_IN", "ANONYMOUS")},
     }

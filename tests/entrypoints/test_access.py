@@ -19,6 +19,7 @@ from tests.support.world import MemoryWorld
 TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/"): (200, 200, 200, 200),
     ("GET", "/login"): (200, 200, 200, 200),
+    ("GET", "/purchases"): (200, 200, 200, 200),
     ("GET", "/api/auth/google/login"): (302, 302, 302, 302),
     ("GET", "/api/auth/google/callback"): (302, 302, 302, 302),
     ("GET", "/api/auth/me"): (401, 200, 200, 200),

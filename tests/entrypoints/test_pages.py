@@ -127,3 +127,32 @@ async def test_without_a_frontend_sign_in_leads_to_the_start_page(service: Servi
 async def test_with_a_frontend_there_is_no_start_page(world: MemoryWorld, path: str) -> None:
     async with Service(world).browser() as browser:
         assert (await browser.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "notice"),
+    [
+        ("status=paid", "Paid: the tokens are yours."),
+        ("status=expired", "The time to pay is over: no tokens were bought."),
+        ("status=failed&error=pay_process_canceled", "no tokens were bought. (pay_process_canceled)"),
+        ("error=purchase_not_found", "There is no such payment. (purchase_not_found)"),
+        ("status=%3Cb%3E&error=%3Cb%3E", "There is no such payment. (&lt;b&gt;)"),
+    ],
+)
+async def test_who_comes_back_from_paying_is_told_how_it_went(anonymous: Browser, query: str, notice: str) -> None:
+    page = await anonymous.get(f"/purchases?order_id=an-order&{query}")
+    assert notice in page.text
+    assert "<b>" not in page.text
+
+
+async def test_the_start_page_offers_tokens_to_the_signed_in(
+    service: Service, world: MemoryWorld, anonymous: Browser
+) -> None:
+    assert "data-package" not in (await anonymous.get("/")).text.partition("<script>")[0]
+    async with service.browser(await world.user()) as browser:
+        offered = re.findall(r'<button data-package="(.+?)">(.+?)</button>', (await browser.get("/")).text)
+    assert offered == [
+        ("basic_100", "100 for KRW 10,000"),
+        ("standard_500", "500 for KRW 45,000"),
+        ("premium_1000", "1,000 for KRW 80,000"),
+    ]

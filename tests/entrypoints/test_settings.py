@@ -81,6 +81,7 @@ def test_production_names_all_missing_variables_at_once() -> None:
         ("AI_SERVERS", "simulated"),
         ("RATE_LIMITS", "off"),
         ("STORAGE_EMULATOR_HOST", "http://localhost:9023"),
+        ("TOSS_SECRET_KEY", "test_sk_zXLkKEypNArWmo50nX3lmeaxYG5R"),
     ],
 )
 def test_production_refuses_what_is_weak(name: str, weak: str) -> None:
@@ -88,6 +89,19 @@ def test_production_refuses_what_is_weak(name: str, weak: str) -> None:
 
     assert len(told) == 1
     assert name in told[0]
+
+
+def test_tokens_are_sold_with_the_key_of_a_payment_provider_and_not_without() -> None:
+    assert read_settings(PRODUCTION).toss is None
+
+    toss = read_settings({**PRODUCTION, "TOSS_SECRET_KEY": "live_sk_Z1aOwX7K8m"}).toss
+    assert toss is not None
+    assert (toss.secret_key, toss.api_base) == ("live_sk_Z1aOwX7K8m", "https://api.tosspayments.com")
+
+
+def test_the_key_of_the_payment_provider_does_not_travel_in_the_clear() -> None:
+    told = problems(**PRODUCTION, TOSS_SECRET_KEY="live_sk_Z1aOwX7K8m", TOSS_API_BASE="http://toss.example.com")
+    assert [problem.partition(" ")[0] for problem in told] == ["TOSS_API_BASE"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from litestar.params import QueryParameter
 
 from core.accounts.model import Requester
 from core.accounts.views import AccountsReader, Me
+from core.purchases.packages import PACKAGES
 from entrypoints.http.access import anybody
 
 STYLE = """
@@ -33,16 +34,33 @@ dl { display: grid; grid-template-columns: auto 1fr; gap: .2rem 1.2rem; margin: 
 dd { margin: 0 }
 """
 SCRIPT = """
-document.getElementById("sign-out")?.addEventListener("click", async () => {
+const post = (path, body) => {
   const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
-  await fetch("/api/auth/logout", { method: "POST", headers: { "X-CSRFToken": token ? token[1] : "" } });
+  const headers = { "X-CSRFToken": token ? token[1] : "", "Content-Type": "application/json" };
+  return fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
+};
+document.getElementById("sign-out")?.addEventListener("click", async () => {
+  await post("/api/auth/logout");
   location.assign("/");
 });
+for (const button of document.querySelectorAll("[data-package]")) {
+  button.addEventListener("click", async () => {
+    const answer = await (await post("/api/tokens/purchase", { package_id: button.dataset.package })).json();
+    if (answer.success) location.assign(answer.data.payment_url);
+    else button.textContent = answer.error.message;
+  });
+}
 """
 REASONS = {
     "access_denied": "You did not agree to sign in.",
     "invalid_state": "This sign-in was begun elsewhere, or too long ago. Please begin again.",
     "provider_unavailable": "The sign-in provider is out of reach. Please try again in a moment.",
+}
+PURCHASES = {
+    "paid": "Paid: the tokens are yours.",
+    "pending": "Nothing has been paid yet, or we have not heard of it: look again in a minute.",
+    "failed": "The payment failed: no tokens were bought.",
+    "expired": "The time to pay is over: no tokens were bought.",
 }
 
 
@@ -57,11 +75,28 @@ class StartPageController(Controller):
         accounts: FromDishka[AccountsReader],
         error: Annotated[str | None, QueryParameter(max_length=100)] = None,
     ) -> Response[str]:
-        me = await accounts.me(viewer.id) if viewer else None
-        return Response(_page(me, error), media_type=MediaType.HTML, headers={"Content-Security-Policy": _POLICY})
+        notice = (REASONS.get(error) or f"Signing in failed: {escape(error)}.") if error else None
+        return await _answer(viewer, accounts, notice)
+
+    @get("/purchases", media_type=MediaType.HTML)
+    async def purchased(
+        self,
+        viewer: NamedDependency[Requester | None],
+        accounts: FromDishka[AccountsReader],
+        status: Annotated[str, QueryParameter(max_length=100)] = "",
+        error: Annotated[str, QueryParameter(max_length=100)] = "",
+    ) -> Response[str]:
+        notice = PURCHASES.get(status, "There is no such payment.")
+        return await _answer(viewer, accounts, f"{notice} ({escape(error)})" if error else notice)
 
 
-def _page(me: Me | None, error: str | None) -> str:
+async def _answer(viewer: Requester | None, accounts: AccountsReader, notice: str | None) -> Response[str]:
+    me = await accounts.me(viewer.id) if viewer else None
+    return Response(_page(me, notice), media_type=MediaType.HTML, headers={"Content-Security-Policy": _POLICY})
+
+
+def _page(me: Me | None, notice: str | None) -> str:
+    alert = f'<section role="alert">{notice}</section>' if notice else ""
     return f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -71,7 +106,7 @@ def _page(me: Me | None, error: str | None) -> str:
 <main>
 <h1>Style License</h1>
 <p>Artists license their style, buyers pay per image. This is the service itself, without its frontend.</p>
-{_alert(error)}
+{alert}
 {_signed_in(me) if me else _signed_out()}
 <h2>Look around</h2>
 <p><a href="/api/schema">Browse and try the API</a> &middot; <a href="/api/styles">styles</a> &middot;
@@ -82,13 +117,6 @@ finished, signed image as a file.</p>
 <script>{SCRIPT}</script>
 </html>
 """
-
-
-def _alert(error: str | None) -> str:
-    if error is None:
-        return ""
-    reason = REASONS.get(error) or f"Signing in failed: {escape(error)}."
-    return f'<section role="alert">{reason}</section>'
 
 
 def _signed_out() -> str:
@@ -113,8 +141,18 @@ def _signed_in(me: Me) -> str:
 </dl>
 <p><button id="sign-out">Sign out</button></p>
 </section>
+<h2>Buy tokens</h2>
+<p>{_offers()}</p>
 <h2>What to try next</h2>
 {_next_steps(me)}"""
+
+
+def _offers() -> str:
+    return "\n".join(
+        f'<button data-package="{package.package_id}">{package.amount_tokens:,} for {package.currency_code} '
+        f"{package.total_price:,}</button>"
+        for package in PACKAGES
+    )
 
 
 def _next_steps(me: Me) -> str:

@@ -1,7 +1,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -15,6 +15,8 @@ PATIENCE = 30
 """Seconds that a statement may take, waiting for locks included."""
 SILENCE = PATIENCE + 10.0
 """Seconds without an answer after which the database counts as gone."""
+GRACE = 5.0
+"""Seconds that tidying up may take."""
 TRUSTED = 300.0
 """Seconds for which an unused connection is taken to be there still: networks forget them silently."""
 
@@ -67,6 +69,7 @@ class Pool(Database):
         # Who keeps a connection may need a statement on another one before giving it back (new ids, say). It always
         # gets one: the last place is never kept.
         self.keepable = asyncio.Semaphore(max(1, max_size - 1))
+        self._used: set[asyncpg.Connection[Any]] = set()
         self._unused: list[tuple[asyncpg.Connection[Any], float]] = []
         self._repairs: set[asyncio.Task[None]] = set()
 
@@ -114,29 +117,40 @@ class Pool(Database):
         return True
 
     async def close(self) -> None:
-        """Close the connections, each when it is not used any more."""
-        for _ in range(self._max_size):
-            await self._places.acquire()
+        """Close the connections; what is under way has some seconds to end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                for _ in range(self._max_size):
+                    await self._places.acquire()
+        for connection in self._used:
+            connection.terminate()
         for connection, _ in self._unused:
-            await connection.close(timeout=5)
+            with suppress(*_LOST):
+                await connection.close(timeout=GRACE)
 
     async def take(self) -> "asyncpg.Connection[Any]":
         await self._places.acquire()
         try:
-            while self._unused:
-                connection, since = self._unused.pop()
-                if not connection.is_closed() and time.monotonic() - since < TRUSTED:
-                    return connection
-                connection.terminate()
-            return await _connect(self._dsn)
+            connection = self._trusted() or await _connect(self._dsn)
         except BaseException:
             self._places.release()
             raise
+        self._used.add(connection)
+        return connection
 
     def put_back(self, connection: "asyncpg.Connection[Any]") -> None:
+        self._used.discard(connection)
         if not connection.is_closed():
             self._unused.append((connection, time.monotonic()))
         self._places.release()
+
+    def _trusted(self) -> "asyncpg.Connection[Any] | None":
+        while self._unused:
+            connection, since = self._unused.pop()
+            if not connection.is_closed() and time.monotonic() - since < TRUSTED:
+                return connection
+            connection.terminate()
+        return None
 
     async def put_in_order(self, connection: "asyncpg.Connection[Any]") -> None:
         """Whatever was going on, and also for who is cancelled: leave the connection as new, or closed."""
@@ -147,7 +161,7 @@ class Pool(Database):
 
     async def _roll_back(self, connection: "asyncpg.Connection[Any]") -> None:
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(GRACE):
                 await self.ask(connection, "ROLLBACK")
         except (DatabaseUnavailable, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             connection.terminate()

@@ -55,9 +55,9 @@ async def test_a_cancelled_statement_ends_at_the_server_and_spoils_nothing(
         sleeping.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sleeping
+        assert not await sql.fetchval(SLEEPS)
 
     assert await pid(pool) > 0
-    assert not await sql.fetchval(SLEEPS)
 
 
 async def test_a_connection_that_breaks_is_told_of_and_replaced(pool: Pool, sql: "asyncpg.Connection[Any]") -> None:
@@ -130,6 +130,16 @@ async def test_closing_waits_for_what_is_under_way(database_url: str) -> None:
         await asyncio.sleep(0)
 
     assert (await query)[0]["seven"] == 7
+
+
+async def test_closing_does_not_wait_for_ever(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "GRACE", 0.05)
+
+    async with create_pool(database_url) as closing:
+        begun = await closing.begin()
+
+    with pytest.raises(DatabaseUnavailable):
+        await begun.fetch("SELECT 1")
 
 
 async def test_it_is_reachable_or_not(pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,6 +151,23 @@ async def test_withdrawing_earning_and_folding_at_once_loses_and_makes_nothing(
     assert all(row["balance"] == row["moved"] for row in await sql.fetch(BALANCES))
 
 
+async def test_who_withdraws_waits_for_a_fold_and_does_not_lock_against_it(
+    world: PostgresWorld, pool: Pool, sql: "asyncpg.Connection[Any]"
+) -> None:
+    """Both take the account first and what was appended to it second."""
+    mia = await an_artist_who_earned(world, images=3)
+
+    async with sql.transaction():
+        await sql.execute("SELECT FROM accounts WHERE kind = 'earnings' FOR NO KEY UPDATE")
+        withdrawing = asyncio.create_task(withdraw(world, mia, 90))
+        while not (withdrawing.done() or await world.lock_is_awaited()):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await sql.execute("SELECT FROM balance_deltas FOR UPDATE NOWAIT")
+
+    await withdrawing
+    assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 0
+
+
 async def an_artist_who_earned(world: PostgresWorld, *, images: int) -> User:
     mia = await world.artist("mia")
     style = await world.style(mia)

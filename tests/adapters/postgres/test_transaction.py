@@ -169,11 +169,11 @@ async def test_what_a_deferred_constraint_refuses_at_the_commit_is_no_success(
     await commit(world, requesting(world, generation))
 
     async def complete(ports: Scope) -> None:
-        if begun:
-            await ports.generations.of_id(generation.id, lock=True)
         await ports.generations.save(
             generation.completed(at=world.clock.now(), result_key="results/1.png", metadata={})
         )
+        if begun:  # sent, and accepted so far
+            assert (await ports.generations.of_id(generation.id)).status is Status.COMPLETED
 
     with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refused:
         await commit(world, complete)

@@ -34,6 +34,24 @@ async def test_opening_an_account_again_changes_nothing(world: World) -> None:
     await commit(world, lambda ports: ports.ledger.open(wallet(ann.id)))
 
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 7, 0, None)
+    await commit(world, lambda ports: ports.ledger.transfer(gift(ann.id, 1, world)))
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 8, 0, None)
+
+
+async def test_two_that_open_an_account_at_once_open_one(world: World, sent: bool) -> None:
+    ann = await world.user("ann")
+
+    ended = await race(
+        world,
+        lambda ports: ports.ledger.open(earnings(ann.id)),
+        lambda ports: ports.ledger.open(earnings(ann.id)),
+        sent=sent,
+    )
+
+    assert (ended.first, ended.second) == (None, None)
+    transfer = Transfer("x", TransferKind.BONUS, ISSUANCE, earnings(ann.id), 7, world.clock.now())
+    await commit(world, lambda ports: ports.ledger.transfer(transfer))
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 0, 7)
 
 
 async def test_a_wallet_gives_no_more_than_it_has(world: World) -> None:

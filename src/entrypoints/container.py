@@ -23,6 +23,7 @@ from core.generations.fail_generation import FailGeneration
 from core.generations.record_progress import RecordProgress
 from core.generations.repository import Generations
 from core.generations.request_generation import RequestGeneration
+from core.generations.time_out_generations import GenerationTimeout, TimeOutGenerations
 from core.generations.views import GenerationsReader
 from core.notifications.mark_all_read import MarkAllRead
 from core.notifications.mark_read import MarkRead
@@ -56,6 +57,7 @@ from core.styles.create_style import CreateStyle, StylesPerArtist
 from core.styles.fail_training import FailTraining
 from core.styles.record_training_progress import RecordTrainingProgress
 from core.styles.repository import Styles
+from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
 from core.styles.views import StylesReader
 from core.tasks.model import WebhookBase
 from core.tasks.publish_tasks import PublishTasks
@@ -88,6 +90,8 @@ def use_cases() -> Provider:
     provider.from_context(Settings, scope=Scope.APP)
     provider.provide(_webhook_base, scope=Scope.APP)
     provider.provide(_styles_per_artist, scope=Scope.APP)
+    provider.provide(_generation_timeout, scope=Scope.APP)
+    provider.provide(_training_timeout, scope=Scope.APP)
     provider.provide_all(
         SignIn,
         SignOut,
@@ -97,11 +101,13 @@ def use_cases() -> Provider:
         RecordTrainingProgress,
         CompleteTraining,
         FailTraining,
+        TimeOutTrainings,
         RequestGeneration,
         CancelGeneration,
         RecordProgress,
         CompleteGeneration,
         FailGeneration,
+        TimeOutGenerations,
         EditGeneration,
         StartPurchase,
         RecordPayment,
@@ -121,6 +127,14 @@ def _webhook_base(settings: Settings) -> WebhookBase:
 
 def _styles_per_artist(settings: Settings) -> StylesPerArtist:
     return StylesPerArtist(settings.styles_per_artist)
+
+
+def _generation_timeout(settings: Settings) -> GenerationTimeout:
+    return GenerationTimeout(settings.generation_timeout)
+
+
+def _training_timeout(settings: Settings) -> TrainingTimeout:
+    return TrainingTimeout(settings.training_timeout)
 
 
 def system() -> Provider:

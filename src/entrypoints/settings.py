@@ -86,6 +86,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_limits: RateLimits | None
     """None: nobody is held back, which only development does."""
     styles_per_artist: int
+    generation_timeout: timedelta
+    training_timeout: timedelta
 
     @property
     def production(self) -> bool:
@@ -131,6 +133,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         ai_servers=reader.choice("AI_SERVERS", ("simulated", "none"), "none" if production else "simulated"),
         rate_limits=_rate_limits(reader, default="on" if production else "off"),
         styles_per_artist=reader.number("STYLES_PER_ARTIST", 10, low=1, high=10_000),
+        generation_timeout=reader.seconds("GENERATION_TIMEOUT", 30 * 60),
+        training_timeout=reader.seconds("TRAINING_TIMEOUT", 6 * 60 * 60),
     )
     if production:
         reader.problems += _unfit_for_production(settings, reader)
@@ -255,6 +259,9 @@ class _Reader:
             self.problems.append(f"{name}={text!r} is not a whole number from {low} to {high}")
             return default
         return int(text)
+
+    def seconds(self, name: str, default: int) -> timedelta:
+        return timedelta(seconds=self.number(name, default, low=1, high=30 * 24 * 60 * 60))
 
     def limit(self, name: str, default: Limit) -> Limit:
         """Written as calls/seconds."""

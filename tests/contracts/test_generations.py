@@ -42,7 +42,9 @@ async def test_a_generation_is_found_again_as_it_was_added_and_saved(world: Worl
     assert await commit(world, lambda ports: ports.generations.of_id(generation.id, lock=True)) == generation
 
     now = world.clock.advance(timedelta(microseconds=1))
-    retried = generation.retried(at=now, failure=Failure("TIMEOUT", "Too slow."), task_id=world.ids.task())
+    retried = generation.retried(
+        at=now, due=now + timedelta(seconds=30), failure=Failure("TIMEOUT", "Too slow."), task_id=world.ids.task()
+    )
     retried = msgspec.structs.replace(retried, progress=GenerationProgress(3, 50, 6.0, None, now))
     await commit(world, lambda ports: ports.generations.save(retried))
     assert await found(world, generation) == retried
@@ -119,7 +121,9 @@ async def test_a_locked_generation_is_waited_for_and_seen_as_it_became(world: Wo
     async def retry(ports: Scope) -> None:
         seen = await ports.generations.of_id(generation.id, lock=True)
         failure = Failure("TIMEOUT", "Too slow.")
-        await ports.generations.save(seen.retried(at=world.clock.now(), failure=failure, task_id=world.ids.task()))
+        await ports.generations.save(
+            seen.retried(at=world.clock.now(), due=world.clock.now(), failure=failure, task_id=world.ids.task())
+        )
 
     first = await Block(world, retry).open()
     second = await Block(world, read).waits()
@@ -204,7 +208,12 @@ async def test_progress_of_another_attempt_begins_anew(world: World) -> None:
     await advance(world, generation.id, step=40)
     failure, now = Failure("TIMEOUT", "Too slow."), world.clock.now()
     await commit(
-        world, saving((await found(world, generation)).retried(at=now, failure=failure, task_id=world.ids.task()))
+        world,
+        saving(
+            (await found(world, generation)).retried(
+                at=now, due=now + timedelta(seconds=30), failure=failure, task_id=world.ids.task()
+            )
+        ),
     )
 
     assert await advance(world, generation.id, step=1) == Outcome(applied=True, status="processing")
@@ -296,7 +305,9 @@ async def test_detail_of_one_that_is_tried_again(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     generation = await world.generation(ann, style)
     now = world.clock.now()
-    retried = generation.retried(at=now, failure=Failure("TIMEOUT", "Too slow."), task_id=world.ids.task())
+    retried = generation.retried(
+        at=now, due=now + timedelta(seconds=30), failure=Failure("TIMEOUT", "Too slow."), task_id=world.ids.task()
+    )
     await commit(world, saving(retried))
 
     view = await world.read.generations.detail(generation.id, viewer=ann.id)
@@ -497,7 +508,7 @@ async def test_ones_own_by_status(world: World, status: StatusFilter, shown: set
     await world.generation(ann, style)
     await advance(world, (await world.generation(ann, style)).id, step=1)
     retried = (await world.generation(ann, style)).retried(
-        at=world.clock.now(), failure=Failure("TIMEOUT", "Too slow."), task_id=world.ids.task()
+        at=world.clock.now(), due=world.clock.now(), failure=Failure("TIMEOUT", "Too slow."), task_id=world.ids.task()
     )
     await commit(world, saving(retried))
     await world.image(ann, style)

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -29,6 +29,7 @@ from adapters.pillow.images import PillowImages
 from core.accounts.model import Artist, User
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader
+from core.generations.fail_generation import FailGeneration
 from core.generations.model import AspectRatio, Generation
 from core.generations.repository import Generations
 from core.generations.views import GenerationsReader
@@ -45,6 +46,7 @@ from core.ports.transaction import Transaction
 from core.purchases.record_payment import RecordPayment
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
+from core.styles.fail_training import FailTraining
 from core.styles.model import Artwork, License, Style
 from core.styles.repository import Styles
 from core.styles.views import StylesReader
@@ -139,8 +141,11 @@ class World(ABC):
             "provider": self.payments,
             "record": RecordPayment(scope.purchases, scope.ledger, scope.transaction, self.clock),
         }
-        known = places | own | ports
-        return kind(**{field.name: known[field.name] for field in fields(cast("Any", kind))})
+        own |= {
+            "fail_generation": FailGeneration(**_wanted(FailGeneration, places | own)),
+            "fail_training": FailTraining(**_wanted(FailTraining, places | own)),
+        }
+        return kind(**_wanted(kind, places | own | ports))
 
     async def user(self, username: str = "ann", *, tokens: int = 0) -> User:
         """Somebody with a wallet, and `tokens` in it."""
@@ -310,6 +315,10 @@ class MemoryWorld(World):
 
     async def like(self, user: User, image: Generation) -> None:
         self.database.tables.likes[image.id, user.id] = self.clock.now()
+
+
+def _wanted(kind: type[object], known: Mapping[str, Any]) -> dict[str, Any]:
+    return {field.name: known[field.name] for field in fields(cast("Any", kind))}
 
 
 def gift(to: UserId, tokens: int, world: World, *, reference: str | None = None) -> Transfer:

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -80,6 +80,14 @@ class MemoryGenerations(Generations):
             )
             await MemoryGenerations(alone).add(generation)
             return Outcome(applied=True, status=generation.status.value)
+
+    async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:
+        found = [
+            (generation.created_at, generation.id)
+            for generation in self._transaction.tables.generations.values()
+            if not generation.status.ended and generation.heard_of_at <= since
+        ]
+        return [generation_id for _, generation_id in sorted(found)[:limit]]
 
 
 class MemoryGenerationsReader(GenerationsReader):

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -98,6 +99,14 @@ class MemoryStyles(Styles):
                 )
             )
             return Outcome(applied=True, status=status.value)
+
+    async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
+        found = [
+            (style.updated_at, style.id)
+            for style in self._transaction.tables.styles.values()
+            if not style.training_status.ended and style.updated_at <= since
+        ]
+        return [style_id for _, style_id in sorted(found)[:limit]]
 
 
 class MemoryStylesReader(StylesReader):

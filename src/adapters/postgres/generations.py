@@ -1,5 +1,6 @@
 import asyncio
 import time
+from datetime import datetime
 
 import msgspec
 
@@ -32,7 +33,7 @@ from core.tasks.outcome import Failure, Outcome
 GENERATION = """
 SELECT id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, seed, prompt_tags, created_at,
     description, task_id, status, attempt, current_step, total_steps, progress_percent, estimated_seconds, progress_at,
-    result_key, public_key, failure_code, failure_message, metadata, updated_at, ended_at
+    result_key, public_key, failure_code, failure_message, metadata, updated_at, ended_at, due_at
 FROM generations
 """
 
@@ -44,10 +45,10 @@ ADD_GENERATION = Write(
                 id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, seed, prompt_tags,
                 created_at, description, task_id, status, attempt, current_step, total_steps, progress_percent,
                 estimated_seconds, progress_at, result_key, public_key, failure_code, failure_message, metadata,
-                updated_at, ended_at
+                updated_at, ended_at, due_at
             )
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                $23, $24, $25, $26)
+                $23, $24, $25, $26, $27)
         )""",
 )
 SAVE_GENERATION = Write(
@@ -58,7 +59,8 @@ SAVE_GENERATION = Write(
             UPDATE generations SET
                 description = $2, task_id = $3, status = $4, attempt = $5, current_step = $6, total_steps = $7,
                 progress_percent = $8, estimated_seconds = $9, progress_at = $10, result_key = $11, public_key = $12,
-                failure_code = $13, failure_message = $14, metadata = $15, updated_at = $16, ended_at = $17
+                failure_code = $13, failure_message = $14, metadata = $15, updated_at = $16, ended_at = $17,
+                due_at = $18
             FROM before WHERE generations.id = before.id
             RETURNING generations.id, style_id, consumed_tokens, generations.status, before.status AS status_before
         ),
@@ -77,6 +79,13 @@ UPDATE generations SET status = 'processing', current_step = $2, total_steps = $
 WHERE id = $1 AND ended_at IS NULL AND (current_step IS NULL OR current_step < $2)
 RETURNING status
 """
+
+SILENT = """
+SELECT id FROM generations
+WHERE ended_at IS NULL AND created_at <= $1 AND coalesce(progress_at, due_at, created_at) <= $1
+ORDER BY created_at, id LIMIT $2
+"""
+"""The index is by when it was asked for: one by its progress would make each progress dearer."""
 
 AHEAD = f"""
     CASE generations.status WHEN 'queued' THEN (
@@ -211,6 +220,9 @@ class PostgresGenerations(Generations):
             raise GenerationNotFound
         return Outcome(applied=advanced is not None, status=row["status"])
 
+    async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:
+        return [row["id"] for row in await self._transaction.fetch(SILENT, since, limit)]
+
 
 class PostgresGenerationsReader(GenerationsReader):
     """One for the whole process: it remembers the length of the queue for a moment."""
@@ -317,6 +329,7 @@ def _changing(generation: Generation) -> tuple[object, ...]:
         generation.metadata,
         generation.updated_at,
         generation.ended_at,
+        generation.due_at,
     )
 
 
@@ -343,6 +356,7 @@ def _generation(row: Record) -> Generation:
         failure=Failure(row["failure_code"], row["failure_message"]) if row["failure_code"] else None,
         metadata=row["metadata"],
         ended_at=row["ended_at"],
+        due_at=row["due_at"],
     )
 
 

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -92,6 +93,11 @@ UPDATE styles SET training_status = 'training', current_epoch = $2, total_epochs
     estimated_seconds = $5, progress_at = $6, updated_at = $6
 WHERE id = $1 AND training_status IN ('pending', 'training') AND (current_epoch IS NULL OR current_epoch < $2)
 RETURNING training_status
+"""
+
+SILENT = """
+SELECT id FROM styles WHERE training_status IN ('pending', 'training') AND updated_at <= $1
+ORDER BY updated_at, id LIMIT $2
 """
 
 USES = "usage_count + (SELECT count(*) FROM style_uses WHERE style_id = styles.id) AS usage_count"
@@ -219,6 +225,9 @@ class PostgresStyles(Styles):
         if row is None:
             raise StyleNotFound
         return Outcome(applied=advanced is not None, status=row["training_status"])
+
+    async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
+        return [row["id"] for row in await self._transaction.fetch(SILENT, since, limit)]
 
 
 class PostgresStylesReader(StylesReader):

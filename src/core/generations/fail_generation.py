@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from core.generations.model import Generation, Status
 from core.generations.repository import Generations
@@ -22,7 +22,8 @@ from core.tasks.outcome import Failure, Outcome
 class FailGeneration:
     """An attempt has failed: send it again where that can help, else give the tokens back and say why.
 
-    A failure told while the next attempt has shown no sign of life yet is the last one's again, so it is passed over.
+    A failure told while the next attempt has shown no sign of life yet is the last one's again, as far as anybody can
+    tell, so it is passed over; if it was not, the next attempt's silence will count.
     """
 
     generations: Generations
@@ -37,11 +38,21 @@ class FailGeneration:
     webhooks: WebhookBase
 
     async def __call__(
-        self, generation_id: GenerationId, failure: Failure, *, retry_count: int | None = None
+        self,
+        generation_id: GenerationId,
+        failure: Failure,
+        *,
+        retry_count: int | None = None,
+        silent_since: datetime | None = None,
     ) -> Outcome:
+        """With `silent_since` the failure is ours to find, and counts unless the image was heard of after that."""
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)
-            if generation.status.ended or generation.status is Status.RETRYING:
+            if silent_since is None:
+                passed_over = generation.status is Status.RETRYING
+            else:
+                passed_over = generation.heard_of_at > silent_since
+            if generation.status.ended or passed_over:
                 return Outcome(applied=False, status=generation.status.value)
             delay = generation.retry_delay(failure, retry_count=retry_count)
             if delay is None:
@@ -53,12 +64,13 @@ class FailGeneration:
     async def _try_again(self, generation: Generation, failure: Failure, delay: timedelta) -> Generation:
         now = self.clock.now()
         offer = await self.styles.offer(generation.style_id)
-        generation = generation.retried(at=now, failure=failure, task_id=self.ids.task())
+        due = now + delay
+        generation = generation.retried(at=now, due=due, failure=failure, task_id=self.ids.task())
         await self.generations.save(generation)
         task = task_for(
             generation, offer, at=now, signature=self.blobs.uri(offer.signature_key), webhooks=self.webhooks
         )
-        await self.queue.put(task, due=now + delay)
+        await self.queue.put(task, due=due)
         return generation
 
     async def _give_up(self, generation: Generation, failure: Failure) -> Generation:

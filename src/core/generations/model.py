@@ -81,10 +81,17 @@ class Generation(msgspec.Struct, frozen=True):
     metadata: dict[str, object] = {}
     """What the AI server told of the making."""
     ended_at: datetime | None = None
+    due_at: datetime | None = None
+    """When the present attempt is to begin; None for the first one, which begins at once."""
 
     @property
     def is_public(self) -> bool:
         return self.public_key is not None
+
+    @property
+    def heard_of_at(self) -> datetime:
+        """The last sign of life of the present attempt, or when it was to begin."""
+        return self.progress.last_updated if self.progress else self.due_at or self.created_at
 
     def completed(self, *, at: datetime, result_key: str, metadata: dict[str, object]) -> "Generation":
         return msgspec.structs.replace(
@@ -110,7 +117,7 @@ class Generation(msgspec.Struct, frozen=True):
             raise GenerationStillProcessing
         return msgspec.structs.replace(self, status=Status.CANCELLED, updated_at=at, ended_at=at)
 
-    def retried(self, *, at: datetime, failure: Failure, task_id: TaskId) -> "Generation":
+    def retried(self, *, at: datetime, due: datetime, failure: Failure, task_id: TaskId) -> "Generation":
         return msgspec.structs.replace(
             self,
             status=Status.RETRYING,
@@ -118,6 +125,7 @@ class Generation(msgspec.Struct, frozen=True):
             task_id=task_id,
             failure=failure,
             progress=None,
+            due_at=due,
             updated_at=at,
         )
 

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Protocol
 
 from core.generations.model import Generation, GenerationProgress
@@ -33,4 +34,8 @@ class Generations(Protocol):
         Applied only if it moves forward: one that has ended, or a step not beyond the one stored, is left as it is, and
         no row is written. Raises GenerationNotFound.
         """
+        ...
+
+    async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:
+        """Up to `limit` that have not ended and were last heard of at `since` or earlier, the oldest first."""
         ...

@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from datetime import datetime
 
 from core.identifiers import StyleId
 from core.notifications.model import Notification, NotificationType
@@ -20,10 +21,12 @@ class FailTraining:
     ids: Ids
     clock: Clock
 
-    async def __call__(self, style_id: StyleId, failure: Failure) -> Outcome:
+    async def __call__(self, style_id: StyleId, failure: Failure, *, silent_since: datetime | None = None) -> Outcome:
+        """With `silent_since` the failure is ours to find, and counts unless the training moved after that."""
         async with self.transaction:
             style = await self.styles.of_id(style_id, lock=True)
-            if style.training_status.ended:
+            moved = silent_since is not None and style.updated_at > silent_since
+            if style.training_status.ended or moved:
                 return Outcome(applied=False, status=style.training_status.value)
             style = style.failed_training(at=self.clock.now(), failure=failure)
             await self.styles.save(style)

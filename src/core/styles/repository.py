@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -44,4 +45,8 @@ class Styles(Protocol):
         Applied only if it moves forward: a style that has ended, or an epoch not beyond the one stored, is left as it
         is, and no row is written. Raises StyleNotFound.
         """
+        ...
+
+    async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
+        """Up to `limit` whose training has not ended and last moved at `since` or earlier, the longest silent first."""
         ...

@@ -8,6 +8,9 @@ class Failure(msgspec.Struct, frozen=True):
     message: str
 
 
+TIMED_OUT = Failure("TIMEOUT", "The AI servers gave no sign of life for too long.")
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What an AI server's call did: whether it changed anything, and the state that it left."""
 

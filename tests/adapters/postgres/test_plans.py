@@ -140,8 +140,20 @@ SINGLE: dict[str, Look] = {
     "balance": lambda world, _: world.read.tokens.balance(MIA),
     "style": lambda world, _: world.read.styles.detail(StyleId(14), viewer=Requester(MIA, Role.ADMIN, True)),
     "image": lambda world, _: world.read.generations.detail(GenerationId(14), viewer=ANN),
+    "silent images": lambda world, _: _silent_images(world),
+    "silent trainings": lambda world, _: _silent_trainings(world),
     "place in the queue": lambda world, _: world.read.generations.last_in_queue(),
 }
+
+
+async def _silent_images(world: PostgresWorld) -> object:
+    async with world.block() as ports:
+        return await ports.generations.silent(since=BEGAN + timedelta(days=1), limit=100)
+
+
+async def _silent_trainings(world: PostgresWorld) -> object:
+    async with world.block() as ports:
+        return await ports.styles.silent(since=BEGAN + timedelta(days=1), limit=100)
 
 
 class Listening(Pool):

@@ -17,6 +17,7 @@ class GenerationRow(Row):
         ForeignKeyConstraint(["style_id", "artist_id"], ["styles.id", "styles.artist_id"]),
         Index("uq_generations_hold_id", "hold_id", unique=True),
         Index(None, "owner_id", "created_at", "id", postgresql_include=["status"]),
+        Index("ix_generations_unended", "created_at", "id", postgresql_where=text("ended_at IS NULL")),
         Index("ix_generations_queued", "created_at", "id", postgresql_where=text("status = 'queued'")),
         Index("ix_generations_completed", "ended_at", "created_at", postgresql_where=text("status = 'completed'")),
         Index("ix_generations_public", "created_at", "id", postgresql_where=PUBLIC),
@@ -67,3 +68,4 @@ class GenerationRow(Row):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]

@@ -9,6 +9,8 @@ from adapters.postgres.tables.base import Count, Id, Json, Row, Tags, one_of
 OPEN = text("training_status = 'completed' AND is_active")
 """What lists show to everybody."""
 
+IN_TRAINING = text("training_status IN ('pending', 'training')")
+
 
 class StyleRow(Row):
     __tablename__ = "styles"
@@ -18,6 +20,7 @@ class StyleRow(Row):
         Index("ix_styles_recent", "created_at", "id", postgresql_where=OPEN),
         Index("ix_styles_popular", "artist_followers", "created_at", "id", postgresql_where=OPEN),
         Index(None, "artist_id", "created_at", "id"),
+        Index("ix_styles_in_training", "updated_at", "id", postgresql_where=IN_TRAINING),
         Index(None, "tags", postgresql_using="gin", postgresql_where=OPEN),
         one_of("license_type", "personal", "commercial", "exclusive"),
         one_of("training_status", "pending", "training", "completed", "failed"),

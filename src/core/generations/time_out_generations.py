@@ -1,0 +1,48 @@
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NewType
+
+from core.errors import Category, DomainError
+from core.generations.fail_generation import FailGeneration
+from core.generations.repository import Generations
+from core.identifiers import GenerationId
+from core.ports.clock import Clock
+from core.ports.transaction import Transaction
+from core.tasks.outcome import TIMED_OUT
+
+GenerationTimeout = NewType("GenerationTimeout", timedelta)
+"""How long an attempt may show no sign of life."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOutGenerations:
+    """Count an attempt that shows no sign of life as failed, one batch.
+
+    One that waits its turn behind others is silent, too: whoever pays is not kept waiting without end. Any number may
+    run at once: each image is looked at again under its lock.
+    """
+
+    generations: Generations
+    fail_generation: FailGeneration
+    transaction: Transaction
+    clock: Clock
+    timeout: GenerationTimeout
+
+    async def __call__(self, *, limit: int = 100) -> int:
+        """Answers how many attempts have failed so."""
+        since = self.clock.now() - self.timeout
+        async with self.transaction:
+            generation_ids = await self.generations.silent(since=since, limit=limit)
+        return sum([await self._fail(generation_id, since) for generation_id in generation_ids])
+
+    async def _fail(self, generation_id: GenerationId, since: datetime) -> bool:
+        try:
+            return (await self.fail_generation(generation_id, TIMED_OUT, silent_since=since)).applied
+        except DomainError as error:
+            if error.category is Category.UNAVAILABLE:
+                raise
+            _log.exception("Generation %s cannot be timed out.", generation_id)
+            return False

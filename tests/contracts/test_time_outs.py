@@ -1,0 +1,261 @@
+"""What shows no sign of life is given up by the same rules as what fails, once, however many look."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from core.accounts.model import User
+from core.generations.complete_generation import CompleteGeneration
+from core.generations.edit_generation import EditGeneration, GenerationChanges
+from core.generations.fail_generation import FailGeneration
+from core.generations.model import MAX_ATTEMPTS, RETRY_DELAYS, Generation, Status
+from core.generations.record_progress import RecordProgress
+from core.generations.time_out_generations import GenerationTimeout, TimeOutGenerations
+from core.identifiers import GenerationId, StyleId
+from core.notifications.views import NotificationItem
+from core.paging import PageRequest
+from core.styles.complete_training import CompleteTraining
+from core.styles.model import Style, TrainingStatus
+from core.styles.record_training_progress import RecordTrainingProgress
+from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
+from core.tasks.outcome import Failure, Outcome
+from core.tokens.views import Balance
+from tests.contracts.overlap import Block, commit
+from tests.support.world import Scope, World
+
+TIMEOUT = timedelta(minutes=30)
+MOMENT = timedelta(microseconds=1)
+PRICE = 30
+
+
+@pytest.fixture
+async def mia(world: World) -> User:
+    return await world.artist("mia")
+
+
+@pytest.fixture
+async def ann(world: World) -> User:
+    return await world.user("ann", tokens=100)
+
+
+@pytest.fixture
+async def style(world: World, mia: User) -> Style:
+    return await world.style(mia, generation_cost_tokens=PRICE)
+
+
+@pytest.fixture
+async def image(world: World, ann: User, style: Style) -> Generation:
+    return await world.generation(ann, style)
+
+
+async def time_out(world: World, **options: int) -> int:
+    return await world.use_case(TimeOutGenerations, timeout=GenerationTimeout(TIMEOUT))(**options)
+
+
+async def time_out_trainings(world: World) -> int:
+    return await world.use_case(TimeOutTrainings, timeout=TrainingTimeout(TIMEOUT))()
+
+
+async def advance(world: World, image: Generation, step: int = 1) -> Outcome:
+    return await world.use_case(RecordProgress)(
+        image.id, current_step=step, total_steps=30, progress_percent=3.3, estimated_seconds=9
+    )
+
+
+async def stored(world: World, image: Generation) -> Generation:
+    return await commit(world, lambda ports: ports.generations.of_id(image.id))
+
+
+async def told(world: World, user: User) -> list[NotificationItem]:
+    page, _ = await world.read.notifications.list(user.id, unread_only=False, page=PageRequest())
+    return page.rows
+
+
+async def test_silence_counts_from_the_time_out_on(world: World, image: Generation) -> None:
+    world.clock.advance(TIMEOUT - MOMENT)
+    assert await time_out(world) == 0
+    assert await stored(world, image) == image
+
+    world.clock.advance(MOMENT)
+    assert await time_out(world) == 1
+
+    now = await stored(world, image)
+    assert (now.status, now.attempt, now.due_at) == (Status.RETRYING, 2, world.clock.now())
+    assert now.failure is not None
+    assert now.failure.code == "TIMEOUT"
+    assert now.task_id in [task.task_id for task in await world.tasks()]
+
+
+async def test_every_sign_of_life_starts_the_time_anew(world: World, image: Generation) -> None:
+    for step in (1, 2):
+        world.clock.advance(TIMEOUT - MOMENT)
+        await advance(world, image, step)
+    world.clock.advance(TIMEOUT - MOMENT)
+    assert await time_out(world) == 0
+
+    world.clock.advance(MOMENT)
+    assert await time_out(world) == 1
+
+
+async def test_words_of_the_owner_are_no_sign_of_life(world: World, ann: User, image: Generation) -> None:
+    world.clock.advance(TIMEOUT)
+    await world.use_case(EditGeneration)(ann.id, image.id, GenerationChanges(description="Still waiting"))
+
+    assert await time_out(world) == 1
+
+
+async def test_an_attempt_that_waits_for_its_time_is_not_silent(world: World, image: Generation) -> None:
+    for delay in RETRY_DELAYS:
+        await advance(world, image)
+        await world.use_case(FailGeneration)(image.id, Failure("GPU_OOM", "Out of memory."))
+        world.clock.advance(delay + TIMEOUT - MOMENT)
+        assert await time_out(world) == 0
+    world.clock.advance(MOMENT)
+
+    assert await time_out(world) == 1
+
+
+async def test_after_the_last_attempt_the_tokens_come_back_and_the_owner_is_told(
+    world: World, ann: User, mia: User, image: Generation
+) -> None:
+    for attempt in range(2, MAX_ATTEMPTS + 1):
+        world.clock.advance(TIMEOUT + max(RETRY_DELAYS))
+        assert await time_out(world) == 1
+        assert (await stored(world, image)).attempt == attempt
+    assert await told(world, ann) == []
+    world.clock.advance(TIMEOUT + max(RETRY_DELAYS))
+
+    assert await time_out(world) == 1
+    assert await time_out(world) == 0
+
+    assert (await stored(world, image)).status is Status.FAILED
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
+    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 0)
+    [notification] = await told(world, ann)
+    assert notification.type == "generation_failed"
+    assert notification.metadata["error_code"] == "TIMEOUT"
+
+
+async def test_what_has_ended_is_silent_for_good(world: World, ann: User, style: Style) -> None:
+    await world.image(ann, style)
+    await world.failed_generation(ann, style)
+    world.clock.advance(10 * TIMEOUT)
+
+    assert await time_out(world) == 0
+
+
+async def test_the_oldest_come_first_and_no_more_than_asked_for(world: World, mia: User) -> None:
+    ann = await world.user("ann", tokens=1000)
+    style = await world.style(mia)
+    images = [await world.generation(ann, style)]
+    for _ in range(3):
+        world.clock.advance()
+        images.append(await world.generation(ann, style))
+    world.clock.advance(TIMEOUT)
+
+    assert await silent(world, limit=3) == [image.id for image in images[:3]]
+    assert [await time_out(world, limit=3), await time_out(world, limit=3)] == [3, 1]
+
+
+async def test_of_many_that_look_at_once_one_counts_the_silence(world: World, ann: User, style: Style) -> None:
+    images = [await world.generation(ann, style) for _ in range(3)]
+    world.clock.advance(TIMEOUT)
+
+    counted = await asyncio.gather(*(time_out(world) for _ in range(6)))
+
+    assert sum(counted) == 3
+    assert {(await stored(world, image)).attempt for image in images} == {2}
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 10, 90, None)
+
+
+@pytest.mark.parametrize("sign", ["progress", "completion"])
+async def test_a_sign_of_life_just_before_the_look_counts(world: World, image: Generation, sign: str) -> None:
+    world.clock.advance(TIMEOUT)
+
+    async def lock(ports: Scope) -> None:
+        await ports.generations.of_id(image.id, lock=True)
+
+    blocker = await Block(world, lock).open()
+    sweep = asyncio.create_task(time_out(world))
+    signal = asyncio.create_task(advance(world, image) if sign == "progress" else complete(world, image))
+    await blocker.commit()
+    timed_out, outcome = await asyncio.gather(sweep, signal)
+
+    now = await stored(world, image)
+    assert outcome.applied
+    assert (now.attempt, now.status) in (
+        [(1, Status.PROCESSING), (2, Status.PROCESSING)]
+        if sign == "progress"
+        else [(1, Status.COMPLETED), (2, Status.COMPLETED)]
+    )
+    assert now.attempt == 1 + timed_out
+
+
+async def test_silence_that_ended_after_it_was_found_does_not_count(world: World, image: Generation) -> None:
+    since = world.clock.now()
+    world.clock.advance(TIMEOUT)
+    await advance(world, image)
+
+    outcome = await world.use_case(FailGeneration)(image.id, Failure("TIMEOUT", "Silence."), silent_since=since)
+
+    assert outcome == Outcome(applied=False, status="processing")
+
+
+# --- trainings --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_silent_training_has_failed_and_its_artist_is_told_once(world: World, mia: User) -> None:
+    style = await world.untrained_style(mia, "Slow")
+    world.clock.advance(TIMEOUT - MOMENT)
+    assert await time_out_trainings(world) == 0
+
+    world.clock.advance(MOMENT)
+    assert sum(await asyncio.gather(*(time_out_trainings(world) for _ in range(4)))) == 1
+
+    now = await commit(world, lambda ports: ports.styles.of_id(style.id))
+    assert now.training_status is TrainingStatus.FAILED
+    assert now.failure is not None
+    assert now.failure.code == "TIMEOUT"
+    [notification] = await told(world, mia)
+    assert notification.type == "style_training_failed"
+
+
+async def test_progress_of_a_training_starts_its_time_anew(world: World, mia: User) -> None:
+    style = await world.untrained_style(mia, "Slow")
+    world.clock.advance(TIMEOUT)
+    await world.use_case(RecordTrainingProgress)(
+        style.id, current_epoch=1, total_epochs=200, progress_percent=0.5, estimated_seconds=None
+    )
+    assert await time_out_trainings(world) == 0
+
+    world.clock.advance(TIMEOUT)
+    assert await time_out_trainings(world) == 1
+
+
+async def test_trainings_that_have_ended_are_left_alone(world: World, mia: User) -> None:
+    style = await world.untrained_style(mia, "Done")
+    await world.use_case(CompleteTraining)(style.id, model_path="gs://models/1", metric=None)
+    world.clock.advance(10 * TIMEOUT)
+
+    assert await time_out_trainings(world) == 0
+
+
+async def test_the_training_silent_longest_comes_first(world: World, mia: User) -> None:
+    first = await world.untrained_style(mia, "First")
+    world.clock.advance()
+    second = await world.untrained_style(mia, "Second")
+
+    async def silent(limit: int) -> list[StyleId]:
+        return await commit(world, lambda ports: ports.styles.silent(since=world.clock.now(), limit=limit))
+
+    assert (await silent(10), await silent(1)) == ([first.id, second.id], [first.id])
+
+
+async def complete(world: World, image: Generation) -> Outcome:
+    done = world.use_case(CompleteGeneration)
+    return await done(image.id, result_url=world.blobs.uri(f"results/{image.id}.png"), metadata={})
+
+
+async def silent(world: World, *, limit: int) -> list[GenerationId]:
+    return await commit(world, lambda ports: ports.generations.silent(since=world.clock.now() - TIMEOUT, limit=limit))

@@ -26,8 +26,8 @@ ALL_TIME = TIME_TO_PAY + TIME_TO_SETTLE
 CLIENTS = 32
 
 
-async def a_purchase(world: World, buyer: User) -> Purchase:
-    order_id = OrderId(f"order-{world.ids.task()}")
+async def a_purchase(world: World, buyer: User, name: str = "") -> Purchase:
+    order_id = OrderId(name or f"order-{world.ids.task()}")
     purchase = new_purchase(order_id, buyer.id, package_of("standard_500"), at=world.clock.now())
     await commit(world, lambda ports: ports.purchases.add(purchase))
     return purchase
@@ -119,8 +119,8 @@ async def test_who_locks_a_purchase_waits_for_who_has_it(world: World) -> None:
 async def test_what_is_to_be_checked_comes_when_it_is_due_and_the_first_first(world: World) -> None:
     ann = await world.user()
     purchases = []
-    for _ in range(3):
-        purchases.append(await a_purchase(world, ann))
+    for name in ("order-c", "order-a", "order-b"):
+        purchases.append(await a_purchase(world, ann, name))
         world.clock.advance()
     ended = await a_purchase(world, ann)
     await pay(world, ended)

@@ -220,6 +220,12 @@ async def test_what_somebody_made_up_moves_nothing(buyer: Buyer, forged: dict[st
     assert (await buyer.come_back())["status"] == "paid"
 
 
+@pytest.mark.parametrize("forged", [{"amount": "1"}, {"paymentKey": ""}, {"paymentKey": "x" * 201}])
+async def test_nonsense_costs_toss_no_call(world: MemoryWorld, buyer: Buyer, forged: dict[str, str]) -> None:
+    world.payments.reachable = False
+    assert (await buyer.come_back(**forged))["error"] == "payment_mismatch"
+
+
 async def test_the_payment_of_another_buys_nothing(service: Service, world: MemoryWorld, buyer: Buyer) -> None:
     await buyer.come_back()
     bob = await world.user("bob")
@@ -317,6 +323,21 @@ async def test_a_webhook_tells_nobody_which_orders_there_are(buyer: Buyer, anony
         for order_id, key in ((buyer.order_id, buyer.key), (buyer.order_id, "made-up"), ("no-such-order", "made-up"))
     ]
     assert answers == [{"success": True, "data": None}] * 3
+
+
+async def test_a_webhook_that_mixes_orders_up_moves_nothing(
+    service: Service, world: MemoryWorld, buyer: Buyer, anonymous: Browser
+) -> None:
+    async with service.browser(await world.user("bob")) as bob:
+        other = (await bob.post("/api/tokens/purchase", json={"package_id": "standard_500"})).json()["data"]
+        world.payments.charge(OrderId(other["order_id"]))
+        key = world.payments.agree(OrderId(other["order_id"]))
+
+        response = await anonymous.post(WEBHOOK, json=event(buyer.order_id, key))
+
+        assert response.status_code == 200
+        assert (await bob.get("/api/tokens/balance")).json()["data"]["token_balance"] == 0
+    assert await buyer.tokens() == 0
 
 
 async def test_an_unknown_order_costs_toss_no_call(world: MemoryWorld, anonymous: Browser) -> None:

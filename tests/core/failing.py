@@ -12,11 +12,12 @@ class Broken(Exception):
 
 
 class LosesConnection(Transaction):
-    """Commits, but cannot say so; blocks that end before number `at` are as usual."""
+    """Commits, but cannot say so and raises `error`; blocks that end before number `at` are as usual."""
 
-    def __init__(self, transaction: Transaction, *, at: int = 1) -> None:
+    def __init__(self, transaction: Transaction, *, at: int = 1, error: type[BaseException] = OutcomeUnknown) -> None:
         self._transaction = transaction
         self._left = at
+        self._error = error
 
     async def __aenter__(self) -> Self:
         await self._transaction.__aenter__()
@@ -28,7 +29,7 @@ class LosesConnection(Transaction):
         await self._transaction.__aexit__(kind, error, trace)
         self._left -= 1
         if not self._left:
-            raise OutcomeUnknown
+            raise self._error
 
 
 class Interrupted:

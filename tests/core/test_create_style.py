@@ -294,18 +294,19 @@ async def test_a_failure_at_any_stage_leaves_nothing(
     await create(world, mia, NewStyle("Ink", "", 1), uploads())
 
 
-async def test_objects_that_may_be_in_use_are_kept(world: MemoryWorld) -> None:
+@pytest.mark.parametrize("unknown", [OutcomeUnknown, asyncio.CancelledError])
+async def test_objects_that_may_be_in_use_are_kept(world: MemoryWorld, unknown: type[BaseException]) -> None:
     mia = await world.artist("mia")
     scope = world.scope()
     create_style = world.use_case(
         CreateStyle,
         limit=10,
-        transaction=LosesConnection(scope.transaction, at=2),
+        transaction=LosesConnection(scope.transaction, at=2, error=unknown),
         styles=scope.styles,
         queue=scope.queue,
     )
 
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(unknown):
         await create_style(as_artist(mia), NewStyle("Ink", "", 1), uploads())
 
     assert len(await world.blobs.keys("training/")) == 10

@@ -152,6 +152,7 @@ class CreateStyle:
             for artwork, upload, fact in zip(artworks, uploads, facts, strict=True)
         ]
         blobs += [_caption_blob(artwork.key, artwork.caption) for artwork in artworks if artwork.caption]
+        committing = False
         try:
             await self.blobs.put(*blobs)
             async with self.transaction:
@@ -165,10 +166,13 @@ class CreateStyle:
                         webhooks=self.webhooks,
                     )
                 )
+                committing = True
         except OutcomeUnknown:
             raise
-        except BaseException:
-            await self.blobs.delete(*(blob.key for blob in blobs))
+        except BaseException as error:
+            # A commit that is interrupted may have happened; only an error says that it has not.
+            if isinstance(error, Exception) or not committing:
+                await self.blobs.delete(*(blob.key for blob in blobs))
             raise
 
 

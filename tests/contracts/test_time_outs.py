@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from core.accounts.model import User
@@ -200,6 +201,25 @@ async def test_silence_that_ended_after_it_was_found_does_not_count(world: World
     outcome = await world.use_case(FailGeneration)(image.id, Failure("TIMEOUT", "Silence."), silent_since=since)
 
     assert outcome == Outcome(applied=False, status="processing")
+
+
+async def test_an_image_that_comes_too_late_is_noted_and_pays_nobody(
+    world: World, ann: User, mia: User, image: Generation
+) -> None:
+    for _ in range(MAX_ATTEMPTS):
+        world.clock.advance(TIMEOUT + max(RETRY_DELAYS))
+        await time_out(world)
+    given_up, came_at = await stored(world, image), world.clock.advance()
+
+    assert await complete(world, image) == Outcome(applied=False, status="failed")
+    world.clock.advance()
+    assert await complete(world, image) == Outcome(applied=False, status="failed")
+
+    late = {"result_key": f"results/{image.id}.png", "at": came_at.isoformat(), "metadata": {}}
+    assert await stored(world, image) == msgspec.structs.replace(given_up, metadata={"late_result": late})
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
+    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 0)
+    assert [notification.type for notification in await told(world, ann)] == ["generation_failed"]
 
 
 # --- trainings --------------------------------------------------------------------------------------------------------

@@ -259,8 +259,13 @@ async def test_a_retry_can_complete(world: MemoryWorld) -> None:
 # --- twice, late, in any order ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("late", [progress, complete, fail, fail_for_now])
-@pytest.mark.parametrize(("end", "status"), [(complete, "completed"), (fail, "failed")])
+@pytest.mark.parametrize(
+    ("end", "late", "status"),
+    [
+        *((complete, late, "completed") for late in (progress, complete, fail, fail_for_now)),
+        *((fail, late, "failed") for late in (progress, fail, fail_for_now)),
+    ],
+)
 async def test_what_comes_after_the_end_changes_nothing(world: MemoryWorld, end: Call, late: Call, status: str) -> None:
     ann, generation = await a_queued_generation(world)
     await end(world, generation.id)

@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 
 from core.errors import ValidationError
+from core.generations.model import Status
 from core.generations.repository import Generations
 from core.identifiers import GenerationId
 from core.notifications.model import Notification, NotificationType
@@ -15,7 +16,10 @@ from core.tasks.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class CompleteGeneration:
-    """An image is there: pay the artist and tell the owner, once."""
+    """An image is there: pay the artist and tell the owner, once.
+
+    One that comes after its generation was given up is noted there; it pays nobody, and the tokens stay given back.
+    """
 
     generations: Generations
     ledger: TokenLedger
@@ -32,6 +36,9 @@ class CompleteGeneration:
             raise ValidationError(result_url=error.message) from error
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)
+            if generation.status is Status.FAILED:
+                late = generation.completed_late(at=self.clock.now(), result_key=result_key, metadata=metadata)
+                await self.generations.save(late)
             if generation.status.ended:
                 return Outcome(applied=False, status=generation.status.value)
             generation = generation.completed(at=self.clock.now(), result_key=result_key, metadata=metadata)

@@ -110,6 +110,11 @@ class Generation(msgspec.Struct, frozen=True):
             self, status=Status.FAILED, failure=failure, progress=None, updated_at=at, ended_at=at
         )
 
+    def completed_late(self, *, at: datetime, result_key: str, metadata: dict[str, object]) -> "Generation":
+        """An image came of an attempt that was given up: noted, the first one only, and nothing else."""
+        late = {"result_key": result_key, "at": at.isoformat(), "metadata": metadata}
+        return msgspec.structs.replace(self, metadata={"late_result": late, **self.metadata})
+
     def cancelled(self, *, at: datetime) -> "Generation":
         if self.status.ended:
             raise GenerationEnded

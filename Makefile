@@ -12,7 +12,7 @@ PARALLEL := --no-print-directory --keep-going --jobs 2 $(if $(filter output-sync
 FAST_TESTS := tests/test_architecture.py tests/core tests/entrypoints
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fmt bench migrate relay lock clean \
+.PHONY: help run demo test simulate check fmt bench migrate relay lock clean \
 	check-format check-lint check-types check-imports check-tests
 
 help: ## Show what can be made
@@ -28,6 +28,9 @@ demo: $(RUN) ## Play an artist and a buyer through the API and leave the painted
 
 test: $(DEV) ## Run every test, on a real PostgreSQL, RabbitMQ, storage emulator and OpenID provider
 	@$(BIN)/python -m pytest $(ARGS)
+
+simulate: $(DEV) ## Play random histories with crashes, losses and repetitions, and check the books after every step
+	@PYTHONPATH=src $(BIN)/python -m tests.simulation $(ARGS)
 
 check: $(DEV) ## Formatting, lint, types, import rules and the fast tests
 	@$(MAKE) $(PARALLEL) check-types check-tests check-imports check-lint check-format

@@ -1,0 +1,12 @@
+from random import Random
+
+
+class Faults:
+    """What goes wrong, as chance has it, until it is switched off."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self.on = True
+
+    def strike(self, chance: float) -> bool:
+        return self.on and self._random.random() < chance

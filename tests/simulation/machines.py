@@ -1,0 +1,125 @@
+"""What runs by itself: relays, the sweep of purchases, and the AI servers with their calls."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import msgspec
+
+from core.generations.complete_generation import CompleteGeneration
+from core.generations.fail_generation import FailGeneration
+from core.generations.record_progress import RecordProgress
+from core.ports.blob_store import Blob
+from core.purchases.expire_purchases import ExpirePurchases
+from core.styles.complete_training import CompleteTraining
+from core.styles.fail_training import FailTraining
+from core.styles.record_training_progress import RecordTrainingProgress
+from core.tasks.model import GenerationTask, TrainingTask
+from core.tasks.outcome import Failure
+from core.tasks.publish_tasks import PublishTasks
+from tests.simulation.stage import Stage
+
+POLL = 3.0
+SWEEP = 30.0
+LOST, DOUBLED, LATE = 0.05, 0.1, 0.1
+SILENT = 0.05
+LATEST = 600
+"""Seconds."""
+REPORTS = (10, 30, 20, 50)
+"""Steps as they are told: out of order."""
+CODES = ("GPU_OOM", "TIMEOUT", "GENERATION_ERROR")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine(ABC):
+    """Lives until it is switched off."""
+
+    stage: Stage
+
+    @abstractmethod
+    async def live(self) -> None: ...
+
+
+class Relay(Machine):
+    async def live(self) -> None:
+        while True:
+            published = await self.stage.call(PublishTasks, limit=self.stage.random.randrange(1, 10))
+            claimed, confirmed = published or (0, 0)
+            if confirmed < claimed or not claimed:
+                await self.stage.pause(POLL)
+
+
+class Sweep(Machine):
+    async def live(self) -> None:
+        while True:
+            await self.stage.pause(SWEEP)
+            await self.stage.call(ExpirePurchases, limit=5)
+
+
+class TrainingServer(Machine):
+    async def live(self) -> None:
+        await self.stage.broker.consume("model_training", self._work)
+
+    async def _work(self, body: bytes) -> None:
+        stage, style_id = self.stage, msgspec.json.decode(body, type=TrainingTask).data.style_id
+        for epoch in REPORTS[: stage.random.randrange(3)]:
+            if stage.faults.strike(SILENT):
+                return
+            self._tell(RecordTrainingProgress, style_id, **progress("epoch", epoch))
+            await stage.pause(stage.random.random() * 20)
+        if stage.random.random() < 0.15:
+            self._tell(FailTraining, style_id, Failure("TRAINING_FAILED", "No."))
+        else:
+            self._tell(CompleteTraining, style_id, model_path=f"gs://models/{style_id}", metric=None)
+
+    def _tell(self, kind: type[Any], *args: object, **kwargs: Any) -> None:
+        tell(self.stage, "training webhook", kind, *args, **kwargs)
+
+
+class InferenceServer(Machine):
+    async def live(self) -> None:
+        await self.stage.broker.consume("image_generation", self._work)
+
+    async def _work(self, body: bytes) -> None:
+        stage, task = self.stage, msgspec.json.decode(body, type=GenerationTask)
+        generation_id = task.data.generation_id
+        await stage.pause(stage.random.random() * 10)
+        # One that was told to have failed counts as not begun: without faults its progress comes first.
+        for step in REPORTS[: stage.random.randrange(int(not stage.faults.on), 4)]:
+            if stage.faults.strike(SILENT):
+                return
+            self._tell(RecordProgress, generation_id, **progress("step", step))
+            await stage.pause(stage.random.random() * 5)
+        if stage.random.random() < 0.35:
+            failure = Failure(stage.random.choice(CODES), "No.")
+            self._tell(FailGeneration, generation_id, failure, retry_count=stage.random.choice([None, 0, 3]))
+        else:
+            key = f"results/{generation_id}/{task.task_id}.png"
+            await stage.world.blobs.put(Blob(key, BytesIO(b"an image"), "image/png"))
+            self._tell(CompleteGeneration, generation_id, result_url=stage.world.blobs.uri(key), metadata={})
+
+    def _tell(self, kind: type[Any], *args: object, **kwargs: Any) -> None:
+        tell(self.stage, "inference webhook", kind, *args, **kwargs)
+
+
+def tell(stage: Stage, name: str, kind: type[Any], *args: object, **kwargs: Any) -> None:
+    """A webhook: it may get lost, come twice, or come when all is over."""
+
+    async def call() -> None:
+        if stage.faults.strike(LATE):
+            await stage.pause(stage.random.randrange(LATEST))
+        await stage.call(kind, *args, **kwargs)
+
+    copies = 0 if stage.faults.strike(LOST) else 2 if stage.faults.strike(DOUBLED) else 1
+    for _ in range(copies):
+        stage.begin(name, call)
+
+
+def progress(unit: str, done: int) -> dict[str, Any]:
+    return {
+        f"current_{unit}": done,
+        f"total_{unit}s": 50,
+        "progress_percent": 2.0 * done,
+        "estimated_seconds": None,
+    }

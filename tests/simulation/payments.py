@@ -1,0 +1,59 @@
+from collections.abc import Awaitable, Callable
+
+from adapters.memory.payment_provider import MemoryPaymentProvider
+from core.identifiers import OrderId
+from core.ports.payment_provider import Order, PaymentProvider, PaymentsUnavailable
+from core.purchases.payment import Payment
+from tests.simulation.faults import Faults
+
+AWAY = 0.08
+UNHEARD = 0.08
+SLOW = 0.2
+
+
+class FaultyPayments(PaymentProvider):
+    """A provider far away: calls do not get there, answers get lost or are old when they come."""
+
+    def __init__(
+        self,
+        provider: MemoryPaymentProvider,
+        faults: Faults,
+        pause: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._provider = provider
+        self._faults = faults
+        self._pause = pause
+
+    async def checkout(self, order: Order) -> str:
+        await self._there()
+        url = await self._provider.checkout(order)
+        await self._back()
+        return url
+
+    async def confirm(self, order_id: OrderId, *, payment_key: str, amount: int) -> Payment | None:
+        await self._there()
+        payment = await self._provider.confirm(order_id, payment_key=payment_key, amount=amount)
+        await self._back()
+        return payment
+
+    async def payment(self, payment_key: str) -> Payment | None:
+        await self._there()
+        payment = await self._provider.payment(payment_key)
+        await self._back()
+        return payment
+
+    async def payment_of(self, order_id: OrderId) -> Payment | None:
+        await self._there()
+        payment = await self._provider.payment_of(order_id)
+        await self._back()
+        return payment
+
+    async def _there(self) -> None:
+        await self._pause(3 if self._faults.strike(SLOW) else 0)
+        if self._faults.strike(AWAY):
+            raise PaymentsUnavailable
+
+    async def _back(self) -> None:
+        await self._pause(3 if self._faults.strike(SLOW) else 0)
+        if self._faults.strike(UNHEARD):
+            raise PaymentsUnavailable

@@ -1,0 +1,46 @@
+"""The cast of a history, and its end."""
+
+from datetime import timedelta
+
+from core.purchases.model import TIME_TO_PAY, TIME_TO_SETTLE
+from tests.simulation.broken import Broken
+from tests.simulation.machines import InferenceServer, Machine, Relay, Sweep, TrainingServer
+from tests.simulation.people import Screen, people
+from tests.simulation.replayer import Replayer
+from tests.simulation.stage import Stage
+
+USERS, ARTISTS, SCREENS = 4, 2, 2
+MACHINES: dict[type[Machine], int] = {Relay: 2, Sweep: 2, TrainingServer: 1, InferenceServer: 3}
+PATIENCE = 3_000
+"""Looks at whether everything has ended."""
+
+
+def enter(stage: Stage) -> None:
+    """Everybody comes onto the stage."""
+    everybody = people(USERS, ARTISTS)
+    for person in everybody:
+        for screen in range(SCREENS):
+            stage.enter(f"{person.identity.name}/{screen}", Screen(stage, person).live, ends=True)
+    stage.enter("replayer", Replayer(stage, everybody).live, ends=True)
+    for machine, number in MACHINES.items():
+        for one in range(number):
+            stage.enter(f"{machine.__name__}{one}", machine(stage).live, ends=False)
+
+
+async def close(stage: Stage) -> None:
+    """On a stage that has settled down, wait until everything has ended. Raises Broken if it does not.
+
+    What the AI servers have not answered is given to them again, until they do.
+    """
+    for _ in range(PATIENCE):
+        await stage.pause(1)
+        if stage.busy or stage.broker.under_way:
+            continue
+        unfinished = await stage.unfinished()
+        if not unfinished and not await stage.waiting():
+            return
+        stage.world.clock.advance(TIME_TO_PAY + TIME_TO_SETTLE + timedelta(seconds=1))
+        for task_id in unfinished:
+            if task := stage.broker.taken.get(task_id):
+                await stage.broker.deliver(task)
+    raise Broken(f"there is no end: {await stage.unfinished()} are unfinished, {await stage.waiting()} wait")

@@ -1,0 +1,66 @@
+"""Somebody who makes movements of tokens once more that have been made already: the ledger alone has to refuse."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from core.generations.model import Generation
+from core.ports.transaction import OutcomeUnknown
+from core.purchases.model import PurchaseStatus
+from core.tokens.errors import DuplicateTransfer, HoldAlreadyResolved, InsufficientTokens
+from core.tokens.model import Hold, welcome_bonus
+from tests.simulation.people import Person
+from tests.simulation.stage import Stage
+from tests.support.world import Scope
+
+PAUSE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Replayer:
+    stage: Stage
+    people: list[Person]
+
+    async def live(self) -> None:
+        random = self.stage.random
+        while not self.stage.closing:
+            await self.stage.pause(random.random() * PAUSE)
+            person = random.choice(self.people)
+            replay = random.choice([self._bonus, self._credit, self._hold, self._resolution])
+            scope = self.stage.world.scope()
+            with suppress(DuplicateTransfer, HoldAlreadyResolved, InsufficientTokens, OutcomeUnknown):
+                async with scope.transaction:
+                    await replay(scope, person)
+
+    async def _bonus(self, scope: Scope, person: Person) -> None:
+        if person.signed_in:
+            await scope.ledger.transfer(welcome_bonus(person.signed_in.user_id, at=self.stage.world.clock.now()))
+
+    async def _credit(self, scope: Scope, person: Person) -> None:
+        if person.orders:
+            purchase = await scope.purchases.of_order(self.stage.random.choice(person.orders).order_id)
+            if purchase.status is PurchaseStatus.PAID:
+                await scope.ledger.transfer(purchase.credit())
+
+    async def _hold(self, scope: Scope, person: Person) -> None:
+        if generation := await self._generation(scope, person):
+            hold = Hold(
+                id=await self.stage.world.ids.hold(),
+                reference=f"generation:{generation.id}",
+                payer=generation.owner_id,
+                payee=generation.artist_id,
+                amount=generation.consumed_tokens,
+                at=generation.created_at,
+                generation_id=generation.id,
+            )
+            await scope.ledger.hold(hold)
+
+    async def _resolution(self, scope: Scope, person: Person) -> None:
+        generation = await self._generation(scope, person)
+        if generation and generation.status.ended:
+            resolve = self.stage.random.choice([scope.ledger.post, scope.ledger.void])
+            await resolve(generation.hold_id, at=self.stage.world.clock.now())
+
+    async def _generation(self, scope: Scope, person: Person) -> Generation | None:
+        if not person.generations:
+            return None
+        return await scope.generations.of_id(self.stage.random.choice(person.generations))

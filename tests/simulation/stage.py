@@ -1,0 +1,89 @@
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from random import Random
+from typing import Any, BinaryIO
+
+from core.errors import DomainError
+from core.identifiers import StyleId, TaskId
+from core.ports.images import ImageFacts, Images
+from core.ports.transaction import OutcomeUnknown
+from core.styles.create_style import StylesPerArtist
+from tests.simulation.broker import FaultyBroker
+from tests.simulation.faults import Faults
+from tests.simulation.payments import FaultyPayments
+from tests.support.world import World
+
+
+class Stage(ABC):
+    """Where people and machines meet: the service's use cases, and a world around it in which things go wrong."""
+
+    def __init__(self, world: World, random: Random, faults: Faults) -> None:
+        self.world = world
+        self.random = random
+        self.faults = faults
+        self.provider = FaultyPayments(world.payments, self.faults, self.pause)
+        self.broker = FaultyBroker(self.faults, random, self.pause)
+        self.closing = False
+        """Whether people come to an end."""
+        self.settling = 0
+        """Confirmations under way. The provider promises how long they take, so the clock does not jump meanwhile."""
+        self.styles: list[StyleId] = []
+        """What people have heard of."""
+
+    @abstractmethod
+    async def pause(self, seconds: float) -> None:
+        """Let others go on, and time."""
+
+    @abstractmethod
+    def begin(self, name: str, life: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A call: it comes to an end when it is done, or when it crashes."""
+
+    @abstractmethod
+    def enter(self, name: str, life: Callable[[], Coroutine[Any, Any, None]], *, ends: bool) -> None:
+        """Somebody who begins anew after a crash; `ends` tells whether they come to an end once the stage closes."""
+
+    @property
+    @abstractmethod
+    def busy(self) -> bool:
+        """Whether something is under way that will come to an end."""
+
+    @abstractmethod
+    async def unfinished(self) -> list[TaskId]:
+        """The tasks of all images and styles that have not ended."""
+
+    @abstractmethod
+    async def waiting(self) -> int:
+        """Tasks in the outbox and purchases that are pending."""
+
+    def settle_down(self) -> None:
+        """From now on nothing goes wrong, and people come to an end."""
+        self.faults.on = False
+        self.closing = True
+
+    def note(self, event: str) -> None:  # noqa: B027 (whoever keeps no record does nothing)
+        """Keep a record."""
+
+    def ports(self) -> dict[str, object]:
+        """What use cases get instead of the world's own."""
+        return {"provider": self.provider, "broker": self.broker, "images": AnyImage(), "limit": StylesPerArtist(2)}
+
+    async def call(
+        self, kind: type[Any], *args: object, refusals: tuple[type[DomainError], ...] = (), **kwargs: object
+    ) -> Any:
+        """The use case's answer, or None for a refusal that whoever calls has to expect."""
+        try:
+            answer = await self.world.use_case(kind, **self.ports())(*args, **kwargs)
+        except DomainError as refusal:
+            if not isinstance(refusal, (OutcomeUnknown, *refusals)):
+                raise
+            self.note(f"{kind.__name__} refuses: {refusal.code}")
+            return None
+        self.note(f"{kind.__name__} answers {answer}")
+        return answer
+
+
+class AnyImage(Images):
+    """Takes everything for a picture: looking at bytes is not what is simulated."""
+
+    async def inspect(self, content: BinaryIO) -> ImageFacts:
+        return ImageFacts("png", width=512, height=512, size=len(content.read()))

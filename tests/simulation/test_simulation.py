@@ -1,0 +1,69 @@
+"""A few histories, and what makes one believe in them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.campaign import campaign
+from tests.simulation.history import HistoryBroken, run
+from tests.simulation.mutants import MUTANTS
+
+ROOT = Path(__file__).parents[2]
+SEED = 1
+
+
+def test_every_invariant_holds_after_every_step() -> None:
+    played = list(campaign(SEED, steps=20_000))
+
+    assert sum(history.images for history in played) > 100
+    assert sum(history.purchases for history in played) > 50
+
+
+def test_a_seed_is_a_history() -> None:
+    program = "from tests.simulation.history import run; print(run(7, steps=1500).digest)"
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PYTHONHASHSEED": "7"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+
+    assert elsewhere.stdout.strip() == run(7, steps=1500).digest
+    assert run(8, steps=1500).digest != run(7, steps=1500).digest
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_missing_safeguard_is_found(name: str) -> None:
+    with pytest.raises(HistoryBroken):
+        list(campaign(SEED, steps=100_000, mutant=MUTANTS[name]))
+
+
+def test_a_broken_history_is_replayed_by_its_seed() -> None:
+    with pytest.raises(HistoryBroken) as first:
+        list(campaign(SEED, steps=100_000, mutant=MUTANTS["no-unique-resolution"]))
+
+    with pytest.raises(HistoryBroken) as again:
+        run(first.value.seed, steps=first.value.steps, mutant=MUTANTS["no-unique-resolution"])
+
+    assert str(again.value) == str(first.value)
+    assert str(first.value.step) in str(first.value).splitlines()[-1]
+
+
+def test_the_command_says_how_fast_it_was() -> None:
+    command = [sys.executable, "-m", "tests.simulation", "--seed", "3", "--steps", "500"]
+    played = subprocess.run(
+        command,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+
+    assert "from seed 3 on" in played.stdout
+    assert "every invariant holds" in played.stdout
+    assert "steps a minute" in played.stdout

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from core.identifiers import TaskId
 from core.purchases.model import PurchaseStatus
 from tests.simulation import play
 from tests.simulation.books import Books
@@ -106,15 +105,14 @@ class SimulatedStage(Stage):
         self._ending = [actor for actor in self._ending if not actor.over]
         return bool(self._ending)
 
-    async def unfinished(self) -> list[TaskId]:
+    async def unfinished(self) -> dict[str, int]:
         tables = self._memory.database.tables
-        images = [image.task_id for image in tables.generations.values() if not image.status.ended]
-        return images + [style.task_id for style in tables.styles.values() if not style.training_status.ended]
-
-    async def waiting(self) -> int:
-        tables = self._memory.database.tables
-        pending = sum(purchase.status is PurchaseStatus.PENDING for purchase in tables.purchases.values())
-        return len(tables.outbox) + pending
+        return {
+            "images": sum(not image.status.ended for image in tables.generations.values()),
+            "trainings": sum(not style.training_status.ended for style in tables.styles.values()),
+            "purchases": sum(purchase.status is PurchaseStatus.PENDING for purchase in tables.purchases.values()),
+            "tasks": len(tables.outbox),
+        }
 
     def note(self, event: str) -> None:
         self._trace.add(f"  {event}")

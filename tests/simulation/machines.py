@@ -1,4 +1,4 @@
-"""What runs by itself: relays, the sweep of purchases, and the AI servers with their calls."""
+"""What runs by itself: relays, sweeps, and the AI servers with their calls."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -10,11 +10,13 @@ import msgspec
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.fail_generation import FailGeneration
 from core.generations.record_progress import RecordProgress
+from core.generations.time_out_generations import TimeOutGenerations
 from core.ports.blob_store import Blob
 from core.purchases.expire_purchases import ExpirePurchases
 from core.styles.complete_training import CompleteTraining
 from core.styles.fail_training import FailTraining
 from core.styles.record_training_progress import RecordTrainingProgress
+from core.styles.time_out_trainings import TimeOutTrainings
 from core.tasks.model import GenerationTask, TrainingTask
 from core.tasks.outcome import Failure
 from core.tasks.publish_tasks import PublishTasks
@@ -55,6 +57,8 @@ class Sweep(Machine):
         while True:
             await self.stage.pause(SWEEP)
             await self.stage.call(ExpirePurchases, limit=5)
+            await self.stage.call(TimeOutGenerations, limit=5)
+            await self.stage.call(TimeOutTrainings, limit=5)
 
 
 class TrainingServer(Machine):
@@ -85,8 +89,7 @@ class InferenceServer(Machine):
         stage, task = self.stage, msgspec.json.decode(body, type=GenerationTask)
         generation_id = task.data.generation_id
         await stage.pause(stage.random.random() * 10)
-        # One that was told to have failed counts as not begun: without faults its progress comes first.
-        for step in REPORTS[: stage.random.randrange(int(not stage.faults.on), 4)]:
+        for step in REPORTS[: stage.random.randrange(4)]:
             if stage.faults.strike(SILENT):
                 return
             self._tell(RecordProgress, generation_id, **progress("step", step))

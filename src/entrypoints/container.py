@@ -16,6 +16,10 @@ from core.accounts.sign_in import SignIn
 from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.accounts.views import AccountsReader
+from core.community.follow_user import FollowUser
+from core.community.repository import Follows
+from core.community.unfollow_user import UnfollowUser
+from core.community.views import CommunityReader
 from core.generations.cancel_generation import CancelGeneration
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.edit_generation import EditGeneration
@@ -116,6 +120,8 @@ def use_cases() -> Provider:
         ExpirePurchases,
         MarkRead,
         MarkAllRead,
+        FollowUser,
+        UnfollowUser,
     )
     provider.provide(PublishTasks, scope=Scope.APP)
     return provider
@@ -151,6 +157,7 @@ def system() -> Provider:
 
 def postgres() -> Provider:
     from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
+    from adapters.postgres.community import PostgresCommunityReader, PostgresFollows
     from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
     from adapters.postgres.ids import PostgresIds
     from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
@@ -178,6 +185,7 @@ def postgres() -> Provider:
     provider.provide(PostgresStylesReader, provides=StylesReader, scope=app)
     provider.provide(PostgresGenerationsReader, provides=GenerationsReader, scope=app)
     provider.provide(PostgresNotificationsReader, provides=NotificationsReader, scope=app)
+    provider.provide(PostgresCommunityReader, provides=CommunityReader, scope=app)
     provider.provide(PostgresTransaction, provides=AnyOf[PostgresTransaction, Transaction], scope=request)
     provider.provide(PostgresUsers, provides=Users, scope=request)
     provider.provide(PostgresSessions, provides=Sessions, scope=request)
@@ -187,12 +195,14 @@ def postgres() -> Provider:
     provider.provide(PostgresGenerations, provides=Generations, scope=request)
     provider.provide(PostgresNotifier, provides=Notifier, scope=request)
     provider.provide(PostgresNotifications, provides=Notifications, scope=request)
+    provider.provide(PostgresFollows, provides=Follows, scope=request)
     provider.provide(PostgresTaskQueue, provides=TaskQueue, scope=request)
     return provider
 
 
 def memory() -> Provider:
     from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
+    from adapters.memory.community import MemoryCommunityReader, MemoryFollows
     from adapters.memory.database import MemoryDatabase
     from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
     from adapters.memory.ids import MemoryIds
@@ -216,6 +226,7 @@ def memory() -> Provider:
     provider.provide(MemoryStylesReader, provides=StylesReader, scope=app)
     provider.provide(MemoryGenerationsReader, provides=GenerationsReader, scope=app)
     provider.provide(MemoryNotificationsReader, provides=NotificationsReader, scope=app)
+    provider.provide(MemoryCommunityReader, provides=CommunityReader, scope=app)
     provider.provide(MemoryTransaction, provides=AnyOf[MemoryTransaction, Transaction], scope=request)
     provider.provide(MemoryUsers, provides=Users, scope=request)
     provider.provide(MemorySessions, provides=Sessions, scope=request)
@@ -225,6 +236,7 @@ def memory() -> Provider:
     provider.provide(MemoryGenerations, provides=Generations, scope=request)
     provider.provide(MemoryNotifier, provides=Notifier, scope=request)
     provider.provide(MemoryNotifications, provides=Notifications, scope=request)
+    provider.provide(MemoryFollows, provides=Follows, scope=request)
     provider.provide(MemoryTaskQueue, provides=TaskQueue, scope=request)
     return provider
 

@@ -1,4 +1,5 @@
 from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
+from adapters.postgres.community import PostgresCommunityReader, PostgresFollows
 from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
 from adapters.postgres.ids import PostgresIds
 from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
@@ -26,6 +27,7 @@ class PostgresWorld(World):
             PostgresGenerationsReader(pool, self.blobs),
             PostgresNotificationsReader(pool, self.blobs),
             PostgresPurchasesReader(pool),
+            PostgresCommunityReader(pool, self.blobs),
         )
 
     def scope(self) -> Scope:
@@ -41,6 +43,7 @@ class PostgresWorld(World):
             PostgresNotifier(transaction),
             PostgresNotifications(transaction),
             PostgresPurchases(transaction),
+            PostgresFollows(transaction),
         )
 
     async def lock_is_awaited(self) -> bool:
@@ -49,15 +52,6 @@ class PostgresWorld(World):
             " AND wait_event_type = 'Lock') AS awaited"
         )
         return bool(row and row["awaited"])
-
-    async def follow(self, follower: User, followed: User) -> None:
-        await self._pool.fetch(
-            "WITH follow AS (INSERT INTO follows VALUES ($1, $2, $3))"
-            " UPDATE users SET follower_count = follower_count + 1 WHERE id = $2",
-            follower.id,
-            followed.id,
-            self.clock.now(),
-        )
 
     async def like(self, user: User, image: Generation) -> None:
         await self._pool.fetch(

@@ -127,6 +127,9 @@ class Browser:
     async def patch(self, path: str, **options: Any) -> httpx.Response:
         return await self.call("PATCH", path, **options)
 
+    async def delete(self, path: str, **options: Any) -> httpx.Response:
+        return await self.call("DELETE", path, **options)
+
     @property
     def session(self) -> str | None:
         return self.client.cookies.get("sessionid")

@@ -27,6 +27,9 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/api/users/{user_id}"): (200, 200, 200, 200),
     ("PATCH", "/api/users/me"): (401, 200, 200, 200),
     ("POST", "/api/users/me/upgrade-to-artist"): (401, 422, 422, 422),
+    ("GET", "/api/users/me/following"): (401, 200, 200, 200),
+    ("POST", "/api/users/{user_id}/follow"): (401, 200, 200, 400),
+    ("DELETE", "/api/users/{user_id}/follow"): (401, 204, 204, 204),
     ("GET", "/api/tokens/balance"): (401, 200, 200, 200),
     ("GET", "/api/tokens/transactions"): (401, 200, 200, 200),
     ("GET", "/api/tokens/packages"): (200, 200, 200, 200),
@@ -138,7 +141,7 @@ UNSAFE = [route for route in TABLE if route[0] != "GET" and "webhooks" not in ro
 async def test_what_changes_anything_needs_the_csrf_token_of_the_session(
     service: Service, world: MemoryWorld, method: str, path: str, token: str | None
 ) -> None:
-    at = path.format(generation_id=1, notification_id=1)
+    at = path.format(user_id=1, style_id=1, generation_id=1, notification_id=1)
     async with service.browser(await world.artist()) as browser:
         browser.csrf = None
         headers = {} if token is None else {"X-CSRFToken": token.encode()}
@@ -170,7 +173,7 @@ async def test_who_is_not_signed_in_is_told_so_whatever_token_they_send(
         browser.csrf = "some-token"
         browser.client.cookies.set("csrftoken", "some-token")
         browser.client.cookies.set("sessionid", "made-up")
-        response = await browser.call(method, path.format(generation_id=1, notification_id=1))
+        response = await browser.call(method, path.format(user_id=1, style_id=1, generation_id=1, notification_id=1))
     assert (response.status_code, response.json()["error"]["code"]) == (401, "UNAUTHORIZED")
 
 

@@ -16,6 +16,7 @@ LISTS = [
     "/api/generations/feed",
     "/api/generations/feed?sort=popular",
     "/api/generations/me",
+    "/api/users/me/following",
     "/api/tokens/transactions",
     "/api/notifications",
 ]
@@ -29,6 +30,7 @@ async def mia(service: Service, world: MemoryWorld, anonymous: Browser) -> User:
         world.clock.advance()
         style = await world.style(mia, f"Style {index}")
         await world.image(mia, style, public=True)
+        await world.follow(mia, await world.user(f"user-{index}"))
         failing = await world.generation(mia, style)
         body = {"generation_id": failing.id, "error_message": "No", "error_code": "GENERATION_FAILED"}
         headers = service.ai_server("inference-server")

@@ -14,6 +14,7 @@ import msgspec
 from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.clock import ManualClock
+from adapters.memory.community import MemoryCommunityReader, MemoryFollows
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
 from adapters.memory.ids import MemoryIds
@@ -29,6 +30,9 @@ from adapters.pillow.images import PillowImages
 from core.accounts.model import Artist, User
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader
+from core.community.follow_user import FollowUser
+from core.community.repository import Follows
+from core.community.views import CommunityReader
 from core.generations.fail_generation import FailGeneration
 from core.generations.model import AspectRatio, Generation
 from core.generations.repository import Generations
@@ -75,6 +79,7 @@ class Scope:
     notifier: Notifier
     notifications: Notifications
     purchases: Purchases
+    follows: Follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ class Readers:
     generations: GenerationsReader
     notifications: NotificationsReader
     purchases: PurchasesReader
+    community: CommunityReader
 
 
 class World(ABC):
@@ -116,10 +122,6 @@ class World(ABC):
     @abstractmethod
     async def lock_is_awaited(self) -> bool:
         """Whether somebody is waiting for a lock right now."""
-
-    @abstractmethod
-    async def follow(self, follower: User, followed: User) -> None:
-        """There is no use case for it yet, but readers tell of it."""
 
     @abstractmethod
     async def like(self, user: User, image: Generation) -> None:
@@ -257,6 +259,9 @@ class World(ABC):
             await scope.ledger.void(generation.hold_id, at=at)
         return generation
 
+    async def follow(self, follower: User, followed: User) -> None:
+        await self.use_case(FollowUser)(follower.id, followed.id)
+
     async def tasks(self, *, within: timedelta = timedelta()) -> list[PendingTask]:
         """What the outbox has that is due by now, or within some time; it stays there."""
         async with self.outbox.claim(now=self.clock.now() + within, limit=100) as batch:
@@ -290,6 +295,7 @@ class MemoryWorld(World):
             MemoryGenerationsReader(self.database, self.blobs),
             MemoryNotificationsReader(self.database, self.blobs),
             MemoryPurchasesReader(self.database),
+            MemoryCommunityReader(self.database, self.blobs),
         )
 
     def scope(self) -> Scope:
@@ -305,13 +311,11 @@ class MemoryWorld(World):
             MemoryNotifier(transaction),
             MemoryNotifications(transaction),
             MemoryPurchases(transaction),
+            MemoryFollows(transaction),
         )
 
     async def lock_is_awaited(self) -> bool:
         return self.database.locks.awaited
-
-    async def follow(self, follower: User, followed: User) -> None:
-        self.database.tables.follows[follower.id, followed.id] = self.clock.now()
 
     async def like(self, user: User, image: Generation) -> None:
         self.database.tables.likes[image.id, user.id] = self.clock.now()

@@ -108,7 +108,7 @@ class MemoryGenerationsReader(GenerationsReader):
             rank = _likes(tables, generation) if query.sort is FeedSort.POPULAR else 0
             return Keyset(rank, generation.created_at, generation.id)
 
-        found = (generation for generation in tables.generations.values() if _matches(generation, query))
+        found = (generation for generation in tables.generations.values() if _matches(tables, generation, query))
         shown, following = page_of(found, place=place, page=page)
         return Page([self._item(generation, viewer) for generation in shown], following)
 
@@ -192,7 +192,7 @@ def _found(tables: Tables, generation_id: GenerationId) -> Generation:
     return generation
 
 
-def _matches(generation: Generation, query: FeedQuery) -> bool:
+def _matches(tables: Tables, generation: Generation, query: FeedQuery) -> bool:
     return (
         generation.is_public
         and query.user_id in (None, generation.owner_id)
@@ -200,6 +200,7 @@ def _matches(generation: Generation, query: FeedQuery) -> bool:
         and set(query.tags) <= set(generation.prompt_tags)
     )
 
+        and (query.followed_by is None or (query.followed_by, generation.owner_id) in tables.follows)
 
 def _style(tables: Tables, generation: Generation) -> GenerationStyle:
     artist = tables.artists[generation.artist_id]

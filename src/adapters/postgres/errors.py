@@ -1,4 +1,5 @@
 from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
+from core.community.errors import DuplicateFollow
 from core.errors import DomainError
 from core.generations.errors import GenerationNotFound
 from core.notifications.errors import NotificationNotFound
@@ -8,7 +9,11 @@ from core.tokens.errors import AccountNotFound, DuplicateTransfer, HoldAlreadyRe
 
 REFUSALS: dict[str, type[DomainError]] = {
     # constraints of the schema
+    "fk_follows_followed_id": UserNotFound,
+    "fk_follows_follower_id": UserNotFound,
+    "fk_notifications_recipient_id": UserNotFound,
     "pk_artists": AlreadyArtist,
+    "pk_follows": DuplicateFollow,
     "uq_purchases_payment_key": PaymentMismatch,
     "uq_styles_artist_id_name": DuplicateStyleName,
     "uq_transfers_hold_id": HoldAlreadyResolved,

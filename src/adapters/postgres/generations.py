@@ -150,13 +150,24 @@ def _feed(query: FeedQuery, page: PageRequest, arguments: Arguments) -> str:
         conditions += f" AND owner_id = {arguments.add(query.user_id)}"
     if query.style_id is not None:
         conditions += f" AND style_id = {arguments.add(query.style_id)}"
+    if query.followed_by is not None:
+        conditions += " AND owner_id = followed_id"
+    found = f"SELECT * FROM generations WHERE {conditions} ORDER BY {keys.order()} {limit(page)}"
+    if query.followed_by is not None:
+        found = _of_followed(found, keys, page, follower=arguments.add(query.followed_by))
     return f"""
     SELECT {SHOWN}, {keys.rank} AS rank,
         EXISTS (SELECT FROM likes WHERE user_id = $1 AND generation_id = generations.id) AS is_liked
-    FROM (
-        SELECT * FROM generations WHERE {conditions} ORDER BY {keys.order()} {limit(page)}
-    ) generations {PARTS}
+    FROM ({found}) generations {PARTS}
     ORDER BY {keys.order("generations")}
+    """
+
+
+def _of_followed(page_of_one: str, keys: Keys, page: PageRequest, *, follower: str) -> str:
+    """A page from each of those followed: what others made, of which there may be very much, is not looked at."""
+    return f"""
+        SELECT made.* FROM follows CROSS JOIN LATERAL ({page_of_one}) made
+        WHERE follower_id = {follower} ORDER BY {keys.order("made")} {limit(page)}
     """
 
 

@@ -131,6 +131,8 @@ class FeedQuery(msgspec.Struct, frozen=True):
     """All of them."""
     user_id: UserId | None = None
     style_id: StyleId | None = None
+    followed_by: UserId | None = None
+    """Of people whom this user follows."""
 
 
 class GenerationsReader(Protocol):

@@ -12,6 +12,7 @@ from litestar.di import Provide
 from entrypoints.http import access
 from entrypoints.http.auth import AuthController
 from entrypoints.http.body import StrictJson
+from entrypoints.http.community import CommunityController
 from entrypoints.http.cookies import Cookies
 from entrypoints.http.cors import Cors
 from entrypoints.http.documents import DocumentsController
@@ -48,6 +49,7 @@ API = DishkaRouter(
         PaymentReturnController,
         StylesController,
         GenerationsController,
+        CommunityController,
         NotificationsController,
         WEBHOOKS,
         HealthController,

@@ -8,6 +8,7 @@ from litestar import Controller, MediaType, Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 
+from core.accounts.errors import Unauthorized
 from core.accounts.model import Requester
 from core.generations.cancel_generation import CancelGeneration
 from core.generations.edit_generation import EditGeneration, GenerationChanges
@@ -64,7 +65,7 @@ class GenerationsController(Controller):
         requested = await request_generation(requester.id, data)
         return Response(Success(data=requested), headers={"Location": f"/api/generations/{requested.id}"})
 
-    @get("/feed", guards=[anybody], opt={"refusals": (InvalidTagLanguage,)}, summary="Public images")
+    @get("/feed", guards=[anybody], opt={"refusals": (InvalidTagLanguage, Unauthorized)}, summary="Public images")
     async def feed(
         self,
         viewer: NamedDependency[Requester | None],
@@ -73,13 +74,17 @@ class GenerationsController(Controller):
         sort: FromQuery[FeedSort] = FeedSort.RECENT,
         with_tags: Annotated[str, QueryParameter(name="tags", description="Comma-separated; all must match.")] = "",
         user_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_ID)] = None,
+        following: Annotated[bool, QueryParameter(description="Only of people whom I follow.")] = False,
     ) -> Success[Results[FeedItem]]:
+        if following and viewer is None:
+            raise Unauthorized
         query = FeedQuery(
             sort=sort,
             tags=normalise(comma_separated([with_tags]), field="tags"),
             user_id=UserId(user_id) if user_id else None,
+            followed_by=viewer.id if viewer and following else None,
         )
-        order = f"feed:{sort.value}"
+        order = f"feed:{sort.value}{':following' if following else ''}"
         page = await generations.feed(query, viewer=viewer.id if viewer else None, page=paging.request(order))
         return Success(data=paging.results(order, page))
 

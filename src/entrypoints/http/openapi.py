@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from types import NoneType
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -214,6 +215,8 @@ def _success(handler: HTTPRouteHandler) -> Schema:
     if answers:
         schema = answers[0] if len(answers) == 1 else {"anyOf": answers}
         response: Schema = {"description": "Success", "content": {"application/json": {"schema": schema}}}
+    elif handler.parsed_return_field.annotation is NoneType:
+        response = {"description": "Done"}
     elif handler.parsed_return_field.is_subclass_of(Redirect):
         response = {"description": "Go there"}
     else:
@@ -229,7 +232,7 @@ def _answers(handler: HTTPRouteHandler) -> tuple[Any, ...]:
     if get_origin(annotation) is Response:
         (annotation,) = get_args(annotation)
     answers: tuple[Any, ...] = handler.opt.get("answers", (annotation,))
-    return tuple(answer for answer in answers if answer not in {bytes, Redirect})
+    return tuple(answer for answer in answers if answer not in {bytes, Redirect, NoneType})
 
 
 def _schemas(types: Sequence[Any]) -> tuple[tuple[Schema, ...], Schema]:

@@ -95,7 +95,7 @@ FROM generate_series(1, {MANY}) n;
 RESET session_replication_role;
 """
 
-ANN, MIA = UserId(7), UserId(8)
+ANN, MIA, FAN = UserId(7), UserId(8), UserId(1005)
 FIRST = PageRequest()
 DEEP = PageRequest(after=Keyset(15, BEGAN + timedelta(minutes=2000), 2000))
 
@@ -116,6 +116,10 @@ LISTS: dict[str, Look] = {
     "feed of a style": lambda world, page: world.read.generations.feed(
         FeedQuery(style_id=StyleId(14)), viewer=None, page=page
     ),
+    "feed of whom one follows": lambda world, page: world.read.generations.feed(
+        FeedQuery(followed_by=FAN), viewer=FAN, page=page
+    ),
+    "following": lambda world, page: world.read.community.following(FAN, page=page),
     "own images": lambda world, page: world.read.generations.list_own(
         ANN, status=StatusFilter.COMPLETED, is_public=None, page=page
     ),

@@ -2,6 +2,7 @@
 
 from adapters.postgres.pool import Pool
 from core.accounts.model import User
+from core.community.follow_user import FollowUser
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.record_progress import RecordProgress
 from core.generations.request_generation import NewGeneration, RequestGeneration
@@ -57,13 +58,22 @@ async def test_marking_as_read_takes_one(world: PostgresWorld, pool: Pool) -> No
         await world.use_case(MarkRead)(ann.id, page.rows[0].id)
 
 
+async def test_following_takes_four(world: PostgresWorld, pool: Pool) -> None:
+    """BEGIN, all writes, how many follow now, COMMIT."""
+    ann, style = await a_buyer_and_a_style(world)
+    await world.ids.notification()
+
+    async with counted(pool, 4):
+        await world.use_case(FollowUser)(ann.id, style.artist_id)
+
+
 async def test_every_look_takes_one(world: PostgresWorld, pool: Pool) -> None:
     ann, style = await a_buyer_and_a_style(world)
     image = await world.image(ann, style, public=True)
     queued = await world.generation(ann, style)
     read = world.read
 
-    async with counted(pool, 14):
+    async with counted(pool, 15):
         await world.scope().sessions.requester(bytes(32), at=world.clock.now())
         await read.accounts.me(ann.id)
         await read.accounts.profile(ann.id, viewer=style.artist_id)
@@ -77,6 +87,7 @@ async def test_every_look_takes_one(world: PostgresWorld, pool: Pool) -> None:
         await read.generations.feed(FeedQuery(), viewer=ann.id, page=PAGE)
         await read.generations.list_own(ann.id, status=StatusFilter.ALL, is_public=None, page=PAGE)
         await read.notifications.list(ann.id, unread_only=False, page=PAGE)
+        await read.community.following(ann.id, page=PAGE)
         await read.generations.last_in_queue()
 
     async with counted(pool, 0):

@@ -17,7 +17,11 @@ class LikeRow(Row):
 
 class FollowRow(Row):
     __tablename__ = "follows"
-    __table_args__ = (Index(None, "followed_id"), CheckConstraint("follower_id <> followed_id", name="not_oneself"))
+    __table_args__ = (
+        Index(None, "followed_id"),
+        Index(None, "follower_id", "created_at", "followed_id"),
+        CheckConstraint("follower_id <> followed_id", name="not_oneself"),
+    )
 
     follower_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
     followed_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)

@@ -1,0 +1,13 @@
+from core.errors import Category, DomainError
+
+
+class SelfFollowNotAllowed(DomainError):
+    code = "SELF_FOLLOW_NOT_ALLOWED"
+    category = Category.MALFORMED
+    message = "Nobody follows themselves."
+
+
+class DuplicateFollow(DomainError):
+    code = "DUPLICATE_FOLLOW"
+    category = Category.CONFLICT
+    message = "You follow this user already."

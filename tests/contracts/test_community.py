@@ -1,0 +1,239 @@
+"""Following: exact counters under any concurrency, and nobody told twice."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+
+import pytest
+
+from core.accounts.errors import UserNotFound
+from core.accounts.model import User
+from core.community.errors import DuplicateFollow, SelfFollowNotAllowed
+from core.community.follow_user import FollowUser
+from core.community.unfollow_user import UnfollowUser
+from core.community.views import Followed, FollowedUser
+from core.generations.views import FeedQuery, FeedSort
+from core.identifiers import UserId
+from core.notifications.views import NotificationItem
+from core.paging import PageRequest
+from tests.contracts.overlap import Work, race
+from tests.contracts.paging import walk
+from tests.support.world import Scope, World
+
+CROWD = 32
+NOBODY = UserId(10**12)
+
+# --- following --------------------------------------------------------------------------------------------------------
+
+
+async def test_following_counts_and_unfollowing_counts_back(world: World) -> None:
+    mia, ann, bob = await world.artist("mia"), await world.user("ann"), await world.user("bob")
+
+    assert await world.use_case(FollowUser)(ann.id, mia.id) == Followed(following=True, follower_count=1)
+    assert await world.use_case(FollowUser)(bob.id, mia.id) == Followed(following=True, follower_count=2)
+    await world.use_case(UnfollowUser)(ann.id, mia.id)
+
+    assert await followers(world, mia) == 1
+    assert not (await world.read.accounts.profile(mia.id, viewer=ann.id)).is_following
+    assert (await world.read.accounts.profile(mia.id, viewer=bob.id)).is_following
+
+
+async def test_nobody_follows_anybody_twice(world: World) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann")
+    await world.use_case(FollowUser)(ann.id, mia.id)
+
+    with pytest.raises(DuplicateFollow):
+        await world.use_case(FollowUser)(ann.id, mia.id)
+
+    assert await followers(world, mia) == 1
+    assert (await world.use_case(FollowUser)(mia.id, ann.id)).follower_count == 1
+
+
+async def test_nobody_follows_themselves(world: World) -> None:
+    mia = await world.artist("mia")
+
+    with pytest.raises(SelfFollowNotAllowed):
+        await world.use_case(FollowUser)(mia.id, mia.id)
+
+    assert await followers(world, mia) == 0
+
+
+async def test_nobody_follows_who_is_not_there(world: World) -> None:
+    ann = await world.user("ann")
+
+    with pytest.raises(UserNotFound):
+        await world.use_case(FollowUser)(ann.id, NOBODY)
+    with pytest.raises(UserNotFound):
+        await world.use_case(UnfollowUser)(ann.id, NOBODY)
+
+
+async def test_unfollowing_whom_one_does_not_follow_changes_nothing(world: World) -> None:
+    mia, ann, bob = await world.artist("mia"), await world.user("ann"), await world.user("bob")
+    await world.use_case(FollowUser)(bob.id, mia.id)
+
+    await world.use_case(UnfollowUser)(ann.id, mia.id)
+
+    assert await followers(world, mia) == 1
+
+
+async def test_who_is_followed_is_told_once_by_each(world: World) -> None:
+    mia, ann, bob = await world.artist("mia"), await world.user("ann"), await world.user("bob")
+    await world.use_case(FollowUser)(ann.id, mia.id)
+    await world.use_case(UnfollowUser)(ann.id, mia.id)
+    await world.use_case(FollowUser)(ann.id, mia.id)
+    await world.use_case(FollowUser)(bob.id, mia.id)
+
+    told = await notices(world, mia)
+
+    assert sorted((one.type, one.actor.username) for one in told if one.actor) == [("follow", "ann"), ("follow", "bob")]
+    assert {(one.target_type, one.target_id) for one in told} == {("user", mia.id)}
+    assert await notices(world, ann) == []
+
+
+async def test_of_two_follows_of_one_by_one_at_once_one_counts(world: World, sent: bool) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann")
+
+    ended = await race(world, following(world, ann, mia), following(world, ann, mia), sent=sent)
+
+    assert ended.first is None
+    assert isinstance(ended.second, DuplicateFollow)
+    assert await followers(world, mia) == 1
+
+
+async def test_of_two_who_follow_at_once_both_count(world: World, sent: bool) -> None:
+    mia, ann, bob = await world.artist("mia"), await world.user("ann"), await world.user("bob")
+
+    ended = await race(world, following(world, ann, mia), following(world, bob, mia), sent=sent)
+
+    assert (ended.first, ended.second) == (None, None)
+    assert await followers(world, mia) == 2
+
+
+async def test_two_follow_each_other_at_once(world: World, sent: bool) -> None:
+    mia, zoe = await world.artist("mia"), await world.artist("zoe")
+
+    ended = await race(world, following(world, mia, zoe), following(world, zoe, mia), sent=sent)
+
+    assert (ended.first, ended.second) == (None, None)
+    assert (await followers(world, mia), await followers(world, zoe)) == (1, 1)
+
+
+async def test_of_two_unfollows_at_once_one_counts(world: World, sent: bool) -> None:
+    mia, ann, bob = await world.artist("mia"), await world.user("ann"), await world.user("bob")
+    await world.use_case(FollowUser)(ann.id, mia.id)
+    await world.use_case(FollowUser)(bob.id, mia.id)
+
+    async def unfollow(ports: Scope) -> None:
+        await ports.follows.remove(ann.id, mia.id)
+
+    ended = await race(world, unfollow, unfollow, sent=sent)
+
+    assert (ended.first, ended.second) == (None, None)
+    assert await followers(world, mia) == 1
+
+
+async def test_a_crowd_that_follows_and_unfollows_is_counted_exactly(world: World) -> None:
+    """Half of it follows before, and takes it back while the other half comes; everybody does it twice at once."""
+    mia = await world.artist("mia")
+    style = await world.style(mia)
+    crowd = [await world.user(f"fan-{n}") for n in range(CROWD)]
+    leaving, coming = crowd[: CROWD // 2], crowd[CROWD // 2 + 1 :]
+    for fan in leaving:
+        await world.use_case(FollowUser)(fan.id, mia.id)
+
+    answers = await together(
+        deed
+        for fan in crowd
+        for deed in (
+            [world.use_case(FollowUser)(fan.id, mia.id) for _ in range(2)]
+            if fan in coming
+            else [world.use_case(UnfollowUser)(fan.id, mia.id) for _ in range(2)]
+        )
+    )
+
+    assert sum(isinstance(answer, Followed) for answer in answers) == len(coming)
+    assert sum(isinstance(answer, DuplicateFollow) for answer in answers) == len(coming)
+    assert sum(answer is None for answer in answers) == 2 * (CROWD - len(coming))
+    assert await followers(world, mia) == len(coming)
+    assert (await world.read.styles.detail(style.id, viewer=None)).artist.follower_count == len(coming)
+    assert len(await notices(world, mia)) == len(leaving) + len(coming)
+
+
+# --- whom one follows -------------------------------------------------------------------------------------------------
+
+
+async def test_whom_one_follows_is_listed_those_followed_last_first(world: World) -> None:
+    ann, bob, mia = await world.user("ann"), await world.user("bob"), await world.artist("mia")
+    await world.use_case(FollowUser)(bob.id, mia.id)
+    first = world.clock.advance()
+    await world.use_case(FollowUser)(ann.id, mia.id)
+    second = world.clock.advance()
+    await world.use_case(FollowUser)(ann.id, bob.id)
+
+    page = await world.read.community.following(ann.id, page=PageRequest())
+
+    assert page.next is None
+    assert page.rows == [
+        FollowedUser(bob.id, "bob", None, None, "user", 1, second),
+        FollowedUser(mia.id, "mia", None, "Mia", "artist", 2, first),
+    ]
+
+
+async def test_pages_of_whom_one_follows_stay_in_place_while_others_come_and_go(world: World) -> None:
+    ann = await world.user("ann")
+    followed = [await world.user(f"user-{n}") for n in range(5)]
+    for user in followed:
+        await world.use_case(FollowUser)(ann.id, user.id)
+
+    async def somebody_else() -> None:
+        world.clock.advance()
+        await world.use_case(FollowUser)(ann.id, (await world.user(f"late-{world.ids.task()[:8]}")).id)
+
+    pages = await walk(lambda page: world.read.community.following(ann.id, page=page), limit=2, between=somebody_else)
+
+    expected = [user.id for user in reversed(followed)]
+    assert [[user.id for user in page] for page in pages] == [expected[:2], expected[2:4], expected[4:]]
+
+
+@pytest.mark.parametrize("sort", FeedSort)
+async def test_the_feed_of_whom_one_follows(world: World, sort: FeedSort) -> None:
+    mia, ann, bob = await world.artist("mia"), await world.user("ann", tokens=500), await world.user("bob", tokens=500)
+    style = await world.style(mia)
+    eve = await world.user("eve")
+    await world.use_case(FollowUser)(eve.id, ann.id)
+    await world.use_case(FollowUser)(bob.id, mia.id)
+    expected: list[int] = []
+    for _ in range(3):
+        world.clock.advance()
+        expected.insert(0, (await world.image(ann, style, public=True)).id)
+        await world.image(bob, style, public=True)
+        await world.image(ann, style)
+
+    async def shown(follower: User) -> list[list[int]]:
+        query = FeedQuery(sort=sort, followed_by=follower.id)
+        pages = await walk(lambda page: world.read.generations.feed(query, viewer=follower.id, page=page), limit=2)
+        return [[item.id for item in page] for page in pages]
+
+    assert await shown(eve) == [expected[:2], expected[2:]]
+    assert await shown(bob) == [[]]
+
+
+def following(world: World, follower: User, followed: User) -> Work:
+    async def work(ports: Scope) -> None:
+        await ports.follows.add(follower.id, followed.id, at=world.clock.now())
+
+    return work
+
+
+async def followers(world: World, user: User) -> int:
+    async with world.block() as ports:
+        return await ports.follows.count(user.id)
+
+
+async def notices(world: World, user: User) -> list[NotificationItem]:
+    page, _ = await world.read.notifications.list(user.id, unread_only=False, page=PageRequest(100))
+    return page.rows
+
+
+async def together(deeds: Iterable[Awaitable[object]]) -> list[object]:
+    """All at once; what each answered or the error with which it ended."""
+    return await asyncio.gather(*deeds, return_exceptions=True)

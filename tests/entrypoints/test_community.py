@@ -1,0 +1,62 @@
+import pytest
+
+from tests.entrypoints.service import Browser, Service
+from tests.support.world import MemoryWorld
+
+
+async def test_following_and_unfollowing(service: Service, world: MemoryWorld) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann")
+    async with service.browser(ann) as browser:
+        followed = await browser.post(f"/api/users/{mia.id}/follow")
+        assert (followed.status_code, followed.json()["data"]) == (200, {"following": True, "follower_count": 1})
+        again = await browser.post(f"/api/users/{mia.id}/follow")
+        assert (again.status_code, again.json()["error"]["code"]) == (409, "DUPLICATE_FOLLOW")
+        (listed,) = (await browser.get("/api/users/me/following")).json()["data"]["results"]
+        assert listed == {
+            "id": mia.id,
+            "username": "mia",
+            "profile_image": None,
+            "artist_name": "Mia",
+            "role": "artist",
+            "follower_count": 1,
+            "followed_at": listed["followed_at"],
+        }
+        for _ in range(2):
+            assert (await browser.delete(f"/api/users/{mia.id}/follow")).status_code == 204
+        assert (await browser.get("/api/users/me/following")).json()["data"]["results"] == []
+        assert not (await browser.get(f"/api/users/{mia.id}")).json()["data"]["is_following"]
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_who_is_not_there_cannot_be_followed(service: Service, world: MemoryWorld, method: str) -> None:
+    async with service.browser(await world.user("ann")) as browser:
+        answer = await browser.call(method, "/api/users/999/follow")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "USER_NOT_FOUND")
+
+
+async def test_following_oneself_is_refused_in_both_languages(service: Service, world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+    async with service.browser(ann) as browser:
+        path = f"/api/users/{ann.id}/follow"
+        english = await browser.post(path)
+        korean = await browser.post(path, headers={"Accept-Language": "ko"})
+    assert english.status_code == korean.status_code == 400
+    assert english.json()["error"]["code"] == korean.json()["error"]["code"] == "SELF_FOLLOW_NOT_ALLOWED"
+    assert korean.json()["error"]["message"] == "자기 자신은 팔로우할 수 없습니다."
+
+
+async def test_the_feed_of_whom_i_follow(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+    mia, ann, zoe = (
+        await world.artist("mia", tokens=100),
+        await world.user("ann"),
+        await world.artist("zoe", tokens=100),
+    )
+    style = await world.style(mia)
+    image, _ = await world.image(mia, style, public=True), await world.image(zoe, style, public=True)
+    await world.follow(ann, mia)
+    async with service.browser(ann) as browser:
+        shown = (await browser.get("/api/generations/feed?following=true")).json()["data"]["results"]
+        assert [item["id"] for item in shown] == [image.id]
+        assert len((await browser.get("/api/generations/feed?following=false")).json()["data"]["results"]) == 2
+    refused = await anonymous.get("/api/generations/feed?following=true")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "UNAUTHORIZED")

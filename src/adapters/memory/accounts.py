@@ -85,6 +85,15 @@ class MemorySessions(Sessions):
         user = tables.users[session.user_id]
         return Requester(user.id, user.role, user.id in tables.artists)
 
+    async def drop_expired(self, *, now: datetime, limit: int) -> int:
+        def operation(tables: Tables) -> int:
+            gone = [token_hash for token_hash, session in tables.sessions.items() if session.expires_at <= now][:limit]
+            for token_hash in gone:
+                del tables.sessions[token_hash]
+            return len(gone)
+
+        return self._transaction.write(operation)
+
 
 class MemoryAccountsReader(AccountsReader):
     def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:

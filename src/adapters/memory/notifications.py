@@ -59,6 +59,16 @@ class MemoryNotifications(Notifications):
         self._transaction.write(operation)
         return len(unread)
 
+    async def drop_read(self, *, before: datetime, limit: int) -> int:
+        def operation(tables: Tables) -> int:
+            read = [kept for kept in tables.notifications.values() if kept.read_at and kept.read_at <= before][:limit]
+            for kept in read:
+                del tables.notifications[kept.notification.id]
+                del tables.reasons[kept.notification.recipient, kept.notification.reason]
+            return len(read)
+
+        return self._transaction.write(operation)
+
 
 class MemoryNotificationsReader(NotificationsReader):
     def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:

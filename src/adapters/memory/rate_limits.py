@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from core.ports.clock import Clock
 from core.ports.rate_limiter import Allowance, Limit, RateLimiter, allowance
 
@@ -7,6 +9,7 @@ class MemoryRateLimiter(RateLimiter):
         self._clock = clock
         self._windows: dict[str, tuple[int, int, int]] = {}
         """By key: the fixed window, the calls in it, and those in the one before."""
+        self._weightless_at: dict[str, datetime] = {}
 
     async def hit(self, key: str, limit: Limit) -> Allowance:
         now, over = limit.slot(self._clock.now())
@@ -17,4 +20,12 @@ class MemoryRateLimiter(RateLimiter):
         if allowed:
             calls += 1
             self._windows[key] = now, calls, previous
+            self._weightless_at[key] = limit.weightless_at(now)
         return allowance(limit, allowed=allowed, calls=calls, previous=previous, over=over)
+
+    async def forget(self, *, limit: int) -> int:
+        now = self._clock.now()
+        gone = [key for key, at in self._weightless_at.items() if at <= now][:limit]
+        for key in gone:
+            del self._windows[key], self._weightless_at[key]
+        return len(gone)

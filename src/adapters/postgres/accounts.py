@@ -84,6 +84,12 @@ FROM users
 LEFT JOIN artists ON artists.user_id = users.id
 WHERE users.id = $1
 """
+DROP_EXPIRED = """
+DELETE FROM sessions WHERE token_hash IN (
+    SELECT token_hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+RETURNING token_hash
+"""
 
 
 class PostgresUsers(Users):
@@ -162,6 +168,9 @@ class PostgresSessions(Sessions):
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
         row = await self._transaction.pool.fetchrow(REQUESTER, token_hash, at)
         return Requester(row["id"], Role(row["role"]), row["is_artist"]) if row else None
+
+    async def drop_expired(self, *, now: datetime, limit: int) -> int:
+        return len(await self._transaction.fetch(DROP_EXPIRED, now, limit, lock=True))
 
 
 class PostgresAccountsReader(AccountsReader):

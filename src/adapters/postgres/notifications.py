@@ -35,6 +35,12 @@ MARK_READ = Write(
     rule="notification_found",
 )
 MARK_ALL_READ = "UPDATE notifications SET read_at = $2 WHERE recipient_id = $1 AND read_at IS NULL RETURNING id"
+DROP_READ = """
+DELETE FROM notifications WHERE id IN (
+    SELECT id FROM notifications WHERE read_at <= $1 ORDER BY read_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+RETURNING id
+"""
 
 
 def _list(unread_only: bool, page: PageRequest, arguments: Arguments) -> str:
@@ -90,6 +96,9 @@ class PostgresNotifications(Notifications):
 
     async def mark_all_read(self, recipient: UserId, *, at: datetime) -> int:
         return len(await self._transaction.fetch(MARK_ALL_READ, recipient, at, lock=True))
+
+    async def drop_read(self, *, before: datetime, limit: int) -> int:
+        return len(await self._transaction.fetch(DROP_READ, before, limit, lock=True))
 
 
 class PostgresNotificationsReader(NotificationsReader):

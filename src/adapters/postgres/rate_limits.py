@@ -3,11 +3,12 @@ from core.ports.clock import Clock
 from core.ports.rate_limiter import Allowance, Limit, RateLimiter, allowance
 
 HIT = """
-INSERT INTO rate_limits AS kept (key, slot, calls, previous) VALUES ($1, $2, 1, 0)
+INSERT INTO rate_limits AS kept (key, slot, calls, previous, expires_at) VALUES ($1, $2, 1, 0, $5)
 ON CONFLICT (key) DO UPDATE SET
     slot = $2,
     calls = CASE kept.slot WHEN $2 THEN kept.calls ELSE 0 END + 1,
-    previous = CASE kept.slot WHEN $2 THEN kept.previous WHEN $2 - 1 THEN kept.calls ELSE 0 END
+    previous = CASE kept.slot WHEN $2 THEN kept.previous WHEN $2 - 1 THEN kept.calls ELSE 0 END,
+    expires_at = $5
 WHERE CASE kept.slot WHEN $2 THEN kept.previous WHEN $2 - 1 THEN kept.calls ELSE 0 END * (1 - $3::float8)
     + CASE kept.slot WHEN $2 THEN kept.calls ELSE 0 END + 1 <= $4
 RETURNING calls, previous
@@ -17,6 +18,12 @@ REFUSED = """
 SELECT CASE slot WHEN $2 THEN calls ELSE 0 END AS calls,
     CASE slot WHEN $2 THEN previous WHEN $2 - 1 THEN calls ELSE 0 END AS previous
 FROM rate_limits WHERE key = $1
+"""
+FORGET = """
+DELETE FROM rate_limits WHERE key IN (
+    SELECT key FROM rate_limits WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+RETURNING key
 """
 
 
@@ -29,7 +36,10 @@ class PostgresRateLimiter(RateLimiter):
 
     async def hit(self, key: str, limit: Limit) -> Allowance:
         slot, over = limit.slot(self._clock.now())
-        counted = await self._pool.fetchrow(HIT, key, slot, over, limit.calls)
+        counted = await self._pool.fetchrow(HIT, key, slot, over, limit.calls, limit.weightless_at(slot))
         counts = counted or await self._pool.fetchrow(REFUSED, key, slot)
         calls, previous = (counts["calls"], counts["previous"]) if counts else (0, 0)
         return allowance(limit, allowed=counted is not None, calls=calls, previous=previous, over=over)
+
+    async def forget(self, *, limit: int) -> int:
+        return len(await self._pool.fetch(FORGET, self._clock.now(), limit))

@@ -43,3 +43,10 @@ class Sessions(Protocol):
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
         """Who signed in with this token, unless the session has ended or expired; outside any transaction."""
         ...
+
+    async def drop_expired(self, *, now: datetime, limit: int) -> int:
+        """Remove up to `limit` that have expired, in the open transaction; those that another removes are passed over.
+
+        Answers how many were removed.
+        """
+        ...

@@ -1,10 +1,13 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Literal
 
 import msgspec
 
 from core.identifiers import NotificationId, UserId
+
+KEPT_READ = timedelta(days=30)
+"""How long a notification is kept after it was read."""
 
 
 class NotificationType(Enum):

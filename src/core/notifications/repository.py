@@ -14,3 +14,10 @@ class Notifications(Protocol):
     async def mark_all_read(self, recipient: UserId, *, at: datetime) -> int:
         """Answers how many were unread."""
         ...
+
+    async def drop_read(self, *, before: datetime, limit: int) -> int:
+        """Remove up to `limit` that were read at `before` or earlier; those that another removes are passed over.
+
+        What they told of can be told again. Answers how many were removed.
+        """
+        ...

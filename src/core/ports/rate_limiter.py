@@ -1,5 +1,5 @@
 import math
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import msgspec
@@ -15,6 +15,10 @@ class Limit(msgspec.Struct, frozen=True):
         """Which of the fixed windows since the epoch a moment lies in, and the share of it that is over."""
         slot, into = divmod(at.timestamp(), self.window.total_seconds())
         return int(slot), into / self.window.total_seconds()
+
+    def weightless_at(self, slot: int) -> datetime:
+        """When calls of a fixed window weigh nothing any more."""
+        return datetime.fromtimestamp((slot + 2) * self.window.total_seconds(), UTC)
 
 
 class Allowance(msgspec.Struct, frozen=True):
@@ -36,6 +40,10 @@ class RateLimiter(Protocol):
 
     async def hit(self, key: str, limit: Limit) -> Allowance:
         """Count a call of `key`, unless it is refused: refused calls do not count."""
+        ...
+
+    async def forget(self, *, limit: int) -> int:
+        """Remove up to `limit` counts that weigh nothing any more; answers how many."""
         ...
 
 

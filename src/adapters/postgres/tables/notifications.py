@@ -12,6 +12,7 @@ class NotificationRow(Row):
         UniqueConstraint("recipient_id", "reason"),
         Index(None, "recipient_id", "created_at", "id"),
         Index("ix_notifications_unread", "recipient_id", "created_at", "id", postgresql_where=text("read_at IS NULL")),
+        Index("ix_notifications_read", "read_at", "id", postgresql_where=text("read_at IS NOT NULL")),
         one_of(
             "type",
             "follow",

@@ -17,8 +17,10 @@ from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.accounts.views import AccountsReader
 from core.community.follow_user import FollowUser
-from core.community.repository import Follows
+from core.community.like_generation import LikeGeneration
+from core.community.repository import Follows, Likes
 from core.community.unfollow_user import UnfollowUser
+from core.community.unlike_generation import UnlikeGeneration
 from core.community.views import CommunityReader
 from core.generations.cancel_generation import CancelGeneration
 from core.generations.complete_generation import CompleteGeneration
@@ -122,6 +124,8 @@ def use_cases() -> Provider:
         MarkAllRead,
         FollowUser,
         UnfollowUser,
+        LikeGeneration,
+        UnlikeGeneration,
     )
     provider.provide(PublishTasks, scope=Scope.APP)
     return provider
@@ -157,7 +161,7 @@ def system() -> Provider:
 
 def postgres() -> Provider:
     from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
-    from adapters.postgres.community import PostgresCommunityReader, PostgresFollows
+    from adapters.postgres.community import PostgresCommunityReader, PostgresFollows, PostgresLikes
     from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
     from adapters.postgres.ids import PostgresIds
     from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
@@ -196,13 +200,14 @@ def postgres() -> Provider:
     provider.provide(PostgresNotifier, provides=Notifier, scope=request)
     provider.provide(PostgresNotifications, provides=Notifications, scope=request)
     provider.provide(PostgresFollows, provides=Follows, scope=request)
+    provider.provide(PostgresLikes, provides=Likes, scope=request)
     provider.provide(PostgresTaskQueue, provides=TaskQueue, scope=request)
     return provider
 
 
 def memory() -> Provider:
     from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
-    from adapters.memory.community import MemoryCommunityReader, MemoryFollows
+    from adapters.memory.community import MemoryCommunityReader, MemoryFollows, MemoryLikes
     from adapters.memory.database import MemoryDatabase
     from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
     from adapters.memory.ids import MemoryIds
@@ -237,6 +242,7 @@ def memory() -> Provider:
     provider.provide(MemoryNotifier, provides=Notifier, scope=request)
     provider.provide(MemoryNotifications, provides=Notifications, scope=request)
     provider.provide(MemoryFollows, provides=Follows, scope=request)
+    provider.provide(MemoryLikes, provides=Likes, scope=request)
     provider.provide(MemoryTaskQueue, provides=TaskQueue, scope=request)
     return provider
 

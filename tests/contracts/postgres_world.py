@@ -1,5 +1,5 @@
 from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
-from adapters.postgres.community import PostgresCommunityReader, PostgresFollows
+from adapters.postgres.community import PostgresCommunityReader, PostgresFollows, PostgresLikes
 from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
 from adapters.postgres.ids import PostgresIds
 from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
@@ -9,8 +9,6 @@ from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
 from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
 from adapters.postgres.transaction import PostgresTransaction
-from core.accounts.model import User
-from core.generations.model import Generation
 from tests.support.world import Readers, Scope, World
 
 
@@ -44,6 +42,7 @@ class PostgresWorld(World):
             PostgresNotifications(transaction),
             PostgresPurchases(transaction),
             PostgresFollows(transaction),
+            PostgresLikes(transaction),
         )
 
     async def lock_is_awaited(self) -> bool:
@@ -52,12 +51,3 @@ class PostgresWorld(World):
             " AND wait_event_type = 'Lock') AS awaited"
         )
         return bool(row and row["awaited"])
-
-    async def like(self, user: User, image: Generation) -> None:
-        await self._pool.fetch(
-            "WITH loved AS (INSERT INTO likes (user_id, generation_id, created_at) VALUES ($1, $2, $3))"
-            " UPDATE generations SET like_count = like_count + 1 WHERE id = $2",
-            user.id,
-            image.id,
-            self.clock.now(),
-        )

@@ -1,4 +1,4 @@
-"""Following: exact counters under any concurrency, and nobody told twice."""
+"""Following and liking: exact counters under any concurrency, and nobody told twice."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable
@@ -7,20 +7,24 @@ import pytest
 
 from core.accounts.errors import UserNotFound
 from core.accounts.model import User
-from core.community.errors import DuplicateFollow, SelfFollowNotAllowed
+from core.community.errors import DuplicateFollow, DuplicateLike, SelfFollowNotAllowed
 from core.community.follow_user import FollowUser
+from core.community.like_generation import LikeGeneration
 from core.community.unfollow_user import UnfollowUser
-from core.community.views import Followed, FollowedUser
+from core.community.unlike_generation import UnlikeGeneration
+from core.community.views import Followed, FollowedUser, Liked
+from core.generations.errors import GenerationNotFound
+from core.generations.model import Generation
 from core.generations.views import FeedQuery, FeedSort
-from core.identifiers import UserId
+from core.identifiers import GenerationId, UserId
 from core.notifications.views import NotificationItem
 from core.paging import PageRequest
-from tests.contracts.overlap import Work, race
+from tests.contracts.overlap import Block, Work, race
 from tests.contracts.paging import walk
-from tests.support.world import Scope, World
+from tests.support.world import PATIENCE, Scope, World
 
 CROWD = 32
-NOBODY = UserId(10**12)
+NOBODY, NO_IMAGE = UserId(10**12), GenerationId(10**12)
 
 # --- following --------------------------------------------------------------------------------------------------------
 
@@ -217,11 +221,140 @@ async def test_the_feed_of_whom_one_follows(world: World, sort: FeedSort) -> Non
     assert await shown(bob) == [[]]
 
 
+# --- liking -----------------------------------------------------------------------------------------------------------
+
+
+async def test_liking_counts_and_unliking_counts_back(world: World) -> None:
+    image, ann, bob = await public_image(world), await world.user("ann"), await world.user("bob")
+
+    assert await world.use_case(LikeGeneration)(ann.id, image.id) == Liked(liked=True, like_count=1)
+    assert await world.use_case(LikeGeneration)(bob.id, image.id) == Liked(liked=True, like_count=2)
+    await world.use_case(UnlikeGeneration)(ann.id, image.id)
+    await world.use_case(UnlikeGeneration)(ann.id, image.id)
+
+    assert await likes(world, image, ann) == (1, False)
+    assert await likes(world, image, bob) == (1, True)
+
+
+async def test_nobody_likes_an_image_twice(world: World) -> None:
+    image, ann = await public_image(world), await world.user("ann")
+    await world.use_case(LikeGeneration)(ann.id, image.id)
+
+    with pytest.raises(DuplicateLike):
+        await world.use_case(LikeGeneration)(ann.id, image.id)
+
+    assert await likes(world, image, ann) == (1, True)
+
+
+async def test_what_one_cannot_see_one_cannot_like(world: World) -> None:
+    mia, ann = await world.artist("mia", tokens=100), await world.user("ann")
+    style = await world.style(mia)
+    private, unmade = await world.image(mia, style), await world.generation(mia, style)
+
+    for user, image in [(ann, private.id), (ann, unmade.id), (mia, unmade.id), (ann, NO_IMAGE)]:
+        with pytest.raises(GenerationNotFound):
+            await world.use_case(LikeGeneration)(user.id, image)
+        with pytest.raises(GenerationNotFound):
+            await world.use_case(UnlikeGeneration)(user.id, image)
+
+    assert (await world.use_case(LikeGeneration)(mia.id, private.id)).like_count == 1
+    assert await notices(world, mia) == []
+
+
+async def test_whose_image_is_liked_is_told_once_by_each(world: World) -> None:
+    mia, ann, bob = await world.artist("mia", tokens=100), await world.user("ann"), await world.user("bob")
+    image = await world.image(mia, await world.style(mia), public=True)
+    await world.use_case(LikeGeneration)(ann.id, image.id)
+    await world.use_case(UnlikeGeneration)(ann.id, image.id)
+    await world.use_case(LikeGeneration)(ann.id, image.id)
+    await world.use_case(LikeGeneration)(bob.id, image.id)
+    await world.use_case(LikeGeneration)(mia.id, image.id)
+
+    told = await notices(world, mia)
+
+    assert sorted((one.type, one.actor.username) for one in told if one.actor) == [("like", "ann"), ("like", "bob")]
+    assert {(one.target_type, one.target_id) for one in told} == {("generation", image.id)}
+    assert len(told) == 2
+
+
+async def test_of_two_likes_of_one_by_one_at_once_one_counts(world: World, sent: bool) -> None:
+    image, ann = await public_image(world), await world.user("ann")
+
+    ended = await race(world, liking(world, ann, image), liking(world, ann, image), sent=sent)
+
+    assert ended.first is None
+    assert isinstance(ended.second, DuplicateLike)
+    assert await likes(world, image, ann) == (1, True)
+
+
+async def test_a_like_waits_for_an_edit_that_may_hide_the_image(world: World) -> None:
+    image, ann = await public_image(world), await world.user("ann")
+
+    async def hide(ports: Scope) -> None:
+        seen = await ports.generations.of_id(image.id, lock=True)
+        await ports.generations.save(seen.edited(at=world.clock.now(), description=None, public_key=None))
+
+    hiding = await Block(world, hide).open()
+    like = asyncio.create_task(world.use_case(LikeGeneration)(ann.id, image.id))
+    async with asyncio.timeout(PATIENCE):
+        while not (like.done() or await world.lock_is_awaited()):  # noqa: ASYNC110 - no database has an event for it
+            await asyncio.sleep(0)
+    await hiding.commit()
+
+    with pytest.raises(GenerationNotFound):
+        await like
+    assert (await world.read.generations.detail(image.id, viewer=image.owner_id)).like_count == 0
+
+
+async def test_a_crowd_that_likes_and_unlikes_is_counted_exactly(world: World) -> None:
+    """Half of it likes before, and takes it back while the other half comes; everybody does it twice at once."""
+    image = await public_image(world)
+    crowd = [await world.user(f"fan-{n}") for n in range(CROWD)]
+    leaving, coming = crowd[: CROWD // 2], crowd[CROWD // 2 :]
+    for fan in leaving:
+        await world.use_case(LikeGeneration)(fan.id, image.id)
+
+    answers = await together(
+        world.use_case(kind)(fan.id, image.id)
+        for pair in zip(leaving, coming, strict=True)
+        for fan, kind in zip(pair, (UnlikeGeneration, LikeGeneration), strict=True)
+        for _ in range(2)
+    )
+
+    assert sum(isinstance(answer, Liked) for answer in answers) == len(coming)
+    assert sum(isinstance(answer, DuplicateLike) for answer in answers) == len(coming)
+    assert sum(answer is None for answer in answers) == 2 * len(leaving)
+    assert await likes(world, image, coming[0]) == (len(coming), True)
+    assert await likes(world, image, leaving[0]) == (len(coming), False)
+
+
+# --- what tests share -------------------------------------------------------------------------------------------------
+
+
 def following(world: World, follower: User, followed: User) -> Work:
     async def work(ports: Scope) -> None:
         await ports.follows.add(follower.id, followed.id, at=world.clock.now())
 
     return work
+
+
+def liking(world: World, user: User, image: Generation) -> Work:
+    async def work(ports: Scope) -> None:
+        await ports.generations.of_id(image.id, lock=True)
+        await ports.likes.add(user.id, image.id, at=world.clock.now())
+
+    return work
+
+
+async def public_image(world: World) -> Generation:
+    mia = await world.artist("mia", tokens=100)
+    return await world.image(mia, await world.style(mia), public=True)
+
+
+async def likes(world: World, image: Generation, viewer: User) -> tuple[int, bool]:
+    """How many like it, and whether the viewer does."""
+    seen = await world.read.generations.detail(image.id, viewer=viewer.id)
+    return seen.like_count, seen.is_liked
 
 
 async def followers(world: World, user: User) -> int:

@@ -47,6 +47,8 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/api/generations/{generation_id}"): (404, 404, 404, 200),
     ("PATCH", "/api/generations/{generation_id}"): (401, 404, 404, 200),
     ("POST", "/api/generations/{generation_id}/cancel"): (401, 404, 404, 409),
+    ("POST", "/api/generations/{generation_id}/like"): (401, 404, 404, 200),
+    ("DELETE", "/api/generations/{generation_id}/like"): (401, 404, 404, 204),
     ("GET", "/api/notifications"): (401, 200, 200, 200),
     ("PATCH", "/api/notifications/{notification_id}/read"): (401, 404, 404, 404),
     ("POST", "/api/notifications/read-all"): (401, 200, 200, 200),

@@ -60,3 +60,25 @@ async def test_the_feed_of_whom_i_follow(service: Service, world: MemoryWorld, a
         assert len((await browser.get("/api/generations/feed?following=false")).json()["data"]["results"]) == 2
     refused = await anonymous.get("/api/generations/feed?following=true")
     assert (refused.status_code, refused.json()["error"]["code"]) == (401, "UNAUTHORIZED")
+
+
+async def test_liking_and_unliking(service: Service, world: MemoryWorld) -> None:
+    mia, ann = await world.artist("mia", tokens=100), await world.user("ann")
+    style = await world.style(mia)
+    image, private = await world.image(mia, style, public=True), await world.image(mia, style)
+    async with service.browser(ann) as browser:
+        liked = await browser.post(f"/api/generations/{image.id}/like")
+        assert (liked.status_code, liked.json()["data"]) == (200, {"liked": True, "like_count": 1})
+        again = await browser.post(f"/api/generations/{image.id}/like", headers={"Accept-Language": "ko"})
+        assert (again.status_code, again.json()["error"]["code"]) == (409, "DUPLICATE_LIKE")
+        assert again.json()["error"]["message"] == "이미 좋아요를 누른 이미지입니다."
+        shown = (await browser.get("/api/generations/feed")).json()["data"]["results"]
+        assert [(item["like_count"], item["is_liked"]) for item in shown] == [(1, True)]
+        for _ in range(2):
+            assert (await browser.delete(f"/api/generations/{image.id}/like")).status_code == 204
+        for method in ("POST", "DELETE"):
+            hidden = await browser.call(method, f"/api/generations/{private.id}/like")
+            assert (hidden.status_code, hidden.json()["error"]["code"]) == (404, "GENERATION_NOT_FOUND")
+    async with service.browser(mia) as browser:
+        (told,) = (await browser.get("/api/notifications")).json()["data"]["results"]
+    assert (told["type"], told["actor"]["username"], told["target"]["name"]) == ("like", "ann", "Ink")

@@ -14,7 +14,7 @@ import msgspec
 from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.clock import ManualClock
-from adapters.memory.community import MemoryCommunityReader, MemoryFollows
+from adapters.memory.community import MemoryCommunityReader, MemoryFollows, MemoryLikes
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
 from adapters.memory.ids import MemoryIds
@@ -31,7 +31,8 @@ from core.accounts.model import Artist, User
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader
 from core.community.follow_user import FollowUser
-from core.community.repository import Follows
+from core.community.like_generation import LikeGeneration
+from core.community.repository import Follows, Likes
 from core.community.views import CommunityReader
 from core.generations.fail_generation import FailGeneration
 from core.generations.model import AspectRatio, Generation
@@ -80,6 +81,7 @@ class Scope:
     notifications: Notifications
     purchases: Purchases
     follows: Follows
+    likes: Likes
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +124,6 @@ class World(ABC):
     @abstractmethod
     async def lock_is_awaited(self) -> bool:
         """Whether somebody is waiting for a lock right now."""
-
-    @abstractmethod
-    async def like(self, user: User, image: Generation) -> None:
-        """There is no use case for it yet, but readers tell of it."""
 
     def use_case(self, kind: type[UseCase], **ports: object) -> UseCase:
         """The use case on ports of its own; `ports` come instead of the world's."""
@@ -262,6 +260,9 @@ class World(ABC):
     async def follow(self, follower: User, followed: User) -> None:
         await self.use_case(FollowUser)(follower.id, followed.id)
 
+    async def like(self, user: User, image: Generation) -> None:
+        await self.use_case(LikeGeneration)(user.id, image.id)
+
     async def tasks(self, *, within: timedelta = timedelta()) -> list[PendingTask]:
         """What the outbox has that is due by now, or within some time; it stays there."""
         async with self.outbox.claim(now=self.clock.now() + within, limit=100) as batch:
@@ -312,13 +313,11 @@ class MemoryWorld(World):
             MemoryNotifications(transaction),
             MemoryPurchases(transaction),
             MemoryFollows(transaction),
+            MemoryLikes(transaction),
         )
 
     async def lock_is_awaited(self) -> bool:
         return self.database.locks.awaited
-
-    async def like(self, user: User, image: Generation) -> None:
-        self.database.tables.likes[image.id, user.id] = self.clock.now()
 
 
 def _wanted(kind: type[object], known: Mapping[str, Any]) -> dict[str, Any]:

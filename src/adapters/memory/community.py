@@ -2,13 +2,14 @@ from datetime import datetime
 
 from adapters.memory.accounts import followers, found, picture_url
 from adapters.memory.database import MemoryDatabase
+from adapters.memory.generations import likes
 from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables
 from adapters.memory.transaction import MemoryTransaction
-from core.community.errors import DuplicateFollow
-from core.community.repository import Follows
+from core.community.errors import DuplicateFollow, DuplicateLike
+from core.community.repository import Follows, Likes
 from core.community.views import CommunityReader, FollowedUser
-from core.identifiers import UserId
+from core.identifiers import GenerationId, UserId
 from core.paging import Keyset, Page, PageRequest
 from core.ports.blob_store import BlobStore
 
@@ -34,6 +35,25 @@ class MemoryFollows(Follows):
     async def count(self, followed: UserId) -> int:
         found(self._transaction.tables, followed)
         return followers(self._transaction.tables, followed)
+
+
+class MemoryLikes(Likes):
+    def __init__(self, transaction: MemoryTransaction) -> None:
+        self._transaction = transaction
+
+    async def add(self, user_id: UserId, generation_id: GenerationId, *, at: datetime) -> None:
+        def operation(tables: Tables) -> None:
+            if (generation_id, user_id) in tables.likes:
+                raise DuplicateLike
+            tables.likes[generation_id, user_id] = at
+
+        self._transaction.write(operation)
+
+    async def remove(self, user_id: UserId, generation_id: GenerationId) -> None:
+        self._transaction.write(lambda tables: tables.likes.pop((generation_id, user_id), None))
+
+    async def count(self, generation_id: GenerationId) -> int:
+        return likes(self._transaction.tables, generation_id)
 
 
 class MemoryCommunityReader(CommunityReader):

@@ -105,7 +105,7 @@ class MemoryGenerationsReader(GenerationsReader):
         tables = self._database.tables
 
         def place(generation: Generation) -> Keyset:
-            rank = _likes(tables, generation) if query.sort is FeedSort.POPULAR else 0
+            rank = likes(tables, generation.id) if query.sort is FeedSort.POPULAR else 0
             return Keyset(rank, generation.created_at, generation.id)
 
         found = (generation for generation in tables.generations.values() if _matches(tables, generation, query))
@@ -144,7 +144,7 @@ class MemoryGenerationsReader(GenerationsReader):
             tags=list(generation.prompt_tags),
             description=generation.description,
             is_public=generation.is_public,
-            like_count=_likes(tables, generation),
+            like_count=likes(tables, generation.id),
             comment_count=_comments(tables, generation),
             is_liked=(generation.id, viewer) in tables.likes,
             result_url=await image_url(generation, viewer, self._blobs),
@@ -165,7 +165,7 @@ class MemoryGenerationsReader(GenerationsReader):
             result_url=self._blobs.public_url(str(generation.public_key)),
             description=generation.description,
             aspect_ratio=generation.aspect_ratio.value,
-            like_count=_likes(tables, generation),
+            like_count=likes(tables, generation.id),
             comment_count=_comments(tables, generation),
             is_liked=(generation.id, viewer) in tables.likes,
             tags=list(generation.prompt_tags),
@@ -197,10 +197,10 @@ def _matches(tables: Tables, generation: Generation, query: FeedQuery) -> bool:
         generation.is_public
         and query.user_id in (None, generation.owner_id)
         and query.style_id in (None, generation.style_id)
+        and (query.followed_by is None or (query.followed_by, generation.owner_id) in tables.follows)
         and set(query.tags) <= set(generation.prompt_tags)
     )
 
-        and (query.followed_by is None or (query.followed_by, generation.owner_id) in tables.follows)
 
 def _style(tables: Tables, generation: Generation) -> GenerationStyle:
     artist = tables.artists[generation.artist_id]
@@ -211,8 +211,8 @@ def _style(tables: Tables, generation: Generation) -> GenerationStyle:
     )
 
 
-def _likes(tables: Tables, generation: Generation) -> int:
-    return sum(generation_id == generation.id for generation_id, _ in tables.likes)
+def likes(tables: Tables, generation_id: GenerationId) -> int:
+    return sum(liked == generation_id for liked, _ in tables.likes)
 
 
 def _comments(tables: Tables, generation: Generation) -> int:

@@ -5,9 +5,9 @@ from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.accounts.errors import UserNotFound
-from core.community.repository import Follows
+from core.community.repository import Follows, Likes
 from core.community.views import CommunityReader, FollowedUser
-from core.identifiers import UserId
+from core.identifiers import GenerationId, UserId
 from core.paging import Page, PageRequest
 from core.ports.blob_store import BlobStore
 
@@ -30,6 +30,26 @@ UNFOLLOW = Write(
         )""",
 )
 FOLLOWERS = "SELECT follower_count FROM users WHERE id = $1"
+
+LIKE = Write(
+    touches="likes",
+    ctes="""
+        liked AS (
+            INSERT INTO likes (user_id, generation_id, created_at) VALUES ($1, $2, $3) RETURNING generation_id
+        ),
+        like_gained AS (
+            UPDATE generations SET like_count = like_count + 1 FROM liked WHERE id = generation_id
+        )""",
+)
+UNLIKE = Write(
+    touches="likes",
+    ctes="""
+        unliked AS (DELETE FROM likes WHERE user_id = $1 AND generation_id = $2 RETURNING generation_id),
+        like_lost AS (
+            UPDATE generations SET like_count = like_count - 1 FROM unliked WHERE id = generation_id
+        )""",
+)
+LIKES = "SELECT like_count FROM generations WHERE id = $1"
 
 
 def _following(page: PageRequest, arguments: Arguments) -> str:
@@ -61,6 +81,22 @@ class PostgresFollows(Follows):
         if row is None:
             raise UserNotFound
         count: int = row["follower_count"]
+        return count
+
+
+class PostgresLikes(Likes):
+    def __init__(self, transaction: PostgresTransaction) -> None:
+        self._transaction = transaction
+
+    async def add(self, user_id: UserId, generation_id: GenerationId, *, at: datetime) -> None:
+        await self._transaction.write(LIKE, user_id, generation_id, at)
+
+    async def remove(self, user_id: UserId, generation_id: GenerationId) -> None:
+        await self._transaction.write(UNLIKE, user_id, generation_id)
+
+    async def count(self, generation_id: GenerationId) -> int:
+        [row] = await self._transaction.fetch(LIKES, generation_id)
+        count: int = row["like_count"]
         return count
 
 

@@ -1,5 +1,5 @@
 from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
-from core.community.errors import DuplicateFollow
+from core.community.errors import DuplicateFollow, DuplicateLike
 from core.errors import DomainError
 from core.generations.errors import GenerationNotFound
 from core.notifications.errors import NotificationNotFound
@@ -14,6 +14,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "fk_notifications_recipient_id": UserNotFound,
     "pk_artists": AlreadyArtist,
     "pk_follows": DuplicateFollow,
+    "pk_likes": DuplicateLike,
     "uq_purchases_payment_key": PaymentMismatch,
     "uq_styles_artist_id_name": DuplicateStyleName,
     "uq_transfers_hold_id": HoldAlreadyResolved,

@@ -11,3 +11,9 @@ class DuplicateFollow(DomainError):
     code = "DUPLICATE_FOLLOW"
     category = Category.CONFLICT
     message = "You follow this user already."
+
+
+class DuplicateLike(DomainError):
+    code = "DUPLICATE_LIKE"
+    category = Category.CONFLICT
+    message = "You like this image already."

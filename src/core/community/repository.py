@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from core.identifiers import UserId
+from core.identifiers import GenerationId, UserId
 
 
 class Follows(Protocol):
@@ -17,4 +17,20 @@ class Follows(Protocol):
 
     async def count(self, followed: UserId) -> int:
         """How many follow them; exact until the block ends once it has added or removed one. Raises UserNotFound."""
+        ...
+
+
+class Likes(Protocol):
+    """Who likes which images, in the open transaction. The image is there and locked."""
+
+    async def add(self, user_id: UserId, generation_id: GenerationId, *, at: datetime) -> None:
+        """Raises DuplicateLike, which may surface at the commit."""
+        ...
+
+    async def remove(self, user_id: UserId, generation_id: GenerationId) -> None:
+        """One that is not there is no error."""
+        ...
+
+    async def count(self, generation_id: GenerationId) -> int:
+        """How many like it."""
         ...

@@ -12,6 +12,11 @@ class Followed(msgspec.Struct, frozen=True):
     follower_count: int
 
 
+class Liked(msgspec.Struct, frozen=True):
+    liked: bool
+    like_count: int
+
+
 class FollowedUser(msgspec.Struct, frozen=True):
     id: UserId
     username: str

@@ -3,7 +3,12 @@ from enum import Enum
 
 import msgspec
 
-from core.generations.errors import GenerationEnded, GenerationNotCompleted, GenerationStillProcessing
+from core.generations.errors import (
+    GenerationEnded,
+    GenerationNotCompleted,
+    GenerationNotFound,
+    GenerationStillProcessing,
+)
 from core.identifiers import GenerationId, HoldId, StyleId, TaskId, UserId
 from core.tasks.outcome import Failure
 
@@ -92,6 +97,11 @@ class Generation(msgspec.Struct, frozen=True):
     def heard_of_at(self) -> datetime:
         """The last sign of life of the present attempt, or when it was to begin."""
         return self.progress.last_updated if self.progress else self.due_at or self.created_at
+
+    def check_shown_to(self, viewer: UserId) -> None:
+        """Raises GenerationNotFound where there is no image, or none for their eyes."""
+        if self.status is not Status.COMPLETED or not (self.is_public or self.owner_id == viewer):
+            raise GenerationNotFound
 
     def completed(self, *, at: datetime, result_key: str, metadata: dict[str, object]) -> "Generation":
         return msgspec.structs.replace(

@@ -3,6 +3,7 @@
 from adapters.postgres.pool import Pool
 from core.accounts.model import User
 from core.community.follow_user import FollowUser
+from core.community.like_generation import LikeGeneration
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.record_progress import RecordProgress
 from core.generations.request_generation import NewGeneration, RequestGeneration
@@ -65,6 +66,16 @@ async def test_following_takes_four(world: PostgresWorld, pool: Pool) -> None:
 
     async with counted(pool, 4):
         await world.use_case(FollowUser)(ann.id, style.artist_id)
+
+
+async def test_liking_takes_five(world: PostgresWorld, pool: Pool) -> None:
+    """BEGIN, the lock, all writes, how many like it now, COMMIT."""
+    ann, style = await a_buyer_and_a_style(world)
+    image = await world.image(ann, style, public=True)
+    await world.ids.notification()
+
+    async with counted(pool, 5):
+        await world.use_case(LikeGeneration)(style.artist_id, image.id)
 
 
 async def test_every_look_takes_one(world: PostgresWorld, pool: Pool) -> None:

@@ -1,0 +1,21 @@
+from dataclasses import dataclass
+
+from core.community.repository import Likes
+from core.generations.repository import Generations
+from core.identifiers import GenerationId, UserId
+from core.ports.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class UnlikeGeneration:
+    """Take one's like of an image back; whoever does not like it has it already."""
+
+    generations: Generations
+    likes: Likes
+    transaction: Transaction
+
+    async def __call__(self, requester: UserId, generation_id: GenerationId) -> None:
+        async with self.transaction:
+            generation = await self.generations.of_id(generation_id, lock=True)
+            generation.check_shown_to(requester)
+            await self.likes.remove(requester, generation_id)

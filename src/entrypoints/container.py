@@ -60,9 +60,12 @@ from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import PurchasesReader
 from core.styles.complete_training import CompleteTraining
 from core.styles.create_style import CreateStyle, StylesPerArtist
+from core.styles.delete_style import DeleteStyle
+from core.styles.edit_style import EditStyle
 from core.styles.fail_training import FailTraining
 from core.styles.record_training_progress import RecordTrainingProgress
 from core.styles.repository import Styles
+from core.styles.retrain_style import RetrainStyle
 from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
 from core.styles.views import StylesReader
 from core.tasks.model import WebhookBase
@@ -104,6 +107,9 @@ def use_cases() -> Provider:
         EditProfile,
         UpgradeToArtist,
         CreateStyle,
+        EditStyle,
+        DeleteStyle,
+        RetrainStyle,
         RecordTrainingProgress,
         CompleteTraining,
         FailTraining,

@@ -26,6 +26,7 @@ from core.generations.views import (
 from core.identifiers import GenerationId, UserId
 from core.paging import Keyset, Page, PageRequest
 from core.ports.blob_store import BlobStore
+from core.styles.errors import StyleNotFound
 from core.tasks.outcome import Outcome
 
 _STATUSES = {
@@ -55,6 +56,8 @@ class MemoryGenerations(Generations):
         stored = apart(generation)
 
         def operation(tables: Tables) -> None:
+            if generation.style_id not in tables.styles:
+                raise StyleNotFound
             tables.generations[generation.id] = stored
 
         self._transaction.write(operation)

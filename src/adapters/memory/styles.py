@@ -13,7 +13,7 @@ from core.generations.model import Generation, Status
 from core.identifiers import StyleId, UserId
 from core.paging import Keyset, Page, PageRequest
 from core.ports.blob_store import BlobStore
-from core.styles.errors import DuplicateStyleName, StyleNotFound
+from core.styles.errors import DuplicateStyleName, StyleNotFound, StyleUsed
 from core.styles.model import SAMPLES, Artwork, Offer, Style, TrainingProgress, TrainingStatus
 from core.styles.repository import Portfolio, Styles
 from core.styles.views import (
@@ -84,6 +84,21 @@ class MemoryStyles(Styles):
             tables.styles[style.id] = stored
 
         await self._transaction.lock("style", style.id)
+        self._transaction.write(operation)
+
+    async def artworks(self, style_id: StyleId) -> list[Artwork]:
+        return [apart(artwork) for artwork in self._transaction.tables.artworks.get(style_id, ())]
+
+    async def remove(self, style_id: StyleId) -> None:
+        def operation(tables: Tables) -> None:
+            style = _found(tables, style_id)
+            if any(generation.style_id == style_id for generation in tables.generations.values()):
+                raise StyleUsed
+            names = tables.portfolios[style.artist_id]
+            tables.portfolios[style.artist_id] = tuple(name for name in names if name != style.name)
+            del tables.styles[style_id], tables.artworks[style_id]
+
+        await self._transaction.lock("style", style_id)
         self._transaction.write(operation)
 
     async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
@@ -211,6 +226,8 @@ class MemoryStylesReader(StylesReader):
 
 
 async def thumbnail_url(tables: Tables, style: Style, blobs: BlobStore) -> str | None:
+    if style.thumbnail_key:
+        return blobs.public_url(style.thumbnail_key)
     return await blobs.signed_url(tables.artworks[style.id][0].key) if style.show_samples else None
 
 

@@ -11,6 +11,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     # constraints of the schema
     "fk_follows_followed_id": UserNotFound,
     "fk_follows_follower_id": UserNotFound,
+    "fk_generations_style_id_artist_id": StyleNotFound,
     "fk_notifications_recipient_id": UserNotFound,
     "pk_artists": AlreadyArtist,
     "pk_follows": DuplicateFollow,

@@ -4,6 +4,7 @@ from adapters.postgres.accounts import picture_url
 from adapters.postgres.generations import image_url
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Pool, Record
+from adapters.postgres.styles import thumbnail_url
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.identifiers import NotificationId, UserId
 from core.notifications.model import Notification
@@ -51,9 +52,12 @@ def _list(unread_only: bool, page: PageRequest, arguments: Arguments) -> str:
     SELECT unread, notice.*, actor.username, actor.profile_image,
         coalesce(style.name, target_user.username) AS target_name, target_user.profile_image AS target_picture,
         image.owner_id, image.result_key, image.public_key,
-        CASE WHEN target_style.show_samples THEN (
-            SELECT key FROM artworks WHERE style_id = target_style.id AND index = 0
-        ) END AS thumbnail
+        coalesce(
+            target_style.thumbnail_key,
+            CASE WHEN target_style.show_samples THEN (
+                SELECT key FROM artworks WHERE style_id = target_style.id AND index = 0
+            ) END
+        ) AS thumbnail
     FROM (SELECT count(*) AS unread FROM notifications WHERE recipient_id = $1 AND read_at IS NULL) counted
     LEFT JOIN (
         SELECT * FROM notifications WHERE recipient_id = $1{unread} AND {keys.after(page, arguments)}
@@ -139,7 +143,7 @@ class PostgresNotificationsReader(NotificationsReader):
             case "generation":
                 url = await image_url(row, row["recipient_id"], self._blobs)
             case "style":
-                url = row["thumbnail"] and await self._blobs.signed_url(row["thumbnail"])
+                url = await thumbnail_url(row["thumbnail"], self._blobs)
             case _:
                 url = picture_url(row["target_picture"], self._blobs)
         return Target(row["target_id"], row["target_name"], url)

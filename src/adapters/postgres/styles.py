@@ -6,12 +6,12 @@ import msgspec
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Pool, Record
-from adapters.postgres.transaction import PostgresTransaction, Write
+from adapters.postgres.transaction import Explain, PostgresTransaction, Write
 from core.accounts.model import Requester
 from core.identifiers import StyleId, TaskId, UserId
 from core.paging import Page, PageRequest
-from core.ports.blob_store import BlobStore
-from core.styles.errors import StyleNotFound
+from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
+from core.styles.errors import StyleNotFound, StyleUsed
 from core.styles.model import SAMPLES, Artwork, License, Offer, Style, TrainingProgress, TrainingStatus
 from core.styles.repository import Portfolio, Styles
 from core.styles.views import (
@@ -33,7 +33,8 @@ from core.tasks.outcome import Failure, Outcome
 STYLE = """
 SELECT id, artist_id, name, description, generation_cost_tokens, license_type, tags, task_id, training_status,
     is_active, show_samples, valid_from, valid_to, model_path, training_metric, current_epoch, total_epochs,
-    progress_percent, estimated_seconds, progress_at, failure_code, failure_message, created_at, updated_at
+    progress_percent, estimated_seconds, progress_at, failure_code, failure_message, thumbnail_key, created_at,
+    updated_at
 FROM styles WHERE id = $1
 """
 
@@ -52,10 +53,10 @@ ADD_STYLE = Write(
                 id, artist_id, name, created_at, description, generation_cost_tokens, license_type, tags, task_id,
                 training_status, is_active, show_samples, valid_from, valid_to, model_path, training_metric,
                 current_epoch, total_epochs, progress_percent, estimated_seconds, progress_at, failure_code,
-                failure_message, updated_at, artist_followers
+                failure_message, thumbnail_key, updated_at, artist_followers
             )
             SELECT $1, $2::bigint, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                $21, $22, $23, $24, follower_count
+                $21, $22, $23, $24, $25, follower_count
             FROM users WHERE id = $2
         )""",
 )
@@ -80,13 +81,23 @@ SAVE_STYLE = Write(
                 training_status = $7, is_active = $8, show_samples = $9, valid_from = $10, valid_to = $11,
                 model_path = $12, training_metric = $13, current_epoch = $14, total_epochs = $15,
                 progress_percent = $16, estimated_seconds = $17, progress_at = $18, failure_code = $19,
-                failure_message = $20, updated_at = $21
+                failure_message = $20, thumbnail_key = $21, updated_at = $22
             WHERE id = $1
             RETURNING id
         )""",
     finds="saved_style",
     rule="style_found",
 )
+REMOVE_STYLE = Write(
+    touches="styles",
+    ctes="removed_style AS (DELETE FROM styles WHERE id = $1 RETURNING id)",
+    finds="removed_style",
+    rule="style_found",
+)
+ARTWORKS = """
+SELECT id, style_id, index, key, format, width, height, size, caption, tags FROM artworks WHERE style_id = $1
+ORDER BY index
+"""
 
 ADVANCE = """
 UPDATE styles SET training_status = 'training', current_epoch = $2, total_epochs = $3, progress_percent = $4,
@@ -101,12 +112,15 @@ ORDER BY updated_at, id LIMIT $2
 """
 
 USES = "usage_count + (SELECT count(*) FROM style_uses WHERE style_id = styles.id) AS usage_count"
-FIRST_ARTWORK = """
-    CASE WHEN show_samples THEN (SELECT key FROM artworks WHERE style_id = styles.id AND index = 0) END AS thumbnail
+THUMBNAIL = """
+    coalesce(
+        thumbnail_key,
+        CASE WHEN show_samples THEN (SELECT key FROM artworks WHERE style_id = styles.id AND index = 0) END
+    ) AS thumbnail
 """
 PROGRESS = "current_epoch, total_epochs, progress_percent, estimated_seconds, progress_at"
 CARD = f"""
-    styles.id, name, description, {FIRST_ARTWORK}, styles.artist_id, username, artist_name, training_status,
+    styles.id, name, description, {THUMBNAIL}, styles.artist_id, username, artist_name, training_status,
     generation_cost_tokens, license_type, {USES}, tags, styles.created_at
 """
 """Columns of a StyleCard, out of styles, users and artists."""
@@ -218,6 +232,16 @@ class PostgresStyles(Styles):
     async def save(self, style: Style) -> None:
         await self._transaction.write(SAVE_STYLE, style.id, *_changing(style))
 
+    async def artworks(self, style_id: StyleId) -> list[Artwork]:
+        return [Artwork(**row) for row in await self._transaction.fetch(ARTWORKS, style_id)]
+
+    async def remove(self, style_id: StyleId) -> None:
+        explain: dict[str | None, Explain] = {
+            "fk_generations_style_id_artist_id": _used,
+            "fk_style_uses_style_id": _used,
+        }
+        await self._transaction.write(REMOVE_STYLE, style_id, explain=explain)
+
     async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
         pool = self._transaction.pool
         advanced = await pool.fetchrow(ADVANCE, style_id, *msgspec.structs.astuple(progress))
@@ -272,7 +296,7 @@ class PostgresStylesReader(StylesReader):
             "id": row["id"],
             "name": row["name"],
             "description": row["description"],
-            "thumbnail_url": row["thumbnail"] and await self._blobs.signed_url(row["thumbnail"]),
+            "thumbnail_url": await thumbnail_url(row["thumbnail"], self._blobs),
             "artist": StyleArtist(row["artist_id"], row["username"], row["artist_name"]),
             "training_status": row["training_status"],
             "generation_cost_tokens": row["generation_cost_tokens"],
@@ -319,6 +343,16 @@ async def fold_uses(pool: Pool) -> None:
     await pool.fetch(FOLD)
 
 
+async def thumbnail_url(key: str | None, blobs: BlobStore) -> str | None:
+    if key and key.startswith(PUBLIC_PREFIX):
+        return blobs.public_url(key)
+    return key and await blobs.signed_url(key)
+
+
+async def _used() -> StyleUsed:
+    return StyleUsed()
+
+
 def _changing(style: Style) -> tuple[object, ...]:
     return (
         style.description,
@@ -335,6 +369,7 @@ def _changing(style: Style) -> tuple[object, ...]:
         style.training_metric,
         *(msgspec.structs.astuple(style.progress) if style.progress else (None,) * 5),
         *(msgspec.structs.astuple(style.failure) if style.failure else (None,) * 2),
+        style.thumbnail_key,
         style.updated_at,
     )
 
@@ -360,6 +395,7 @@ def _style(row: Record) -> Style:
         training_metric=row["training_metric"],
         progress=_progress(row),
         failure=_failure(row),
+        thumbnail_key=row["thumbnail_key"],
     )
 
 

@@ -17,7 +17,9 @@ class Generations(Protocol):
         """Raises GenerationNotFound, for another's too."""
         ...
 
-    async def add(self, generation: Generation) -> None: ...
+    async def add(self, generation: Generation) -> None:
+        """Raises StyleNotFound when the style is no longer there, which may surface at the commit."""
+        ...
 
     async def save(self, generation: Generation) -> None:
         """One that has just completed counts for its style's `usage_count`.

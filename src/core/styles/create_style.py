@@ -180,15 +180,9 @@ def _check(new: NewStyle, name: str, uploads: list[TrainingImage]) -> list[str]:
     """What can be refused by looking alone; answers the style's own tags."""
     if not new.rights_affirmed:
         raise RightsNotAffirmed
-    problems = {}
+    problems = model.problems_of_terms(new.description, new.generation_cost_tokens, new.valid_from, new.valid_to)
     if not 1 <= len(name) <= model.MAX_NAME:
         problems["name"] = f"1 to {model.MAX_NAME} characters."
-    if len(new.description) > model.MAX_DESCRIPTION:
-        problems["description"] = f"At most {model.MAX_DESCRIPTION} characters."
-    if not 1 <= new.generation_cost_tokens <= model.MAX_PRICE:
-        problems["generation_cost_tokens"] = f"1 to {model.MAX_PRICE} tokens."
-    if new.valid_from and new.valid_to and new.valid_to <= new.valid_from:
-        problems["valid_to"] = "After valid_from."
     if len(new.tags) > model.MAX_TAGS:
         problems["tags"] = f"At most {model.MAX_TAGS}."
     for index, upload in enumerate(uploads):

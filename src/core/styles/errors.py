@@ -12,6 +12,20 @@ class StyleNotReady(DomainError):
     message = "This style cannot be used: it is not trained yet, or it is closed."
 
 
+class StyleUsed(DomainError):
+    """Images have been asked for with it."""
+
+    code = "STYLE_USED"
+    category = Category.CONFLICT
+    message = "Images have been asked for with this style."
+
+
+class TrainingInProgress(DomainError):
+    code = "TRAINING_IN_PROGRESS"
+    category = Category.CONFLICT
+    message = "Only a training that has failed can be started again."
+
+
 class StyleLimitReached(DomainError):
     code = "STYLE_LIMIT_REACHED"
     category = Category.FORBIDDEN

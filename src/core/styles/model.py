@@ -3,7 +3,9 @@ from enum import Enum
 
 import msgspec
 
+from core.errors import Forbidden, ValidationError
 from core.identifiers import ArtworkId, StyleId, TaskId, UserId
+from core.styles.errors import StyleNotFound, StyleNotReady, TrainingInProgress
 from core.tasks.outcome import Failure
 
 MIN_ARTWORKS = 10
@@ -85,6 +87,13 @@ class Style(msgspec.Struct, frozen=True):
     training_metric: dict[str, object] | None = None
     progress: TrainingProgress | None = None
     failure: Failure | None = None
+    thumbnail_key: str | None = None
+    """Of a public object that the artist gave to stand for the style; None where a sample does."""
+
+    def check_owner(self, user_id: UserId) -> None:
+        """Raises Forbidden, or StyleNotFound where only its owner may know of it."""
+        if user_id != self.artist_id:
+            raise Forbidden if self.training_status is TrainingStatus.COMPLETED else StyleNotFound
 
     def trained(self, *, at: datetime, model_path: str, metric: dict[str, object] | None) -> "Style":
         return msgspec.structs.replace(
@@ -101,6 +110,44 @@ class Style(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(
             self, training_status=TrainingStatus.FAILED, failure=failure, progress=None, updated_at=at
         )
+
+    def retrained(self, *, at: datetime, task_id: TaskId) -> "Style":
+        if self.training_status is not TrainingStatus.FAILED:
+            raise TrainingInProgress
+        return msgspec.structs.replace(
+            self, training_status=TrainingStatus.PENDING, task_id=task_id, failure=None, updated_at=at
+        )
+
+    def edited(
+        self,
+        *,
+        at: datetime,
+        description: str,
+        generation_cost_tokens: int,
+        license_type: License,
+        valid_to: datetime | None,
+        is_active: bool,
+        show_samples: bool,
+        thumbnail_key: str | None,
+    ) -> "Style":
+        if self.training_status is not TrainingStatus.COMPLETED:
+            raise StyleNotReady
+        if problems := problems_of_terms(description, generation_cost_tokens, self.valid_from, valid_to):
+            raise ValidationError(**problems)
+        return msgspec.structs.replace(
+            self,
+            description=description,
+            generation_cost_tokens=generation_cost_tokens,
+            license_type=license_type,
+            valid_to=valid_to,
+            is_active=is_active,
+            show_samples=show_samples,
+            thumbnail_key=thumbnail_key,
+            updated_at=at,
+        )
+
+    def closed(self, *, at: datetime) -> "Style":
+        return msgspec.structs.replace(self, is_active=False, updated_at=at)
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -124,3 +171,17 @@ class Offer(msgspec.Struct, frozen=True):
             and (self.valid_from is None or self.valid_from <= at)
             and (self.valid_to is None or at < self.valid_to)
         )
+
+
+def problems_of_terms(
+    description: str, generation_cost_tokens: int, valid_from: datetime | None, valid_to: datetime | None
+) -> dict[str, str]:
+    """What is wrong with the terms of a style, by field."""
+    problems = {}
+    if len(description) > MAX_DESCRIPTION:
+        problems["description"] = f"At most {MAX_DESCRIPTION} characters."
+    if not 1 <= generation_cost_tokens <= MAX_PRICE:
+        problems["generation_cost_tokens"] = f"1 to {MAX_PRICE} tokens."
+    if valid_from and valid_to and valid_to <= valid_from:
+        problems["valid_to"] = "After valid_from."
+    return problems

@@ -37,6 +37,17 @@ class Styles(Protocol):
         """Raises StyleNotFound, which may surface at the commit."""
         ...
 
+    async def artworks(self, style_id: StyleId) -> list[Artwork]:
+        """In the order of their index; none of a style that is not there."""
+        ...
+
+    async def remove(self, style_id: StyleId) -> None:
+        """With its artworks. A request for an image that is under way at the same time comes before or after.
+
+        Raises StyleUsed when an image was ever asked for with it, or StyleNotFound; either may surface at the commit.
+        """
+        ...
+
     async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
         """Take progress down: a pending or training style is `training` from now on.
 

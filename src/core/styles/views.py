@@ -30,7 +30,7 @@ class StyleCard(msgspec.Struct, frozen=True):
     name: str
     description: str
     thumbnail_url: str | None
-    """Signed, of the first training image; None where the artist does not allow samples."""
+    """Of the artist's own choice; or signed, of the first training image; None where samples are not allowed."""
     artist: StyleArtist
     training_status: str
     generation_cost_tokens: int

@@ -4,16 +4,21 @@ from typing import Annotated
 
 import msgspec
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, Response, get, post
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
+from msgspec import UNSET
 
+from core.accounts.errors import InvalidPicture
 from core.accounts.model import Requester
-from core.errors import ValidationError
+from core.errors import Forbidden, ValidationError
 from core.identifiers import MAX_ID, StyleId, UserId
 from core.styles import errors
 from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
+from core.styles.delete_style import DeleteStyle
+from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.model import MAX_ARTWORKS, MAX_IMAGE, License
+from core.styles.retrain_style import RetrainStyle
 from core.styles.views import (
     CreatedStyle,
     OwnStyleCard,
@@ -35,6 +40,9 @@ from entrypoints.http.uploads import Upload
 
 MAX_BODY = MAX_ARTWORKS * MAX_IMAGE + 8 * 1024 * 1024
 """Bytes: as many images as a style can have, each as large as it may be, with their captions."""
+
+MAX_THUMBNAIL_BODY = 4 * 1024 * 1024
+"""Bytes: a picture of 2 MB as a data URL, and some text."""
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -61,6 +69,7 @@ class StyleFields(msgspec.Struct, frozen=True, kw_only=True):
 
 
 STYLE = FormBody(StyleFields, files=("images", "training_images"), several=True, lists=("tags", "captions"))
+CHANGES = FormBody(StyleChanges, files=("thumbnail",), json=True)
 
 REFUSALS = (
     errors.StyleLimitReached,
@@ -131,6 +140,59 @@ class StylesController(Controller):
             images = [*files.get("images", []), *files.get("training_images", [])]
             created = await create_style(requester, _new_style(fields), _training_images(images, fields.captions))
         return Response(Success(data=created), headers={"Location": f"/api/styles/{created.id}"})
+
+    @patch(
+        "/{style_id:int}",
+        guards=[artist],
+        request_max_body_size=MAX_THUMBNAIL_BODY,
+        opt={
+            "body": CHANGES,
+            "refusals": (errors.StyleNotFound, Forbidden, errors.StyleNotReady, InvalidPicture),
+            "answers": (Success[OwnStyleDetail],),
+        },
+        summary="Change the terms of my style",
+    )
+    async def edit(
+        self,
+        request: AnyRequest,
+        style_id: PathId[StyleId],
+        requester: NamedDependency[Requester],
+        edit_style: FromDishka[EditStyle],
+        styles: FromDishka[StylesReader],
+    ) -> Success[StyleDetail]:
+        async with CHANGES.read(request) as (changes, files):
+            valid_to = changes.valid_to if changes.valid_to is UNSET else _utc("valid_to", changes.valid_to)
+            thumbnails = files.get("thumbnail", [])
+            await edit_style(
+                requester.id,
+                style_id,
+                msgspec.structs.replace(changes, valid_to=valid_to),
+                thumbnails[0].content if thumbnails else None,
+            )
+        return Success(data=await styles.detail(style_id, viewer=requester))
+
+    @delete(
+        "/{style_id:int}",
+        guards=[artist],
+        opt={"refusals": (errors.StyleNotFound, Forbidden)},
+        summary="Delete my style, or close it once it was used",
+    )
+    async def remove(
+        self, style_id: PathId[StyleId], requester: NamedDependency[Requester], delete_style: FromDishka[DeleteStyle]
+    ) -> None:
+        await delete_style(requester.id, style_id)
+
+    @post(
+        "/{style_id:int}/retrain",
+        guards=[artist],
+        opt={"refusals": (errors.StyleNotFound, Forbidden, errors.TrainingInProgress)},
+        status_code=202,
+        summary="Have my style, whose training has failed, trained again",
+    )
+    async def retrain(
+        self, style_id: PathId[StyleId], requester: NamedDependency[Requester], retrain_style: FromDishka[RetrainStyle]
+    ) -> Success[CreatedStyle]:
+        return Success(data=await retrain_style(requester.id, style_id))
 
 
 def _new_style(fields: StyleFields) -> NewStyle:

@@ -17,6 +17,7 @@ class GenerationRow(Row):
         ForeignKeyConstraint(["style_id", "artist_id"], ["styles.id", "styles.artist_id"]),
         Index("uq_generations_hold_id", "hold_id", unique=True),
         Index(None, "owner_id", "created_at", "id", postgresql_include=["status"]),
+        Index(None, "style_id", "created_at"),
         Index("ix_generations_unended", "created_at", "id", postgresql_where=text("ended_at IS NULL")),
         Index("ix_generations_queued", "created_at", "id", postgresql_where=text("status = 'queued'")),
         Index("ix_generations_completed", "ended_at", "created_at", postgresql_where=text("status = 'completed'")),

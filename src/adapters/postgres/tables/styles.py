@@ -55,6 +55,7 @@ class StyleRow(Row):
     progress_at: Mapped[datetime | None]
     failure_code: Mapped[str | None]
     failure_message: Mapped[str | None]
+    thumbnail_key: Mapped[str | None]
     usage_count: Mapped[Count]
     """Images completed with it, as far as StyleUseRow has been folded into it."""
     earned_tokens: Mapped[Count]

@@ -1,0 +1,77 @@
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, BinaryIO
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from core.accounts.pictures import accept_picture
+from core.identifiers import StyleId, UserId
+from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobStore
+from core.ports.clock import Clock
+from core.ports.images import Images
+from core.ports.secrets import Secrets
+from core.ports.transaction import OutcomeUnknown, Transaction
+from core.styles.model import License
+from core.styles.repository import Styles
+
+
+class StyleChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is left out stays as it is."""
+
+    description: str | UnsetType = UNSET
+    generation_cost_tokens: int | UnsetType = UNSET
+    license_type: License | UnsetType = UNSET
+    valid_to: Annotated[datetime, msgspec.Meta(tz=True)] | UnsetType | None = UNSET
+    is_active: bool | UnsetType = UNSET
+    show_samples: bool | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class EditStyle:
+    """Change the terms of one's own trained style. Images that were asked for already keep their price."""
+
+    styles: Styles
+    blobs: BlobStore
+    images: Images
+    transaction: Transaction
+    secrets: Secrets
+    clock: Clock
+
+    async def __call__(
+        self, requester: UserId, style_id: StyleId, changes: StyleChanges, thumbnail: BinaryIO | None = None
+    ) -> None:
+        key = await self._store(style_id, thumbnail) if thumbnail else None
+        try:
+            async with self.transaction:
+                style = await self.styles.of_id(style_id, lock=True)
+                style.check_owner(requester)
+                edited = style.edited(
+                    at=self.clock.now(),
+                    description=style.description if changes.description is UNSET else changes.description.strip(),
+                    generation_cost_tokens=(
+                        style.generation_cost_tokens
+                        if changes.generation_cost_tokens is UNSET
+                        else changes.generation_cost_tokens
+                    ),
+                    license_type=style.license_type if changes.license_type is UNSET else changes.license_type,
+                    valid_to=style.valid_to if changes.valid_to is UNSET else changes.valid_to,
+                    is_active=style.is_active if changes.is_active is UNSET else changes.is_active,
+                    show_samples=style.show_samples if changes.show_samples is UNSET else changes.show_samples,
+                    thumbnail_key=key or style.thumbnail_key,
+                )
+                await self.styles.save(edited)
+        except OutcomeUnknown:
+            raise
+        except Exception:
+            if key:
+                await self.blobs.delete(key)
+            raise
+        if key and style.thumbnail_key:
+            await self.blobs.delete(style.thumbnail_key)
+
+    async def _store(self, style_id: StyleId, thumbnail: BinaryIO) -> str:
+        facts = await accept_picture(self.images, thumbnail, field="thumbnail")
+        key = f"{PUBLIC_PREFIX}styles/{style_id}/{self.secrets.token()[:16]}.{facts.extension}"
+        await self.blobs.put(Blob(key, thumbnail, facts.content_type))
+        return key

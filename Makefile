@@ -44,8 +44,11 @@ bench: $(DEV) ## Measure the main job beside its limits
 migrate: $(RUN) ## Bring the database of DATABASE_URL (or the embedded one) up to date
 	@$(ENTRY) migrate
 
-relay: $(RUN) ## Publish waiting tasks from a process of their own
+relay: $(RUN) ## Publish waiting tasks and sweep, from a process of their own
 	@$(ENTRY) relay
+
+sweep: $(RUN) ## Time out, expire and remove what has had its time, once
+	@$(ENTRY) sweep
 
 lock: $(DEV) ## Write requirements/*.txt anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(BIN)/uv pip compile $(LOCK) $(ARGS) --all-extras --output-file requirements/dev.txt

@@ -1,4 +1,4 @@
-"""The command line: run, demo, migrate, relay.
+"""The command line: run, demo, migrate, relay, sweep.
 
 What a command needs is imported when it runs, and what the server needs while the database starts: every second counts
 for whoever waits for the first answer.
@@ -14,11 +14,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from core.errors import DomainError
 from entrypoints import logs, signals
 from entrypoints.refused import Refused
 from entrypoints.settings import Settings, SettingsError, read_settings
+
+if TYPE_CHECKING:
+    from entrypoints.sweep import Swept
 
 STARTED_AT = time.monotonic()
 FAILED = 1
@@ -66,7 +70,7 @@ def migrate(settings: Settings) -> None:
 
 
 def relay(settings: Settings) -> None:
-    """publish waiting tasks, as a process of its own"""
+    """publish waiting tasks and sweep, as a process of its own"""
     if settings.rabbitmq is None:
         raise Refused("RABBITMQ_HOST is not set: the in-process queue has its relay in the server.")
     from entrypoints.relay import run_relay
@@ -76,7 +80,16 @@ def relay(settings: Settings) -> None:
         signals.ignore_signals()
 
 
-COMMANDS = {"run": run, "demo": demo, "migrate": migrate, "relay": relay}
+def sweep(settings: Settings) -> None:
+    """time out, expire and remove what has had its time, once"""
+    with _complete(settings, share=True) as complete:
+        swept = asyncio.run(_swept(complete))
+    _say("\n".join(f"{number:8} {name.replace('_', ' ')}" for name, number in swept.done.items()))
+    if swept.failed:
+        raise Refused(f"Something went wrong in: {', '.join(swept.failed)}.")
+
+
+COMMANDS = {"run": run, "demo": demo, "migrate": migrate, "relay": relay, "sweep": sweep}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -121,6 +134,19 @@ def _prepare_database(settings: Settings) -> None:
         container.upgrade_database(_url(settings))
     elif container.database_is_behind(_url(settings)):
         raise Refused("The database lacks migrations: run `python -m entrypoints.cli migrate` first.")
+
+
+async def _swept(settings: Settings) -> "Swept":
+    from entrypoints import container
+    from entrypoints.sweep import Sweep
+
+    parts = container.create_container(settings)
+    try:
+        async with parts() as scope:
+            sweep = await scope.get(Sweep)
+            return await sweep()
+    finally:
+        await parts.close()
 
 
 def _url(settings: Settings) -> str:

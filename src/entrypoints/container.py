@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dishka import AnyOf, AsyncContainer, Provider, Scope, make_async_container
 
 from adapters.simulated_ai.source import TaskSource
+from core.accounts.drop_expired_sessions import DropExpiredSessions
 from core.accounts.edit_profile import EditProfile
 from core.accounts.repository import Sessions, Users
 from core.accounts.sign_in import SignIn
@@ -31,6 +32,7 @@ from core.generations.repository import Generations
 from core.generations.request_generation import RequestGeneration
 from core.generations.time_out_generations import GenerationTimeout, TimeOutGenerations
 from core.generations.views import GenerationsReader
+from core.notifications.drop_old_notifications import DropOldNotifications
 from core.notifications.mark_all_read import MarkAllRead
 from core.notifications.mark_read import MarkRead
 from core.notifications.repository import Notifications
@@ -72,6 +74,8 @@ from core.tasks.model import WebhookBase
 from core.tasks.publish_tasks import PublishTasks
 from core.tokens.views import TokensReader
 from entrypoints.settings import Settings
+from entrypoints.sweep import Sweep
+from entrypoints.tick import Tick
 
 if TYPE_CHECKING:
     from adapters.postgres.embedded import EmbeddedPostgres
@@ -128,6 +132,10 @@ def use_cases() -> Provider:
         ExpirePurchases,
         MarkRead,
         MarkAllRead,
+        DropOldNotifications,
+        DropExpiredSessions,
+        Sweep,
+        Tick,
         FollowUser,
         UnfollowUser,
         LikeGeneration,

@@ -9,6 +9,7 @@ from core.tasks.publish_tasks import PublishTasks
 from entrypoints.container import create_container
 from entrypoints.settings import Settings
 from entrypoints.signals import stop_event
+from entrypoints.sweep import sweep_regularly
 
 POLL = 2.0
 """Seconds after which the outbox is looked at even if nobody said that there is something in it."""
@@ -56,15 +57,17 @@ class Relay:
 
 
 async def run_relay(settings: Settings) -> None:
-    """Relay in a process of its own, until a signal says to stop."""
+    """Relay in a process of its own, and sweep beside it, until a signal says to stop."""
     stop = stop_event()
     container = create_container(settings)
     try:
         relay = Relay(await container.get(PublishTasks), await container.get(Outbox))
-        working, stopping = asyncio.create_task(relay.run()), asyncio.create_task(stop.wait())
+        working = [asyncio.create_task(relay.run()), asyncio.create_task(sweep_regularly(container))]
+        stopping = asyncio.create_task(stop.wait())
         _log.info("The relay publishes waiting tasks.")
-        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
-        working.cancel()
-        await asyncio.wait([working])
+        await asyncio.wait([*working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        for task in working:
+            task.cancel()
+        await asyncio.wait(working)
     finally:
         await container.close()

@@ -1,4 +1,4 @@
-"""The server process: HTTP, and beside it the relay and, in development, the simulated AI servers."""
+"""The server process: HTTP, and beside it the relay and, in development, sweeps and the simulated AI servers."""
 
 import asyncio
 import contextlib
@@ -17,6 +17,7 @@ from entrypoints.http.app import create_app
 from entrypoints.relay import Relay
 from entrypoints.settings import Settings
 from entrypoints.signals import stop_event
+from entrypoints.sweep import sweep_regularly
 
 GRACE = 5.0
 """Seconds that requests get to finish in after the signal to stop; streams would never end by themselves."""
@@ -54,6 +55,8 @@ async def _beside(container: AsyncContainer, settings: Settings) -> AsyncIterato
     """What works in the background; it ends with the block."""
     relay = Relay(await container.get(PublishTasks), await container.get(Outbox))
     workers = [relay.run()]
+    if not settings.production:
+        workers.append(sweep_regularly(container))
     if settings.ai_servers == "simulated":
         workers.append((await parts.simulated_ai_servers(container, settings)).run())
     tasks = [asyncio.create_task(worker) for worker in workers]

@@ -62,6 +62,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("POST", "/api/webhooks/inference/complete"): (401, 401, 401, 401),
     ("POST", "/api/webhooks/inference/failed"): (401, 401, 401, 401),
     ("POST", "/api/webhooks/toss/payment"): (200, 200, 200, 200),
+    ("POST", "/internal/tick"): (401, 401, 401, 401),
     ("GET", "/api/health"): (200, 200, 200, 200),
     ("GET", "/api/health/live"): (200, 200, 200, 200),
     ("GET", "/api/health/ready"): (200, 200, 200, 200),
@@ -139,7 +140,8 @@ async def test_every_route_answers_everybody_as_decided(
     assert tuple(answers) == TABLE[method, path]
 
 
-UNSAFE = [route for route in TABLE if route[0] != "GET" and "webhooks" not in route[1]]
+TOKEN_ONLY = ("/api/webhooks/", "/internal/")
+UNSAFE = [route for route in TABLE if route[0] != "GET" and not route[1].startswith(TOKEN_ONLY)]
 
 
 @pytest.mark.parametrize(("method", "path"), UNSAFE, ids=str)

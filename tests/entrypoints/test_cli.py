@@ -26,7 +26,7 @@ def test_help_names_every_command() -> None:
     done = cli("--help")
 
     assert done.returncode == 0
-    for command in ("run", "demo", "migrate", "relay"):
+    for command in ("run", "demo", "migrate", "relay", "sweep"):
         assert re.search(rf"^ +{command} +\w", done.stdout, re.MULTILINE)
 
 
@@ -35,7 +35,7 @@ def test_a_command_that_does_not_exist_is_refused() -> None:
 
 
 def test_production_starts_nothing_embedded_and_names_all_that_is_missing(tmp_path: Path) -> None:
-    for command in ("run", "migrate", "relay"):
+    for command in ("run", "migrate", "relay", "sweep"):
         done = cli(command, APP_ENV="production", SECRET_KEY="short", DATA_DIR=str(tmp_path / "data"))
 
         assert done.returncode == 2

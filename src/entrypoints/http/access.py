@@ -66,7 +66,13 @@ async def inference_server(connection: Connection, _: BaseRouteHandler) -> None:
     _check_ai_server(connection, "inference-server")
 
 
-GUARDS = frozenset({anybody, unidentified, signed_in, artist, training_server, inference_server})
+async def scheduler(connection: Connection, _: BaseRouteHandler) -> None:
+    """Whoever knows the internal token: a scheduled job, wherever it comes from."""
+    if not _genuine(connection):
+        raise Unauthorized("This call is for the operator's scheduler.")
+
+
+GUARDS = frozenset({anybody, unidentified, signed_in, artist, training_server, inference_server, scheduler})
 
 
 def requester(request: AnyRequest) -> Requester:
@@ -106,13 +112,17 @@ def _check_csrf(connection: Connection) -> None:
 
 def _check_ai_server(connection: Connection, source: str) -> None:
     """The bearer token, the source and the network, else Unauthorized: which one was wrong is not told."""
-    state = connection.app.state
-    scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
-    known = [hmac.compare_digest(token.encode(), valid.encode()) for valid in state.internal_api_tokens]
-    genuine = scheme.lower() == "bearer" and any(known)
     named = connection.headers.get("X-Request-Source") == source
-    if not (genuine and named and _from_allowed_network(connection)):
+    if not (_genuine(connection) and named and _from_allowed_network(connection)):
         raise Unauthorized("This call is for the AI servers.")
+
+
+def _genuine(connection: Connection) -> bool:
+    """Whether the bearer token is one of the service's own."""
+    scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
+    tokens: list[str] = connection.app.state.internal_api_tokens
+    known = [hmac.compare_digest(token.encode(), valid.encode()) for valid in tokens]
+    return scheme.lower() == "bearer" and any(known)
 
 
 def _from_allowed_network(connection: Connection) -> bool:

@@ -19,6 +19,7 @@ from entrypoints.http.documents import DocumentsController
 from entrypoints.http.errors import EXCEPTION_HANDLERS
 from entrypoints.http.generations import GenerationsController
 from entrypoints.http.health import HealthController
+from entrypoints.http.internal import InternalController
 from entrypoints.http.media import MediaController
 from entrypoints.http.notifications import NotificationsController
 from entrypoints.http.paging import paging
@@ -52,6 +53,7 @@ API = DishkaRouter(
         CommunityController,
         NotificationsController,
         WEBHOOKS,
+        InternalController,
         HealthController,
         DocumentsController,
     ],

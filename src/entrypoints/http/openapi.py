@@ -39,6 +39,7 @@ SECURITY_SCHEMES = {
     "session": {"type": "apiKey", "in": "cookie", "name": SESSION},
     "csrf": {"type": "apiKey", "in": "header", "name": access.CSRF_HEADER},
     "aiServer": {"type": "http", "scheme": "bearer"},
+    "scheduler": {"type": "http", "scheme": "bearer"},
 }
 GUARDS_REFUSE: dict[Any, tuple[type[DomainError], ...]] = {
     access.anybody: (RateLimitExceeded,),
@@ -46,6 +47,7 @@ GUARDS_REFUSE: dict[Any, tuple[type[DomainError], ...]] = {
     access.artist: (Unauthorized, RateLimitExceeded, ArtistOnly),
     access.training_server: (Unauthorized,),
     access.inference_server: (Unauthorized,),
+    access.scheduler: (Unauthorized,),
 }
 SOURCES = {access.training_server: "training-server", access.inference_server: "inference-server"}
 
@@ -112,6 +114,8 @@ def _security(method: str, handler: HTTPRouteHandler) -> list[Schema]:
     guard = guard_of(handler)
     if guard in SOURCES:
         return [{"aiServer": []}]
+    if guard is access.scheduler:
+        return [{"scheduler": []}]
     if guard is access.anybody:
         return [{}, {"session": []}]
     if guard is access.unidentified:

@@ -1,0 +1,84 @@
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+from dishka import AsyncContainer
+
+from core.accounts.drop_expired_sessions import DropExpiredSessions
+from core.errors import DomainError
+from core.generations.time_out_generations import TimeOutGenerations
+from core.notifications.drop_old_notifications import DropOldNotifications
+from core.ports.rate_limiter import RateLimiter
+from core.purchases.expire_purchases import ExpirePurchases
+from core.styles.time_out_trainings import TimeOutTrainings
+
+INTERVAL = 60.0
+"""Seconds between sweeps where they are done in the background."""
+SMALL, LARGE = 20, 1000
+"""How many a step does in one batch: of those that take a transaction each, and of those that one statement removes."""
+BATCHES = 50
+"""How many batches of a step there are in one sweep, so that it ends however much there is to do."""
+
+_log = logging.getLogger(__name__)
+
+
+class Step(Protocol):
+    async def __call__(self, *, limit: int) -> int:
+        """Do up to `limit`; answers how many were done."""
+        ...
+
+
+class Swept(msgspec.Struct, frozen=True):
+    done: dict[str, int]
+    """How many, by step."""
+    failed: list[str]
+    """Steps in which something went wrong; the next sweep goes on with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What is to be done from time to time, each step whatever became of the others. Any number may run at once."""
+
+    time_out_generations: TimeOutGenerations
+    time_out_trainings: TimeOutTrainings
+    expire_purchases: ExpirePurchases
+    drop_expired_sessions: DropExpiredSessions
+    drop_old_notifications: DropOldNotifications
+    limiter: RateLimiter
+
+    async def __call__(self) -> Swept:
+        steps: list[tuple[str, Step, int]] = [
+            ("generations_timed_out", self.time_out_generations, SMALL),
+            ("trainings_timed_out", self.time_out_trainings, SMALL),
+            ("purchases_looked_at", self.expire_purchases, SMALL),
+            ("sessions_dropped", self.drop_expired_sessions, LARGE),
+            ("notifications_dropped", self.drop_old_notifications, LARGE),
+            ("rate_limits_dropped", self.limiter.forget, LARGE),
+        ]
+        swept = Swept(done={name: 0 for name, _, _ in steps}, failed=[])
+        for name, step, limit in steps:
+            try:
+                for _ in range(BATCHES):
+                    done = await step(limit=limit)
+                    swept.done[name] += done
+                    if done < limit:
+                        break
+            except DomainError as error:
+                _log.warning("A step of the sweep has to wait, %s: %s", name, error.message)
+                swept.failed.append(name)
+            except Exception:
+                _log.exception("A step of the sweep stumbled: %s.", name)
+                swept.failed.append(name)
+        return swept
+
+
+async def sweep_regularly(container: AsyncContainer, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    """Sweep, and again after each INTERVAL, until cancelled."""
+    while True:
+        async with container() as scope:
+            sweep = await scope.get(Sweep)
+            await sweep()
+        await pause(INTERVAL)

@@ -1,0 +1,41 @@
+import asyncio
+from dataclasses import dataclass
+
+import msgspec
+
+from core.tasks.publish_tasks import PublishTasks
+from entrypoints.sweep import Sweep, Swept
+
+PUBLISHING = 25.0
+"""Seconds after which publishing makes way for the sweep."""
+
+
+class Ticked(msgspec.Struct, frozen=True):
+    published: int
+    """Tasks that the broker has taken."""
+    all_published: bool
+    """Whether nothing that is due waits in the outbox."""
+    swept: Swept
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One pass over all that is done in the background elsewhere, for where nothing runs between requests."""
+
+    publish: PublishTasks
+    sweep: Sweep
+
+    async def __call__(self) -> Ticked:
+        published, all_published = await self._publish()
+        return Ticked(published, all_published, await self.sweep())
+
+    async def _publish(self) -> tuple[int, bool]:
+        """Until nothing is left, the broker does not take it, or time is up."""
+        clock = asyncio.get_running_loop()
+        until, published = clock.time() + PUBLISHING, 0
+        while clock.time() < until:
+            claimed, confirmed = await self.publish()
+            published += confirmed
+            if claimed == 0 or confirmed < claimed:
+                return published, claimed == 0
+        return published, False

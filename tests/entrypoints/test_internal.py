@@ -1,0 +1,80 @@
+"""A scheduled job does by one call what runs in the background elsewhere."""
+
+import pytest
+
+from core.accounts.model import SESSION_LIFETIME
+from core.generations.request_generation import NewGeneration, RequestGeneration
+from entrypoints.tick import PUBLISHING
+from tests.entrypoints.service import PREVIOUS_TOKEN, TOKEN, Browser, Service
+from tests.entrypoints.test_sweep import NOTHING
+from tests.support.world import MemoryWorld
+
+
+def bearer(token: str = TOKEN) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def ask_for_images(world: MemoryWorld, number: int) -> None:
+    ann, style = await world.user("ann", tokens=100_000), await world.style(await world.artist("mia"))
+    for _ in range(number):
+        await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
+
+
+async def test_a_tick_publishes_all_that_is_due_and_sweeps(
+    service: Service, world: MemoryWorld, anonymous: Browser
+) -> None:
+    await ask_for_images(world, 130)
+    await service.session_of(await world.user("bob"))
+    world.clock.advance(SESSION_LIFETIME)
+
+    response = await anonymous.post("/internal/tick", headers=bearer())
+
+    swept = {"done": NOTHING | {"sessions_dropped": 1, "generations_timed_out": 130}, "failed": []}
+    assert response.json()["data"] == {"published": 130, "all_published": True, "swept": swept}
+    assert (await anonymous.post("/internal/tick", headers=bearer())).json()["data"]["published"] == 130  # the retries
+    assert await world.tasks() == []
+
+
+async def test_while_the_broker_is_away_tasks_stay_and_the_sweep_is_done(
+    service: Service, world: MemoryWorld, anonymous: Browser
+) -> None:
+    await ask_for_images(world, 1)
+    service.broker.up = False
+
+    response = await anonymous.post("/internal/tick", headers=bearer())
+
+    assert response.json()["data"] == {
+        "published": 0,
+        "all_published": False,
+        "swept": {"done": NOTHING, "failed": []},
+    }
+    assert len(await world.tasks()) == 1
+
+
+async def test_publishing_makes_way_in_time(
+    service: Service, world: MemoryWorld, anonymous: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert PUBLISHING == 25
+    monkeypatch.setattr("entrypoints.tick.PUBLISHING", 0.0)
+    await ask_for_images(world, 1)
+
+    response = await anonymous.post("/internal/tick", headers=bearer())
+
+    data = response.json()["data"]
+    assert (data["published"], data["all_published"], data["swept"]["failed"]) == (0, False, [])
+
+
+@pytest.mark.parametrize("headers", [{}, bearer(""), bearer("wrong"), {"Authorization": f"Basic {TOKEN}"}])
+async def test_who_does_not_know_the_token_changes_nothing(
+    service: Service, world: MemoryWorld, anonymous: Browser, headers: dict[str, str]
+) -> None:
+    await ask_for_images(world, 1)
+
+    response = await anonymous.post("/internal/tick", headers=headers)
+
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "UNAUTHORIZED")
+    assert len(await world.tasks()) == 1
+
+
+async def test_the_token_before_is_good_while_it_is_replaced(anonymous: Browser) -> None:
+    assert (await anonymous.post("/internal/tick", headers=bearer(PREVIOUS_TOKEN))).status_code == 200

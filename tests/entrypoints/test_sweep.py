@@ -1,0 +1,122 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from core.accounts.model import SESSION_LIFETIME
+from core.generations.model import Status
+from core.notifications.mark_read import MarkRead
+from core.notifications.model import KEPT_READ
+from core.paging import PageRequest
+from core.ports.database import DatabaseUnavailable
+from core.ports.rate_limiter import Limit, RateLimiter
+from core.purchases.start_purchase import StartPurchase
+from entrypoints.sweep import INTERVAL, SMALL, Sweep, Swept, sweep_regularly
+from tests.entrypoints.service import Service
+from tests.support.world import MemoryWorld
+
+NOTHING = {
+    "generations_timed_out": 0,
+    "trainings_timed_out": 0,
+    "purchases_looked_at": 0,
+    "sessions_dropped": 0,
+    "notifications_dropped": 0,
+    "rate_limits_dropped": 0,
+}
+
+
+async def sweep(service: Service) -> Swept:
+    async with service.container() as scope:
+        return await (await scope.get(Sweep))()
+
+
+async def count_a_call(service: Service) -> None:
+    limiter: RateLimiter = await service.container.get(RateLimiter)
+    await limiter.hit("user:1", Limit(3, timedelta(minutes=1)))
+
+
+async def test_there_may_be_nothing_to_do(service: Service) -> None:
+    assert await sweep(service) == Swept(NOTHING, [])
+
+
+async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
+    await world.untrained_style(mia, "Slow")
+    await world.generation(ann, await world.style(mia))
+    await world.use_case(StartPurchase)(ann.id, "basic_100")
+    await service.session_of(ann)
+    await count_a_call(service)
+    world.clock.advance(max(SESSION_LIFETIME, timedelta(hours=6)))
+
+    assert await sweep(service) == Swept(dict.fromkeys(NOTHING, 1) | {"notifications_dropped": 0}, [])
+
+    [told] = (await world.read.notifications.list(mia.id, unread_only=True, page=PageRequest()))[0].rows
+    await world.use_case(MarkRead)(mia.id, told.id)
+    world.clock.advance(KEPT_READ)
+    assert (await sweep(service)).done["notifications_dropped"] == 1
+
+
+async def test_settings_say_how_long_silence_may_be(world: MemoryWorld) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
+    await world.untrained_style(mia, "Slow")
+    await world.generation(ann, await world.style(mia))
+    service = Service(
+        world, generation_timeout=timedelta(seconds=10), training_timeout=timedelta(seconds=20), frontend_url=None
+    )
+
+    world.clock.advance(timedelta(seconds=10))
+    first = (await sweep(service)).done
+    world.clock.advance(timedelta(seconds=10))
+    second = (await sweep(service)).done
+
+    assert [(done["generations_timed_out"], done["trainings_timed_out"]) for done in (first, second)] == [
+        (1, 0),
+        (1, 1),
+    ]
+
+
+async def test_more_than_a_batch_is_done_at_once(service: Service, world: MemoryWorld) -> None:
+    ann, style = await world.user("ann", tokens=10_000), await world.style(await world.artist("mia"))
+    images = [await world.generation(ann, style) for _ in range(2 * SMALL + 1)]
+    world.clock.advance(timedelta(minutes=30))
+
+    assert (await sweep(service)).done["generations_timed_out"] == len(images)
+    stored = world.database.tables.generations
+    assert {stored[image.id].status for image in images} == {Status.RETRYING}
+
+
+@pytest.mark.parametrize("error", [DatabaseUnavailable(), ConnectionError("gone")])
+async def test_a_step_that_fails_stops_no_other(
+    service: Service, world: MemoryWorld, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def fail(_self: object, **_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("adapters.memory.generations.MemoryGenerations.silent", fail)
+    await service.session_of(await world.user("ann"))
+    world.clock.advance(SESSION_LIFETIME)
+
+    assert await sweep(service) == Swept(NOTHING | {"sessions_dropped": 1}, ["generations_timed_out"])
+
+
+async def test_in_the_background_it_is_done_again_and_again(service: Service, world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+    rounds: asyncio.Queue[float] = asyncio.Queue()
+    resume = asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        rounds.put_nowait(seconds)
+        await resume.wait()
+        resume.clear()
+
+    running = asyncio.create_task(sweep_regularly(service.container, pause))
+    async with asyncio.timeout(10):
+        assert await rounds.get() == INTERVAL
+        await service.session_of(ann)
+        world.clock.advance(SESSION_LIFETIME)
+        resume.set()
+        await rounds.get()
+    running.cancel()
+    await asyncio.wait([running])
+
+    assert world.database.tables.sessions == {}

@@ -1,0 +1,134 @@
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from adapters.postgres.pool import Pool
+from adapters.postgres.tokens import fold_balances
+from core.purchases.model import PurchaseStatus
+from core.purchases.payment import PaymentState
+from tests.contracts.postgres_world import PostgresWorld
+from tests.simulation import play
+from tests.simulation.audit import audit
+from tests.simulation.broken import Broken
+from tests.simulation.faults import Faults
+from tests.simulation.stage import SILENCE, Stage
+
+HASTE = 400
+"""How many times as fast as people think their thoughts pass here."""
+TIME_TAKEN = 0.02
+"""Share of a pause that the clock moves on: many pause at once."""
+CANCEL = 0.02
+JUMP = 0.002
+
+UNFINISHED = """
+SELECT (SELECT count(*) FROM generations WHERE status NOT IN ('completed', 'failed', 'cancelled')) AS images,
+       (SELECT count(*) FROM styles WHERE training_status NOT IN ('completed', 'failed')) AS trainings,
+       (SELECT count(*) FROM purchases WHERE status = 'pending') AS purchases,
+       (SELECT count(*) FROM outbox) AS tasks
+"""
+
+
+async def perform(pool: Pool, *, seed: int, calls: int) -> "ConcurrentStage":
+    """Play so many calls of use cases on a real database, then to the end, and audit it. Raises Broken."""
+    world = PostgresWorld(pool)
+    async with asyncio.TaskGroup() as group:
+        stage = ConcurrentStage(world, pool, Random(seed), group, calls)
+        play.enter(stage)
+        stage.enter("folding", stage.fold, ends=False)
+        await stage.played.wait()
+        stage.settle_down()
+        await play.close(stage)
+        stage.switch_off()
+    await audit(pool.fetch)
+    await _check_payments(world, pool)
+    return stage
+
+
+async def _check_payments(world: PostgresWorld, pool: Pool) -> None:
+    rows = await pool.fetch("SELECT order_id, status, total_price FROM purchases")
+    payments = {payment.order_id: payment for payment in world.payments.payments.values()}
+    for row in rows:
+        payment = payments[row["order_id"]]
+        taken = payment.state is PaymentState.TAKEN and payment.amount == row["total_price"]
+        if taken != (row["status"] == PurchaseStatus.PAID.value):
+            raise Broken(f"a purchase is not what its payment says: {dict(row)}, {payment}")
+
+
+class ConcurrentStage(Stage):
+    """The same cast as tasks of an event loop: what happens when is the loop's and the database's own affair."""
+
+    def __init__(self, world: PostgresWorld, pool: Pool, random: Random, group: asyncio.TaskGroup, calls: int) -> None:
+        super().__init__(world, random, Faults(random))
+        self._pool = pool
+        self._group = group
+        self._calls_left = calls
+        self._lives: dict[asyncio.Task[None], None] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._lasting: list[asyncio.Task[None]] = []
+        self.played = asyncio.Event()
+        """Set once there have been enough calls."""
+        self.cancelled = 0
+        self.answers: list[str] = []
+
+    async def pause(self, seconds: float) -> None:
+        self.world.clock.advance(timedelta(seconds=TIME_TAKEN * seconds))
+        if not self.settling and self.faults.strike(JUMP):
+            self.world.clock.advance(2 * SILENCE)
+        if self.faults.strike(CANCEL):
+            self.random.choice(list(self._lives)).cancel()
+        await asyncio.sleep(seconds / HASTE)
+
+    def enter(self, name: str, life: Callable[[], Coroutine[Any, Any, None]], *, ends: bool) -> None:
+        task = self._group.create_task(self._live(life, restarts=True), name=name)
+        if ends:
+            self._watch(task)
+        else:
+            self._lasting.append(task)
+
+    def begin(self, name: str, life: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._watch(self._group.create_task(self._live(life, restarts=False), name=name))
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._ending)
+
+    async def unfinished(self) -> dict[str, int]:
+        return dict(await self._pool.fetchrow(UNFINISHED) or {})
+
+    def note(self, event: str) -> None:
+        self.answers.append(event)
+        self._calls_left -= 1
+        if self._calls_left <= 0:
+            self.played.set()
+
+    async def fold(self) -> None:
+        """Earnings are rolled up all the while."""
+        while True:
+            await self.pause(5)
+            await fold_balances(self._pool)
+
+    def switch_off(self) -> None:
+        for task in self._lasting:
+            task.cancel()
+
+    def _watch(self, task: "asyncio.Task[None]") -> None:
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _live(self, life: Callable[[], Coroutine[Any, Any, None]], *, restarts: bool) -> None:
+        while True:
+            task = asyncio.create_task(life())
+            self._lives[task] = None
+            try:
+                await asyncio.wait({task})
+            finally:
+                task.cancel()
+                del self._lives[task]
+            if not task.cancelled():
+                task.result()
+                return
+            self.cancelled += 1
+            if not restarts:
+                return

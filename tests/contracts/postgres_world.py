@@ -1,5 +1,5 @@
 from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
-from adapters.postgres.community import PostgresCommunityReader, PostgresFollows, PostgresLikes
+from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
 from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
 from adapters.postgres.ids import PostgresIds
 from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
@@ -43,6 +43,7 @@ class PostgresWorld(World):
             PostgresPurchases(transaction),
             PostgresFollows(transaction),
             PostgresLikes(transaction),
+            PostgresComments(transaction),
         )
 
     async def lock_is_awaited(self) -> bool:

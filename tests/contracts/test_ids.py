@@ -13,7 +13,7 @@ MANY = 300
 
 async def test_every_number_is_given_once(world: World) -> None:
     ids = world.ids
-    for take in (ids.user, ids.style, ids.artwork, ids.generation, ids.hold, ids.notification):
+    for take in (ids.user, ids.style, ids.artwork, ids.generation, ids.hold, ids.comment, ids.notification):
         taken = await asyncio.gather(*(take() for _ in range(MANY)))
 
         assert len(set(taken)) == MANY

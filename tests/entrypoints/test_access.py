@@ -7,6 +7,7 @@ import pytest
 from litestar.routes import HTTPRoute
 
 from adapters.filesystem.blobs import FilesystemBlobStore
+from core.community.post_comment import NewComment, PostComment
 from core.identifiers import StyleId
 from core.purchases.start_purchase import StartPurchase
 from entrypoints.http.openapi import guard_of
@@ -52,6 +53,12 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("POST", "/api/generations/{generation_id}/cancel"): (401, 404, 404, 409),
     ("POST", "/api/generations/{generation_id}/like"): (401, 404, 404, 200),
     ("DELETE", "/api/generations/{generation_id}/like"): (401, 404, 404, 204),
+    ("GET", "/api/generations/{generation_id}/comments"): (404, 404, 404, 200),
+    ("POST", "/api/generations/{generation_id}/comments"): (401, 404, 404, 201),
+    ("GET", "/api/comments/{comment_id}"): (404, 404, 404, 200),
+    ("GET", "/api/comments/{comment_id}/replies"): (404, 404, 404, 200),
+    ("PATCH", "/api/comments/{comment_id}"): (401, 404, 404, 200),
+    ("DELETE", "/api/comments/{comment_id}"): (401, 404, 404, 204),
     ("GET", "/api/notifications"): (401, 200, 200, 200),
     ("PATCH", "/api/notifications/{notification_id}/read"): (401, 404, 404, 404),
     ("POST", "/api/notifications/read-all"): (401, 200, 200, 200),
@@ -81,8 +88,10 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/webhooks/toss/payment"): {"json": {"eventType": "CUSTOMER_STATUS_CHANGED", "data": {}}},
     ("POST", "/api/generations"): {"json": {"style_id": 999, "prompt_tags": ["cat"]}},
     ("PATCH", "/api/generations/{generation_id}"): {"json": {}},
+    ("POST", "/api/generations/{generation_id}/comments"): {"json": {"content": "Nice"}},
+    ("PATCH", "/api/comments/{comment_id}"): {"json": {"content": "Nicer"}},
 }
-MINE = ("session", "csrf")
+ANYTHING = dict.fromkeys(("user_id", "style_id", "generation_id", "comment_id", "notification_id"), 1)
 
 
 def routes(service: Service) -> set[tuple[str, str]]:
@@ -122,12 +131,14 @@ async def test_every_route_answers_everybody_as_decided(
     user = await world.user("ann")
     untrained = await world.untrained_style(owner, "Not yet")
     image = await world.image(owner, await world.style(owner))
+    comment_id = await world.use_case(PostComment)(owner.id, image.id, NewComment("Mine"))
     started = await world.use_case(StartPurchase)(owner.id, "basic_100")
     at = path.format(
         order_id=started.order_id,
         user_id=owner.id,
         style_id=untrained.id,
         generation_id=image.id,
+        comment_id=comment_id,
         notification_id=999,
         name="nothing.js",
         key="private/picture.png",
@@ -149,7 +160,7 @@ UNSAFE = [route for route in TABLE if route[0] != "GET" and not route[1].startsw
 async def test_what_changes_anything_needs_the_csrf_token_of_the_session(
     service: Service, world: MemoryWorld, method: str, path: str, token: str | None
 ) -> None:
-    at = path.format(user_id=1, style_id=1, generation_id=1, notification_id=1)
+    at = path.format(**ANYTHING)
     async with service.browser(await world.artist()) as browser:
         browser.csrf = None
         headers = {} if token is None else {"X-CSRFToken": token.encode()}
@@ -181,7 +192,7 @@ async def test_who_is_not_signed_in_is_told_so_whatever_token_they_send(
         browser.csrf = "some-token"
         browser.client.cookies.set("csrftoken", "some-token")
         browser.client.cookies.set("sessionid", "made-up")
-        response = await browser.call(method, path.format(user_id=1, style_id=1, generation_id=1, notification_id=1))
+        response = await browser.call(method, path.format(**ANYTHING))
     assert (response.status_code, response.json()["error"]["code"]) == (401, "UNAUTHORIZED")
 
 

@@ -82,3 +82,43 @@ async def test_liking_and_unliking(service: Service, world: MemoryWorld) -> None
     async with service.browser(mia) as browser:
         (told,) = (await browser.get("/api/notifications")).json()["data"]["results"]
     assert (told["type"], told["actor"]["username"], told["target"]["name"]) == ("like", "ann", "Ink")
+
+
+async def test_commenting_from_first_to_last(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+    mia, ann = await world.artist("mia", tokens=100), await world.user("ann")
+    image = await world.image(mia, await world.style(mia), public=True)
+    path = f"/api/generations/{image.id}/comments"
+    async with service.browser(ann) as browser, service.browser(mia) as other:
+        posted = await browser.post(path, json={"content": "Nice"})
+        comment = posted.json()["data"]
+        assert (posted.status_code, posted.headers["location"]) == (201, f"/api/comments/{comment['id']}")
+        assert comment["user"] == {"id": ann.id, "username": "ann", "profile_image": None}
+        assert (comment["content"], comment["parent_id"], comment["reply_count"]) == ("Nice", None, 0)
+        reply = (await other.post(path, json={"content": "Thanks", "parent_id": comment["id"]})).json()["data"]
+        assert reply["parent_id"] == comment["id"]
+
+        deep = await browser.post(
+            path, json={"content": "Deeper", "parent_id": reply["id"]}, headers={"Accept-Language": "ko"}
+        )
+        assert (deep.status_code, deep.json()["error"]["code"]) == (422, "REPLY_DEPTH_EXCEEDED")
+        assert deep.json()["error"]["message"] == "답글에는 답글을 달 수 없습니다."
+        blank = await browser.post(path, json={"content": " "})
+        assert (blank.status_code, list(blank.json()["error"]["details"])) == (422, ["content"])
+
+        (shown,) = (await anonymous.get(path)).json()["data"]["results"]
+        assert (shown["id"], [one["id"] for one in shown["replies"]]) == (comment["id"], [reply["id"]])
+        (answer,) = (await anonymous.get(f"/api/comments/{comment['id']}/replies")).json()["data"]["results"]
+        assert answer == shown["replies"][0]
+        assert (await anonymous.get(f"/api/comments/{comment['id']}")).json()["data"] == shown
+
+        for method, body in [("PATCH", {"json": {"content": "Hers"}}), ("DELETE", {})]:
+            refused = await other.call(method, f"/api/comments/{comment['id']}", **body)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (403, "FORBIDDEN")
+        edited = await browser.patch(f"/api/comments/{comment['id']}", json={"content": "Very nice"})
+        assert (edited.status_code, edited.json()["data"]["content"]) == (200, "Very nice")
+        assert (await browser.delete(f"/api/comments/{comment['id']}")).status_code == 204
+        gone = await browser.delete(f"/api/comments/{comment['id']}")
+        assert (gone.status_code, gone.json()["error"]["code"]) == (404, "COMMENT_NOT_FOUND")
+        assert (await anonymous.get(path)).json()["data"]["results"] == []
+        (told,) = (await other.get("/api/notifications")).json()["data"]["results"]
+    assert (told["type"], told["metadata"]) == ("comment", {"comment_id": comment["id"], "parent_id": None})

@@ -14,7 +14,7 @@ import msgspec
 from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.clock import ManualClock
-from adapters.memory.community import MemoryCommunityReader, MemoryFollows, MemoryLikes
+from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
 from adapters.memory.ids import MemoryIds
@@ -32,7 +32,7 @@ from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader
 from core.community.follow_user import FollowUser
 from core.community.like_generation import LikeGeneration
-from core.community.repository import Follows, Likes
+from core.community.repository import Comments, Follows, Likes
 from core.community.views import CommunityReader
 from core.generations.fail_generation import FailGeneration
 from core.generations.model import AspectRatio, Generation
@@ -82,6 +82,7 @@ class Scope:
     purchases: Purchases
     follows: Follows
     likes: Likes
+    comments: Comments
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +315,7 @@ class MemoryWorld(World):
             MemoryPurchases(transaction),
             MemoryFollows(transaction),
             MemoryLikes(transaction),
+            MemoryComments(transaction),
         )
 
     async def lock_is_awaited(self) -> bool:

@@ -6,10 +6,12 @@ from adapters.memory.generations import likes
 from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables
 from adapters.memory.transaction import MemoryTransaction
-from core.community.errors import DuplicateFollow, DuplicateLike
-from core.community.repository import Follows, Likes
-from core.community.views import CommunityReader, FollowedUser
-from core.identifiers import GenerationId, UserId
+from core.community.errors import CommentNotFound, DuplicateFollow, DuplicateLike
+from core.community.model import Comment
+from core.community.repository import Comments, Follows, Likes
+from core.community.views import INLINE_REPLIES, CommentUser, CommentView, CommunityReader, FollowedUser, ReplyView
+from core.generations.errors import GenerationNotFound
+from core.identifiers import CommentId, GenerationId, UserId
 from core.paging import Keyset, Page, PageRequest
 from core.ports.blob_store import BlobStore
 
@@ -56,6 +58,38 @@ class MemoryLikes(Likes):
         return likes(self._transaction.tables, generation_id)
 
 
+class MemoryComments(Comments):
+    def __init__(self, transaction: MemoryTransaction) -> None:
+        self._transaction = transaction
+
+    async def of_id(self, comment_id: CommentId, *, lock: bool = False) -> Comment:
+        if lock:
+            await self._transaction.lock("comment", comment_id)
+        return _found(self._transaction.tables, comment_id)
+
+    async def add(self, comment: Comment) -> None:
+        def operation(tables: Tables) -> None:
+            tables.comments[comment.id] = comment
+
+        self._transaction.write(operation)
+
+    async def save(self, comment: Comment) -> None:
+        def operation(tables: Tables) -> None:
+            _found(tables, comment.id)
+            tables.comments[comment.id] = comment
+
+        await self._transaction.lock("comment", comment.id)
+        self._transaction.write(operation)
+
+    async def remove(self, comment: Comment) -> None:
+        def operation(tables: Tables) -> None:
+            for gone in [_found(tables, comment.id), *_replies(tables, comment.id)]:
+                del tables.comments[gone.id]
+
+        await self._transaction.lock("comment", comment.id)
+        self._transaction.write(operation)
+
+
 class MemoryCommunityReader(CommunityReader):
     def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:
         self._database = database
@@ -81,3 +115,73 @@ class MemoryCommunityReader(CommunityReader):
             follower_count=followers(tables, user_id),
             followed_at=at,
         )
+
+    async def comments(
+        self, generation_id: GenerationId, *, viewer: UserId | None, page: PageRequest
+    ) -> Page[CommentView]:
+        tables = self._database.tables
+        if not _visible(tables, generation_id, viewer):
+            raise GenerationNotFound
+        found = [
+            comment
+            for comment in tables.comments.values()
+            if comment.generation_id == generation_id and comment.parent_id is None
+        ]
+        shown, following = page_of(found, place=_place, page=page)
+        return Page([self._view(comment) for comment in shown], following)
+
+    async def replies(self, comment_id: CommentId, *, viewer: UserId | None, page: PageRequest) -> Page[ReplyView]:
+        tables = self._database.tables
+        if not _visible(tables, _found(tables, comment_id).generation_id, viewer):
+            raise CommentNotFound
+        shown, following = page_of(_replies(tables, comment_id), place=_place, page=page, oldest_first=True)
+        return Page([self._reply(comment_id, reply) for reply in shown], following)
+
+    async def comment(self, comment_id: CommentId, *, viewer: UserId | None) -> CommentView:
+        tables = self._database.tables
+        comment = _found(tables, comment_id)
+        if comment.author_id != viewer and not _visible(tables, comment.generation_id, viewer):
+            raise CommentNotFound
+        return self._view(comment)
+
+    def _view(self, comment: Comment) -> CommentView:
+        replies = _replies(self._database.tables, comment.id)
+        first, _ = page_of(replies, place=_place, page=PageRequest(INLINE_REPLIES), oldest_first=True)
+        return CommentView(
+            id=comment.id,
+            user=self._user(comment.author_id),
+            content=comment.content,
+            parent_id=comment.parent_id,
+            reply_count=len(replies),
+            replies=[self._reply(comment.id, reply) for reply in first],
+            created_at=comment.created_at,
+            updated_at=comment.updated_at,
+        )
+
+    def _reply(self, parent_id: CommentId, reply: Comment) -> ReplyView:
+        user = self._user(reply.author_id)
+        return ReplyView(reply.id, user, reply.content, parent_id, reply.created_at, reply.updated_at)
+
+    def _user(self, user_id: UserId) -> CommentUser:
+        user = self._database.tables.users[user_id]
+        return CommentUser(user.id, user.username, picture_url(user, self._blobs))
+
+
+def _found(tables: Tables, comment_id: CommentId) -> Comment:
+    comment = tables.comments.get(comment_id)
+    if comment is None:
+        raise CommentNotFound
+    return comment
+
+
+def _replies(tables: Tables, comment_id: CommentId) -> list[Comment]:
+    return [comment for comment in tables.comments.values() if comment.parent_id == comment_id]
+
+
+def _visible(tables: Tables, generation_id: GenerationId, viewer: UserId | None) -> bool:
+    generation = tables.generations.get(generation_id)
+    return generation is not None and (generation.is_public or generation.owner_id == viewer)
+
+
+def _place(comment: Comment) -> Keyset:
+    return Keyset(0, comment.created_at, comment.id)

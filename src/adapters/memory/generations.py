@@ -219,7 +219,7 @@ def likes(tables: Tables, generation_id: GenerationId) -> int:
 
 
 def _comments(tables: Tables, generation: Generation) -> int:
-    return sum(generation_id == generation.id for generation_id in tables.comments.values())
+    return sum(comment.generation_id == generation.id for comment in tables.comments.values())
 
 
 def _place(generation: Generation) -> Keyset:

@@ -1,7 +1,7 @@
 from uuid import uuid4
 
 from adapters.memory.database import MemoryDatabase
-from core.identifiers import ArtworkId, GenerationId, HoldId, NotificationId, StyleId, TaskId, UserId
+from core.identifiers import ArtworkId, CommentId, GenerationId, HoldId, NotificationId, StyleId, TaskId, UserId
 from core.ports.ids import Ids
 
 
@@ -25,6 +25,9 @@ class MemoryIds(Ids):
 
     async def hold(self) -> HoldId:
         return HoldId(self._database.next("transfer"))
+
+    async def comment(self) -> CommentId:
+        return CommentId(self._database.next("comment"))
 
     async def notification(self) -> NotificationId:
         return NotificationId(self._database.next("notification"))

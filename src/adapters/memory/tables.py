@@ -7,8 +7,9 @@ from typing import TypeVar
 import msgspec
 
 from core.accounts.model import Artist, Session, User
+from core.community.model import Comment
 from core.generations.model import Generation
-from core.identifiers import GenerationId, HoldId, NotificationId, OrderId, StyleId, TransferId, UserId
+from core.identifiers import CommentId, GenerationId, HoldId, NotificationId, OrderId, StyleId, TransferId, UserId
 from core.notifications.model import Notification
 from core.purchases.model import Purchase
 from core.styles.model import Artwork, Style
@@ -90,7 +91,7 @@ class Tables:
     reasons: MutableMapping[tuple[UserId, str], NotificationId] = field(default_factory=dict)
     follows: MutableMapping[tuple[UserId, UserId], datetime] = field(default_factory=dict)
     likes: MutableMapping[tuple[GenerationId, UserId], datetime] = field(default_factory=dict)
-    comments: MutableMapping[int, GenerationId] = field(default_factory=dict)
+    comments: MutableMapping[CommentId, Comment] = field(default_factory=dict)
     outbox: MutableMapping[int, QueuedTask] = field(default_factory=dict)
 
     def overlaid(self) -> "Tables":

@@ -5,9 +5,12 @@ from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.accounts.errors import UserNotFound
-from core.community.repository import Follows, Likes
-from core.community.views import CommunityReader, FollowedUser
-from core.identifiers import GenerationId, UserId
+from core.community.errors import CommentNotFound
+from core.community.model import Comment
+from core.community.repository import Comments, Follows, Likes
+from core.community.views import INLINE_REPLIES, CommentUser, CommentView, CommunityReader, FollowedUser, ReplyView
+from core.generations.errors import GenerationNotFound
+from core.identifiers import CommentId, GenerationId, UserId
 from core.paging import Page, PageRequest
 from core.ports.blob_store import BlobStore
 
@@ -50,6 +53,94 @@ UNLIKE = Write(
         )""",
 )
 LIKES = "SELECT like_count FROM generations WHERE id = $1"
+
+COMMENT = """
+SELECT id, generation_id, author_id, content, created_at, updated_at, parent_id FROM comments WHERE id = $1
+"""
+ADD_COMMENT = Write(
+    touches="comments",
+    ctes="""
+        added_comment AS (
+            INSERT INTO comments (id, generation_id, author_id, content, created_at, updated_at, parent_id)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ),
+        comment_gained AS (UPDATE generations SET comment_count = comment_count + 1 WHERE id = $2),
+        reply_gained AS (UPDATE comments SET reply_count = reply_count + 1 WHERE id = $7)""",
+)
+SAVE_COMMENT = Write(
+    touches="comments",
+    ctes="saved_comment AS (UPDATE comments SET content = $2, updated_at = $3 WHERE id = $1 RETURNING id)",
+    finds="saved_comment",
+    rule="comment_found",
+)
+REMOVE_COMMENT = Write(
+    touches="comments",
+    ctes="""
+        removed_comments AS (DELETE FROM comments WHERE id = $1 OR parent_id = $1 RETURNING id),
+        comments_lost AS (
+            UPDATE generations SET comment_count = comment_count - (SELECT count(*) FROM removed_comments)
+            WHERE id = $2
+        ),
+        reply_lost AS (
+            UPDATE comments SET reply_count = reply_count - 1
+            WHERE id = $3 AND EXISTS (SELECT FROM removed_comments)
+        )""",
+    finds="removed_comments",
+    rule="comment_found",
+)
+
+SHOWN = """
+    comments.id, comments.author_id, username, profile_image, content, parent_id, reply_count, comments.created_at,
+    comments.updated_at
+"""
+VISIBLE = "(image.owner_id = $1 OR image.public_key IS NOT NULL)"
+VIEW = f"""
+SELECT {SHOWN}
+FROM comments
+JOIN generations image ON image.id = generation_id
+JOIN users ON users.id = author_id
+WHERE comments.id = $2 AND (author_id = $1 OR {VISIBLE})
+"""
+FIRST_REPLIES = f"""
+SELECT {SHOWN}
+FROM unnest($1::bigint[]) parent (id)
+CROSS JOIN LATERAL (
+    SELECT * FROM comments WHERE parent_id = parent.id ORDER BY created_at, id LIMIT {INLINE_REPLIES}
+) comments
+JOIN users ON users.id = author_id
+ORDER BY comments.created_at, comments.id
+"""
+
+
+def _comments(page: PageRequest, arguments: Arguments) -> str:
+    """The image, as far as the viewer may see it, and beside it the page: a row at least, where it is there."""
+    keys = Keys()
+    return f"""
+    SELECT {SHOWN}
+    FROM generations image
+    LEFT JOIN (
+        SELECT * FROM comments WHERE generation_id = $2 AND parent_id IS NULL AND {keys.after(page, arguments)}
+        ORDER BY {keys.order()} {limit(page)}
+    ) comments ON true
+    LEFT JOIN users ON users.id = author_id
+    WHERE image.id = $2 AND {VISIBLE}
+    ORDER BY {keys.order("comments")}
+    """
+
+
+def _replies(page: PageRequest, arguments: Arguments) -> str:
+    keys = Keys(oldest_first=True)
+    return f"""
+    SELECT {SHOWN}
+    FROM (SELECT generation_id AS image_id FROM comments WHERE id = $2) parent
+    JOIN generations image ON image.id = image_id AND {VISIBLE}
+    LEFT JOIN (
+        SELECT * FROM comments WHERE parent_id = $2 AND {keys.after(page, arguments)}
+        ORDER BY {keys.order()} {limit(page)}
+    ) comments ON true
+    LEFT JOIN users ON users.id = author_id
+    ORDER BY {keys.order("comments")}
+    """
 
 
 def _following(page: PageRequest, arguments: Arguments) -> str:
@@ -100,6 +191,36 @@ class PostgresLikes(Likes):
         return count
 
 
+class PostgresComments(Comments):
+    def __init__(self, transaction: PostgresTransaction) -> None:
+        self._transaction = transaction
+
+    async def of_id(self, comment_id: CommentId, *, lock: bool = False) -> Comment:
+        locking = "FOR NO KEY UPDATE" if lock else ""
+        row = await self._transaction.fetchrow(f"{COMMENT} {locking}", comment_id, lock=lock)
+        if row is None:
+            raise CommentNotFound
+        return Comment(**row)
+
+    async def add(self, comment: Comment) -> None:
+        await self._transaction.write(
+            ADD_COMMENT,
+            comment.id,
+            comment.generation_id,
+            comment.author_id,
+            comment.content,
+            comment.created_at,
+            comment.updated_at,
+            comment.parent_id,
+        )
+
+    async def save(self, comment: Comment) -> None:
+        await self._transaction.write(SAVE_COMMENT, comment.id, comment.content, comment.updated_at)
+
+    async def remove(self, comment: Comment) -> None:
+        await self._transaction.write(REMOVE_COMMENT, comment.id, comment.generation_id, comment.parent_id)
+
+
 class PostgresCommunityReader(CommunityReader):
     def __init__(self, pool: Pool, blobs: BlobStore) -> None:
         self._pool = pool
@@ -121,3 +242,57 @@ class PostgresCommunityReader(CommunityReader):
             follower_count=row["follower_count"],
             followed_at=row["created_at"],
         )
+
+    async def comments(
+        self, generation_id: GenerationId, *, viewer: UserId | None, page: PageRequest
+    ) -> Page[CommentView]:
+        arguments = Arguments([viewer, generation_id])
+        sql = _comments(page, arguments)
+        found = await self._pool.fetch(sql, *arguments)
+        if not found:
+            raise GenerationNotFound
+        rows, following = cut([row for row in found if row["id"] is not None], page)
+        return Page(await self._views(rows), following)
+
+    async def replies(self, comment_id: CommentId, *, viewer: UserId | None, page: PageRequest) -> Page[ReplyView]:
+        arguments = Arguments([viewer, comment_id])
+        sql = _replies(page, arguments)
+        found = await self._pool.fetch(sql, *arguments)
+        if not found:
+            raise CommentNotFound
+        rows, following = cut([row for row in found if row["id"] is not None], page)
+        return Page([self._reply(row) for row in rows], following)
+
+    async def comment(self, comment_id: CommentId, *, viewer: UserId | None) -> CommentView:
+        rows = await self._pool.fetch(VIEW, viewer, comment_id)
+        if not rows:
+            raise CommentNotFound
+        [view] = await self._views(rows)
+        return view
+
+    async def _views(self, rows: list[Record]) -> list[CommentView]:
+        replies: dict[int, list[ReplyView]] = {row["id"]: [] for row in rows}
+        if answered := [row["id"] for row in rows if row["reply_count"]]:
+            for row in await self._pool.fetch(FIRST_REPLIES, answered):
+                replies[row["parent_id"]].append(self._reply(row))
+        return [
+            CommentView(
+                id=row["id"],
+                user=self._user(row),
+                content=row["content"],
+                parent_id=row["parent_id"],
+                reply_count=row["reply_count"],
+                replies=replies[row["id"]],
+                created_at=row["created_at"],
+                updated_at=row["updated_at"],
+            )
+            for row in rows
+        ]
+
+    def _reply(self, row: Record) -> ReplyView:
+        return ReplyView(
+            row["id"], self._user(row), row["content"], row["parent_id"], row["created_at"], row["updated_at"]
+        )
+
+    def _user(self, row: Record) -> CommentUser:
+        return CommentUser(row["author_id"], row["username"], picture_url(row["profile_image"], self._blobs))

@@ -1,5 +1,5 @@
 from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
-from core.community.errors import DuplicateFollow, DuplicateLike
+from core.community.errors import CommentNotFound, DuplicateFollow, DuplicateLike
 from core.errors import DomainError
 from core.generations.errors import GenerationNotFound
 from core.notifications.errors import NotificationNotFound
@@ -9,9 +9,11 @@ from core.tokens.errors import AccountNotFound, DuplicateTransfer, HoldAlreadyRe
 
 REFUSALS: dict[str, type[DomainError]] = {
     # constraints of the schema
+    "fk_comments_author_id": UserNotFound,
     "fk_follows_followed_id": UserNotFound,
     "fk_follows_follower_id": UserNotFound,
     "fk_generations_style_id_artist_id": StyleNotFound,
+    "fk_likes_user_id": UserNotFound,
     "fk_notifications_recipient_id": UserNotFound,
     "pk_artists": AlreadyArtist,
     "pk_follows": DuplicateFollow,
@@ -24,6 +26,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "uq_users_username": UsernameTaken,
     # what a Write expects to find
     "account_found": AccountNotFound,
+    "comment_found": CommentNotFound,
     "generation_found": GenerationNotFound,
     "hold_found": HoldNotFound,
     "notification_found": NotificationNotFound,

@@ -3,7 +3,7 @@ from collections import deque
 from uuid import uuid4
 
 from adapters.postgres.pool import Pool
-from core.identifiers import ArtworkId, GenerationId, HoldId, NotificationId, StyleId, TaskId, UserId
+from core.identifiers import ArtworkId, CommentId, GenerationId, HoldId, NotificationId, StyleId, TaskId, UserId
 from core.ports.ids import Ids
 
 BLOCK = 200
@@ -19,6 +19,7 @@ class PostgresIds(Ids):
         self._artworks = _Block(pool, "artworks")
         self._generations = _Block(pool, "generations")
         self._transfers = _Block(pool, "transfers")
+        self._comments = _Block(pool, "comments")
         self._notifications = _Block(pool, "notifications")
 
     async def user(self) -> UserId:
@@ -35,6 +36,9 @@ class PostgresIds(Ids):
 
     async def hold(self) -> HoldId:
         return HoldId(await self._transfers.next())
+
+    async def comment(self) -> CommentId:
+        return CommentId(await self._comments.next())
 
     async def notification(self) -> NotificationId:
         return NotificationId(await self._notifications.next())

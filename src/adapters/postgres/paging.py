@@ -6,6 +6,8 @@ from core.paging import Keyset, PageRequest
 
 BEGINNING = Keyset(MAX_ID, datetime.max.replace(tzinfo=UTC), MAX_ID)
 """Before the first row: so that the first page is asked for by the same statement as all others."""
+BEGINNING_OF_TIME = Keyset(0, datetime.min.replace(tzinfo=UTC), 0)
+"""The same, where the oldest row is the first."""
 
 
 class Arguments(list[object]):
@@ -18,21 +20,27 @@ class Arguments(list[object]):
 
 
 class Keys:
-    """The columns by which pages are ordered, all descending: `rank` if there is one, then `created_at` and `id`."""
+    """The columns by which pages are ordered: `rank` if there is one, then `created_at` and `id`.
 
-    def __init__(self, rank: str | None = None) -> None:
+    All descending, unless the oldest are to come first.
+    """
+
+    def __init__(self, rank: str | None = None, *, oldest_first: bool = False) -> None:
+        self._oldest_first = oldest_first
         self._columns = [*([rank] if rank else []), "created_at", "id"]
         self.rank = rank or "0"
 
     def after(self, page: PageRequest, arguments: Arguments) -> str:
         """The condition for rows after those of the page before."""
-        place = page.after or BEGINNING
+        place = page.after or (BEGINNING_OF_TIME if self._oldest_first else BEGINNING)
         values = [place.rank, place.at, place.id][-len(self._columns) :]
-        return f"({', '.join(self._columns)}) < ({', '.join(arguments.add(value) for value in values)})"
+        beyond = ">" if self._oldest_first else "<"
+        return f"({', '.join(self._columns)}) {beyond} ({', '.join(arguments.add(value) for value in values)})"
 
     def order(self, table: str = "") -> str:
         of = f"{table}." if table else ""
-        return ", ".join(f"{of}{column} DESC" for column in self._columns)
+        direction = "ASC" if self._oldest_first else "DESC"
+        return ", ".join(f"{of}{column} {direction}" for column in self._columns)
 
 
 def limit(page: PageRequest) -> str:

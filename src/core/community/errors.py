@@ -1,4 +1,4 @@
-from core.errors import Category, DomainError
+from core.errors import Category, DomainError, NotFound
 
 
 class SelfFollowNotAllowed(DomainError):
@@ -17,3 +17,14 @@ class DuplicateLike(DomainError):
     code = "DUPLICATE_LIKE"
     category = Category.CONFLICT
     message = "You like this image already."
+
+
+class CommentNotFound(NotFound):
+    code = "COMMENT_NOT_FOUND"
+    message = "There is no such comment."
+
+
+class ReplyDepthExceeded(DomainError):
+    code = "REPLY_DEPTH_EXCEEDED"
+    category = Category.INVALID
+    message = "A reply cannot be replied to."

@@ -1,7 +1,8 @@
 from datetime import datetime
 from typing import Protocol
 
-from core.identifiers import GenerationId, UserId
+from core.community.model import Comment
+from core.identifiers import CommentId, GenerationId, UserId
 
 
 class Follows(Protocol):
@@ -33,4 +34,24 @@ class Likes(Protocol):
 
     async def count(self, generation_id: GenerationId) -> int:
         """How many like it."""
+        ...
+
+
+class Comments(Protocol):
+    """Comments on images, in the open transaction."""
+
+    async def of_id(self, comment_id: CommentId, *, lock: bool = False) -> Comment:
+        """Raises CommentNotFound."""
+        ...
+
+    async def add(self, comment: Comment) -> None:
+        """Its image is locked; what it replies to is there."""
+        ...
+
+    async def save(self, comment: Comment) -> None:
+        """Raises CommentNotFound, which may surface at the commit."""
+        ...
+
+    async def remove(self, comment: Comment) -> None:
+        """With its replies; its image is locked. Raises CommentNotFound, which may surface at the commit."""
         ...

@@ -3,7 +3,7 @@ from typing import Protocol
 
 import msgspec
 
-from core.identifiers import UserId
+from core.identifiers import CommentId, GenerationId, UserId
 from core.paging import Page, PageRequest
 
 
@@ -28,7 +28,52 @@ class FollowedUser(msgspec.Struct, frozen=True):
     followed_at: datetime
 
 
+INLINE_REPLIES = 3
+"""Replies that come with the comment they belong to."""
+
+
+class CommentUser(msgspec.Struct, frozen=True):
+    id: UserId
+    username: str
+    profile_image: str | None
+
+
+class ReplyView(msgspec.Struct, frozen=True):
+    id: CommentId
+    user: CommentUser
+    content: str
+    parent_id: CommentId
+    created_at: datetime
+    updated_at: datetime
+
+
+class CommentView(msgspec.Struct, frozen=True):
+    id: CommentId
+    user: CommentUser
+    content: str
+    parent_id: CommentId | None
+    reply_count: int
+    replies: list[ReplyView]
+    """The first INLINE_REPLIES of them, oldest first."""
+    created_at: datetime
+    updated_at: datetime
+
+
 class CommunityReader(Protocol):
     async def following(self, follower: UserId, *, page: PageRequest) -> Page[FollowedUser]:
         """Whom they follow, those followed last first."""
+        ...
+
+    async def comments(
+        self, generation_id: GenerationId, *, viewer: UserId | None, page: PageRequest
+    ) -> Page[CommentView]:
+        """Those on an image that are no replies, newest first. Raises GenerationNotFound."""
+        ...
+
+    async def replies(self, comment_id: CommentId, *, viewer: UserId | None, page: PageRequest) -> Page[ReplyView]:
+        """Oldest first. Raises CommentNotFound."""
+        ...
+
+    async def comment(self, comment_id: CommentId, *, viewer: UserId | None) -> CommentView:
+        """For its author and whoever may see the image. Raises CommentNotFound otherwise."""
         ...

@@ -98,9 +98,13 @@ class Generation(msgspec.Struct, frozen=True):
         """The last sign of life of the present attempt, or when it was to begin."""
         return self.progress.last_updated if self.progress else self.due_at or self.created_at
 
+    def shown_to(self, viewer: UserId) -> bool:
+        """Whether there is an image, and they may see it."""
+        return self.status is Status.COMPLETED and (self.is_public or self.owner_id == viewer)
+
     def check_shown_to(self, viewer: UserId) -> None:
-        """Raises GenerationNotFound where there is no image, or none for their eyes."""
-        if self.status is not Status.COMPLETED or not (self.is_public or self.owner_id == viewer):
+        """Raises GenerationNotFound where there is no image for their eyes."""
+        if not self.shown_to(viewer):
             raise GenerationNotFound
 
     def completed(self, *, at: datetime, result_key: str, metadata: dict[str, object]) -> "Generation":

@@ -1,6 +1,6 @@
 from typing import Protocol
 
-from core.identifiers import ArtworkId, GenerationId, HoldId, NotificationId, StyleId, TaskId, UserId
+from core.identifiers import ArtworkId, CommentId, GenerationId, HoldId, NotificationId, StyleId, TaskId, UserId
 
 
 class Ids(Protocol):
@@ -19,6 +19,8 @@ class Ids(Protocol):
     async def generation(self) -> GenerationId: ...
 
     async def hold(self) -> HoldId: ...
+
+    async def comment(self) -> CommentId: ...
 
     async def notification(self) -> NotificationId: ...
 

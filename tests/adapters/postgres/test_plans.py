@@ -12,7 +12,7 @@ import pytest
 from adapters.postgres.pool import SETTINGS, Pool, Record
 from core.accounts.model import Requester, Role
 from core.generations.views import FeedQuery, FeedSort, StatusFilter
-from core.identifiers import GenerationId, StyleId, UserId
+from core.identifiers import CommentId, GenerationId, StyleId, UserId
 from core.paging import Keyset, PageRequest
 from core.styles.views import StyleQuery, StyleSort
 from core.tokens.views import TransactionFilter
@@ -87,6 +87,14 @@ SELECT credit_account_id, id, amount FROM transfers WHERE phase = 'post' AND id 
 INSERT INTO style_uses (style_id, generation_id, tokens)
 SELECT style_id, id, 30 FROM generations WHERE id % 5 = 0;
 
+INSERT INTO comments (id, generation_id, author_id, parent_id, content, reply_count, created_at, updated_at)
+SELECT n, 14 + n % 100 * 2, 1 + n % 500, NULL, 'Nice', CASE n WHEN 1 THEN 10000 ELSE 0 END,
+    '{BEGAN}'::timestamptz + n * interval '1 minute', '{BEGAN}'
+FROM generate_series(1, 20000) n
+UNION ALL
+SELECT 20000 + n, 16, 1 + n % 500, 1, 'Thanks', 0, '{BEGAN}'::timestamptz + n * interval '1 minute', '{BEGAN}'
+FROM generate_series(1, 10000) n;
+
 INSERT INTO notifications (id, recipient_id, type, reason, target_type, target_id, metadata, created_at, read_at)
 SELECT n, 1 + n % 500, 'generation_complete', 'generation:' || n, 'generation', n, '{{}}',
     '{BEGAN}'::timestamptz + n * interval '1 minute', CASE WHEN n % 3 = 0 THEN '{BEGAN}'::timestamptz END
@@ -120,6 +128,8 @@ LISTS: dict[str, Look] = {
         FeedQuery(followed_by=FAN), viewer=FAN, page=page
     ),
     "following": lambda world, page: world.read.community.following(FAN, page=page),
+    "comments": lambda world, page: world.read.community.comments(GenerationId(14), viewer=ANN, page=page),
+    "replies": lambda world, page: world.read.community.replies(CommentId(1), viewer=ANN, page=page),
     "own images": lambda world, page: world.read.generations.list_own(
         ANN, status=StatusFilter.COMPLETED, is_public=None, page=page
     ),

@@ -4,6 +4,7 @@ from adapters.postgres.pool import Pool
 from core.accounts.model import User
 from core.community.follow_user import FollowUser
 from core.community.like_generation import LikeGeneration
+from core.community.post_comment import NewComment, PostComment
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.record_progress import RecordProgress
 from core.generations.request_generation import NewGeneration, RequestGeneration
@@ -76,6 +77,18 @@ async def test_liking_takes_five(world: PostgresWorld, pool: Pool) -> None:
 
     async with counted(pool, 5):
         await world.use_case(LikeGeneration)(style.artist_id, image.id)
+
+
+async def test_comments_with_replies_take_two_however_many_they_are(world: PostgresWorld, pool: Pool) -> None:
+    """The page, and the first replies to all of it."""
+    ann, style = await a_buyer_and_a_style(world)
+    image = await world.image(ann, style, public=True)
+    for _ in range(3):
+        comment = await world.use_case(PostComment)(ann.id, image.id, NewComment("Nice"))
+        await world.use_case(PostComment)(ann.id, image.id, NewComment("Thanks", comment))
+
+    async with counted(pool, 2):
+        await world.read.community.comments(image.id, viewer=ann.id, page=PAGE)
 
 
 async def test_every_look_takes_one(world: PostgresWorld, pool: Pool) -> None:

@@ -2,7 +2,7 @@
 
 from adapters.postgres.tables.accounts import ArtistRow, SessionRow, UserRow
 from adapters.postgres.tables.base import Row
-from adapters.postgres.tables.community import FollowRow, LikeRow
+from adapters.postgres.tables.community import CommentRow, FollowRow, LikeRow
 from adapters.postgres.tables.generations import GenerationRow
 from adapters.postgres.tables.notifications import NotificationRow
 from adapters.postgres.tables.purchases import PurchaseRow
@@ -16,6 +16,7 @@ __all__ = [
     "ArtistRow",
     "ArtworkRow",
     "BalanceDeltaRow",
+    "CommentRow",
     "FollowRow",
     "GenerationRow",
     "LikeRow",

@@ -1,0 +1,27 @@
+from dataclasses import dataclass
+
+from core.accounts.model import Requester
+from core.community.repository import Comments
+from core.errors import Forbidden
+from core.generations.repository import Generations
+from core.identifiers import CommentId
+from core.ports.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteComment:
+    """Delete one's own comment, or as an admin anybody's; replies go with it."""
+
+    generations: Generations
+    comments: Comments
+    transaction: Transaction
+
+    async def __call__(self, requester: Requester, comment_id: CommentId) -> None:
+        async with self.transaction:
+            comment = await self.comments.of_id(comment_id)
+            image = await self.generations.of_id(comment.generation_id, lock=True)
+            if not requester.is_admin:
+                comment.check_shown_to(requester.id, image)
+                if comment.author_id != requester.id:
+                    raise Forbidden
+            await self.comments.remove(comment)

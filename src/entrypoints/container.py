@@ -184,12 +184,13 @@ def postgres() -> Provider:
     from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
     from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
     from adapters.postgres.ids import PostgresIds
+    from adapters.postgres.listener import Listener
     from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
     from adapters.postgres.pool import Pool, create_pool
     from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
     from adapters.postgres.rate_limits import PostgresRateLimiter
     from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
-    from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
+    from adapters.postgres.tasks import CHANNEL, PostgresOutbox, PostgresTaskQueue
     from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
     from adapters.postgres.transaction import PostgresTransaction
 
@@ -197,12 +198,19 @@ def postgres() -> Provider:
         async with create_pool(settings.database_url or "", max_size=settings.database_pool_size) as opened:
             yield opened
 
+    async def waiting_tasks(pool: Pool, settings: Settings) -> AsyncIterator[PostgresOutbox]:
+        listener = Listener(settings.database_url or "", CHANNEL)
+        outbox = PostgresOutbox(pool, listener=listener, tells=settings.relay == "off")
+        yield outbox
+        outbox.close()
+        await listener.close()
+
     app, request = Scope.APP, Scope.REQUEST
     provider = Provider()
     provider.provide(pool, provides=AnyOf[Pool, Database], scope=app)
     provider.provide(PostgresIds, provides=Ids, scope=app)
     provider.provide(PostgresRateLimiter, provides=RateLimiter, scope=app)
-    provider.provide(PostgresOutbox, provides=AnyOf[PostgresOutbox, Outbox], scope=app)
+    provider.provide(waiting_tasks, provides=AnyOf[PostgresOutbox, Outbox], scope=app)
     provider.provide(PostgresAccountsReader, provides=AccountsReader, scope=app)
     provider.provide(PostgresTokensReader, provides=TokensReader, scope=app)
     provider.provide(PostgresPurchasesReader, provides=PurchasesReader, scope=app)

@@ -53,8 +53,9 @@ async def _run(
 @contextlib.asynccontextmanager
 async def _beside(container: AsyncContainer, settings: Settings) -> AsyncIterator[None]:
     """What works in the background; it ends with the block."""
-    relay = Relay(await container.get(PublishTasks), await container.get(Outbox))
-    workers = [relay.run()]
+    workers = []
+    if settings.relay == "on":
+        workers.append(Relay(await container.get(PublishTasks), await container.get(Outbox)).run())
     if not settings.production:
         workers.append(sweep_regularly(container))
     if settings.ai_servers == "simulated":

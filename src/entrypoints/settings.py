@@ -83,6 +83,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     toss: Toss | None
     """None in production: tokens are not sold."""
     ai_servers: Literal["simulated", "none"]
+    relay: Literal["on", "off"]
+    """Whether the server publishes its tasks itself; a relay of its own has to when it does not."""
     rate_limits: RateLimits | None
     """None: nobody is held back, which only development does."""
     styles_per_artist: int
@@ -131,6 +133,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         google=_google(reader),
         toss=_toss(reader),
         ai_servers=reader.choice("AI_SERVERS", ("simulated", "none"), "none" if production else "simulated"),
+        relay=reader.choice("RELAY", ("on", "off"), "on"),
         rate_limits=_rate_limits(reader, default="on" if production else "off"),
         styles_per_artist=reader.number("STYLES_PER_ARTIST", 10, low=1, high=10_000),
         generation_timeout=reader.seconds("GENERATION_TIMEOUT", 30 * 60),

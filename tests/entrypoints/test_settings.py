@@ -110,6 +110,7 @@ def test_the_key_of_the_payment_provider_does_not_travel_in_the_clear() -> None:
         ("APP_ENV", "staging"),
         ("AI_SERVERS", "real"),
         ("RATE_LIMITS", "yes"),
+        ("RELAY", "maybe"),
         ("RATE_LIMIT_SIGN_IN", "5"),
         ("RATE_LIMIT_ANONYMOUS", "0/60"),
         ("COOKIE_SAMESITE", "strict"),

@@ -242,3 +242,34 @@ async def test_ones_own_styles_whatever_their_state(service: Service, world: Mem
         results = (await browser.get("/api/styles/me")).json()["data"]["results"]
     assert [style["id"] for style in results] == [pending.id, ink.id]
     assert {"total_earned_tokens", "progress"} <= results[0].keys()
+
+
+async def test_examples_are_the_public_images_made_with_a_style(
+    service: Service, world: MemoryWorld, anonymous: Browser
+) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=500)
+    style, other = await world.style(mia), await world.style(mia, "Other")
+    examples: list[int] = []
+    for _ in range(3):
+        world.clock.advance()
+        examples.insert(0, (await world.image(ann, style, public=True)).id)
+    await world.image(ann, style)
+    await world.image(ann, other, public=True)
+
+    path = f"/api/styles/{style.id}/examples"
+    first = (await anonymous.get(path, params={"limit": 2})).json()["data"]
+    second = (await anonymous.get(path, params={"limit": 2, "cursor": first["next_cursor"]})).json()["data"]
+    assert [[item["id"] for item in part["results"]] for part in (first, second)] == [examples[:2], examples[2:]]
+    foreign = await anonymous.get(f"/api/styles/{other.id}/examples", params={"cursor": first["next_cursor"]})
+    assert foreign.status_code == 422
+    feed = (await anonymous.get("/api/generations/feed")).json()["data"]["results"]
+    assert first["results"] == [item for item in feed if item["id"] in examples[:2]]
+
+
+async def test_a_style_that_one_may_not_see_has_no_examples(
+    service: Service, world: MemoryWorld, anonymous: Browser
+) -> None:
+    untrained = await world.untrained_style(await world.artist("mia"))
+    for style_id in (untrained.id, 999):
+        answer = await anonymous.get(f"/api/styles/{style_id}/examples")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "STYLE_NOT_FOUND")

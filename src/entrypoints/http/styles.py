@@ -12,6 +12,7 @@ from msgspec import UNSET
 from core.accounts.errors import InvalidPicture
 from core.accounts.model import Requester
 from core.errors import Forbidden, ValidationError
+from core.generations.views import FeedItem, FeedQuery, GenerationsReader
 from core.identifiers import MAX_ID, StyleId, UserId
 from core.styles import errors
 from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
@@ -125,6 +126,27 @@ class StylesController(Controller):
         self, style_id: PathId[StyleId], viewer: NamedDependency[Requester | None], styles: FromDishka[StylesReader]
     ) -> Success[StyleDetail]:
         return Success(data=await styles.detail(style_id, viewer=viewer))
+
+    @get(
+        "/{style_id:int}/examples",
+        guards=[anybody],
+        opt={"refusals": (errors.StyleNotFound,)},
+        summary="Public images made with a style",
+    )
+    async def examples(
+        self,
+        style_id: PathId[StyleId],
+        viewer: NamedDependency[Requester | None],
+        paging: NamedDependency[Paging],
+        styles: FromDishka[StylesReader],
+        generations: FromDishka[GenerationsReader],
+    ) -> Success[Results[FeedItem]]:
+        await styles.detail(style_id, viewer=viewer)
+        order = f"examples:{style_id}"
+        page = await generations.feed(
+            FeedQuery(style_id=style_id), viewer=viewer.id if viewer else None, page=paging.request(order)
+        )
+        return Success(data=paging.results(order, page))
 
     @post(
         "/",

@@ -89,7 +89,7 @@ SELECT style_id, id, 30 FROM generations WHERE id % 5 = 0;
 
 INSERT INTO comments (id, generation_id, author_id, parent_id, content, reply_count, created_at, updated_at)
 SELECT n, 14 + n % 100 * 2, 1 + n % 500, NULL, 'Nice', CASE n WHEN 1 THEN 10000 ELSE 0 END,
-    '{BEGAN}'::timestamptz + n * interval '1 minute', '{BEGAN}'
+    '{BEGAN}'::timestamptz + n * interval '1 minute', '{BEGAN}'::timestamptz
 FROM generate_series(1, 20000) n
 UNION ALL
 SELECT 20000 + n, 16, 1 + n % 500, 1, 'Thanks', 0, '{BEGAN}'::timestamptz + n * interval '1 minute', '{BEGAN}'

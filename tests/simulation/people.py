@@ -34,7 +34,7 @@ from core.styles.model import MIN_ARTWORKS
 from core.tokens.errors import InsufficientTokens
 from tests.simulation.stage import Stage
 
-PRICES = (1, 7, 30, 60, 250)
+PRICES = (1, 7, 30, 60, 250, 1_500)
 NAMES = ("Ink", "Chalk", "Rust")
 THOUGHT = 4.0
 """Seconds between two deeds, on average."""

@@ -12,7 +12,7 @@ from tests.simulation.history import HistoryBroken, run
 from tests.simulation.mutants import MUTANTS
 
 ROOT = Path(__file__).parents[2]
-SEED = 1
+SEED = 3
 
 
 def test_every_invariant_holds_after_every_step() -> None:
@@ -23,7 +23,7 @@ def test_every_invariant_holds_after_every_step() -> None:
 
 
 def test_a_seed_is_a_history() -> None:
-    program = "from tests.simulation.history import run; print(run(7, steps=1500).digest)"
+    program = "from tests.simulation.history import run; print(run(7, steps=800).digest)"
     elsewhere = subprocess.run(
         [sys.executable, "-c", program],
         env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PYTHONHASHSEED": "7"},
@@ -32,8 +32,8 @@ def test_a_seed_is_a_history() -> None:
         text=True,
     )
 
-    assert elsewhere.stdout.strip() == run(7, steps=1500).digest
-    assert run(8, steps=1500).digest != run(7, steps=1500).digest
+    assert elsewhere.stdout.strip() == run(7, steps=800).digest
+    assert run(8, steps=800).digest != run(7, steps=800).digest
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run.stamp
 DEV := $(VENV)/.dev.stamp
+RABBITMQCTL ?= rabbitmqctl
+SET_POLICY = $(RABBITMQCTL) set_policy -p '$(or $(RABBITMQ_VHOST),/)' --apply-to queues
+QUEUES := model_training|image_generation
+DEAD_LETTER := "dead-letter-exchange": "", "dead-letter-routing-key": "dead"
 ENTRY := PYTHONPATH=src $(BIN)/python -m entrypoints.cli
 # What is used is compiled when it is first used; compiling everything takes a third of the time.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes
@@ -14,11 +18,11 @@ WORKERS ?= 2
 FAST_TESTS := tests/test_architecture.py tests/core tests/entrypoints
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test simulate check fmt bench migrate relay sweep lock clean \
+.PHONY: help run demo test simulate check fmt bench migrate relay sweep rabbitmq-policy lock clean \
 	check-format check-lint check-types check-imports check-tests
 
 help: ## Show what can be made
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Python 3.11 or newer is all that is needed; PYTHON=/path/to/python3 names another one than python3."
 
@@ -48,6 +52,11 @@ migrate: $(RUN) ## Bring the database of DATABASE_URL (or the embedded one) up t
 
 relay: $(RUN) ## Publish waiting tasks and sweep, from a process of their own
 	@$(ENTRY) relay
+
+# Two, because a policy with a limit does not apply to classic queues, not even the rest of it.
+rabbitmq-policy: ## Have the broker put aside what consumers reject or fail at too often (RABBITMQ_VHOST=/)
+	@$(SET_POLICY) --priority 0 dead-letter '^($(QUEUES))$$' '{$(DEAD_LETTER)}'
+	@$(SET_POLICY) --priority 1 delivery-limit '^($(QUEUES))$$' '{$(DEAD_LETTER), "delivery-limit": 5}'
 
 sweep: $(RUN) ## Time out, expire and remove what has had its time, once
 	@$(ENTRY) sweep

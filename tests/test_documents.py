@@ -88,7 +88,7 @@ def test_the_example_environment_is_what_holds_without_any() -> None:
 
 
 def test_the_readme_names_every_command_and_no_other() -> None:
-    explained = set(re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.MULTILINE))
+    explained = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
     assert {row[0].strip("`").removeprefix("make ") for row in rows("Commands")} == explained - {"help"}
 
 
@@ -96,7 +96,7 @@ def test_the_readme_names_every_command_and_no_other() -> None:
 def test_what_is_to_be_made_can_be_made(file: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
     code = re.findall(r"```.*?```|`[^`]+`", file.read_text(), re.DOTALL)
-    assert {target for part in code for target in re.findall(r"\bmake ([a-z]+)", part)} <= targets
+    assert {target for part in code for target in re.findall(r"\bmake ([a-z-]+)", part)} <= targets
 
 
 @pytest.mark.parametrize("file", DOCUMENTS, ids=name_of)

@@ -29,10 +29,8 @@ INSERT INTO transfers
     (phase, reference, kind, debit_account_id, credit_account_id, amount, hold_id, generation_id, created_at)
 SELECT 'post', 'generation:' || id, 'generation', wallet_id, earning_id, tokens, hold_id, id, at FROM made;
 
-UPDATE accounts SET balance = balance - spent
-FROM (SELECT wallet_id, sum(tokens) AS spent FROM made GROUP BY wallet_id) buyer WHERE accounts.id = wallet_id;
-UPDATE accounts SET balance = balance + earned
-FROM (SELECT earning_id, sum(tokens) AS earned FROM made GROUP BY earning_id) artist WHERE accounts.id = earning_id;
+-- Their parts of balances are folded.
+DELETE FROM balance_deltas;
 
 INSERT INTO generations (
     id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, prompt_tags, task_id, status, attempt,

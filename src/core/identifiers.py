@@ -14,6 +14,7 @@ NotificationId = NewType("NotificationId", int)
 TransferId = NewType("TransferId", int)
 HoldId = NewType("HoldId", int)
 """The identifier of the transfer that put tokens on hold."""
+WithdrawalId = NewType("WithdrawalId", int)
 TaskId = NewType("TaskId", str)
 """A UUID in its canonical text form."""
 OrderId = NewType("OrderId", str)

@@ -12,6 +12,7 @@ from dishka import AnyOf, AsyncContainer, Provider, Scope, make_async_container
 from adapters.simulated_ai.source import TaskSource
 from core.accounts.drop_expired_sessions import DropExpiredSessions
 from core.accounts.edit_profile import EditProfile
+from core.accounts.make_admin import MakeAdmin
 from core.accounts.repository import Sessions, Users
 from core.accounts.sign_in import SignIn
 from core.accounts.sign_out import SignOut
@@ -41,6 +42,7 @@ from core.notifications.mark_read import MarkRead
 from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
 from core.ports.blob_store import BlobStore
+from core.ports.books import Books
 from core.ports.broker import Broker
 from core.ports.clock import Clock
 from core.ports.database import Database
@@ -75,7 +77,16 @@ from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
 from core.styles.views import StylesReader
 from core.tasks.model import WebhookBase
 from core.tasks.publish_tasks import PublishTasks
+from core.tasks.views import BacklogReader
+from core.tokens.fold_balances import FoldBalances
+from core.tokens.model import PlatformFee
+from core.tokens.reconcile import Reconcile
 from core.tokens.views import TokensReader
+from core.withdrawals.reject_withdrawal import RejectWithdrawal
+from core.withdrawals.repository import Withdrawals
+from core.withdrawals.request_withdrawal import RequestWithdrawal
+from core.withdrawals.settle_withdrawal import SettleWithdrawal
+from core.withdrawals.views import WithdrawalsReader
 from entrypoints.settings import Settings
 from entrypoints.sweep import Sweep
 from entrypoints.tick import Tick
@@ -108,11 +119,13 @@ def use_cases() -> Provider:
     provider.provide(_styles_per_artist, scope=Scope.APP)
     provider.provide(_generation_timeout, scope=Scope.APP)
     provider.provide(_training_timeout, scope=Scope.APP)
+    provider.provide(_platform_fee, scope=Scope.APP)
     provider.provide_all(
         SignIn,
         SignOut,
         EditProfile,
         UpgradeToArtist,
+        MakeAdmin,
         CreateStyle,
         EditStyle,
         DeleteStyle,
@@ -133,6 +146,10 @@ def use_cases() -> Provider:
         SettlePurchase,
         CheckPurchase,
         ExpirePurchases,
+        RequestWithdrawal,
+        SettleWithdrawal,
+        RejectWithdrawal,
+        FoldBalances,
         MarkRead,
         MarkAllRead,
         DropOldNotifications,
@@ -148,6 +165,7 @@ def use_cases() -> Provider:
         DeleteComment,
     )
     provider.provide(PublishTasks, scope=Scope.APP)
+    provider.provide(Reconcile, scope=Scope.APP)
     return provider
 
 
@@ -167,6 +185,10 @@ def _training_timeout(settings: Settings) -> TrainingTimeout:
     return TrainingTimeout(settings.training_timeout)
 
 
+def _platform_fee(settings: Settings) -> PlatformFee:
+    return PlatformFee(settings.platform_fee_percent)
+
+
 def system() -> Provider:
     from adapters.pillow.images import PillowImages
     from adapters.system.clock import SystemClock
@@ -179,8 +201,10 @@ def system() -> Provider:
     return provider
 
 
-def postgres() -> Provider:
+def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
+    from adapters.postgres.backlog import PostgresBacklogReader
+    from adapters.postgres.books import PostgresBooks
     from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
     from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
     from adapters.postgres.ids import PostgresIds
@@ -193,6 +217,7 @@ def postgres() -> Provider:
     from adapters.postgres.tasks import CHANNEL, PostgresOutbox, PostgresTaskQueue
     from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
     from adapters.postgres.transaction import PostgresTransaction
+    from adapters.postgres.withdrawals import PostgresWithdrawals, PostgresWithdrawalsReader
 
     async def pool(settings: Settings) -> AsyncIterator[Pool]:
         async with create_pool(settings.database_url or "", max_size=settings.database_pool_size) as opened:
@@ -214,6 +239,9 @@ def postgres() -> Provider:
     provider.provide(PostgresAccountsReader, provides=AccountsReader, scope=app)
     provider.provide(PostgresTokensReader, provides=TokensReader, scope=app)
     provider.provide(PostgresPurchasesReader, provides=PurchasesReader, scope=app)
+    provider.provide(PostgresWithdrawalsReader, provides=WithdrawalsReader, scope=app)
+    provider.provide(PostgresBooks, provides=Books, scope=app)
+    provider.provide(PostgresBacklogReader, provides=BacklogReader, scope=app)
     provider.provide(PostgresStylesReader, provides=StylesReader, scope=app)
     provider.provide(PostgresGenerationsReader, provides=GenerationsReader, scope=app)
     provider.provide(PostgresNotificationsReader, provides=NotificationsReader, scope=app)
@@ -223,6 +251,7 @@ def postgres() -> Provider:
     provider.provide(PostgresSessions, provides=Sessions, scope=request)
     provider.provide(PostgresTokenLedger, provides=TokenLedger, scope=request)
     provider.provide(PostgresPurchases, provides=Purchases, scope=request)
+    provider.provide(PostgresWithdrawals, provides=Withdrawals, scope=request)
     provider.provide(PostgresStyles, provides=Styles, scope=request)
     provider.provide(PostgresGenerations, provides=Generations, scope=request)
     provider.provide(PostgresNotifier, provides=Notifier, scope=request)
@@ -236,6 +265,8 @@ def postgres() -> Provider:
 
 def memory() -> Provider:
     from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
+    from adapters.memory.backlog import MemoryBacklogReader
+    from adapters.memory.books import MemoryBooks
     from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
     from adapters.memory.database import MemoryDatabase
     from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
@@ -247,6 +278,7 @@ def memory() -> Provider:
     from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
     from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
     from adapters.memory.transaction import MemoryTransaction
+    from adapters.memory.withdrawals import MemoryWithdrawals, MemoryWithdrawalsReader
 
     app, request = Scope.APP, Scope.REQUEST
     provider = Provider()
@@ -257,6 +289,9 @@ def memory() -> Provider:
     provider.provide(MemoryAccountsReader, provides=AccountsReader, scope=app)
     provider.provide(MemoryTokensReader, provides=TokensReader, scope=app)
     provider.provide(MemoryPurchasesReader, provides=PurchasesReader, scope=app)
+    provider.provide(MemoryWithdrawalsReader, provides=WithdrawalsReader, scope=app)
+    provider.provide(MemoryBooks, provides=Books, scope=app)
+    provider.provide(MemoryBacklogReader, provides=BacklogReader, scope=app)
     provider.provide(MemoryStylesReader, provides=StylesReader, scope=app)
     provider.provide(MemoryGenerationsReader, provides=GenerationsReader, scope=app)
     provider.provide(MemoryNotificationsReader, provides=NotificationsReader, scope=app)
@@ -266,6 +301,7 @@ def memory() -> Provider:
     provider.provide(MemorySessions, provides=Sessions, scope=request)
     provider.provide(MemoryTokenLedger, provides=TokenLedger, scope=request)
     provider.provide(MemoryPurchases, provides=Purchases, scope=request)
+    provider.provide(MemoryWithdrawals, provides=Withdrawals, scope=request)
     provider.provide(MemoryStyles, provides=Styles, scope=request)
     provider.provide(MemoryGenerations, provides=Generations, scope=request)
     provider.provide(MemoryNotifier, provides=Notifier, scope=request)

@@ -90,6 +90,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     styles_per_artist: int
     generation_timeout: timedelta
     training_timeout: timedelta
+    platform_fee_percent: int
+    """What the platform keeps of an image's price."""
 
     @property
     def production(self) -> bool:
@@ -138,6 +140,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         styles_per_artist=reader.number("STYLES_PER_ARTIST", 10, low=1, high=10_000),
         generation_timeout=reader.seconds("GENERATION_TIMEOUT", 30 * 60),
         training_timeout=reader.seconds("TRAINING_TIMEOUT", 6 * 60 * 60),
+        platform_fee_percent=reader.number("PLATFORM_FEE_PERCENT", 0, low=0, high=100),
     )
     if production:
         reader.problems += _unfit_for_production(settings, reader)

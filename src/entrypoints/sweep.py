@@ -14,6 +14,7 @@ from core.notifications.drop_old_notifications import DropOldNotifications
 from core.ports.rate_limiter import RateLimiter
 from core.purchases.expire_purchases import ExpirePurchases
 from core.styles.time_out_trainings import TimeOutTrainings
+from core.tokens.fold_balances import FoldBalances
 
 INTERVAL = 60.0
 """Seconds between sweeps where they are done in the background."""
@@ -48,6 +49,7 @@ class Sweep:
     drop_expired_sessions: DropExpiredSessions
     drop_old_notifications: DropOldNotifications
     limiter: RateLimiter
+    fold_balances: FoldBalances
 
     async def __call__(self) -> Swept:
         steps: list[tuple[str, Step, int]] = [
@@ -57,6 +59,7 @@ class Sweep:
             ("sessions_dropped", self.drop_expired_sessions, LARGE),
             ("notifications_dropped", self.drop_old_notifications, LARGE),
             ("rate_limits_dropped", self.limiter.forget, LARGE),
+            ("balances_folded", self.fold_balances, LARGE),
         ]
         swept = Swept(done={name: 0 for name, _, _ in steps}, failed=[])
         for name, step, limit in steps:

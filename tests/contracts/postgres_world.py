@@ -1,4 +1,6 @@
 from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
+from adapters.postgres.backlog import PostgresBacklogReader
+from adapters.postgres.books import PostgresBooks
 from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
 from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
 from adapters.postgres.ids import PostgresIds
@@ -9,6 +11,7 @@ from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
 from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
 from adapters.postgres.transaction import PostgresTransaction
+from adapters.postgres.withdrawals import PostgresWithdrawals, PostgresWithdrawalsReader
 from tests.support.world import Readers, Scope, World
 
 
@@ -26,7 +29,10 @@ class PostgresWorld(World):
             PostgresNotificationsReader(pool, self.blobs),
             PostgresPurchasesReader(pool),
             PostgresCommunityReader(pool, self.blobs),
+            PostgresWithdrawalsReader(pool),
+            PostgresBacklogReader(pool),
         )
+        self.books = PostgresBooks(pool)
 
     def scope(self) -> Scope:
         transaction = PostgresTransaction(self._pool)
@@ -44,6 +50,7 @@ class PostgresWorld(World):
             PostgresFollows(transaction),
             PostgresLikes(transaction),
             PostgresComments(transaction),
+            PostgresWithdrawals(transaction),
         )
 
     async def lock_is_awaited(self) -> bool:

@@ -1,6 +1,7 @@
 import asyncio
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from core.accounts.model import User
@@ -189,7 +190,7 @@ async def test_a_hold_needs_both_accounts(world: World) -> None:
 
     generation = await world.generation(ann, style)
     hold = hold_for(generation)
-    without_payee = type(hold)(await world.ids.hold(), "other", ann.id, ann.id, 1, hold.at, generation.id)
+    without_payee = msgspec.structs.replace(hold, id=await world.ids.hold(), reference="other", credit=earnings(ann.id))
     with pytest.raises(AccountNotFound):
         await commit(world, lambda ports: ports.ledger.hold(without_payee))
 

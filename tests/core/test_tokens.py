@@ -1,7 +1,7 @@
 import pytest
 
-from core.identifiers import GenerationId, HoldId, OrderId, UserId
-from core.tokens.model import ISSUANCE, MAX_AMOUNT, Hold, Sale, Transfer, TransferKind, wallet, welcome_bonus
+from core.identifiers import HoldId, OrderId, UserId
+from core.tokens.model import ISSUANCE, MAX_AMOUNT, Hold, Sale, Transfer, TransferKind, earnings, wallet, welcome_bonus
 from tests.support.world import MemoryWorld
 
 
@@ -12,7 +12,7 @@ def test_a_movement_is_of_a_positive_bounded_number_of_tokens(world: MemoryWorld
     with pytest.raises(ValueError, match="a movement of"):
         Transfer("x", TransferKind.BONUS, ISSUANCE, wallet(ann), amount, now)
     with pytest.raises(ValueError, match="a movement of"):
-        Hold(HoldId(1), "x", ann, ann, amount, now, GenerationId(1))
+        Hold(HoldId(1), "x", TransferKind.GENERATION, wallet(ann), earnings(ann), amount, now)
 
 
 @pytest.mark.parametrize("amount", [1, MAX_AMOUNT])

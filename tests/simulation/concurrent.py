@@ -5,9 +5,9 @@ from random import Random
 from typing import Any
 
 from adapters.postgres.pool import Pool
-from adapters.postgres.tokens import fold_balances
 from core.purchases.model import PurchaseStatus
 from core.purchases.payment import PaymentState
+from core.tokens.fold_balances import FoldBalances
 from tests.contracts.postgres_world import PostgresWorld
 from tests.simulation import play
 from tests.simulation.audit import audit
@@ -107,7 +107,7 @@ class ConcurrentStage(Stage):
         """Earnings are rolled up all the while."""
         while True:
             await self.pause(5)
-            await fold_balances(self._pool)
+            await self.world.use_case(FoldBalances)()
 
     def switch_off(self) -> None:
         for task in self._lasting:

@@ -3,14 +3,16 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
+import msgspec
+
 from core.generations.model import Generation
 from core.ports.transaction import OutcomeUnknown
 from core.purchases.model import PurchaseStatus
 from core.tokens.errors import DuplicateTransfer, HoldAlreadyResolved, InsufficientTokens
-from core.tokens.model import Hold, welcome_bonus
+from core.tokens.model import welcome_bonus
 from tests.simulation.people import Person
 from tests.simulation.stage import Stage
-from tests.support.world import Scope
+from tests.support.world import Scope, hold_for
 
 PAUSE = 5.0
 
@@ -43,15 +45,7 @@ class Replayer:
 
     async def _hold(self, scope: Scope, person: Person) -> None:
         if generation := await self._generation(scope, person):
-            hold = Hold(
-                id=await self.stage.world.ids.hold(),
-                reference=f"generation:{generation.id}",
-                payer=generation.owner_id,
-                payee=generation.artist_id,
-                amount=generation.consumed_tokens,
-                at=generation.created_at,
-                generation_id=generation.id,
-            )
+            hold = msgspec.structs.replace(hold_for(generation), id=await self.stage.world.ids.hold())
             await scope.ledger.hold(hold)
 
     async def _resolution(self, scope: Scope, person: Person) -> None:

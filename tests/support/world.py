@@ -12,7 +12,9 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
+from adapters.memory.backlog import MemoryBacklogReader
 from adapters.memory.blobs import MemoryBlobStore
+from adapters.memory.books import MemoryBooks
 from adapters.memory.clock import ManualClock
 from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
 from adapters.memory.database import MemoryDatabase
@@ -26,6 +28,7 @@ from adapters.memory.styles import MemoryStyles, MemoryStylesReader
 from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
 from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
 from adapters.memory.transaction import MemoryTransaction
+from adapters.memory.withdrawals import MemoryWithdrawals, MemoryWithdrawalsReader
 from adapters.pillow.images import PillowImages
 from core.accounts.model import Artist, User
 from core.accounts.repository import Sessions, Users
@@ -42,6 +45,7 @@ from core.identifiers import HoldId, UserId
 from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
 from core.ports.blob_store import Blob
+from core.ports.books import Books
 from core.ports.ids import Ids
 from core.ports.notifier import Notifier
 from core.ports.outbox import Outbox
@@ -57,8 +61,11 @@ from core.styles.repository import Styles
 from core.styles.views import StylesReader
 from core.tasks.model import PendingTask, WebhookBase
 from core.tasks.outcome import Failure
-from core.tokens.model import ISSUANCE, Hold, Transfer, TransferKind, earnings, wallet
+from core.tasks.views import BacklogReader
+from core.tokens.model import ISSUANCE, Hold, PlatformFee, Transfer, TransferKind, earnings, wallet
 from core.tokens.views import TokensReader
+from core.withdrawals.repository import Withdrawals
+from core.withdrawals.views import WithdrawalsReader
 
 UseCase = TypeVar("UseCase")
 
@@ -83,6 +90,7 @@ class Scope:
     follows: Follows
     likes: Likes
     comments: Comments
+    withdrawals: Withdrawals
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,8 @@ class Readers:
     notifications: NotificationsReader
     purchases: PurchasesReader
     community: CommunityReader
+    withdrawals: WithdrawalsReader
+    backlog: BacklogReader
 
 
 class World(ABC):
@@ -102,6 +112,7 @@ class World(ABC):
     ids: Ids
     outbox: Outbox
     read: Readers
+    books: Books
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -110,6 +121,7 @@ class World(ABC):
         self.payments = MemoryPaymentProvider()
         self.images = PillowImages()
         self.webhooks = WebhookBase("https://api.example")
+        self.fee = PlatformFee(0)
 
     @abstractmethod
     def scope(self) -> Scope:
@@ -139,6 +151,8 @@ class World(ABC):
             "blobs": self.blobs,
             "images": self.images,
             "webhooks": self.webhooks,
+            "books": self.books,
+            "fee": self.fee,
             "provider": self.payments,
             "record": RecordPayment(scope.purchases, scope.ledger, scope.transaction, self.clock),
         }
@@ -239,13 +253,18 @@ class World(ABC):
         """A completed image, paid for."""
         generation = await self.generation(owner, style, **changes)
         at = self.clock.now()
-        generation = generation.completed(at=at, result_key=f"results/{generation.id}.png", metadata={})
+        generation = generation.completed(
+            at=at,
+            result_key=f"results/{generation.id}.png",
+            metadata={},
+            fee_tokens=self.fee.of(generation.consumed_tokens),
+        )
         if public:
             key = f"public/generations/{generation.id}/image.png"
             generation = generation.edited(at=at, description=generation.description, public_key=key)
         async with self.block() as scope:
             await scope.generations.save(generation)
-            await scope.ledger.post(generation.hold_id, at=at)
+            await scope.ledger.post(generation.hold_id, at=at, fee=generation.fee_tokens)
         return generation
 
     async def failed_generation(self, owner: User, style: Style, **changes: Any) -> Generation:
@@ -298,7 +317,10 @@ class MemoryWorld(World):
             MemoryNotificationsReader(self.database, self.blobs),
             MemoryPurchasesReader(self.database),
             MemoryCommunityReader(self.database, self.blobs),
+            MemoryWithdrawalsReader(self.database),
+            MemoryBacklogReader(self.database),
         )
+        self.books = MemoryBooks(self.database)
 
     def scope(self) -> Scope:
         transaction = MemoryTransaction(self.database)
@@ -316,6 +338,7 @@ class MemoryWorld(World):
             MemoryFollows(transaction),
             MemoryLikes(transaction),
             MemoryComments(transaction),
+            MemoryWithdrawals(transaction),
         )
 
     async def lock_is_awaited(self) -> bool:
@@ -336,8 +359,9 @@ def hold_for(generation: Generation) -> Hold:
     return Hold(
         id=HoldId(generation.hold_id),
         reference=f"generation:{generation.id}",
-        payer=generation.owner_id,
-        payee=generation.artist_id,
+        kind=TransferKind.GENERATION,
+        debit=wallet(generation.owner_id),
+        credit=earnings(generation.artist_id),
         amount=generation.consumed_tokens,
         at=generation.created_at,
         generation_id=generation.id,

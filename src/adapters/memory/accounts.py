@@ -27,6 +27,10 @@ class MemoryUsers(Users):
         user_id = tables.identities.get((provider, subject))
         return None if user_id is None else tables.users[user_id]
 
+    async def of_email(self, email: str, *, lock: bool = False) -> list[User]:
+        named = [user for user in self._transaction.tables.users.values() if user.email == email]
+        return [await self.of_id(user.id, lock=lock) for user in named]
+
     async def username_taken(self, username: str) -> bool:
         return username in self._transaction.tables.usernames
 

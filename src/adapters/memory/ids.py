@@ -1,7 +1,17 @@
 from uuid import uuid4
 
 from adapters.memory.database import MemoryDatabase
-from core.identifiers import ArtworkId, CommentId, GenerationId, HoldId, NotificationId, StyleId, TaskId, UserId
+from core.identifiers import (
+    ArtworkId,
+    CommentId,
+    GenerationId,
+    HoldId,
+    NotificationId,
+    StyleId,
+    TaskId,
+    UserId,
+    WithdrawalId,
+)
 from core.ports.ids import Ids
 
 
@@ -28,6 +38,9 @@ class MemoryIds(Ids):
 
     async def comment(self) -> CommentId:
         return CommentId(self._database.next("comment"))
+
+    async def withdrawal(self) -> WithdrawalId:
+        return WithdrawalId(self._database.next("withdrawal"))
 
     async def notification(self) -> NotificationId:
         return NotificationId(self._database.next("notification"))

@@ -176,7 +176,7 @@ class MemoryStylesReader(StylesReader):
     async def _own_card(self, style: Style) -> OwnStyleCard:
         return OwnStyleCard(
             **_fields(await self._card(style)),
-            total_earned_tokens=sum(image.consumed_tokens for image in _images(self._database.tables, style)),
+            total_earned_tokens=sum(image.earned_tokens for image in _images(self._database.tables, style)),
             progress=style.progress,
         )
 

@@ -9,12 +9,24 @@ import msgspec
 from core.accounts.model import Artist, Session, User
 from core.community.model import Comment
 from core.generations.model import Generation
-from core.identifiers import CommentId, GenerationId, HoldId, NotificationId, OrderId, StyleId, TransferId, UserId
+from core.identifiers import (
+    CommentId,
+    GenerationId,
+    HoldId,
+    NotificationId,
+    OrderId,
+    StyleId,
+    TransferId,
+    UserId,
+    WithdrawalId,
+)
 from core.notifications.model import Notification
 from core.purchases.model import Purchase
 from core.styles.model import Artwork, Style
 from core.tasks.model import PendingTask
-from core.tokens.model import ISSUANCE, Account, AccountKind, Sale, TransferKind
+from core.tokens.model import FEES, ISSUANCE, Account, Sale, TransferKind
+from core.tokens.reconciliation import Reconciliation
+from core.withdrawals.model import Withdrawal
 
 Key = TypeVar("Key")
 Row = TypeVar("Row")
@@ -45,6 +57,7 @@ class Entry(msgspec.Struct, frozen=True):
     """One line of the ledger. A hold and its resolution are one each."""
 
     id: TransferId
+    reference: str
     kind: TransferKind
     debit: Account
     credit: Account
@@ -54,6 +67,8 @@ class Entry(msgspec.Struct, frozen=True):
     memo: str | None = None
     sale: Sale | None = None
     generation_id: GenerationId | None = None
+    hold_id: HoldId | None = None
+    """The hold that it resolves."""
 
 
 class QueuedTask(msgspec.Struct, frozen=True):
@@ -75,14 +90,14 @@ class Tables:
     usernames: MutableMapping[str, UserId] = field(default_factory=dict)
     artists: MutableMapping[UserId, Artist] = field(default_factory=dict)
     sessions: MutableMapping[bytes, Session] = field(default_factory=dict)
-    funds: MutableMapping[Account, Funds] = field(
-        default_factory=lambda: {ISSUANCE: Funds(), Account(AccountKind.FEES): Funds()}
-    )
+    funds: MutableMapping[Account, Funds] = field(default_factory=lambda: {ISSUANCE: Funds(), FEES: Funds()})
     entries: MutableMapping[TransferId, Entry] = field(default_factory=dict)
     references: MutableMapping[str, TransferId] = field(default_factory=dict)
     resolutions: MutableMapping[HoldId, TransferId] = field(default_factory=dict)
     purchases: MutableMapping[OrderId, Purchase] = field(default_factory=dict)
     payments: MutableMapping[str, OrderId] = field(default_factory=dict)
+    withdrawals: MutableMapping[WithdrawalId, Withdrawal] = field(default_factory=dict)
+    reconciliations: MutableMapping[int, Reconciliation] = field(default_factory=dict)
     styles: MutableMapping[StyleId, Style] = field(default_factory=dict)
     artworks: MutableMapping[StyleId, tuple[Artwork, ...]] = field(default_factory=dict)
     portfolios: MutableMapping[UserId, tuple[str, ...]] = field(default_factory=dict)

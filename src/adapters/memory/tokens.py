@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 
 import msgspec
@@ -12,16 +12,22 @@ from core.identifiers import HoldId, TransferId, UserId
 from core.paging import Keyset, Page, PageRequest
 from core.ports.token_ledger import TokenLedger
 from core.tokens.errors import AccountNotFound, DuplicateTransfer, HoldAlreadyResolved, HoldNotFound, InsufficientTokens
-from core.tokens.model import Account, AccountKind, Hold, Transfer, TransferKind, earnings, wallet
+from core.tokens.model import FEE_MEMO, FEES, Account, AccountKind, Hold, Transfer, TransferKind, earnings, wallet
 from core.tokens.views import (
     Balance,
+    Earnings,
+    EarningsGroup,
+    EarningsLine,
     Party,
     RelatedGeneration,
     RelatedPurchase,
     RelatedStyle,
+    RelatedWithdrawal,
     TokensReader,
     TransactionFilter,
     TransactionLine,
+    earnings_of,
+    shown_as,
 )
 
 
@@ -35,6 +41,7 @@ class MemoryTokenLedger(TokenLedger):
     async def transfer(self, transfer: Transfer) -> None:
         entry = Entry(
             id=self._next_id(),
+            reference=transfer.reference,
             kind=transfer.kind,
             debit=transfer.debit,
             credit=transfer.credit,
@@ -45,8 +52,8 @@ class MemoryTokenLedger(TokenLedger):
         )
 
         def operation(tables: Tables) -> None:
-            _check(tables, transfer.reference, entry)
-            _record(tables, transfer.reference, entry)
+            _check(tables, entry)
+            _record(tables, entry)
             _pay(tables, entry)
 
         self._transaction.write(operation)
@@ -54,9 +61,10 @@ class MemoryTokenLedger(TokenLedger):
     async def hold(self, hold: Hold) -> None:
         entry = Entry(
             id=TransferId(hold.id),
-            kind=TransferKind.GENERATION,
-            debit=wallet(hold.payer),
-            credit=earnings(hold.payee),
+            reference=hold.reference,
+            kind=hold.kind,
+            debit=hold.debit,
+            credit=hold.credit,
             amount=hold.amount,
             at=hold.at,
             generation_id=hold.generation_id,
@@ -64,17 +72,23 @@ class MemoryTokenLedger(TokenLedger):
         )
 
         def operation(tables: Tables) -> None:
-            _check(tables, hold.reference, entry)
-            _record(tables, hold.reference, entry)
+            _check(tables, entry)
+            _record(tables, entry)
             _set_aside(tables, entry.debit, entry.amount)
 
         self._transaction.write(operation)
 
-    async def post(self, hold_id: HoldId, *, at: datetime) -> None:
-        resolution_id = self._next_id()
+    async def post(self, hold_id: HoldId, *, at: datetime, fee: int = 0) -> None:
+        resolution_id, fee_id = self._next_id(), self._next_id()
 
         def operation(tables: Tables) -> None:
-            _pay(tables, _resolve(tables, hold_id, resolution_id, Phase.POST, at))
+            post = _resolve(tables, hold_id, resolution_id, Phase.POST, at)
+            _pay(tables, post)
+            if fee:
+                charged = _fee(fee_id, post, fee)
+                _check(tables, charged)
+                _record(tables, charged)
+                _pay(tables, charged)
 
         self._transaction.write(operation)
 
@@ -85,6 +99,10 @@ class MemoryTokenLedger(TokenLedger):
             _resolve(tables, hold_id, resolution_id, Phase.VOID, at)
 
         self._transaction.write(operation)
+
+    async def fold(self, *, limit: int) -> int:  # noqa: ARG002 - there is nothing to take
+        """Balances are whole here."""
+        return 0
 
     def _next_id(self) -> TransferId:
         return TransferId(self._transaction.database.next("transfer"))
@@ -106,6 +124,24 @@ class MemoryTokensReader(TokensReader):
         shown, following = page_of(lines, place=lambda line: Keyset(0, line.created_at, line.id), page=page)
         return Page(shown, following)
 
+    async def earnings(self, artist_id: UserId, *, first: date, last: date, group: EarningsGroup) -> Earnings:
+        tables, mine = self._database.tables, earnings(artist_id)
+        results: dict[tuple[date | None, RelatedStyle | None], EarningsLine] = {}
+        for entry in tables.entries.values():
+            if not first <= entry.at.astimezone(UTC).date() <= last:
+                continue
+            paid = entry.credit == mine and entry.kind is TransferKind.GENERATION and entry.phase is Phase.POST
+            if paid or (entry.debit == mine and entry.kind is TransferKind.FEE):
+                key = (entry.at.date(), None) if group is EarningsGroup.DAY else (None, _style(tables, entry))
+                line = results.get(key, EarningsLine(key[0], key[1], 0, 0, 0))
+                results[key] = msgspec.structs.replace(
+                    line,
+                    images=line.images + paid,
+                    tokens=line.tokens + (entry.amount if paid else -entry.amount),
+                    fee_tokens=line.fee_tokens + (0 if paid else entry.amount),
+                )
+        return earnings_of(first, last, sorted(results.values(), key=_place))
+
 
 _STATUS: dict[Phase, Literal["pending", "completed", "failed"]] = {
     Phase.MOVE: "completed",
@@ -124,8 +160,8 @@ def earned(tables: Tables, user_id: UserId) -> int | None:
     return None if funds is None else funds.available
 
 
-def _check(tables: Tables, reference: str, entry: Entry) -> None:
-    if reference in tables.references:
+def _check(tables: Tables, entry: Entry) -> None:
+    if entry.reference in tables.references:
         raise DuplicateTransfer
     if entry.debit not in tables.funds or entry.credit not in tables.funds:
         raise AccountNotFound
@@ -134,8 +170,8 @@ def _check(tables: Tables, reference: str, entry: Entry) -> None:
         raise InsufficientTokens(required=entry.amount, available=spendable)
 
 
-def _record(tables: Tables, reference: str, entry: Entry) -> None:
-    tables.references[reference] = entry.id
+def _record(tables: Tables, entry: Entry) -> None:
+    tables.references[entry.reference] = entry.id
     tables.entries[entry.id] = entry
 
 
@@ -156,11 +192,25 @@ def _resolve(tables: Tables, hold_id: HoldId, resolution_id: TransferId, phase: 
         raise HoldNotFound
     if hold_id in tables.resolutions:
         raise HoldAlreadyResolved
-    entry = msgspec.structs.replace(hold, id=resolution_id, at=at, phase=phase)
+    entry = msgspec.structs.replace(hold, id=resolution_id, at=at, phase=phase, hold_id=hold_id)
     tables.entries[entry.id] = entry
     tables.resolutions[hold_id] = entry.id
     _set_aside(tables, hold.debit, -hold.amount)
     return entry
+
+
+def _fee(entry_id: TransferId, post: Entry, tokens: int) -> Entry:
+    return Entry(
+        id=entry_id,
+        reference=f"fee:{post.reference}",
+        kind=TransferKind.FEE,
+        debit=post.credit,
+        credit=FEES,
+        amount=tokens,
+        at=post.at,
+        memo=FEE_MEMO,
+        generation_id=post.generation_id,
+    )
 
 
 def _lines(tables: Tables, user_id: UserId) -> Iterator[TransactionLine]:
@@ -176,11 +226,11 @@ def _line(tables: Tables, entry: Entry, direction: Literal["in", "out"]) -> Tran
     if phase is Phase.HOLD and HoldId(entry.id) in tables.resolutions:
         phase = tables.entries[tables.resolutions[HoldId(entry.id)]].phase
     generation = None if entry.generation_id is None else tables.generations.get(entry.generation_id)
-    style = None if generation is None else tables.styles[generation.style_id]
     sale = entry.sale
+    withdrawal = next((row for row in tables.withdrawals.values() if row.hold_id == HoldId(entry.id)), None)
     return TransactionLine(
         id=entry.id,
-        type=entry.kind.value,
+        type=shown_as(entry.kind.value),
         direction=direction,
         amount=entry.amount,
         status=_STATUS[phase],
@@ -192,10 +242,21 @@ def _line(tables: Tables, entry: Entry, direction: Literal["in", "out"]) -> Tran
         created_at=entry.at,
         sender=_party(tables, entry.debit),
         receiver=_party(tables, entry.credit),
-        related_style=None if style is None else RelatedStyle(style.id, style.name),
+        related_style=_style(tables, entry),
         related_generation=None if generation is None else RelatedGeneration(generation.id, generation.status.value),
         related_purchase=None if sale is None else RelatedPurchase(sale.order_id),
+        related_withdrawal=None if withdrawal is None else RelatedWithdrawal(withdrawal.id, withdrawal.status.value),
     )
+
+
+def _style(tables: Tables, entry: Entry) -> RelatedStyle | None:
+    generation = None if entry.generation_id is None else tables.generations.get(entry.generation_id)
+    style = None if generation is None else tables.styles[generation.style_id]
+    return None if style is None else RelatedStyle(style.id, style.name)
+
+
+def _place(line: EarningsLine) -> tuple[date | None, int, int]:
+    return line.day, -line.tokens if line.style else 0, line.style.id if line.style else 0
 
 
 def _party(tables: Tables, account: Account) -> Party | None:

@@ -64,7 +64,7 @@ ME = """
 SELECT users.id, username, email, profile_image, role, bio, users.created_at, follower_count,
     artists.user_id IS NOT NULL AS is_artist, artist_name, signature_key, verified_email,
     coalesce(wallet.balance - wallet.held, 0) AS free,
-    coalesce(earnings.balance, 0)
+    coalesce(earnings.balance - earnings.held, 0)
         + (SELECT coalesce(sum(amount), 0)::bigint FROM balance_deltas WHERE account_id = earnings.id) AS earned
 FROM users
 LEFT JOIN artists ON artists.user_id = users.id
@@ -106,6 +106,11 @@ class PostgresUsers(Users):
     async def of_identity(self, provider: str, subject: str) -> User | None:
         row = await self._transaction.fetchrow(f"{USER} WHERE provider = $1 AND subject = $2", provider, subject)
         return _user(row) if row else None
+
+    async def of_email(self, email: str, *, lock: bool = False) -> list[User]:
+        locking = "FOR NO KEY UPDATE" if lock else ""
+        rows = await self._transaction.fetch(f"{USER} WHERE email = $1 {locking}", email, lock=lock)
+        return [_user(row) for row in rows]
 
     async def username_taken(self, username: str) -> bool:
         return await self._transaction.fetchrow("SELECT FROM users WHERE username = $1", username) is not None

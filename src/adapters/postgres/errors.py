@@ -6,6 +6,7 @@ from core.notifications.errors import NotificationNotFound
 from core.purchases.errors import PaymentMismatch, PurchaseNotFound
 from core.styles.errors import DuplicateStyleName, StyleNotFound
 from core.tokens.errors import AccountNotFound, DuplicateTransfer, HoldAlreadyResolved, HoldNotFound
+from core.withdrawals.errors import WithdrawalNotFound
 
 REFUSALS: dict[str, type[DomainError]] = {
     # constraints of the schema
@@ -33,5 +34,6 @@ REFUSALS: dict[str, type[DomainError]] = {
     "purchase_found": PurchaseNotFound,
     "style_found": StyleNotFound,
     "user_found": UserNotFound,
+    "withdrawal_found": WithdrawalNotFound,
 }
 """What a broken constraint means, by its name."""

@@ -33,7 +33,8 @@ from core.tasks.outcome import Failure, Outcome
 GENERATION = """
 SELECT id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, seed, prompt_tags, created_at,
     description, task_id, status, attempt, current_step, total_steps, progress_percent, estimated_seconds, progress_at,
-    result_key, public_key, failure_code, failure_message, metadata, updated_at, ended_at, due_at
+    result_key, public_key, failure_code, failure_message, metadata, updated_at, ended_at, due_at,
+    fee_tokens
 FROM generations
 """
 
@@ -45,10 +46,10 @@ ADD_GENERATION = Write(
                 id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, seed, prompt_tags,
                 created_at, description, task_id, status, attempt, current_step, total_steps, progress_percent,
                 estimated_seconds, progress_at, result_key, public_key, failure_code, failure_message, metadata,
-                updated_at, ended_at, due_at
+                updated_at, ended_at, due_at, fee_tokens
             )
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                $23, $24, $25, $26, $27)
+                $23, $24, $25, $26, $27, $28)
         )""",
 )
 SAVE_GENERATION = Write(
@@ -60,13 +61,14 @@ SAVE_GENERATION = Write(
                 description = $2, task_id = $3, status = $4, attempt = $5, current_step = $6, total_steps = $7,
                 progress_percent = $8, estimated_seconds = $9, progress_at = $10, result_key = $11, public_key = $12,
                 failure_code = $13, failure_message = $14, metadata = $15, updated_at = $16, ended_at = $17,
-                due_at = $18
+                due_at = $18, fee_tokens = $19
             FROM before WHERE generations.id = before.id
-            RETURNING generations.id, style_id, consumed_tokens, generations.status, before.status AS status_before
+            RETURNING generations.id, style_id, consumed_tokens - fee_tokens AS tokens, generations.status,
+                before.status AS status_before
         ),
         used AS (
             INSERT INTO style_uses (style_id, generation_id, tokens)
-            SELECT style_id, id, consumed_tokens FROM saved_generation
+            SELECT style_id, id, tokens FROM saved_generation
             WHERE status = 'completed' AND status_before <> 'completed'
         )""",
     finds="saved_generation",
@@ -341,6 +343,7 @@ def _changing(generation: Generation) -> tuple[object, ...]:
         generation.updated_at,
         generation.ended_at,
         generation.due_at,
+        generation.fee_tokens,
     )
 
 
@@ -368,6 +371,7 @@ def _generation(row: Record) -> Generation:
         metadata=row["metadata"],
         ended_at=row["ended_at"],
         due_at=row["due_at"],
+        fee_tokens=row["fee_tokens"],
     )
 
 

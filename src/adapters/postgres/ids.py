@@ -3,7 +3,17 @@ from collections import deque
 from uuid import uuid4
 
 from adapters.postgres.pool import Pool
-from core.identifiers import ArtworkId, CommentId, GenerationId, HoldId, NotificationId, StyleId, TaskId, UserId
+from core.identifiers import (
+    ArtworkId,
+    CommentId,
+    GenerationId,
+    HoldId,
+    NotificationId,
+    StyleId,
+    TaskId,
+    UserId,
+    WithdrawalId,
+)
 from core.ports.ids import Ids
 
 BLOCK = 200
@@ -20,6 +30,7 @@ class PostgresIds(Ids):
         self._generations = _Block(pool, "generations")
         self._transfers = _Block(pool, "transfers")
         self._comments = _Block(pool, "comments")
+        self._withdrawals = _Block(pool, "withdrawals")
         self._notifications = _Block(pool, "notifications")
 
     async def user(self) -> UserId:
@@ -39,6 +50,9 @@ class PostgresIds(Ids):
 
     async def comment(self) -> CommentId:
         return CommentId(await self._comments.next())
+
+    async def withdrawal(self) -> WithdrawalId:
+        return WithdrawalId(await self._withdrawals.next())
 
     async def notification(self) -> NotificationId:
         return NotificationId(await self._notifications.next())

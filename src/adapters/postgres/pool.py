@@ -108,6 +108,17 @@ class Pool(Database):
             raise
         return begun
 
+    @asynccontextmanager
+    async def apart(self) -> "AsyncIterator[asyncpg.Connection[Any]]":
+        """A connection beside those of the pool, for as long as what takes long takes."""
+        connection = await _connect(self._dsn)
+        try:
+            yield connection
+        except _LOST as error:
+            raise ConnectionLost from error
+        finally:
+            connection.terminate() if connection.is_closed() else await connection.close(timeout=5)
+
     async def reachable(self) -> bool:
         try:
             async with asyncio.timeout(2):

@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, partial
 from typing import Literal
 
@@ -11,21 +11,26 @@ from core.identifiers import HoldId, UserId
 from core.paging import Page, PageRequest
 from core.ports.token_ledger import TokenLedger
 from core.tokens.errors import InsufficientTokens
-from core.tokens.model import Account, AccountKind, Hold, Sale, Transfer, wallet
+from core.tokens.model import FEE_MEMO, Account, AccountKind, Hold, Sale, Transfer
 from core.tokens.views import (
     Balance,
+    Earnings,
+    EarningsGroup,
+    EarningsLine,
     Party,
     RelatedGeneration,
     RelatedPurchase,
     RelatedStyle,
+    RelatedWithdrawal,
     TokensReader,
     TransactionFilter,
     TransactionLine,
+    earnings_of,
+    shown_as,
 )
 
-# Only wallets are updated in place. Earnings and the platform's accounts are credited by many at once, so what they get
-# is appended to balance_deltas and folded into their balance later. Earnings can be spent, so a debit folds them first,
-# under the account's lock, for the constraint to see all there is.
+# Here transfers are written and nothing else: balances follow them in the database itself, by triggers. What many pay
+# into at once, earnings and the platform's accounts, has parts in balance_deltas that belong to the balance.
 
 OPEN_ACCOUNT = Write(
     touches="ledger",
@@ -36,26 +41,26 @@ OPEN_ACCOUNT = Write(
         )""",
 )
 
-HOLD = Write(
-    touches="ledger",
-    ctes="""
+
+@cache
+def _hold(debit: AccountKind, credit: AccountKind) -> Write:
+    return Write(
+        touches="ledger",
+        ctes=f"""
         held AS (
             INSERT INTO transfers
                 (id, phase, reference, kind, debit_account_id, credit_account_id, amount, generation_id, created_at)
-            SELECT $1, 'hold', $2, 'generation', payer.id, payee.id, $5, $6, $7
-            FROM accounts payer, accounts payee
-            WHERE payer.kind = 'wallet' AND payer.owner_id = $3 AND payee.kind = 'earnings' AND payee.owner_id = $4
-            RETURNING debit_account_id, amount
-        ),
-        put_aside AS (
-            UPDATE accounts SET held = held + amount FROM held WHERE accounts.id = debit_account_id
+            SELECT $1, 'hold', $2, $3, debit.id, credit.id, $6, $7, $8
+            FROM accounts debit, accounts credit
+            WHERE {_is("debit", debit, "$4")} AND {_is("credit", credit, "$5")}
+            RETURNING id
         )""",
-    finds="held",
-    rule="account_found",
-)
+        finds="held",
+        rule="account_found",
+    )
 
 
-def _resolve(phase: str, *changes: str) -> Write:
+def _resolve(phase: str, *charged: str) -> Write:
     resolved = f"""
         resolved AS (
             INSERT INTO transfers (
@@ -63,97 +68,64 @@ def _resolve(phase: str, *changes: str) -> Write:
             )
             SELECT '{phase}', reference, kind, debit_account_id, credit_account_id, amount, id, generation_id, $2
             FROM transfers WHERE id = $1 AND phase = 'hold'
-            RETURNING id, debit_account_id, credit_account_id, amount
+            RETURNING reference, credit_account_id, generation_id, created_at
         )"""
-    return Write("ledger", ", ".join([resolved, *changes]), finds="resolved", rule="hold_found")
+    return Write("ledger", ", ".join([resolved, *charged]), finds="resolved", rule="hold_found")
 
 
-POST = _resolve(
+POST, VOID = _resolve("post"), _resolve("void")
+POST_AND_CHARGE = _resolve(
     "post",
     """
-        paid AS (
-            UPDATE accounts SET balance = balance - amount, held = held - amount
-            FROM resolved WHERE accounts.id = debit_account_id
-        )""",
-    """
-        earned AS (
-            INSERT INTO balance_deltas (account_id, transfer_id, amount)
-            SELECT credit_account_id, id, amount FROM resolved
-        )""",
-)
-VOID = _resolve(
-    "void",
-    """
-        given_back AS (
-            UPDATE accounts SET held = held - amount FROM resolved WHERE accounts.id = debit_account_id
+        charged AS (
+            INSERT INTO transfers (
+                phase, reference, kind, debit_account_id, credit_account_id, amount, generation_id, memo, created_at
+            )
+            SELECT 'single', 'fee:' || reference, 'fee', credit_account_id, fees.id, $3, generation_id, $4, created_at
+            FROM resolved, accounts fees WHERE fees.kind = 'fees'
         )""",
 )
 
 
 @cache
 def _transfer(debit: AccountKind, credit: AccountKind) -> Write:
-    changes = [
-        f"""
+    return Write(
+        touches="ledger",
+        ctes=f"""
         moved AS (
             INSERT INTO transfers
                 (phase, reference, kind, debit_account_id, credit_account_id, amount, memo, created_at, order_id,
                     price_per_token, total_price, currency_code)
-            SELECT 'single', $1, $2, debit.id, credit.id, $7, $8, $9, $10, $11, $12, $13
+            SELECT 'single', $1, $2, debit.id, credit.id, $5, $6, $7, $8, $9, $10, $11
             FROM accounts debit, accounts credit
-            WHERE debit.kind = $3 AND {_owned("debit", "$4", debit)}
-                AND credit.kind = $5 AND {_owned("credit", "$6", credit)}
-            RETURNING id, debit_account_id, credit_account_id, amount
-        )"""
-    ]
-    appended = []
-    if debit is AccountKind.WALLET:
-        changes.append(
-            "debited AS (UPDATE accounts SET balance = balance - amount FROM moved"
-            " WHERE accounts.id = debit_account_id)"
-        )
-    elif debit is AccountKind.EARNINGS:
-        changes.append(
-            "folded AS (DELETE FROM balance_deltas USING moved"
-            " WHERE account_id = debit_account_id RETURNING balance_deltas.amount)"
-        )
-        changes.append(
-            "debited AS (UPDATE accounts SET balance = balance"
-            " + (SELECT coalesce(sum(amount), 0) FROM folded) - amount FROM moved"
-            " WHERE accounts.id = debit_account_id)"
-        )
-    else:
-        appended.append("SELECT debit_account_id, id, -amount FROM moved")
-    if credit is AccountKind.WALLET:
-        changes.append(
-            "credited AS (UPDATE accounts SET balance = balance + amount FROM moved"
-            " WHERE accounts.id = credit_account_id)"
-        )
-    else:
-        appended.append("SELECT credit_account_id, id, amount FROM moved")
-    if appended:
-        rows = " UNION ALL ".join(appended)
-        changes.append(f"appended AS (INSERT INTO balance_deltas (account_id, transfer_id, amount) {rows})")
-    return Write("ledger", ", ".join(changes), finds="moved", rule="account_found")
+            WHERE {_is("debit", debit, "$3")} AND {_is("credit", credit, "$4")}
+            RETURNING id
+        )""",
+        finds="moved",
+        rule="account_found",
+    )
 
 
-def _owned(account: str, owner: str, kind: AccountKind) -> str:
+def _is(account: str, kind: AccountKind, owner: str) -> str:
     """Written so that an index finds it."""
     has_owner = kind in (AccountKind.WALLET, AccountKind.EARNINGS)
-    return f"{account}.owner_id = {owner}" if has_owner else f"{account}.owner_id IS NULL AND {owner}::bigint IS NULL"
+    owned = f"{account}.owner_id = {owner}" if has_owner else f"{account}.owner_id IS NULL AND {owner}::bigint IS NULL"
+    return f"{account}.kind = '{kind.value}' AND {owned}"
 
 
-LOCK_EARNINGS = "SELECT FROM accounts WHERE kind = 'earnings' AND owner_id = $1 FOR NO KEY UPDATE"
-
+# Deleting parts of a balance is what folds them: a trigger adds them to it. The account first, as every other does.
 FOLD = """
 WITH party AS MATERIALIZED (
-    SELECT id FROM accounts WHERE id IN (SELECT account_id FROM balance_deltas) ORDER BY id FOR NO KEY UPDATE
+    SELECT id FROM accounts WHERE id IN (SELECT account_id FROM balance_deltas LIMIT $1)
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 ),
 gone AS (
-    DELETE FROM balance_deltas USING party WHERE account_id = party.id RETURNING account_id, amount
+    DELETE FROM balance_deltas WHERE (account_id, transfer_id) IN (
+        SELECT account_id, transfer_id FROM party JOIN balance_deltas ON account_id = party.id LIMIT $1
+    )
+    RETURNING account_id
 )
-UPDATE accounts SET balance = balance + total
-FROM (SELECT account_id, sum(amount) AS total FROM gone GROUP BY account_id) folded
-WHERE accounts.id = account_id
+SELECT count(*) AS folded FROM gone
 """
 
 FREE = """
@@ -165,7 +137,7 @@ BALANCE = """
 SELECT
     coalesce(sum(balance - held) FILTER (WHERE kind = 'wallet'), 0)::bigint AS free,
     coalesce(sum(held) FILTER (WHERE kind = 'wallet'), 0)::bigint AS held,
-    sum(balance + (SELECT coalesce(sum(amount), 0) FROM balance_deltas WHERE account_id = id))
+    sum(balance - held + (SELECT coalesce(sum(amount), 0) FROM balance_deltas WHERE account_id = id))
         FILTER (WHERE kind = 'earnings')::bigint AS earned
 FROM accounts
 WHERE kind IN ('wallet', 'earnings') AND owner_id = $1
@@ -176,6 +148,7 @@ OUT = "debit_account_id = mine.id AND phase IN ('hold', 'single')"
 IN = "credit_account_id = mine.id AND phase IN ('post', 'single')"
 MATCHES = {
     TransactionFilter.ALL: "true",
+    TransactionFilter.GENERATION: "kind IN ('generation', 'fee')",
     TransactionFilter.REFUND: """(
         kind = 'refund' OR EXISTS (SELECT FROM transfers void WHERE void.hold_id = transfers.id AND phase = 'void')
     )""",
@@ -198,7 +171,8 @@ def _lines(type: TransactionFilter, page: PageRequest, arguments: Arguments) -> 
     SELECT line.*, resolution.phase AS resolved,
         sender.id AS sender_id, sender.username AS sender_username,
         receiver.id AS receiver_id, receiver.username AS receiver_username,
-        generations.status AS generation_status, styles.id AS style_id, styles.name AS style_name
+        generations.status AS generation_status, styles.id AS style_id, styles.name AS style_name,
+        withdrawals.id AS withdrawal_id, withdrawals.status AS withdrawal_status
     FROM (
         SELECT found.* FROM accounts mine CROSS JOIN LATERAL ({found}) found
         WHERE mine.kind IN ('wallet', 'earnings') AND mine.owner_id = $1
@@ -211,7 +185,38 @@ def _lines(type: TransactionFilter, page: PageRequest, arguments: Arguments) -> 
     LEFT JOIN users receiver ON receiver.id = credit.owner_id
     LEFT JOIN generations ON generations.id = line.generation_id
     LEFT JOIN styles ON styles.id = generations.style_id
+    LEFT JOIN withdrawals ON withdrawals.hold_id = line.id
     ORDER BY {keys.order("line")}
+    """
+
+
+def _earnings(group: EarningsGroup) -> str:
+    """What came in and, apart, what of it went on to the platform: each one range of an index."""
+    day, style, joined, order = "(part.created_at AT TIME ZONE 'UTC')::date", "NULL::bigint", "", "day"
+    if group is EarningsGroup.STYLE:
+        day, style, order = "NULL::date", "generations.style_id", "tokens DESC, style_id"
+        joined = "LEFT JOIN generations ON generations.id = generation_id"
+    period = "transfers.created_at >= $2 AND transfers.created_at < $3"
+    return f"""
+    SELECT day, style_id, styles.name AS style_name, images, paid - fees AS tokens, fees AS fee_tokens
+    FROM (
+        SELECT {day} AS day, {style} AS style_id, sum(images)::bigint AS images, sum(paid)::bigint AS paid,
+            sum(fees)::bigint AS fees
+        FROM (
+            SELECT transfers.created_at, generation_id, 1 AS images, amount AS paid, 0 AS fees
+            FROM accounts mine JOIN transfers ON credit_account_id = mine.id
+            WHERE mine.kind = 'earnings' AND mine.owner_id = $1 AND phase IN ('post', 'single')
+                AND transfers.kind = 'generation' AND {period}
+            UNION ALL
+            SELECT transfers.created_at, generation_id, 0, 0, amount
+            FROM accounts mine JOIN transfers ON debit_account_id = mine.id
+            WHERE mine.kind = 'earnings' AND mine.owner_id = $1 AND phase IN ('hold', 'single')
+                AND transfers.kind = 'fee' AND {period}
+        ) part {joined}
+        GROUP BY 1, 2
+    ) earned
+    LEFT JOIN styles ON styles.id = style_id
+    ORDER BY {order}
     """
 
 
@@ -224,15 +229,11 @@ class PostgresTokenLedger(TokenLedger):
 
     async def transfer(self, transfer: Transfer) -> None:
         debit, credit, sale = transfer.debit, transfer.credit, transfer.sale
-        if debit.kind is AccountKind.EARNINGS:
-            await self._transaction.fetchrow(LOCK_EARNINGS, debit.owner, lock=True)
         await self._transaction.write(
             _transfer(debit.kind, credit.kind),
             transfer.reference,
             transfer.kind.value,
-            debit.kind.value,
             debit.owner,
-            credit.kind.value,
             credit.owner,
             transfer.amount,
             transfer.memo,
@@ -243,22 +244,30 @@ class PostgresTokenLedger(TokenLedger):
 
     async def hold(self, hold: Hold) -> None:
         await self._transaction.write(
-            HOLD,
+            _hold(hold.debit.kind, hold.credit.kind),
             hold.id,
             hold.reference,
-            hold.payer,
-            hold.payee,
+            hold.kind.value,
+            hold.debit.owner,
+            hold.credit.owner,
             hold.amount,
             hold.generation_id,
             hold.at,
-            explain={"ck_accounts_solvent": partial(self._insufficient, wallet(hold.payer), hold.amount)},
+            explain={"ck_accounts_solvent": partial(self._insufficient, hold.debit, hold.amount)},
         )
 
-    async def post(self, hold_id: HoldId, *, at: datetime) -> None:
-        await self._transaction.write(POST, hold_id, at)
+    async def post(self, hold_id: HoldId, *, at: datetime, fee: int = 0) -> None:
+        if fee:
+            await self._transaction.write(POST_AND_CHARGE, hold_id, at, fee, FEE_MEMO)
+        else:
+            await self._transaction.write(POST, hold_id, at)
 
     async def void(self, hold_id: HoldId, *, at: datetime) -> None:
         await self._transaction.write(VOID, hold_id, at)
+
+    async def fold(self, *, limit: int) -> int:
+        row = await self._transaction.fetchrow(FOLD, limit, lock=True)
+        return row["folded"] if row else 0
 
     async def _insufficient(self, account: Account, required: int) -> InsufficientTokens:
         row = await self._transaction.pool.fetchrow(FREE, account.kind.value, account.owner)
@@ -281,10 +290,10 @@ class PostgresTokensReader(TokensReader):
         rows, following = cut(await self._pool.fetch(sql, *arguments), page)
         return Page([_line(row) for row in rows], following)
 
-
-async def fold_balances(pool: Pool) -> None:
-    """Keep balances quick to read: roll what has been appended to them into them. They stay what they are."""
-    await pool.fetch(FOLD)
+    async def earnings(self, artist_id: UserId, *, first: date, last: date, group: EarningsGroup) -> Earnings:
+        since, until = (datetime.combine(day, time(), UTC) for day in (first, last + timedelta(days=1)))
+        rows = await self._pool.fetch(_earnings(group), artist_id, since, until)
+        return earnings_of(first, last, [_earned(row) for row in rows])
 
 
 _STATUS: dict[str, Literal["pending", "completed", "failed"]] = {
@@ -299,7 +308,7 @@ def _line(row: Record) -> TransactionLine:
     phase = row["resolved"] or row["phase"]
     return TransactionLine(
         id=row["id"],
-        type=row["kind"],
+        type=shown_as(row["kind"]),
         direction=row["direction"],
         amount=row["amount"],
         status=_STATUS[phase],
@@ -316,6 +325,19 @@ def _line(row: Record) -> TransactionLine:
         if row["generation_status"]
         else None,
         related_purchase=RelatedPurchase(row["order_id"]) if row["order_id"] else None,
+        related_withdrawal=RelatedWithdrawal(row["withdrawal_id"], row["withdrawal_status"])
+        if row["withdrawal_id"]
+        else None,
+    )
+
+
+def _earned(row: Record) -> EarningsLine:
+    return EarningsLine(
+        day=row["day"],
+        style=RelatedStyle(row["style_id"], row["style_name"]) if row["style_id"] else None,
+        images=row["images"],
+        tokens=row["tokens"],
+        fee_tokens=row["fee_tokens"],
     )
 
 

@@ -53,6 +53,9 @@ class User(msgspec.Struct, frozen=True):
         role = Role.ADMIN if self.role is Role.ADMIN else Role.ARTIST
         return msgspec.structs.replace(self, role=role, updated_at=at)
 
+    def became_admin(self, *, at: datetime) -> "User":
+        return msgspec.structs.replace(self, role=Role.ADMIN, updated_at=at)
+
 
 class Artist(msgspec.Struct, frozen=True):
     user_id: UserId

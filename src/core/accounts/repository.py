@@ -14,6 +14,10 @@ class Users(Protocol):
 
     async def of_identity(self, provider: str, subject: str) -> User | None: ...
 
+    async def of_email(self, email: str, *, lock: bool = False) -> list[User]:
+        """Everybody who has this address."""
+        ...
+
     async def username_taken(self, username: str) -> bool: ...
 
     async def add(self, user: User) -> None:

@@ -12,6 +12,7 @@ from core.ports.notifier import Notifier
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
 from core.tasks.outcome import Outcome
+from core.tokens.model import PlatformFee
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class CompleteGeneration:
     transaction: Transaction
     ids: Ids
     clock: Clock
+    fee: PlatformFee
 
     async def __call__(self, generation_id: GenerationId, *, result_url: str, metadata: dict[str, object]) -> Outcome:
         try:
@@ -41,9 +43,14 @@ class CompleteGeneration:
                 await self.generations.save(late)
             if generation.status.ended:
                 return Outcome(applied=False, status=generation.status.value)
-            generation = generation.completed(at=self.clock.now(), result_key=result_key, metadata=metadata)
+            generation = generation.completed(
+                at=self.clock.now(),
+                result_key=result_key,
+                metadata=metadata,
+                fee_tokens=self.fee.of(generation.consumed_tokens),
+            )
             await self.generations.save(generation)
-            await self.ledger.post(generation.hold_id, at=generation.updated_at)
+            await self.ledger.post(generation.hold_id, at=generation.updated_at, fee=generation.fee_tokens)
             await self.notifier.notify(
                 Notification(
                     id=await self.ids.notification(),

@@ -88,6 +88,13 @@ class Generation(msgspec.Struct, frozen=True):
     ended_at: datetime | None = None
     due_at: datetime | None = None
     """When the present attempt is to begin; None for the first one, which begins at once."""
+    fee_tokens: int = 0
+    """What the platform has kept of its price; the artist has the rest."""
+
+    @property
+    def earned_tokens(self) -> int:
+        """The artist's part of the price."""
+        return self.consumed_tokens - self.fee_tokens
 
     @property
     def is_public(self) -> bool:
@@ -107,7 +114,9 @@ class Generation(msgspec.Struct, frozen=True):
         if not self.shown_to(viewer):
             raise GenerationNotFound
 
-    def completed(self, *, at: datetime, result_key: str, metadata: dict[str, object]) -> "Generation":
+    def completed(
+        self, *, at: datetime, result_key: str, metadata: dict[str, object], fee_tokens: int = 0
+    ) -> "Generation":
         return msgspec.structs.replace(
             self,
             status=Status.COMPLETED,
@@ -117,6 +126,7 @@ class Generation(msgspec.Struct, frozen=True):
             failure=None,
             updated_at=at,
             ended_at=at,
+            fee_tokens=fee_tokens,
         )
 
     def failed(self, *, at: datetime, failure: Failure) -> "Generation":

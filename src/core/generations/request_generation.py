@@ -19,7 +19,7 @@ from core.ports.transaction import Transaction
 from core.styles.errors import StyleNotReady
 from core.styles.repository import Styles
 from core.tasks.model import WebhookBase
-from core.tokens.model import Hold
+from core.tokens.model import Hold, TransferKind, earnings, wallet
 
 
 class NewGeneration(msgspec.Struct, frozen=True):
@@ -102,8 +102,9 @@ def _hold_for(generation: Generation) -> Hold:
     return Hold(
         id=generation.hold_id,
         reference=f"generation:{generation.id}",
-        payer=generation.owner_id,
-        payee=generation.artist_id,
+        kind=TransferKind.GENERATION,
+        debit=wallet(generation.owner_id),
+        credit=earnings(generation.artist_id),
         amount=generation.consumed_tokens,
         at=generation.created_at,
         generation_id=generation.id,

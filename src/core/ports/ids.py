@@ -1,6 +1,16 @@
 from typing import Protocol
 
-from core.identifiers import ArtworkId, CommentId, GenerationId, HoldId, NotificationId, StyleId, TaskId, UserId
+from core.identifiers import (
+    ArtworkId,
+    CommentId,
+    GenerationId,
+    HoldId,
+    NotificationId,
+    StyleId,
+    TaskId,
+    UserId,
+    WithdrawalId,
+)
 
 
 class Ids(Protocol):
@@ -21,6 +31,7 @@ class Ids(Protocol):
     async def hold(self) -> HoldId: ...
 
     async def comment(self) -> CommentId: ...
+    async def withdrawal(self) -> WithdrawalId: ...
 
     async def notification(self) -> NotificationId: ...
 

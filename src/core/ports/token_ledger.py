@@ -28,23 +28,34 @@ class TokenLedger(Protocol):
         ...
 
     async def hold(self, hold: Hold) -> None:
-        """Put tokens of the payer's wallet aside for the payee: spendable by nobody, earned by nobody, until resolved.
+        """Put tokens aside where they are: free to nobody, and nobody else's, until it is resolved.
 
         Raises InsufficientTokens (with what is required and what is available), DuplicateTransfer, AccountNotFound; any
         of them may surface at the commit.
         """
         ...
 
-    async def post(self, hold_id: HoldId, *, at: datetime) -> None:
-        """Resolve a hold by paying it to the payee's earnings.
+    async def post(self, hold_id: HoldId, *, at: datetime, fee: int = 0) -> None:
+        """Resolve a hold by paying it to where it was to go.
+
+        `fee` tokens of it, not more than all, go on from there to the platform's fees: by a movement of its own whose
+        reference is the hold's after `fee:`.
 
         Raises HoldAlreadyResolved or HoldNotFound; either may surface at the commit.
         """
         ...
 
     async def void(self, hold_id: HoldId, *, at: datetime) -> None:
-        """Resolve a hold by giving it back to the payer's wallet.
+        """Resolve a hold by setting its tokens free again where they are.
 
         Raises HoldAlreadyResolved or HoldNotFound; either may surface at the commit.
+        """
+        ...
+
+    async def fold(self, *, limit: int) -> int:
+        """Have balances that are read as a sum of many parts read more quickly; they stay what they are.
+
+        Takes up to `limit` parts at once and answers how many it took. Any number may do so at the same time, and no
+        other movement waits for more than this.
         """
         ...

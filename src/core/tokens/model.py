@@ -6,6 +6,7 @@ import msgspec
 from core.identifiers import GenerationId, HoldId, OrderId, UserId
 
 WELCOME_TOKENS = 100
+FEE_MEMO = "Platform fee"
 MAX_AMOUNT = 1_000_000_000
 """Tokens in one movement, at most: far from where 64-bit sums could overflow."""
 
@@ -28,6 +29,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 ISSUANCE = Account(AccountKind.ISSUANCE)
+FEES = Account(AccountKind.FEES)
 
 
 def wallet(owner: UserId) -> Account:
@@ -46,6 +48,19 @@ class TransferKind(Enum):
     GENERATION = "generation"
     REFUND = "refund"
     WITHDRAWAL = "withdrawal"
+    FEE = "fee"
+    """The platform's share of what an image has earned."""
+
+
+class PlatformFee(msgspec.Struct, frozen=True):
+    """What the platform keeps of each image's price."""
+
+    percent: int
+    """0 to 100."""
+
+    def of(self, tokens: int) -> int:
+        """Whole tokens; what cannot be divided is the artist's."""
+        return tokens * self.percent // 100
 
 
 class Sale(msgspec.Struct, frozen=True):
@@ -81,19 +96,24 @@ class Transfer(msgspec.Struct, frozen=True):
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """Tokens put aside in the payer's wallet until the payee has earned them or the payer has them back."""
+    """Tokens put aside where they are until they have been paid or are free again."""
 
     id: HoldId
     reference: str
-    payer: UserId
-    payee: UserId
+    kind: TransferKind
+    debit: Account
+    """Where they are: a wallet or earnings."""
+    credit: Account
+    """Where they go when it is posted: anything but a wallet."""
     amount: int
     """Tokens, 1 to MAX_AMOUNT."""
     at: datetime
-    generation_id: GenerationId
+    generation_id: GenerationId | None = None
 
     def __post_init__(self) -> None:
         _check_amount(self.amount)
+        if self.debit.owner is None or self.credit.kind is AccountKind.WALLET:
+            raise ValueError(f"a hold from {self.debit.kind.value} to {self.credit.kind.value}")
 
 
 def welcome_bonus(user_id: UserId, *, at: datetime) -> Transfer:

@@ -1,11 +1,12 @@
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Literal, Protocol
 
 import msgspec
 
-from core.identifiers import GenerationId, OrderId, StyleId, TransferId, UserId
+from core.identifiers import GenerationId, OrderId, StyleId, TransferId, UserId, WithdrawalId
 from core.paging import Page, PageRequest
+from core.tokens.model import TransferKind
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -15,7 +16,7 @@ class Balance(msgspec.Struct, frozen=True):
     held_tokens: int
     """Tokens put aside for generations that have not ended."""
     earned_token_balance: int | None
-    """Tokens earned as an artist; None for others."""
+    """Tokens earned as an artist that are neither withdrawn nor about to be; None for others."""
 
 
 class TransactionFilter(Enum):
@@ -46,12 +47,17 @@ class RelatedPurchase(msgspec.Struct, frozen=True):
     order_id: OrderId
 
 
+class RelatedWithdrawal(msgspec.Struct, frozen=True):
+    id: WithdrawalId
+    status: str
+
+
 class TransactionLine(msgspec.Struct, frozen=True):
     """One movement as one of its parties sees it.
 
     A payer sees a hold as one line, with the hold's id and time: pending, then completed when posted, or failed and
     refunded when voided. A payee sees it once it is posted, as a line with the id and time of the posting. So who pays
-    oneself sees two lines.
+    oneself sees two lines. The platform's fee is a line of its own among an artist's: out, and of type `generation`.
     """
 
     id: TransferId
@@ -72,6 +78,53 @@ class TransactionLine(msgspec.Struct, frozen=True):
     related_style: RelatedStyle | None
     related_generation: RelatedGeneration | None
     related_purchase: RelatedPurchase | None = None
+    related_withdrawal: RelatedWithdrawal | None = None
+
+
+class EarningsGroup(Enum):
+    DAY = "day"
+    STYLE = "style"
+
+
+class EarningsLine(msgspec.Struct, frozen=True):
+    day: date | None
+    """In UTC; None where earnings are told by style."""
+    style: RelatedStyle | None
+    """None where earnings are told by day."""
+    images: int
+    tokens: int
+    """What they have brought the artist."""
+    fee_tokens: int
+    """What the platform has kept of their price."""
+
+
+class Earnings(msgspec.Struct, frozen=True):
+    """What images completed in a period have earned an artist."""
+
+    first: date = msgspec.field(name="from")
+    last: date = msgspec.field(name="to")
+    """The last day of the period, not the one after it."""
+    images: int
+    tokens: int
+    fee_tokens: int
+    results: list[EarningsLine]
+    """Days in their order, or styles with the highest earnings first; only those with any."""
+
+
+def earnings_of(first: date, last: date, results: list[EarningsLine]) -> Earnings:
+    return Earnings(
+        first=first,
+        last=last,
+        images=sum(line.images for line in results),
+        tokens=sum(line.tokens for line in results),
+        fee_tokens=sum(line.fee_tokens for line in results),
+        results=results,
+    )
+
+
+def shown_as(kind: str) -> str:
+    """The type of a line: a fee is part of the generation that it is taken from."""
+    return TransferKind.GENERATION.value if kind == TransferKind.FEE.value else kind
 
 
 class TokensReader(Protocol):
@@ -83,4 +136,8 @@ class TokensReader(Protocol):
         self, user_id: UserId, *, type: TransactionFilter, page: PageRequest
     ) -> Page[TransactionLine]:
         """Newest first. REFUND finds generations whose tokens came back as well as refund transfers."""
+        ...
+
+    async def earnings(self, artist_id: UserId, *, first: date, last: date, group: EarningsGroup) -> Earnings:
+        """Of images that were paid for from the start of one day in UTC to the end of another."""
         ...

@@ -15,11 +15,13 @@ from core.generations.views import FeedQuery, FeedSort, StatusFilter
 from core.identifiers import CommentId, GenerationId, StyleId, UserId
 from core.paging import Keyset, PageRequest
 from core.styles.views import StyleQuery, StyleSort
-from core.tokens.views import TransactionFilter
+from core.tokens.views import EarningsGroup, TransactionFilter
+from core.withdrawals.model import WithdrawalStatus
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support import postgres
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = BEGAN.date() + timedelta(days=7)
 MANY = 30_000
 
 FILL = f"""
@@ -100,6 +102,11 @@ SELECT n, 1 + n % 500, 'generation_complete', 'generation:' || n, 'generation', 
     '{BEGAN}'::timestamptz + n * interval '1 minute', CASE WHEN n % 3 = 0 THEN '{BEGAN}'::timestamptz END
 FROM generate_series(1, {MANY}) n;
 
+INSERT INTO withdrawals (id, artist_id, amount, hold_id, created_at, status, ended_at, ended_by)
+SELECT n, 1 + (n * 7) % 5000, 1, n, '{BEGAN}'::timestamptz + n * interval '1 minute', status,
+    CASE status WHEN 'settled' THEN '{BEGAN}'::timestamptz END, CASE status WHEN 'settled' THEN 1 END
+FROM generate_series(1, 20000) n, LATERAL (SELECT CASE WHEN n % 50 = 1 THEN 'pending' ELSE 'settled' END AS status) x;
+
 RESET session_replication_role;
 """
 
@@ -145,6 +152,11 @@ LISTS: dict[str, Look] = {
     "notifications": lambda world, page: world.read.notifications.list(ANN, unread_only=False, page=page),
     "unread notifications": lambda world, page: world.read.notifications.list(ANN, unread_only=True, page=page),
     "transactions": lambda world, page: world.read.tokens.transactions(ANN, type=TransactionFilter.ALL, page=page),
+    "own withdrawals": lambda world, page: world.read.withdrawals.list_own(MIA, page=page),
+    "withdrawals": lambda world, page: world.read.withdrawals.list(status=None, page=page),
+    "withdrawals to settle": lambda world, page: world.read.withdrawals.list(
+        status=WithdrawalStatus.PENDING, page=page
+    ),
     "refunds": lambda world, page: world.read.tokens.transactions(ANN, type=TransactionFilter.REFUND, page=page),
 }
 SINGLE: dict[str, Look] = {
@@ -152,6 +164,12 @@ SINGLE: dict[str, Look] = {
     "me": lambda world, _: world.read.accounts.me(MIA),
     "profile": lambda world, _: world.read.accounts.profile(ANN, viewer=MIA),
     "balance": lambda world, _: world.read.tokens.balance(MIA),
+    "earnings by day": lambda world, _: world.read.tokens.earnings(
+        MIA, first=DAY, last=DAY + timedelta(days=6), group=EarningsGroup.DAY
+    ),
+    "earnings by style": lambda world, _: world.read.tokens.earnings(
+        MIA, first=DAY, last=DAY + timedelta(days=6), group=EarningsGroup.STYLE
+    ),
     "style": lambda world, _: world.read.styles.detail(StyleId(14), viewer=Requester(MIA, Role.ADMIN, True)),
     "image": lambda world, _: world.read.generations.detail(GenerationId(14), viewer=ANN),
     "silent images": lambda world, _: _silent_images(world),

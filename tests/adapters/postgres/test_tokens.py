@@ -7,10 +7,10 @@ import asyncpg
 import pytest
 
 from adapters.postgres.pool import Pool
-from adapters.postgres.tokens import fold_balances
 from core.accounts.model import User
 from core.generations.model import Generation
 from core.tokens.errors import InsufficientTokens
+from core.tokens.fold_balances import FoldBalances
 from core.tokens.model import ISSUANCE, Account, AccountKind, Transfer, TransferKind, earnings, wallet
 from tests.contracts.overlap import commit
 from tests.contracts.postgres_world import PostgresWorld
@@ -92,7 +92,7 @@ async def test_every_way_between_accounts_moves_what_it_says(
     assert [row["balance"] for row in rows] == [row["moved"] for row in rows]
     assert sum(row["balance"] for row in rows) == 0
     assert {row["balance"] for row in rows} == {-400, 0, 100}
-    await fold_balances(pool)
+    await fold(world)
     assert await sql.fetch(BALANCES) == rows
 
 
@@ -102,7 +102,7 @@ async def test_folding_changes_no_balance(world: PostgresWorld, pool: Pool, sql:
     assert await sql.fetchval("SELECT count(*) FROM balance_deltas") > 0
 
     for _ in range(2):
-        await fold_balances(pool)
+        await fold(world)
 
         assert await sql.fetch(BALANCES) == before
         assert await sql.fetchval("SELECT count(*) FROM balance_deltas") == 0
@@ -139,7 +139,7 @@ async def test_withdrawing_earning_and_folding_at_once_loses_and_makes_nothing(
     ended = await asyncio.gather(
         *(withdraw(world, mia, 30) for _ in range(12)),
         *(earn(image) for image in images),
-        *(fold_balances(pool) for _ in range(6)),
+        *(fold(world) for _ in range(6)),
         return_exceptions=True,
     )
 
@@ -166,6 +166,11 @@ async def test_who_withdraws_waits_for_a_fold_and_does_not_lock_against_it(
 
     await withdrawing
     assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 0
+
+
+async def fold(world: PostgresWorld) -> None:
+    while await world.use_case(FoldBalances)():
+        pass
 
 
 async def an_artist_who_earned(world: PostgresWorld, *, images: int) -> User:

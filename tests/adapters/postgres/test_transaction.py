@@ -6,7 +6,17 @@ import asyncpg
 import msgspec
 import pytest
 
-from adapters.postgres import accounts, generations, notifications, purchases, styles, tasks, tokens
+from adapters.postgres import (
+    accounts,
+    community,
+    generations,
+    notifications,
+    purchases,
+    styles,
+    tasks,
+    tokens,
+    withdrawals,
+)
 from adapters.postgres.accounts import PostgresUsers
 from adapters.postgres.errors import REFUSALS
 from adapters.postgres.pool import Pool
@@ -112,7 +122,17 @@ async def test_every_refusal_is_a_rule_that_is_there(world: PostgresWorld, sql: 
     constraints = await sql.fetch("SELECT conname AS name FROM pg_constraint UNION SELECT indexname FROM pg_indexes")
     writes = [
         write
-        for module in (accounts, generations, notifications, purchases, styles, tasks, tokens)
+        for module in (
+            accounts,
+            community,
+            generations,
+            notifications,
+            purchases,
+            styles,
+            tasks,
+            tokens,
+            withdrawals,
+        )
         for write in vars(module).values()
         if isinstance(write, Write)
     ]

@@ -7,9 +7,11 @@ from adapters.postgres.tables.generations import GenerationRow
 from adapters.postgres.tables.notifications import NotificationRow
 from adapters.postgres.tables.purchases import PurchaseRow
 from adapters.postgres.tables.rate_limits import RateLimitRow
+from adapters.postgres.tables.reconciliations import ReconciliationRow
 from adapters.postgres.tables.styles import ArtworkRow, StyleRow, StyleUseRow
 from adapters.postgres.tables.tasks import OutboxRow
 from adapters.postgres.tables.tokens import AccountRow, BalanceDeltaRow, TransferRow
+from adapters.postgres.tables.withdrawals import WithdrawalRow
 
 __all__ = [
     "AccountRow",
@@ -24,10 +26,12 @@ __all__ = [
     "OutboxRow",
     "PurchaseRow",
     "RateLimitRow",
+    "ReconciliationRow",
     "Row",
     "SessionRow",
     "StyleRow",
     "StyleUseRow",
     "TransferRow",
     "UserRow",
+    "WithdrawalRow",
 ]

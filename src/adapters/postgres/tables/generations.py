@@ -36,6 +36,9 @@ class GenerationRow(Row):
         CheckConstraint(
             "num_nulls(current_step, total_steps, progress_percent, progress_at) IN (0, 4)", name="progress"
         ),
+        CheckConstraint(
+            "fee_tokens = 0 OR (status = 'completed' AND fee_tokens BETWEEN 1 AND consumed_tokens)", name="fee_tokens"
+        ),
         CheckConstraint("attempt > 0 AND like_count >= 0 AND comment_count >= 0", name="counts"),
         # Progress is written again and again: room for that on the same page.
         {"postgresql_with": {"fillfactor": 80}},
@@ -46,7 +49,8 @@ class GenerationRow(Row):
     style_id: Mapped[int]
     artist_id: Mapped[int]
     consumed_tokens: Mapped[int]
-    hold_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"))
+    hold_id: Mapped[int]
+    """A trigger sees to it that the hold is there, and of the price."""
     aspect_ratio: Mapped[str]
     seed: Mapped[int | None]
     prompt_tags: Mapped[Tags]
@@ -70,3 +74,4 @@ class GenerationRow(Row):
     updated_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
+    fee_tokens: Mapped[Count]

@@ -7,7 +7,10 @@ from adapters.postgres.tables.base import Count, Id, Row, one_of
 
 
 class AccountRow(Row):
-    """Free to spend is `balance - held`. To `balance` belongs what BalanceDeltaRow has not been folded into it yet."""
+    """Free to spend is `balance - held`. To `balance` belongs what BalanceDeltaRow has not been folded into it yet.
+
+    Triggers change both as transfers are written; whoever else tries is refused.
+    """
 
     __tablename__ = "accounts"
     __table_args__ = (
@@ -15,7 +18,7 @@ class AccountRow(Row):
         one_of("kind", "wallet", "earnings", "issuance", "fees"),
         CheckConstraint("(kind IN ('wallet', 'earnings')) = (owner_id IS NOT NULL)", name="owner"),
         CheckConstraint("kind NOT IN ('wallet', 'earnings') OR balance - held >= 0", name="solvent"),
-        CheckConstraint("held >= 0 AND (kind = 'wallet' OR held = 0)", name="held"),
+        CheckConstraint("held >= 0 AND (kind IN ('wallet', 'earnings') OR held = 0)", name="held"),
         # A wallet's row is updated in place all the time: room for that on the same page.
         {"postgresql_with": {"fillfactor": 70}},
     )
@@ -30,7 +33,7 @@ class AccountRow(Row):
 
 
 class TransferRow(Row):
-    """Append-only, and a resolution repeats its hold: two triggers see to that."""
+    """Append-only, and a resolution repeats its hold: triggers see to that, and to the balances."""
 
     __tablename__ = "transfers"
     __table_args__ = (
@@ -51,7 +54,7 @@ class TransferRow(Row):
             postgresql_where=text("phase IN ('post', 'single')"),
         ),
         one_of("phase", "hold", "post", "void", "single"),
-        one_of("kind", "bonus", "purchase", "generation", "refund", "withdrawal"),
+        one_of("kind", "bonus", "purchase", "generation", "refund", "withdrawal", "fee"),
         CheckConstraint("amount BETWEEN 1 AND 1000000000", name="amount"),
         CheckConstraint("debit_account_id <> credit_account_id", name="accounts"),
         CheckConstraint("(phase IN ('post', 'void')) = (hold_id IS NOT NULL)", name="hold"),
@@ -83,11 +86,14 @@ class TransferRow(Row):
 
 
 class BalanceDeltaRow(Row):
-    """What a transfer added to an account that many use at once: appended, because updates of one row stand in line."""
+    """What a transfer added to an account that many use at once: appended, because updates of one row stand in line.
+
+    Only triggers write it. Deleting a row folds it: a trigger adds it to the account's balance.
+    """
 
     __tablename__ = "balance_deltas"
     __table_args__ = (PrimaryKeyConstraint("account_id", "transfer_id", postgresql_include=["amount"]),)
 
-    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
-    transfer_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"))
+    account_id: Mapped[int]
+    transfer_id: Mapped[int]
     amount: Mapped[int]

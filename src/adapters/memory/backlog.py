@@ -1,0 +1,24 @@
+from collections import Counter
+from datetime import datetime, timedelta
+
+from adapters.memory.database import MemoryDatabase
+from core.styles.model import TrainingStatus
+from core.tasks.views import Backlog, BacklogReader
+
+
+class MemoryBacklogReader(BacklogReader):
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def backlog(self, *, now: datetime) -> Backlog:
+        tables = self._database.tables
+        due = [row.due for row in tables.outbox.values() if row.due <= now]
+        in_training = (TrainingStatus.PENDING, TrainingStatus.TRAINING)
+        return Backlog(
+            outbox=len(due),
+            outbox_age=now - min(due) if due else timedelta(),
+            generations=Counter(row.status.value for row in tables.generations.values() if not row.status.ended),
+            trainings=Counter(
+                row.training_status.value for row in tables.styles.values() if row.training_status in in_training
+            ),
+        )

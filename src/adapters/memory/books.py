@@ -1,0 +1,206 @@
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+
+from adapters.memory.database import MemoryDatabase
+from adapters.memory.tables import Entry, Phase, Tables
+from core.errors import Details
+from core.generations.model import Status
+from core.identifiers import HoldId, TransferId
+from core.ports.books import Books
+from core.purchases.model import PurchaseStatus
+from core.tokens.model import FEES, AccountKind, TransferKind, earnings, wallet
+from core.tokens.reconciliation import Finding, Invariant, Reconciliation
+from core.withdrawals.model import WithdrawalStatus
+
+Checked = Iterable[tuple[Details, bool]]
+"""Rows, and whether each is as it should be."""
+
+
+class MemoryBooks(Books):
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def examine(self) -> list[Finding]:
+        return [_finding(invariant, CHECKS[invariant](self._database.tables)) for invariant in Invariant]
+
+    async def keep(self, reconciliation: Reconciliation) -> None:
+        number = self._database.next("reconciliation")
+
+        def operation(tables: Tables) -> None:
+            tables.reconciliations[number] = reconciliation
+
+        self._database.apply([operation])
+
+    async def last(self) -> Reconciliation | None:
+        kept = self._database.tables.reconciliations
+        return kept[max(kept)] if kept else None
+
+
+def _finding(invariant: Invariant, rows: Checked) -> Finding:
+    checked = list(rows)
+    broken = [row for row, right in checked if not right]
+    return Finding(invariant, len(checked), len(broken), broken[0] if broken else None)
+
+
+def _accounts(tables: Tables) -> Iterable[Details]:
+    for account, funds in tables.funds.items():
+        yield {"kind": account.kind.value, "owner_id": account.owner, "balance": funds.balance, "held": funds.held}
+
+
+def _solvent(tables: Tables) -> Checked:
+    limited = (AccountKind.WALLET.value, AccountKind.EARNINGS.value)
+    for account, funds in zip(_accounts(tables), tables.funds.values(), strict=True):
+        if account["kind"] in limited:
+            yield account, funds.available >= 0
+
+
+def _balances(tables: Tables) -> Checked:
+    moved: Counter[object] = Counter()
+    for entry in tables.entries.values():
+        if entry.phase in (Phase.MOVE, Phase.POST):
+            moved[entry.debit] -= entry.amount
+            moved[entry.credit] += entry.amount
+    for account, (key, funds) in zip(_accounts(tables), tables.funds.items(), strict=True):
+        yield account | {"moved": moved[key]}, funds.balance == moved[key]
+
+
+def _held(tables: Tables) -> Checked:
+    held: Counter[object] = Counter()
+    for entry in tables.entries.values():
+        if entry.phase is not Phase.MOVE:
+            held[entry.debit] += entry.amount if entry.phase is Phase.HOLD else -entry.amount
+    for account, (key, funds) in zip(_accounts(tables), tables.funds.items(), strict=True):
+        yield account | {"open_holds": held[key]}, funds.held == held[key]
+
+
+def _zero_sum(tables: Tables) -> Checked:
+    total = sum(funds.balance for funds in tables.funds.values())
+    yield {"sum": total}, total == 0
+
+
+def _references(tables: Tables) -> Checked:
+    made = Counter(entry.reference for entry in tables.entries.values() if entry.hold_id is None)
+    for reference, count in made.items():
+        yield {"reference": reference, "transfers": count}, count == 1
+
+
+def _resolutions(tables: Tables) -> Checked:
+    seen: set[HoldId] = set()
+    for entry in tables.entries.values():
+        if entry.hold_id is None:
+            continue
+        hold = tables.entries.get(TransferId(entry.hold_id))
+        row: Details = {"id": entry.id, "phase": entry.phase.value, "hold_id": entry.hold_id}
+        yield row, entry.hold_id not in seen and hold is not None and _same(entry, hold)
+        seen.add(entry.hold_id)
+
+
+def _same(entry: Entry, hold: Entry) -> bool:
+    names = ("kind", "reference", "debit", "credit", "amount")
+    return hold.phase is Phase.HOLD and all(getattr(entry, name) == getattr(hold, name) for name in names)
+
+
+def _open_holds(tables: Tables) -> Checked:
+    resolved = {entry.hold_id for entry in tables.entries.values()}
+    waiting = {row.hold_id for row in tables.generations.values() if not row.status.ended}
+    waiting |= {row.hold_id for row in tables.withdrawals.values() if row.status is WithdrawalStatus.PENDING}
+    for entry in tables.entries.values():
+        if entry.phase is Phase.HOLD and HoldId(entry.id) not in resolved:
+            row: Details = {"id": entry.id, "kind": entry.kind.value, "reference": entry.reference}
+            yield row | {"amount": entry.amount}, HoldId(entry.id) in waiting
+
+
+def _generations_held(tables: Tables) -> Checked:
+    holds = Counter(entry.generation_id for entry in tables.entries.values() if entry.phase is Phase.HOLD)
+    for row in tables.generations.values():
+        hold = tables.entries.get(TransferId(row.hold_id))
+        right = hold is not None and (hold.phase, hold.generation_id, hold.amount, hold.debit, hold.credit) == (
+            Phase.HOLD,
+            row.id,
+            row.consumed_tokens,
+            wallet(row.owner_id),
+            earnings(row.artist_id),
+        )
+        told: Details = {"id": row.id, "consumed_tokens": row.consumed_tokens, "held": hold and hold.amount}
+        yield told | {"holds": holds[row.id]}, right and holds[row.id] == 1
+
+
+def _generations_settled(tables: Tables) -> Checked:
+    states = _states(tables)
+    for row in tables.generations.values():
+        ended = "posted" if row.status is Status.COMPLETED else "voided"
+        expected = ended if row.status.ended else "open"
+        state = states[row.hold_id]
+        yield {"id": row.id, "status": row.status.value, "hold": state}, state == expected
+
+
+def _fees(tables: Tables) -> Checked:
+    fees = {entry.reference: entry for entry in tables.entries.values() if entry.kind is TransferKind.FEE}
+    for row in tables.generations.values():
+        fee = fees.pop(f"fee:generation:{row.id}", None)
+        if fee is not None or row.fee_tokens:
+            told: Details = {"generation_id": row.id, "fee_tokens": row.fee_tokens, "charged": fee and fee.amount}
+            right = fee is not None and (fee.amount, fee.debit, fee.credit, row.status) == (
+                row.fee_tokens,
+                earnings(row.artist_id),
+                FEES,
+                Status.COMPLETED,
+            )
+            yield told, right
+    for fee in fees.values():
+        right = fee.debit.kind is AccountKind.EARNINGS and fee.credit == FEES
+        yield {"id": fee.id, "generation_id": None, "charged": fee.amount}, right
+
+
+def _purchases(tables: Tables) -> Checked:
+    credits = defaultdict(list)
+    for entry in tables.entries.values():
+        if entry.sale is not None:
+            credits[entry.sale.order_id].append(entry)
+    for order_id in {**tables.purchases, **credits}:
+        made, purchase = credits[order_id], tables.purchases.get(order_id)
+        row: Details = {"order_id": order_id, "status": purchase and purchase.status.value, "credits": len(made)}
+        if purchase is None or purchase.status is not PurchaseStatus.PAID:
+            yield row, not made
+            continue
+        expected = (purchase.amount_tokens, wallet(purchase.user_id))
+        yield row, len(made) == 1 and (made[0].amount, made[0].credit) == expected
+
+
+def _withdrawals(tables: Tables) -> Checked:
+    states = _states(tables)
+    ends = {WithdrawalStatus.SETTLED: "posted", WithdrawalStatus.REJECTED: "voided"}
+    for row in tables.withdrawals.values():
+        hold, state = tables.entries.get(TransferId(row.hold_id)), states[row.hold_id]
+        told: Details = {"id": row.id, "status": row.status.value, "amount": row.amount, "hold": state}
+        held = hold is not None and (hold.amount, hold.debit, hold.kind) == (
+            row.amount,
+            earnings(row.artist_id),
+            TransferKind.WITHDRAWAL,
+        )
+        yield told, held and state == ends.get(row.status, "open")
+
+
+def _states(tables: Tables) -> dict[HoldId | None, str]:
+    """Of each hold: open, posted or voided."""
+    states: dict[HoldId | None, str] = defaultdict(lambda: "open")
+    for entry in tables.entries.values():
+        if entry.hold_id is not None:
+            states[entry.hold_id] = "posted" if entry.phase is Phase.POST else "voided"
+    return states
+
+
+CHECKS: dict[Invariant, Callable[[Tables], Checked]] = {
+    Invariant.SOLVENT: _solvent,
+    Invariant.BALANCES: _balances,
+    Invariant.HELD: _held,
+    Invariant.ZERO_SUM: _zero_sum,
+    Invariant.REFERENCES: _references,
+    Invariant.RESOLUTIONS: _resolutions,
+    Invariant.OPEN_HOLDS: _open_holds,
+    Invariant.GENERATIONS_HELD: _generations_held,
+    Invariant.GENERATIONS_SETTLED: _generations_settled,
+    Invariant.FEES: _fees,
+    Invariant.PURCHASES: _purchases,
+    Invariant.WITHDRAWALS: _withdrawals,
+}

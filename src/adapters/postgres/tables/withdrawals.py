@@ -1,0 +1,32 @@
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.tables.base import Id, Row, one_of
+
+
+class WithdrawalRow(Row):
+    """Money follows state: a trigger looks at the commit whether its hold is open, posted or voided."""
+
+    __tablename__ = "withdrawals"
+    __table_args__ = (
+        UniqueConstraint("hold_id"),
+        Index(None, "artist_id", "created_at", "id"),
+        Index(None, "created_at", "id"),
+        Index(None, "status", "created_at", "id"),
+        one_of("status", "pending", "settled", "rejected"),
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("num_nulls(ended_at, ended_by) = CASE status WHEN 'pending' THEN 2 ELSE 0 END", name="ended"),
+        CheckConstraint("(status = 'rejected') = (reason IS NOT NULL)", name="reason"),
+    )
+
+    id: Mapped[Id]
+    artist_id: Mapped[int] = mapped_column(ForeignKey("artists.user_id"))
+    amount: Mapped[int]
+    hold_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"))
+    created_at: Mapped[datetime]
+    status: Mapped[str]
+    reason: Mapped[str | None]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))

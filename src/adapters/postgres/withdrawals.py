@@ -1,0 +1,122 @@
+from adapters.postgres.paging import Arguments, Keys, cut, limit
+from adapters.postgres.pool import Pool, Record
+from adapters.postgres.transaction import PostgresTransaction, Write
+from core.identifiers import UserId, WithdrawalId
+from core.paging import Page, PageRequest
+from core.withdrawals.errors import WithdrawalNotFound
+from core.withdrawals.model import Withdrawal, WithdrawalStatus
+from core.withdrawals.repository import Withdrawals
+from core.withdrawals.views import Payee, WithdrawalsReader, WithdrawalToSettle, WithdrawalView
+
+WITHDRAWAL = """
+SELECT id, artist_id, amount, hold_id, created_at, status, reason, ended_at, ended_by FROM withdrawals WHERE id = $1
+"""
+
+ADD = Write(
+    touches="withdrawals",
+    ctes="""
+        added_withdrawal AS (
+            INSERT INTO withdrawals (id, status, reason, ended_at, ended_by, artist_id, amount, hold_id, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        )""",
+)
+SAVE = Write(
+    touches="withdrawals",
+    ctes="""
+        saved_withdrawal AS (
+            UPDATE withdrawals SET status = $2, reason = $3, ended_at = $4, ended_by = $5 WHERE id = $1 RETURNING id
+        )""",
+    finds="saved_withdrawal",
+    rule="withdrawal_found",
+)
+
+VIEW = "id, amount, status, reason, created_at, ended_at"
+
+
+def _own(page: PageRequest, arguments: Arguments) -> str:
+    keys = Keys()
+    return f"""
+    SELECT {VIEW} FROM withdrawals WHERE artist_id = $1 AND {keys.after(page, arguments)}
+    ORDER BY {keys.order()} {limit(page)}
+    """
+
+
+def _everybodys(status: WithdrawalStatus | None, page: PageRequest, arguments: Arguments) -> str:
+    keys = Keys()
+    narrowed = f"status = {arguments.add(status.value)} AND" if status else ""
+    return f"""
+    SELECT page.*, users.username, artists.artist_name, artists.verified_email
+    FROM (
+        SELECT {VIEW}, artist_id, ended_by FROM withdrawals WHERE {narrowed} {keys.after(page, arguments)}
+        ORDER BY {keys.order()} {limit(page)}
+    ) page
+    JOIN users ON users.id = artist_id
+    JOIN artists ON artists.user_id = artist_id
+    ORDER BY {keys.order("page")}
+    """
+
+
+class PostgresWithdrawals(Withdrawals):
+    def __init__(self, transaction: PostgresTransaction) -> None:
+        self._transaction = transaction
+
+    async def of_id(self, withdrawal_id: WithdrawalId, *, lock: bool = False) -> Withdrawal:
+        locking = "FOR NO KEY UPDATE" if lock else ""
+        row = await self._transaction.fetchrow(f"{WITHDRAWAL} {locking}", withdrawal_id, lock=lock)
+        if row is None:
+            raise WithdrawalNotFound
+        return Withdrawal(**dict(row) | {"status": WithdrawalStatus(row["status"])})
+
+    async def add(self, withdrawal: Withdrawal) -> None:
+        await self._transaction.write(
+            ADD,
+            *_state(withdrawal),
+            withdrawal.artist_id,
+            withdrawal.amount,
+            withdrawal.hold_id,
+            withdrawal.created_at,
+        )
+
+    async def save(self, withdrawal: Withdrawal) -> None:
+        await self._transaction.write(SAVE, *_state(withdrawal))
+
+
+class PostgresWithdrawalsReader(WithdrawalsReader):
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[WithdrawalView]:
+        arguments = Arguments([artist_id])
+        sql = _own(page, arguments)
+        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
+        return Page([WithdrawalView(**row) for row in rows], following)
+
+    async def list(self, *, status: WithdrawalStatus | None, page: PageRequest) -> Page[WithdrawalToSettle]:
+        arguments = Arguments()
+        sql = _everybodys(status, page, arguments)
+        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
+        return Page([_to_settle(row) for row in rows], following)
+
+
+def _state(withdrawal: Withdrawal) -> tuple[object, ...]:
+    """What changes, after the name."""
+    return (
+        withdrawal.id,
+        withdrawal.status.value,
+        withdrawal.reason,
+        withdrawal.ended_at,
+        withdrawal.ended_by,
+    )
+
+
+def _to_settle(row: Record) -> WithdrawalToSettle:
+    return WithdrawalToSettle(
+        id=row["id"],
+        amount=row["amount"],
+        status=row["status"],
+        reason=row["reason"],
+        created_at=row["created_at"],
+        ended_at=row["ended_at"],
+        artist=Payee(row["artist_id"], row["username"], row["artist_name"], row["verified_email"]),
+        ended_by=row["ended_by"],
+    )

@@ -1,0 +1,44 @@
+from datetime import datetime
+from enum import Enum
+
+import msgspec
+
+from core.errors import Details
+
+
+class Invariant(Enum):
+    """What is true of the ledger after every commit."""
+
+    SOLVENT = "no wallet and no earnings are below what is on hold in them"
+    BALANCES = "every balance is what the transfers say"
+    HELD = "what is on hold in an account is what its open holds say"
+    ZERO_SUM = "the sum over all accounts is zero"
+    REFERENCES = "no movement was made twice"
+    RESOLUTIONS = "a hold is resolved once at most, and as it was made"
+    OPEN_HOLDS = "every open hold waits for an image or a withdrawal"
+    GENERATIONS_HELD = "every image has one hold: its price, from its owner to its artist"
+    GENERATIONS_SETTLED = "completed images are paid for, failed and cancelled ones given back, and no others"
+    FEES = "every fee is the one that its image tells of"
+    PURCHASES = "every paid purchase is credited once, and no other"
+    WITHDRAWALS = "a withdrawal's hold is open, posted or voided as it is pending, settled or rejected"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What has come of one invariant."""
+
+    invariant: Invariant
+    checked: int
+    """Rows that it was checked on."""
+    broken: int
+    """Of these."""
+    first: Details | None = None
+    """The first row that breaks it."""
+
+
+class Reconciliation(msgspec.Struct, frozen=True):
+    at: datetime
+    findings: list[Finding]
+
+    @property
+    def sound(self) -> bool:
+        return not any(finding.broken for finding in self.findings)

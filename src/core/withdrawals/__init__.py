@@ -1,0 +1,1 @@
+"""Earnings that artists have turned into money."""

@@ -1,0 +1,59 @@
+from datetime import datetime
+from enum import Enum
+
+import msgspec
+
+from core.errors import ValidationError
+from core.identifiers import HoldId, UserId, WithdrawalId
+from core.tokens.model import ISSUANCE, Hold, TransferKind, earnings
+from core.withdrawals.errors import WithdrawalEnded
+
+MAX_REASON = 500
+
+
+class WithdrawalStatus(Enum):
+    PENDING = "pending"
+    SETTLED = "settled"
+    REJECTED = "rejected"
+
+
+class Withdrawal(msgspec.Struct, frozen=True):
+    """Tokens that an artist wants to have in money; they are on hold until an admin has seen to it."""
+
+    id: WithdrawalId
+    artist_id: UserId
+    amount: int
+    """Tokens."""
+    hold_id: HoldId
+    created_at: datetime
+    status: WithdrawalStatus = WithdrawalStatus.PENDING
+    reason: str | None = None
+    """Why it was rejected, for the artist to read."""
+    ended_at: datetime | None = None
+    ended_by: UserId | None = None
+
+    def hold(self) -> Hold:
+        return Hold(
+            id=self.hold_id,
+            reference=f"withdrawal:{self.id}",
+            kind=TransferKind.WITHDRAWAL,
+            debit=earnings(self.artist_id),
+            credit=ISSUANCE,
+            amount=self.amount,
+            at=self.created_at,
+        )
+
+    def settled(self, *, at: datetime, by: UserId) -> "Withdrawal":
+        """Raises WithdrawalEnded."""
+        return self._ended(WithdrawalStatus.SETTLED, at=at, by=by, reason=None)
+
+    def rejected(self, *, at: datetime, by: UserId, reason: str) -> "Withdrawal":
+        """Raises WithdrawalEnded."""
+        if not 1 <= len(reason.strip()) <= len(reason) <= MAX_REASON:
+            raise ValidationError(reason=f"1 to {MAX_REASON} characters.")
+        return self._ended(WithdrawalStatus.REJECTED, at=at, by=by, reason=reason)
+
+    def _ended(self, status: WithdrawalStatus, *, at: datetime, by: UserId, reason: str | None) -> "Withdrawal":
+        if self.status is not WithdrawalStatus.PENDING:
+            raise WithdrawalEnded
+        return msgspec.structs.replace(self, status=status, ended_at=at, ended_by=by, reason=reason)

@@ -1,0 +1,46 @@
+from dataclasses import dataclass
+
+from core.errors import ValidationError
+from core.identifiers import UserId
+from core.ports.clock import Clock
+from core.ports.ids import Ids
+from core.ports.token_ledger import TokenLedger
+from core.ports.transaction import Transaction
+from core.tokens.model import MAX_AMOUNT
+from core.withdrawals.model import Withdrawal
+from core.withdrawals.repository import Withdrawals
+from core.withdrawals.views import WithdrawalView
+
+
+@dataclass(frozen=True, slots=True)
+class RequestWithdrawal:
+    """Ask for earnings in money: they are put on hold until an admin settles or rejects it."""
+
+    withdrawals: Withdrawals
+    ledger: TokenLedger
+    transaction: Transaction
+    ids: Ids
+    clock: Clock
+
+    async def __call__(self, artist_id: UserId, amount: int) -> WithdrawalView:
+        """Raises InsufficientTokens, or AccountNotFound for who is no artist."""
+        if not 1 <= amount <= MAX_AMOUNT:
+            raise ValidationError(amount=f"1 to {MAX_AMOUNT} tokens.")
+        async with self.transaction:
+            withdrawal = Withdrawal(
+                id=await self.ids.withdrawal(),
+                artist_id=artist_id,
+                amount=amount,
+                hold_id=await self.ids.hold(),
+                created_at=self.clock.now(),
+            )
+            await self.ledger.hold(withdrawal.hold())
+            await self.withdrawals.add(withdrawal)
+        return WithdrawalView(
+            id=withdrawal.id,
+            amount=withdrawal.amount,
+            status=withdrawal.status.value,
+            reason=withdrawal.reason,
+            created_at=withdrawal.created_at,
+            ended_at=withdrawal.ended_at,
+        )

@@ -1,0 +1,43 @@
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from core.identifiers import UserId, WithdrawalId
+from core.paging import Page, PageRequest
+from core.withdrawals.model import WithdrawalStatus
+
+
+class WithdrawalView(msgspec.Struct, frozen=True):
+    id: WithdrawalId
+    amount: int
+    """Tokens."""
+    status: str
+    reason: str | None
+    """Why it was rejected; None for every other state."""
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class Payee(msgspec.Struct, frozen=True):
+    id: UserId
+    username: str
+    artist_name: str
+    verified_email: str
+
+
+class WithdrawalToSettle(WithdrawalView, frozen=True):
+    """As an admin sees it."""
+
+    artist: Payee
+    ended_by: UserId | None
+
+
+class WithdrawalsReader(Protocol):
+    async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[WithdrawalView]:
+        """Newest first."""
+        ...
+
+    async def list(self, *, status: WithdrawalStatus | None, page: PageRequest) -> Page[WithdrawalToSettle]:
+        """Everybody's, newest first."""
+        ...

@@ -63,6 +63,14 @@ class Machine:
             await service.first_answer()
             yield service
 
+    async def listens(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except ConnectionRefusedError:
+            return False
+        writer.close()
+        return True
+
     async def outcome(self, name: str, **environ: str) -> tuple[int | None, str]:
         async with self.command(name, **environ) as process, asyncio.timeout(STARTS_WITHIN):
             output, _ = await process.communicate()
@@ -148,6 +156,29 @@ async def test_it_starts_on_nothing_keeps_what_it_was_told_and_leaves_nothing_ru
 
     assert answer.json()["data"] == me
     assert answer.headers["X-CSRFToken"] == csrf_token  # the same secret has signed it
+    assert status == 0
+    assert machine.processes() == []
+
+
+async def test_a_request_under_way_is_answered_after_the_signal_to_stop(machine: Machine) -> None:
+    body = b'{"eventType": "CUSTOMER_STATUS_CHANGED", "data": {}}'
+    head = (
+        "POST /api/webhooks/toss/payment HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+    )
+    async with machine.service() as service, asyncio.timeout(STOPS_WITHIN):
+        reader, writer = await asyncio.open_connection("127.0.0.1", machine.port)
+        writer.write(head.encode())
+        assert b"100 Continue" in await reader.readuntil(b"\r\n\r\n")  # the application waits for the body
+        service.process.send_signal(signal.SIGTERM)
+        while await machine.listens():  # noqa: ASYNC110 - nothing tells when a port is closed
+            await asyncio.sleep(0.01)
+        writer.write(body)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        status = await service.process.wait()
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 200")
     assert status == 0
     assert machine.processes() == []
 

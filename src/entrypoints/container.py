@@ -65,6 +65,7 @@ from core.purchases.repository import Purchases
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import PurchasesReader
+from core.search.views import SearchReader
 from core.styles.complete_training import CompleteTraining
 from core.styles.create_style import CreateStyle, StylesPerArtist
 from core.styles.delete_style import DeleteStyle
@@ -213,6 +214,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.postgres.pool import Pool, create_pool
     from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
     from adapters.postgres.rate_limits import PostgresRateLimiter
+    from adapters.postgres.search import PostgresSearchReader
     from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
     from adapters.postgres.tasks import CHANNEL, PostgresOutbox, PostgresTaskQueue
     from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
@@ -243,6 +245,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider.provide(PostgresBooks, provides=Books, scope=app)
     provider.provide(PostgresBacklogReader, provides=BacklogReader, scope=app)
     provider.provide(PostgresStylesReader, provides=StylesReader, scope=app)
+    provider.provide(PostgresSearchReader, provides=SearchReader, scope=app)
     provider.provide(PostgresGenerationsReader, provides=GenerationsReader, scope=app)
     provider.provide(PostgresNotificationsReader, provides=NotificationsReader, scope=app)
     provider.provide(PostgresCommunityReader, provides=CommunityReader, scope=app)
@@ -274,6 +277,7 @@ def memory() -> Provider:
     from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
     from adapters.memory.purchases import MemoryPurchases, MemoryPurchasesReader
     from adapters.memory.rate_limits import MemoryRateLimiter
+    from adapters.memory.search import MemorySearchReader
     from adapters.memory.styles import MemoryStyles, MemoryStylesReader
     from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
     from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
@@ -293,6 +297,7 @@ def memory() -> Provider:
     provider.provide(MemoryBooks, provides=Books, scope=app)
     provider.provide(MemoryBacklogReader, provides=BacklogReader, scope=app)
     provider.provide(MemoryStylesReader, provides=StylesReader, scope=app)
+    provider.provide(MemorySearchReader, provides=SearchReader, scope=app)
     provider.provide(MemoryGenerationsReader, provides=GenerationsReader, scope=app)
     provider.provide(MemoryNotificationsReader, provides=NotificationsReader, scope=app)
     provider.provide(MemoryCommunityReader, provides=CommunityReader, scope=app)

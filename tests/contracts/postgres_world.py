@@ -7,6 +7,7 @@ from adapters.postgres.ids import PostgresIds
 from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
 from adapters.postgres.pool import Pool
 from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
+from adapters.postgres.search import PostgresSearchReader
 from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
 from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
@@ -28,6 +29,7 @@ class PostgresWorld(World):
             PostgresGenerationsReader(pool, self.blobs),
             PostgresNotificationsReader(pool, self.blobs),
             PostgresPurchasesReader(pool),
+            PostgresSearchReader(pool, self.blobs),
             PostgresCommunityReader(pool, self.blobs),
             PostgresWithdrawalsReader(pool),
             PostgresBacklogReader(pool),

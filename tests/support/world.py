@@ -23,6 +23,7 @@ from adapters.memory.ids import MemoryIds
 from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
 from adapters.memory.payment_provider import MemoryPaymentProvider
 from adapters.memory.purchases import MemoryPurchases, MemoryPurchasesReader
+from adapters.memory.search import MemorySearchReader
 from adapters.memory.secrets import SequentialSecrets
 from adapters.memory.styles import MemoryStyles, MemoryStylesReader
 from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
@@ -55,6 +56,7 @@ from core.ports.transaction import Transaction
 from core.purchases.record_payment import RecordPayment
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
+from core.search.views import SearchReader
 from core.styles.fail_training import FailTraining
 from core.styles.model import Artwork, License, Style
 from core.styles.repository import Styles
@@ -101,6 +103,7 @@ class Readers:
     generations: GenerationsReader
     notifications: NotificationsReader
     purchases: PurchasesReader
+    search: SearchReader
     community: CommunityReader
     withdrawals: WithdrawalsReader
     backlog: BacklogReader
@@ -316,6 +319,7 @@ class MemoryWorld(World):
             MemoryGenerationsReader(self.database, self.blobs),
             MemoryNotificationsReader(self.database, self.blobs),
             MemoryPurchasesReader(self.database),
+            MemorySearchReader(self.database, self.blobs),
             MemoryCommunityReader(self.database, self.blobs),
             MemoryWithdrawalsReader(self.database),
             MemoryBacklogReader(self.database),

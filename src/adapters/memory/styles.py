@@ -168,7 +168,7 @@ class MemoryStylesReader(StylesReader):
             training_status=style.training_status.value,
             generation_cost_tokens=style.generation_cost_tokens,
             license_type=style.license_type.value,
-            usage_count=len(_images(tables, style)),
+            usage_count=len(images_of(tables, style)),
             tags=list(style.tags),
             created_at=style.created_at,
         )
@@ -176,14 +176,14 @@ class MemoryStylesReader(StylesReader):
     async def _own_card(self, style: Style) -> OwnStyleCard:
         return OwnStyleCard(
             **_fields(await self._card(style)),
-            total_earned_tokens=sum(image.earned_tokens for image in _images(self._database.tables, style)),
+            total_earned_tokens=sum(image.earned_tokens for image in images_of(self._database.tables, style)),
             progress=style.progress,
         )
 
     async def _detail(self, style: Style) -> StyleDetail:
         tables = self._database.tables
         artist = tables.users[style.artist_id]
-        images = _images(tables, style)
+        images = images_of(tables, style)
         public = sorted((image.created_at, image.id) for image in images if image.is_public)
         latest = {image_id for _, image_id in public[-LIKED:]}
         likes = sum(generation_id in latest for generation_id, _ in tables.likes)
@@ -247,7 +247,7 @@ def _matches(style: Style, query: StyleQuery) -> bool:
     )
 
 
-def _images(tables: Tables, style: Style) -> list[Generation]:
+def images_of(tables: Tables, style: Style) -> list[Generation]:
     return [
         generation
         for generation in tables.generations.values()

@@ -8,6 +8,7 @@ from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader, Me, MeArtist, Profile, ProfileArtist, ProfileStats
 from core.identifiers import UserId
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
+from core.search.matching import folded
 
 USER = """
 SELECT id, provider, subject, email, username, role, bio, profile_image, created_at, updated_at FROM users
@@ -30,6 +31,10 @@ SAVE_USER = Write(
                 email = $2, username = $3, role = $4, bio = $5, profile_image = $6, updated_at = $7
             WHERE id = $1
             RETURNING id
+        ),
+        saved_artist_texts AS (
+            UPDATE artist_texts SET username = $3, grams = search_grams($3 || E'\n' || artist_name)
+            WHERE user_id = $1 AND username <> $3
         )""",
     finds="saved_user",
     rule="user_found",
@@ -40,6 +45,10 @@ ADD_ARTIST = Write(
         added_artist AS (
             INSERT INTO artists (user_id, artist_name, verified_email, signature_key, created_at)
             VALUES ($1, $2, $3, $4, $5)
+        ),
+        added_artist_texts AS (
+            INSERT INTO artist_texts (user_id, username, artist_name, grams)
+            SELECT id, username, $6, search_grams(username || E'\n' || $6) FROM users WHERE id = $1
         )""",
 )
 ADD_SESSION = Write(
@@ -150,6 +159,7 @@ class PostgresUsers(Users):
             artist.verified_email,
             artist.signature_key,
             artist.created_at,
+            folded(artist.artist_name),
         )
 
 

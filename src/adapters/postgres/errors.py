@@ -16,6 +16,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "fk_generations_style_id_artist_id": StyleNotFound,
     "fk_likes_user_id": UserNotFound,
     "fk_notifications_recipient_id": UserNotFound,
+    "pk_artist_texts": AlreadyArtist,
     "pk_artists": AlreadyArtist,
     "pk_follows": DuplicateFollow,
     "pk_likes": DuplicateLike,

@@ -11,6 +11,7 @@ from core.accounts.model import Requester
 from core.identifiers import StyleId, TaskId, UserId
 from core.paging import Page, PageRequest
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
+from core.search.matching import folded
 from core.styles.errors import StyleNotFound, StyleUsed
 from core.styles.model import SAMPLES, Artwork, License, Offer, Style, TrainingProgress, TrainingStatus
 from core.styles.repository import Portfolio, Styles
@@ -58,6 +59,9 @@ ADD_STYLE = Write(
             SELECT $1, $2::bigint, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
                 $21, $22, $23, $24, $25, follower_count
             FROM users WHERE id = $2
+        ),
+        added_style_texts AS (
+            INSERT INTO style_texts (style_id, texts, grams) VALUES ($1, $26, search_grams($26))
         )""",
 )
 ADD_ARTWORKS = Write(
@@ -84,6 +88,9 @@ SAVE_STYLE = Write(
                 failure_message = $20, thumbnail_key = $21, updated_at = $22
             WHERE id = $1
             RETURNING id
+        ),
+        saved_style_texts AS (
+            UPDATE style_texts SET texts = $23, grams = search_grams($23) WHERE style_id = $1 AND texts <> $23
         )""",
     finds="saved_style",
     rule="style_found",
@@ -225,12 +232,12 @@ class PostgresStyles(Styles):
 
     async def add(self, style: Style, artworks: list[Artwork]) -> None:
         await self._transaction.write(
-            ADD_STYLE, style.id, style.artist_id, style.name, style.created_at, *_changing(style)
+            ADD_STYLE, style.id, style.artist_id, style.name, style.created_at, *_changing(style), _texts(style)
         )
         await self._transaction.write(ADD_ARTWORKS, style.id, artworks)
 
     async def save(self, style: Style) -> None:
-        await self._transaction.write(SAVE_STYLE, style.id, *_changing(style))
+        await self._transaction.write(SAVE_STYLE, style.id, *_changing(style), _texts(style))
 
     async def artworks(self, style_id: StyleId) -> list[Artwork]:
         return [Artwork(**row) for row in await self._transaction.fetch(ARTWORKS, style_id)]
@@ -372,6 +379,11 @@ def _changing(style: Style) -> tuple[object, ...]:
         style.thumbnail_key,
         style.updated_at,
     )
+
+
+def _texts(style: Style) -> str:
+    """What the style is found by, a line each."""
+    return "\n".join(["", folded(style.name), *style.tags, ""])
 
 
 def _style(row: Record) -> Style:

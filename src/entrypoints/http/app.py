@@ -24,6 +24,7 @@ from entrypoints.http.media import MediaController
 from entrypoints.http.notifications import NotificationsController
 from entrypoints.http.paging import paging
 from entrypoints.http.purchases import PurchasesController
+from entrypoints.http.search import SearchController
 from entrypoints.http.signing import Signer
 from entrypoints.http.start_page import StartPageController
 from entrypoints.http.styles import StylesController
@@ -51,6 +52,7 @@ API = DishkaRouter(
         StylesController,
         GenerationsController,
         CommunityController,
+        SearchController,
         NotificationsController,
         WEBHOOKS,
         InternalController,

@@ -8,6 +8,7 @@ from adapters.postgres.tables.notifications import NotificationRow
 from adapters.postgres.tables.purchases import PurchaseRow
 from adapters.postgres.tables.rate_limits import RateLimitRow
 from adapters.postgres.tables.reconciliations import ReconciliationRow
+from adapters.postgres.tables.search import ArtistTextsRow, StyleTextsRow
 from adapters.postgres.tables.styles import ArtworkRow, StyleRow, StyleUseRow
 from adapters.postgres.tables.tasks import OutboxRow
 from adapters.postgres.tables.tokens import AccountRow, BalanceDeltaRow, TransferRow
@@ -16,6 +17,7 @@ from adapters.postgres.tables.withdrawals import WithdrawalRow
 __all__ = [
     "AccountRow",
     "ArtistRow",
+    "ArtistTextsRow",
     "ArtworkRow",
     "BalanceDeltaRow",
     "CommentRow",
@@ -30,6 +32,7 @@ __all__ = [
     "Row",
     "SessionRow",
     "StyleRow",
+    "StyleTextsRow",
     "StyleUseRow",
     "TransferRow",
     "UserRow",

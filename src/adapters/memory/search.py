@@ -1,0 +1,71 @@
+from adapters.memory.accounts import followers, picture_url
+from adapters.memory.database import MemoryDatabase
+from adapters.memory.styles import images_of, thumbnail_url
+from core.ports.blob_store import BlobStore
+from core.search.matching import MatchedBy, best_match, folded, wanted
+from core.search.views import Found, FoundArtist, FoundStyle, SearchReader, SearchType
+from core.styles.model import Style, TrainingStatus
+from core.styles.views import StyleArtist
+
+
+class MemorySearchReader(SearchReader):
+    def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:
+        self._database = database
+        self._blobs = blobs
+
+    async def search(self, text: str, *, type: SearchType, limit: int) -> Found:
+        query = wanted(text)
+        return Found(
+            styles=await self._styles(query, limit) if type is not SearchType.ARTISTS else [],
+            artists=self._artists(query, limit) if type is not SearchType.STYLES else [],
+        )
+
+    async def _styles(self, query: str, limit: int) -> list[FoundStyle]:
+        tables = self._database.tables
+        found = []
+        for style in tables.styles.values():
+            texts = {MatchedBy.NAME: [folded(style.name)], MatchedBy.TAG: style.tags}
+            best = best_match(query, texts)
+            if best and style.training_status is TrainingStatus.COMPLETED and style.is_active:
+                match, matched_by = best
+                found.append((match, -len(images_of(tables, style)), style.id, matched_by))
+        return [
+            await self._style(tables.styles[style_id], matched_by)
+            for _, _, style_id, matched_by in sorted(found, key=lambda one: one[:3])[:limit]
+        ]
+
+    async def _style(self, style: Style, matched_by: MatchedBy) -> FoundStyle:
+        tables = self._database.tables
+        return FoundStyle(
+            id=style.id,
+            name=style.name,
+            thumbnail_url=await thumbnail_url(tables, style, self._blobs),
+            artist=StyleArtist(
+                id=style.artist_id,
+                username=tables.users[style.artist_id].username,
+                artist_name=tables.artists[style.artist_id].artist_name,
+            ),
+            matched_by=matched_by,
+            usage_count=len(images_of(tables, style)),
+        )
+
+    def _artists(self, query: str, limit: int) -> list[FoundArtist]:
+        tables = self._database.tables
+        found = []
+        for artist in tables.artists.values():
+            username = tables.users[artist.user_id].username
+            texts = {MatchedBy.ARTIST_NAME: [folded(artist.artist_name)], MatchedBy.USERNAME: [username]}
+            if best := best_match(query, texts):
+                match, matched_by = best
+                found.append((match, -followers(tables, artist.user_id), artist.user_id, matched_by))
+        return [
+            FoundArtist(
+                id=user_id,
+                username=tables.users[user_id].username,
+                artist_name=tables.artists[user_id].artist_name,
+                profile_image=picture_url(tables.users[user_id], self._blobs),
+                follower_count=-fewer,
+                matched_by=matched_by,
+            )
+            for _, fewer, user_id, matched_by in sorted(found, key=lambda one: one[:3])[:limit]
+        ]

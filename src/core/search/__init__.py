@@ -1,0 +1,1 @@
+"""Finding styles and artists by any part of what they are called."""

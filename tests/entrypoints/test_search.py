@@ -1,0 +1,69 @@
+import pytest
+
+from tests.entrypoints.service import Browser, Service
+from tests.support.world import MemoryWorld
+
+
+async def test_styles_and_artists_are_found(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+    kim = await world.artist("inkling")
+    style = await world.style(kim, "Ink Wash", show_samples=False)
+    response = await anonymous.get("/api/search", params={"q": "INK"})
+    assert response.status_code == 200
+    artist = {"id": kim.id, "username": "inkling", "artist_name": "Inkling"}
+    assert response.json()["data"] == {
+        "styles": [
+            {
+                "id": style.id,
+                "name": "Ink Wash",
+                "thumbnail_url": None,
+                "artist": artist,
+                "matched_by": "name",
+                "usage_count": 0,
+            }
+        ],
+        "artists": [artist | {"profile_image": None, "follower_count": 0, "matched_by": "artist_name"}],
+    }
+
+
+@pytest.mark.parametrize(("type", "styles", "artists"), [("all", 1, 1), ("styles", 1, 0), ("artists", 0, 1)])
+async def test_one_may_ask_for_one_kind(
+    world: MemoryWorld, anonymous: Browser, type: str, styles: int, artists: int
+) -> None:
+    await world.style(await world.artist("inkling"))
+    found = (await anonymous.get("/api/search", params={"q": "ink", "type": type})).json()["data"]
+    assert (len(found["styles"]), len(found["artists"])) == (styles, artists)
+
+
+async def test_no_more_than_asked_for_is_found(world: MemoryWorld, anonymous: Browser) -> None:
+    mia = await world.artist()
+    for name in ("Ink one", "Ink two", "Ink three"):
+        await world.style(mia, name)
+    found = (await anonymous.get("/api/search", params={"q": "ink", "limit": 2})).json()["data"]
+    assert len(found["styles"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({}, "q"),
+        ({"q": " "}, "q"),
+        ({"q": "x" * 10_000}, "q"),
+        ({"q": "ink", "limit": 0}, "limit"),
+        ({"q": "ink", "limit": 101}, "limit"),
+        ({"q": "ink", "type": "people"}, "type"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(anonymous: Browser, asked: dict[str, str | int], field: str) -> None:
+    response = await anonymous.get("/api/search", params=asked)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], list(error["details"])) == (422, "VALIDATION_ERROR", [field])
+
+
+@pytest.mark.parametrize("text", ["%", "_", "'", '"', "\\", "🌆", "a", "\x00a", "\ufffd", "먹"])
+async def test_any_text_can_be_asked_for(anonymous: Browser, text: str) -> None:
+    response = await anonymous.get("/api/search", params={"q": text})
+    assert (response.status_code, response.json()["data"]) == (200, {"styles": [], "artists": []})
+
+
+async def test_bytes_that_are_no_text_are_no_error(anonymous: Browser) -> None:
+    assert (await anonymous.get("/api/search?q=%ff%fe")).status_code == 200

@@ -46,6 +46,7 @@ from core.ports.books import Books
 from core.ports.broker import Broker
 from core.ports.clock import Clock
 from core.ports.database import Database
+from core.ports.idempotency import Idempotency
 from core.ports.identity_provider import IdentityProvider
 from core.ports.ids import Ids
 from core.ports.images import Images
@@ -208,6 +209,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.postgres.books import PostgresBooks
     from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
     from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
+    from adapters.postgres.idempotency import PostgresIdempotency
     from adapters.postgres.ids import PostgresIds
     from adapters.postgres.listener import Listener
     from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
@@ -236,6 +238,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider = Provider()
     provider.provide(pool, provides=AnyOf[Pool, Database], scope=app)
     provider.provide(PostgresIds, provides=Ids, scope=app)
+    provider.provide(PostgresIdempotency, provides=Idempotency, scope=app)
     provider.provide(PostgresRateLimiter, provides=RateLimiter, scope=app)
     provider.provide(waiting_tasks, provides=AnyOf[PostgresOutbox, Outbox], scope=app)
     provider.provide(PostgresAccountsReader, provides=AccountsReader, scope=app)
@@ -273,6 +276,7 @@ def memory() -> Provider:
     from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
     from adapters.memory.database import MemoryDatabase
     from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
+    from adapters.memory.idempotency import MemoryIdempotency
     from adapters.memory.ids import MemoryIds
     from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
     from adapters.memory.purchases import MemoryPurchases, MemoryPurchasesReader
@@ -288,6 +292,7 @@ def memory() -> Provider:
     provider = Provider()
     provider.provide(MemoryDatabase, provides=AnyOf[MemoryDatabase, Database], scope=app)
     provider.provide(MemoryIds, provides=Ids, scope=app)
+    provider.provide(MemoryIdempotency, provides=Idempotency, scope=app)
     provider.provide(MemoryRateLimiter, provides=RateLimiter, scope=app)
     provider.provide(MemoryOutbox, provides=AnyOf[MemoryOutbox, Outbox], scope=app)
     provider.provide(MemoryAccountsReader, provides=AccountsReader, scope=app)

@@ -3,6 +3,7 @@ from adapters.postgres.backlog import PostgresBacklogReader
 from adapters.postgres.books import PostgresBooks
 from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
 from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
+from adapters.postgres.idempotency import PostgresIdempotency
 from adapters.postgres.ids import PostgresIds
 from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
 from adapters.postgres.pool import Pool
@@ -21,6 +22,7 @@ class PostgresWorld(World):
         super().__init__()
         self._pool = pool
         self.ids = PostgresIds(pool)
+        self.idempotency = PostgresIdempotency(pool, self.clock)
         self.outbox = self._outbox = PostgresOutbox(pool)
         self.read = Readers(
             PostgresAccountsReader(pool, self.blobs),

@@ -19,6 +19,7 @@ from adapters.memory.clock import ManualClock
 from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
+from adapters.memory.idempotency import MemoryIdempotency
 from adapters.memory.ids import MemoryIds
 from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
 from adapters.memory.payment_provider import MemoryPaymentProvider
@@ -47,6 +48,7 @@ from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
 from core.ports.blob_store import Blob
 from core.ports.books import Books
+from core.ports.idempotency import Idempotency
 from core.ports.ids import Ids
 from core.ports.notifier import Notifier
 from core.ports.outbox import Outbox
@@ -114,6 +116,7 @@ class World(ABC):
 
     ids: Ids
     outbox: Outbox
+    idempotency: Idempotency
     read: Readers
     books: Books
 
@@ -311,6 +314,7 @@ class MemoryWorld(World):
         super().__init__()
         self.database = MemoryDatabase()
         self.ids = MemoryIds(self.database)
+        self.idempotency = MemoryIdempotency(self.database, self.clock)
         self.outbox = self._outbox = MemoryOutbox(self.database)
         self.read = Readers(
             MemoryAccountsReader(self.database, self.blobs),

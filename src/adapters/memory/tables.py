@@ -21,6 +21,7 @@ from core.identifiers import (
     WithdrawalId,
 )
 from core.notifications.model import Notification
+from core.ports.idempotency import Answer, Call
 from core.purchases.model import Purchase
 from core.styles.model import Artwork, Style
 from core.tasks.model import PendingTask
@@ -81,6 +82,11 @@ class KeptNotification(msgspec.Struct, frozen=True):
     read_at: datetime | None = None
 
 
+class KeptAnswer(msgspec.Struct, frozen=True):
+    call: Call
+    answer: Answer
+
+
 @dataclass(frozen=True, slots=True)
 class Tables:
     """Everything that is stored. A unique rule is a table too, from what is unique to whose it is."""
@@ -107,6 +113,7 @@ class Tables:
     follows: MutableMapping[tuple[UserId, UserId], datetime] = field(default_factory=dict)
     likes: MutableMapping[tuple[GenerationId, UserId], datetime] = field(default_factory=dict)
     comments: MutableMapping[CommentId, Comment] = field(default_factory=dict)
+    answers: MutableMapping[tuple[UserId, str], KeptAnswer] = field(default_factory=dict)
     outbox: MutableMapping[int, QueuedTask] = field(default_factory=dict)
 
     def overlaid(self) -> "Tables":

@@ -2,7 +2,7 @@ from collections.abc import Callable, Hashable
 from types import TracebackType
 from typing import Self, TypeVar
 
-from adapters.memory.database import MemoryDatabase, Operation
+from adapters.memory.database import TOGETHER, Block, MemoryDatabase, Together
 from adapters.memory.tables import Tables
 from core.ports.transaction import Transaction
 
@@ -17,7 +17,7 @@ class MemoryTransaction(Transaction):
 
     def __init__(self, database: MemoryDatabase) -> None:
         self.database = database
-        self._block: _Block | None = None
+        self._block: Block | None = None
 
     @property
     def tables(self) -> Tables:
@@ -27,6 +27,8 @@ class MemoryTransaction(Transaction):
     async def lock(self, *row: Hashable) -> None:
         """Wait until no other transaction holds the row, and hold it until the block ends."""
         block = self._open
+        if together := TOGETHER.get():
+            await together.prepare(block)
         if row not in block.locked:
             await self.database.locks.acquire(row)
             block.locked.append(row)
@@ -48,7 +50,8 @@ class MemoryTransaction(Transaction):
     async def __aenter__(self) -> Self:
         if self._block is not None:
             raise RuntimeError("this transaction has an open block already")
-        self._block = _Block(self.database.tables.overlaid())
+        together = TOGETHER.get()
+        self._block = (together and together.take()) or Block(self.database.tables.overlaid())
         return self
 
     async def __aexit__(
@@ -56,31 +59,33 @@ class MemoryTransaction(Transaction):
     ) -> None:
         block = self._open
         self._block = None
+        together = TOGETHER.get()
+        handed_over = False
         try:
             if error is not None:
                 return
             if block.refusal is not None:
                 raise block.refusal
+            if together is not None:
+                await self._hand_over(block, together)
+                handed_over = True
+                return
             self.database.apply(block.operations)
         finally:
-            for row in block.locked:
-                self.database.locks.release(row)
+            if not handed_over:
+                block.release(self.database)
         for callback in block.callbacks:
             callback()
 
+    async def _hand_over(self, block: Block, together: Together) -> None:
+        """Leave the commit for later; what it would refuse is refused now, while the use case can still tidy up."""
+        if block.operations:
+            await together.prepare(block)
+        self.database.judge(block.operations)
+        together.block = block
+
     @property
-    def _open(self) -> "_Block":
+    def _open(self) -> Block:
         if self._block is None:
             raise RuntimeError("no transaction is open: use `async with transaction:`")
         return self._block
-
-
-class _Block:
-    __slots__ = ("callbacks", "locked", "operations", "refusal", "tables")
-
-    def __init__(self, tables: Tables) -> None:
-        self.tables = tables
-        self.operations: list[Operation] = []
-        self.locked: list[Hashable] = []
-        self.callbacks: list[Callable[[], None]] = []
-        self.refusal: Exception | None = None

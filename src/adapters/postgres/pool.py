@@ -1,7 +1,9 @@
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -74,7 +76,10 @@ class Pool(Database):
         self._repairs: set[asyncio.Task[None]] = set()
 
     async def fetch(self, sql: str, *args: object) -> list[Record]:
-        """A statement that is a transaction of its own."""
+        """A statement that is a transaction of its own, or part of the one in which a task's blocks are together."""
+        together = TOGETHER.get()
+        if together is not None and together.begun is not None:
+            return await together.begun.fetch(sql, *args)
         connection = await self.take()
         try:
             rows = await self.ask(connection, sql, *args)
@@ -88,7 +93,7 @@ class Pool(Database):
         return rows
 
     async def fetchrow(self, sql: str, *args: object) -> Record | None:
-        """The first row of a statement that is a transaction of its own."""
+        """The first row of what `fetch` answers."""
         rows = await self.fetch(sql, *args)
         return rows[0] if rows else None
 
@@ -219,6 +224,21 @@ class Begun:
             await self._pool.put_in_order(self._connection)
         finally:
             self._pool.keepable.release()
+
+
+@dataclass(slots=True)
+class Together:
+    """The blocks of one task that are committed together, after the last of them."""
+
+    prepare: Callable[[Begun], Awaitable[None]]
+    """What comes first in their transaction."""
+    begun: Begun | None = None
+    """Their transaction, while none of them is open."""
+    callbacks: list[Callable[[], None]] = field(default_factory=list)
+    """For after the commit."""
+
+
+TOGETHER: ContextVar[Together | None] = ContextVar("together", default=None)
 
 
 async def _connect(dsn: str) -> "asyncpg.Connection[Any]":

@@ -8,7 +8,7 @@ from typing import Self
 import asyncpg
 
 from adapters.postgres.errors import REFUSALS
-from adapters.postgres.pool import Begun, ConnectionLost, Pool, Record
+from adapters.postgres.pool import TOGETHER, Begun, ConnectionLost, Pool, Record, Together
 from core.errors import DomainError
 from core.ports.transaction import OutcomeUnknown, Transaction
 
@@ -64,7 +64,7 @@ class PostgresTransaction(Transaction):
         """Read. With `lock`, or after writing, from now on on one connection."""
         block = self._open
         if block.begun is None and (lock or block.held):
-            block.begun = await self.pool.begin()
+            await self._begin(block)
         if block.begun is None:
             return await self.pool.fetch(sql, *args)
         await self._send(block)
@@ -78,7 +78,7 @@ class PostgresTransaction(Transaction):
         """Change, at the latest at the end of the block."""
         block = self._open
         if write.touches in block.held:
-            block.begun = block.begun or await self.pool.begin()
+            await self._begin(block)
             await self._send(block)
         block.held[write.touches] = _Held(write, args, explain)
 
@@ -89,6 +89,8 @@ class PostgresTransaction(Transaction):
         if self._block is not None:
             raise RuntimeError("this transaction has an open block already")
         self._block = _Block()
+        if together := TOGETHER.get():
+            self._block.begun, together.begun = together.begun, None
         return self
 
     async def __aexit__(
@@ -98,6 +100,9 @@ class PostgresTransaction(Transaction):
         self._block = None
         failure = error or block.failure
         if failure is None:
+            if together := TOGETHER.get():
+                await self._hand_over(block, together)
+                return
             await self._commit(block)
             for callback in block.callbacks:
                 callback()
@@ -123,6 +128,32 @@ class PostgresTransaction(Transaction):
             await block.begun.commit()
         except ConnectionLost as error:
             raise OutcomeUnknown from error
+
+    async def _begin(self, block: _Block) -> None:
+        if block.begun is not None:
+            return
+        block.begun = await self.pool.begin()
+        if together := TOGETHER.get():
+            try:
+                await together.prepare(block.begun)
+            except Exception as error:
+                block.failure = error
+                raise
+
+    async def _hand_over(self, block: _Block, together: Together) -> None:
+        """Leave the commit for later; what it could refuse is refused now, while the use case can still tidy up."""
+        try:
+            if block.held:
+                await self._begin(block)
+                await self._send(block)
+            if block.begun is not None:
+                await self._ask(block, "SET CONSTRAINTS ALL IMMEDIATE")
+        except BaseException:
+            if block.begun is not None:
+                await block.begun.rollback()
+            raise
+        together.begun = block.begun
+        together.callbacks += block.callbacks
 
     async def _send(self, block: _Block) -> None:
         """Send all held writes as one statement."""

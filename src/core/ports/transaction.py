@@ -16,7 +16,8 @@ class Transaction(Protocol):
     """All or nothing for what the ports of one use case write.
 
     `async with transaction:` commits on a clean exit and before the block is left; an exception rolls everything back
-    and passes on. Not re-entrant; one block after another is fine.
+    and passes on. Not re-entrant; one block after another is fine. In a call that is to take effect once (Idempotency)
+    all blocks are committed together, with the answer.
 
     Writes may be held back until a read needs them or the block ends. So a refusal (too few tokens, a name that is
     taken) surfaces as its DomainError at the call or, at the latest, when the block ends; either way nothing is stored.

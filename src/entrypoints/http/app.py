@@ -19,6 +19,7 @@ from entrypoints.http.documents import DocumentsController
 from entrypoints.http.errors import EXCEPTION_HANDLERS
 from entrypoints.http.generations import GenerationsController
 from entrypoints.http.health import HealthController
+from entrypoints.http.idempotency import Idempotent
 from entrypoints.http.internal import InternalController
 from entrypoints.http.media import MediaController
 from entrypoints.http.notifications import NotificationsController
@@ -103,5 +104,6 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
         ),
     )
     setup_dishka(container, app)
-    app.asgi_handler = Tracing(Cors(app.asgi_handler, settings.cors_allowed_origins), https=settings.production)
+    inner = Cors(Idempotent(app.asgi_handler), settings.cors_allowed_origins)
+    app.asgi_handler = Tracing(inner, https=settings.production)
     return app

@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, Valida
 from litestar.types import ExceptionHandlersMap
 
 from core.errors import Category, Details, DomainError, NotFound, ValidationError
+from core.ports.idempotency import AlreadyAnswered
 from entrypoints.http.envelope import Refusal, Refused
 from entrypoints.http.messages import in_korean, prefers_korean
 
@@ -40,6 +41,8 @@ FRAMEWORK = {
 
 MALFORMED = "malformed"
 """A route's option: the status code for what cannot be read."""
+
+REPLAYED = "Idempotent-Replayed"
 
 INTERNAL = ("INTERNAL_ERROR", "Something went wrong on our side.")
 
@@ -87,6 +90,12 @@ def refuse_http_exception(request: AnyRequest, error: HTTPException) -> Response
     return response
 
 
+def replay(_: AnyRequest, error: AlreadyAnswered) -> Response[bytes]:
+    """The first answer to the same call; the header says that nothing was done this time."""
+    answer = error.answer
+    return Response(answer.body, status_code=answer.status, headers={**answer.headers, REPLAYED: "true"})
+
+
 def fail(request: AnyRequest, error: Exception) -> Response[Refused]:
     """What was not foreseen: told to the log with everything, to the client with nothing but the trace id."""
     logger.error("unforeseen error in %s %s", request.method, request.url.path, exc_info=error)
@@ -106,5 +115,6 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     DomainError: refuse_domain_error,
     ValidationException: refuse_invalid_parameters,
     HTTPException: refuse_http_exception,
+    AlreadyAnswered: replay,
     Exception: fail,
 }

@@ -1,5 +1,6 @@
 """Bodies that carry files: as multipart/form-data or, where files are small, as JSON with data URLs."""
 
+import asyncio
 import base64
 import io
 import re
@@ -13,6 +14,7 @@ from core.errors import ValidationError
 from entrypoints.http import uploads
 from entrypoints.http.body import UnsupportedMediaType, convert, decode
 from entrypoints.http.errors import AnyRequest
+from entrypoints.http.idempotency import has_key, recognise_body
 from entrypoints.http.uploads import Upload
 
 Fields = TypeVar("Fields", bound=msgspec.Struct)
@@ -37,14 +39,17 @@ class FormBody(msgspec.Struct, Generic[Fields], frozen=True):
     async def read(self, request: AnyRequest) -> AsyncIterator[tuple[Fields, dict[str, list[Upload]]]]:
         """The fields and, by field, the files, which are gone when the block is left.
 
-        Raises UnsupportedMediaType, MalformedBody, PayloadTooLarge or ValidationError.
+        Raises UnsupportedMediaType, MalformedBody, PayloadTooLarge or ValidationError, and what `recognise` raises.
         """
         content_type = request.content_type[0]
         if content_type == "application/json" and self.json:
             yield self._from_json(await request.body())
         elif content_type == "multipart/form-data":
             with uploads.spool() as spool:
-                yield self._from_form(await uploads.receive(request, spool))
+                form = await uploads.receive(request, spool)
+                if has_key(request):
+                    await recognise_body(request, await asyncio.to_thread(uploads.digest, form))
+                yield self._from_form(form)
         else:
             raise UnsupportedMediaType
 

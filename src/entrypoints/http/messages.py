@@ -22,6 +22,7 @@ KOREAN = {
     "GENERATION_STILL_PROCESSING": "이미 작업 중인 이미지라 취소할 수 없습니다.",
     "HOLD_ALREADY_RESOLVED": "이미 지급되었거나 환불된 토큰입니다.",
     "HOLD_NOT_FOUND": "이 번호로 예약된 토큰이 없습니다.",
+    "IDEMPOTENCY_KEY_REUSED": "다른 요청에 이미 사용된 멱등 키입니다.",
     "IDENTITY_TAKEN": "이미 가입된 계정입니다.",
     "IMAGE_RESOLUTION_TOO_LOW": "학습 이미지의 해상도가 너무 낮습니다.",
     "IMAGE_SIZE_EXCEEDED": "학습 이미지의 용량이 너무 큽니다.",

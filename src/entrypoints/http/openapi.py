@@ -15,11 +15,13 @@ from litestar.typing import FieldDefinition
 
 from core.accounts.errors import ArtistOnly, Unauthorized
 from core.errors import DomainError, NotFound, ValidationError
+from core.ports.idempotency import IdempotencyKeyReused
 from entrypoints.http import access
 from entrypoints.http.cookies import SESSION
 from entrypoints.http.envelope import Refused
-from entrypoints.http.errors import FRAMEWORK, MalformedBody, status_of
+from entrypoints.http.errors import FRAMEWORK, REPLAYED, MalformedBody, status_of
 from entrypoints.http.forms import FormBody
+from entrypoints.http.idempotency import HEADER
 from entrypoints.http.limits import LIMIT, RateLimitExceeded
 from entrypoints.http.version import VERSION
 
@@ -48,6 +50,14 @@ GUARDS_REFUSE: dict[Any, tuple[type[DomainError], ...]] = {
     access.training_server: (Unauthorized,),
     access.inference_server: (Unauthorized,),
     access.scheduler: (Unauthorized,),
+}
+IDEMPOTENCY_KEY: Schema = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Of your choice, one for each thing to be done: for 24 hours the same call with the same key gets"
+    f" the first answer of success again, with `{REPLAYED}: true`, and does nothing a second time.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 SOURCES = {access.training_server: "training-server", access.inference_server: "inference-server"}
 
@@ -94,6 +104,8 @@ def _operation(path: str, method: str, handler: HTTPRouteHandler) -> Schema:
         parameters.append(
             {"name": "X-Request-Source", "in": "header", "required": True, "schema": {"const": source}},
         )
+    if _idempotent(method, handler):
+        parameters.append(IDEMPOTENCY_KEY)
     operation: Schema = {
         "operationId": f"{method.lower()}{path.title().replace('/', '').replace('-', '').translate(BRACES)}",
         "summary": handler.summary,
@@ -121,6 +133,10 @@ def _security(method: str, handler: HTTPRouteHandler) -> list[Schema]:
     if guard is access.unidentified:
         return []
     return [{"session": []} if method in access.SAFE_METHODS else {"session": [], "csrf": []}]
+
+
+def _idempotent(method: str, handler: HTTPRouteHandler) -> bool:
+    return method == "POST" and guard_of(handler) in {access.signed_in, access.artist}
 
 
 def _fields(handler: HTTPRouteHandler) -> Iterator[FieldDefinition]:
@@ -181,6 +197,8 @@ def _responses(path: str, method: str, handler: HTTPRouteHandler, *, validated: 
     framework = []
     if "csrf" in _security(method, handler)[0] if _security(method, handler) else False:
         refusals.append(access.CsrfFailed)
+    if _idempotent(method, handler):
+        refusals += [IdempotencyKeyReused, ValidationError]
     if _body(handler):
         refusals += [ValidationError, MalformedBody]
         framework = [413, 415]

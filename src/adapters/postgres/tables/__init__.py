@@ -4,6 +4,7 @@ from adapters.postgres.tables.accounts import ArtistRow, SessionRow, UserRow
 from adapters.postgres.tables.base import Row
 from adapters.postgres.tables.community import CommentRow, FollowRow, LikeRow
 from adapters.postgres.tables.generations import GenerationRow
+from adapters.postgres.tables.idempotency import IdempotencyKeyRow
 from adapters.postgres.tables.notifications import NotificationRow
 from adapters.postgres.tables.purchases import PurchaseRow
 from adapters.postgres.tables.rate_limits import RateLimitRow
@@ -23,6 +24,7 @@ __all__ = [
     "CommentRow",
     "FollowRow",
     "GenerationRow",
+    "IdempotencyKeyRow",
     "LikeRow",
     "NotificationRow",
     "OutboxRow",

@@ -1,0 +1,137 @@
+"""Calls with an `Idempotency-Key`: the first answer is given again, and nothing is done a second time.
+
+Only answers of success are kept. A refusal has done nothing, so the call may be made again with the same key.
+"""
+
+import re
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from core.errors import DomainError, ValidationError
+from core.ports.clock import Clock
+from core.ports.idempotency import AlreadyAnswered, Answer, Call, Idempotency, Once
+from entrypoints.http.errors import REPLAYED, AnyRequest, refuse_domain_error, replay
+
+HEADER = "Idempotency-Key"
+KEY = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
+KEPT_HEADERS = frozenset({"content-type", "location"})
+"""The others are about the exchange, not about what was done."""
+
+_ONCE, _BEGUN = "once", "once-begun"
+
+
+class Idempotent:
+    """Around the application: an answer leaves when it is committed, together with what the call has done."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or scope["method"] != "POST" or not _has_key(scope):
+            await self._app(scope, receive, send)
+            return
+        idempotency: Idempotency = await scope["app"].state.dishka_container.get(Idempotency)
+        kept = _Kept()
+        async with idempotency.once() as once:
+            scope["state"][_ONCE] = once
+            await self._app(scope, receive, kept.send)
+            if _BEGUN in scope["state"] and not kept.replayed:
+                instead = await _settle(once, kept, Request(scope, receive, send))
+                if instead:
+                    kept = _Kept()
+                    await instead.to_asgi_response(None, Request(scope, receive, send))(scope, receive, kept.send)
+        for message in kept.messages:
+            await send(message)
+
+
+async def recognise(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Once it is known who calls. The body of a form is recognised by whoever reads it: it may be large.
+
+    Raises ValidationError, AlreadyAnswered, IdempotencyKeyReused, or what reading the body raises.
+    """
+    if _ONCE not in request.scope["state"] or not isinstance(request, Request):
+        return
+    key = request.headers[HEADER].strip()
+    if not KEY.fullmatch(key):
+        raise ValidationError(**{HEADER: "1 to 255 printable ASCII characters."})
+    if "body" in handler.opt and request.content_type[0] == "multipart/form-data":
+        return
+    await recognise_body(request, sha256(await request.body()).digest())
+
+
+async def recognise_body(request: AnyRequest, digest: bytes) -> None:
+    """Raises AlreadyAnswered or IdempotencyKeyReused."""
+    state = request.scope["state"]
+    clock: Clock = await state["dishka_container"].get(Clock)
+    path = request.scope["path"].rstrip("/")
+    call = Call(
+        user_id=request.scope["user"].id,
+        key=request.headers[HEADER].strip(),
+        fingerprint=sha256(f"{request.method} {path}\n".encode() + digest).digest(),
+        at=clock.now(),
+    )
+    once: Once = state[_ONCE]
+    await once.begin(call)
+    state[_BEGUN] = True
+
+
+def has_key(request: AnyRequest) -> bool:
+    """Whether the call is to be recognised."""
+    return _ONCE in request.scope["state"]
+
+
+async def _settle(once: Once, kept: "_Kept", request: AnyRequest) -> Response[Any] | None:
+    """What to answer instead, if the call's own answer cannot be given."""
+    try:
+        if kept.status < HTTPStatus.BAD_REQUEST:
+            await once.finish(kept.answer())
+        elif kept.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            await once.refuse()
+    except AlreadyAnswered as error:
+        return replay(request, error)
+    except DomainError as error:
+        return refuse_domain_error(request, error)
+    return None
+
+
+class _Kept:
+    """An answer that has not left yet."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    async def send(self, message: Message) -> None:
+        self.messages.append(message)
+
+    @property
+    def status(self) -> int:
+        return next(message["status"] for message in self.messages if message["type"] == "http.response.start")
+
+    @property
+    def replayed(self) -> bool:
+        return REPLAYED.lower() in self.headers
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for message in self.messages
+            if message["type"] == "http.response.start"
+            for name, value in message["headers"]
+        }
+
+    def answer(self) -> Answer:
+        headers = self.headers
+        body = b"".join(message["body"] for message in self.messages if message["type"] == "http.response.body")
+        return Answer(self.status, {name: headers[name] for name in KEPT_HEADERS & headers.keys()}, body)
+
+
+def _has_key(scope: HTTPScope) -> bool:
+    return any(name == b"idempotency-key" for name, _ in scope["headers"])

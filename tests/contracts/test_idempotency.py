@@ -1,0 +1,326 @@
+"""A call that takes effect once: with its answer, or not at all."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from typing import Self
+
+import pytest
+
+from core.accounts.model import User
+from core.generations.request_generation import NewGeneration, RequestGeneration
+from core.generations.views import StatusFilter
+from core.paging import PageRequest
+from core.ports.idempotency import KEPT, AlreadyAnswered, Answer, Call, IdempotencyKeyReused
+from core.styles.model import Style
+from core.tokens.errors import InsufficientTokens
+from tests.support.world import PATIENCE, World, gift
+
+ANSWER = Answer(201, {"content-type": "application/json", "location": "/api/things/1"}, b'{"id":1}')
+OTHER = Answer(200, {}, b"\x00\xff")
+
+
+def call(world: World, user: User, key: str = "a key", fingerprint: bytes = b"1" * 32) -> Call:
+    return Call(user.id, key, fingerprint, world.clock.now())
+
+
+class Attempt:
+    """A call in a task of its own, that stays open after its work until it is told how to end."""
+
+    def __init__(self, world: World, what: Call, work: Callable[[], Awaitable[object]], answer: Answer) -> None:
+        self._world = world
+        self._worked = asyncio.Event()
+        self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.task = asyncio.create_task(self._run(what, work, answer))
+
+    async def open(self) -> Self:
+        """Return when the work is done."""
+        worked = asyncio.create_task(self._worked.wait())
+        await asyncio.wait({worked, self.task}, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
+        worked.cancel()
+        assert self._worked.is_set(), "the work waits for something"
+        return self
+
+    async def waits(self) -> Self:
+        """Return when the work waits for the twin."""
+        async with asyncio.timeout(PATIENCE):
+            # No database has an event for "waits for a lock".
+            while not (self._worked.is_set() or self.task.done() or await self._world.lock_is_awaited()):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        assert not self._worked.is_set(), "it did not wait"
+        return self
+
+    def finish(self) -> None:
+        self._end.set_result(None)
+
+    def crash(self) -> None:
+        self._end.set_exception(Crashed())
+
+    async def outcome(self) -> object:
+        async with asyncio.timeout(PATIENCE):
+            return (await asyncio.gather(self.task, return_exceptions=True))[0]
+
+    async def _run(self, what: Call, work: Callable[[], Awaitable[object]], answer: Answer) -> Answer:
+        async with self._world.idempotency.once() as once:
+            await once.begin(what)
+            await work()
+            self._worked.set()
+            await self._end
+            await once.finish(answer)
+        return answer
+
+
+class Crashed(Exception):
+    pass
+
+
+@pytest.fixture
+async def ann(world: World) -> User:
+    return await world.user("ann", tokens=100)
+
+
+@pytest.fixture
+async def style(world: World) -> Style:
+    return await world.style(await world.artist())
+
+
+async def balance(world: World, user: User) -> int:
+    return (await world.read.tokens.balance(user.id)).token_balance
+
+
+async def give(world: World, user: User, tokens: int = 5) -> None:
+    async with world.block() as scope:
+        await scope.ledger.transfer(gift(user.id, tokens, world))
+
+
+async def answered(world: World, what: Call) -> Answer | None:
+    """What somebody who makes the call now is told at once."""
+    async with world.idempotency.once() as once:
+        try:
+            await once.begin(what)
+        except AlreadyAnswered as known:
+            return known.answer
+    return None
+
+
+async def do(world: World, what: Call, work: Callable[[], Awaitable[object]], answer: Answer = ANSWER) -> None:
+    async with world.idempotency.once() as once:
+        await once.begin(what)
+        await work()
+        await once.finish(answer)
+
+
+async def test_the_answer_is_given_again(world: World, ann: User) -> None:
+    await do(world, call(world, ann), lambda: give(world, ann))
+
+    assert await answered(world, call(world, ann)) == ANSWER
+    assert await balance(world, ann) == 105
+
+
+async def test_an_answer_to_what_wrote_nothing_is_kept_too(world: World, ann: User) -> None:
+    await do(world, call(world, ann), lambda: balance(world, ann), OTHER)
+
+    assert await answered(world, call(world, ann)) == OTHER
+
+
+async def test_nothing_is_committed_before_the_answer(world: World, ann: User) -> None:
+    attempt = await Attempt(world, call(world, ann), lambda: give(world, ann), ANSWER).open()
+    assert await balance(world, ann) == 100
+    assert await answered(world, call(world, ann)) is None
+
+    attempt.finish()
+
+    assert await attempt.outcome() == ANSWER
+    assert await balance(world, ann) == 105
+
+
+async def test_a_crash_before_the_answer_leaves_neither(world: World, ann: User, style: Style) -> None:
+    async def work() -> None:
+        await give(world, ann)
+        await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
+
+    attempt = await Attempt(world, call(world, ann), work, ANSWER).open()
+    attempt.crash()
+    assert isinstance(await attempt.outcome(), Crashed)
+
+    assert await balance(world, ann) == 100
+    assert await answered(world, call(world, ann)) is None
+    assert await world.tasks() == []
+    await do(world, call(world, ann), lambda: give(world, ann))
+    assert await balance(world, ann) == 105
+
+
+async def test_blocks_of_one_call_are_committed_together_and_seen_by_its_readers(world: World, ann: User) -> None:
+    async def work() -> None:
+        await give(world, ann)
+        assert await balance(world, ann) == 105
+        async with world.block() as scope:
+            user = await scope.users.of_id(ann.id, lock=True)
+            assert not await scope.users.username_taken("bea")
+            await scope.users.save(user.edited(at=world.clock.now(), username="bea", bio="", profile_image=None))
+        assert (await world.read.accounts.me(ann.id)).username == "bea"
+
+    attempt = await Attempt(world, call(world, ann), work, ANSWER).open()
+    attempt.crash()
+    await attempt.outcome()
+    assert (await world.read.accounts.me(ann.id)).username == "ann"
+    assert await balance(world, ann) == 100
+
+    await do(world, call(world, ann), work)
+    assert (await world.read.accounts.me(ann.id)).username == "bea"
+    assert await balance(world, ann) == 105
+
+
+@pytest.mark.parametrize("fingerprint", [b"1" * 32, b"2" * 32])
+async def test_a_twin_waits_for_the_answer(world: World, ann: User, fingerprint: bytes) -> None:
+    first = await Attempt(world, call(world, ann), lambda: give(world, ann), ANSWER).open()
+    twin = await Attempt(world, call(world, ann, fingerprint=fingerprint), lambda: give(world, ann), OTHER).waits()
+
+    first.finish()
+
+    assert await first.outcome() == ANSWER
+    outcome = await twin.outcome()
+    if fingerprint == b"1" * 32:
+        assert isinstance(outcome, AlreadyAnswered)
+        assert outcome.answer == ANSWER
+    else:
+        assert isinstance(outcome, IdempotencyKeyReused)
+    assert await balance(world, ann) == 105
+
+
+async def test_a_twin_of_what_came_to_nothing_does_it_itself(world: World, ann: User) -> None:
+    first = await Attempt(world, call(world, ann), lambda: give(world, ann), ANSWER).open()
+    twin = await Attempt(world, call(world, ann), lambda: give(world, ann), OTHER).waits()
+
+    first.crash()
+    twin.finish()
+
+    assert isinstance(await first.outcome(), Crashed)
+    assert await twin.outcome() == OTHER
+    assert await balance(world, ann) == 105
+    assert await answered(world, call(world, ann)) == OTHER
+
+
+async def test_a_twin_that_writes_nothing_has_the_first_answer_too(world: World, ann: User) -> None:
+    twin = await Attempt(world, call(world, ann), lambda: balance(world, ann), OTHER).open()
+    await do(world, call(world, ann), lambda: give(world, ann))
+
+    twin.finish()
+
+    outcome = await twin.outcome()
+    assert isinstance(outcome, AlreadyAnswered)
+    assert outcome.answer == ANSWER
+
+
+async def test_who_is_refused_because_of_the_twin_has_its_answer(world: World, ann: User) -> None:
+    """The twin was quicker between the first look and the rule that now refuses."""
+    async with world.idempotency.once() as once:
+        await once.begin(call(world, ann))
+        await in_a_task_of_its_own(do(world, call(world, ann), lambda: give(world, ann)))
+
+        with pytest.raises(AlreadyAnswered):
+            await once.refuse()
+
+
+async def test_a_refusal_keeps_neither_key_nor_writes(world: World, ann: User, style: Style) -> None:
+    async with world.idempotency.once() as once:
+        await once.begin(call(world, ann))
+        await give(world, ann, tokens=7)
+        for _ in range(3):
+            await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
+        with pytest.raises(InsufficientTokens):
+            await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
+        await once.refuse()
+
+    assert await balance(world, ann) == 100
+    assert await answered(world, call(world, ann)) is None
+    await do(world, call(world, ann, fingerprint=b"2" * 32), lambda: give(world, ann))
+    assert await balance(world, ann) == 105
+
+
+async def test_keys_are_apart_by_user_and_by_name(world: World, ann: User) -> None:
+    await do(world, call(world, ann), lambda: give(world, ann))
+    ben = await world.user("ben")
+
+    assert await answered(world, call(world, ben)) is None
+    assert await answered(world, call(world, ann, key="another")) is None
+    with pytest.raises(IdempotencyKeyReused):
+        await answered(world, call(world, ann, fingerprint=b"2" * 32))
+
+
+async def test_after_a_day_the_key_is_free(world: World, ann: User) -> None:
+    await do(world, call(world, ann), lambda: give(world, ann))
+    moment = KEPT / 86_400_000_000
+    world.clock.advance(KEPT - moment)
+    assert await answered(world, call(world, ann)) == ANSWER
+    world.clock.advance(moment)
+
+    assert await answered(world, call(world, ann)) is None
+    await do(world, call(world, ann, fingerprint=b"2" * 32), lambda: give(world, ann), OTHER)
+
+    assert await balance(world, ann) == 110
+    assert await answered(world, call(world, ann, fingerprint=b"2" * 32)) == OTHER
+
+
+async def test_old_answers_are_forgotten(world: World, ann: User) -> None:
+    for key in ("one", "two", "three"):
+        await do(world, call(world, ann, key=key), lambda: give(world, ann))
+    world.clock.advance(KEPT)
+    await do(world, call(world, ann, key="young"), lambda: give(world, ann))
+
+    assert await world.idempotency.forget(limit=2) == 2
+    assert await world.idempotency.forget(limit=2) == 1
+    assert await world.idempotency.forget(limit=2) == 0
+    assert await answered(world, call(world, ann, key="young")) == ANSWER
+
+
+async def test_a_commit_tells_the_outbox_only_with_the_answer(world: World, ann: User, style: Style) -> None:
+    async def work() -> None:
+        await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
+
+    waiting = asyncio.create_task(world.outbox.wait(seconds=PATIENCE))
+    attempt = await Attempt(world, call(world, ann), work, ANSWER).open()
+    assert not waiting.done()
+
+    attempt.finish()
+    await attempt.outcome()
+
+    async with asyncio.timeout(PATIENCE / 2):
+        await waiting
+    page = await world.read.generations.list_own(ann.id, status=StatusFilter.ALL, is_public=None, page=PageRequest())
+    assert len(page.rows) == len(await world.tasks()) == 1
+
+
+async def test_a_block_that_only_looks_keeps_nobody_waiting(world: World, ann: User) -> None:
+    """So files can be received and stored between a first look and the work."""
+
+    async def look() -> None:
+        async with world.block() as scope:
+            await scope.users.username_taken("ann")
+
+    twin = await Attempt(world, call(world, ann), look, OTHER).open()
+
+    await do(world, call(world, ann), lambda: give(world, ann))
+
+    twin.crash()
+    await twin.outcome()
+    assert await balance(world, ann) == 105
+
+
+async def test_without_a_call_a_block_commits_at_its_end(world: World, ann: User) -> None:
+    async with world.idempotency.once():
+        await give(world, ann)
+        assert await in_a_task_of_its_own(balance(world, ann)) == 105
+    await do(world, call(world, ann), lambda: give(world, ann))
+    await give(world, ann)
+    assert await in_a_task_of_its_own(balance(world, ann)) == 110 + 5
+
+
+async def in_a_task_of_its_own(work: Awaitable[object]) -> object:
+    """As another request would do it."""
+
+    async def run() -> object:
+        return await work
+
+    async with asyncio.timeout(PATIENCE):
+        return await asyncio.get_running_loop().create_task(run(), context=Context())

@@ -1,0 +1,128 @@
+"""Twins of a call on a real database, where they are on connections of their own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import httpx
+import pytest
+from dishka import Provider, Scope, make_async_container
+
+from adapters.postgres.pool import Pool, create_pool
+from core.ports.blob_store import BlobStore
+from core.ports.broker import Broker
+from core.ports.clock import Clock
+from core.ports.identity_provider import IdentityProvider
+from core.ports.images import Images
+from core.ports.media_files import MediaFiles
+from core.ports.payment_provider import PaymentProvider
+from core.ports.secrets import Secrets
+from entrypoints.container import postgres, use_cases
+from entrypoints.http.app import create_app
+from entrypoints.settings import Settings
+from tests.contracts.postgres_world import PostgresWorld
+from tests.entrypoints.contract import Contract
+from tests.entrypoints.pictures import picture
+from tests.entrypoints.service import PreparedIdentityProvider, Service, SwitchableBroker, settings
+from tests.support.world import MemoryWorld
+
+KEY = {"Idempotency-Key": "order 66"}
+TWINS = 32
+
+
+class PostgresService(Service):
+    def __init__(self, world: PostgresWorld, database_url: str) -> None:
+        self.world = cast("MemoryWorld", world)  # as far as signing in needs one
+        self.settings = settings(gcs_bucket_name="a-bucket", database_url=database_url, database_pool_size=6)
+        given: dict[type[Any], object] = {
+            Settings: self.settings,
+            Clock: world.clock,
+            Secrets: world.secrets,
+            Images: world.images,
+            BlobStore: world.blobs,
+            MediaFiles: None,
+            IdentityProvider: PreparedIdentityProvider(),
+            Broker: SwitchableBroker(),
+            PaymentProvider: world.payments,
+        }
+        provider = Provider(scope=Scope.APP)
+        for part in given:
+            provider.from_context(part, override=part is Settings)
+        self.container = make_async_container(use_cases(), postgres(), provider, context=given)
+        self.app = create_app(self.container, self.settings)
+        self.contract = Contract(self.app)
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    async with create_pool(database_url, max_size=4) as opened:
+        yield opened
+
+
+@pytest.fixture
+def world(pool: Pool) -> PostgresWorld:
+    return PostgresWorld(pool)
+
+
+@pytest.fixture
+async def service(world: PostgresWorld, database_url: str) -> AsyncIterator[PostgresService]:
+    service = PostgresService(world, database_url)
+    yield service
+    await service.container.close()
+
+
+def alike(answers: list[httpx.Response], status: int) -> None:
+    """All are the first one's answer, and all but it say so."""
+    said = {(answer.status_code, answer.content, answer.headers.get("location")) for answer in answers}
+    assert {status} == {answer.status_code for answer in answers}
+    assert len(said) == 1
+    assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
+
+
+async def test_twins_put_their_price_on_hold_once(service: PostgresService, world: PostgresWorld, pool: Pool) -> None:
+    style = await world.style(await world.artist())
+    ann = await world.user("ann", tokens=100)
+    body = {"style_id": style.id, "prompt_tags": ["cat"]}
+    async with service.browser(ann) as browser:
+        alike(
+            await asyncio.gather(
+                *(browser.post("/api/generations", json=body, headers=KEY) for _ in range(TWINS)),
+            ),
+            201,
+        )
+    held = await pool.fetch("SELECT count(*) AS holds FROM transfers WHERE phase = 'hold'")
+    rows = await pool.fetch("SELECT id FROM generations")
+    assert (held[0]["holds"], len(rows), len(await world.tasks())) == (1, 1, 1)
+    assert (await world.read.tokens.balance(ann.id)).held_tokens == 30
+
+
+async def test_twins_open_one_order(service: PostgresService, world: PostgresWorld, pool: Pool) -> None:
+    async with service.browser(await world.user("ann")) as browser:
+        body = {"package_id": "standard_500"}
+        alike(
+            await asyncio.gather(*(browser.post("/api/tokens/purchase", json=body, headers=KEY) for _ in range(8))), 201
+        )
+    assert len(await pool.fetch("SELECT FROM purchases")) == 1
+
+
+async def test_twins_become_an_artist_once(service: PostgresService, world: PostgresWorld) -> None:
+    """The answer tells what is not committed yet, and the pictures of those who came second are gone."""
+    form = {"artist_name": "Mina", "verified_email": "mina@example.com"}
+    files = {"signature_image": ("signature.png", picture(), "image/png")}
+    async with service.browser(await world.user("mina")) as browser:
+        answers = await asyncio.gather(
+            *(browser.post("/api/users/me/upgrade-to-artist", data=form, files=files, headers=KEY) for _ in range(8))
+        )
+    alike(list(answers), 201)
+    assert answers[0].json()["data"]["artist"]["artist_name"] == "Mina"
+    assert len(await world.blobs.keys("signatures/")) == 1
+
+
+async def test_another_body_among_twins_is_refused(service: PostgresService, world: PostgresWorld) -> None:
+    style = await world.style(await world.artist())
+    async with service.browser(await world.user("ann", tokens=100)) as browser:
+        bodies = [{"style_id": style.id, "prompt_tags": [tag]} for tag in ("cat", "dog")]
+        answers = await asyncio.gather(*(browser.post("/api/generations", json=body, headers=KEY) for body in bodies))
+        balance = (await browser.get("/api/tokens/balance")).json()["data"]
+    assert sorted(answer.status_code for answer in answers) == [201, 422]
+    assert balance["held_tokens"] == 30

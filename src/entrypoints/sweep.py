@@ -11,6 +11,7 @@ from core.accounts.drop_expired_sessions import DropExpiredSessions
 from core.errors import DomainError
 from core.generations.time_out_generations import TimeOutGenerations
 from core.notifications.drop_old_notifications import DropOldNotifications
+from core.ports.idempotency import Idempotency
 from core.ports.rate_limiter import RateLimiter
 from core.purchases.expire_purchases import ExpirePurchases
 from core.styles.time_out_trainings import TimeOutTrainings
@@ -49,6 +50,7 @@ class Sweep:
     drop_expired_sessions: DropExpiredSessions
     drop_old_notifications: DropOldNotifications
     limiter: RateLimiter
+    idempotency: Idempotency
     fold_balances: FoldBalances
 
     async def __call__(self) -> Swept:
@@ -59,6 +61,7 @@ class Sweep:
             ("sessions_dropped", self.drop_expired_sessions, LARGE),
             ("notifications_dropped", self.drop_old_notifications, LARGE),
             ("rate_limits_dropped", self.limiter.forget, LARGE),
+            ("answers_dropped", self.idempotency.forget, LARGE),
             ("balances_folded", self.fold_balances, LARGE),
         ]
         swept = Swept(done={name: 0 for name, _, _ in steps}, failed=[])

@@ -388,8 +388,8 @@ async def test_the_last_place_in_the_queue(world: World) -> None:
     assert await world.read.generations.last_in_queue() == QueuePlace(3, 36)
 
 
-async def test_nobody_in_the_queue(world: World) -> None:
-    assert await world.read.generations.last_in_queue() == QueuePlace(0, 0)
+async def test_who_came_last_was_next_when_nobody_waits_any_more(world: World) -> None:
+    assert await world.read.generations.last_in_queue() == QueuePlace(1, 30)
 
 
 async def test_the_wait_is_estimated_from_the_quickest_of_the_latest_images(world: World) -> None:

@@ -10,7 +10,7 @@ from core.generations.views import QueuePlace
     [
         (1, None, QueuePlace(1, 30)),
         (3, timedelta(seconds=8, milliseconds=400), QueuePlace(3, 25)),
-        (0, timedelta(seconds=8), QueuePlace(0, 0)),
+        (0, timedelta(seconds=8), QueuePlace(1, 8)),
         (10_000, timedelta(seconds=1), QueuePlace(10_000, 10_000)),
         (10_001, timedelta(seconds=1), QueuePlace(10_000, 10_000)),
     ],

@@ -3,12 +3,13 @@ from datetime import timedelta
 
 import pytest
 
-from core.accounts.model import SESSION_LIFETIME
+from core.accounts.model import SESSION_LIFETIME, User
 from core.generations.model import Status
 from core.notifications.mark_read import MarkRead
 from core.notifications.model import KEPT_READ
 from core.paging import PageRequest
 from core.ports.database import DatabaseUnavailable
+from core.ports.idempotency import Answer, Call, Idempotency
 from core.ports.rate_limiter import Limit, RateLimiter
 from core.purchases.start_purchase import StartPurchase
 from entrypoints.sweep import INTERVAL, SMALL, Sweep, Swept, sweep_regularly
@@ -22,6 +23,7 @@ NOTHING = {
     "sessions_dropped": 0,
     "notifications_dropped": 0,
     "rate_limits_dropped": 0,
+    "answers_dropped": 0,
     "balances_folded": 0,
 }
 
@@ -36,6 +38,13 @@ async def count_a_call(service: Service) -> None:
     await limiter.hit("user:1", Limit(3, timedelta(minutes=1)))
 
 
+async def keep_an_answer(service: Service, user: User) -> None:
+    idempotency: Idempotency = await service.container.get(Idempotency)
+    async with idempotency.once() as once:
+        await once.begin(Call(user.id, "a key", b"a call", service.world.clock.now()))
+        await once.finish(Answer(201, {}, b"{}"))
+
+
 async def test_there_may_be_nothing_to_do(service: Service) -> None:
     assert await sweep(service) == Swept(NOTHING, [])
 
@@ -47,6 +56,7 @@ async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> 
     await world.use_case(StartPurchase)(ann.id, "basic_100")
     await service.session_of(ann)
     await count_a_call(service)
+    await keep_an_answer(service, ann)
     world.clock.advance(max(SESSION_LIFETIME, timedelta(hours=6)))
 
     nothing_yet = {"notifications_dropped": 0, "balances_folded": 0}  # balances are whole in memory

@@ -45,11 +45,13 @@ class QueuePlace(msgspec.Struct, frozen=True):
     def at(cls, position: int, *, quickest: timedelta | None) -> "QueuePlace":
         """The place behind `position - 1` others, of which no more than FARTHEST need be counted.
 
+        Who has been taken up already, and so is counted no more, was next: 1 all the same.
+
         `quickest` is the least time from request to end among the LATEST, None before the first: the one that waited
         least tells best what an image itself takes.
         """
         takes = FIRST_GUESS if quickest is None else quickest
-        position = min(position, FARTHEST)
+        position = min(max(position, 1), FARTHEST)
         return cls(position, round(position * takes.total_seconds()))
 
 

@@ -18,7 +18,7 @@ WORKERS ?= 2
 FAST_TESTS := tests/test_architecture.py tests/core tests/entrypoints
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test simulate check fmt bench migrate relay sweep rabbitmq-policy lock clean \
+.PHONY: help run demo test simulate check fmt bench migrate relay sweep reconcile rabbitmq-policy lock clean \
 	check-format check-lint check-types check-imports check-tests
 
 help: ## Show what can be made
@@ -57,6 +57,9 @@ relay: $(RUN) ## Publish waiting tasks and sweep, from a process of their own
 rabbitmq-policy: ## Have the broker put aside what consumers reject or fail at too often (RABBITMQ_VHOST=/)
 	@$(SET_POLICY) --priority 0 dead-letter '^($(QUEUES))$$' '{$(DEAD_LETTER)}'
 	@$(SET_POLICY) --priority 1 delivery-limit '^($(QUEUES))$$' '{$(DEAD_LETTER), "delivery-limit": 5}'
+
+reconcile: $(RUN) ## Prove on the whole ledger that no token was made, lost or spent twice
+	@$(ENTRY) reconcile
 
 sweep: $(RUN) ## Time out, expire and remove what has had its time, once
 	@$(ENTRY) sweep

@@ -1,4 +1,4 @@
-"""The command line: run, demo, migrate, relay, sweep.
+"""The command line: run, demo, migrate, relay, sweep, reconcile, admin.
 
 What a command needs is imported when it runs, and what the server needs while the database starts: every second counts
 for whoever waits for the first answer.
@@ -13,16 +13,16 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeVar, cast
 
 from core.errors import DomainError
 from entrypoints import logs, signals
 from entrypoints.refused import Refused
 from entrypoints.settings import Settings, SettingsError, read_settings
 
-if TYPE_CHECKING:
-    from entrypoints.sweep import Swept
+Answer = TypeVar("Answer")
+UseCase = Callable[..., Callable[..., Awaitable[Answer]]]
 
 STARTED_AT = time.monotonic()
 FAILED = 1
@@ -82,27 +82,62 @@ def relay(settings: Settings) -> None:
 
 def sweep(settings: Settings) -> None:
     """time out, expire and remove what has had its time, once"""
+    from entrypoints.sweep import Sweep
+
     with _complete(settings, share=True) as complete:
-        swept = asyncio.run(_swept(complete))
+        swept = asyncio.run(_called(complete, Sweep))
     _say("\n".join(f"{number:8} {name.replace('_', ' ')}" for name, number in swept.done.items()))
     if swept.failed:
         raise Refused(f"Something went wrong in: {', '.join(swept.failed)}.")
 
 
-COMMANDS = {"run": run, "demo": demo, "migrate": migrate, "relay": relay, "sweep": sweep}
+def reconcile(settings: Settings) -> None:
+    """prove that no token was made, lost or spent twice"""
+    from core.tokens.reconcile import Reconcile
+
+    with _complete(settings, share=True) as complete:
+        reconciliation = asyncio.run(_called(complete, Reconcile))
+    for finding in reconciliation.findings:
+        told = f"{finding.broken} BROKEN, first: {finding.first}" if finding.broken else "ok"
+        _say(f"{finding.checked:10} {finding.invariant.value}: {told}")
+    if not reconciliation.sound:
+        raise Refused("The books are not in order.")
+
+
+def admin(settings: Settings, email: str) -> None:
+    """make somebody who has signed in an admin"""
+    from core.accounts.make_admin import MakeAdmin
+
+    with _complete(settings, share=True) as complete:
+        made = asyncio.run(_called(complete, MakeAdmin, email))
+    _say(f"{made.username} is an admin.")
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "run": run,
+    "demo": demo,
+    "migrate": migrate,
+    "relay": relay,
+    "sweep": sweep,
+    "reconcile": reconcile,
+    "admin": admin,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m entrypoints.cli", description="The backend of Style License.")
     choice = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
-        choice.add_parser(name, help=command.__doc__)
-    chosen = COMMANDS[parser.parse_args(arguments).command]
+        subcommand = choice.add_parser(name, help=command.__doc__)
+        if command is admin:
+            subcommand.add_argument("email", help="the address that they have signed in with")
+    asked = vars(parser.parse_args(arguments))
+    chosen = COMMANDS[asked.pop("command")]
     signals.interrupt_on_signals()
     try:
         settings = read_settings()
         logs.configure(as_json=settings.production)
-        chosen(settings)
+        chosen(settings, **asked)
     except SettingsError as error:
         _say(error)
         return MISUSED
@@ -136,15 +171,15 @@ def _prepare_database(settings: Settings) -> None:
         raise Refused("The database lacks migrations: run `python -m entrypoints.cli migrate` first.")
 
 
-async def _swept(settings: Settings) -> "Swept":
+async def _called(settings: Settings, use_case: UseCase[Answer], *args: object) -> Answer:
     from entrypoints import container
-    from entrypoints.sweep import Sweep
 
     parts = container.create_container(settings)
     try:
         async with parts() as scope:
-            sweep = await scope.get(Sweep)
-            return await sweep()
+            call = await scope.get(cast("type[Any]", use_case))
+            answer: Answer = await call(*args)
+            return answer
     finally:
         await parts.close()
 

@@ -10,6 +10,7 @@ from adapters.filesystem.blobs import FilesystemBlobStore
 from core.community.post_comment import NewComment, PostComment
 from core.identifiers import StyleId
 from core.purchases.start_purchase import StartPurchase
+from core.withdrawals.request_withdrawal import RequestWithdrawal
 from entrypoints.http.openapi import guard_of
 from tests.entrypoints.pictures import pictures
 from tests.entrypoints.service import API, Browser, Service
@@ -36,6 +37,13 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/api/tokens/packages"): (200, 200, 200, 200),
     ("POST", "/api/tokens/purchase"): (401, 400, 400, 400),
     ("GET", "/api/tokens/purchases/{order_id}"): (401, 404, 404, 200),
+    ("GET", "/api/tokens/earnings"): (401, 403, 200, 200),
+    ("POST", "/api/tokens/withdrawals"): (401, 403, 402, 201),
+    ("GET", "/api/tokens/withdrawals"): (401, 403, 200, 200),
+    ("GET", "/api/tokens/withdrawals/{withdrawal_id}"): (401, 403, 404, 200),
+    ("GET", "/api/admin/withdrawals"): (401, 404, 404, 404),
+    ("POST", "/api/admin/withdrawals/{withdrawal_id}/settle"): (401, 404, 404, 404),
+    ("POST", "/api/admin/withdrawals/{withdrawal_id}/reject"): (401, 404, 404, 404),
     ("GET", "/api/payments/toss/{order_id}/success"): (302, 302, 302, 302),
     ("GET", "/api/payments/toss/{order_id}/fail"): (302, 302, 302, 302),
     ("GET", "/api/styles"): (200, 200, 200, 200),
@@ -75,6 +83,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/api/health"): (200, 200, 200, 200),
     ("GET", "/api/health/live"): (200, 200, 200, 200),
     ("GET", "/api/health/ready"): (200, 200, 200, 200),
+    ("GET", "/metrics"): (200, 200, 200, 200),
     ("GET", "/api/schema"): (200, 200, 200, 200),
     ("GET", "/api/schema/page.js"): (200, 200, 200, 200),
     ("GET", "/api/schema/openapi.json"): (200, 200, 200, 200),
@@ -86,6 +95,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/users/me/upgrade-to-artist"): {"json": {}},
     ("POST", "/api/styles"): {"files": pictures(1)},
     ("PATCH", "/api/styles/{style_id}"): {"json": {}},
+    ("POST", "/api/tokens/withdrawals"): {"json": {"amount": 1}},
+    ("POST", "/api/admin/withdrawals/{withdrawal_id}/reject"): {"json": {"reason": "No."}},
     ("POST", "/api/tokens/purchase"): {"json": {"package_id": "none"}},
     ("POST", "/api/webhooks/toss/payment"): {"json": {"eventType": "CUSTOMER_STATUS_CHANGED", "data": {}}},
     ("POST", "/api/generations"): {"json": {"style_id": 999, "prompt_tags": ["cat"]}},
@@ -93,7 +104,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/generations/{generation_id}/comments"): {"json": {"content": "Nice"}},
     ("PATCH", "/api/comments/{comment_id}"): {"json": {"content": "Nicer"}},
 }
-ANYTHING = dict.fromkeys(("user_id", "style_id", "generation_id", "comment_id", "notification_id"), 1)
+ANYTHING = dict.fromkeys(("user_id", "style_id", "generation_id", "comment_id", "notification_id", "withdrawal_id"), 1)
 
 
 def routes(service: Service) -> set[tuple[str, str]]:
@@ -135,7 +146,9 @@ async def test_every_route_answers_everybody_as_decided(
     image = await world.image(owner, await world.style(owner))
     comment_id = await world.use_case(PostComment)(owner.id, image.id, NewComment("Mine"))
     started = await world.use_case(StartPurchase)(owner.id, "basic_100")
+    withdrawal = await world.use_case(RequestWithdrawal)(owner.id, 1)
     at = path.format(
+        withdrawal_id=withdrawal.id,
         order_id=started.order_id,
         user_id=owner.id,
         style_id=untrained.id,

@@ -1,9 +1,14 @@
+import asyncio
 import re
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import asyncpg
+
+from adapters.postgres.pool import create_pool
+from tests.contracts.postgres_world import PostgresWorld
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +31,8 @@ def test_help_names_every_command() -> None:
     done = cli("--help")
 
     assert done.returncode == 0
-    for command in ("run", "demo", "migrate", "relay", "sweep"):
-        assert re.search(rf"^ +{command} +\w", done.stdout, re.MULTILINE)
+    for command in ("run", "demo", "migrate", "relay", "sweep", "reconcile", "admin"):
+        assert re.search(rf"^ +{command}\s+\w", done.stdout, re.MULTILINE)
 
 
 def test_a_command_that_does_not_exist_is_refused() -> None:
@@ -35,7 +40,7 @@ def test_a_command_that_does_not_exist_is_refused() -> None:
 
 
 def test_production_starts_nothing_embedded_and_names_all_that_is_missing(tmp_path: Path) -> None:
-    for command in ("run", "migrate", "relay", "sweep"):
+    for command in ("run", "migrate", "relay", "sweep", "reconcile", "admin somebody@example.com"):
         done = cli(command, APP_ENV="production", SECRET_KEY="short", DATA_DIR=str(tmp_path / "data"))
 
         assert done.returncode == 2
@@ -81,3 +86,35 @@ def test_the_demo_says_that_nothing_answers() -> None:
 
     assert done.returncode == 1
     assert "Nothing answers at http://service.invalid:8000" in done.stderr
+
+
+async def test_the_books_are_looked_at(own_database_url: str, tmp_path: Path) -> None:
+    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
+    done = await asyncio.to_thread(cli, "reconcile", **given)
+    assert done.returncode == 0
+    assert "1 the sum over all accounts is zero: ok" in done.stderr
+
+    connection = await asyncpg.connect(own_database_url)
+    await connection.execute("SET session_replication_role = replica")
+    await connection.execute("UPDATE accounts SET balance = 7 WHERE kind = 'fees'")
+    await connection.close()
+
+    done = await asyncio.to_thread(cli, "reconcile", **given)
+    assert done.returncode == 1
+    assert "the sum over all accounts is zero: 1 BROKEN, first: {'id': 0, 'sum': 7}" in done.stderr
+    assert "every balance is what the transfers say: 1 BROKEN, first: {'id': 2, 'kind': 'fees'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+async def test_somebody_is_made_an_admin(own_database_url: str, tmp_path: Path) -> None:
+    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
+    done = await asyncio.to_thread(cli, "admin ann@example.com", **given)
+    assert done.returncode == 1
+    assert "0 users have the e-mail address ann@example.com." in done.stderr
+
+    async with create_pool(own_database_url) as pool:
+        world = PostgresWorld(pool)
+        ann = await world.user("ann")
+        done = await asyncio.to_thread(cli, "admin ann@example.com", **given)
+        assert (done.returncode, done.stderr) == (0, "ann is an admin.\n")
+        assert (await world.read.accounts.me(ann.id)).role == "admin"

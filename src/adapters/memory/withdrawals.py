@@ -40,6 +40,12 @@ class MemoryWithdrawalsReader(WithdrawalsReader):
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
 
+    async def of_owner(self, artist_id: UserId, withdrawal_id: WithdrawalId) -> WithdrawalView:
+        withdrawal = self._database.tables.withdrawals.get(withdrawal_id)
+        if withdrawal is None or withdrawal.artist_id != artist_id:
+            raise WithdrawalNotFound
+        return _view(withdrawal)
+
     async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[WithdrawalView]:
         rows = [row for row in self._database.tables.withdrawals.values() if row.artist_id == artist_id]
         shown, following = page_of(rows, place=_place, page=page)

@@ -97,14 +97,14 @@ ROWS = {
         SELECT coalesce(fee.id, generations.id) AS id, generations.id AS generation_id, fee_tokens,
             fee.amount AS charged, CASE WHEN generations.id IS NULL
                 THEN (debit.kind, credit.kind) IS DISTINCT FROM ('earnings', 'fees')
-                ELSE (fee.amount, debit.kind, debit.owner_id, credit.kind, status) IS DISTINCT FROM
-                    (fee_tokens, 'earnings', artist_id, 'fees', 'completed')
+                ELSE (fee.reference, fee.amount, debit.kind, debit.owner_id, credit.kind, status) IS DISTINCT FROM
+                    ('fee:generation:' || generations.id, fee_tokens, 'earnings', artist_id, 'fees', 'completed')
             END AS wrong
         FROM (SELECT * FROM transfers WHERE kind = 'fee') fee
-        FULL JOIN (SELECT * FROM generations WHERE fee_tokens > 0) generations
-            ON fee.reference = 'fee:generation:' || generations.id
+        FULL JOIN generations ON fee.generation_id = generations.id
         LEFT JOIN accounts debit ON debit.id = debit_account_id
         LEFT JOIN accounts credit ON credit.id = credit_account_id
+        WHERE fee.id IS NOT NULL OR fee_tokens > 0
     """,
     Invariant.PURCHASES: """
         SELECT credited.id, coalesce(purchases.order_id, credited.order_id) AS order_id, status, amount_tokens,
@@ -163,7 +163,9 @@ class PostgresBooks(Books):
         row = await self._pool.fetchrow(LAST)
         if row is None:
             return None
-        return Reconciliation(row["at"], [Finding(Invariant[name], **found) for name, found in row["findings"].items()])
+        found = row["findings"]
+        known = [invariant for invariant in Invariant if invariant.name in found]
+        return Reconciliation(row["at"], [Finding(invariant, **found[invariant.name]) for invariant in known])
 
 
 async def _examined(connection: "asyncpg.Connection[Any]", invariant: Invariant) -> Finding:

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from core.ports.database import Database, DatabaseUnavailable
+from core.ports.database import Database, DatabaseUnavailable, spent
 
 Record = Mapping[str, Any]
 
@@ -188,6 +188,7 @@ class Pool(Database):
             raise DatabaseUnavailable
         self.round_trips += 1
         silence = asyncio.get_running_loop().call_later(SILENCE, connection.terminate)
+        began = time.perf_counter()
         try:
             rows: list[Record] = await connection.fetch(sql, *args)
         except _LOST as error:
@@ -196,6 +197,9 @@ class Pool(Database):
             raise DatabaseUnavailable from error
         finally:
             silence.cancel()
+            if (counted := spent.get()) is not None:
+                counted.seconds += time.perf_counter() - began
+                counted.statements += 1
         return rows
 
 

@@ -31,6 +31,7 @@ SAVE = Write(
 )
 
 VIEW = "id, amount, status, reason, created_at, ended_at"
+OF_OWNER = f"SELECT {VIEW} FROM withdrawals WHERE id = $1 AND artist_id = $2"
 
 
 def _own(page: PageRequest, arguments: Arguments) -> str:
@@ -84,6 +85,12 @@ class PostgresWithdrawals(Withdrawals):
 class PostgresWithdrawalsReader(WithdrawalsReader):
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+
+    async def of_owner(self, artist_id: UserId, withdrawal_id: WithdrawalId) -> WithdrawalView:
+        row = await self._pool.fetchrow(OF_OWNER, withdrawal_id, artist_id)
+        if row is None:
+            raise WithdrawalNotFound
+        return WithdrawalView(**row)
 
     async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[WithdrawalView]:
         arguments = Arguments([artist_id])

@@ -1,3 +1,5 @@
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Protocol
 
 from core.errors import Category, DomainError
@@ -9,6 +11,18 @@ class DatabaseUnavailable(DomainError):
     code = "DATABASE_UNAVAILABLE"
     category = Category.UNAVAILABLE
     message = "The database is out of reach."
+
+
+@dataclass(slots=True)
+class Spent:
+    """What the database was waited for."""
+
+    seconds: float = 0.0
+    statements: int = 0
+
+
+spent: ContextVar[Spent | None] = ContextVar("spent", default=None)
+"""Who wants to know sets one for a piece of work; adapters add to it."""
 
 
 class Database(Protocol):

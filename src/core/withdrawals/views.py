@@ -34,6 +34,10 @@ class WithdrawalToSettle(WithdrawalView, frozen=True):
 
 
 class WithdrawalsReader(Protocol):
+    async def of_owner(self, artist_id: UserId, withdrawal_id: WithdrawalId) -> WithdrawalView:
+        """Raises WithdrawalNotFound, for another's too."""
+        ...
+
     async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[WithdrawalView]:
         """Newest first."""
         ...

@@ -11,7 +11,7 @@ from core.accounts.errors import ArtistOnly, Unauthorized
 from core.accounts.model import Requester
 from core.accounts.repository import Sessions
 from core.accounts.sign_in import token_hash
-from core.errors import Category, DomainError
+from core.errors import Category, DomainError, NotFound
 from core.ports.clock import Clock
 from entrypoints.http.addresses import client_address, lies_in
 from entrypoints.http.cookies import SESSION
@@ -60,6 +60,13 @@ async def artist(connection: Connection, handler: BaseRouteHandler) -> None:
         raise ArtistOnly
 
 
+async def admin(connection: Connection, handler: BaseRouteHandler) -> None:
+    """An admin. To others there is nothing here."""
+    await signed_in(connection, handler)
+    if not connection.scope["user"].is_admin:
+        raise NotFound
+
+
 async def training_server(connection: Connection, _: BaseRouteHandler) -> None:
     _check_ai_server(connection, "training-server")
 
@@ -74,7 +81,15 @@ async def scheduler(connection: Connection, _: BaseRouteHandler) -> None:
         raise Unauthorized("This call is for the operator's scheduler.")
 
 
-GUARDS = frozenset({anybody, unidentified, signed_in, artist, training_server, inference_server, scheduler})
+async def operator(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Whoever knows the internal token; anybody on a development machine."""
+    if connection.app.state.settings.production:
+        await scheduler(connection, handler)
+
+
+GUARDS = frozenset(
+    {anybody, unidentified, signed_in, artist, admin, training_server, inference_server, scheduler, operator}
+)
 
 
 def requester(request: AnyRequest) -> Requester:

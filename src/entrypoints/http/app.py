@@ -22,6 +22,7 @@ from entrypoints.http.health import HealthController
 from entrypoints.http.idempotency import Idempotent
 from entrypoints.http.internal import InternalController
 from entrypoints.http.media import MediaController
+from entrypoints.http.metrics import Metrics, MetricsController
 from entrypoints.http.notifications import NotificationsController
 from entrypoints.http.paging import paging
 from entrypoints.http.purchases import PurchasesController
@@ -34,6 +35,7 @@ from entrypoints.http.toss import PaymentReturnController
 from entrypoints.http.tracing import Tracing
 from entrypoints.http.users import UsersController
 from entrypoints.http.webhooks import WEBHOOKS
+from entrypoints.http.withdrawals import WithdrawalsController, WithdrawalsToSettleController
 from entrypoints.settings import Settings
 
 MAX_BODY = 1024 * 1024
@@ -49,6 +51,8 @@ API = DishkaRouter(
         UsersController,
         TokensController,
         PurchasesController,
+        WithdrawalsController,
+        WithdrawalsToSettleController,
         PaymentReturnController,
         StylesController,
         GenerationsController,
@@ -58,6 +62,7 @@ API = DishkaRouter(
         WEBHOOKS,
         InternalController,
         HealthController,
+        MetricsController,
         DocumentsController,
     ],
 )
@@ -72,6 +77,7 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
     """
     if not settings.secret_key or not settings.internal_api_token:
         raise ValueError("the service needs SECRET_KEY and INTERNAL_API_TOKEN")
+    metrics = Metrics()
     tokens = [settings.internal_api_token, settings.internal_api_token_previous]
     app = Litestar(
         route_handlers=[
@@ -94,6 +100,7 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
         state=State(
             {
                 "settings": settings,
+                "metrics": metrics,
                 "signer": Signer(settings.secret_key),
                 "cookies": Cookies(secure=settings.production, samesite=settings.cookie_samesite),
                 "internal_api_tokens": [token for token in tokens if token],
@@ -105,5 +112,5 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
     )
     setup_dishka(container, app)
     inner = Cors(Idempotent(app.asgi_handler), settings.cors_allowed_origins)
-    app.asgi_handler = Tracing(inner, https=settings.production)
+    app.asgi_handler = Tracing(inner, metrics, https=settings.production)
     return app

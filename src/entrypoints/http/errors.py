@@ -7,6 +7,7 @@ from typing import Any
 from litestar import MediaType, Request, Response
 from litestar.enums import ParamType
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
+from litestar.params import ParameterKwarg
 from litestar.types import ExceptionHandlersMap
 
 from core.errors import Category, Details, DomainError, NotFound, ValidationError
@@ -75,8 +76,15 @@ def refuse_invalid_parameters(request: AnyRequest, error: ValidationException) -
         return refuse_domain_error(request, NotFound())
     if any(problem.get("key") == "data" for problem in extra):
         return refuse_domain_error(request, MalformedBody("A body is needed."))
-    fields = {problem.get("key", "query"): problem["message"] for problem in extra}
+    fields = {_as_sent(request, problem.get("key", "query")): problem["message"] for problem in extra}
     return refuse_domain_error(request, ValidationError(**fields))
+
+
+def _as_sent(request: AnyRequest, parameter: str) -> str:
+    """The name that the client knows a parameter by."""
+    field = request.route_handler.parsed_fn_signature.parameters.get(parameter)
+    kwarg = field.kwarg_definition if field else None
+    return (kwarg.name if isinstance(kwarg, ParameterKwarg) else None) or parameter
 
 
 def refuse_http_exception(request: AnyRequest, error: HTTPException) -> Response[Refused]:

@@ -47,6 +47,7 @@ GUARDS_REFUSE: dict[Any, tuple[type[DomainError], ...]] = {
     access.anybody: (RateLimitExceeded,),
     access.signed_in: (Unauthorized, RateLimitExceeded),
     access.artist: (Unauthorized, RateLimitExceeded, ArtistOnly),
+    access.admin: (Unauthorized, RateLimitExceeded, NotFound),
     access.training_server: (Unauthorized,),
     access.inference_server: (Unauthorized,),
     access.scheduler: (Unauthorized,),
@@ -136,7 +137,7 @@ def _security(method: str, handler: HTTPRouteHandler) -> list[Schema]:
 
 
 def _idempotent(method: str, handler: HTTPRouteHandler) -> bool:
-    return method == "POST" and guard_of(handler) in {access.signed_in, access.artist}
+    return method == "POST" and guard_of(handler) in {access.signed_in, access.artist, access.admin}
 
 
 def _fields(handler: HTTPRouteHandler) -> Iterator[FieldDefinition]:

@@ -1,13 +1,22 @@
+from datetime import date, timedelta
+from typing import Annotated
+
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, get
 from litestar.di import NamedDependency
-from litestar.params import FromQuery
+from litestar.params import FromQuery, QueryParameter
 
 from core.accounts.model import Requester
-from core.tokens.views import Balance, TokensReader, TransactionFilter, TransactionLine
-from entrypoints.http.access import signed_in
+from core.errors import ValidationError
+from core.ports.clock import Clock
+from core.tokens.views import Balance, Earnings, EarningsGroup, TokensReader, TransactionFilter, TransactionLine
+from entrypoints.http.access import artist, signed_in
 from entrypoints.http.envelope import Success
 from entrypoints.http.paging import Paging, Results
+
+DAYS, MAX_DAYS = 30, 366
+FIRST_DAY = f"The first day, in UTC; {DAYS} days in all when it is left out."
+LAST_DAY = "The last day, in UTC; today when it is left out."
 
 
 class TokensController(Controller):
@@ -30,3 +39,19 @@ class TokensController(Controller):
     ) -> Success[Results[TransactionLine]]:
         page = await tokens.transactions(requester.id, type=type, page=paging.request("transactions"))
         return Success(data=paging.results("transactions", page))
+
+    @get("/earnings", guards=[artist], summary="What my styles have earned in a period")
+    async def earnings(
+        self,
+        requester: NamedDependency[Requester],
+        tokens: FromDishka[TokensReader],
+        clock: FromDishka[Clock],
+        since: Annotated[date | None, QueryParameter(name="from", description=FIRST_DAY)] = None,
+        until: Annotated[date | None, QueryParameter(name="to", description=LAST_DAY)] = None,
+        group_by: FromQuery[EarningsGroup] = EarningsGroup.DAY,
+    ) -> Success[Earnings]:
+        last = until or clock.now().date()
+        first = since or last - timedelta(days=DAYS - 1)
+        if not timedelta() <= last - first < timedelta(days=MAX_DAYS):
+            raise ValidationError(**{"from": f"Not after `to`, and at most {MAX_DAYS} days with it."})
+        return Success(data=await tokens.earnings(requester.id, first=first, last=last, group=group_by))

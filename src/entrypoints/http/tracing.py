@@ -8,9 +8,11 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from core.ports.database import Spent, spent
 from entrypoints.http.envelope import Refusal, Refused
 from entrypoints.http.errors import INTERNAL
 from entrypoints.http.limits import limit_headers
+from entrypoints.http.metrics import Metrics
 from entrypoints.logs import trace_id
 
 access_log = logging.getLogger("access")
@@ -32,8 +34,9 @@ STRICT_TRANSPORT: Header = (b"strict-transport-security", b"max-age=31536000; in
 class Tracing:
     """The outermost layer. Also answers HEAD as GET without the body, and 500 where nothing else could."""
 
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, https: bool) -> None:
         self._app = app
+        self._metrics = metrics
         self._headers = (*HEADERS, STRICT_TRANSPORT) if https else HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,6 +48,8 @@ class Tracing:
         if method == "HEAD":
             scope["method"] = "GET"
         token = trace_id.set(exchange.trace_id)
+        database = Spent()
+        counted = spent.set(database)
         started = time.perf_counter()
         try:
             await self._app(scope, receive, exchange.send)
@@ -54,7 +59,10 @@ class Tracing:
                 raise
             await exchange.fail()
         finally:
-            _log_access(scope, method, exchange.status, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._metrics.count(scope, method, exchange.status, seconds, database)
+            _log_access(scope, method, exchange.status, seconds)
+            spent.reset(counted)
             trace_id.reset(token)
 
 

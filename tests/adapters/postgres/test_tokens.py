@@ -12,6 +12,7 @@ from core.generations.model import Generation
 from core.tokens.errors import InsufficientTokens
 from core.tokens.fold_balances import FoldBalances
 from core.tokens.model import ISSUANCE, Account, AccountKind, Transfer, TransferKind, earnings, wallet
+from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.contracts.overlap import commit
 from tests.contracts.postgres_world import PostgresWorld
 
@@ -25,6 +26,13 @@ SELECT kind, owner_id, held,
         WHERE accounts.id IN (debit_account_id, credit_account_id) AND phase IN ('post', 'single')
     ) AS moved
 FROM accounts ORDER BY id
+"""
+
+FEE = """
+INSERT INTO transfers
+    (phase, reference, kind, debit_account_id, credit_account_id, amount, generation_id, created_at)
+SELECT 'single', 'fee:' || reference, 'fee', credit_account_id, fees.id, {amount}, generation_id, now()
+FROM transfers, accounts fees WHERE phase = 'post' AND fees.kind = 'fees'
 """
 
 RESOLVE = """
@@ -73,6 +81,71 @@ async def test_only_a_hold_is_resolved_and_as_it_was_made(
     assert refused.value.constraint_name == "transfers_resolve_as_held"
 
     await sql.execute(RESOLVE.format_map(as_held))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE accounts SET balance = balance + 1",
+        "UPDATE accounts SET held = 0",
+        "UPDATE accounts SET owner_id = owner_id",
+        "INSERT INTO accounts (kind, owner_id, balance) SELECT 'earnings', id, 1 FROM users",
+        "INSERT INTO balance_deltas SELECT id, 4711, 1 FROM accounts",
+        "UPDATE balance_deltas SET amount = amount + 1",
+        "TRUNCATE balance_deltas",
+    ],
+)
+async def test_no_balance_changes_without_a_transfer(
+    world: PostgresWorld, sql: "asyncpg.Connection[Any]", change: str
+) -> None:
+    await world.user("ann", tokens=5)
+
+    with pytest.raises(asyncpg.RestrictViolationError, match=r"(accounts|balance_deltas) change by transfers only"):
+        await sql.execute(change)
+
+
+async def test_no_transfer_is_without_its_balances(world: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
+    ann = await world.user("ann", tokens=5)
+
+    await sql.execute(
+        "INSERT INTO transfers (phase, reference, kind, debit_account_id, credit_account_id, amount, created_at)"
+        " SELECT 'single', 'by hand', 'refund', platform.id, wallet.id, 3, now()"
+        " FROM accounts platform, accounts wallet WHERE platform.kind = 'issuance' AND wallet.kind = 'wallet'"
+    )
+
+    assert (await world.read.tokens.balance(ann.id)).token_balance == 8
+    assert all(row["balance"] == row["moved"] for row in await sql.fetch(BALANCES))
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ("UPDATE generations SET consumed_tokens = consumed_tokens + 1", "generations_held_as_priced"),
+        ("UPDATE generations SET hold_id = hold_id + 1", "generations_held_as_priced"),
+        ("UPDATE generations SET fee_tokens = 1 WHERE status = 'completed'", "generations_completed_as_charged"),
+        (FEE.format(amount=1), "transfers_charge_as_completed"),
+        (FEE.format(amount=31), "transfers_charge_as_completed"),
+        (
+            "UPDATE withdrawals SET status = 'settled', ended_at = now(), ended_by = artist_id",
+            "withdrawals_withdrawn_as_held",
+        ),
+        (
+            "UPDATE withdrawals SET status = 'rejected', reason = 'x', ended_at = now(), ended_by = artist_id",
+            "withdrawals_withdrawn_as_held",
+        ),
+        ("UPDATE withdrawals SET amount = amount + 1", "withdrawals_withdrawn_as_held"),
+    ],
+    ids=str,
+)
+async def test_money_follows_state(
+    world: PostgresWorld, sql: "asyncpg.Connection[Any]", change: str, rule: str
+) -> None:
+    mia = await an_artist_who_earned(world, images=1)
+    await world.use_case(RequestWithdrawal)(mia.id, 10)
+
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refused:
+        await sql.execute(change)
+    assert refused.value.constraint_name == rule
 
 
 async def test_every_way_between_accounts_moves_what_it_says(

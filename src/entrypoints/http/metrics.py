@@ -1,0 +1,107 @@
+"""What this process counts, and what waits and how the ledger is, for Prometheus to come and read."""
+
+from dishka.integrations.litestar import FromDishka
+from litestar import Controller, Response, get
+from litestar.types import Scope
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from core.generations.model import Status
+from core.ports.books import Books
+from core.ports.clock import Clock
+from core.ports.database import DatabaseUnavailable, Spent
+from core.styles.model import TrainingStatus
+from core.tasks.views import Backlog, BacklogReader
+from core.tokens.reconciliation import Reconciliation
+from entrypoints.http.access import operator
+from entrypoints.http.errors import AnyRequest
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+UNMATCHED = "unmatched"
+"""The route of requests that have none: what people make up must not become a label."""
+
+GENERATIONS = [status.value for status in Status if not status.ended]
+TRAININGS = [TrainingStatus.PENDING.value, TrainingStatus.TRAINING.value]
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """Of one process; it keeps counting until it ends."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        route = ["method", "route"]
+        self.registry = registry
+        self.requests = Counter("http_requests", "Answers.", [*route, "status"], registry=registry)
+        self.seconds = Histogram(
+            "http_request_duration_seconds", "From a request to its answer.", route, buckets=SECONDS, registry=registry
+        )
+        self.database_seconds = Histogram(
+            "http_request_database_seconds",
+            "Of that, what the database was waited for.",
+            route,
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.database_statements = Counter(
+            "http_request_database_statements", "Statements that the database was sent.", route, registry=registry
+        )
+        self.database_up = Gauge("database_up", "Whether the database has answered just now.", registry=registry)
+        self.outbox = Gauge("outbox_tasks", "Tasks that are due and not published.", registry=registry)
+        self.outbox_age = Gauge("outbox_oldest_seconds", "For how long the first has been due.", registry=registry)
+        self.generations = Gauge("generations_waiting", "Images that have not ended.", ["status"], registry=registry)
+        self.trainings = Gauge("trainings_waiting", "Trainings that have not ended.", ["status"], registry=registry)
+        self.reconciled = Gauge(
+            "ledger_reconciled_timestamp_seconds",
+            "When the books were last looked at; 0 for never.",
+            registry=registry,
+        )
+        self.broken = Gauge(
+            "ledger_broken_rows", "Rows that broke an invariant then.", ["invariant"], registry=registry
+        )
+
+    def count(self, scope: Scope, method: str, status: int | None, seconds: float, database: Spent) -> None:
+        route = str(scope.get("path_template") or UNMATCHED)
+        self.requests.labels(method, route, str(status)).inc()
+        self.seconds.labels(method, route).observe(seconds)
+        self.database_seconds.labels(method, route).observe(database.seconds)
+        self.database_statements.labels(method, route).inc(database.statements)
+
+    def tell(self, backlog: Backlog | None, reconciliation: Reconciliation | None) -> bytes:
+        """Everything in Prometheus's text format. Without a backlog the database does not answer."""
+        self.database_up.set(backlog is not None)
+        if backlog is not None:
+            self.outbox.set(backlog.outbox)
+            self.outbox_age.set(backlog.outbox_age.total_seconds())
+            for status in GENERATIONS:
+                self.generations.labels(status).set(backlog.generations.get(status, 0))
+            for status in TRAININGS:
+                self.trainings.labels(status).set(backlog.trainings.get(status, 0))
+        if reconciliation is not None:
+            self.reconciled.set(reconciliation.at.timestamp())
+            for finding in reconciliation.findings:
+                self.broken.labels(finding.invariant.name.lower()).set(finding.broken)
+        return generate_latest(self.registry)
+
+
+class MetricsController(Controller):
+    path = "/metrics"
+    guards = (operator,)
+    include_in_schema = False
+
+    @get("/")
+    async def metrics(
+        self,
+        request: AnyRequest,
+        backlog: FromDishka[BacklogReader],
+        books: FromDishka[Books],
+        clock: FromDishka[Clock],
+    ) -> Response[bytes]:
+        metrics: Metrics = request.app.state.metrics
+        try:
+            told = metrics.tell(await backlog.backlog(now=clock.now()), await books.last())
+        except DatabaseUnavailable:
+            told = metrics.tell(None, None)
+        return Response(told, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,183 @@
+"""Each invariant broken by hand, with everything that would refuse it switched off: looking at the books finds it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from adapters.postgres import books
+from adapters.postgres.books import ROWS
+from adapters.postgres.pool import create_pool
+from core.tokens.reconciliation import Invariant
+from tests.contracts.postgres_world import PostgresWorld
+from tests.contracts.test_books import play
+
+COPY = """
+INSERT INTO transfers (phase, reference, kind, debit_account_id, credit_account_id, amount, hold_id, generation_id,
+    order_id, price_per_token, total_price, currency_code, created_at)
+SELECT phase, {reference}, kind, debit_account_id, credit_account_id, amount, hold_id, generation_id,
+    order_id, price_per_token, total_price, currency_code, created_at
+FROM transfers WHERE {which} LIMIT 1
+"""
+
+BREAKS: dict[Invariant, list[str]] = {
+    Invariant.SOLVENT: [
+        "UPDATE accounts SET held = balance + 1 WHERE kind = 'wallet'",
+        "UPDATE accounts SET balance = -1000 WHERE kind = 'earnings'",
+    ],
+    Invariant.BALANCES: [
+        "UPDATE accounts SET balance = balance + 1 WHERE kind = 'wallet'",
+        "UPDATE balance_deltas SET amount = amount + 1",
+        "DELETE FROM transfers WHERE kind = 'bonus'",
+    ],
+    Invariant.HELD: [
+        "UPDATE accounts SET held = held + 1 WHERE kind = 'wallet'",
+        "DELETE FROM transfers WHERE phase = 'hold' AND kind = 'withdrawal'",
+    ],
+    Invariant.ZERO_SUM: [
+        "UPDATE accounts SET balance = balance + 1 WHERE kind = 'fees'",
+        "DELETE FROM balance_deltas WHERE amount > 0",
+    ],
+    Invariant.REFERENCES: [COPY.format(reference="reference", which="kind = 'bonus'")],
+    Invariant.RESOLUTIONS: [
+        COPY.format(reference="reference", which="phase = 'post'"),
+        "UPDATE transfers SET amount = amount + 1 WHERE phase = 'void'",
+        "UPDATE transfers SET credit_account_id = debit_account_id WHERE phase = 'post'",
+        "DELETE FROM transfers WHERE phase = 'hold' AND kind = 'generation'",
+    ],
+    Invariant.OPEN_HOLDS: [
+        "DELETE FROM generations WHERE status = 'queued'",
+        "DELETE FROM withdrawals WHERE status = 'pending'",
+        COPY.format(reference="'another'", which="phase = 'hold'"),
+    ],
+    Invariant.GENERATIONS_HELD: [
+        "UPDATE generations SET consumed_tokens = consumed_tokens + 1",
+        "UPDATE generations SET owner_id = artist_id WHERE status = 'queued'",
+        "UPDATE generations SET hold_id = -hold_id WHERE status = 'queued'",
+        COPY.format(reference="'another'", which="phase = 'hold' AND kind = 'generation'"),
+        "UPDATE transfers SET generation_id = -1 WHERE phase = 'hold'",
+    ],
+    Invariant.GENERATIONS_SETTLED: [
+        "UPDATE generations SET status = 'failed', fee_tokens = 0, public_key = NULL WHERE status = 'completed'",
+        "UPDATE generations SET status = 'completed', result_key = 'x' WHERE status = 'failed'",
+        "UPDATE generations SET status = 'queued', ended_at = NULL WHERE status = 'failed'",
+        "UPDATE generations SET status = 'cancelled', ended_at = created_at WHERE status = 'queued'",
+    ],
+    Invariant.FEES: [
+        "DELETE FROM transfers WHERE kind = 'fee'",
+        "UPDATE transfers SET amount = amount + 1 WHERE kind = 'fee'",
+        "UPDATE generations SET fee_tokens = 0",
+        "UPDATE transfers SET credit_account_id = (SELECT id FROM accounts WHERE kind = 'issuance') WHERE kind = 'fee'",
+    ],
+    Invariant.PURCHASES: [
+        "DELETE FROM transfers WHERE kind = 'purchase'",
+        "UPDATE purchases SET amount_tokens = amount_tokens + 1",
+        "UPDATE purchases SET status = 'paid', payment_key = 'x', ended_at = created_at WHERE status = 'pending'",
+        COPY.format(reference="'another'", which="kind = 'purchase'"),
+        "UPDATE purchases SET status = 'expired', payment_key = NULL WHERE status = 'paid'",
+        "UPDATE purchases SET user_id = user_id + 1 WHERE status = 'paid'",
+        "DELETE FROM purchases WHERE status = 'paid'",
+    ],
+    Invariant.WITHDRAWALS: [
+        "UPDATE withdrawals SET amount = amount + 1",
+        "UPDATE withdrawals SET artist_id = artist_id + 1 WHERE status = 'pending'",
+        "UPDATE withdrawals SET status = 'settled', ended_at = created_at, ended_by = 1 WHERE status = 'pending'",
+        "UPDATE withdrawals SET status = 'settled', reason = NULL WHERE status = 'rejected'",
+        "UPDATE withdrawals SET status = 'rejected', reason = 'x' WHERE status = 'settled'",
+        "DELETE FROM transfers WHERE phase = 'hold' AND kind = 'withdrawal'",
+    ],
+}
+
+CASES = [(invariant, statement) for invariant, statements in BREAKS.items() for statement in statements]
+
+
+TABLES = ("accounts", "balance_deltas", "transfers", "generations", "purchases", "withdrawals")
+UNIQUE = ("uq_transfers_reference", "uq_transfers_hold_id", "uq_generations_hold_id")
+
+
+@pytest.fixture
+async def world(own_database_url: str) -> AsyncIterator[PostgresWorld]:
+    """Everything that moves tokens has happened once."""
+    async with create_pool(own_database_url) as pool:
+        world = PostgresWorld(pool)
+        await play(world)
+        yield world
+
+
+@pytest.fixture
+async def lawless(own_database_url: str, world: PostgresWorld) -> "AsyncIterator[asyncpg.Connection[Any]]":
+    """A connection to the world's database, on which no rule is in the way any more."""
+    connection = await asyncpg.connect(own_database_url)
+    checks = await connection.fetch(
+        "SELECT conrelid::regclass AS table, conname AS name FROM pg_constraint"
+        " WHERE contype = 'c' AND conrelid::regclass::text = ANY($1)",
+        TABLES,
+    )
+    for check in checks:
+        await connection.execute(f"ALTER TABLE {check['table']} DROP CONSTRAINT {check['name']}")
+    for index in UNIQUE:
+        await connection.execute(f"DROP INDEX {index}")
+    for table in TABLES:
+        await connection.execute(f"CREATE TABLE kept_{table} AS SELECT * FROM {table}")
+    await connection.execute("SET session_replication_role = replica")
+    yield connection
+    await connection.close()
+
+
+def test_every_invariant_is_broken() -> None:
+    assert list(BREAKS) == list(Invariant) == list(ROWS)
+
+
+async def test_what_breaks_an_invariant_is_found_by_its_name(
+    world: PostgresWorld, lawless: "asyncpg.Connection[Any]"
+) -> None:
+    before = await world.books.examine()
+
+    for invariant, statement in CASES:
+        async with broken(lawless, statement):
+            found = {finding.invariant: finding for finding in await world.books.examine()}
+        assert found[invariant].broken > 0, statement
+        first = found[invariant].first
+        assert first, statement
+        assert "wrong" not in first
+    assert await world.books.examine() == before
+
+
+async def test_the_first_row_that_is_wrong_is_told(world: PostgresWorld, lawless: "asyncpg.Connection[Any]") -> None:
+    ann = await lawless.fetchval("SELECT id FROM users WHERE username = 'ann'")
+
+    async with broken(lawless, f"UPDATE accounts SET balance = balance + 1 WHERE owner_id = {ann}"):
+        found = {finding.invariant: finding for finding in await world.books.examine()}
+
+    wrong = found[Invariant.BALANCES].first
+    assert wrong is not None
+    assert (found[Invariant.BALANCES].broken, wrong["kind"], wrong["owner_id"]) == (1, "wallet", ann)
+    assert (wrong["balance"], wrong["moved"]) == (211, 210)
+
+
+async def test_all_is_seen_as_it_was_at_one_moment(world: PostgresWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    style, zoe = await world.style(await world.artist("max")), await world.user("zoe", tokens=1000)
+    examined = books._examined
+
+    async def while_others_go_on(*args: Any) -> Any:
+        await world.image(zoe, style)
+        return await examined(*args)
+
+    monkeypatch.setattr(books, "_examined", while_others_go_on)
+
+    findings = await world.books.examine()
+
+    assert [finding.broken for finding in findings] == [0] * len(Invariant)
+    assert {finding.invariant.name: finding.checked for finding in findings}["GENERATIONS_SETTLED"] == 6
+
+
+@asynccontextmanager
+async def broken(lawless: "asyncpg.Connection[Any]", statement: str) -> AsyncIterator[None]:
+    """The database after a statement that it would refuse, and afterwards as it was."""
+    assert await lawless.execute(statement) not in {"UPDATE 0", "DELETE 0", "INSERT 0 0"}, statement
+    yield
+    for table in TABLES:
+        await lawless.execute(f"DELETE FROM {table}")
+        await lawless.execute(f"INSERT INTO {table} SELECT * FROM kept_{table}")

@@ -1,0 +1,33 @@
+import msgspec
+import pytest
+
+from core.accounts.errors import UserNotFound
+from core.accounts.make_admin import MakeAdmin
+from core.accounts.model import Role
+from tests.support.world import World
+
+
+async def test_who_is_named_by_address_becomes_an_admin_and_stays_one(world: World) -> None:
+    mia = await world.artist("mia")
+
+    made = await world.use_case(MakeAdmin)("mia@example.com")
+
+    assert (made.id, made.role, made.updated_at) == (mia.id, Role.ADMIN, world.clock.now())
+    again = await world.use_case(MakeAdmin)("mia@example.com")
+    assert again == made
+
+
+async def test_it_has_to_be_clear_who_is_meant(world: World) -> None:
+    with pytest.raises(UserNotFound, match=r"^0 users have the e-mail address nobody@example\.com"):
+        await world.use_case(MakeAdmin)("nobody@example.com")
+
+
+async def test_two_with_one_address_are_not_told_apart(world: World) -> None:
+    ann = await world.user("ann")
+    twin = msgspec.structs.replace(ann, id=await world.ids.user(), subject="another", username="twin")
+    async with world.block() as ports:
+        await ports.users.add(twin)
+
+    with pytest.raises(UserNotFound, match="2 users have"):
+        await world.use_case(MakeAdmin)("ann@example.com")
+    assert (await world.read.accounts.me(ann.id)).role == "user"

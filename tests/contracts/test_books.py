@@ -1,0 +1,79 @@
+from core.accounts.model import User
+from core.purchases.settle_purchase import SettlePurchase
+from core.purchases.start_purchase import StartPurchase
+from core.tokens.model import PlatformFee
+from core.tokens.reconcile import Reconcile
+from core.tokens.reconciliation import Finding, Invariant, Reconciliation
+from core.withdrawals.reject_withdrawal import RejectWithdrawal
+from core.withdrawals.request_withdrawal import RequestWithdrawal
+from core.withdrawals.settle_withdrawal import SettleWithdrawal
+from tests.support.world import World
+
+
+async def play(world: World) -> User:
+    """One of everything that moves tokens; answers the artist."""
+    world.fee = PlatformFee(10)
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=200)
+    style = await world.style(mia)
+    for _ in range(3):
+        await world.image(ann, style)
+    await world.failed_generation(ann, style)
+    await world.generation(ann, style)
+    for end in (None, SettleWithdrawal, RejectWithdrawal):
+        withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 10)
+        if end is SettleWithdrawal:
+            await world.use_case(SettleWithdrawal)(ann.id, withdrawal.id)
+        if end is RejectWithdrawal:
+            await world.use_case(RejectWithdrawal)(ann.id, withdrawal.id, reason="No.")
+    started = await world.use_case(StartPurchase)(ann.id, "basic_100")
+    payment_key = world.payments.agree(started.order_id)
+    await world.use_case(SettlePurchase)(started.order_id, payment_key=payment_key, amount=started.total_price)
+    await world.use_case(StartPurchase)(ann.id, "basic_100")
+    return mia
+
+
+async def test_books_in_order_are_found_in_order(world: World) -> None:
+    await play(world)
+
+    findings = {finding.invariant: finding for finding in await world.books.examine()}
+
+    assert list(findings) == list(Invariant)
+    assert {finding.broken for finding in findings.values()} == {0}
+    assert {finding.first for finding in findings.values()} == {None}
+    assert {invariant.name: finding.checked for invariant, finding in findings.items()} == {
+        "SOLVENT": 3,
+        "BALANCES": 5,
+        "HELD": 5,
+        "ZERO_SUM": 1,
+        "REFERENCES": 13,
+        "RESOLUTIONS": 6,
+        "OPEN_HOLDS": 2,
+        "GENERATIONS_HELD": 5,
+        "GENERATIONS_SETTLED": 5,
+        "FEES": 3,
+        "PURCHASES": 2,
+        "WITHDRAWALS": 3,
+    }
+
+
+async def test_a_reconciliation_is_remembered(world: World) -> None:
+    assert await world.books.last() is None
+    first = await world.use_case(Reconcile)()
+    assert first.sound
+    world.clock.advance()
+    await play(world)
+
+    second = await world.use_case(Reconcile)()
+
+    assert second.at == world.clock.now()
+    assert await world.books.last() == second != first
+
+
+async def test_what_was_broken_is_remembered_with_its_first_row(world: World) -> None:
+    broken = Finding(Invariant.SOLVENT, 7, 2, {"id": 1, "balance": -3, "owner_id": None})
+    reconciliation = Reconciliation(world.clock.now(), [broken])
+    assert not reconciliation.sound
+
+    await world.books.keep(reconciliation)
+
+    assert await world.books.last() == reconciliation

@@ -1,0 +1,191 @@
+"""The platform's fee, and what is left of an image's price for the artist."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.accounts.model import User
+from core.generations.complete_generation import CompleteGeneration
+from core.generations.model import Generation
+from core.identifiers import UserId
+from core.paging import PageRequest
+from core.styles.model import Style
+from core.tokens.model import PlatformFee
+from core.tokens.views import (
+    Balance,
+    Earnings,
+    EarningsGroup,
+    EarningsLine,
+    RelatedGeneration,
+    RelatedStyle,
+    TransactionFilter,
+)
+from core.withdrawals.request_withdrawal import RequestWithdrawal
+from tests.support.world import World
+
+DAY = timedelta(days=1)
+
+
+async def complete(world: World, image: Generation) -> None:
+    done = world.use_case(CompleteGeneration)
+    await done(image.id, result_url=world.blobs.uri(f"results/{image.id}.png"), metadata={})
+
+
+async def earned(world: World, artist: User) -> int | None:
+    return (await world.read.tokens.balance(artist.id)).earned_token_balance
+
+
+@pytest.fixture
+async def mia(world: World) -> User:
+    return await world.artist("mia")
+
+
+@pytest.fixture
+async def ink(world: World, mia: User) -> Style:
+    return await world.style(mia, "Ink", generation_cost_tokens=19)
+
+
+@pytest.fixture
+async def ann(world: World) -> User:
+    return await world.user("ann", tokens=1000)
+
+
+# --- the fee ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("percent", "fee"), [(0, 0), (1, 0), (5, 0), (6, 1), (10, 1), (30, 5), (99, 18), (100, 19)], ids=str
+)
+async def test_the_platform_keeps_whole_tokens_and_the_artist_the_rest(
+    world: World, mia: User, ink: Style, ann: User, percent: int, fee: int
+) -> None:
+    image = await world.generation(ann, ink)
+    world.fee = PlatformFee(percent)
+
+    await complete(world, image)
+
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 981, 0, None)
+    assert await earned(world, mia) == 19 - fee
+    [card] = (await world.read.styles.list_own(mia.id, page=PageRequest())).rows
+    assert card.total_earned_tokens == 19 - fee
+    assert all(not finding.broken for finding in await world.books.examine())
+
+
+async def test_it_is_the_fee_at_the_completion_that_counts(world: World, mia: User, ink: Style, ann: User) -> None:
+    world.fee = PlatformFee(50)
+    image = await world.generation(ann, ink)
+    world.fee = PlatformFee(10)
+
+    await complete(world, image)
+
+    assert await earned(world, mia) == 18
+
+
+async def test_it_is_a_line_of_its_own_among_the_artists(world: World, mia: User, ink: Style, ann: User) -> None:
+    world.fee = PlatformFee(10)
+    image = await world.generation(ann, ink)
+    world.clock.advance()
+    await complete(world, image)
+
+    page = await world.read.tokens.transactions(mia.id, type=TransactionFilter.GENERATION, page=PageRequest())
+
+    fee, paid = page.rows
+    assert (paid.type, paid.direction, paid.amount, paid.memo) == ("generation", "in", 19, None)
+    assert (fee.type, fee.direction, fee.amount, fee.memo) == ("generation", "out", 1, "Platform fee")
+    assert (fee.status, fee.refunded, fee.receiver) == ("completed", False, None)
+    assert (fee.related_style, fee.related_generation) == (
+        RelatedStyle(ink.id, "Ink"),
+        RelatedGeneration(image.id, "completed"),
+    )
+    everything = await world.read.tokens.transactions(mia.id, type=TransactionFilter.ALL, page=PageRequest())
+    assert everything.rows == page.rows
+    bought = await world.read.tokens.transactions(ann.id, type=TransactionFilter.GENERATION, page=PageRequest())
+    assert [line.amount for line in bought.rows] == [19]
+
+
+async def test_fees_of_many_images_at_once_are_all_kept(world: World, mia: User, ink: Style, ann: User) -> None:
+    world.fee = PlatformFee(10)
+    images = [await world.generation(ann, ink) for _ in range(12)]
+
+    await asyncio.gather(*(complete(world, image) for image in images))
+
+    assert await earned(world, mia) == 12 * 18
+    findings = await world.books.examine()
+    assert all(not finding.broken for finding in findings)
+    assert {finding.invariant.name: finding.checked for finding in findings}["FEES"] == 12
+
+
+# --- earnings in a period ---------------------------------------------------------------------------------------------
+
+
+async def test_earnings_by_day_and_by_style(world: World, mia: User, ink: Style, ann: User) -> None:
+    oil = await world.style(mia, "Oil", generation_cost_tokens=100)
+    world.clock.advance(datetime(2027, 1, 1, 23, 59, 59, tzinfo=UTC) - world.clock.now())
+    first = world.clock.now().date()
+    world.fee = PlatformFee(10)
+    await world.image(ann, ink)
+    await world.image(ann, oil)
+    world.clock.advance()
+    await world.image(ann, ink)
+    world.clock.advance(DAY)
+    await world.generation(ann, oil)
+    await world.failed_generation(ann, oil)
+    await world.image(ann, await world.style(await world.artist("zoe")))
+
+    by_day = await world.read.tokens.earnings(mia.id, first=first, last=first + 2 * DAY, group=EarningsGroup.DAY)
+    by_style = await world.read.tokens.earnings(mia.id, first=first, last=first + 2 * DAY, group=EarningsGroup.STYLE)
+
+    assert by_day == Earnings(
+        first=first,
+        last=first + 2 * DAY,
+        images=3,
+        tokens=126,
+        fee_tokens=12,
+        results=[EarningsLine(first, None, 2, 108, 11), EarningsLine(first + DAY, None, 1, 18, 1)],
+    )
+    assert by_style == Earnings(
+        first=first,
+        last=first + 2 * DAY,
+        images=3,
+        tokens=126,
+        fee_tokens=12,
+        results=[
+            EarningsLine(None, RelatedStyle(oil.id, "Oil"), 1, 90, 10),
+            EarningsLine(None, RelatedStyle(ink.id, "Ink"), 2, 36, 2),
+        ],
+    )
+
+
+@pytest.mark.parametrize("group", EarningsGroup)
+async def test_a_period_has_both_its_ends_and_nothing_else(
+    world: World, mia: User, ink: Style, ann: User, group: EarningsGroup
+) -> None:
+    world.clock.advance(datetime(2027, 1, 1, tzinfo=UTC) - timedelta(microseconds=1) - world.clock.now())
+    for step in (timedelta(microseconds=1), DAY - timedelta(microseconds=1), timedelta(microseconds=1)):
+        await world.image(ann, ink)
+        world.clock.advance(step)
+    await world.image(ann, ink)
+    day = datetime(2027, 1, 1, tzinfo=UTC).date()
+
+    earnings = await world.read.tokens.earnings(mia.id, first=day, last=day, group=group)
+
+    assert (earnings.images, earnings.tokens) == (2, 38)
+    assert len(earnings.results) == 1
+
+
+@pytest.mark.parametrize("group", EarningsGroup)
+async def test_who_has_earned_nothing_has_empty_results(world: World, mia: User, group: EarningsGroup) -> None:
+    day = world.clock.now().date()
+    nothing = Earnings(first=day, last=day, images=0, tokens=0, fee_tokens=0, results=[])
+
+    assert await world.read.tokens.earnings(mia.id, first=day, last=day, group=group) == nothing
+    assert await world.read.tokens.earnings(UserId(4711), first=day, last=day, group=group) == nothing
+
+
+async def test_what_was_withdrawn_is_earned_all_the_same(world: World, mia: User, ink: Style, ann: User) -> None:
+    await world.image(ann, ink)
+    await world.use_case(RequestWithdrawal)(mia.id, 19)
+    day = world.clock.now().date()
+
+    assert (await world.read.tokens.earnings(mia.id, first=day, last=day, group=EarningsGroup.DAY)).tokens == 19

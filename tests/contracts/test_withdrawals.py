@@ -1,0 +1,278 @@
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core.accounts.model import User
+from core.errors import ValidationError
+from core.generations.complete_generation import CompleteGeneration
+from core.paging import Page, PageRequest
+from core.tokens.errors import AccountNotFound, InsufficientTokens
+from core.tokens.model import MAX_AMOUNT
+from core.tokens.views import Balance, RelatedWithdrawal, TransactionFilter
+from core.withdrawals.errors import WithdrawalEnded, WithdrawalNotFound
+from core.withdrawals.model import Withdrawal, WithdrawalStatus
+from core.withdrawals.reject_withdrawal import RejectWithdrawal
+from core.withdrawals.request_withdrawal import RequestWithdrawal
+from core.withdrawals.settle_withdrawal import SettleWithdrawal
+from core.withdrawals.views import Payee, WithdrawalToSettle, WithdrawalView
+from tests.contracts.overlap import Work, race
+from tests.contracts.paging import walk
+from tests.support.world import Scope, World
+
+PRICE = 30
+
+
+@pytest.fixture
+async def mia(world: World) -> User:
+    """An artist who has earned 60 tokens."""
+    mia = await world.artist("mia")
+    style, ann = await world.style(mia), await world.user("ann", tokens=200)
+    for _ in range(2):
+        await world.image(ann, style)
+    return mia
+
+
+@pytest.fixture
+async def admin(world: World) -> User:
+    return await world.user("eve")
+
+
+async def ask(world: World, artist: User, amount: int) -> WithdrawalView:
+    return await world.use_case(RequestWithdrawal)(artist.id, amount)
+
+
+async def state(world: World, artist: User, withdrawal: WithdrawalView) -> WithdrawalView:
+    return await world.read.withdrawals.of_owner(artist.id, withdrawal.id)
+
+
+async def earned(world: World, artist: User) -> int | None:
+    return (await world.read.tokens.balance(artist.id)).earned_token_balance
+
+
+async def test_what_is_to_be_withdrawn_is_on_hold(world: World, mia: User) -> None:
+    withdrawal = await ask(world, mia, 40)
+
+    assert withdrawal == WithdrawalView(withdrawal.id, 40, "pending", None, world.clock.now(), None)
+    assert await state(world, mia, withdrawal) == withdrawal
+    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 20)
+    me = await world.read.accounts.me(mia.id)
+    assert me.artist
+    assert me.artist.earned_token_balance == 20
+    with pytest.raises(InsufficientTokens) as refused:
+        await ask(world, mia, 21)
+    assert refused.value.details == {"required": 21, "available": 20}
+
+
+async def test_a_settled_one_is_gone(world: World, mia: User, admin: User) -> None:
+    withdrawal = await ask(world, mia, 40)
+    ended_at = world.clock.advance()
+
+    await world.use_case(SettleWithdrawal)(admin.id, withdrawal.id)
+
+    expected = WithdrawalView(withdrawal.id, 40, "settled", None, withdrawal.created_at, ended_at)
+    assert await state(world, mia, withdrawal) == expected
+    assert await earned(world, mia) == 20
+    await ask(world, mia, 20)
+
+
+async def test_a_rejected_one_is_the_artists_again(world: World, mia: User, admin: User) -> None:
+    withdrawal = await ask(world, mia, 60)
+    ended_at = world.clock.advance()
+
+    await world.use_case(RejectWithdrawal)(admin.id, withdrawal.id, reason="No account is known.")
+
+    expected = WithdrawalView(withdrawal.id, 60, "rejected", "No account is known.", withdrawal.created_at, ended_at)
+    assert await state(world, mia, withdrawal) == expected
+    assert await earned(world, mia) == 60
+
+
+@pytest.mark.parametrize("first", [SettleWithdrawal, RejectWithdrawal])
+@pytest.mark.parametrize("second", [SettleWithdrawal, RejectWithdrawal])
+async def test_one_ends_only_once(world: World, mia: User, admin: User, first: type[Any], second: type[Any]) -> None:
+    withdrawal = await ask(world, mia, 40)
+    reasons: dict[type[Any], dict[str, str]] = {SettleWithdrawal: {}, RejectWithdrawal: {"reason": "No."}}
+    await world.use_case(first)(admin.id, withdrawal.id, **reasons[first])
+
+    with pytest.raises(WithdrawalEnded):
+        await world.use_case(second)(admin.id, withdrawal.id, **reasons[second])
+    assert await earned(world, mia) == (20 if first is SettleWithdrawal else 60)
+
+
+@pytest.mark.parametrize("amount", [0, -1, MAX_AMOUNT + 1])
+async def test_an_amount_that_is_none_is_refused(world: World, mia: User, amount: int) -> None:
+    with pytest.raises(ValidationError) as refused:
+        await ask(world, mia, amount)
+    assert refused.value.details == {"amount": f"1 to {MAX_AMOUNT} tokens."}
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 501])
+async def test_a_rejection_says_why(world: World, mia: User, admin: User, reason: str) -> None:
+    withdrawal = await ask(world, mia, 40)
+
+    with pytest.raises(ValidationError):
+        await world.use_case(RejectWithdrawal)(admin.id, withdrawal.id, reason=reason)
+    assert await earned(world, mia) == 20
+
+
+async def test_who_is_no_artist_has_nothing_to_withdraw(world: World, admin: User) -> None:
+    with pytest.raises(AccountNotFound):
+        await ask(world, admin, 1)
+
+
+async def test_what_is_not_there_cannot_be_ended(world: World, admin: User) -> None:
+    nothing = await world.ids.withdrawal()
+
+    with pytest.raises(WithdrawalNotFound):
+        await world.use_case(SettleWithdrawal)(admin.id, nothing)
+    with pytest.raises(WithdrawalNotFound):
+        await world.use_case(RejectWithdrawal)(admin.id, nothing, reason="No.")
+
+
+async def test_anothers_is_not_there(world: World, mia: User) -> None:
+    withdrawal = await ask(world, mia, 40)
+
+    with pytest.raises(WithdrawalNotFound):
+        await world.read.withdrawals.of_owner((await world.artist("zoe")).id, withdrawal.id)
+
+
+# --- at once ----------------------------------------------------------------------------------------------------------
+
+
+def asking(world: World, artist: User, amount: int) -> Work:
+    async def work(ports: Scope) -> None:
+        withdrawal = Withdrawal(
+            await world.ids.withdrawal(), artist.id, amount, await world.ids.hold(), world.clock.now()
+        )
+        await ports.ledger.hold(withdrawal.hold())
+        await ports.withdrawals.add(withdrawal)
+
+    return work
+
+
+async def test_of_two_that_withdraw_the_same_earnings_one_is_refused(world: World, mia: User, sent: bool) -> None:
+    ended = await race(world, asking(world, mia, 40), asking(world, mia, 40), sent=sent)
+
+    assert ended.first is None
+    assert isinstance(ended.second, InsufficientTokens)
+    assert await earned(world, mia) == 20
+
+
+async def test_of_many_at_once_exactly_as_many_are_served_as_there_is_for(world: World, mia: User) -> None:
+    outcomes = await asyncio.gather(*(ask(world, mia, 20) for _ in range(16)), return_exceptions=True)
+
+    assert sum(isinstance(outcome, WithdrawalView) for outcome in outcomes) == 3
+    assert sum(isinstance(outcome, InsufficientTokens) for outcome in outcomes) == 13
+    assert await earned(world, mia) == 0
+
+
+async def test_withdrawing_while_images_are_paid_for_loses_nothing(world: World, mia: User, admin: User) -> None:
+    style, bob = await world.style(mia, "Oil"), await world.user("bob", tokens=300)
+    images = [await world.generation(bob, style) for _ in range(5)]
+    complete = [
+        world.use_case(CompleteGeneration)(image.id, result_url=world.blobs.uri(f"results/{image.id}.png"), metadata={})
+        for image in images
+    ]
+
+    outcomes = await asyncio.gather(*complete, *(ask(world, mia, 30) for _ in range(9)), return_exceptions=True)
+
+    withdrawn = [outcome for outcome in outcomes if isinstance(outcome, WithdrawalView)]
+    assert 2 <= len(withdrawn) <= 7
+    assert await earned(world, mia) == (7 - len(withdrawn)) * 30
+    for withdrawal in withdrawn:
+        await world.use_case(SettleWithdrawal)(admin.id, withdrawal.id)
+    assert await earned(world, mia) == (7 - len(withdrawn)) * 30
+    assert all(not finding.broken for finding in await world.books.examine())
+
+
+async def test_of_settling_and_rejecting_at_once_one_wins(world: World, mia: User, admin: User) -> None:
+    withdrawals = [await ask(world, mia, 6) for _ in range(8)]
+
+    async def settle(withdrawal: WithdrawalView) -> bool:
+        try:
+            await world.use_case(SettleWithdrawal)(admin.id, withdrawal.id)
+        except WithdrawalEnded:
+            return False
+        return True
+
+    async def reject(withdrawal: WithdrawalView) -> bool:
+        try:
+            await world.use_case(RejectWithdrawal)(admin.id, withdrawal.id, reason="No.")
+        except WithdrawalEnded:
+            return False
+        return True
+
+    won = await asyncio.gather(*(one(each) for each in withdrawals for one in (settle, reject)))
+
+    for settled, rejected, withdrawal in zip(won[::2], won[1::2], withdrawals, strict=True):
+        assert settled != rejected
+        assert (await state(world, mia, withdrawal)).status == ("settled" if settled else "rejected")
+    assert await earned(world, mia) == 60 - 6 * sum(won[::2])
+    assert all(not finding.broken for finding in await world.books.examine())
+
+
+# --- as people see it -------------------------------------------------------------------------------------------------
+
+
+async def test_it_is_a_line_among_the_transactions(world: World, mia: User, admin: User) -> None:
+    one, other = await ask(world, mia, 40), await ask(world, mia, 10)
+    await world.use_case(SettleWithdrawal)(admin.id, one.id)
+    await world.use_case(RejectWithdrawal)(admin.id, other.id, reason="No.")
+    await ask(world, mia, 5)
+
+    page = await world.read.tokens.transactions(mia.id, type=TransactionFilter.WITHDRAWAL, page=PageRequest())
+
+    told = {line.amount: (line.type, line.direction, line.status, line.refunded) for line in page.rows}
+    assert told == {
+        40: ("withdrawal", "out", "completed", False),
+        10: ("withdrawal", "out", "failed", True),
+        5: ("withdrawal", "out", "pending", False),
+    }
+    assert {line.amount: line.related_withdrawal for line in page.rows}[40] == RelatedWithdrawal(one.id, "settled")
+    refunds = await world.read.tokens.transactions(mia.id, type=TransactionFilter.REFUND, page=PageRequest())
+    assert [line.amount for line in refunds.rows] == [10]
+
+
+async def test_admins_see_everybodys_with_who_is_to_be_paid(world: World, mia: User, admin: User) -> None:
+    settled = await ask(world, mia, 40)
+    world.clock.advance()
+    await world.use_case(SettleWithdrawal)(admin.id, settled.id)
+    pending = await ask(world, mia, 10)
+
+    everybodys = await world.read.withdrawals.list(status=None, page=PageRequest())
+
+    assert [row.id for row in everybodys.rows] == [pending.id, settled.id]
+    assert everybodys.rows[0] == WithdrawalToSettle(
+        id=pending.id,
+        amount=10,
+        status="pending",
+        reason=None,
+        created_at=world.clock.now(),
+        ended_at=None,
+        artist=Payee(mia.id, "mia", "Mia", "mia@example.com"),
+        ended_by=None,
+    )
+    assert everybodys.rows[1].ended_by == admin.id
+    for status, found in ((WithdrawalStatus.PENDING, [pending.id]), (WithdrawalStatus.REJECTED, [])):
+        page = await world.read.withdrawals.list(status=status, page=PageRequest())
+        assert [row.id for row in page.rows] == found
+
+
+async def test_pages_skip_and_repeat_nothing(world: World, mia: User) -> None:
+    asked = []
+    for step in (0, 0, 1, 1, 0):
+        world.clock.advance(timedelta(seconds=step))
+        asked.append((await ask(world, mia, 1)).id)
+
+    async def read_own(page: PageRequest) -> Page[WithdrawalView]:
+        return await world.read.withdrawals.list_own(mia.id, page=page)
+
+    async def read_all(page: PageRequest) -> Page[WithdrawalToSettle]:
+        return await world.read.withdrawals.list(status=WithdrawalStatus.PENDING, page=page)
+
+    own, everybodys = await walk(read_own, limit=2), await walk(read_all, limit=2)
+
+    assert [[row.id for row in page] for page in own] == [[row.id for row in page] for page in everybodys]
+    assert sorted(row.id for page in own for row in page) == sorted(asked)
+    assert [len(page) for page in own] == [2, 2, 1]

@@ -1,0 +1,137 @@
+from datetime import timedelta
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from adapters.memory.backlog import MemoryBacklogReader
+from core.ports.database import DatabaseUnavailable, spent
+from core.tasks.views import Backlog
+from core.tokens.model import wallet
+from core.tokens.reconcile import Reconcile
+from tests.entrypoints.service import TOKEN, Browser, Service
+from tests.support.world import MemoryWorld
+
+Values = dict[str, float]
+
+
+async def scrape(browser: Browser) -> Values:
+    """Each sample as Prometheus writes it, with its value."""
+    response = await browser.get("/metrics")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain; version=")
+    return {
+        sample.name + "".join(f" {name}={value}" for name, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+    }
+
+
+async def test_requests_are_counted_by_route_and_answer(anonymous: Browser) -> None:
+    before = await scrape(anonymous)
+    for number in (1, 2, 3):
+        await anonymous.get(f"/api/styles/{number}")
+    await anonymous.get("/api/nowhere/at/all")
+    after = await scrape(anonymous)
+
+    def more(sample: str) -> float:
+        return after[sample] - before.get(sample, 0)
+
+    assert more("http_requests_total method=GET route=/api/styles/{style_id} status=404") == 3
+    assert more("http_request_duration_seconds_count method=GET route=/api/styles/{style_id}") == 3
+    assert more("http_request_database_seconds_count method=GET route=/api/styles/{style_id}") == 3
+    assert more("http_requests_total method=GET route=unmatched status=404") == 1
+    assert after["process_resident_memory_bytes"] > 1_000_000
+    assert after["process_cpu_seconds_total"] > 0
+
+
+async def test_what_the_database_is_waited_for_is_counted(
+    world: MemoryWorld, service: Service, anonymous: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backlog = MemoryBacklogReader.backlog
+
+    async def slowly(self: MemoryBacklogReader, **arguments: object) -> Backlog:
+        counted = spent.get()
+        assert counted is not None
+        counted.seconds += 7
+        counted.statements += 2
+        return await backlog(self, now=world.clock.now())
+
+    before = await scrape(anonymous)
+    monkeypatch.setattr(MemoryBacklogReader, "backlog", slowly)
+    await scrape(anonymous)
+    after = await scrape(anonymous)
+
+    statements, seconds = (
+        f"http_request_database_{what} method=GET route=/metrics" for what in ("statements_total", "seconds_sum")
+    )
+    assert after[statements] - before.get(statements, 0) == 2
+    assert 7 <= after[seconds] - before.get(seconds, 0) < 14
+    assert spent.get() is None
+
+
+async def test_what_waits_is_told(world: MemoryWorld, anonymous: Browser) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
+    await world.generation(ann, await world.style(mia))
+    await world.untrained_style(mia, "Oil")
+
+    told = await scrape(anonymous)
+
+    assert told["generations_waiting status=queued"] == 1
+    assert told["generations_waiting status=processing"] == 0
+    assert told["generations_waiting status=retrying"] == 0
+    assert told["trainings_waiting status=pending"] == 1
+    assert told["trainings_waiting status=training"] == 0
+    assert (told["outbox_tasks"], told["outbox_oldest_seconds"], told["database_up"]) == (0, 0, 1)
+
+
+async def test_a_task_that_nobody_publishes_grows_old(world: MemoryWorld, service: Service, anonymous: Browser) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
+    style = await world.style(mia)
+    async with service.browser(ann) as browser:
+        for _ in range(2):
+            await browser.post("/api/generations", json={"style_id": style.id, "prompt_tags": ["cat"]})
+            world.clock.advance(timedelta(seconds=30))
+
+    told = await scrape(anonymous)
+
+    assert (told["outbox_tasks"], told["outbox_oldest_seconds"]) == (2, 60)
+
+
+async def test_the_last_look_at_the_books_is_told(world: MemoryWorld, anonymous: Browser) -> None:
+    assert (await scrape(anonymous))["ledger_reconciled_timestamp_seconds"] == 0
+    ann = await world.user("ann", tokens=5)
+    await world.use_case(Reconcile)()
+    told = await scrape(anonymous)
+    assert told["ledger_reconciled_timestamp_seconds"] == world.clock.now().timestamp()
+    assert told["ledger_broken_rows invariant=balances"] == 0
+
+    funds = world.database.tables.funds
+    funds[wallet(ann.id)] = type(funds[wallet(ann.id)])(balance=6)
+    await world.use_case(Reconcile)()
+
+    assert (await scrape(anonymous))["ledger_broken_rows invariant=balances"] == 1
+
+
+async def test_without_the_database_the_rest_is_told(anonymous: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object, **__: object) -> Backlog:
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(MemoryBacklogReader, "backlog", away)
+
+    told = await scrape(anonymous)
+
+    assert told["database_up"] == 0
+    assert told["process_resident_memory_bytes"] > 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({}, 401), ({"Authorization": "Bearer wrong"}, 401), ({"Authorization": f"Bearer {TOKEN}"}, 200)],
+)
+async def test_in_production_the_operator_alone_reads_them(
+    world: MemoryWorld, headers: dict[str, str], status: int
+) -> None:
+    service = Service(world, app_env="production")
+    async with service.browser() as browser:
+        assert (await browser.get("/metrics", headers=headers)).status_code == status
+    await service.container.close()

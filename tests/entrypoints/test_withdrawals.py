@@ -1,0 +1,146 @@
+"""Earnings in money, over HTTP: artists ask, admins see to it, and nobody else learns that there is anything to see."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core.accounts.make_admin import MakeAdmin
+from core.accounts.model import User
+from core.tokens.model import PlatformFee
+from tests.entrypoints.service import Service
+from tests.support.world import MemoryWorld
+
+
+@pytest.fixture
+async def mia(world: MemoryWorld) -> User:
+    """An artist who has earned 60 tokens."""
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=200)
+    style = await world.style(mia)
+    for _ in range(2):
+        await world.image(ann, style)
+    return mia
+
+
+@pytest.fixture
+async def eve(world: MemoryWorld) -> User:
+    await world.user("eve")
+    return await world.use_case(MakeAdmin)("eve@example.com")
+
+
+async def test_from_the_wish_to_the_money(service: Service, mia: User, eve: User) -> None:
+    async with service.browser(mia) as artist, service.browser(eve) as admin:
+        asked = await artist.post("/api/tokens/withdrawals", json={"amount": 40})
+        assert asked.status_code == 201
+        pending = asked.json()["data"]
+        assert (pending["amount"], pending["status"], pending["ended_at"]) == (40, "pending", None)
+        assert (await artist.get("/api/tokens/balance")).json()["data"]["earned_token_balance"] == 20
+
+        waiting = (await admin.get("/api/admin/withdrawals?status=pending")).json()["data"]["results"]
+        assert [(row["id"], row["artist"]["verified_email"]) for row in waiting] == [(pending["id"], "mia@example.com")]
+        assert (await admin.post(f"/api/admin/withdrawals/{pending['id']}/settle")).status_code == 200
+
+        settled = (await artist.get(asked.headers["location"])).json()["data"]
+        assert settled["status"] == "settled"
+        [listed] = (await artist.get("/api/tokens/withdrawals")).json()["data"]["results"]
+        assert listed == settled
+        [line] = (await artist.get("/api/tokens/transactions?type=withdrawal")).json()["data"]["results"]
+        assert (line["type"], line["direction"], line["status"]) == ("withdrawal", "out", "completed")
+        assert line["related_withdrawal"] == {"id": pending["id"], "status": "settled"}
+        assert (await admin.get("/api/admin/withdrawals?status=pending")).json()["data"]["results"] == []
+
+
+async def test_from_the_wish_to_the_reason_why_not(service: Service, mia: User, eve: User) -> None:
+    async with service.browser(mia) as artist, service.browser(eve) as admin:
+        asked = (await artist.post("/api/tokens/withdrawals", json={"amount": 60})).json()["data"]
+        rejecting = f"/api/admin/withdrawals/{asked['id']}/reject"
+        assert (await admin.post(rejecting, json={"reason": ""})).status_code == 422
+        assert (await admin.post(rejecting, json={"reason": "Write to us first."})).status_code == 200
+
+        again = await admin.post(f"/api/admin/withdrawals/{asked['id']}/settle", headers={"Accept-Language": "ko"})
+        assert (again.status_code, again.json()["error"]["code"]) == (409, "WITHDRAWAL_ENDED")
+        assert again.json()["error"]["message"] == "이미 지급되었거나 거절된 출금 요청입니다."
+        told = (await artist.get(f"/api/tokens/withdrawals/{asked['id']}")).json()["data"]
+        assert (told["status"], told["reason"]) == ("rejected", "Write to us first.")
+        assert (await artist.get("/api/tokens/balance")).json()["data"]["earned_token_balance"] == 60
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"amount": 61}, 402, "INSUFFICIENT_TOKENS"),
+        ({"amount": 0}, 422, "VALIDATION_ERROR"),
+        ({"amount": -1}, 422, "VALIDATION_ERROR"),
+        ({"amount": 10**18}, 422, "VALIDATION_ERROR"),
+        ({"amount": 1.5}, 422, "VALIDATION_ERROR"),
+        ({"amount": "1"}, 422, "VALIDATION_ERROR"),
+        ({}, 422, "VALIDATION_ERROR"),
+        ({"amount": 1, "to": "eve"}, 422, "VALIDATION_ERROR"),
+    ],
+)
+async def test_what_cannot_be_withdrawn_stays(
+    service: Service, mia: User, body: dict[str, Any], status: int, code: str
+) -> None:
+    async with service.browser(mia) as artist:
+        refused = await artist.post("/api/tokens/withdrawals", json=body)
+
+        assert (refused.status_code, refused.json()["error"]["code"]) == (status, code)
+        assert (await artist.get("/api/tokens/balance")).json()["data"]["earned_token_balance"] == 60
+    if code == "INSUFFICIENT_TOKENS":
+        assert refused.json()["error"]["details"] == {"required": 61, "available": 60}
+
+
+async def test_to_others_there_is_nothing_to_administer(service: Service, mia: User, eve: User) -> None:
+    async with service.browser(mia) as artist, service.browser(eve) as admin:
+        asked = (await artist.post("/api/tokens/withdrawals", json={"amount": 10})).json()["data"]
+        for method, path in (
+            ("GET", "/api/admin/withdrawals"),
+            ("POST", f"/api/admin/withdrawals/{asked['id']}/settle"),
+        ):
+            refused = await artist.call(method, path)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (404, "NOT_FOUND")
+        assert (await admin.post("/api/admin/withdrawals/4711/settle")).json()["error"][
+            "code"
+        ] == "WITHDRAWAL_NOT_FOUND"
+
+
+# --- earnings ---------------------------------------------------------------------------------------------------------
+
+
+async def test_earnings_by_day_and_by_style(service: Service, world: MemoryWorld) -> None:
+    world.fee = PlatformFee(10)
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=200)
+    style = await world.style(mia)
+    await world.image(ann, style)
+    world.clock.advance(timedelta(days=1))
+    await world.image(ann, style)
+    today = world.clock.now().date()
+    async with service.browser(mia) as artist:
+        month = (await artist.get("/api/tokens/earnings")).json()["data"]
+        assert (month["from"], month["to"]) == (f"{today - timedelta(days=29)}", f"{today}")
+        assert (month["images"], month["tokens"], month["fee_tokens"]) == (2, 54, 6)
+        assert month["results"] == [
+            {"day": f"{day}", "style": None, "images": 1, "tokens": 27, "fee_tokens": 3}
+            for day in (today - timedelta(days=1), today)
+        ]
+        by_style = (await artist.get(f"/api/tokens/earnings?from={today}&to={today}&group_by=style")).json()["data"]
+        assert by_style["results"] == [
+            {"day": None, "style": {"id": style.id, "name": "Ink"}, "images": 1, "tokens": 27, "fee_tokens": 3}
+        ]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("from=2026-02-02&to=2026-02-01", "from"),
+        ("from=2025-01-01&to=2026-06-01", "from"),
+        ("from=yesterday", "from"),
+        ("to=2026-13-01", "to"),
+        ("group_by=buyer", "group_by"),
+    ],
+)
+async def test_periods_that_are_none_are_refused(service: Service, mia: User, query: str, field: str) -> None:
+    async with service.browser(mia) as artist:
+        refused = await artist.get(f"/api/tokens/earnings?{query}")
+    assert refused.status_code == 422
+    assert list(refused.json()["error"]["details"]) == [field]

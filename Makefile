@@ -15,7 +15,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 PARALLEL := --no-print-directory --keep-going --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # Measured on two cores: two workers take a quarter to a third off. WORKERS=0 runs tests in one process, as a debugger likes it.
 WORKERS ?= 2
-FAST_TESTS := tests/test_architecture.py tests/core tests/entrypoints
+FAST_TESTS := tests/test_architecture.py tests/test_documents.py tests/core
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test simulate check fmt bench migrate relay sweep reconcile rabbitmq-policy lock clean \

@@ -18,6 +18,7 @@ from core.accounts.sign_in import SignIn
 from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.accounts.views import AccountsReader
+from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.community.delete_comment import DeleteComment
 from core.community.edit_comment import EditComment
 from core.community.follow_user import FollowUser
@@ -59,6 +60,7 @@ from core.ports.secrets import Secrets
 from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
+from core.ports.unwanted_blobs import UnwantedBlobs
 from core.purchases.check_purchase import CheckPurchase
 from core.purchases.expire_purchases import ExpirePurchases
 from core.purchases.record_payment import RecordPayment
@@ -156,6 +158,7 @@ def use_cases() -> Provider:
         MarkAllRead,
         DropOldNotifications,
         DropExpiredSessions,
+        RemoveUnwantedBlobs,
         Sweep,
         Tick,
         FollowUser,
@@ -221,6 +224,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.postgres.tasks import CHANNEL, PostgresOutbox, PostgresTaskQueue
     from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
     from adapters.postgres.transaction import PostgresTransaction
+    from adapters.postgres.unwanted_blobs import PostgresUnwantedBlobs
     from adapters.postgres.withdrawals import PostgresWithdrawals, PostgresWithdrawalsReader
 
     async def pool(settings: Settings) -> AsyncIterator[Pool]:
@@ -266,10 +270,11 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider.provide(PostgresLikes, provides=Likes, scope=request)
     provider.provide(PostgresComments, provides=Comments, scope=request)
     provider.provide(PostgresTaskQueue, provides=TaskQueue, scope=request)
+    provider.provide(PostgresUnwantedBlobs, provides=UnwantedBlobs, scope=request)
     return provider
 
 
-def memory() -> Provider:
+def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
     from adapters.memory.backlog import MemoryBacklogReader
     from adapters.memory.books import MemoryBooks
@@ -286,6 +291,7 @@ def memory() -> Provider:
     from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
     from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
     from adapters.memory.transaction import MemoryTransaction
+    from adapters.memory.unwanted_blobs import MemoryUnwantedBlobs
     from adapters.memory.withdrawals import MemoryWithdrawals, MemoryWithdrawalsReader
 
     app, request = Scope.APP, Scope.REQUEST
@@ -320,6 +326,7 @@ def memory() -> Provider:
     provider.provide(MemoryLikes, provides=Likes, scope=request)
     provider.provide(MemoryComments, provides=Comments, scope=request)
     provider.provide(MemoryTaskQueue, provides=TaskQueue, scope=request)
+    provider.provide(MemoryUnwantedBlobs, provides=UnwantedBlobs, scope=request)
     return provider
 
 

@@ -8,6 +8,7 @@ import msgspec
 from dishka import AsyncContainer
 
 from core.accounts.drop_expired_sessions import DropExpiredSessions
+from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.errors import DomainError
 from core.generations.time_out_generations import TimeOutGenerations
 from core.notifications.drop_old_notifications import DropOldNotifications
@@ -19,8 +20,9 @@ from core.tokens.fold_balances import FoldBalances
 
 INTERVAL = 60.0
 """Seconds between sweeps where they are done in the background."""
-SMALL, LARGE = 20, 1000
-"""How many a step does in one batch: of those that take a transaction each, and of those that one statement removes."""
+SMALL, OBJECTS, LARGE = 20, 100, 1000
+"""How many a step does in one batch: of those that take a transaction each, objects in the store, and of those that one
+statement removes."""
 BATCHES = 50
 """How many batches of a step there are in one sweep, so that it ends however much there is to do."""
 
@@ -52,6 +54,7 @@ class Sweep:
     limiter: RateLimiter
     idempotency: Idempotency
     fold_balances: FoldBalances
+    remove_unwanted_blobs: RemoveUnwantedBlobs
 
     async def __call__(self) -> Swept:
         steps: list[tuple[str, Step, int]] = [
@@ -63,6 +66,7 @@ class Sweep:
             ("rate_limits_dropped", self.limiter.forget, LARGE),
             ("answers_dropped", self.idempotency.forget, LARGE),
             ("balances_folded", self.fold_balances, LARGE),
+            ("blobs_removed", self.remove_unwanted_blobs, OBJECTS),
         ]
         swept = Swept(done={name: 0 for name, _, _ in steps}, failed=[])
         for name, step, limit in steps:

@@ -13,6 +13,7 @@ from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
 from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
 from adapters.postgres.transaction import PostgresTransaction
+from adapters.postgres.unwanted_blobs import PostgresUnwantedBlobs
 from adapters.postgres.withdrawals import PostgresWithdrawals, PostgresWithdrawalsReader
 from tests.support.world import Readers, Scope, World
 
@@ -55,6 +56,7 @@ class PostgresWorld(World):
             PostgresLikes(transaction),
             PostgresComments(transaction),
             PostgresWithdrawals(transaction),
+            PostgresUnwantedBlobs(transaction),
         )
 
     async def lock_is_awaited(self) -> bool:

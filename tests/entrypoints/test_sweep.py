@@ -25,6 +25,7 @@ NOTHING = {
     "rate_limits_dropped": 0,
     "answers_dropped": 0,
     "balances_folded": 0,
+    "blobs_removed": 0,
 }
 
 
@@ -57,6 +58,8 @@ async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> 
     await service.session_of(ann)
     await count_a_call(service)
     await keep_an_answer(service, ann)
+    async with world.block() as scope:
+        await scope.unwanted.add("public/styles/1/old.png")
     world.clock.advance(max(SESSION_LIFETIME, timedelta(hours=6)))
 
     nothing_yet = {"notifications_dropped": 0, "balances_folded": 0}  # balances are whole in memory

@@ -30,11 +30,13 @@ from adapters.memory.styles import MemoryStyles, MemoryStylesReader
 from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
 from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
 from adapters.memory.transaction import MemoryTransaction
+from adapters.memory.unwanted_blobs import MemoryUnwantedBlobs
 from adapters.memory.withdrawals import MemoryWithdrawals, MemoryWithdrawalsReader
 from adapters.pillow.images import PillowImages
 from core.accounts.model import Artist, User
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader
+from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.community.follow_user import FollowUser
 from core.community.like_generation import LikeGeneration
 from core.community.repository import Comments, Follows, Likes
@@ -55,6 +57,7 @@ from core.ports.outbox import Outbox
 from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
+from core.ports.unwanted_blobs import UnwantedBlobs
 from core.purchases.record_payment import RecordPayment
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
@@ -95,6 +98,7 @@ class Scope:
     likes: Likes
     comments: Comments
     withdrawals: Withdrawals
+    unwanted: UnwantedBlobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,7 @@ class World(ABC):
         own |= {
             "fail_generation": FailGeneration(**_wanted(FailGeneration, places | own)),
             "fail_training": FailTraining(**_wanted(FailTraining, places | own)),
+            "remove_unwanted": RemoveUnwantedBlobs(**_wanted(RemoveUnwantedBlobs, places | own | ports)),
         }
         return kind(**_wanted(kind, places | own | ports))
 
@@ -347,6 +352,7 @@ class MemoryWorld(World):
             MemoryLikes(transaction),
             MemoryComments(transaction),
             MemoryWithdrawals(transaction),
+            MemoryUnwantedBlobs(transaction),
         )
 
     async def lock_is_awaited(self) -> bool:

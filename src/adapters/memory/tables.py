@@ -115,6 +115,7 @@ class Tables:
     comments: MutableMapping[CommentId, Comment] = field(default_factory=dict)
     answers: MutableMapping[tuple[UserId, str], KeptAnswer] = field(default_factory=dict)
     outbox: MutableMapping[int, QueuedTask] = field(default_factory=dict)
+    unwanted: MutableMapping[str, None] = field(default_factory=dict)
 
     def overlaid(self) -> "Tables":
         """The same rows, with changes that these tables know nothing of until they are settled."""

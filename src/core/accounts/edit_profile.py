@@ -6,12 +6,14 @@ from msgspec import UNSET, UnsetType
 
 from core.accounts.pictures import accept_picture
 from core.accounts.repository import Users
+from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.identifiers import UserId
 from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobStore
 from core.ports.clock import Clock
 from core.ports.images import Images
 from core.ports.secrets import Secrets
 from core.ports.transaction import OutcomeUnknown, Transaction
+from core.ports.unwanted_blobs import UnwantedBlobs
 
 
 class ProfileChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,6 +28,8 @@ class EditProfile:
     """Change one's own username, bio or picture."""
 
     users: Users
+    unwanted: UnwantedBlobs
+    remove_unwanted: RemoveUnwantedBlobs
     blobs: BlobStore
     images: Images
     transaction: Transaction
@@ -44,14 +48,17 @@ class EditProfile:
                     profile_image=key or user.profile_image,
                 )
                 await self.users.save(edited)
+                replaced = [user.own_picture] if key and user.own_picture else []
+                if replaced:
+                    await self.unwanted.add(*replaced)
         except OutcomeUnknown:
             raise
         except Exception:
             if key:
                 await self.blobs.delete(key)
             raise
-        if key and user.profile_image and user.profile_image.startswith(PUBLIC_PREFIX):
-            await self.blobs.delete(user.profile_image)
+        if replaced:
+            await self.remove_unwanted.at_once(replaced)
 
     async def _store(self, user_id: UserId, picture: BinaryIO) -> str:
         facts = await accept_picture(self.images, picture, field="profile_image")

@@ -6,6 +6,7 @@ import msgspec
 
 from core.errors import ValidationError
 from core.identifiers import UserId
+from core.ports.blob_store import PUBLIC_PREFIX
 
 SESSION_LIFETIME = timedelta(days=14)
 MAX_BIO = 500
@@ -37,6 +38,12 @@ class User(msgspec.Struct, frozen=True):
     bio: str = ""
     profile_image: str | None = None
     """The key of a public object of ours, or a URL that the identity provider gave."""
+
+    @property
+    def own_picture(self) -> str | None:
+        """The key of an object of ours that is the profile image."""
+        ours = self.profile_image is not None and self.profile_image.startswith(PUBLIC_PREFIX)
+        return self.profile_image if ours else None
 
     def edited(self, *, at: datetime, username: str, bio: str, profile_image: str | None) -> "User":
         problems = {}

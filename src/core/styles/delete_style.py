@@ -1,10 +1,12 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
+from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.identifiers import StyleId, UserId
 from core.ports.blob_store import BlobStore, ForeignBlob
 from core.ports.clock import Clock
 from core.ports.transaction import Transaction
+from core.ports.unwanted_blobs import UnwantedBlobs
 from core.styles.errors import StyleUsed
 from core.styles.model import Style
 from core.styles.repository import Styles
@@ -15,24 +17,28 @@ class DeleteStyle:
     """Remove one's own style with its objects, or close it once images were asked for with it; those stay."""
 
     styles: Styles
+    unwanted: UnwantedBlobs
+    remove_unwanted: RemoveUnwantedBlobs
     blobs: BlobStore
     transaction: Transaction
     clock: Clock
 
     async def __call__(self, requester: UserId, style_id: StyleId) -> None:
         try:
-            removed = await self._remove(requester, style_id)
+            places = await self._remove(requester, style_id)
         except StyleUsed:
             await self._close(requester, style_id)
         else:
-            await self.blobs.delete(*await self._objects(removed))
+            await self.remove_unwanted.at_once(places)
 
-    async def _remove(self, requester: UserId, style_id: StyleId) -> Style:
+    async def _remove(self, requester: UserId, style_id: StyleId) -> list[str]:
         async with self.transaction:
             style = await self.styles.of_id(style_id, lock=True)
             style.check_owner(requester)
             await self.styles.remove(style_id)
-        return style
+            places = places_of(style, self.blobs)
+            await self.unwanted.add(*places)
+        return places
 
     async def _close(self, requester: UserId, style_id: StyleId) -> None:
         async with self.transaction:
@@ -40,11 +46,13 @@ class DeleteStyle:
             style.check_owner(requester)
             await self.styles.save(style.closed(at=self.clock.now()))
 
-    async def _objects(self, style: Style) -> list[str]:
-        keys = await self.blobs.keys(f"training/{style.id}/")
-        if style.thumbnail_key:
-            keys.append(style.thumbnail_key)
-        if style.model_path:
-            with suppress(ForeignBlob):
-                keys.append(self.blobs.key_of(style.model_path))
-        return keys
+
+def places_of(style: Style, blobs: BlobStore) -> list[str]:
+    """Where in the store its objects lie."""
+    places = [f"training/{style.id}/"]
+    if style.thumbnail_key:
+        places.append(style.thumbnail_key)
+    if style.model_path:
+        with suppress(ForeignBlob):
+            places.append(blobs.key_of(style.model_path))
+    return places

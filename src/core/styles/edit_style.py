@@ -6,12 +6,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from core.accounts.pictures import accept_picture
+from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.identifiers import StyleId, UserId
 from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobStore
 from core.ports.clock import Clock
 from core.ports.images import Images
 from core.ports.secrets import Secrets
 from core.ports.transaction import OutcomeUnknown, Transaction
+from core.ports.unwanted_blobs import UnwantedBlobs
 from core.styles.model import License
 from core.styles.repository import Styles
 
@@ -32,6 +34,8 @@ class EditStyle:
     """Change the terms of one's own trained style. Images that were asked for already keep their price."""
 
     styles: Styles
+    unwanted: UnwantedBlobs
+    remove_unwanted: RemoveUnwantedBlobs
     blobs: BlobStore
     images: Images
     transaction: Transaction
@@ -61,14 +65,17 @@ class EditStyle:
                     thumbnail_key=key or style.thumbnail_key,
                 )
                 await self.styles.save(edited)
+                replaced = [style.thumbnail_key] if key and style.thumbnail_key else []
+                if replaced:
+                    await self.unwanted.add(*replaced)
         except OutcomeUnknown:
             raise
         except Exception:
             if key:
                 await self.blobs.delete(key)
             raise
-        if key and style.thumbnail_key:
-            await self.blobs.delete(style.thumbnail_key)
+        if replaced:
+            await self.remove_unwanted.at_once(replaced)
 
     async def _store(self, style_id: StyleId, thumbnail: BinaryIO) -> str:
         facts = await accept_picture(self.images, thumbnail, field="thumbnail")

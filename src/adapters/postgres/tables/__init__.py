@@ -13,6 +13,7 @@ from adapters.postgres.tables.search import ArtistTextsRow, StyleTextsRow
 from adapters.postgres.tables.styles import ArtworkRow, StyleRow, StyleUseRow
 from adapters.postgres.tables.tasks import OutboxRow
 from adapters.postgres.tables.tokens import AccountRow, BalanceDeltaRow, TransferRow
+from adapters.postgres.tables.unwanted_blobs import UnwantedBlobRow
 from adapters.postgres.tables.withdrawals import WithdrawalRow
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "StyleTextsRow",
     "StyleUseRow",
     "TransferRow",
+    "UnwantedBlobRow",
     "UserRow",
     "WithdrawalRow",
 ]

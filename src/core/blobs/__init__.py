@@ -1,0 +1,1 @@
+"""Objects in the store, and what becomes of those that nobody wants any more."""

@@ -18,7 +18,7 @@ WORKERS ?= 2
 FAST_TESTS := tests/test_architecture.py tests/test_documents.py tests/core
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test simulate check fmt bench migrate relay sweep reconcile rabbitmq-policy lock clean \
+.PHONY: help run demo test simulate check fmt bench migrate relay redrive sweep reconcile rabbitmq-policy lock clean \
 	check-format check-lint check-types check-imports check-tests
 
 help: ## Show what can be made
@@ -52,6 +52,9 @@ migrate: $(RUN) ## Bring the database of DATABASE_URL (or the embedded one) up t
 
 relay: $(RUN) ## Publish waiting tasks and sweep, from a process of their own
 	@$(ENTRY) relay
+
+redrive: $(RUN) ## Hand tasks that the broker has put aside to their queues again (ARGS="--limit 10")
+	@$(ENTRY) redrive $(ARGS)
 
 # Two, because a policy with a limit does not apply to classic queues, not even the rest of it.
 rabbitmq-policy: ## Have the broker put aside what consumers reject or fail at too often (RABBITMQ_VHOST=/)

@@ -1,4 +1,4 @@
-"""The command line: run, demo, migrate, relay, sweep, reconcile, admin.
+"""The command line: run, demo, migrate, relay, redrive, sweep, reconcile, admin.
 
 What a command needs is imported when it runs, and what the server needs while the database starts: every second counts
 for whoever waits for the first answer.
@@ -80,6 +80,19 @@ def relay(settings: Settings) -> None:
         signals.ignore_signals()
 
 
+def redrive(settings: Settings, limit: int) -> None:
+    """hand tasks that the broker has put aside to their queues again"""
+    from core.tasks.redrive_tasks import RedriveTasks
+
+    with _complete(settings, share=True) as complete:
+        redriven = asyncio.run(_called(complete, RedriveTasks, limit=limit))
+    _say(f"{redriven.moved:8} moved to their queues")
+    _say(f"{redriven.over:8} removed: nobody waits for what they would make")
+    _say(f"{redriven.foreign:8} left: no tasks of this service")
+    if redriven.unconfirmed:
+        raise Refused(f"{redriven.unconfirmed:8} left: the broker has not taken them")
+
+
 def sweep(settings: Settings) -> None:
     """time out, expire and remove what has had its time, once"""
     from entrypoints.sweep import Sweep
@@ -118,6 +131,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
     "migrate": migrate,
     "relay": relay,
+    "redrive": redrive,
     "sweep": sweep,
     "reconcile": reconcile,
     "admin": admin,
@@ -131,6 +145,8 @@ def main(arguments: list[str] | None = None) -> int:
         subcommand = choice.add_parser(name, help=command.__doc__)
         if command is admin:
             subcommand.add_argument("email", help="the address that they have signed in with")
+        if command is redrive:
+            subcommand.add_argument("--limit", type=int, default=1000, help="how many to look at, at most (1000)")
     asked = vars(parser.parse_args(arguments))
     chosen = COMMANDS[asked.pop("command")]
     signals.interrupt_on_signals()
@@ -171,14 +187,14 @@ def _prepare_database(settings: Settings) -> None:
         raise Refused("The database lacks migrations: run `python -m entrypoints.cli migrate` first.")
 
 
-async def _called(settings: Settings, use_case: UseCase[Answer], *args: object) -> Answer:
+async def _called(settings: Settings, use_case: UseCase[Answer], *args: object, **options: object) -> Answer:
     from entrypoints import container
 
     parts = container.create_container(settings)
     try:
         async with parts() as scope:
             call = await scope.get(cast("type[Any]", use_case))
-            answer: Answer = await call(*args)
+            answer: Answer = await call(*args, **options)
             return answer
     finally:
         await parts.close()

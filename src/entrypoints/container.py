@@ -47,6 +47,7 @@ from core.ports.books import Books
 from core.ports.broker import Broker
 from core.ports.clock import Clock
 from core.ports.database import Database
+from core.ports.dead_letters import DeadLetters
 from core.ports.idempotency import Idempotency
 from core.ports.identity_provider import IdentityProvider
 from core.ports.ids import Ids
@@ -81,6 +82,7 @@ from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
 from core.styles.views import StylesReader
 from core.tasks.model import WebhookBase
 from core.tasks.publish_tasks import PublishTasks
+from core.tasks.redrive_tasks import RedriveTasks
 from core.tasks.views import BacklogReader
 from core.tokens.fold_balances import FoldBalances
 from core.tokens.model import PlatformFee
@@ -154,6 +156,7 @@ def use_cases() -> Provider:
         SettleWithdrawal,
         RejectWithdrawal,
         FoldBalances,
+        RedriveTasks,
         MarkRead,
         MarkAllRead,
         DropOldNotifications,
@@ -334,6 +337,7 @@ def rabbitmq() -> Provider:
     from adapters.rabbitmq.broker import RabbitMQBroker
     from adapters.rabbitmq.connection import Address
     from adapters.rabbitmq.consumer import RabbitMQTaskSource
+    from adapters.rabbitmq.dead_letters import RabbitMQDeadLetters
 
     def address(settings: Settings) -> Address:
         chosen = settings.rabbitmq
@@ -350,17 +354,20 @@ def rabbitmq() -> Provider:
     provider.provide(address)
     provider.provide(broker, provides=Broker)
     provider.provide(RabbitMQTaskSource, provides=TaskSource)
+    provider.provide(RabbitMQDeadLetters, provides=DeadLetters)
     return provider
 
 
 def in_process_queues() -> Provider:
     from adapters.filesystem.broker import FilesystemBroker
+    from adapters.memory.dead_letters import MemoryDeadLetters
 
     def broker(settings: Settings) -> FilesystemBroker:
         return FilesystemBroker(settings.data_dir / "queues")
 
     provider = Provider(scope=Scope.APP)
     provider.provide(broker, provides=AnyOf[Broker, TaskSource])
+    provider.provide(MemoryDeadLetters, provides=DeadLetters)
     return provider
 
 

@@ -31,7 +31,7 @@ def test_help_names_every_command() -> None:
     done = cli("--help")
 
     assert done.returncode == 0
-    for command in ("run", "demo", "migrate", "relay", "sweep", "reconcile", "admin"):
+    for command in ("run", "demo", "migrate", "relay", "redrive", "sweep", "reconcile", "admin"):
         assert re.search(rf"^ +{command}\s+\w", done.stdout, re.MULTILINE)
 
 
@@ -40,7 +40,7 @@ def test_a_command_that_does_not_exist_is_refused() -> None:
 
 
 def test_production_starts_nothing_embedded_and_names_all_that_is_missing(tmp_path: Path) -> None:
-    for command in ("run", "migrate", "relay", "sweep", "reconcile", "admin somebody@example.com"):
+    for command in ("run", "migrate", "relay", "redrive", "sweep", "reconcile", "admin somebody@example.com"):
         done = cli(command, APP_ENV="production", SECRET_KEY="short", DATA_DIR=str(tmp_path / "data"))
 
         assert done.returncode == 2

@@ -24,6 +24,7 @@ import aio_pika
 import httpx
 import psutil
 
+from adapters.rabbitmq.connection import DEAD
 from core.tasks.model import Queue
 from tests.support import shared
 from tests.support.ports import free_port
@@ -110,9 +111,18 @@ async def own_place(where: Broker) -> AsyncIterator[Broker]:
             (await api.delete(f"/vhosts/{name}")).raise_for_status()
 
 
+async def put_aside(where: Broker, bodies: list[bytes]) -> None:
+    """What a policy does with messages that consumers reject."""
+    async with await aio_pika.connect(where.url) as connection:
+        channel = await connection.channel()
+        await channel.declare_queue(DEAD, durable=True)
+        for body in bodies:
+            await channel.default_exchange.publish(aio_pika.Message(body), routing_key=DEAD)
+
+
 async def _remove_queues(where: Broker, *, only_if_idle: bool) -> None:
     async with await aio_pika.connect(where.url) as connection:
-        for queue in get_args(Queue):
+        for queue in (*get_args(Queue), DEAD):
             channel = await connection.channel()
             try:
                 await channel.queue_delete(queue, if_empty=only_if_idle, if_unused=only_if_idle)

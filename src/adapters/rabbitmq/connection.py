@@ -19,6 +19,9 @@ GOODBYE = 1.0
 HEARTBEAT = 10
 """Seconds between signs of life; a broker that misses two is taken for dead."""
 
+DEAD = "dead"
+"""The queue that the operator's policy leads to: what consumers rejected, or failed at too often."""
+
 BROKEN = (AMQPError, ConnectionError, OSError, TimeoutError, asyncio.InvalidStateError, RuntimeError)
 """What a broker that is gone, frozen or unwilling looks like from here."""
 

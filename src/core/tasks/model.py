@@ -85,3 +85,16 @@ class PendingTask(msgspec.Struct, frozen=True):
 
 def pending(task: Task) -> PendingTask:
     return PendingTask(task.task_id, task.type, msgspec.json.encode(task))
+
+
+def task_of(body: bytes) -> Task:
+    """The task that went over the wire as these bytes. Raises ValueError for what is none."""
+    kinds: dict[str, type[Task]] = {"model_training": TrainingTask, "image_generation": GenerationTask}
+    kind = kinds.get(msgspec.json.decode(body, type=_Kind).type)
+    if kind is None:
+        raise ValueError("a task of no kind that this service knows")
+    return msgspec.json.decode(body, type=kind)
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    type: str

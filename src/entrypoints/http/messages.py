@@ -9,6 +9,7 @@ KOREAN = {
     "COMMENT_NOT_FOUND": "해당 댓글을 찾을 수 없습니다.",
     "CSRF_FAILED": "CSRF 토큰이 없거나 올바르지 않습니다.",
     "DATABASE_UNAVAILABLE": "데이터베이스에 연결할 수 없습니다.",
+    "DEAD_LETTERS_UNAVAILABLE": "메시지 브로커가 따로 둔 작업에 접근할 수 없습니다.",
     "DUPLICATE_FOLLOW": "이미 팔로우한 사용자입니다.",
     "DUPLICATE_LIKE": "이미 좋아요를 누른 이미지입니다.",
     "DUPLICATE_STYLE_NAME": "같은 이름의 스타일이 이미 있습니다.",

@@ -1,0 +1,51 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
+from aio_pika.exceptions import ChannelNotFoundEntity
+
+from adapters.rabbitmq.connection import BROKEN, DEAD, PATIENCE, Address, connected
+from core.ports.dead_letters import DeadLetters, DeadLettersUnavailable, Letters
+
+
+class RabbitMQLetters(Letters):
+    def __init__(self, messages: list[AbstractIncomingMessage]) -> None:
+        self.bodies = [message.body for message in messages]
+        self._messages = messages
+
+    async def remove(self, indexes: list[int]) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                for index in indexes:
+                    await self._messages[index].ack()
+        except BROKEN as error:
+            raise DeadLettersUnavailable from error
+
+
+class RabbitMQDeadLetters(DeadLetters):
+    """The queue DEAD, to which a policy leads. Messages that are not acknowledged go back when the connection ends."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    @asynccontextmanager
+    async def take(self, *, limit: int) -> AsyncIterator[Letters]:
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(connected(self._address))
+                messages = await _messages(connection, limit)
+            except ChannelNotFoundEntity as error:
+                raise DeadLettersUnavailable(f"The queue `{DEAD}` is not declared: nothing is put aside.") from error
+            except BROKEN as error:
+                raise DeadLettersUnavailable from error
+            yield RabbitMQLetters(messages)
+
+
+async def _messages(connection: AbstractConnection, limit: int) -> list[AbstractIncomingMessage]:
+    async with asyncio.timeout(PATIENCE):
+        queue = await (await connection.channel()).get_queue(DEAD, ensure=False)
+    messages: list[AbstractIncomingMessage] = []
+    while len(messages) < limit and (message := await queue.get(fail=False, timeout=PATIENCE)) is not None:
+        messages.append(message)
+    return messages

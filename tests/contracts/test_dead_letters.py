@@ -1,0 +1,103 @@
+"""What the broker has put aside: memory and a real RabbitMQ."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import aio_pika
+import pytest
+
+from adapters.memory.dead_letters import MemoryDeadLetters
+from adapters.rabbitmq.connection import DEAD, Address
+from adapters.rabbitmq.dead_letters import RabbitMQDeadLetters
+from core.ports.dead_letters import DeadLetters, DeadLettersUnavailable
+from tests.support.rabbitmq import Broker, put_aside
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    letters: DeadLetters
+    put_aside: Callable[[list[bytes]], Awaitable[None]]
+
+    async def bodies(self) -> list[bytes]:
+        return await looked_at(self.letters)
+
+
+@pytest.fixture(params=["memory", "rabbitmq"])
+def case(request: pytest.FixtureRequest) -> Case:
+    if request.param == "memory":
+        memory = MemoryDeadLetters()
+
+        async def put_in_memory(bodies: list[bytes]) -> None:
+            memory.bodies += bodies
+
+        return Case(memory, put_in_memory)
+    place: Broker = request.getfixturevalue("broker")
+
+    async def put_on_rabbitmq(bodies: list[bytes]) -> None:
+        await put_aside(place, bodies)
+
+    return Case(RabbitMQDeadLetters(address_of(place)), put_on_rabbitmq)
+
+
+async def looked_at(dead_letters: DeadLetters) -> list[bytes]:
+    async with dead_letters.take(limit=100) as letters:
+        return letters.bodies
+
+
+def address_of(place: Broker) -> Address:
+    return Address(place.host, place.port, place.user, place.password, place.vhost)
+
+
+async def test_what_was_removed_is_gone_and_the_rest_is_back_in_its_place(case: Case) -> None:
+    await case.put_aside([b"0", b"1", b"2", b"3", b"4"])
+
+    async with case.letters.take(limit=4) as letters:
+        assert letters.bodies == [b"0", b"1", b"2", b"3"]
+        await letters.remove([1])
+        await letters.remove([3])
+
+    assert await case.bodies() == [b"0", b"2", b"4"]
+
+
+async def test_a_look_that_fails_puts_back_what_was_not_removed(case: Case) -> None:
+    await case.put_aside([b"0", b"1"])
+
+    async def fail() -> None:
+        async with case.letters.take(limit=10) as letters:
+            await letters.remove([0])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+
+    assert await case.bodies() == [b"1"]
+
+
+async def test_two_that_look_at_once_get_different_messages(case: Case) -> None:
+    await case.put_aside([b"0", b"1", b"2"])
+
+    async with case.letters.take(limit=2) as one, case.letters.take(limit=2) as other:
+        assert (one.bodies, other.bodies) == ([b"0", b"1"], [b"2"])
+
+    assert sorted(await case.bodies()) == [b"0", b"1", b"2"]
+
+
+async def test_there_may_be_nothing(case: Case) -> None:
+    await case.put_aside([])
+
+    assert await case.bodies() == []
+
+
+async def test_a_broker_that_is_not_there_is_told(unused_tcp_port: int) -> None:
+    nowhere = RabbitMQDeadLetters(Address("127.0.0.1", unused_tcp_port, "guest", "guest", "/"))
+
+    with pytest.raises(DeadLettersUnavailable):
+        await looked_at(nowhere)
+
+
+async def test_a_queue_that_nobody_declared_is_told(broker: Broker) -> None:
+    async with await aio_pika.connect(broker.url) as connection:
+        await (await connection.channel()).queue_delete(DEAD)
+
+    with pytest.raises(DeadLettersUnavailable, match="`dead` is not declared"):
+        await looked_at(RabbitMQDeadLetters(address_of(broker)))

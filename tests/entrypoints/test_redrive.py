@@ -1,0 +1,63 @@
+"""The command as an operator runs it: a process of its own, on a real database and a real broker."""
+
+import asyncio
+from pathlib import Path
+
+import aio_pika
+
+from adapters.postgres.pool import create_pool
+from core.generations.cancel_generation import CancelGeneration
+from core.generations.request_generation import NewGeneration, RequestGeneration
+from tests.contracts.postgres_world import PostgresWorld
+from tests.entrypoints.test_cli import cli
+from tests.support.rabbitmq import Broker, put_aside
+
+
+async def waiting(place: Broker, name: str) -> list[tuple[str | None, bytes]]:
+    """What waits in a queue: message ids and bodies."""
+    async with await aio_pika.connect(place.url) as connection:
+        queue = await (await connection.channel()).declare_queue(name, durable=True)
+        messages = []
+        while (message := await queue.get(fail=False)) is not None:
+            messages.append((message.message_id, message.body))
+        return messages
+
+
+async def test_what_was_put_aside_is_in_its_queue_again_if_it_is_waited_for(
+    own_database_url: str, broker: Broker, tmp_path: Path
+) -> None:
+    async with create_pool(own_database_url) as pool:
+        world = PostgresWorld(pool)
+        ann, style = await world.user("ann", tokens=100), await world.style(await world.artist("mia"))
+        images = [
+            (await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, [tag]))).id
+            for tag in ("cat", "dog", "owl")
+        ]
+        tasks = await world.tasks()
+        await world.use_case(CancelGeneration)(ann.id, images[1])
+    await put_aside(broker, [tasks[0].body, tasks[1].body, b"something else", tasks[2].body])
+    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path), **broker.environment}
+
+    done = await asyncio.to_thread(cli, "redrive --limit 3", **given)
+
+    assert done.returncode == 0, done.stderr
+    counts = [line.strip() for line in done.stderr.splitlines() if line.startswith("  ")]
+    assert counts == [
+        "1 moved to their queues",
+        "1 removed: nobody waits for what they would make",
+        "1 left: no tasks of this service",
+    ]
+    assert await waiting(broker, "image_generation") == [(tasks[0].task_id, tasks[0].body)]
+    assert [body for _, body in await waiting(broker, "dead")] == [b"something else", tasks[2].body]
+
+
+async def test_an_operator_who_has_put_no_queue_there_is_told(
+    own_database_url: str, broker: Broker, tmp_path: Path
+) -> None:
+    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path), **broker.environment}
+
+    done = await asyncio.to_thread(cli, "redrive", **given)
+
+    assert done.returncode == 1
+    assert "The queue `dead` is not declared" in done.stderr
+    assert "Traceback" not in done.stderr

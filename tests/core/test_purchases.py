@@ -579,6 +579,25 @@ async def test_a_late_confirmation_without_an_answer_is_given_all_its_time(world
     assert await status(world, ann, order_id) == "paid"
 
 
+async def test_an_answer_tells_of_the_time_when_it_was_asked_for(world: MemoryWorld) -> None:
+    ann, order_id, key = await agreed(world)
+    world.clock.advance(TIME_TO_PAY - timedelta(seconds=1))
+    world.payments.reachable = False
+    with pytest.raises(PaymentsUnavailable):
+        await settle(world, order_id, key=key)
+    world.payments.reachable = True
+    world.clock.advance(CHECK_AGAIN)
+
+    async def take_long() -> None:
+        world.clock.advance(TIME_TO_SETTLE)
+
+    assert await world.use_case(ExpirePurchases, provider=Interrupted(world.payments, "payment_of", take_long))() == 1
+
+    assert await status(world, ann, order_id) == "pending"
+    assert await world.use_case(ExpirePurchases)() == 1
+    assert await status(world, ann, order_id) == "expired"
+
+
 async def test_what_the_provider_knows_nothing_of_expires(world: MemoryWorld) -> None:
     ann, order_id, _ = await agreed(world)
     world.payments.payments.clear()

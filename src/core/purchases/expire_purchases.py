@@ -41,12 +41,13 @@ class ExpirePurchases:
         return len(order_ids)
 
     async def _check(self, order_id: OrderId) -> None:
+        asked_at = self.clock.now()
         payment = await self.provider.payment_of(order_id)
         if payment is not None:
             await self.record(order_id, payment)
         async with self.transaction:
             purchase = await self.purchases.of_order(order_id, lock=True)
-            await self.purchases.save(purchase.unpaid(at=self.clock.now()))
+            await self.purchases.save(purchase.unpaid(at=asked_at))
 
     async def _postpone(self, order_id: OrderId) -> None:
         """So that one that cannot be settled never stands in the way of the others."""

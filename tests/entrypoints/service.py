@@ -12,6 +12,7 @@ from litestar import Litestar
 
 from adapters.filesystem.blobs import FilesystemBlobStore
 from adapters.memory.database import MemoryDatabase
+from adapters.memory.dead_letters import MemoryDeadLetters
 from adapters.memory.tasks import MemoryOutbox
 from adapters.pillow.images import PillowImages
 from core.accounts.model import SESSION_LIFETIME, Session, User
@@ -20,6 +21,7 @@ from core.identifiers import TaskId
 from core.ports.blob_store import BlobStore
 from core.ports.broker import Broker
 from core.ports.clock import Clock
+from core.ports.dead_letters import DeadLetters
 from core.ports.identity_provider import Identity, IdentityProvider, SignInFailed
 from core.ports.images import Images
 from core.ports.media_files import MediaFiles
@@ -152,6 +154,7 @@ class Service:
             MediaFiles: media,
             IdentityProvider: self.identity_provider,
             Broker: self.broker,
+            DeadLetters: MemoryDeadLetters(),
             PaymentProvider: world.payments,
             MemoryDatabase: world.database,
             MemoryOutbox: world.outbox,
@@ -198,6 +201,7 @@ GIVEN: tuple[type[Any], ...] = (
     MediaFiles,
     IdentityProvider,
     Broker,
+    DeadLetters,
     PaymentProvider,
     MemoryDatabase,
     MemoryOutbox,

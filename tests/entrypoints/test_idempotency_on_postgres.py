@@ -8,10 +8,12 @@ import httpx
 import pytest
 from dishka import Provider, Scope, make_async_container
 
+from adapters.memory.dead_letters import MemoryDeadLetters
 from adapters.postgres.pool import Pool, create_pool
 from core.ports.blob_store import BlobStore
 from core.ports.broker import Broker
 from core.ports.clock import Clock
+from core.ports.dead_letters import DeadLetters
 from core.ports.identity_provider import IdentityProvider
 from core.ports.images import Images
 from core.ports.media_files import MediaFiles
@@ -43,6 +45,7 @@ class PostgresService(Service):
             MediaFiles: None,
             IdentityProvider: PreparedIdentityProvider(),
             Broker: SwitchableBroker(),
+            DeadLetters: MemoryDeadLetters(),
             PaymentProvider: world.payments,
         }
         provider = Provider(scope=Scope.APP)

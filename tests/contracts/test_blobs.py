@@ -187,6 +187,45 @@ async def test_keys_by_prefix_in_order(case: Case) -> None:
         assert await case.store.keys(nothing) == []
 
 
+async def test_a_page_of_what_is_stored_after_a_key(case: Case) -> None:
+    keys = ["a/1.png", "a/10.png", "a/2.png", "a/b/1.png", "a/그림.png", "b/1.png"]
+    await case.store.put(*(blob(key) for key in reversed(keys)))
+
+    async def page(prefix: str, *, after: str = "", limit: int = 100) -> list[str]:
+        return [found.key for found in await case.store.stored(prefix, after=after, limit=limit)]
+
+    assert await page("") == keys
+    assert await page("a/") == keys[:5]
+    assert await page("a/", limit=2) == keys[:2]
+    assert await page("a/", after=keys[1], limit=2) == keys[2:4]
+    assert await page("a/", after="a/10.pn") == keys[1:5]
+    assert await page("a/", after=keys[4]) == []
+    assert await page("b/", after=keys[0]) == ["b/1.png"]
+    assert await page("nothing/") == []
+
+
+async def test_what_is_stored_has_an_age(case: Case) -> None:
+    moment = timedelta(seconds=2)
+    before = case.now()
+    await case.store.put(blob("a.png"), blob("c.png"))
+    await case.store.copy("a.png", "b.png")
+
+    for found in await case.store.stored("", limit=3):
+        assert before - moment <= found.stored_at <= case.now() + moment
+
+
+async def test_what_is_put_or_copied_anew_is_young_again(tmp_path: Path) -> None:
+    clock = ManualClock()
+    for store in (in_memory(clock).store, in_a_folder(tmp_path, clock).store):
+        await store.put(blob("a.png"), blob("b.png"), blob("c.png"))
+        stored = clock.now()
+        later = clock.advance(timedelta(days=1))
+        await store.put(blob("b.png"))
+        await store.copy("a.png", "c.png")
+
+        assert [found.stored_at for found in await store.stored("", limit=3)] == [stored, later, later]
+
+
 @pytest.mark.parametrize("key", ["a b.png", "그림/하나.png", "100%/a+b&c=d.png", "a~b'(c).png", "..a/b..png"])
 async def test_any_text_can_be_a_key(case: Case, key: str) -> None:
     await case.store.put(blob(key, b"odd"), blob(f"public/{key}", b"odd and public"))

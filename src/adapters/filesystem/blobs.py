@@ -8,12 +8,12 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 
 from adapters import object_names
-from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobNotFound, BlobStore, StoreUnavailable
+from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobNotFound, BlobStore, StoredBlob, StoreUnavailable
 from core.ports.clock import Clock
 from core.ports.media_files import Media, MediaFiles
 
@@ -59,6 +59,9 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
 
     async def keys(self, prefix: str) -> list[str]:
         return await _in_thread(self._walk, prefix)
+
+    async def stored(self, prefix: str, *, after: str = "", limit: int) -> list[StoredBlob]:
+        return await _in_thread(self._stored, prefix, after, limit)
 
     async def signed_url(self, key: str, *, lifetime: timedelta = timedelta(minutes=15)) -> str:
         # The same URL for half a lifetime, so that browsers' caches and entity tags hold.
@@ -112,6 +115,8 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
         try:
             with os.fdopen(handle, "wb") as file:
                 shutil.copyfileobj(content, file, CHUNK)
+            now = self._clock.now().timestamp()
+            os.utime(name, (now, now))
             path.parent.mkdir(parents=True, exist_ok=True)
             os.replace(name, path)
         except BaseException:
@@ -132,6 +137,15 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
             return []
         found = (path.relative_to(self._objects).as_posix() for path in top.rglob("*") if path.is_file())
         return sorted(key for key in found if key.startswith(prefix))
+
+    def _stored(self, prefix: str, after: str, limit: int) -> list[StoredBlob]:
+        found = []
+        for key in self._walk(prefix):
+            if key > after and len(found) < limit:
+                with suppress(FileNotFoundError):  # removed since
+                    written = self._path(key).stat().st_mtime
+                    found.append(StoredBlob(key, datetime.fromtimestamp(written, UTC)))
+        return found
 
     def _writable(self) -> bool:
         self._objects.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from adapters import object_names
-from core.ports.blob_store import Blob, BlobStore, StoreUnavailable
+from core.ports.blob_store import Blob, BlobStore, StoredBlob, StoreUnavailable
 
 if TYPE_CHECKING:
     from adapters.gcs.bucket import Bucket
@@ -82,6 +82,9 @@ class GcsBlobStore(BlobStore):
 
     async def keys(self, prefix: str) -> list[str]:
         return await self._in_thread(lambda: self._bucket().keys(prefix))
+
+    async def stored(self, prefix: str, *, after: str = "", limit: int) -> list[StoredBlob]:
+        return await self._in_thread(lambda: self._bucket().stored(prefix, after, limit))
 
     async def signed_url(self, key: str, *, lifetime: timedelta = timedelta(minutes=15)) -> str:
         object_names.checked(key)

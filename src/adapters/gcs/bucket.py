@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from threading import Event
 from time import monotonic
 from typing import Any, BinaryIO
@@ -22,7 +23,7 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 from google.oauth2 import service_account
 
-from core.ports.blob_store import BlobNotFound, StoreUnavailable
+from core.ports.blob_store import BlobNotFound, StoredBlob, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +103,19 @@ class Bucket:
                 self._bucket, prefix=prefix, fields="items(name),nextPageToken", **_patience
             )
             return sorted(blob.name for blob in found)
+
+    def stored(self, prefix: str, after: str, limit: int) -> list[StoredBlob]:
+        with _failures_translated():
+            found = self._client.list_blobs(
+                self._bucket,
+                prefix=prefix,
+                start_offset=after or None,  # it is listed as well
+                max_results=limit + 1,
+                fields="items(name,timeCreated),nextPageToken",
+                **_patience,
+            )
+            later = (blob for blob in found if blob.name > after)
+            return [StoredBlob(blob.name, blob.time_created) for blob in islice(later, limit)]
 
     def sign(self, key: str, lifetime: timedelta) -> str:
         with _failures_translated():

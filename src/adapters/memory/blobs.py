@@ -1,7 +1,7 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from adapters import object_names
-from core.ports.blob_store import Blob, BlobNotFound, BlobStore
+from core.ports.blob_store import Blob, BlobNotFound, BlobStore, StoredBlob
 from core.ports.clock import Clock
 
 
@@ -14,19 +14,20 @@ class MemoryBlobStore(BlobStore):
         self._clock = clock
         self._bucket = bucket
         self._base_url = base_url
-        self._objects: dict[str, tuple[bytes, str]] = {}
+        self._objects: dict[str, tuple[bytes, str, datetime]] = {}
 
     async def put(self, *blobs: Blob) -> None:
         for blob in blobs:
             key = object_names.checked(blob.key)
             blob.content.seek(0)
-            self._objects[key] = (blob.content.read(), blob.content_type)
+            self._objects[key] = (blob.content.read(), blob.content_type, self._clock.now())
 
     async def get(self, key: str) -> bytes:
         return self._object(key)[0]
 
     async def copy(self, source: str, target: str) -> None:
-        self._objects[object_names.checked(target)] = self._object(source)
+        content, content_type, _ = self._object(source)
+        self._objects[object_names.checked(target)] = (content, content_type, self._clock.now())
 
     async def delete(self, *keys: str) -> None:
         for key in keys:
@@ -34,6 +35,10 @@ class MemoryBlobStore(BlobStore):
 
     async def keys(self, prefix: str) -> list[str]:
         return sorted(key for key in self._objects if key.startswith(prefix))
+
+    async def stored(self, prefix: str, *, after: str = "", limit: int) -> list[StoredBlob]:
+        keys = [key for key in await self.keys(prefix) if key > after]
+        return [StoredBlob(key, self._objects[key][2]) for key in keys[:limit]]
 
     async def signed_url(self, key: str, *, lifetime: timedelta = timedelta(minutes=15)) -> str:
         expires = int((self._clock.now() + lifetime).timestamp())
@@ -54,7 +59,7 @@ class MemoryBlobStore(BlobStore):
     def content_type(self, key: str) -> str:
         return self._object(key)[1]
 
-    def _object(self, key: str) -> tuple[bytes, str]:
+    def _object(self, key: str) -> tuple[bytes, str, datetime]:
         try:
             return self._objects[object_names.checked(key)]
         except KeyError:

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 
 import msgspec
@@ -36,6 +36,12 @@ class Blob(msgspec.Struct, frozen=True):
     content_type: str
 
 
+class StoredBlob(msgspec.Struct, frozen=True):
+    key: str
+    stored_at: datetime
+    """When its content was last put or copied there."""
+
+
 class BlobStore(Protocol):
     """Objects under keys such as `training/10/image_0.jpg`: slash-separated, relative, no `.` or `..` parts.
 
@@ -67,6 +73,13 @@ class BlobStore(Protocol):
 
     async def keys(self, prefix: str) -> list[str]:
         """All keys that start with `prefix`, sorted."""
+        ...
+
+    async def stored(self, prefix: str, *, after: str = "", limit: int) -> list[StoredBlob]:
+        """The first `limit` objects whose keys start with `prefix` and come after `after`, in the order of their keys.
+
+        Keys are ordered by their code points.
+        """
         ...
 
     async def signed_url(self, key: str, *, lifetime: timedelta = timedelta(minutes=15)) -> str:

@@ -22,6 +22,7 @@ from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.community.delete_comment import DeleteComment
 from core.community.edit_comment import EditComment
 from core.community.follow_user import FollowUser
+from core.blobs.drop_orphans import DropOrphans, OrphanAge
 from core.community.like_generation import LikeGeneration
 from core.community.post_comment import PostComment
 from core.community.repository import Comments, Follows, Likes
@@ -62,6 +63,7 @@ from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
 from core.ports.unwanted_blobs import UnwantedBlobs
+from core.ports.orphaned_blobs import OrphanedBlobs
 from core.purchases.check_purchase import CheckPurchase
 from core.purchases.expire_purchases import ExpirePurchases
 from core.purchases.record_payment import RecordPayment
@@ -83,6 +85,7 @@ from core.styles.views import StylesReader
 from core.tasks.model import WebhookBase
 from core.tasks.publish_tasks import PublishTasks
 from core.tasks.redrive_tasks import RedriveTasks
+from core.styles.fold_uses import FoldUses
 from core.tasks.views import BacklogReader
 from core.tokens.fold_balances import FoldBalances
 from core.tokens.model import PlatformFee
@@ -134,6 +137,7 @@ def use_cases() -> Provider:
         MakeAdmin,
         CreateStyle,
         EditStyle,
+    provider.provide(_orphan_age, scope=Scope.APP)
         DeleteStyle,
         RetrainStyle,
         RecordTrainingProgress,
@@ -166,6 +170,7 @@ def use_cases() -> Provider:
         Tick,
         FollowUser,
         UnfollowUser,
+        FoldUses,
         LikeGeneration,
         UnlikeGeneration,
         PostComment,
@@ -179,6 +184,7 @@ def use_cases() -> Provider:
 
 def _webhook_base(settings: Settings) -> WebhookBase:
     return WebhookBase(settings.api_base_url)
+        DropOrphans,
 
 
 def _styles_per_artist(settings: Settings) -> StylesPerArtist:
@@ -211,6 +217,14 @@ def system() -> Provider:
 
 def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
+def _pace() -> Pace:
+    return Pace()
+
+
+def _orphan_age(settings: Settings) -> OrphanAge:
+    return OrphanAge(settings.orphan_age)
+
+
     from adapters.postgres.backlog import PostgresBacklogReader
     from adapters.postgres.books import PostgresBooks
     from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
@@ -242,6 +256,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
         await listener.close()
 
     app, request = Scope.APP, Scope.REQUEST
+    from adapters.postgres.orphaned_blobs import PostgresOrphanedBlobs
     provider = Provider()
     provider.provide(pool, provides=AnyOf[Pool, Database], scope=app)
     provider.provide(PostgresIds, provides=Ids, scope=app)
@@ -280,6 +295,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
 def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
     from adapters.memory.backlog import MemoryBacklogReader
+    provider.provide(PostgresOrphanedBlobs, provides=OrphanedBlobs, scope=app)
     from adapters.memory.books import MemoryBooks
     from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
     from adapters.memory.database import MemoryDatabase
@@ -315,6 +331,7 @@ def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider.provide(MemoryGenerationsReader, provides=GenerationsReader, scope=app)
     provider.provide(MemoryNotificationsReader, provides=NotificationsReader, scope=app)
     provider.provide(MemoryCommunityReader, provides=CommunityReader, scope=app)
+    from adapters.memory.orphaned_blobs import MemoryOrphanedBlobs
     provider.provide(MemoryTransaction, provides=AnyOf[MemoryTransaction, Transaction], scope=request)
     provider.provide(MemoryUsers, provides=Users, scope=request)
     provider.provide(MemorySessions, provides=Sessions, scope=request)
@@ -342,6 +359,7 @@ def rabbitmq() -> Provider:
     def address(settings: Settings) -> Address:
         chosen = settings.rabbitmq
         if chosen is None:
+    provider.provide(MemoryOrphanedBlobs, provides=OrphanedBlobs, scope=app)
             raise ValueError("no RabbitMQ in the settings")
         return Address(chosen.host, chosen.port, chosen.user, chosen.password, chosen.vhost)
 

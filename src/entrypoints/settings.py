@@ -90,6 +90,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     styles_per_artist: int
     generation_timeout: timedelta
     training_timeout: timedelta
+    orphan_age: timedelta
+    """After which an object in the store that nothing refers to is removed."""
     platform_fee_percent: int
     """What the platform keeps of an image's price."""
 
@@ -140,6 +142,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         styles_per_artist=reader.number("STYLES_PER_ARTIST", 10, low=1, high=10_000),
         generation_timeout=reader.seconds("GENERATION_TIMEOUT", 30 * 60),
         training_timeout=reader.seconds("TRAINING_TIMEOUT", 6 * 60 * 60),
+        orphan_age=reader.seconds("ORPHAN_AGE", 24 * 60 * 60, low=60 * 60),
         platform_fee_percent=reader.number("PLATFORM_FEE_PERCENT", 0, low=0, high=100),
     )
     if production:
@@ -266,8 +269,8 @@ class _Reader:
             return default
         return int(text)
 
-    def seconds(self, name: str, default: int) -> timedelta:
-        return timedelta(seconds=self.number(name, default, low=1, high=30 * 24 * 60 * 60))
+    def seconds(self, name: str, default: int, *, low: int = 1) -> timedelta:
+        return timedelta(seconds=self.number(name, default, low=low, high=30 * 24 * 60 * 60))
 
     def limit(self, name: str, default: Limit) -> Limit:
         """Written as calls/seconds."""

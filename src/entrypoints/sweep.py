@@ -8,6 +8,8 @@ import msgspec
 from dishka import AsyncContainer
 
 from core.accounts.drop_expired_sessions import DropExpiredSessions
+from core.accounts.erase_leavers import EraseLeavers
+from core.blobs.drop_orphans import DropOrphans
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.errors import DomainError
 from core.generations.time_out_generations import TimeOutGenerations
@@ -15,6 +17,7 @@ from core.notifications.drop_old_notifications import DropOldNotifications
 from core.ports.idempotency import Idempotency
 from core.ports.rate_limiter import RateLimiter
 from core.purchases.expire_purchases import ExpirePurchases
+from core.styles.fold_uses import FoldUses
 from core.styles.time_out_trainings import TimeOutTrainings
 from core.tokens.fold_balances import FoldBalances
 
@@ -54,6 +57,9 @@ class Sweep:
     limiter: RateLimiter
     idempotency: Idempotency
     fold_balances: FoldBalances
+    fold_uses: FoldUses
+    drop_orphans: DropOrphans
+    erase_leavers: EraseLeavers
     remove_unwanted_blobs: RemoveUnwantedBlobs
 
     async def __call__(self) -> Swept:
@@ -66,6 +72,9 @@ class Sweep:
             ("rate_limits_dropped", self.limiter.forget, LARGE),
             ("answers_dropped", self.idempotency.forget, LARGE),
             ("balances_folded", self.fold_balances, LARGE),
+            ("uses_folded", self.fold_uses, LARGE),
+            ("objects_looked_at", self.drop_orphans, OBJECTS),
+            ("leavers_erased", self.erase_leavers, SMALL),
             ("blobs_removed", self.remove_unwanted_blobs, OBJECTS),
         ]
         swept = Swept(done={name: 0 for name, _, _ in steps}, failed=[])

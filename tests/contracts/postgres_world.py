@@ -10,6 +10,7 @@ from adapters.postgres.pool import Pool
 from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
 from adapters.postgres.search import PostgresSearchReader
 from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
+from adapters.postgres.orphaned_blobs import PostgresOrphanedBlobs
 from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
 from adapters.postgres.transaction import PostgresTransaction
@@ -46,6 +47,7 @@ class PostgresWorld(World):
             PostgresUsers(transaction),
             PostgresSessions(transaction),
             PostgresTokenLedger(transaction),
+        self.orphans = PostgresOrphanedBlobs(pool)
             PostgresStyles(transaction),
             PostgresGenerations(transaction),
             PostgresTaskQueue(transaction, self._outbox),

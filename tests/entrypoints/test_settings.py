@@ -120,6 +120,7 @@ def test_the_key_of_the_payment_provider_does_not_travel_in_the_clear() -> None:
         ("STYLES_PER_ARTIST", "0"),
         ("GENERATION_TIMEOUT", "0"),
         ("TRAINING_TIMEOUT", "6h"),
+        ("ORPHAN_AGE", "3599"),
         ("API_BASE_URL", "example.com"),
         ("FRONTEND_URL", "ftp://example.com"),
         ("CORS_ALLOWED_ORIGINS", "https://example.com/path"),

@@ -25,6 +25,9 @@ NOTHING = {
     "rate_limits_dropped": 0,
     "answers_dropped": 0,
     "balances_folded": 0,
+    "uses_folded": 0,
+    "objects_looked_at": 0,
+    "leavers_erased": 0,
     "blobs_removed": 0,
 }
 
@@ -62,7 +65,7 @@ async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> 
         await scope.unwanted.add("public/styles/1/old.png")
     world.clock.advance(max(SESSION_LIFETIME, timedelta(hours=6)))
 
-    nothing_yet = {"notifications_dropped": 0, "balances_folded": 0}  # balances are whole in memory
+    nothing_yet = {"notifications_dropped": 0, "balances_folded": 0, "uses_folded": 0}  # sums are whole in memory
     assert await sweep(service) == Swept(dict.fromkeys(NOTHING, 1) | nothing_yet, [])
 
     [told] = (await world.read.notifications.list(mia.id, unread_only=True, page=PageRequest()))[0].rows

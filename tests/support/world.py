@@ -22,6 +22,7 @@ from adapters.memory.generations import MemoryGenerations, MemoryGenerationsRead
 from adapters.memory.idempotency import MemoryIdempotency
 from adapters.memory.ids import MemoryIds
 from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
+from adapters.memory.orphaned_blobs import MemoryOrphanedBlobs
 from adapters.memory.payment_provider import MemoryPaymentProvider
 from adapters.memory.purchases import MemoryPurchases, MemoryPurchasesReader
 from adapters.memory.search import MemorySearchReader
@@ -58,6 +59,7 @@ from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
 from core.ports.unwanted_blobs import UnwantedBlobs
+from core.ports.orphaned_blobs import OrphanedBlobs
 from core.purchases.record_payment import RecordPayment
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
@@ -130,6 +132,7 @@ class World(ABC):
         self.blobs = MemoryBlobStore(self.clock)
         self.payments = MemoryPaymentProvider()
         self.images = PillowImages()
+    orphans: OrphanedBlobs
         self.webhooks = WebhookBase("https://api.example")
         self.fee = PlatformFee(0)
 
@@ -174,6 +177,7 @@ class World(ABC):
         return kind(**_wanted(kind, places | own | ports))
 
     async def user(self, username: str = "ann", *, tokens: int = 0) -> User:
+            "orphans": self.orphans,
         """Somebody with a wallet, and `tokens` in it."""
         now = self.clock.now()
         user = User(
@@ -352,6 +356,7 @@ class MemoryWorld(World):
             MemoryLikes(transaction),
             MemoryComments(transaction),
             MemoryWithdrawals(transaction),
+        self.orphans = MemoryOrphanedBlobs(self.database)
             MemoryUnwantedBlobs(transaction),
         )
 

@@ -22,6 +22,7 @@ from core.identifiers import (
 )
 from core.notifications.model import Notification
 from core.ports.idempotency import Answer, Call
+from core.ports.orphaned_blobs import Walk
 from core.purchases.model import Purchase
 from core.styles.model import Artwork, Style
 from core.tasks.model import PendingTask
@@ -126,6 +127,7 @@ class Tables:
         for table in fields(self):
             getattr(self, table.name).settle()
 
+    walks: MutableMapping[int, Walk] = field(default_factory=dict)
 
 class Overlay(MutableMapping[Key, Row]):
     """A mapping's rows with changes of one's own above them."""

@@ -158,14 +158,21 @@ WHERE styles.id = $1
 
 FOLD = """
 WITH used AS MATERIALIZED (
-    SELECT id FROM styles WHERE id IN (SELECT style_id FROM style_uses) ORDER BY id FOR NO KEY UPDATE
+    SELECT id FROM styles WHERE id IN (SELECT style_id FROM style_uses LIMIT $1)
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 ),
 gone AS (
-    DELETE FROM style_uses USING used WHERE style_id = used.id RETURNING style_id, tokens
+    DELETE FROM style_uses WHERE (style_id, generation_id) IN (
+        SELECT style_id, generation_id FROM used JOIN style_uses ON style_id = used.id LIMIT $1
+    )
+    RETURNING style_id, tokens
+),
+added AS (
+    UPDATE styles SET usage_count = usage_count + images, earned_tokens = earned_tokens + tokens
+    FROM (SELECT style_id, count(*) AS images, sum(tokens) AS tokens FROM gone GROUP BY style_id) taken
+    WHERE styles.id = taken.style_id
 )
-UPDATE styles SET usage_count = usage_count + images, earned_tokens = earned_tokens + tokens
-FROM (SELECT style_id, count(*) AS images, sum(tokens) AS tokens FROM gone GROUP BY style_id) folded
-WHERE styles.id = folded.style_id
+SELECT count(*) AS folded FROM gone
 """
 
 OPEN = "training_status = 'completed' AND is_active"
@@ -268,6 +275,10 @@ class PostgresStylesReader(StylesReader):
 
     async def list(self, query: StyleQuery, *, page: PageRequest) -> Page[StyleCard]:
         arguments = Arguments()
+    async def fold_uses(self, *, limit: int) -> int:
+        row = await self._transaction.fetchrow(FOLD, limit, lock=True)
+        return row["folded"] if row else 0
+
         sql = _list(query, page, arguments)
         rows, following = cut(await self._pool.fetch(sql, *arguments), page)
         return Page([StyleCard(**await self._card(row)) for row in rows], following)
@@ -343,11 +354,6 @@ class PostgresStylesReader(StylesReader):
             width=artwork["width"],
             height=artwork["height"],
         )
-
-
-async def fold_uses(pool: Pool) -> None:
-    """Keep counts quick to read: roll what has been appended to them into them. They stay what they are."""
-    await pool.fetch(FOLD)
 
 
 async def thumbnail_url(key: str | None, blobs: BlobStore) -> str | None:

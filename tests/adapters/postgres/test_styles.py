@@ -3,13 +3,12 @@ from typing import Any
 
 import asyncpg
 
-from adapters.postgres.pool import Pool
-from adapters.postgres.styles import fold_uses
 from core.paging import PageRequest
+from core.styles.fold_uses import FoldUses
 from tests.contracts.postgres_world import PostgresWorld
 
 
-async def test_folding_changes_no_count(world: PostgresWorld, pool: Pool, sql: "asyncpg.Connection[Any]") -> None:
+async def test_folding_changes_no_count(world: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
     mia = await world.artist("mia")
     ink, oil = await world.style(mia, "Ink"), await world.style(mia, "Oil", generation_cost_tokens=7)
     ann = await world.user("ann", tokens=1000)
@@ -22,8 +21,29 @@ async def test_folding_changes_no_count(world: PostgresWorld, pool: Pool, sql: "
 
     for _ in range(2):
         assert await counts() == [("Oil", 1, 7), ("Ink", 2, 60)]
-        await asyncio.gather(*(fold_uses(pool) for _ in range(3)))
+        while await fold(world):
+            await asyncio.gather(*(fold(world) for _ in range(3)))
         assert await sql.fetchval("SELECT count(*) FROM style_uses") == 0
         assert await sql.fetchval("SELECT sum(usage_count) FROM styles") == 3
     await world.image(ann, oil)
     assert await counts() == [("Oil", 2, 14), ("Ink", 2, 60)]
+
+
+async def fold(world: PostgresWorld, *, limit: int = 2) -> int:
+    return await world.use_case(FoldUses)(limit=limit)
+
+
+async def test_folding_takes_no_more_than_asked_for_and_waits_for_nobody(
+    world: PostgresWorld, sql: "asyncpg.Connection[Any]"
+) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=1000)
+    ink, oil = await world.style(mia, "Ink"), await world.style(mia, "Oil")
+    for style in (ink, ink, ink, oil):
+        await world.image(ann, style)
+
+    async with sql.transaction():
+        await sql.execute("SELECT FROM styles WHERE id = $1 FOR NO KEY UPDATE", oil.id)
+        assert [await fold(world), await fold(world), await fold(world)] == [2, 1, 0]
+
+    assert await sql.fetchval("SELECT usage_count FROM styles WHERE id = $1", ink.id) == 3
+    assert [await fold(world), await fold(world)] == [1, 0]

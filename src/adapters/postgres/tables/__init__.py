@@ -6,6 +6,7 @@ from adapters.postgres.tables.community import CommentRow, FollowRow, LikeRow
 from adapters.postgres.tables.generations import GenerationRow
 from adapters.postgres.tables.idempotency import IdempotencyKeyRow
 from adapters.postgres.tables.notifications import NotificationRow
+from adapters.postgres.tables.orphaned_blobs import BlobWalkRow
 from adapters.postgres.tables.purchases import PurchaseRow
 from adapters.postgres.tables.rate_limits import RateLimitRow
 from adapters.postgres.tables.reconciliations import ReconciliationRow
@@ -22,6 +23,7 @@ __all__ = [
     "ArtistTextsRow",
     "ArtworkRow",
     "BalanceDeltaRow",
+    "BlobWalkRow",
     "CommentRow",
     "FollowRow",
     "GenerationRow",

@@ -1,0 +1,34 @@
+from adapters.memory.database import MemoryDatabase
+from adapters.memory.tables import Tables
+from core.ports.orphaned_blobs import OrphanedBlobs, Walk
+
+
+class MemoryOrphanedBlobs(OrphanedBlobs):
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def among(self, keys: list[str]) -> list[str]:
+        tables = self._database.committed
+        named = _named(tables)
+        return [key for key in keys if key not in named and not _of_a_style(tables, key)]
+
+    async def walk(self) -> Walk | None:
+        return self._database.committed.walks.get(1)
+
+    async def keep(self, walk: Walk) -> None:
+        self._database.apply([lambda tables: tables.walks.update({1: walk})])
+
+
+def _named(tables: Tables) -> set[str | None]:
+    return {
+        *(user.profile_image for user in tables.users.values()),
+        *(artist.signature_key for artist in tables.artists.values()),
+        *(style.thumbnail_key for style in tables.styles.values()),
+        *(generation.public_key for generation in tables.generations.values()),
+    }
+
+
+def _of_a_style(tables: Tables, key: str) -> bool:
+    folder, _, rest = key.partition("/")
+    owner = rest.partition("/")[0]
+    return folder == "training" and any(str(style_id) == owner for style_id in tables.styles)

@@ -1,0 +1,41 @@
+import msgspec
+
+from adapters.postgres.pool import Pool
+from core.ports.orphaned_blobs import OrphanedBlobs, Walk
+
+
+def _owner(folder: str) -> str:
+    """The id that stands in a key after the folder; NULL in every other key."""
+    return f"substring(key FROM '^{folder}/([0-9]{{1,18}})/')::bigint"
+
+
+# A key says whose it is: each row is found by its own.
+AMONG = f"""
+SELECT key FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, place)
+WHERE NOT EXISTS (SELECT FROM styles WHERE id = {_owner("training")})
+    AND NOT EXISTS (SELECT FROM artists WHERE user_id = {_owner("signatures")} AND signature_key = key)
+    AND NOT EXISTS (SELECT FROM users WHERE id = {_owner("public/profiles")} AND profile_image = key)
+    AND NOT EXISTS (SELECT FROM styles WHERE id = {_owner("public/styles")} AND thumbnail_key = key)
+    AND NOT EXISTS (SELECT FROM generations WHERE id = {_owner("public/generations")} AND public_key = key)
+ORDER BY place
+"""
+WALK = "SELECT begun_at, after, ended FROM blob_walks WHERE id = 1"
+KEEP = """
+INSERT INTO blob_walks (id, begun_at, after, ended) VALUES (1, $1, $2, $3)
+ON CONFLICT (id) DO UPDATE SET begun_at = EXCLUDED.begun_at, after = EXCLUDED.after, ended = EXCLUDED.ended
+"""
+
+
+class PostgresOrphanedBlobs(OrphanedBlobs):
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def among(self, keys: list[str]) -> list[str]:
+        return [row["key"] for row in await self._pool.fetch(AMONG, keys)]
+
+    async def walk(self) -> Walk | None:
+        row = await self._pool.fetchrow(WALK)
+        return Walk(**row) if row else None
+
+    async def keep(self, walk: Walk) -> None:
+        await self._pool.fetch(KEEP, *msgspec.structs.astuple(walk))

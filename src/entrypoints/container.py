@@ -18,11 +18,11 @@ from core.accounts.sign_in import SignIn
 from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.accounts.views import AccountsReader
+from core.blobs.drop_orphans import DropOrphans, OrphanAge
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.community.delete_comment import DeleteComment
 from core.community.edit_comment import EditComment
 from core.community.follow_user import FollowUser
-from core.blobs.drop_orphans import DropOrphans, OrphanAge
 from core.community.like_generation import LikeGeneration
 from core.community.post_comment import PostComment
 from core.community.repository import Comments, Follows, Likes
@@ -38,14 +38,18 @@ from core.generations.repository import Generations
 from core.generations.request_generation import RequestGeneration
 from core.generations.time_out_generations import GenerationTimeout, TimeOutGenerations
 from core.generations.views import GenerationsReader
+from core.generations.watch_generation import WatchGeneration
+from core.live_events import Pace, Watch
 from core.notifications.drop_old_notifications import DropOldNotifications
 from core.notifications.mark_all_read import MarkAllRead
 from core.notifications.mark_read import MarkRead
 from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
+from core.notifications.watch_notifications import WatchNotifications
 from core.ports.blob_store import BlobStore
 from core.ports.books import Books
 from core.ports.broker import Broker
+from core.ports.changes import Changes
 from core.ports.clock import Clock
 from core.ports.database import Database
 from core.ports.dead_letters import DeadLetters
@@ -55,6 +59,7 @@ from core.ports.ids import Ids
 from core.ports.images import Images
 from core.ports.media_files import MediaFiles
 from core.ports.notifier import Notifier
+from core.ports.orphaned_blobs import OrphanedBlobs
 from core.ports.outbox import Outbox
 from core.ports.payment_provider import PaymentProvider
 from core.ports.rate_limiter import RateLimiter
@@ -63,7 +68,6 @@ from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
 from core.ports.unwanted_blobs import UnwantedBlobs
-from core.ports.orphaned_blobs import OrphanedBlobs
 from core.purchases.check_purchase import CheckPurchase
 from core.purchases.expire_purchases import ExpirePurchases
 from core.purchases.record_payment import RecordPayment
@@ -77,15 +81,16 @@ from core.styles.create_style import CreateStyle, StylesPerArtist
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle
 from core.styles.fail_training import FailTraining
+from core.styles.fold_uses import FoldUses
 from core.styles.record_training_progress import RecordTrainingProgress
 from core.styles.repository import Styles
 from core.styles.retrain_style import RetrainStyle
 from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
 from core.styles.views import StylesReader
+from core.styles.watch_training import WatchTraining
 from core.tasks.model import WebhookBase
 from core.tasks.publish_tasks import PublishTasks
 from core.tasks.redrive_tasks import RedriveTasks
-from core.styles.fold_uses import FoldUses
 from core.tasks.views import BacklogReader
 from core.tokens.fold_balances import FoldBalances
 from core.tokens.model import PlatformFee
@@ -128,6 +133,7 @@ def use_cases() -> Provider:
     provider.provide(_styles_per_artist, scope=Scope.APP)
     provider.provide(_generation_timeout, scope=Scope.APP)
     provider.provide(_training_timeout, scope=Scope.APP)
+    provider.provide(_orphan_age, scope=Scope.APP)
     provider.provide(_platform_fee, scope=Scope.APP)
     provider.provide_all(
         SignIn,
@@ -137,7 +143,6 @@ def use_cases() -> Provider:
         MakeAdmin,
         CreateStyle,
         EditStyle,
-    provider.provide(_orphan_age, scope=Scope.APP)
         DeleteStyle,
         RetrainStyle,
         RecordTrainingProgress,
@@ -160,23 +165,29 @@ def use_cases() -> Provider:
         SettleWithdrawal,
         RejectWithdrawal,
         FoldBalances,
+        FoldUses,
         RedriveTasks,
         MarkRead,
         MarkAllRead,
         DropOldNotifications,
+        Watch,
+        WatchGeneration,
+        WatchTraining,
+        WatchNotifications,
         DropExpiredSessions,
         RemoveUnwantedBlobs,
+        DropOrphans,
         Sweep,
         Tick,
         FollowUser,
         UnfollowUser,
-        FoldUses,
         LikeGeneration,
         UnlikeGeneration,
         PostComment,
         EditComment,
         DeleteComment,
     )
+    provider.provide(_pace, scope=Scope.APP)
     provider.provide(PublishTasks, scope=Scope.APP)
     provider.provide(Reconcile, scope=Scope.APP)
     return provider
@@ -184,7 +195,6 @@ def use_cases() -> Provider:
 
 def _webhook_base(settings: Settings) -> WebhookBase:
     return WebhookBase(settings.api_base_url)
-        DropOrphans,
 
 
 def _styles_per_artist(settings: Settings) -> StylesPerArtist:
@@ -197,6 +207,14 @@ def _generation_timeout(settings: Settings) -> GenerationTimeout:
 
 def _training_timeout(settings: Settings) -> TrainingTimeout:
     return TrainingTimeout(settings.training_timeout)
+
+
+def _pace() -> Pace:
+    return Pace()
+
+
+def _orphan_age(settings: Settings) -> OrphanAge:
+    return OrphanAge(settings.orphan_age)
 
 
 def _platform_fee(settings: Settings) -> PlatformFee:
@@ -217,28 +235,22 @@ def system() -> Provider:
 
 def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
-def _pace() -> Pace:
-    return Pace()
-
-
-def _orphan_age(settings: Settings) -> OrphanAge:
-    return OrphanAge(settings.orphan_age)
-
-
     from adapters.postgres.backlog import PostgresBacklogReader
     from adapters.postgres.books import PostgresBooks
+    from adapters.postgres.changes import PostgresChanges
     from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
     from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
     from adapters.postgres.idempotency import PostgresIdempotency
     from adapters.postgres.ids import PostgresIds
     from adapters.postgres.listener import Listener
     from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
+    from adapters.postgres.orphaned_blobs import PostgresOrphanedBlobs
     from adapters.postgres.pool import Pool, create_pool
     from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
     from adapters.postgres.rate_limits import PostgresRateLimiter
     from adapters.postgres.search import PostgresSearchReader
     from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
-    from adapters.postgres.tasks import CHANNEL, PostgresOutbox, PostgresTaskQueue
+    from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
     from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
     from adapters.postgres.transaction import PostgresTransaction
     from adapters.postgres.unwanted_blobs import PostgresUnwantedBlobs
@@ -248,26 +260,29 @@ def _orphan_age(settings: Settings) -> OrphanAge:
         async with create_pool(settings.database_url or "", max_size=settings.database_pool_size) as opened:
             yield opened
 
-    async def waiting_tasks(pool: Pool, settings: Settings) -> AsyncIterator[PostgresOutbox]:
-        listener = Listener(settings.database_url or "", CHANNEL)
-        outbox = PostgresOutbox(pool, listener=listener, tells=settings.relay == "off")
-        yield outbox
-        outbox.close()
-        await listener.close()
+    async def listener(settings: Settings) -> AsyncIterator[Listener]:
+        opened = Listener(settings.database_url or "")
+        yield opened
+        await opened.close()
+
+    def waiting_tasks(pool: Pool, listener: Listener, settings: Settings) -> PostgresOutbox:
+        return PostgresOutbox(pool, listener=listener, tells=settings.relay == "off")
 
     app, request = Scope.APP, Scope.REQUEST
-    from adapters.postgres.orphaned_blobs import PostgresOrphanedBlobs
     provider = Provider()
     provider.provide(pool, provides=AnyOf[Pool, Database], scope=app)
     provider.provide(PostgresIds, provides=Ids, scope=app)
     provider.provide(PostgresIdempotency, provides=Idempotency, scope=app)
     provider.provide(PostgresRateLimiter, provides=RateLimiter, scope=app)
+    provider.provide(listener, scope=app)
     provider.provide(waiting_tasks, provides=AnyOf[PostgresOutbox, Outbox], scope=app)
+    provider.provide(PostgresChanges, provides=Changes, scope=app)
     provider.provide(PostgresAccountsReader, provides=AccountsReader, scope=app)
     provider.provide(PostgresTokensReader, provides=TokensReader, scope=app)
     provider.provide(PostgresPurchasesReader, provides=PurchasesReader, scope=app)
     provider.provide(PostgresWithdrawalsReader, provides=WithdrawalsReader, scope=app)
     provider.provide(PostgresBooks, provides=Books, scope=app)
+    provider.provide(PostgresOrphanedBlobs, provides=OrphanedBlobs, scope=app)
     provider.provide(PostgresBacklogReader, provides=BacklogReader, scope=app)
     provider.provide(PostgresStylesReader, provides=StylesReader, scope=app)
     provider.provide(PostgresSearchReader, provides=SearchReader, scope=app)
@@ -295,7 +310,6 @@ def _orphan_age(settings: Settings) -> OrphanAge:
 def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
     from adapters.memory.backlog import MemoryBacklogReader
-    provider.provide(PostgresOrphanedBlobs, provides=OrphanedBlobs, scope=app)
     from adapters.memory.books import MemoryBooks
     from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
     from adapters.memory.database import MemoryDatabase
@@ -303,6 +317,7 @@ def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.memory.idempotency import MemoryIdempotency
     from adapters.memory.ids import MemoryIds
     from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
+    from adapters.memory.orphaned_blobs import MemoryOrphanedBlobs
     from adapters.memory.purchases import MemoryPurchases, MemoryPurchasesReader
     from adapters.memory.rate_limits import MemoryRateLimiter
     from adapters.memory.search import MemorySearchReader
@@ -313,9 +328,13 @@ def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.memory.unwanted_blobs import MemoryUnwantedBlobs
     from adapters.memory.withdrawals import MemoryWithdrawals, MemoryWithdrawalsReader
 
+    def changes(database: MemoryDatabase) -> Changes:
+        return database.changes
+
     app, request = Scope.APP, Scope.REQUEST
     provider = Provider()
     provider.provide(MemoryDatabase, provides=AnyOf[MemoryDatabase, Database], scope=app)
+    provider.provide(changes, scope=app)
     provider.provide(MemoryIds, provides=Ids, scope=app)
     provider.provide(MemoryIdempotency, provides=Idempotency, scope=app)
     provider.provide(MemoryRateLimiter, provides=RateLimiter, scope=app)
@@ -325,13 +344,13 @@ def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider.provide(MemoryPurchasesReader, provides=PurchasesReader, scope=app)
     provider.provide(MemoryWithdrawalsReader, provides=WithdrawalsReader, scope=app)
     provider.provide(MemoryBooks, provides=Books, scope=app)
+    provider.provide(MemoryOrphanedBlobs, provides=OrphanedBlobs, scope=app)
     provider.provide(MemoryBacklogReader, provides=BacklogReader, scope=app)
     provider.provide(MemoryStylesReader, provides=StylesReader, scope=app)
     provider.provide(MemorySearchReader, provides=SearchReader, scope=app)
     provider.provide(MemoryGenerationsReader, provides=GenerationsReader, scope=app)
     provider.provide(MemoryNotificationsReader, provides=NotificationsReader, scope=app)
     provider.provide(MemoryCommunityReader, provides=CommunityReader, scope=app)
-    from adapters.memory.orphaned_blobs import MemoryOrphanedBlobs
     provider.provide(MemoryTransaction, provides=AnyOf[MemoryTransaction, Transaction], scope=request)
     provider.provide(MemoryUsers, provides=Users, scope=request)
     provider.provide(MemorySessions, provides=Sessions, scope=request)
@@ -359,7 +378,6 @@ def rabbitmq() -> Provider:
     def address(settings: Settings) -> Address:
         chosen = settings.rabbitmq
         if chosen is None:
-    provider.provide(MemoryOrphanedBlobs, provides=OrphanedBlobs, scope=app)
             raise ValueError("no RabbitMQ in the settings")
         return Address(chosen.host, chosen.port, chosen.user, chosen.password, chosen.vhost)
 

@@ -8,10 +8,13 @@ from core.accounts.model import User
 from core.generations.model import Generation
 from core.identifiers import HoldId, UserId
 from core.paging import Page, PageRequest
+from core.styles.model import Style
 from core.tasks.outcome import Failure
 from core.tokens.errors import AccountNotFound, DuplicateTransfer, HoldAlreadyResolved, HoldNotFound, InsufficientTokens
 from core.tokens.model import ISSUANCE, Transfer, TransferKind, earnings, wallet
 from core.tokens.views import Balance, Party, RelatedGeneration, RelatedStyle, TransactionFilter, TransactionLine
+from core.withdrawals.model import Withdrawal
+from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.contracts.overlap import Block, Work, commit, race, sending
 from tests.contracts.paging import walk
 from tests.support.world import Scope, World, gift, hold_for
@@ -24,9 +27,8 @@ async def test_a_transfer_moves_tokens(world: World) -> None:
 
     await commit(world, lambda ports: ports.ledger.transfer(gift(ann.id, 7, world)))
     await commit(world, lambda ports: ports.ledger.transfer(gift(ann.id, 5, world)))
-    await commit(world, lambda ports: ports.ledger.transfer(spending(ann, 4, world)))
 
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 8, 0, None)
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 12, 0, None)
 
 
 async def test_opening_an_account_again_changes_nothing(world: World) -> None:
@@ -50,37 +52,7 @@ async def test_two_that_open_an_account_at_once_open_one(world: World, sent: boo
     )
 
     assert (ended.first, ended.second) == (None, None)
-    transfer = Transfer("x", TransferKind.BONUS, ISSUANCE, earnings(ann.id), 7, world.clock.now())
-    await commit(world, lambda ports: ports.ledger.transfer(transfer))
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 0, 7)
-
-
-async def test_a_wallet_gives_no_more_than_it_has(world: World) -> None:
-    ann = await world.user("ann", tokens=7)
-
-    with pytest.raises(InsufficientTokens) as refused:
-        await commit(world, lambda ports: ports.ledger.transfer(spending(ann, 8, world)))
-
-    assert refused.value.details == {"required": 8, "available": 7}
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 7, 0, None)
-    await commit(world, lambda ports: ports.ledger.transfer(spending(ann, 7, world)))
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 0, None)
-
-
-async def test_earnings_give_no_more_than_they_have(world: World) -> None:
-    mia = await world.artist("mia")
-    await world.image(await world.user("ann", tokens=30), await world.style(mia))
-
-    def withdrawal(tokens: int) -> Transfer:
-        at = world.clock.now()
-        return Transfer(f"withdrawal:{tokens}", TransferKind.WITHDRAWAL, earnings(mia.id), ISSUANCE, tokens, at)
-
-    with pytest.raises(InsufficientTokens) as refused:
-        await commit(world, lambda ports: ports.ledger.transfer(withdrawal(31)))
-    assert refused.value.details == {"required": 31, "available": 30}
-
-    await commit(world, lambda ports: ports.ledger.transfer(withdrawal(30)))
-    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 0)
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 0, 0)
 
 
 async def test_the_same_reference_is_the_same_movement(world: World) -> None:
@@ -118,12 +90,12 @@ async def test_nothing_moves_from_or_to_an_account_that_is_not_there(world: Worl
     ann = await world.user("ann", tokens=7)
     nobody = await world.ids.user()
     to_nobody = gift(nobody, 7, world)
-    from_nobody = Transfer("x", TransferKind.WITHDRAWAL, wallet(nobody), ISSUANCE, 7, world.clock.now())
-    to_no_artist = Transfer("y", TransferKind.WITHDRAWAL, wallet(ann.id), earnings(ann.id), 7, world.clock.now())
+    from_no_artist = Withdrawal(await world.ids.withdrawal(), ann.id, 7, await world.ids.hold(), world.clock.now())
 
-    for transfer in (to_nobody, from_nobody, to_no_artist):
-        with pytest.raises(AccountNotFound):
-            await commit(world, moving(transfer))
+    with pytest.raises(AccountNotFound):
+        await commit(world, lambda ports: ports.ledger.transfer(to_nobody))
+    with pytest.raises(AccountNotFound):
+        await commit(world, lambda ports: ports.ledger.hold(from_no_artist.hold()))
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 7, 0, None)
 
 
@@ -131,13 +103,16 @@ async def test_nothing_moves_from_or_to_an_account_that_is_not_there(world: Worl
 
 
 async def test_held_tokens_are_neither_spendable_nor_earned(world: World) -> None:
-    buyer, generation = await a_queued_generation(world, tokens=100)
+    style, buyer = await an_offer(world), await world.user("ann", tokens=100)
+    await commit(world, spending(buyer, style, 30, world))
 
     assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 70, 30, None)
-    assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 0)
+    assert await world.read.tokens.balance(style.artist_id) == Balance(style.artist_id, 0, 0, 0)
     with pytest.raises(InsufficientTokens) as refused:
-        await commit(world, lambda ports: ports.ledger.transfer(spending(buyer, 71, world)))
+        await commit(world, spending(buyer, style, 71, world))
     assert refused.value.details == {"required": 71, "available": 70}
+    await commit(world, spending(buyer, style, 70, world))
+    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 0, 100, None)
 
 
 async def test_a_posted_hold_is_earned(world: World) -> None:
@@ -227,32 +202,11 @@ async def test_what_is_no_hold_cannot_be_resolved(world: World) -> None:
 # --- at once ----------------------------------------------------------------------------------------------------------
 
 
-async def test_of_two_that_spend_the_same_tokens_one_is_refused(world: World, sent: bool) -> None:
-    ann = await world.user("ann", tokens=10)
-
-    ended = await race(
-        world,
-        lambda ports: ports.ledger.transfer(spending(ann, 7, world)),
-        lambda ports: ports.ledger.transfer(spending(ann, 6, world)),
-        sent=sent,
-    )
-
-    assert ended.first is None
-    assert isinstance(ended.second, InsufficientTokens)
-    assert ended.second.details == {"required": 6, "available": 3}
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 3, 0, None)
-
-
 async def test_of_two_that_hold_the_same_tokens_one_is_refused(world: World, sent: bool) -> None:
-    buyer, _ = await a_queued_generation(world, tokens=80)
-    style = await world.style(await world.artist("max"))
+    style, buyer = await an_offer(world), await world.user("ann", tokens=80)
+    await commit(world, spending(buyer, style, 30, world))
 
-    async def request(ports: Scope) -> None:
-        generation = await world.unsaved_generation(buyer, style)
-        await ports.ledger.hold(hold_for(generation))
-        await ports.generations.add(generation)
-
-    ended = await race(world, request, request, sent=sent)
+    ended = await race(world, *[spending(buyer, style, 30, world)] * 2, sent=sent)
 
     assert ended.first is None
     assert isinstance(ended.second, InsufficientTokens)
@@ -315,25 +269,27 @@ async def test_of_two_resolutions_of_one_hold_one_is_refused(world: World, sent:
 
 
 async def test_what_loses_a_race_leaves_nothing_of_its_block(world: World) -> None:
-    ann = await world.user("ann", tokens=10)
+    style, ann = await an_offer(world), await world.user("ann", tokens=10)
 
     async def spend_and_tell(ports: Scope) -> None:
         await ports.ledger.transfer(gift(ann.id, 2, world))
         await ports.users.save(ann.edited(at=world.clock.now(), username="anna", bio="spent", profile_image=None))
-        await ports.ledger.transfer(spending(ann, 8, world))
+        await spending(ann, style, 8, world)(ports)
 
-    ended = await race(world, lambda ports: ports.ledger.transfer(spending(ann, 10, world)), spend_and_tell, sent=True)
+    ended = await race(world, spending(ann, style, 10, world), spend_and_tell, sent=True)
 
     assert isinstance(ended.second, InsufficientTokens)
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 0, None)
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 10, None)
     assert (await world.read.accounts.me(ann.id)).username == "ann"
 
 
 async def test_who_waited_for_one_that_rolled_back_is_served(world: World) -> None:
-    ann = await world.user("ann", tokens=10)
+    style, ann = await an_offer(world), await world.user("ann", tokens=10)
+    image = await world.unsaved_generation(ann, style, consumed_tokens=10)
 
     async def spend(ports: Scope) -> None:
-        await ports.ledger.transfer(spending(ann, 10, world, reference="the one"))
+        await ports.ledger.hold(hold_for(image))
+        await ports.generations.add(image)
 
     first = await Block(world, sending(spend)).open()
     second = Block(world, sending(spend))
@@ -341,7 +297,7 @@ async def test_who_waited_for_one_that_rolled_back_is_served(world: World) -> No
     await first.roll_back()
 
     assert await second.commit() is None
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 0, None)
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 10, None)
 
 
 async def test_of_many_at_once_exactly_as_many_are_served_as_there_are_tokens_for(world: World) -> None:
@@ -461,17 +417,22 @@ async def test_a_memo_is_kept(world: World) -> None:
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        (TransactionFilter.ALL, ["withdrawal", "refund", "generation failed", "generation pending", "bonus"]),
+        (
+            TransactionFilter.ALL,
+            ["withdrawal pending", "refund", "generation failed", "generation pending", "generation", "bonus"],
+        ),
         (TransactionFilter.BONUS, ["bonus"]),
-        (TransactionFilter.GENERATION, ["generation failed", "generation pending"]),
+        (TransactionFilter.GENERATION, ["generation failed", "generation pending", "generation"]),
         (TransactionFilter.REFUND, ["refund", "generation failed"]),
-        (TransactionFilter.WITHDRAWAL, ["withdrawal"]),
+        (TransactionFilter.WITHDRAWAL, ["withdrawal pending"]),
         (TransactionFilter.PURCHASE, []),
     ],
 )
 async def test_filters(world: World, wanted: TransactionFilter, found: list[str]) -> None:
     style = await world.style(await world.artist())
-    ann = await world.user("ann", tokens=100)
+    ann, bob = await world.artist("ann", tokens=100), await world.user("bob", tokens=30)
+    world.clock.advance()
+    await world.image(bob, await world.style(ann, "Oil"))
     world.clock.advance()
     await world.generation(ann, style)
     world.clock.advance()
@@ -479,7 +440,7 @@ async def test_filters(world: World, wanted: TransactionFilter, found: list[str]
     refund = Transfer("x", TransferKind.REFUND, ISSUANCE, wallet(ann.id), 1, world.clock.advance())
     await commit(world, lambda ports: ports.ledger.transfer(refund))
     world.clock.advance()
-    await commit(world, lambda ports: ports.ledger.transfer(spending(ann, 1, world)))
+    await world.use_case(RequestWithdrawal)(ann.id, 1)
 
     lines = (await transactions(world, ann, wanted)).rows
 
@@ -543,10 +504,6 @@ def giving_up(generation: Generation, world: World) -> Work:
     return work
 
 
-def moving(transfer: Transfer) -> Work:
-    return lambda ports: ports.ledger.transfer(transfer)
-
-
 def posting(hold_id: HoldId, world: World) -> Work:
     return lambda ports: ports.ledger.post(hold_id, at=world.clock.now())
 
@@ -555,9 +512,19 @@ def voiding(hold_id: HoldId, world: World) -> Work:
     return lambda ports: ports.ledger.void(hold_id, at=world.clock.now())
 
 
-def spending(user: User, tokens: int, world: World, *, reference: str | None = None) -> Transfer:
-    reference = reference or f"spending:{world.ids.task()}"
-    return Transfer(reference, TransferKind.WITHDRAWAL, wallet(user.id), ISSUANCE, tokens, world.clock.now())
+async def an_offer(world: World) -> Style:
+    return await world.style(await world.artist("mia"))
+
+
+def spending(user: User, style: Style, tokens: int, world: World) -> Work:
+    """Asks for an image that costs as much."""
+
+    async def work(ports: Scope) -> None:
+        generation = await world.unsaved_generation(user, style, consumed_tokens=tokens)
+        await ports.ledger.hold(hold_for(generation))
+        await ports.generations.add(generation)
+
+    return work
 
 
 async def transactions(

@@ -6,9 +6,8 @@ import pytest
 from core.accounts.errors import UsernameTaken
 from core.accounts.model import User
 from core.tokens.errors import AccountNotFound, InsufficientTokens
-from core.tokens.model import ISSUANCE, Transfer, TransferKind, wallet
 from tests.contracts.overlap import Block, RolledBack, commit
-from tests.support.world import Scope, World, gift
+from tests.support.world import Scope, World, gift, hold_for
 
 
 async def test_what_a_block_wrote_is_there_after_it(world: World) -> None:
@@ -40,11 +39,12 @@ async def test_an_error_takes_everything_back_and_passes_on(world: World) -> Non
 
 async def test_a_refusal_leaves_nothing_of_its_block(world: World) -> None:
     ann = await world.user("ann", tokens=5)
+    dear = await world.unsaved_generation(ann, await world.style(await world.artist()), consumed_tokens=7)
 
     async def work(ports: Scope) -> None:
         await ports.users.save(edited(ann, world, bio="hello"))
         await ports.ledger.transfer(gift(ann.id, 1, world))
-        await ports.ledger.transfer(spend(ann, 7, world))
+        await ports.ledger.hold(hold_for(dear))
 
     with pytest.raises(InsufficientTokens):
         await commit(world, work)
@@ -280,9 +280,3 @@ async def test_who_is_cancelled_while_waiting_for_a_lock_does_not_get_it(world: 
 
 def edited(user: User, world: World, *, username: str | None = None, bio: str = "") -> User:
     return user.edited(at=world.clock.now(), username=username or user.username, bio=bio, profile_image=None)
-
-
-def spend(user: User, tokens: int, world: World) -> Transfer:
-    return Transfer(
-        f"spend:{world.ids.task()}", TransferKind.WITHDRAWAL, wallet(user.id), ISSUANCE, tokens, world.clock.now()
-    )

@@ -1,8 +1,25 @@
+import itertools
+from contextlib import suppress
+
 import pytest
 
 from core.identifiers import HoldId, OrderId, UserId
-from core.tokens.model import ISSUANCE, MAX_AMOUNT, Hold, Sale, Transfer, TransferKind, earnings, wallet, welcome_bonus
+from core.tokens.model import (
+    ISSUANCE,
+    MAX_AMOUNT,
+    Account,
+    AccountKind,
+    Hold,
+    Sale,
+    Transfer,
+    TransferKind,
+    earnings,
+    wallet,
+    welcome_bonus,
+)
 from tests.support.world import MemoryWorld
+
+OWNED = {AccountKind.WALLET, AccountKind.EARNINGS}
 
 
 @pytest.mark.parametrize("amount", [0, -1, MAX_AMOUNT + 1])
@@ -18,6 +35,28 @@ def test_a_movement_is_of_a_positive_bounded_number_of_tokens(world: MemoryWorld
 @pytest.mark.parametrize("amount", [1, MAX_AMOUNT])
 def test_the_bounds_themselves_are_fine(world: MemoryWorld, amount: int) -> None:
     assert Transfer("x", TransferKind.BONUS, ISSUANCE, wallet(UserId(1)), amount, world.clock.now()).amount == amount
+
+
+def test_tokens_move_between_the_accounts_and_in_the_phases_of_their_kind(world: MemoryWorld) -> None:
+    ann, now, sale = UserId(1), world.clock.now(), Sale(OrderId("1"), 100, 10_000, "KRW")
+    accounts = {kind: Account(kind, ann if kind in OWNED else None) for kind in AccountKind}
+    made = set()
+    for kind, debit, credit in itertools.product(TransferKind, AccountKind, AccountKind):
+        ways = accounts[debit], accounts[credit]
+        with suppress(ValueError):
+            Transfer("x", kind, *ways, 1, now, sale=sale if kind is TransferKind.PURCHASE else None)
+            made.add(("at once", kind, debit, credit))
+        with suppress(ValueError):
+            Hold(HoldId(1), "x", kind, *ways, 1, now)
+            made.add(("held", kind, debit, credit))
+
+    assert made == {
+        ("at once", TransferKind.BONUS, AccountKind.ISSUANCE, AccountKind.WALLET),
+        ("at once", TransferKind.PURCHASE, AccountKind.ISSUANCE, AccountKind.WALLET),
+        ("at once", TransferKind.REFUND, AccountKind.ISSUANCE, AccountKind.WALLET),
+        ("held", TransferKind.GENERATION, AccountKind.WALLET, AccountKind.EARNINGS),
+        ("held", TransferKind.WITHDRAWAL, AccountKind.EARNINGS, AccountKind.ISSUANCE),
+    }
 
 
 def test_a_purchase_and_nothing_else_tells_what_was_paid(world: MemoryWorld) -> None:

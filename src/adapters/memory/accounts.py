@@ -10,6 +10,7 @@ from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader, Me, MeArtist, Profile, ProfileArtist, ProfileStats
 from core.generations.model import Status
 from core.identifiers import UserId
+from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 
 
@@ -80,6 +81,7 @@ class MemorySessions(Sessions):
 
     async def end(self, token_hash: bytes) -> None:
         self._transaction.write(lambda tables: tables.sessions.pop(token_hash, None))
+        self._transaction.tell_of(changes.session(token_hash))
 
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
         tables = self._transaction.database.tables

@@ -25,6 +25,7 @@ from core.generations.views import (
 )
 from core.identifiers import GenerationId, UserId
 from core.paging import Keyset, Page, PageRequest
+from core.ports import changes
 from core.ports.blob_store import BlobStore
 from core.styles.errors import StyleNotFound
 from core.tasks.outcome import Outcome
@@ -71,6 +72,7 @@ class MemoryGenerations(Generations):
 
         await self._transaction.lock("generation", generation.id)
         self._transaction.write(operation)
+        self._transaction.tell_of(changes.generation(generation.id))
 
     async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
         async with MemoryTransaction(self._transaction.database) as alone:
@@ -81,7 +83,7 @@ class MemoryGenerations(Generations):
             generation = msgspec.structs.replace(
                 generation, status=Status.PROCESSING, progress=progress, updated_at=progress.last_updated
             )
-            await MemoryGenerations(alone).add(generation)
+            await MemoryGenerations(alone).save(generation)
             return Outcome(applied=True, status=generation.status.value)
 
     async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:

@@ -15,6 +15,7 @@ from core.notifications.model import Notification
 from core.notifications.repository import Notifications
 from core.notifications.views import Actor, NotificationItem, NotificationsReader, Target
 from core.paging import Keyset, Page, PageRequest
+from core.ports import changes
 from core.ports.blob_store import BlobStore
 from core.ports.notifier import Notifier
 
@@ -32,6 +33,7 @@ class MemoryNotifier(Notifier):
                 tables.notifications[notification.id] = kept
 
         self._transaction.write(operation)
+        self._transaction.tell_of(changes.notifications(notification.recipient))
 
 
 class MemoryNotifications(Notifications):

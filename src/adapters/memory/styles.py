@@ -12,6 +12,7 @@ from core.accounts.model import Requester
 from core.generations.model import Generation, Status
 from core.identifiers import StyleId, UserId
 from core.paging import Keyset, Page, PageRequest
+from core.ports import changes
 from core.ports.blob_store import BlobStore
 from core.styles.errors import DuplicateStyleName, StyleNotFound, StyleUsed
 from core.styles.model import SAMPLES, Artwork, Offer, Style, TrainingProgress, TrainingStatus
@@ -85,6 +86,7 @@ class MemoryStyles(Styles):
 
         await self._transaction.lock("style", style.id)
         self._transaction.write(operation)
+        self._transaction.tell_of(changes.style(style.id))
 
     async def artworks(self, style_id: StyleId) -> list[Artwork]:
         return [apart(artwork) for artwork in self._transaction.tables.artworks.get(style_id, ())]
@@ -100,6 +102,7 @@ class MemoryStyles(Styles):
 
         await self._transaction.lock("style", style_id)
         self._transaction.write(operation)
+        self._transaction.tell_of(changes.style(style_id))
 
     async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
         async with MemoryTransaction(self._transaction.database) as alone:
@@ -121,6 +124,7 @@ class MemoryStyles(Styles):
             for style in self._transaction.tables.styles.values()
             if not style.training_status.ended and style.updated_at <= since
         ]
+
     async def fold_uses(self, *, limit: int) -> int:  # noqa: ARG002 - there is nothing to take
         """Images are counted when they are asked for here."""
         return 0

@@ -7,6 +7,7 @@ from core.accounts.model import Artist, Requester, Role, Session, User
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader, Me, MeArtist, Profile, ProfileArtist, ProfileStats
 from core.identifiers import UserId
+from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.search.matching import folded
 
@@ -179,6 +180,7 @@ class PostgresSessions(Sessions):
 
     async def end(self, token_hash: bytes) -> None:
         await self._transaction.write(END_SESSION, token_hash)
+        self._transaction.tell_of(changes.session(token_hash))
 
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
         row = await self._transaction.pool.fetchrow(REQUESTER, token_hash, at)

@@ -11,6 +11,7 @@ from core.notifications.model import Notification
 from core.notifications.repository import Notifications
 from core.notifications.views import Actor, NotificationItem, NotificationsReader, Target
 from core.paging import Page, PageRequest
+from core.ports import changes
 from core.ports.blob_store import BlobStore
 from core.ports.notifier import Notifier
 
@@ -89,6 +90,7 @@ class PostgresNotifier(Notifier):
             notification.metadata,
             notification.at,
         )
+        self._transaction.tell_of(changes.notifications(notification.recipient))
 
 
 class PostgresNotifications(Notifications):

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from adapters.postgres.telling import Teller
 from core.ports.database import Database, DatabaseUnavailable, spent
 
 Record = Mapping[str, Any]
@@ -65,7 +66,8 @@ class Pool(Database):
 
     def __init__(self, dsn: str, max_size: int) -> None:
         self.round_trips = 0
-        self._dsn = dsn
+        self.teller = Teller(self.fetch)
+        self.dsn = dsn
         self._max_size = max_size
         self._places = asyncio.Semaphore(max_size)
         # Who keeps a connection may need a statement on another one before giving it back (new ids, say). It always
@@ -116,7 +118,7 @@ class Pool(Database):
     @asynccontextmanager
     async def apart(self) -> "AsyncIterator[asyncpg.Connection[Any]]":
         """A connection beside those of the pool, for as long as what takes long takes."""
-        connection = await _connect(self._dsn)
+        connection = await _connect(self.dsn)
         try:
             yield connection
         except _LOST as error:
@@ -133,9 +135,10 @@ class Pool(Database):
         return True
 
     async def close(self) -> None:
-        """Close the connections; what is under way has some seconds to end."""
+        """Close the connections; what is under way, or to be told, has some seconds to end."""
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
+                await self.teller.told()
                 for _ in range(self._max_size):
                     await self._places.acquire()
         for connection in self._used:
@@ -147,7 +150,7 @@ class Pool(Database):
     async def take(self) -> "asyncpg.Connection[Any]":
         await self._places.acquire()
         try:
-            connection = self._trusted() or await _connect(self._dsn)
+            connection = self._trusted() or await _connect(self.dsn)
         except BaseException:
             self._places.release()
             raise

@@ -4,12 +4,14 @@ from typing import Any
 import msgspec
 
 from adapters.postgres.accounts import picture_url
+from adapters.postgres.changes import CHANNEL
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.transaction import Explain, PostgresTransaction, Write
 from core.accounts.model import Requester
 from core.identifiers import StyleId, TaskId, UserId
 from core.paging import Page, PageRequest
+from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.search.matching import folded
 from core.styles.errors import StyleNotFound, StyleUsed
@@ -245,6 +247,7 @@ class PostgresStyles(Styles):
 
     async def save(self, style: Style) -> None:
         await self._transaction.write(SAVE_STYLE, style.id, *_changing(style), _texts(style))
+        self._transaction.tell_of(changes.style(style.id))
 
     async def artworks(self, style_id: StyleId) -> list[Artwork]:
         return [Artwork(**row) for row in await self._transaction.fetch(ARTWORKS, style_id)]
@@ -255,6 +258,7 @@ class PostgresStyles(Styles):
             "fk_style_uses_style_id": _used,
         }
         await self._transaction.write(REMOVE_STYLE, style_id, explain=explain)
+        self._transaction.tell_of(changes.style(style_id))
 
     async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
         pool = self._transaction.pool
@@ -262,6 +266,8 @@ class PostgresStyles(Styles):
         row = advanced or await pool.fetchrow("SELECT training_status FROM styles WHERE id = $1", style_id)
         if row is None:
             raise StyleNotFound
+        if advanced is not None:
+            pool.teller.tell(CHANNEL, changes.style(style_id))
         return Outcome(applied=advanced is not None, status=row["training_status"])
 
     async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
@@ -275,6 +281,7 @@ class PostgresStylesReader(StylesReader):
 
     async def list(self, query: StyleQuery, *, page: PageRequest) -> Page[StyleCard]:
         arguments = Arguments()
+
     async def fold_uses(self, *, limit: int) -> int:
         row = await self._transaction.fetchrow(FOLD, limit, lock=True)
         return row["folded"] if row else 0

@@ -239,7 +239,6 @@ class PostgresTokenLedger(TokenLedger):
             transfer.memo,
             transfer.at,
             *(msgspec.structs.astuple(sale) if sale else (None,) * len(Sale.__struct_fields__)),
-            explain={"ck_accounts_solvent": partial(self._insufficient, debit, transfer.amount)},
         )
 
     async def hold(self, hold: Hold) -> None:

@@ -22,8 +22,7 @@ class TokenLedger(Protocol):
     async def transfer(self, transfer: Transfer) -> None:
         """Move tokens at once.
 
-        Raises InsufficientTokens when a wallet or earnings account would fall below zero, DuplicateTransfer,
-        AccountNotFound; any of them may surface at the commit.
+        Raises DuplicateTransfer or AccountNotFound; either may surface at the commit.
         """
         ...
 

@@ -52,6 +52,21 @@ class TransferKind(Enum):
     """The platform's share of what an image has earned."""
 
 
+WAYS = {
+    TransferKind.BONUS: (AccountKind.ISSUANCE, AccountKind.WALLET),
+    TransferKind.PURCHASE: (AccountKind.ISSUANCE, AccountKind.WALLET),
+    TransferKind.GENERATION: (AccountKind.WALLET, AccountKind.EARNINGS),
+    TransferKind.REFUND: (AccountKind.ISSUANCE, AccountKind.WALLET),
+    TransferKind.WITHDRAWAL: (AccountKind.EARNINGS, AccountKind.ISSUANCE),
+    TransferKind.FEE: (AccountKind.EARNINGS, AccountKind.FEES),
+}
+"""Where tokens come from and where they go."""
+GIVEN = frozenset({TransferKind.BONUS, TransferKind.PURCHASE, TransferKind.REFUND})
+"""What moves at once."""
+HELD = frozenset({TransferKind.GENERATION, TransferKind.WITHDRAWAL})
+"""What moves in two phases. A fee is taken from what is posted."""
+
+
 class PlatformFee(msgspec.Struct, frozen=True):
     """What the platform keeps of each image's price."""
 
@@ -74,7 +89,7 @@ class Sale(msgspec.Struct, frozen=True):
 
 
 class Transfer(msgspec.Struct, frozen=True):
-    """Tokens that move at once."""
+    """Tokens that the platform gives: they move at once."""
 
     reference: str
     kind: TransferKind
@@ -90,7 +105,7 @@ class Transfer(msgspec.Struct, frozen=True):
     """For purchases, and only for them."""
 
     def __post_init__(self) -> None:
-        _check_amount(self.amount)
+        _check_movement(self.kind, GIVEN, self.debit, self.credit, self.amount)
         if (self.kind is TransferKind.PURCHASE) != (self.sale is not None):
             raise ValueError("a purchase tells what was paid, and nothing else does")
 
@@ -102,18 +117,16 @@ class Hold(msgspec.Struct, frozen=True):
     reference: str
     kind: TransferKind
     debit: Account
-    """Where they are: a wallet or earnings."""
+    """Where they are."""
     credit: Account
-    """Where they go when it is posted: anything but a wallet."""
+    """Where they go when it is posted."""
     amount: int
     """Tokens, 1 to MAX_AMOUNT."""
     at: datetime
     generation_id: GenerationId | None = None
 
     def __post_init__(self) -> None:
-        _check_amount(self.amount)
-        if self.debit.owner is None or self.credit.kind is AccountKind.WALLET:
-            raise ValueError(f"a hold from {self.debit.kind.value} to {self.credit.kind.value}")
+        _check_movement(self.kind, HELD, self.debit, self.credit, self.amount)
 
 
 def welcome_bonus(user_id: UserId, *, at: datetime) -> Transfer:
@@ -129,6 +142,10 @@ def welcome_bonus(user_id: UserId, *, at: datetime) -> Transfer:
     )
 
 
-def _check_amount(amount: int) -> None:
+def _check_movement(
+    kind: TransferKind, kinds: frozenset[TransferKind], debit: Account, credit: Account, amount: int
+) -> None:
+    if kind not in kinds or (debit.kind, credit.kind) != WAYS[kind]:
+        raise ValueError(f"a {kind.value} from {debit.kind.value} to {credit.kind.value}")
     if not 0 < amount <= MAX_AMOUNT:
         raise ValueError(f"a movement of {amount} tokens; it takes 1 to {MAX_AMOUNT}")

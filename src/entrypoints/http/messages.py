@@ -53,6 +53,7 @@ KOREAN = {
     "STYLE_NOT_READY": "아직 학습되지 않았거나 닫힌 스타일이라 사용할 수 없습니다.",
     "STYLE_USED": "이미지 요청에 사용된 스타일입니다.",
     "TOO_MANY_IMAGES": "학습 이미지가 너무 많습니다.",
+    "TOO_MANY_STREAMS": "열려 있는 실시간 연결이 너무 많습니다. 하나를 닫은 후 다시 시도해 주세요.",
     "TRAINING_IN_PROGRESS": "실패한 학습만 다시 시작할 수 있습니다.",
     "UNAUTHORIZED": "먼저 로그인해 주세요.",
     "UNSUPPORTED_MEDIA_TYPE": "지원하지 않는 형식의 내용입니다.",

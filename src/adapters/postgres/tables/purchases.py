@@ -7,7 +7,9 @@ from adapters.postgres.tables.base import Row, one_of
 
 
 class PurchaseRow(Row):
-    """A paid one never changes, and is credited in the transaction that it was paid in: triggers see to both."""
+    """A paid one never changes and never goes, and is credited in the transaction that it was paid in: triggers see to
+    it.
+    """
 
     __tablename__ = "purchases"
     __table_args__ = (

@@ -33,7 +33,9 @@ class AccountRow(Row):
 
 
 class TransferRow(Row):
-    """Append-only, and a resolution repeats its hold: triggers see to that, and to the balances."""
+    """Append-only, between accounts that go with its kind, and a resolution repeats its hold: triggers see to that, and
+    to the balances.
+    """
 
     __tablename__ = "transfers"
     __table_args__ = (
@@ -62,6 +64,15 @@ class TransferRow(Row):
             "num_nulls(order_id, price_per_token, total_price, currency_code)"
             " = CASE kind WHEN 'purchase' THEN 0 ELSE 4 END",
             name="price",
+        ),
+        CheckConstraint("(kind IN ('generation', 'withdrawal')) = (phase <> 'single')", name="phase_of_kind"),
+        CheckConstraint("(kind IN ('generation', 'fee')) = (generation_id IS NOT NULL)", name="generation"),
+        # With their uniqueness: one hold for an image, one fee of it, one credit for a purchase.
+        CheckConstraint(
+            "reference = CASE kind WHEN 'generation' THEN 'generation:' || generation_id"
+            " WHEN 'fee' THEN 'fee:generation:' || generation_id WHEN 'purchase' THEN 'purchase:' || order_id"
+            " ELSE reference END",
+            name="reference",
         ),
     )
 

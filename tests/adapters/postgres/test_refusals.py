@@ -1,0 +1,273 @@
+"""What would break the books is refused by the database itself, whoever writes it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.contracts.postgres_world import PostgresWorld
+from tests.contracts.test_books import play
+
+WALLET = "(SELECT id FROM accounts WHERE kind = 'wallet' AND balance > 0)"
+OTHER_WALLET = "(SELECT id FROM accounts WHERE kind = 'wallet' AND balance = 0)"
+EARNINGS = "(SELECT id FROM accounts WHERE kind = 'earnings')"
+ISSUANCE = "(SELECT id FROM accounts WHERE kind = 'issuance')"
+FEES = "(SELECT id FROM accounts WHERE kind = 'fees')"
+
+GIFT = {
+    "phase": "'single'",
+    "reference": "'by hand'",
+    "kind": "'bonus'",
+    "debit_account_id": ISSUANCE,
+    "credit_account_id": WALLET,
+    "amount": "1",
+    "created_at": "now()",
+}
+HOLD = GIFT | {
+    "phase": "'hold'",
+    "reference": "'generation:4711'",
+    "kind": "'generation'",
+    "generation_id": "4711",
+    "debit_account_id": WALLET,
+    "credit_account_id": EARNINGS,
+}
+WITHDRAWAL = GIFT | {
+    "phase": "'hold'",
+    "kind": "'withdrawal'",
+    "debit_account_id": EARNINGS,
+    "credit_account_id": ISSUANCE,
+}
+
+
+def insert(columns: Mapping[str, str]) -> str:
+    return f"INSERT INTO transfers ({', '.join(columns)}) SELECT {', '.join(columns.values())}"
+
+
+def again(which: str, **otherwise: str) -> str:
+    """Like a transfer that is there, but for some columns."""
+    columns = (
+        "phase",
+        "reference",
+        "kind",
+        "debit_account_id",
+        "credit_account_id",
+        "amount",
+        "hold_id",
+        "generation_id",
+        "order_id",
+        "price_per_token",
+        "total_price",
+        "currency_code",
+        "created_at",
+    )
+    values = {column: column for column in columns} | otherwise
+    return f"{insert(values)} FROM transfers WHERE {which} ORDER BY transfers.id LIMIT 1"
+
+
+def resolving(phase: str, which: str) -> str:
+    return again(f"{which} AND phase = 'hold'", phase=f"'{phase}'", hold_id="id")
+
+
+OPEN = "id IN (SELECT hold_id FROM generations WHERE status = 'queued')"
+FAILED = "id IN (SELECT hold_id FROM generations WHERE status = 'failed')"
+COMPLETED = "id IN (SELECT hold_id FROM generations WHERE status = 'completed')"
+PENDING = "id IN (SELECT hold_id FROM withdrawals WHERE status = 'pending')"
+SETTLED = "id IN (SELECT hold_id FROM withdrawals WHERE status = 'settled')"
+REJECTED = "id IN (SELECT hold_id FROM withdrawals WHERE status = 'rejected')"
+
+REFUSED = {
+    # an amount is positive and bounded
+    "nothing": (insert(GIFT | {"amount": "0"}), "ck_transfers_amount"),
+    "less than nothing": (insert(GIFT | {"amount": "-1"}), "ck_transfers_amount"),
+    "too much": (insert(GIFT | {"amount": "1000000001"}), "ck_transfers_amount"),
+    # two sides, those of its kind
+    "to oneself": (insert(GIFT | {"debit_account_id": WALLET}), "transfers_go_as_named"),
+    "from nowhere": (insert(GIFT | {"debit_account_id": "4711"}), "transfers_go_as_named"),
+    "to nowhere": (insert(GIFT | {"credit_account_id": "4711"}), "transfers_go_as_named"),
+    "between users": (insert(GIFT | {"debit_account_id": OTHER_WALLET}), "transfers_go_as_named"),
+    "a gift of earnings": (insert(GIFT | {"credit_account_id": EARNINGS}), "transfers_go_as_named"),
+    "a refund by the artist": (
+        insert(GIFT | {"kind": "'refund'", "debit_account_id": EARNINGS}),
+        "transfers_go_as_named",
+    ),
+    "a sale to the fees": (again("kind = 'purchase'", credit_account_id=FEES), "transfers_go_as_named"),
+    "an image paid to a wallet": (insert(HOLD | {"credit_account_id": OTHER_WALLET}), "transfers_go_as_named"),
+    "an image paid by the platform": (insert(HOLD | {"debit_account_id": ISSUANCE}), "transfers_go_as_named"),
+    "an image paid by earnings": (
+        insert(HOLD | {"debit_account_id": EARNINGS, "credit_account_id": FEES}),
+        "transfers_go_as_named",
+    ),
+    "a wallet withdrawn": (insert(WITHDRAWAL | {"debit_account_id": WALLET}), "transfers_go_as_named"),
+    "a withdrawal to a wallet": (insert(WITHDRAWAL | {"credit_account_id": WALLET}), "transfers_go_as_named"),
+    "a fee to the wallet": (
+        again("kind = 'fee'", reference="'x'", credit_account_id=WALLET),
+        "transfers_go_as_named",
+    ),
+    # in the phases of its kind
+    "a gift on hold": (insert(GIFT | {"phase": "'hold'"}), "ck_transfers_phase_of_kind"),
+    "an image paid at once": (insert(HOLD | {"phase": "'single'"}), "ck_transfers_phase_of_kind"),
+    "a withdrawal at once": (insert(WITHDRAWAL | {"phase": "'single'"}), "ck_transfers_phase_of_kind"),
+    "a post of nothing": (insert(HOLD | {"phase": "'post'"}), "ck_transfers_hold"),
+    "a hold of a hold": (again(OPEN, reference="'x'", hold_id="id"), "transfers_resolve_as_held"),
+    "a hold for no image": (insert(HOLD | {"generation_id": "NULL"}), "ck_transfers_generation"),
+    "a gift for an image": (insert(GIFT | {"generation_id": "1"}), "ck_transfers_generation"),
+    # once
+    "a gift twice": (again("kind = 'bonus'"), "uq_transfers_reference"),
+    "a purchase credited twice": (again("kind = 'purchase'"), "uq_transfers_reference"),
+    "a purchase credited twice by another name": (
+        again("kind = 'purchase'", reference="'again'"),
+        "ck_transfers_reference",
+    ),
+    "an image held twice": (again(OPEN), "uq_transfers_reference"),
+    "an image held twice by another name": (again(OPEN, reference="'again'"), "ck_transfers_reference"),
+    "a fee twice": (again("kind = 'fee'"), "uq_transfers_reference"),
+    "a fee twice by another name": (again("kind = 'fee'", reference="'again'"), "ck_transfers_reference"),
+    "posted twice": (resolving("post", COMPLETED), "uq_transfers_hold_id"),
+    "voided after it was posted": (resolving("void", COMPLETED), "uq_transfers_hold_id"),
+    "posted after it was voided": (resolving("post", FAILED), "uq_transfers_hold_id"),
+    "a withdrawal settled twice": (resolving("post", SETTLED), "uq_transfers_hold_id"),
+    "a settled withdrawal rejected": (resolving("void", SETTLED), "uq_transfers_hold_id"),
+    "a rejected withdrawal settled": (resolving("post", REJECTED), "uq_transfers_hold_id"),
+    # as it was held
+    "a post of more": (again(OPEN, phase="'post'", hold_id="id", amount="31"), "transfers_resolve_as_held"),
+    "a post of less": (again(OPEN, phase="'post'", hold_id="id", amount="29"), "transfers_resolve_as_held"),
+    "a post to another": (
+        again(OPEN, phase="'post'", hold_id="id", credit_account_id=FEES),
+        "transfers_resolve_as_held",
+    ),
+    # no more than there is: 210 in the wallet of which 30 are held, 71 earned of which 10 are
+    "a wallet overdrawn": (insert(HOLD | {"amount": "181"}), "ck_accounts_solvent"),
+    "earnings overdrawn": (insert(WITHDRAWAL | {"amount": "62"}), "ck_accounts_solvent"),
+    # as what it pays for has ended
+    "an unfinished image posted": (resolving("post", OPEN), "transfers_resolve_as_ended"),
+    "an unfinished image voided": (resolving("void", OPEN), "transfers_resolve_as_ended"),
+    "a pending withdrawal posted": (resolving("post", PENDING), "transfers_resolve_as_ended"),
+    "a pending withdrawal voided": (resolving("void", PENDING), "transfers_resolve_as_ended"),
+    "an image completed and not paid": (
+        "UPDATE generations SET status = 'completed', ended_at = now(), result_key = 'x' WHERE status = 'queued'",
+        "generations_settle_as_ended",
+    ),
+    "an image failed and paid": (
+        "UPDATE generations SET status = 'failed', fee_tokens = 0 WHERE status = 'completed'",
+        "generations_settle_as_ended",
+    ),
+    "an image cancelled and not given back": (
+        "UPDATE generations SET status = 'cancelled', ended_at = now() WHERE status = 'queued'",
+        "generations_settle_as_ended",
+    ),
+    "an ended image queued again": (
+        "UPDATE generations SET status = 'queued', ended_at = NULL WHERE status = 'failed'",
+        "generations_stay_ended",
+    ),
+    "another fee afterwards": (
+        "UPDATE generations SET fee_tokens = fee_tokens + 1 WHERE status = 'completed'",
+        "generations_stay_ended",
+    ),
+    # an image has its owner's hold of its price, for its artist
+    "an image paid by another": (
+        "UPDATE generations SET owner_id = artist_id WHERE status = 'queued'",
+        "generations_held_as_priced",
+    ),
+    "a hold for another image": (
+        "UPDATE generations SET hold_id = 0 WHERE status = 'queued'",
+        "generations_held_as_priced",
+    ),
+    "a fee for an unfinished image": (
+        "UPDATE generations SET fee_tokens = 1 WHERE status = 'queued'",
+        "ck_generations_fee_tokens",
+    ),
+    # money in, money out
+    "a purchase paid and not credited": (
+        "UPDATE purchases SET status = 'paid', payment_key = 'x', ended_at = now() WHERE status = 'pending'",
+        "purchases_paid_is_credited",
+    ),
+    "a payment that bought before": (
+        "UPDATE purchases SET status = 'paid', ended_at = now(),"
+        " payment_key = (SELECT payment_key FROM purchases WHERE status = 'paid') WHERE status = 'pending'",
+        "uq_purchases_payment_key",
+    ),
+    "a purchase credited and not paid": (
+        again(
+            "kind = 'purchase'",
+            reference="(SELECT 'purchase:' || order_id FROM purchases WHERE status = 'pending')",
+            order_id="(SELECT order_id FROM purchases WHERE status = 'pending')",
+        ),
+        "transfers_credited_is_paid",
+    ),
+    "a withdrawal settled and not posted": (
+        "UPDATE withdrawals SET status = 'settled', ended_at = now(), ended_by = artist_id WHERE status = 'pending'",
+        "withdrawals_withdrawn_as_held",
+    ),
+    "a rejected withdrawal settled after all": (
+        "UPDATE withdrawals SET status = 'settled', reason = NULL WHERE status = 'rejected'",
+        "withdrawals_withdrawn_as_held",
+    ),
+    "a settled withdrawal pending again": (
+        "UPDATE withdrawals SET status = 'pending', ended_at = NULL, ended_by = NULL WHERE status = 'settled'",
+        "withdrawals_withdrawn_as_held",
+    ),
+    "two withdrawals of one hold": (
+        "INSERT INTO withdrawals (artist_id, amount, hold_id, created_at, status)"
+        " SELECT artist_id, amount, hold_id, created_at, status FROM withdrawals WHERE status = 'pending'",
+        "uq_withdrawals_hold_id",
+    ),
+}
+
+GONE = {
+    "transfers is append-only": [
+        "UPDATE transfers SET created_at = now()",
+        "DELETE FROM transfers WHERE kind = 'bonus'",
+        "TRUNCATE transfers CASCADE",
+    ],
+    "purchases is append-only": [
+        "DELETE FROM purchases WHERE status = 'paid'",
+        "UPDATE purchases SET amount_tokens = 1 WHERE status = 'paid'",
+    ],
+    "withdrawals is append-only": ["DELETE FROM withdrawals WHERE status = 'settled'", "TRUNCATE withdrawals"],
+    "generations is append-only": ["DELETE FROM generations WHERE status = 'queued'"],
+}
+
+
+@pytest.fixture
+async def books(world: PostgresWorld) -> PostgresWorld:
+    """Everything that moves tokens has happened once."""
+    await play(world)
+    return world
+
+
+async def test_what_breaks_a_rule_is_refused_by_its_name(books: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
+    before = await books.books.examine()
+
+    told = {wrong: await refusal(sql, statement) for wrong, (statement, _) in REFUSED.items()}
+
+    assert told == {wrong: rule for wrong, (_, rule) in REFUSED.items()}
+    assert await books.books.examine() == before
+
+
+async def test_what_the_books_rest_on_stays(books: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
+    before = await books.books.examine()
+    for told, statements in GONE.items():
+        for statement in statements:
+            with pytest.raises(asyncpg.RestrictViolationError, match=told):
+                await sql.execute(statement)
+    assert await books.books.examine() == before
+
+
+async def test_what_breaks_no_rule_is_taken(books: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
+    """So that none of the above is refused for something else."""
+    for statement in (
+        insert(GIFT),
+        insert(GIFT | {"kind": "'refund'", "reference": "'sorry'"}),
+        insert(HOLD | {"amount": "180"}),
+        insert(WITHDRAWAL | {"amount": "61", "reference": "'withdrawal:4711'"}),
+    ):
+        assert await sql.execute(statement) == "INSERT 0 1"
+
+
+async def refusal(sql: "asyncpg.Connection[Any]", statement: str) -> object:
+    """The rule by which it is refused."""
+    try:
+        return await sql.execute(statement)
+    except asyncpg.IntegrityConstraintViolationError as error:
+        return error.constraint_name

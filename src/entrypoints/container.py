@@ -3,6 +3,7 @@
 Adapters are imported where they are chosen, so that a part that is not used costs nothing at the start.
 """
 
+import hmac
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +13,12 @@ from dishka import AnyOf, AsyncContainer, Provider, Scope, make_async_container
 from adapters.simulated_ai.source import TaskSource
 from core.accounts.drop_expired_sessions import DropExpiredSessions
 from core.accounts.edit_profile import EditProfile
+from core.accounts.erase_leaver import EraseLeaver
+from core.accounts.erase_leavers import EraseLeavers
+from core.accounts.leave import Leave
 from core.accounts.make_admin import MakeAdmin
-from core.accounts.repository import Sessions, Users
-from core.accounts.sign_in import SignIn
+from core.accounts.repository import Sessions, Traces, Users
+from core.accounts.sign_in import IdentityKey, SignIn
 from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.accounts.views import AccountsReader
@@ -135,6 +139,7 @@ def use_cases() -> Provider:
     provider.provide(_training_timeout, scope=Scope.APP)
     provider.provide(_orphan_age, scope=Scope.APP)
     provider.provide(_platform_fee, scope=Scope.APP)
+    provider.provide(_identity_key, scope=Scope.APP)
     provider.provide_all(
         SignIn,
         SignOut,
@@ -175,6 +180,9 @@ def use_cases() -> Provider:
         WatchTraining,
         WatchNotifications,
         DropExpiredSessions,
+        Leave,
+        EraseLeaver,
+        EraseLeavers,
         RemoveUnwantedBlobs,
         DropOrphans,
         Sweep,
@@ -221,6 +229,10 @@ def _platform_fee(settings: Settings) -> PlatformFee:
     return PlatformFee(settings.platform_fee_percent)
 
 
+def _identity_key(settings: Settings) -> IdentityKey:
+    return IdentityKey(hmac.digest((settings.secret_key or "").encode(), b"erased identities", "sha256"))
+
+
 def system() -> Provider:
     from adapters.pillow.images import PillowImages
     from adapters.system.clock import SystemClock
@@ -252,6 +264,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
     from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
     from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
+    from adapters.postgres.traces import PostgresTraces
     from adapters.postgres.transaction import PostgresTransaction
     from adapters.postgres.unwanted_blobs import PostgresUnwantedBlobs
     from adapters.postgres.withdrawals import PostgresWithdrawals, PostgresWithdrawalsReader
@@ -292,6 +305,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider.provide(PostgresTransaction, provides=AnyOf[PostgresTransaction, Transaction], scope=request)
     provider.provide(PostgresUsers, provides=Users, scope=request)
     provider.provide(PostgresSessions, provides=Sessions, scope=request)
+    provider.provide(PostgresTraces, provides=Traces, scope=request)
     provider.provide(PostgresTokenLedger, provides=TokenLedger, scope=request)
     provider.provide(PostgresPurchases, provides=Purchases, scope=request)
     provider.provide(PostgresWithdrawals, provides=Withdrawals, scope=request)
@@ -324,6 +338,7 @@ def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.memory.styles import MemoryStyles, MemoryStylesReader
     from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
     from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
+    from adapters.memory.traces import MemoryTraces
     from adapters.memory.transaction import MemoryTransaction
     from adapters.memory.unwanted_blobs import MemoryUnwantedBlobs
     from adapters.memory.withdrawals import MemoryWithdrawals, MemoryWithdrawalsReader
@@ -354,6 +369,7 @@ def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider.provide(MemoryTransaction, provides=AnyOf[MemoryTransaction, Transaction], scope=request)
     provider.provide(MemoryUsers, provides=Users, scope=request)
     provider.provide(MemorySessions, provides=Sessions, scope=request)
+    provider.provide(MemoryTraces, provides=Traces, scope=request)
     provider.provide(MemoryTokenLedger, provides=TokenLedger, scope=request)
     provider.provide(MemoryPurchases, provides=Purchases, scope=request)
     provider.provide(MemoryWithdrawals, provides=Withdrawals, scope=request)

@@ -6,13 +6,14 @@ from adapters.postgres.generations import PostgresGenerations, PostgresGeneratio
 from adapters.postgres.idempotency import PostgresIdempotency
 from adapters.postgres.ids import PostgresIds
 from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
+from adapters.postgres.orphaned_blobs import PostgresOrphanedBlobs
 from adapters.postgres.pool import Pool
 from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
 from adapters.postgres.search import PostgresSearchReader
 from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
-from adapters.postgres.orphaned_blobs import PostgresOrphanedBlobs
 from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
+from adapters.postgres.traces import PostgresTraces
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.unwanted_blobs import PostgresUnwantedBlobs
 from adapters.postgres.withdrawals import PostgresWithdrawals, PostgresWithdrawalsReader
@@ -39,6 +40,7 @@ class PostgresWorld(World):
             PostgresBacklogReader(pool),
         )
         self.books = PostgresBooks(pool)
+        self.orphans = PostgresOrphanedBlobs(pool)
 
     def scope(self) -> Scope:
         transaction = PostgresTransaction(self._pool)
@@ -47,7 +49,6 @@ class PostgresWorld(World):
             PostgresUsers(transaction),
             PostgresSessions(transaction),
             PostgresTokenLedger(transaction),
-        self.orphans = PostgresOrphanedBlobs(pool)
             PostgresStyles(transaction),
             PostgresGenerations(transaction),
             PostgresTaskQueue(transaction, self._outbox),
@@ -59,6 +60,7 @@ class PostgresWorld(World):
             PostgresComments(transaction),
             PostgresWithdrawals(transaction),
             PostgresUnwantedBlobs(transaction),
+            PostgresTraces(transaction),
         )
 
     async def lock_is_awaited(self) -> bool:

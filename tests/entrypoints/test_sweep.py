@@ -63,6 +63,7 @@ async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> 
     await keep_an_answer(service, ann)
     async with world.block() as scope:
         await scope.unwanted.add("public/styles/1/old.png")
+        await scope.users.save((await world.user("bob")).left(at=world.clock.now()))
     world.clock.advance(max(SESSION_LIFETIME, timedelta(hours=6)))
 
     nothing_yet = {"notifications_dropped": 0, "balances_folded": 0, "uses_folded": 0}  # sums are whole in memory

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.entrypoints.pictures import picture
 from tests.entrypoints.service import Browser, Service
 from tests.support.world import MemoryWorld
@@ -135,3 +136,27 @@ async def test_an_application_that_is_refused_leaves_no_signature(
         assert (response.status_code, error["code"], list(error["details"])) == (422, code, fields)
         assert (await browser.get("/api/auth/me")).json()["data"]["role"] == "user"
     assert await world.blobs.keys("signatures/") == []
+
+
+async def test_leaving_for_good(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+    ann = await world.user("ann")
+    async with service.browser(ann) as browser, service.browser(ann) as another:
+        response = await browser.delete("/api/users/me")
+        assert (response.status_code, response.content) == (204, b"")
+        assert 'sessionid=""' in response.headers["set-cookie"]
+        for who in (browser, another):
+            assert (await who.get("/api/auth/me")).status_code == 401
+    assert (await anonymous.get(f"/api/users/{ann.id}")).status_code == 404
+    assert ann.id not in world.database.tables.users
+
+
+async def test_nobody_leaves_who_is_to_be_paid(service: Service, world: MemoryWorld) -> None:
+    mia = await world.artist(tokens=100)
+    await world.image(mia, await world.style(mia))
+    await world.use_case(RequestWithdrawal)(mia.id, 1)
+    async with service.browser(mia) as browser:
+        response = await browser.delete("/api/users/me", headers={"Accept-Language": "ko"})
+        error = response.json()["error"]
+        assert (response.status_code, error["code"]) == (409, "WITHDRAWAL_PENDING")
+        assert error["message"] == "아직 처리되지 않은 출금 요청이 있습니다."
+        assert (await browser.get("/api/auth/me")).status_code == 200

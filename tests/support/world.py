@@ -30,12 +30,15 @@ from adapters.memory.secrets import SequentialSecrets
 from adapters.memory.styles import MemoryStyles, MemoryStylesReader
 from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
 from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
+from adapters.memory.traces import MemoryTraces
 from adapters.memory.transaction import MemoryTransaction
 from adapters.memory.unwanted_blobs import MemoryUnwantedBlobs
 from adapters.memory.withdrawals import MemoryWithdrawals, MemoryWithdrawalsReader
 from adapters.pillow.images import PillowImages
+from core.accounts.erase_leaver import EraseLeaver
 from core.accounts.model import Artist, User
-from core.accounts.repository import Sessions, Users
+from core.accounts.repository import Sessions, Traces, Users
+from core.accounts.sign_in import IdentityKey
 from core.accounts.views import AccountsReader
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.community.follow_user import FollowUser
@@ -54,12 +57,12 @@ from core.ports.books import Books
 from core.ports.idempotency import Idempotency
 from core.ports.ids import Ids
 from core.ports.notifier import Notifier
+from core.ports.orphaned_blobs import OrphanedBlobs
 from core.ports.outbox import Outbox
 from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
 from core.ports.unwanted_blobs import UnwantedBlobs
-from core.ports.orphaned_blobs import OrphanedBlobs
 from core.purchases.record_payment import RecordPayment
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
@@ -101,6 +104,7 @@ class Scope:
     comments: Comments
     withdrawals: Withdrawals
     unwanted: UnwantedBlobs
+    traces: Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ class World(ABC):
     idempotency: Idempotency
     read: Readers
     books: Books
+    orphans: OrphanedBlobs
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -132,7 +137,6 @@ class World(ABC):
         self.blobs = MemoryBlobStore(self.clock)
         self.payments = MemoryPaymentProvider()
         self.images = PillowImages()
-    orphans: OrphanedBlobs
         self.webhooks = WebhookBase("https://api.example")
         self.fee = PlatformFee(0)
 
@@ -165,7 +169,9 @@ class World(ABC):
             "images": self.images,
             "webhooks": self.webhooks,
             "books": self.books,
+            "orphans": self.orphans,
             "fee": self.fee,
+            "identity_key": IdentityKey(b"a key"),
             "provider": self.payments,
             "record": RecordPayment(scope.purchases, scope.ledger, scope.transaction, self.clock),
         }
@@ -174,10 +180,12 @@ class World(ABC):
             "fail_training": FailTraining(**_wanted(FailTraining, places | own)),
             "remove_unwanted": RemoveUnwantedBlobs(**_wanted(RemoveUnwantedBlobs, places | own | ports)),
         }
+        own |= {
+            "erase": EraseLeaver(**_wanted(EraseLeaver, places | own | ports)),
+        }
         return kind(**_wanted(kind, places | own | ports))
 
     async def user(self, username: str = "ann", *, tokens: int = 0) -> User:
-            "orphans": self.orphans,
         """Somebody with a wallet, and `tokens` in it."""
         now = self.clock.now()
         user = User(
@@ -338,6 +346,7 @@ class MemoryWorld(World):
             MemoryBacklogReader(self.database),
         )
         self.books = MemoryBooks(self.database)
+        self.orphans = MemoryOrphanedBlobs(self.database)
 
     def scope(self) -> Scope:
         transaction = MemoryTransaction(self.database)
@@ -356,8 +365,8 @@ class MemoryWorld(World):
             MemoryLikes(transaction),
             MemoryComments(transaction),
             MemoryWithdrawals(transaction),
-        self.orphans = MemoryOrphanedBlobs(self.database)
             MemoryUnwantedBlobs(transaction),
+            MemoryTraces(transaction),
         )
 
     async def lock_is_awaited(self) -> bool:

@@ -5,7 +5,7 @@ from adapters.memory.tables import Tables
 from adapters.memory.tokens import available, earned
 from adapters.memory.transaction import MemoryTransaction
 from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
-from core.accounts.model import Artist, Requester, Session, User
+from core.accounts.model import Artist, Requester, Session, Standing, User
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader, Me, MeArtist, Profile, ProfileArtist, ProfileStats
 from core.generations.model import Status
@@ -29,7 +29,8 @@ class MemoryUsers(Users):
         return None if user_id is None else tables.users[user_id]
 
     async def of_email(self, email: str, *, lock: bool = False) -> list[User]:
-        named = [user for user in self._transaction.tables.users.values() if user.email == email]
+        users = self._transaction.tables.users.values()
+        named = [user for user in users if user.email == email and user.standing is Standing.PRESENT]
         return [await self.of_id(user.id, lock=lock) for user in named]
 
     async def username_taken(self, username: str) -> bool:
@@ -50,7 +51,8 @@ class MemoryUsers(Users):
 
     async def save(self, user: User) -> None:
         def operation(tables: Tables) -> None:
-            before = found(tables, user.id)
+            kept(tables, user.id)
+            before = tables.users[user.id]
             if tables.usernames.get(user.username, user.id) != user.id:
                 raise UsernameTaken
             del tables.usernames[before.username]
@@ -62,11 +64,25 @@ class MemoryUsers(Users):
 
     async def add_artist(self, artist: Artist) -> None:
         def operation(tables: Tables) -> None:
+            kept(tables, artist.user_id)
             if artist.user_id in tables.artists:
                 raise AlreadyArtist
             tables.artists[artist.user_id] = artist
 
         self._transaction.write(operation)
+
+    async def leaver(self, user_id: UserId) -> User | None:
+        await self._transaction.lock("user", user_id)
+        user = self._transaction.tables.users.get(user_id)
+        return user if user and user.standing is Standing.LEAVING else None
+
+    async def leavers(self, *, limit: int) -> list[UserId]:
+        users = self._transaction.tables.users.values()
+        leaving = sorted((user.updated_at, user.id) for user in users if user.standing is Standing.LEAVING)
+        return [user_id for _, user_id in leaving[:limit]]
+
+    async def was_here(self, identity: bytes) -> bool:
+        return identity in self._transaction.tables.erased
 
 
 class MemorySessions(Sessions):
@@ -75,6 +91,7 @@ class MemorySessions(Sessions):
 
     async def add(self, session: Session) -> None:
         def operation(tables: Tables) -> None:
+            kept(tables, session.user_id)
             tables.sessions[session.token_hash] = session
 
         self._transaction.write(operation)
@@ -89,6 +106,8 @@ class MemorySessions(Sessions):
         if session is None or session.expires_at <= at:
             return None
         user = tables.users[session.user_id]
+        if user.standing is not Standing.PRESENT:
+            return None
         return Requester(user.id, user.role, user.id in tables.artists)
 
     async def drop_expired(self, *, now: datetime, limit: int) -> int:
@@ -158,10 +177,17 @@ class MemoryAccountsReader(AccountsReader):
 
 
 def found(tables: Tables, user_id: UserId) -> User:
+    """Raises UserNotFound, for who has left too."""
     user = tables.users.get(user_id)
-    if user is None:
+    if user is None or user.standing is not Standing.PRESENT:
         raise UserNotFound
     return user
+
+
+def kept(tables: Tables, user_id: UserId) -> None:
+    """Raises UserNotFound for who is no more; as a foreign key does."""
+    if user_id not in tables.users:
+        raise UserNotFound
 
 
 def picture_url(user: User, blobs: BlobStore) -> str | None:

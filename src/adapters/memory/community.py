@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from adapters.memory.accounts import followers, found, picture_url
+from adapters.memory.accounts import followers, found, kept, picture_url
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.generations import likes
 from adapters.memory.paging import page_of
@@ -22,6 +22,7 @@ class MemoryFollows(Follows):
 
     async def add(self, follower: UserId, followed: UserId, *, at: datetime) -> None:
         def operation(tables: Tables) -> None:
+            kept(tables, follower)
             found(tables, followed)
             if (follower, followed) in tables.follows:
                 raise DuplicateFollow
@@ -45,6 +46,7 @@ class MemoryLikes(Likes):
 
     async def add(self, user_id: UserId, generation_id: GenerationId, *, at: datetime) -> None:
         def operation(tables: Tables) -> None:
+            kept(tables, user_id)
             if (generation_id, user_id) in tables.likes:
                 raise DuplicateLike
             tables.likes[generation_id, user_id] = at
@@ -69,6 +71,7 @@ class MemoryComments(Comments):
 
     async def add(self, comment: Comment) -> None:
         def operation(tables: Tables) -> None:
+            kept(tables, comment.author_id)
             tables.comments[comment.id] = comment
 
         self._transaction.write(operation)

@@ -2,7 +2,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from adapters.memory.accounts import picture_url
+from adapters.memory.accounts import kept, picture_url
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables, apart
@@ -57,6 +57,7 @@ class MemoryGenerations(Generations):
         stored = apart(generation)
 
         def operation(tables: Tables) -> None:
+            kept(tables, generation.owner_id)
             if generation.style_id not in tables.styles:
                 raise StyleNotFound
             tables.generations[generation.id] = stored

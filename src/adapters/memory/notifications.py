@@ -9,6 +9,7 @@ from adapters.memory.paging import page_of
 from adapters.memory.styles import thumbnail_url
 from adapters.memory.tables import KeptNotification, Tables, apart
 from adapters.memory.transaction import MemoryTransaction
+from core.accounts.model import Standing
 from core.identifiers import GenerationId, NotificationId, StyleId, UserId
 from core.notifications.errors import NotificationNotFound
 from core.notifications.model import Notification
@@ -28,6 +29,9 @@ class MemoryNotifier(Notifier):
         kept = KeptNotification(apart(notification))
 
         def operation(tables: Tables) -> None:
+            recipient = tables.users.get(notification.recipient)
+            if recipient is None or recipient.standing is not Standing.PRESENT:
+                return
             reason = (notification.recipient, notification.reason)
             if tables.reasons.setdefault(reason, notification.id) == notification.id:
                 tables.notifications[notification.id] = kept

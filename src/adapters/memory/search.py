@@ -1,6 +1,7 @@
 from adapters.memory.accounts import followers, picture_url
 from adapters.memory.database import MemoryDatabase
-from adapters.memory.styles import images_of, thumbnail_url
+from adapters.memory.styles import thumbnail_url, uses_of
+from core.accounts.model import Standing
 from core.ports.blob_store import BlobStore
 from core.search.matching import MatchedBy, best_match, folded, wanted
 from core.search.views import Found, FoundArtist, FoundStyle, SearchReader, SearchType
@@ -28,7 +29,7 @@ class MemorySearchReader(SearchReader):
             best = best_match(query, texts)
             if best and style.training_status is TrainingStatus.COMPLETED and style.is_active:
                 match, matched_by = best
-                found.append((match, -len(images_of(tables, style)), style.id, matched_by))
+                found.append((match, -uses_of(tables, style).images, style.id, matched_by))
         return [
             await self._style(tables.styles[style_id], matched_by)
             for _, _, style_id, matched_by in sorted(found, key=lambda one: one[:3])[:limit]
@@ -46,14 +47,17 @@ class MemorySearchReader(SearchReader):
                 artist_name=tables.artists[style.artist_id].artist_name,
             ),
             matched_by=matched_by,
-            usage_count=len(images_of(tables, style)),
+            usage_count=uses_of(tables, style).images,
         )
 
     def _artists(self, query: str, limit: int) -> list[FoundArtist]:
         tables = self._database.tables
         found = []
         for artist in tables.artists.values():
-            username = tables.users[artist.user_id].username
+            user = tables.users[artist.user_id]
+            if user.standing is not Standing.PRESENT:
+                continue
+            username = user.username
             texts = {MatchedBy.ARTIST_NAME: [folded(artist.artist_name)], MatchedBy.USERNAME: [username]}
             if best := best_match(query, texts):
                 match, matched_by = best

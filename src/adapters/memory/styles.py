@@ -3,10 +3,10 @@ from typing import Any
 
 import msgspec
 
-from adapters.memory.accounts import followers, picture_url
+from adapters.memory.accounts import followers, found, kept, picture_url
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.paging import page_of
-from adapters.memory.tables import Tables, apart
+from adapters.memory.tables import Tables, Uses, apart
 from adapters.memory.transaction import MemoryTransaction
 from core.accounts.model import Requester
 from core.generations.model import Generation, Status
@@ -46,6 +46,8 @@ class MemoryStyles(Styles):
     async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
         if lock:
             await self._transaction.lock("portfolio", artist_id)
+            await self._transaction.lock("user", artist_id)
+            found(self._transaction.tables, artist_id)
         return Portfolio(list(self._transaction.tables.portfolios.get(artist_id, ())))
 
     async def offer(self, style_id: StyleId) -> Offer:
@@ -68,6 +70,7 @@ class MemoryStyles(Styles):
         pictures = tuple(apart(artwork) for artwork in artworks)
 
         def operation(tables: Tables) -> None:
+            kept(tables, style.artist_id)
             names = tables.portfolios.get(style.artist_id, ())
             if style.name in names:
                 raise DuplicateStyleName
@@ -118,17 +121,16 @@ class MemoryStyles(Styles):
             )
             return Outcome(applied=True, status=status.value)
 
+    async def fold_uses(self, *, limit: int) -> int:  # noqa: ARG002 - there is nothing to take
+        """Images are counted when they are asked for here."""
+        return 0
+
     async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
         found = [
             (style.updated_at, style.id)
             for style in self._transaction.tables.styles.values()
             if not style.training_status.ended and style.updated_at <= since
         ]
-
-    async def fold_uses(self, *, limit: int) -> int:  # noqa: ARG002 - there is nothing to take
-        """Images are counted when they are asked for here."""
-        return 0
-
         return [style_id for _, style_id in sorted(found)[:limit]]
 
 
@@ -176,7 +178,7 @@ class MemoryStylesReader(StylesReader):
             training_status=style.training_status.value,
             generation_cost_tokens=style.generation_cost_tokens,
             license_type=style.license_type.value,
-            usage_count=len(images_of(tables, style)),
+            usage_count=uses_of(tables, style).images,
             tags=list(style.tags),
             created_at=style.created_at,
         )
@@ -184,7 +186,7 @@ class MemoryStylesReader(StylesReader):
     async def _own_card(self, style: Style) -> OwnStyleCard:
         return OwnStyleCard(
             **_fields(await self._card(style)),
-            total_earned_tokens=sum(image.earned_tokens for image in images_of(self._database.tables, style)),
+            total_earned_tokens=uses_of(self._database.tables, style).tokens,
             progress=style.progress,
         )
 
@@ -208,7 +210,7 @@ class MemoryStylesReader(StylesReader):
             valid_to=style.valid_to,
             is_active=style.is_active,
             updated_at=style.updated_at,
-            stats=StyleStats(total_generations=len(images), avg_likes=likes / len(latest) if latest else 0.0),
+            stats=StyleStats(total_generations=card["usage_count"], avg_likes=likes / len(latest) if latest else 0.0),
             sample_artworks=[await self._blobs.signed_url(artwork.key) for artwork in samples],
             progress=style.progress,
         )
@@ -253,6 +255,12 @@ def _matches(style: Style, query: StyleQuery) -> bool:
         and query.artist_id in (None, style.artist_id)
         and set(query.tags) <= set(style.tags)
     )
+
+
+def uses_of(tables: Tables, style: Style) -> Uses:
+    """Of images that have been erased as well."""
+    images, past = images_of(tables, style), tables.past_uses.get(style.id, Uses())
+    return Uses(past.images + len(images), past.tokens + sum(image.earned_tokens for image in images))
 
 
 def images_of(tables: Tables, style: Style) -> list[Generation]:

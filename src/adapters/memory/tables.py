@@ -78,6 +78,14 @@ class QueuedTask(msgspec.Struct, frozen=True):
     due: datetime
 
 
+class Uses(msgspec.Struct, frozen=True):
+    """Of a style."""
+
+    images: int = 0
+    tokens: int = 0
+    """That they have earned."""
+
+
 class KeptNotification(msgspec.Struct, frozen=True):
     notification: Notification
     read_at: datetime | None = None
@@ -96,6 +104,7 @@ class Tables:
     identities: MutableMapping[tuple[str, str], UserId] = field(default_factory=dict)
     usernames: MutableMapping[str, UserId] = field(default_factory=dict)
     artists: MutableMapping[UserId, Artist] = field(default_factory=dict)
+    erased: MutableMapping[bytes, None] = field(default_factory=dict)
     sessions: MutableMapping[bytes, Session] = field(default_factory=dict)
     funds: MutableMapping[Account, Funds] = field(default_factory=lambda: {ISSUANCE: Funds(), FEES: Funds()})
     entries: MutableMapping[TransferId, Entry] = field(default_factory=dict)
@@ -109,6 +118,7 @@ class Tables:
     artworks: MutableMapping[StyleId, tuple[Artwork, ...]] = field(default_factory=dict)
     portfolios: MutableMapping[UserId, tuple[str, ...]] = field(default_factory=dict)
     generations: MutableMapping[GenerationId, Generation] = field(default_factory=dict)
+    past_uses: MutableMapping[StyleId, Uses] = field(default_factory=dict)
     notifications: MutableMapping[NotificationId, KeptNotification] = field(default_factory=dict)
     reasons: MutableMapping[tuple[UserId, str], NotificationId] = field(default_factory=dict)
     follows: MutableMapping[tuple[UserId, UserId], datetime] = field(default_factory=dict)
@@ -117,6 +127,7 @@ class Tables:
     answers: MutableMapping[tuple[UserId, str], KeptAnswer] = field(default_factory=dict)
     outbox: MutableMapping[int, QueuedTask] = field(default_factory=dict)
     unwanted: MutableMapping[str, None] = field(default_factory=dict)
+    walks: MutableMapping[int, Walk] = field(default_factory=dict)
 
     def overlaid(self) -> "Tables":
         """The same rows, with changes that these tables know nothing of until they are settled."""
@@ -127,7 +138,6 @@ class Tables:
         for table in fields(self):
             getattr(self, table.name).settle()
 
-    walks: MutableMapping[int, Walk] = field(default_factory=dict)
 
 class Overlay(MutableMapping[Key, Row]):
     """A mapping's rows with changes of one's own above them."""

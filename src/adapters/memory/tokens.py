@@ -260,7 +260,8 @@ def _place(line: EarningsLine) -> tuple[date | None, int, int]:
 
 
 def _party(tables: Tables, account: Account) -> Party | None:
-    return None if account.owner is None else Party(account.owner, tables.users[account.owner].username)
+    user = None if account.owner is None else tables.users.get(account.owner)
+    return None if user is None else Party(user.id, user.username)
 
 
 def _matches(line: TransactionLine, wanted: TransactionFilter) -> bool:

@@ -74,7 +74,7 @@ def _view(withdrawal: Withdrawal) -> WithdrawalView:
 
 
 def _to_settle(tables: Tables, withdrawal: Withdrawal) -> WithdrawalToSettle:
-    user, artist = tables.users[withdrawal.artist_id], tables.artists[withdrawal.artist_id]
+    user, artist = tables.users.get(withdrawal.artist_id), tables.artists.get(withdrawal.artist_id)
     return WithdrawalToSettle(
         id=withdrawal.id,
         amount=withdrawal.amount,
@@ -82,6 +82,11 @@ def _to_settle(tables: Tables, withdrawal: Withdrawal) -> WithdrawalToSettle:
         reason=withdrawal.reason,
         created_at=withdrawal.created_at,
         ended_at=withdrawal.ended_at,
-        artist=Payee(user.id, user.username, artist.artist_name, artist.verified_email),
+        artist=Payee(
+            id=withdrawal.artist_id,
+            username=user.username if user else None,
+            artist_name=artist.artist_name if artist else None,
+            verified_email=artist.verified_email if artist else None,
+        ),
         ended_by=withdrawal.ended_by,
     )

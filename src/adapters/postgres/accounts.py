@@ -3,7 +3,7 @@ from datetime import datetime
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.accounts.errors import UserNotFound
-from core.accounts.model import Artist, Requester, Role, Session, User
+from core.accounts.model import Artist, Requester, Role, Session, Standing, User
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader, Me, MeArtist, Profile, ProfileArtist, ProfileStats
 from core.identifiers import UserId
@@ -12,16 +12,19 @@ from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.search.matching import folded
 
 USER = """
-SELECT id, provider, subject, email, username, role, bio, profile_image, created_at, updated_at FROM users
+SELECT id, provider, subject, email, username, role, bio, profile_image, standing, created_at, updated_at FROM users
 """
+
+LEAVER = f"{USER} WHERE id = $1 AND standing = 'leaving' FOR NO KEY UPDATE"
+LEAVERS = "SELECT id FROM users WHERE standing = 'leaving' ORDER BY updated_at, id LIMIT $1"
 
 ADD_USER = Write(
     touches="users",
     ctes="""
         added_user AS (
             INSERT INTO users
-                (id, provider, subject, email, username, role, bio, profile_image, created_at, updated_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                (id, provider, subject, email, username, role, bio, profile_image, created_at, updated_at, standing)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         )""",
 )
 SAVE_USER = Write(
@@ -29,7 +32,7 @@ SAVE_USER = Write(
     ctes="""
         saved_user AS (
             UPDATE users SET
-                email = $2, username = $3, role = $4, bio = $5, profile_image = $6, updated_at = $7
+                email = $2, username = $3, role = $4, bio = $5, profile_image = $6, updated_at = $7, standing = $8
             WHERE id = $1
             RETURNING id
         ),
@@ -67,7 +70,7 @@ SELECT users.id, users.role, artists.user_id IS NOT NULL AS is_artist
 FROM sessions
 JOIN users ON users.id = sessions.user_id
 LEFT JOIN artists ON artists.user_id = users.id
-WHERE sessions.token_hash = $1 AND sessions.expires_at > $2
+WHERE sessions.token_hash = $1 AND sessions.expires_at > $2 AND users.standing = 'present'
 """
 
 ME = """
@@ -92,7 +95,7 @@ SELECT id, username, profile_image, bio, role, users.created_at, follower_count,
     (SELECT count(*) FROM follows WHERE follower_id = users.id) AS following
 FROM users
 LEFT JOIN artists ON artists.user_id = users.id
-WHERE users.id = $1
+WHERE users.id = $1 AND standing = 'present'
 """
 DROP_EXPIRED = """
 DELETE FROM sessions WHERE token_hash IN (
@@ -108,7 +111,9 @@ class PostgresUsers(Users):
 
     async def of_id(self, user_id: UserId, *, lock: bool = False) -> User:
         locking = "FOR NO KEY UPDATE" if lock else ""
-        row = await self._transaction.fetchrow(f"{USER} WHERE id = $1 {locking}", user_id, lock=lock)
+        row = await self._transaction.fetchrow(
+            f"{USER} WHERE id = $1 AND standing = 'present' {locking}", user_id, lock=lock
+        )
         if row is None:
             raise UserNotFound
         return _user(row)
@@ -119,7 +124,9 @@ class PostgresUsers(Users):
 
     async def of_email(self, email: str, *, lock: bool = False) -> list[User]:
         locking = "FOR NO KEY UPDATE" if lock else ""
-        rows = await self._transaction.fetch(f"{USER} WHERE email = $1 {locking}", email, lock=lock)
+        rows = await self._transaction.fetch(
+            f"{USER} WHERE email = $1 AND standing = 'present' {locking}", email, lock=lock
+        )
         return [_user(row) for row in rows]
 
     async def username_taken(self, username: str) -> bool:
@@ -138,6 +145,7 @@ class PostgresUsers(Users):
             user.profile_image,
             user.created_at,
             user.updated_at,
+            user.standing.value,
         )
 
     async def save(self, user: User) -> None:
@@ -150,6 +158,7 @@ class PostgresUsers(Users):
             user.bio,
             user.profile_image,
             user.updated_at,
+            user.standing.value,
         )
 
     async def add_artist(self, artist: Artist) -> None:
@@ -162,6 +171,17 @@ class PostgresUsers(Users):
             artist.created_at,
             folded(artist.artist_name),
         )
+
+    async def leaver(self, user_id: UserId) -> User | None:
+        row = await self._transaction.fetchrow(LEAVER, user_id, lock=True)
+        return _user(row) if row else None
+
+    async def leavers(self, *, limit: int) -> list[UserId]:
+        return [row["id"] for row in await self._transaction.fetch(LEAVERS, limit)]
+
+    async def was_here(self, identity: bytes) -> bool:
+        known = "SELECT FROM erased_identities WHERE identity = $1"
+        return await self._transaction.fetchrow(known, identity) is not None
 
 
 class PostgresSessions(Sessions):
@@ -245,4 +265,4 @@ def picture_url(picture: str | None, blobs: BlobStore) -> str | None:
 
 
 def _user(row: Record) -> User:
-    return User(**{**row, "role": Role(row["role"])})
+    return User(**{**row, "role": Role(row["role"]), "standing": Standing(row["standing"])})

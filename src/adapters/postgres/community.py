@@ -18,11 +18,15 @@ FOLLOW = Write(
     touches="follows",
     ctes="""
         followed AS (
-            INSERT INTO follows (follower_id, followed_id, created_at) VALUES ($1, $2, $3) RETURNING followed_id
+            INSERT INTO follows (follower_id, followed_id, created_at)
+            SELECT $1, id, $3 FROM users WHERE id = $2 AND standing = 'present'
+            RETURNING followed_id
         ),
         follower_gained AS (
             UPDATE users SET follower_count = follower_count + 1 FROM followed WHERE id = followed_id
         )""",
+    finds="followed",
+    rule="user_found",
 )
 UNFOLLOW = Write(
     touches="follows",

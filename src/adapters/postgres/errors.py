@@ -10,12 +10,18 @@ from core.withdrawals.errors import WithdrawalNotFound
 
 REFUSALS: dict[str, type[DomainError]] = {
     # constraints of the schema
+    "fk_artists_user_id": UserNotFound,
     "fk_comments_author_id": UserNotFound,
     "fk_follows_followed_id": UserNotFound,
     "fk_follows_follower_id": UserNotFound,
+    "fk_generations_owner_id": UserNotFound,
     "fk_generations_style_id_artist_id": StyleNotFound,
+    "fk_idempotency_keys_user_id": UserNotFound,
     "fk_likes_user_id": UserNotFound,
+    "fk_notifications_actor_id": UserNotFound,
     "fk_notifications_recipient_id": UserNotFound,
+    "fk_sessions_user_id": UserNotFound,
+    "fk_styles_artist_id": UserNotFound,
     "pk_artist_texts": AlreadyArtist,
     "pk_artists": AlreadyArtist,
     "pk_follows": DuplicateFollow,

@@ -21,7 +21,7 @@ NOTIFY = Write(
         notified AS (
             INSERT INTO notifications
                 (id, recipient_id, type, reason, target_type, target_id, actor_id, metadata, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            SELECT $1, id, $3, $4, $5, $6, $7, $8, $9 FROM users WHERE id = $2 AND standing = 'present'
             ON CONFLICT ON CONSTRAINT uq_notifications_recipient_id_reason DO NOTHING
         )""",
 )

@@ -196,7 +196,7 @@ class Pool(Database):
             rows: list[Record] = await connection.fetch(sql, *args)
         except _LOST as error:
             raise ConnectionLost from error
-        except asyncpg.QueryCanceledError as error:
+        except (asyncpg.QueryCanceledError, asyncpg.DeadlockDetectedError) as error:
             raise DatabaseUnavailable from error
         finally:
             silence.cancel()

@@ -8,6 +8,7 @@ from adapters.postgres.changes import CHANNEL
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.transaction import Explain, PostgresTransaction, Write
+from core.accounts.errors import UserNotFound
 from core.accounts.model import Requester
 from core.identifiers import StyleId, TaskId, UserId
 from core.paging import Page, PageRequest
@@ -46,6 +47,11 @@ SELECT id AS style_id, artist_id, generation_cost_tokens, training_status, is_ac
     signature_key
 FROM styles JOIN artists ON user_id = artist_id
 WHERE id = $1
+"""
+
+LOCK_PORTFOLIO = """
+SELECT FROM artists JOIN users ON users.id = user_id WHERE user_id = $1 AND standing = 'present'
+FOR NO KEY UPDATE OF artists, users
 """
 
 ADD_STYLE = Write(
@@ -227,9 +233,8 @@ class PostgresStyles(Styles):
         return _style(row)
 
     async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
-        if lock:
-            locking = "SELECT FROM artists WHERE user_id = $1 FOR NO KEY UPDATE"
-            await self._transaction.fetch(locking, artist_id, lock=True)
+        if lock and not await self._transaction.fetch(LOCK_PORTFOLIO, artist_id, lock=True):
+            raise UserNotFound
         rows = await self._transaction.fetch("SELECT name FROM styles WHERE artist_id = $1", artist_id)
         return Portfolio([row["name"] for row in rows])
 
@@ -270,6 +275,10 @@ class PostgresStyles(Styles):
             pool.teller.tell(CHANNEL, changes.style(style_id))
         return Outcome(applied=advanced is not None, status=row["training_status"])
 
+    async def fold_uses(self, *, limit: int) -> int:
+        row = await self._transaction.fetchrow(FOLD, limit, lock=True)
+        return row["folded"] if row else 0
+
     async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
         return [row["id"] for row in await self._transaction.fetch(SILENT, since, limit)]
 
@@ -281,11 +290,6 @@ class PostgresStylesReader(StylesReader):
 
     async def list(self, query: StyleQuery, *, page: PageRequest) -> Page[StyleCard]:
         arguments = Arguments()
-
-    async def fold_uses(self, *, limit: int) -> int:
-        row = await self._transaction.fetchrow(FOLD, limit, lock=True)
-        return row["folded"] if row else 0
-
         sql = _list(query, page, arguments)
         rows, following = cut(await self._pool.fetch(sql, *arguments), page)
         return Page([StyleCard(**await self._card(row)) for row in rows], following)

@@ -51,8 +51,8 @@ def _everybodys(status: WithdrawalStatus | None, page: PageRequest, arguments: A
         SELECT {VIEW}, artist_id, ended_by FROM withdrawals WHERE {narrowed} {keys.after(page, arguments)}
         ORDER BY {keys.order()} {limit(page)}
     ) page
-    JOIN users ON users.id = artist_id
-    JOIN artists ON artists.user_id = artist_id
+    LEFT JOIN users ON users.id = artist_id
+    LEFT JOIN artists ON artists.user_id = artist_id
     ORDER BY {keys.order("page")}
     """
 

@@ -25,6 +25,14 @@ class Role(Enum):
     ADMIN = "admin"
 
 
+class Standing(Enum):
+    PRESENT = "present"
+    LEAVING = "leaving"
+    """Signed out for good; what is theirs is being erased."""
+    DEACTIVATED = "deactivated"
+    """Left, and kept as a name: others have images in a style of theirs."""
+
+
 class User(msgspec.Struct, frozen=True):
     id: UserId
     provider: str
@@ -38,6 +46,7 @@ class User(msgspec.Struct, frozen=True):
     bio: str = ""
     profile_image: str | None = None
     """The key of a public object of ours, or a URL that the identity provider gave."""
+    standing: Standing = Standing.PRESENT
 
     @property
     def own_picture(self) -> str | None:
@@ -59,6 +68,15 @@ class User(msgspec.Struct, frozen=True):
         """An admin stays one."""
         role = Role.ADMIN if self.role is Role.ADMIN else Role.ARTIST
         return msgspec.structs.replace(self, role=role, updated_at=at)
+
+    def left(self, *, at: datetime) -> "User":
+        return msgspec.structs.replace(self, standing=Standing.LEAVING, updated_at=at)
+
+    def deactivated(self, *, at: datetime) -> "User":
+        """Nothing of them stays but the name that styles are credited to, and the identity, which is not taken back."""
+        return msgspec.structs.replace(
+            self, standing=Standing.DEACTIVATED, email=None, bio="", profile_image=None, updated_at=at
+        )
 
     def became_admin(self, *, at: datetime) -> "User":
         return msgspec.structs.replace(self, role=Role.ADMIN, updated_at=at)

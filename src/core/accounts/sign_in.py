@@ -1,20 +1,25 @@
 import hashlib
+import hmac
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NewType
 
 import msgspec
 
 from core.accounts.errors import IdentityTaken, UsernameTaken
-from core.accounts.model import SESSION_LIFETIME, Session, User, username_from
+from core.accounts.model import SESSION_LIFETIME, Session, Standing, User, username_from
 from core.accounts.repository import Sessions, Users
 from core.identifiers import UserId
 from core.ports.clock import Clock
-from core.ports.identity_provider import Identity
+from core.ports.identity_provider import Identity, SignInFailed
 from core.ports.ids import Ids
 from core.ports.secrets import Secrets
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
 from core.tokens.model import wallet, welcome_bonus
+
+IdentityKey = NewType("IdentityKey", bytes)
+"""What identities of erased users are hashed with."""
 
 ATTEMPTS = 5
 """Sign-ups that race for one identity or username settle in two; five is beyond doubt."""
@@ -32,9 +37,17 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def identity_hash(key: IdentityKey, provider: str, subject: str) -> bytes:
+    """What is kept of an erased user's identity: without the key it tells nothing, with it only yes or no."""
+    return hmac.digest(key, f"{provider}\n{subject}".encode(), "sha256")
+
+
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Open a session for an identity; the first time, make the user and give the welcome tokens."""
+    """Open a session for an identity; the first time, make the user and give the welcome tokens.
+
+    Who was erased is a new user, but gets no welcome tokens again. Who was deactivated does not come back.
+    """
 
     users: Users
     sessions: Sessions
@@ -43,6 +56,7 @@ class SignIn:
     ids: Ids
     secrets: Secrets
     clock: Clock
+    identity_key: IdentityKey
 
     async def __call__(self, identity: Identity, *, user_agent: str) -> SignedIn:
         for _ in range(ATTEMPTS - 1):
@@ -57,6 +71,8 @@ class SignIn:
             is_new = user is None
             if user is None:
                 user = await self._sign_up(identity)
+            if user.standing is not Standing.PRESENT:
+                raise SignInFailed("account_closed")
             token = self.secrets.token()
             session = Session(token_hash(token), user.id, now, now + SESSION_LIFETIME, user_agent[:500])
             await self.sessions.add(session)
@@ -74,9 +90,11 @@ class SignIn:
             updated_at=now,
             profile_image=identity.picture,
         )
+        was_here = await self.users.was_here(identity_hash(self.identity_key, user.provider, user.subject))
         await self.users.add(user)
         await self.ledger.open(wallet(user.id))
-        await self.ledger.transfer(welcome_bonus(user.id, at=now))
+        if not was_here:
+            await self.ledger.transfer(welcome_bonus(user.id, at=now))
         return user
 
     async def _free_username(self, identity: Identity) -> str:

@@ -146,6 +146,10 @@ class Generation(msgspec.Struct, frozen=True):
             raise GenerationStillProcessing
         return msgspec.structs.replace(self, status=Status.CANCELLED, updated_at=at, ended_at=at)
 
+    def abandoned(self, *, at: datetime) -> "Generation":
+        """Given up because there is nobody to have it, at work or not."""
+        return msgspec.structs.replace(self, status=Status.CANCELLED, progress=None, updated_at=at, ended_at=at)
+
     def retried(self, *, at: datetime, due: datetime, failure: Failure, task_id: TaskId) -> "Generation":
         return msgspec.structs.replace(
             self,

@@ -7,6 +7,7 @@ class Notifier(Protocol):
     async def notify(self, notification: Notification) -> None:
         """Tell the recipient, in the open transaction: they are told if and only if it commits.
 
-        A notification whose `reason` the recipient has been told before is dropped silently.
+        A notification whose `reason` the recipient has been told before is dropped silently, and so is one to somebody
+        who has left.
         """
         ...

@@ -1,5 +1,6 @@
 from dataclasses import dataclass
 
+from core.accounts.repository import Users
 from core.identifiers import OrderId, UserId
 from core.ports.clock import Clock
 from core.ports.payment_provider import Order, PaymentProvider
@@ -15,6 +16,7 @@ from core.purchases.views import StartedPurchase
 class StartPurchase:
     """Open a payment for a package; the tokens come when it is paid."""
 
+    users: Users
     purchases: Purchases
     provider: PaymentProvider
     transaction: Transaction
@@ -28,6 +30,7 @@ class StartPurchase:
         payment_url = await self.provider.checkout(order)
         purchase = new_purchase(order_id, buyer, package, at=self.clock.now())
         async with self.transaction:
+            await self.users.of_id(buyer, lock=True)  # who is leaving meanwhile must not pay for nothing
             await self.purchases.add(purchase)
         return StartedPurchase(
             order_id=purchase.order_id,

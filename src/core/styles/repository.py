@@ -22,7 +22,10 @@ class Styles(Protocol):
         ...
 
     async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
-        """With `lock`, no other transaction that locks it adds a style of this artist until this one ends."""
+        """With `lock`, no other transaction that locks it adds a style of this artist until this one ends.
+
+        Raises UserNotFound then, for who has left.
+        """
         ...
 
     async def offer(self, style_id: StyleId) -> Offer:
@@ -58,9 +61,6 @@ class Styles(Protocol):
         """
         ...
 
-    async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
-        """Up to `limit` whose training has not ended and last moved at `since` or earlier, the longest silent first."""
-        ...
     async def fold_uses(self, *, limit: int) -> int:
         """Have counts that are read as a sum of many parts, an image each, read more quickly; they stay what they are.
 
@@ -69,3 +69,6 @@ class Styles(Protocol):
         """
         ...
 
+    async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
+        """Up to `limit` whose training has not ended and last moved at `since` or earlier, the longest silent first."""
+        ...

@@ -72,9 +72,9 @@ class TransactionLine(msgspec.Struct, frozen=True):
     memo: str | None
     created_at: datetime
     sender: Party | None
-    """None for the platform."""
+    """None for the platform, and for who has been erased since."""
     receiver: Party | None
-    """None for the platform."""
+    """None for the platform, and for who has been erased since."""
     related_style: RelatedStyle | None
     related_generation: RelatedGeneration | None
     related_purchase: RelatedPurchase | None = None

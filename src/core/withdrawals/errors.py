@@ -6,6 +6,12 @@ class WithdrawalNotFound(NotFound):
     message = "There is no such withdrawal."
 
 
+class WithdrawalPending(DomainError):
+    code = "WITHDRAWAL_PENDING"
+    category = Category.CONFLICT
+    message = "A withdrawal of yours has not been settled yet."
+
+
 class WithdrawalEnded(DomainError):
     code = "WITHDRAWAL_ENDED"
     category = Category.CONFLICT

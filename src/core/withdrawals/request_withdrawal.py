@@ -1,5 +1,6 @@
 from dataclasses import dataclass
 
+from core.accounts.repository import Users
 from core.errors import ValidationError
 from core.identifiers import UserId
 from core.ports.clock import Clock
@@ -16,6 +17,7 @@ from core.withdrawals.views import WithdrawalView
 class RequestWithdrawal:
     """Ask for earnings in money: they are put on hold until an admin settles or rejects it."""
 
+    users: Users
     withdrawals: Withdrawals
     ledger: TokenLedger
     transaction: Transaction
@@ -27,6 +29,7 @@ class RequestWithdrawal:
         if not 1 <= amount <= MAX_AMOUNT:
             raise ValidationError(amount=f"1 to {MAX_AMOUNT} tokens.")
         async with self.transaction:
+            await self.users.of_id(artist_id, lock=True)  # who is leaving meanwhile could not be paid
             withdrawal = Withdrawal(
                 id=await self.ids.withdrawal(),
                 artist_id=artist_id,

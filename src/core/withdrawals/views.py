@@ -20,10 +20,12 @@ class WithdrawalView(msgspec.Struct, frozen=True):
 
 
 class Payee(msgspec.Struct, frozen=True):
+    """Nothing but the number of one who has been erased since."""
+
     id: UserId
-    username: str
-    artist_name: str
-    verified_email: str
+    username: str | None
+    artist_name: str | None
+    verified_email: str | None
 
 
 class WithdrawalToSettle(WithdrawalView, frozen=True):

@@ -61,6 +61,7 @@ KOREAN = {
     "USER_NOT_FOUND": "해당 사용자를 찾을 수 없습니다.",
     "VALIDATION_ERROR": "입력값이 올바르지 않습니다.",
     "WITHDRAWAL_ENDED": "이미 지급되었거나 거절된 출금 요청입니다.",
+    "WITHDRAWAL_PENDING": "아직 처리되지 않은 출금 요청이 있습니다.",
     "WITHDRAWAL_NOT_FOUND": "해당 출금 요청을 찾을 수 없습니다.",
 }
 

@@ -1,16 +1,19 @@
 import msgspec
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, Response, get, patch, post
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 
 from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.errors import AlreadyArtist, InvalidPicture, UsernameTaken, UserNotFound
+from core.accounts.leave import Leave
 from core.accounts.model import Requester
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.accounts.views import AccountsReader, Me, MeArtist, Profile
 from core.errors import ValidationError
 from core.identifiers import UserId
+from core.withdrawals.errors import WithdrawalPending
 from entrypoints.http.access import anybody, signed_in
+from entrypoints.http.cookies import Cookies
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.forms import FormBody
@@ -62,6 +65,21 @@ class UsersController(Controller):
             pictures = files.get("profile_image", [])
             await edit_profile(requester.id, changes, pictures[0].content if pictures else None)
         return Success(data=await accounts.profile(requester.id, viewer=requester.id))
+
+    @delete(
+        "/me",
+        guards=[signed_in],
+        opt={"refusals": (WithdrawalPending,)},
+        summary="Leave for good",
+        description="Everything of mine is erased. An artist with whose styles others have had images made is kept as a"
+        " name instead, and cannot sign in again. Tokens that are left are lost.",
+    )
+    async def leave(
+        self, request: AnyRequest, requester: NamedDependency[Requester], leave: FromDishka[Leave]
+    ) -> Response[None]:
+        await leave(requester.id)
+        cookies: Cookies = request.app.state.cookies
+        return Response(None, cookies=cookies.signed_out())
 
     @post(
         "/me/upgrade-to-artist",

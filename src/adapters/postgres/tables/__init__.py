@@ -1,6 +1,6 @@
 """The schema, declared: what the migrations arrive at. At run time nothing imports it; queries are written by hand."""
 
-from adapters.postgres.tables.accounts import ArtistRow, SessionRow, UserRow
+from adapters.postgres.tables.accounts import ArtistRow, ErasedIdentityRow, SessionRow, UserRow
 from adapters.postgres.tables.base import Row
 from adapters.postgres.tables.community import CommentRow, FollowRow, LikeRow
 from adapters.postgres.tables.generations import GenerationRow
@@ -25,6 +25,7 @@ __all__ = [
     "BalanceDeltaRow",
     "BlobWalkRow",
     "CommentRow",
+    "ErasedIdentityRow",
     "FollowRow",
     "GenerationRow",
     "IdempotencyKeyRow",

@@ -12,6 +12,8 @@ class UserRow(Row):
         UniqueConstraint("provider", "subject"),
         UniqueConstraint("username"),
         one_of("role", "user", "artist", "admin"),
+        one_of("standing", "present", "leaving", "deactivated"),
+        Index("ix_users_leaving", "updated_at", "id", postgresql_where=text("standing = 'leaving'")),
         CheckConstraint("follower_count >= 0", name="follower_count"),
     )
 
@@ -24,8 +26,17 @@ class UserRow(Row):
     bio: Mapped[str]
     profile_image: Mapped[str | None]
     follower_count: Mapped[Count]
+    standing: Mapped[str] = mapped_column(server_default=text("'present'"))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class ErasedIdentityRow(Row):
+    """Who was here and was erased, for those who come back to the welcome tokens: a keyed hash, and nothing else."""
+
+    __tablename__ = "erased_identities"
+
+    identity: Mapped[bytes] = mapped_column(primary_key=True)
 
 
 class ArtistRow(Row):

@@ -13,6 +13,7 @@ class NotificationRow(Row):
         Index(None, "recipient_id", "created_at", "id"),
         Index("ix_notifications_unread", "recipient_id", "created_at", "id", postgresql_where=text("read_at IS NULL")),
         Index("ix_notifications_read", "read_at", "id", postgresql_where=text("read_at IS NOT NULL")),
+        Index(None, "actor_id", postgresql_where=text("actor_id IS NOT NULL")),
         one_of(
             "type",
             "follow",

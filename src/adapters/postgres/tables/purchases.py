@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.tables.base import Row, one_of
@@ -26,7 +26,8 @@ class PurchaseRow(Row):
     )
 
     order_id: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[int]
+    """No foreign key: it outlives the user."""
     package_id: Mapped[str]
     amount_tokens: Mapped[int]
     total_price: Mapped[int]

@@ -72,7 +72,7 @@ class StyleUseRow(Row):
     __tablename__ = "style_uses"
 
     style_id: Mapped[int] = mapped_column(ForeignKey("styles.id"), primary_key=True)
-    generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"), primary_key=True)
+    generation_id: Mapped[int] = mapped_column(primary_key=True)
     tokens: Mapped[int]
 
 

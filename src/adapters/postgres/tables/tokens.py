@@ -25,7 +25,8 @@ class AccountRow(Row):
 
     id: Mapped[Id]
     kind: Mapped[str]
-    owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    owner_id: Mapped[int | None]
+    """No foreign key: the account outlives its owner."""
     balance: Mapped[Count]
     """Tokens that posted transfers have moved in, less those moved out."""
     held: Mapped[Count]

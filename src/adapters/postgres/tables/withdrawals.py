@@ -22,11 +22,12 @@ class WithdrawalRow(Row):
     )
 
     id: Mapped[Id]
-    artist_id: Mapped[int] = mapped_column(ForeignKey("artists.user_id"))
+    artist_id: Mapped[int]
+    """No foreign key: it outlives the artist."""
     amount: Mapped[int]
     hold_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"))
     created_at: Mapped[datetime]
     status: Mapped[str]
     reason: Mapped[str | None]
     ended_at: Mapped[datetime | None]
-    ended_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    ended_by: Mapped[int | None]

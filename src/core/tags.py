@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from core.errors import Category, DomainError
+from core.errors import Category, DomainError, ValidationError
 
 MAX_LENGTH = 100
 _TAG = re.compile(r"[A-Za-z0-9 _-]{1,100}", re.ASCII)
@@ -22,6 +22,16 @@ def as_tag(text: str) -> str | None:
     """The text as a tag, trimmed, with single spaces and in lower case; None when it cannot be one."""
     tag = re.sub(r" {2,}", " ", text.strip(" "))
     return tag.lower() if _TAG.fullmatch(tag) else None
+
+
+def as_beginning(text: str) -> str | None:
+    """The text as what tags begin with, empty for all of them; None when none can begin so.
+
+    Raises ValidationError for a text that is longer than any tag.
+    """
+    if len(text) > MAX_LENGTH:
+        raise ValidationError(search=f"At most {MAX_LENGTH} characters.")
+    return as_tag(text) if text.strip(" ") else ""
 
 
 def normalise(texts: Iterable[str], *, field: str) -> list[str]:

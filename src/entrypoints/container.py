@@ -79,6 +79,8 @@ from core.purchases.repository import Purchases
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import PurchasesReader
+from core.search.fold_tags import FoldTags
+from core.search.repository import TagCounts
 from core.search.views import SearchReader
 from core.styles.complete_training import CompleteTraining
 from core.styles.create_style import CreateStyle, StylesPerArtist
@@ -171,6 +173,7 @@ def use_cases() -> Provider:
         RejectWithdrawal,
         FoldBalances,
         FoldUses,
+        FoldTags,
         RedriveTasks,
         MarkRead,
         MarkAllRead,
@@ -260,7 +263,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.postgres.pool import Pool, create_pool
     from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
     from adapters.postgres.rate_limits import PostgresRateLimiter
-    from adapters.postgres.search import PostgresSearchReader
+    from adapters.postgres.search import PostgresSearchReader, PostgresTagCounts
     from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
     from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
     from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
@@ -311,6 +314,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider.provide(PostgresWithdrawals, provides=Withdrawals, scope=request)
     provider.provide(PostgresStyles, provides=Styles, scope=request)
     provider.provide(PostgresGenerations, provides=Generations, scope=request)
+    provider.provide(PostgresTagCounts, provides=TagCounts, scope=request)
     provider.provide(PostgresNotifier, provides=Notifier, scope=request)
     provider.provide(PostgresNotifications, provides=Notifications, scope=request)
     provider.provide(PostgresFollows, provides=Follows, scope=request)
@@ -334,7 +338,7 @@ def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.memory.orphaned_blobs import MemoryOrphanedBlobs
     from adapters.memory.purchases import MemoryPurchases, MemoryPurchasesReader
     from adapters.memory.rate_limits import MemoryRateLimiter
-    from adapters.memory.search import MemorySearchReader
+    from adapters.memory.search import MemorySearchReader, MemoryTagCounts
     from adapters.memory.styles import MemoryStyles, MemoryStylesReader
     from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
     from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
@@ -375,6 +379,7 @@ def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider.provide(MemoryWithdrawals, provides=Withdrawals, scope=request)
     provider.provide(MemoryStyles, provides=Styles, scope=request)
     provider.provide(MemoryGenerations, provides=Generations, scope=request)
+    provider.provide(MemoryTagCounts, provides=TagCounts, scope=request)
     provider.provide(MemoryNotifier, provides=Notifier, scope=request)
     provider.provide(MemoryNotifications, provides=Notifications, scope=request)
     provider.provide(MemoryFollows, provides=Follows, scope=request)

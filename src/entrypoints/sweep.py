@@ -17,6 +17,7 @@ from core.notifications.drop_old_notifications import DropOldNotifications
 from core.ports.idempotency import Idempotency
 from core.ports.rate_limiter import RateLimiter
 from core.purchases.expire_purchases import ExpirePurchases
+from core.search.fold_tags import FoldTags
 from core.styles.fold_uses import FoldUses
 from core.styles.time_out_trainings import TimeOutTrainings
 from core.tokens.fold_balances import FoldBalances
@@ -58,6 +59,7 @@ class Sweep:
     idempotency: Idempotency
     fold_balances: FoldBalances
     fold_uses: FoldUses
+    fold_tags: FoldTags
     drop_orphans: DropOrphans
     erase_leavers: EraseLeavers
     remove_unwanted_blobs: RemoveUnwantedBlobs
@@ -73,6 +75,7 @@ class Sweep:
             ("answers_dropped", self.idempotency.forget, LARGE),
             ("balances_folded", self.fold_balances, LARGE),
             ("uses_folded", self.fold_uses, LARGE),
+            ("tags_folded", self.fold_tags, LARGE),
             ("objects_looked_at", self.drop_orphans, OBJECTS),
             ("leavers_erased", self.erase_leavers, SMALL),
             ("blobs_removed", self.remove_unwanted_blobs, OBJECTS),

@@ -9,7 +9,7 @@ from adapters.postgres.notifications import PostgresNotifications, PostgresNotif
 from adapters.postgres.orphaned_blobs import PostgresOrphanedBlobs
 from adapters.postgres.pool import Pool
 from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
-from adapters.postgres.search import PostgresSearchReader
+from adapters.postgres.search import PostgresSearchReader, PostgresTagCounts
 from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
 from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
@@ -61,6 +61,7 @@ class PostgresWorld(World):
             PostgresWithdrawals(transaction),
             PostgresUnwantedBlobs(transaction),
             PostgresTraces(transaction),
+            PostgresTagCounts(transaction),
         )
 
     async def lock_is_awaited(self) -> bool:

@@ -67,3 +67,25 @@ async def test_any_text_can_be_asked_for(anonymous: Browser, text: str) -> None:
 
 async def test_bytes_that_are_no_text_are_no_error(anonymous: Browser) -> None:
     assert (await anonymous.get("/api/search?q=%ff%fe")).status_code == 200
+
+
+async def test_tags_in_use(world: MemoryWorld, anonymous: Browser) -> None:
+    mia = await world.artist()
+    await world.style(mia, "Ink", tags=["ink", "ink wash"])
+    await world.style(mia, "Oil", tags=["ink wash", "oil"])
+
+    found = (await anonymous.get("/api/tags", params={"search": "In", "limit": 5})).json()["data"]
+    assert [(tag["name"], tag["usage_count"]) for tag in found] == [("ink wash", 2), ("ink", 1)]
+    assert all(isinstance(tag["id"], int) for tag in found)
+    popular = (await anonymous.get("/api/tags", params={"limit": 1})).json()["data"]
+    assert popular == found[:1]
+    assert (await anonymous.get("/api/tags/", params={"search": "먹%"})).json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"), [({"search": "x" * 10_000}, "search"), ({"limit": 0}, "limit"), ({"limit": 101}, "limit")]
+)
+async def test_tags_that_cannot_be_asked_for(anonymous: Browser, asked: dict[str, str | int], field: str) -> None:
+    response = await anonymous.get("/api/tags", params=asked)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], list(error["details"])) == (422, "VALIDATION_ERROR", [field])

@@ -273,3 +273,15 @@ async def test_a_style_that_one_may_not_see_has_no_examples(
     for style_id in (untrained.id, 999):
         answer = await anonymous.get(f"/api/styles/{style_id}/examples")
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "STYLE_NOT_FOUND")
+
+
+async def test_tags_that_go_with_a_style(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
+    style = await world.style(mia, "Ink", tags=["ink"])
+    await world.image(ann, style, prompt_tags=["ink"])
+
+    path = f"/api/styles/{style.id}/recommended-tags"
+    recommended = (await anonymous.get(path)).json()["data"]
+    assert recommended[:2] == [{"name": "ink", "count": 11}, {"name": "number 0", "count": 1}]
+    missing = await anonymous.get("/api/styles/999/recommended-tags")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "STYLE_NOT_FOUND")

@@ -25,7 +25,7 @@ from adapters.memory.notifications import MemoryNotifications, MemoryNotificatio
 from adapters.memory.orphaned_blobs import MemoryOrphanedBlobs
 from adapters.memory.payment_provider import MemoryPaymentProvider
 from adapters.memory.purchases import MemoryPurchases, MemoryPurchasesReader
-from adapters.memory.search import MemorySearchReader
+from adapters.memory.search import MemorySearchReader, MemoryTagCounts
 from adapters.memory.secrets import SequentialSecrets
 from adapters.memory.styles import MemoryStyles, MemoryStylesReader
 from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
@@ -66,6 +66,7 @@ from core.ports.unwanted_blobs import UnwantedBlobs
 from core.purchases.record_payment import RecordPayment
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
+from core.search.repository import TagCounts
 from core.search.views import SearchReader
 from core.styles.fail_training import FailTraining
 from core.styles.model import Artwork, License, Style
@@ -105,6 +106,7 @@ class Scope:
     withdrawals: Withdrawals
     unwanted: UnwantedBlobs
     traces: Traces
+    tag_counts: TagCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +369,7 @@ class MemoryWorld(World):
             MemoryWithdrawals(transaction),
             MemoryUnwantedBlobs(transaction),
             MemoryTraces(transaction),
+            MemoryTagCounts(),
         )
 
     async def lock_is_awaited(self) -> bool:

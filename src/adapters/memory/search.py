@@ -1,18 +1,25 @@
+from collections import Counter
+
 from adapters.memory.accounts import followers, picture_url
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.styles import thumbnail_url, uses_of
 from core.accounts.model import Standing
+from adapters.memory.styles import images_of, thumbnail_url
+from core.identifiers import TagId
 from core.ports.blob_store import BlobStore
 from core.search.matching import MatchedBy, best_match, folded, wanted
-from core.search.views import Found, FoundArtist, FoundStyle, SearchReader, SearchType
+from core.search.repository import TagCounts
+from core.search.views import Found, FoundArtist, FoundStyle, SearchReader, SearchType, UsedTag
 from core.styles.model import Style, TrainingStatus
 from core.styles.views import StyleArtist
+from core.tags import as_beginning
 
 
 class MemorySearchReader(SearchReader):
     def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:
         self._database = database
         self._blobs = blobs
+        self._tag_ids: dict[str, TagId] = {}
 
     async def search(self, text: str, *, type: SearchType, limit: int) -> Found:
         query = wanted(text)
@@ -21,13 +28,27 @@ class MemorySearchReader(SearchReader):
             artists=self._artists(query, limit) if type is not SearchType.STYLES else [],
         )
 
+    async def tags(self, text: str, *, limit: int) -> list[UsedTag]:
+        beginning = as_beginning(text)
+        if beginning is None:
+            return []
+        tables = self._database.tables
+        used = [style.tags for style in tables.styles.values() if _can_be_used(style)]
+        used += [image.prompt_tags for image in tables.generations.values() if image.is_public]
+        counts = Counter(tag for tags in used for tag in tags if tag.startswith(beginning))
+        most_used = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+        return [UsedTag(self._tag_id(name), name, count) for name, count in most_used[:limit]]
+
+    def _tag_id(self, name: str) -> TagId:
+        return self._tag_ids.setdefault(name, TagId(len(self._tag_ids) + 1))
+
     async def _styles(self, query: str, limit: int) -> list[FoundStyle]:
         tables = self._database.tables
         found = []
         for style in tables.styles.values():
             texts = {MatchedBy.NAME: [folded(style.name)], MatchedBy.TAG: style.tags}
             best = best_match(query, texts)
-            if best and style.training_status is TrainingStatus.COMPLETED and style.is_active:
+            if best and _can_be_used(style):
                 match, matched_by = best
                 found.append((match, -uses_of(tables, style).images, style.id, matched_by))
         return [
@@ -73,3 +94,13 @@ class MemorySearchReader(SearchReader):
             )
             for _, fewer, user_id, matched_by in sorted(found, key=lambda one: one[:3])[:limit]
         ]
+
+
+def _can_be_used(style: Style) -> bool:
+    return style.training_status is TrainingStatus.COMPLETED and style.is_active
+
+
+class MemoryTagCounts(TagCounts):
+    async def fold(self, *, limit: int) -> int:  # noqa: ARG002 - there is nothing to take
+        """Tags are counted here when they are read."""
+        return 0

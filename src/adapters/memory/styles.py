@@ -1,3 +1,4 @@
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -19,9 +20,12 @@ from core.styles.model import SAMPLES, Artwork, Offer, Style, TrainingProgress, 
 from core.styles.repository import Portfolio, Styles
 from core.styles.views import (
     LIKED,
+    RECOMMENDED,
     ArtworkView,
     OwnStyleCard,
     OwnStyleDetail,
+    RecommendedTag,
+    RecommendedTags,
     StyleArtist,
     StyleCard,
     StyleDetail,
@@ -156,12 +160,22 @@ class MemoryStylesReader(StylesReader):
         return Page([await self._own_card(style) for style in shown], following)
 
     async def detail(self, style_id: StyleId, *, viewer: Requester | None) -> StyleDetail | OwnStyleDetail:
+        style = self._seen(style_id, viewer)
+        return await (self._own_detail(style) if _owns(viewer, style) else self._detail(style))
+
+    async def recommended_tags(self, style_id: StyleId, *, viewer: Requester | None) -> RecommendedTags:
+        tables = self._database.tables
+        style = self._seen(style_id, viewer)
+        counts = Counter(tag for artwork in tables.artworks[style.id] for tag in set(artwork.tags))
+        counts.update(tag for image in images_of(tables, style) for tag in image.prompt_tags)
+        most_often = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+        return [RecommendedTag(name, count) for name, count in most_often[:RECOMMENDED]]
+
+    def _seen(self, style_id: StyleId, viewer: Requester | None) -> Style:
         style = _found(self._database.tables, style_id)
-        if viewer is not None and (viewer.is_admin or viewer.id == style.artist_id):
-            return await self._own_detail(style)
-        if style.training_status is not TrainingStatus.COMPLETED:
+        if style.training_status is not TrainingStatus.COMPLETED and not _owns(viewer, style):
             raise StyleNotFound
-        return await self._detail(style)
+        return style
 
     async def _card(self, style: Style) -> StyleCard:
         tables = self._database.tables
@@ -246,6 +260,10 @@ def _found(tables: Tables, style_id: StyleId) -> Style:
     if style is None:
         raise StyleNotFound
     return style
+
+
+def _owns(viewer: Requester | None, style: Style) -> bool:
+    return viewer is not None and (viewer.is_admin or viewer.id == style.artist_id)
 
 
 def _matches(style: Style, query: StyleQuery) -> bool:

@@ -1,10 +1,14 @@
 from adapters.postgres.accounts import picture_url
+from adapters.postgres.paging import Arguments
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.styles import OPEN, PEOPLE, THUMBNAIL, USES, thumbnail_url
+from adapters.postgres.transaction import PostgresTransaction
 from core.ports.blob_store import BlobStore
 from core.search.matching import Match, MatchedBy, best_match, folded, wanted
-from core.search.views import CANDIDATES, Found, FoundArtist, FoundStyle, SearchReader, SearchType
+from core.search.repository import TagCounts
+from core.search.views import CANDIDATES, Found, FoundArtist, FoundStyle, SearchReader, SearchType, UsedTag
 from core.styles.views import StyleArtist
+from core.tags import as_beginning
 
 GRAM = 3
 """Characters of the longest pieces that texts are cut into."""
@@ -37,6 +41,65 @@ SELECT users.id, username, artist_name, profile_image, follower_count
 FROM ({_found(ARTIST_LOOKUP)}) found JOIN users ON users.id = found.id JOIN artists ON artists.user_id = found.id
 """
 
+LAST = "\x7f"
+"""Sorts behind every character of a tag."""
+
+
+def _tags(beginning: str, limit: int, arguments: Arguments) -> str:
+    """The most used of those whose count is whole, and those of which parts wait to be folded, with these parts.
+
+    NOT IN, because of NOT EXISTS the planner expects nothing to be left, and sorts all tags.
+    """
+    begins = "true"
+    if beginning:
+        begins = f"name >= {arguments.add(beginning)} AND name < {arguments.add(beginning + LAST)}"
+    return f"""
+    WITH changed AS MATERIALIZED (
+        SELECT name, sum(amount)::bigint AS difference FROM tag_deltas WHERE {begins} GROUP BY name
+    )
+    SELECT id, name, usage_count
+    FROM (
+        (
+            SELECT id, name, usage_count FROM tags
+            WHERE {begins} AND usage_count > 0 AND name NOT IN (SELECT name FROM changed)
+            ORDER BY usage_count DESC, name LIMIT {limit}
+        )
+        UNION ALL
+        SELECT id, name, usage_count + difference FROM changed CROSS JOIN LATERAL (
+            SELECT id, usage_count FROM tags WHERE tags.name = changed.name LIMIT 1
+        ) tag
+        WHERE usage_count + difference > 0
+    ) used
+    ORDER BY usage_count DESC, name LIMIT {limit}
+    """
+
+
+FOLD_TAGS = """
+WITH party AS MATERIALIZED (
+    SELECT name FROM tags WHERE name IN (SELECT name FROM tag_deltas LIMIT $1)
+    ORDER BY name FOR NO KEY UPDATE SKIP LOCKED
+),
+gone AS (
+    DELETE FROM tag_deltas WHERE id IN (SELECT id FROM party JOIN tag_deltas USING (name) LIMIT $1)
+    RETURNING name, amount
+),
+folded AS (
+    UPDATE tags SET usage_count = usage_count + amount
+    FROM (SELECT name, sum(amount)::bigint AS amount FROM gone GROUP BY name) difference
+    WHERE tags.name = difference.name
+)
+SELECT count(*) AS folded FROM gone
+"""
+
+
+class PostgresTagCounts(TagCounts):
+    def __init__(self, transaction: PostgresTransaction) -> None:
+        self._transaction = transaction
+
+    async def fold(self, *, limit: int) -> int:
+        row = await self._transaction.fetchrow(FOLD_TAGS, limit, lock=True)
+        return row["folded"] if row else 0
+
 
 class PostgresSearchReader(SearchReader):
     """The index holds every text's pieces of one, two and three characters, marked by where they stand.
@@ -54,6 +117,14 @@ class PostgresSearchReader(SearchReader):
             styles=await self._styles(query, limit) if type is not SearchType.ARTISTS else [],
             artists=await self._artists(query, limit) if type is not SearchType.STYLES else [],
         )
+
+    async def tags(self, text: str, *, limit: int) -> list[UsedTag]:
+        beginning = as_beginning(text)
+        if beginning is None:
+            return []
+        arguments = Arguments()
+        sql = _tags(beginning, limit, arguments)
+        return [UsedTag(**row) for row in await self._pool.fetch(sql, *arguments)]
 
     async def _styles(self, query: str, limit: int) -> list[FoundStyle]:
         found = [

@@ -20,9 +20,12 @@ from core.styles.model import SAMPLES, Artwork, License, Offer, Style, TrainingP
 from core.styles.repository import Portfolio, Styles
 from core.styles.views import (
     LIKED,
+    RECOMMENDED,
     ArtworkView,
     OwnStyleCard,
     OwnStyleDetail,
+    RecommendedTag,
+    RecommendedTags,
     StyleArtist,
     StyleCard,
     StyleDetail,
@@ -82,6 +85,11 @@ ADD_ARTWORKS = Write(
                 id bigint, index bigint, key text, format text, width bigint, height bigint, size bigint, caption text,
                 tags text[]
             )
+            RETURNING id, tags
+        ),
+        added_style_tags AS (
+            INSERT INTO style_tags (style_id, name, count)
+            SELECT $1, name, count(DISTINCT id) FROM added_artworks CROSS JOIN unnest(tags) name GROUP BY name
         )""",
 )
 SAVE_STYLE = Write(
@@ -141,6 +149,8 @@ CARD = f"""
 """Columns of a StyleCard, out of styles, users and artists."""
 PEOPLE = "JOIN users ON users.id = styles.artist_id JOIN artists ON artists.user_id = styles.artist_id"
 
+SEES = "(training_status = 'completed' OR styles.artist_id = $2 OR $3::boolean)"
+
 DETAIL = f"""
 SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles.updated_at, profile_image,
     follower_count, model_path, training_metric, failure_code, failure_message,
@@ -160,8 +170,31 @@ SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles
         FROM artworks WHERE style_id = $1 AND (index < $4 OR styles.artist_id = $2 OR $3)
     ) AS artworks
 FROM styles {PEOPLE}
-WHERE styles.id = $1
-    AND (training_status = 'completed' OR styles.artist_id = $2 OR $3)
+WHERE styles.id = $1 AND {SEES}
+"""
+
+RECOMMENDATIONS = f"""
+WITH waiting AS MATERIALIZED (
+    SELECT name COLLATE "C" AS name, count(*) AS count
+    FROM style_uses JOIN generations ON id = generation_id CROSS JOIN unnest(prompt_tags) name
+    WHERE style_uses.style_id = $1
+    GROUP BY name
+)
+SELECT tag.name, tag.count
+FROM styles
+LEFT JOIN (
+    SELECT name, coalesce(waiting.count, 0) + coalesce(
+        (SELECT count FROM style_tags WHERE style_id = $1 AND style_tags.name = candidate.name), 0
+    ) AS count
+    FROM (
+        (SELECT name FROM style_tags WHERE style_id = $1 ORDER BY count DESC, name LIMIT {RECOMMENDED})
+        UNION SELECT name FROM waiting
+    ) candidate
+    LEFT JOIN waiting USING (name)
+    ORDER BY count DESC, name LIMIT {RECOMMENDED}
+) tag ON true
+WHERE styles.id = $1 AND {SEES}
+ORDER BY tag.count DESC, tag.name
 """
 
 FOLD = """
@@ -173,7 +206,14 @@ gone AS (
     DELETE FROM style_uses WHERE (style_id, generation_id) IN (
         SELECT style_id, generation_id FROM used JOIN style_uses ON style_id = used.id LIMIT $1
     )
-    RETURNING style_id, tokens
+    RETURNING style_id, generation_id, tokens
+),
+added_tags AS (
+    INSERT INTO style_tags (style_id, name, count)
+    SELECT gone.style_id, name, count(*)
+    FROM gone JOIN generations ON id = generation_id CROSS JOIN unnest(prompt_tags) name
+    GROUP BY gone.style_id, name
+    ON CONFLICT (style_id, name) DO UPDATE SET count = style_tags.count + excluded.count
 ),
 added AS (
     UPDATE styles SET usage_count = usage_count + images, earned_tokens = earned_tokens + tokens
@@ -319,6 +359,13 @@ class PostgresStylesReader(StylesReader):
             artworks=[await self._artwork(artwork) for artwork in row["artworks"] or []],
             failure=_failure(row),
         )
+
+    async def recommended_tags(self, style_id: StyleId, *, viewer: Requester | None) -> RecommendedTags:
+        is_admin = viewer is not None and viewer.is_admin
+        rows = await self._pool.fetch(RECOMMENDATIONS, style_id, viewer and viewer.id, is_admin)
+        if not rows:
+            raise StyleNotFound
+        return [RecommendedTag(**row) for row in rows if row["name"] is not None]
 
     async def _card(self, row: Record) -> dict[str, Any]:
         return {

@@ -3,7 +3,7 @@ from typing import Protocol
 
 import msgspec
 
-from core.identifiers import StyleId, UserId
+from core.identifiers import StyleId, TagId, UserId
 from core.search.matching import MatchedBy
 from core.styles.views import StyleArtist
 
@@ -39,6 +39,13 @@ class Found(msgspec.Struct, frozen=True):
     artists: list[FoundArtist]
 
 
+class UsedTag(msgspec.Struct, frozen=True):
+    id: TagId
+    name: str
+    usage_count: int
+    """Styles that can be used and public images that it finds now: what is private shows nowhere."""
+
+
 CANDIDATES = 100
 """Matches of each kind that are compared, so also the most that can be asked for."""
 
@@ -49,5 +56,12 @@ class SearchReader(Protocol):
 
         Of equally good matches the most used style, or the most followed artist, comes first, as far as CANDIDATES go:
         where more match equally well, some are taken. Raises ValidationError for a text that nothing can be called.
+        """
+        ...
+
+    async def tags(self, text: str, *, limit: int) -> list[UsedTag]:
+        """Up to `limit` tags that begin with a text, all for an empty one: the most used first, then by name.
+
+        Only tags that are in use. Raises ValidationError for a text that is longer than any tag.
         """
         ...

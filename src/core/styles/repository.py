@@ -61,6 +61,10 @@ class Styles(Protocol):
         """
         ...
 
+    async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
+        """Up to `limit` whose training has not ended and last moved at `since` or earlier, the longest silent first."""
+        ...
+
     async def fold_uses(self, *, limit: int) -> int:
         """Have counts that are read as a sum of many parts, an image each, read more quickly; they stay what they are.
 

@@ -103,6 +103,19 @@ class OwnStyleDetail(StyleDetail, frozen=True):
     failure: Failure | None
 
 
+RECOMMENDED = 20
+"""Tags that are recommended for a style, at most."""
+
+
+class RecommendedTag(msgspec.Struct, frozen=True):
+    name: str
+    count: int
+    """Artworks that have it, and images completed with it in their prompts."""
+
+
+RecommendedTags = list[RecommendedTag]
+
+
 class CreatedStyle(msgspec.Struct, frozen=True):
     id: StyleId
     name: str
@@ -134,6 +147,13 @@ class StylesReader(Protocol):
 
     async def detail(self, style_id: StyleId, *, viewer: Requester | None) -> StyleDetail | OwnStyleDetail:
         """An OwnStyleDetail for the owner and for admins; others see a style once it is trained, closed or not.
+
+        Raises StyleNotFound.
+        """
+        ...
+
+    async def recommended_tags(self, style_id: StyleId, *, viewer: Requester | None) -> RecommendedTags:
+        """The RECOMMENDED that its artworks and completed images have most often, then by name; for who sees the style.
 
         Raises StyleNotFound.
         """

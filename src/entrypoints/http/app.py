@@ -26,7 +26,7 @@ from entrypoints.http.metrics import Metrics, MetricsController
 from entrypoints.http.notifications import NotificationsController
 from entrypoints.http.paging import paging
 from entrypoints.http.purchases import PurchasesController
-from entrypoints.http.search import SearchController
+from entrypoints.http.search import SearchController, TagsController
 from entrypoints.http.signing import Signer
 from entrypoints.http.start_page import StartPageController
 from entrypoints.http.styles import StylesController
@@ -58,6 +58,7 @@ API = DishkaRouter(
         GenerationsController,
         CommunityController,
         SearchController,
+        TagsController,
         NotificationsController,
         WEBHOOKS,
         InternalController,

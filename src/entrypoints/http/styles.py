@@ -24,6 +24,7 @@ from core.styles.views import (
     CreatedStyle,
     OwnStyleCard,
     OwnStyleDetail,
+    RecommendedTags,
     StyleCard,
     StyleDetail,
     StyleQuery,
@@ -147,6 +148,17 @@ class StylesController(Controller):
             FeedQuery(style_id=style_id), viewer=viewer.id if viewer else None, page=paging.request(order)
         )
         return Success(data=paging.results(order, page))
+
+    @get(
+        "/{style_id:int}/recommended-tags",
+        guards=[anybody],
+        opt={"refusals": (errors.StyleNotFound,)},
+        summary="Tags that go with a style: those that its artworks and the images made with it have most often",
+    )
+    async def recommended_tags(
+        self, style_id: PathId[StyleId], viewer: NamedDependency[Requester | None], styles: FromDishka[StylesReader]
+    ) -> Success[RecommendedTags]:
+        return Success(data=await styles.recommended_tags(style_id, viewer=viewer))
 
     @post(
         "/",

@@ -97,7 +97,7 @@ async def test_every_look_takes_one(world: PostgresWorld, pool: Pool) -> None:
     queued = await world.generation(ann, style)
     read = world.read
 
-    async with counted(pool, 15):
+    async with counted(pool, 18):
         await world.scope().sessions.requester(bytes(32), at=world.clock.now())
         await read.accounts.me(ann.id)
         await read.accounts.profile(ann.id, viewer=style.artist_id)
@@ -113,6 +113,9 @@ async def test_every_look_takes_one(world: PostgresWorld, pool: Pool) -> None:
         await read.notifications.list(ann.id, unread_only=False, page=PAGE)
         await read.community.following(ann.id, page=PAGE)
         await read.generations.last_in_queue()
+        await read.search.tags("in", limit=20)
+        await read.search.tags("", limit=20)
+        await read.styles.recommended_tags(style.id, viewer=None)
 
     async with counted(pool, 0):
         await read.generations.last_in_queue()

@@ -1,15 +1,13 @@
 """What is looked for is found by an index, whatever it is."""
 
-import json
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from adapters.postgres.pool import SETTINGS
-from adapters.postgres.search import ARTISTS, STYLES, asked_with
+from core.search.views import SearchType
+from tests.adapters.postgres.plans import nodes, plans
 from tests.support import postgres
 
 FILL = """
@@ -39,6 +37,8 @@ SELECT n, E'\\nstyle ' || n || E'\\n', search_grams(E'\\nstyle ' || n || E'\\n')
 
 CREATE INDEX ix_style_texts_grams ON style_texts USING gin (grams) WITH (fastupdate = off);
 CREATE INDEX ix_artist_texts_grams ON artist_texts USING gin (grams) WITH (fastupdate = off);
+INSERT INTO tags (name, usage_count) SELECT substr(md5(n::text), 1, 6) || n, n % 5000 FROM generate_series(1, 20000) n;
+INSERT INTO tag_deltas (name, amount) SELECT substr(md5(n::text), 1, 6) || n, 1 FROM generate_series(1, 20000, 20) n;
 RESET session_replication_role;
 """
 TABLES = {"style_texts", "artist_texts", "styles", "users", "artists"}
@@ -58,27 +58,20 @@ async def much(postgres_server: postgres.Server, _template: str) -> AsyncIterato
     await postgres_server.drop(name)
 
 
-@pytest.mark.parametrize("sql", [STYLES, ARTISTS], ids=["styles", "artists"])
+@pytest.mark.parametrize("kind", [SearchType.STYLES, SearchType.ARTISTS], ids=["styles", "artists"])
 @pytest.mark.parametrize("query", ["4321", "style 4999", "painter-4321", "999", "수채화"])
-async def test_nothing_is_searched_from_end_to_end(much: str, sql: str, query: str) -> None:
-    connection = await asyncpg.connect(much, server_settings=SETTINGS)
-    try:
-        explained = [await connection.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *asked_with(query, 20))]
-        await connection.execute("SET plan_cache_mode = force_generic_plan")
-        await connection.execute(f"PREPARE look AS {sql}")
-        explained.append(
-            await connection.fetchval("EXPLAIN (FORMAT JSON) EXECUTE look(NULL, NULL, NULL, NULL, NULL, NULL)")
-        )
-    finally:
-        await connection.close()
+async def test_nothing_is_searched_from_end_to_end(much: str, kind: SearchType, query: str) -> None:
+    [plan] = await plans(much, lambda world: world.read.search.search(query, type=kind, limit=20))
 
-    for plan in explained:
-        used = list(nodes(json.loads(plan)[0]["Plan"]))
-        assert TABLES.isdisjoint(node["Relation Name"] for node in used if node["Node Type"] == "Seq Scan")
-        assert sum(node.get("Index Name", "").endswith("_grams") for node in used) == 4
+    assert TABLES.isdisjoint(plan.read_from_end_to_end())
+    for planned in (plan.carried_out, plan.prepared):
+        assert sum(node.get("Index Name", "").endswith("_grams") for node in nodes(planned)) == 4
 
 
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for inner in plan.get("Plans", []):
-        yield from nodes(inner)
+@pytest.mark.parametrize("search", ["", "3", "3a", "3a4", "zebra"])
+async def test_tags_are_found_by_an_index(much: str, search: str) -> None:
+    """Their changes may be read from end to end: each sweep folds them."""
+    [plan] = await plans(much, lambda world: world.read.search.tags(search, limit=20))
+
+    assert plan.read_from_end_to_end() <= {"tag_deltas"}
+    assert plan.most_rows() <= 2500

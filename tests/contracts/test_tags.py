@@ -1,0 +1,239 @@
+"""Which tags are in use and how often, and which go with a style."""
+
+import asyncio
+from io import BytesIO
+
+import pytest
+
+from core.accounts.model import Requester, Role, User
+from core.errors import ValidationError
+from core.generations.edit_generation import EditGeneration, GenerationChanges
+from core.generations.model import Generation
+from core.identifiers import StyleId
+from core.ports.blob_store import Blob
+from core.search.fold_tags import FoldTags
+from core.styles.delete_style import DeleteStyle
+from core.styles.edit_style import EditStyle, StyleChanges
+from core.styles.errors import StyleNotFound
+from core.styles.fold_uses import FoldUses
+from core.styles.model import Style
+from core.styles.views import RECOMMENDED
+from tests.support.world import World
+
+
+@pytest.fixture
+async def mia(world: World) -> User:
+    return await world.artist("mia")
+
+
+@pytest.fixture
+async def ann(world: World) -> User:
+    return await world.user("ann", tokens=10_000)
+
+
+async def used(world: World, text: str = "", *, limit: int = 20) -> list[tuple[str, int]]:
+    return [(tag.name, tag.usage_count) for tag in await world.read.search.tags(text, limit=limit)]
+
+
+async def recommended(world: World, style: Style, viewer: User | None = None) -> dict[str, int]:
+    who = Requester(viewer.id, viewer.role, True) if viewer else None
+    return {tag.name: tag.count for tag in await world.read.styles.recommended_tags(style.id, viewer=who)}
+
+
+async def fold(world: World) -> None:
+    """Several at once, for each of which it is too much to do it alone."""
+    for _ in range(20):
+        await asyncio.gather(*(world.use_case(FoldTags)(limit=5) for _ in range(3)))
+        await asyncio.gather(*(world.use_case(FoldUses)(limit=1) for _ in range(3)))
+
+
+# --- in use -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_tag_counts_styles_that_can_be_used_and_public_images(world: World, mia: User, ann: User) -> None:
+    ink = await world.style(mia, "Ink", tags=["river", "ink"])
+    await world.style(mia, "Oil", tags=["river"])
+    await world.image(ann, ink, public=True, prompt_tags=["river", "boat"])
+
+    assert await used(world) == [("river", 3), ("boat", 1), ("ink", 1)]
+    tags = await world.read.search.tags("", limit=20)
+    assert len({tag.id for tag in tags}) == 3
+
+
+async def test_what_is_not_shown_to_everybody_does_not_count(world: World, mia: User, ann: User) -> None:
+    await world.untrained_style(mia, "Ink", tags=["secret"])
+    oil = await world.style(mia, "Oil", tags=[])
+    await world.image(ann, oil, prompt_tags=["secret"])
+    await world.generation(ann, oil, prompt_tags=["secret"])
+    await world.failed_generation(ann, oil, prompt_tags=["secret"])
+
+    assert await used(world) == []
+
+
+@pytest.mark.parametrize("folded", [False, True], ids=["as it comes", "folded"])
+async def test_counts_follow_what_is_shown(world: World, mia: User, ann: User, *, folded: bool) -> None:
+    ink = await world.style(mia, "Ink", tags=["river"])
+    image = await world.image(ann, ink, public=True, prompt_tags=["river", "boat"])
+
+    async def counts() -> list[tuple[str, int]]:
+        if folded:
+            await fold(world)
+        return await used(world)
+
+    assert await counts() == [("river", 2), ("boat", 1)]
+    await world.use_case(EditGeneration)(ann.id, image.id, GenerationChanges(description="Still there"))
+    assert await counts() == [("river", 2), ("boat", 1)]
+    await hide(world, ann, image)
+    assert await counts() == [("river", 1)]
+    await world.use_case(EditStyle)(mia.id, ink.id, StyleChanges(is_active=False))
+    assert await counts() == []
+    await world.use_case(EditStyle)(mia.id, ink.id, StyleChanges(is_active=True))
+    assert await counts() == [("river", 1)]
+
+
+async def hide(world: World, owner: User, image: Generation) -> None:
+    await world.use_case(EditGeneration)(owner.id, image.id, GenerationChanges(is_public=False))
+
+
+async def test_tags_of_a_deleted_style_are_gone(world: World, mia: User) -> None:
+    style = await world.style(mia, "Ink", tags=["river"])
+    assert await used(world) == [("river", 1)]
+
+    await world.use_case(DeleteStyle)(mia.id, style.id)
+
+    assert await used(world) == []
+
+
+async def test_the_most_used_come_first_folded_or_not(world: World, mia: User) -> None:
+    for number in range(6):
+        await world.style(mia, f"Style {number}", tags=["a", "b", "c", "d"][: number % 4 + 1])
+        if number == 2:
+            await fold(world)
+    # a 6, b 4, c 2, d 1
+
+    assert await used(world) == [("a", 6), ("b", 4), ("c", 2), ("d", 1)]
+    assert await used(world, limit=2) == [("a", 6), ("b", 4)]
+    await world.style(mia, "Last", tags=["c", "d", "e"])
+    assert await used(world, limit=4) == [("a", 6), ("b", 4), ("c", 3), ("d", 2)]
+    await fold(world)
+    assert await used(world, limit=4) == [("a", 6), ("b", 4), ("c", 3), ("d", 2)]
+
+
+async def test_who_lost_uses_makes_way_for_the_next(world: World, mia: User) -> None:
+    styles = [await world.style(mia, f"Style {number}", tags=["a", "b"][: 2 - number]) for number in range(2)]
+    await world.style(mia, "Another", tags=["c"])
+    await fold(world)
+    assert await used(world, limit=1) == [("a", 2)]
+
+    for style in styles:
+        await world.use_case(EditStyle)(mia.id, style.id, StyleChanges(is_active=False))
+
+    assert await used(world, limit=1) == [("c", 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("ink", ["ink", "ink wash", "ink_dry", "inky"]),
+        ("INK", ["ink", "ink wash", "ink_dry", "inky"]),
+        ("  ink  ", ["ink", "ink wash", "ink_dry", "inky"]),
+        ("ink  w", ["ink wash"]),
+        ("ink_", ["ink_dry"]),
+        ("i", ["ink", "ink wash", "ink_dry", "inky"]),
+        ("k", []),
+        ("0", ["0-day"]),
+        ("0-", ["0-day"]),
+        ("inkyy", []),
+        (" ", ["0-day", "ink", "ink wash", "ink_dry", "inky", "zebra"]),
+    ],
+)
+async def test_a_beginning_finds_tags(world: World, mia: User, text: str, names: list[str]) -> None:
+    await world.style(mia, "Style", tags=["ink", "ink wash", "ink_dry", "inky", "zebra", "0-day"])
+
+    assert [name for name, _ in await used(world, text)] == names
+    await fold(world)
+    assert [name for name, _ in await used(world, text)] == names
+
+
+@pytest.mark.parametrize(
+    "text", ["%", "_", "i%", "'", '"', "\\", "'; DROP TABLE tags; --", "🌆", "먹", "ink\0", "\0", "i,"]
+)
+async def test_what_no_tag_begins_with_finds_nothing(world: World, mia: User, text: str) -> None:
+    await world.style(mia, "Style", tags=["ink"])
+
+    assert await used(world, text) == []
+
+
+async def test_what_is_longer_than_any_tag_is_refused(world: World, mia: User) -> None:
+    longest = "x" * 100
+    await world.style(mia, "Style", tags=[longest])
+
+    assert await used(world, longest) == [(longest, 1)]
+    for text in ("x" * 101, "x" * 10_000):
+        with pytest.raises(ValidationError) as refused:
+            await world.read.search.tags(text, limit=20)
+        assert set(refused.value.details or {}) == {"search"}
+
+
+async def test_counts_are_exact_when_many_publish_the_same_new_tags(world: World, mia: User, ann: User) -> None:
+    ink = await world.style(mia, "Ink", tags=[])
+    images = [await world.image(ann, ink, prompt_tags=["a", "b"] if n % 2 else ["b", "a"]) for n in range(8)]
+    for image in images:
+        await world.blobs.put(Blob(str(image.result_key), BytesIO(b"an image"), "image/png"))
+
+    await asyncio.gather(
+        *(world.use_case(EditGeneration)(ann.id, image.id, GenerationChanges(is_public=True)) for image in images),
+        *(world.use_case(FoldTags)() for _ in range(3)),
+    )
+
+    assert await used(world) == [("a", 8), ("b", 8)]
+    await fold(world)
+    assert await used(world) == [("a", 8), ("b", 8)]
+
+
+# --- recommended ------------------------------------------------------------------------------------------------------
+
+
+async def test_artworks_and_completed_prompts_are_counted(world: World, mia: User, ann: User) -> None:
+    ink = await world.style(mia, "Ink", tags=["ink"])
+    await world.image(ann, ink, prompt_tags=["ink", "boat"])
+    await world.image(ann, ink, public=True, prompt_tags=["boat", "number 3"])
+    await world.failed_generation(ann, ink, prompt_tags=["never"])
+    await world.generation(ann, ink, prompt_tags=["never"])
+    await world.image(ann, await world.style(mia, "Oil", tags=[]), prompt_tags=["boat", "elsewhere"])
+    expected = {"ink": 11, "boat": 2, "number 3": 2} | {f"number {n}": 1 for n in range(10) if n != 3}
+
+    for _ in range(2):
+        assert list((await recommended(world, ink)).items()) == list(expected.items())
+        await fold(world)
+    await world.image(ann, ink, prompt_tags=["boat"])
+    assert await recommended(world, ink) == expected | {"boat": 3}
+
+
+async def test_no_more_than_the_most_frequent_are_recommended(world: World, mia: User, ann: User) -> None:
+    ink = await world.style(mia, "Ink", tags=["ink"])
+    await world.image(ann, ink, prompt_tags=[f"tag {number:02}" for number in range(70)])
+    await world.image(ann, ink, prompt_tags=["tag 50"])
+    expected = ["ink", "tag 50", *(f"number {number}" for number in range(10)), *(f"tag {n:02}" for n in range(8))]
+
+    assert len(expected) == RECOMMENDED
+    for _ in range(2):
+        assert list(await recommended(world, ink)) == expected
+        await fold(world)
+
+
+async def test_they_are_seen_by_who_sees_the_style(world: World, mia: User, ann: User) -> None:
+    raw = await world.untrained_style(mia, "Raw", tags=["raw"])
+    admin = Requester(ann.id, Role.ADMIN, True)
+
+    assert (await recommended(world, raw, mia))["raw"] == 10
+    assert await world.read.styles.recommended_tags(raw.id, viewer=admin)
+    for viewer in (None, ann):
+        with pytest.raises(StyleNotFound):
+            await recommended(world, raw, viewer)
+    with pytest.raises(StyleNotFound):
+        await world.read.styles.recommended_tags(StyleId(10**12), viewer=admin)
+
+    closed = await world.style(mia, "Closed")
+    await world.use_case(EditStyle)(mia.id, closed.id, StyleChanges(is_active=False))
+    assert await recommended(world, closed)

@@ -4,7 +4,6 @@ from adapters.memory.accounts import followers, picture_url
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.styles import thumbnail_url, uses_of
 from core.accounts.model import Standing
-from adapters.memory.styles import images_of, thumbnail_url
 from core.identifiers import TagId
 from core.ports.blob_store import BlobStore
 from core.search.matching import MatchedBy, best_match, folded, wanted

@@ -72,7 +72,3 @@ class Styles(Protocol):
         completes an image does not wait for it.
         """
         ...
-
-    async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
-        """Up to `limit` whose training has not ended and last moved at `since` or earlier, the longest silent first."""
-        ...

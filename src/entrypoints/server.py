@@ -20,7 +20,7 @@ from entrypoints.signals import stop_event
 from entrypoints.sweep import sweep_regularly
 
 GRACE = 5.0
-"""Seconds that requests get to finish in after the signal to stop; streams would never end by themselves."""
+"""Seconds that requests get to finish in after the signal to stop."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ async def _run(
         app = create_app(container, settings)
         asgi = parts.with_stand_ins(app, settings, sign_in=local_sign_in, payments=sandbox_payments)
         async with app.lifespan(), _beside(container, settings):
-            await serve(asgi, settings, stop=stop, started=started)
+            await serve(asgi, settings, stop=stop, started=started, stopping=app.state.streams.close)
     finally:
         await container.close()
 
@@ -76,8 +76,18 @@ def _tell_if_it_broke(task: asyncio.Task[None]) -> None:
         _log.critical("A background task has ended.", exc_info=error)
 
 
-async def serve(asgi: object, settings: Settings, *, stop: asyncio.Event, started: Callable[[], None]) -> None:
-    """Answer at the settings' address until `stop` is set; requests that have begun get GRACE to finish."""
+async def serve(
+    asgi: object,
+    settings: Settings,
+    *,
+    stop: asyncio.Event,
+    started: Callable[[], None],
+    stopping: Callable[[], None],
+) -> None:
+    """Answer at the settings' address until `stop` is set; requests that have begun get GRACE to finish.
+
+    `stopping` ends those that would never finish by themselves.
+    """
     server = Server(
         asgi,
         address=settings.host,
@@ -90,11 +100,12 @@ async def serve(asgi: object, settings: Settings, *, stop: asyncio.Event, starte
     )
     others = asyncio.all_tasks()
     serving = asyncio.create_task(server.serve())
-    stopping = asyncio.create_task(stop.wait())
+    told = asyncio.create_task(stop.wait())
     while not (serving.done() or await _listens(settings)):  # noqa: ASYNC110 - granian tells nobody
         await asyncio.sleep(0.01)
     started()
-    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([serving, told], return_when=asyncio.FIRST_COMPLETED)
+    stopping()
     server.stop()  # type: ignore[no-untyped-call]
     _, late = await asyncio.wait([serving], timeout=GRACE)
     if late:

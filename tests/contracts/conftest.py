@@ -40,8 +40,10 @@ async def memory_world() -> AsyncIterator[MemoryWorld]:
 
 @pytest.fixture
 async def postgres_world(database_url: str, pools: Pools) -> AsyncIterator[PostgresWorld]:
-    yield PostgresWorld(await pools.on(database_url))
+    world = PostgresWorld(await pools.on(database_url))
+    yield world
     await end_blocks()
+    await world.listener.close()
 
 
 @pytest.fixture(params=["memory", "postgres"])

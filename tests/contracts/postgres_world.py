@@ -1,10 +1,14 @@
+from datetime import timedelta
+
 from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
 from adapters.postgres.backlog import PostgresBacklogReader
 from adapters.postgres.books import PostgresBooks
+from adapters.postgres.changes import PostgresChanges
 from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
 from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
 from adapters.postgres.idempotency import PostgresIdempotency
 from adapters.postgres.ids import PostgresIds
+from adapters.postgres.listener import Listener
 from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
 from adapters.postgres.orphaned_blobs import PostgresOrphanedBlobs
 from adapters.postgres.pool import Pool
@@ -17,7 +21,8 @@ from adapters.postgres.traces import PostgresTraces
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.unwanted_blobs import PostgresUnwantedBlobs
 from adapters.postgres.withdrawals import PostgresWithdrawals, PostgresWithdrawalsReader
-from tests.support.world import Readers, Scope, World
+from core.ports.changes import Topic
+from tests.support.world import PATIENCE, Readers, Scope, World
 
 
 class PostgresWorld(World):
@@ -27,6 +32,8 @@ class PostgresWorld(World):
         self.ids = PostgresIds(pool)
         self.idempotency = PostgresIdempotency(pool, self.clock)
         self.outbox = self._outbox = PostgresOutbox(pool)
+        self.listener = Listener(pool.dsn)
+        self.changes = PostgresChanges(self.listener)
         self.read = Readers(
             PostgresAccountsReader(pool, self.blobs),
             PostgresTokensReader(pool),
@@ -63,6 +70,10 @@ class PostgresWorld(World):
             PostgresTraces(transaction),
             PostgresTagCounts(transaction),
         )
+
+    async def hear(self) -> None:
+        with self.changes.subscribe(Topic("anything")) as subscription:
+            assert await subscription.changed(within=timedelta(seconds=PATIENCE))
 
     async def lock_is_awaited(self) -> bool:
         row = await self._pool.fetchrow(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,7 @@ from adapters.pillow.images import PillowImages
 from core.accounts.model import SESSION_LIFETIME, Session, User
 from core.accounts.sign_in import token_hash
 from core.identifiers import TaskId
+from core.live_events import Pace
 from core.ports.blob_store import BlobStore
 from core.ports.broker import Broker
 from core.ports.clock import Clock
@@ -30,6 +32,7 @@ from core.ports.secrets import Secrets
 from core.tasks.model import PendingTask
 from entrypoints.container import memory, use_cases
 from entrypoints.http.app import create_app
+from entrypoints.http.streams import Streams
 from entrypoints.settings import Settings, read_settings
 from tests.entrypoints.contract import Contract
 from tests.support.world import MemoryWorld
@@ -38,6 +41,8 @@ API = "https://api.example.com"
 FRONTEND = "https://example.com"
 TOKEN = "the-token-of-the-ai-servers"
 PREVIOUS_TOKEN = "the-token-before-that"
+UNHURRIED = Pace(timedelta(hours=1))
+"""No stream looks by itself while a test runs."""
 
 
 def settings(**changes: Any) -> Settings:
@@ -140,7 +145,9 @@ class Browser:
 class Service:
     """One app over one world."""
 
-    def __init__(self, world: MemoryWorld, *, media: FilesystemBlobStore | None = None, **changes: Any) -> None:
+    def __init__(
+        self, world: MemoryWorld, *, media: FilesystemBlobStore | None = None, pace: Pace = UNHURRIED, **changes: Any
+    ) -> None:
         self.world = world
         self.settings = settings(gcs_bucket_name=None if media else "a-bucket", **changes)
         self.identity_provider = PreparedIdentityProvider()
@@ -158,9 +165,11 @@ class Service:
             PaymentProvider: world.payments,
             MemoryDatabase: world.database,
             MemoryOutbox: world.outbox,
+            Pace: pace,
         }
         self.container = _parts()(given, scope=Scope.APP)
         self.app, self.contract = _app(self.container, self.settings)
+        self.streams = self.app.state.streams = Streams()
 
     @asynccontextmanager
     async def browser(self, user: User | None = None, *, address: str = "127.0.0.1") -> AsyncIterator[Browser]:
@@ -205,6 +214,7 @@ GIVEN: tuple[type[Any], ...] = (
     PaymentProvider,
     MemoryDatabase,
     MemoryOutbox,
+    Pace,
 )
 
 
@@ -214,7 +224,7 @@ def _parts() -> AsyncContainer:
     given = Provider(scope=Scope.APP)
     given.from_context(Settings, override=True)
     for part in GIVEN:
-        given.from_context(part, override=part in (MemoryDatabase, MemoryOutbox))
+        given.from_context(part, override=part in (MemoryDatabase, MemoryOutbox, Pace))
     return make_async_container(use_cases(), memory(), given, start_scope=Scope.RUNTIME)
 
 

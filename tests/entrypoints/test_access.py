@@ -51,6 +51,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("POST", "/api/styles"): (401, 403, 422, 422),
     ("GET", "/api/styles/me"): (401, 403, 200, 200),
     ("GET", "/api/styles/{style_id}"): (404, 404, 404, 200),
+    ("GET", "/api/styles/{style_id}/events"): (404, 404, 404, 200),
     ("PATCH", "/api/styles/{style_id}"): (401, 403, 404, 422),
     ("DELETE", "/api/styles/{style_id}"): (401, 403, 404, 204),
     ("POST", "/api/styles/{style_id}/retrain"): (401, 403, 404, 409),
@@ -62,6 +63,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/api/generations/feed"): (200, 200, 200, 200),
     ("GET", "/api/generations/me"): (401, 200, 200, 200),
     ("GET", "/api/generations/{generation_id}"): (404, 404, 404, 200),
+    ("GET", "/api/generations/{generation_id}/events"): (404, 404, 404, 200),
     ("PATCH", "/api/generations/{generation_id}"): (401, 404, 404, 200),
     ("POST", "/api/generations/{generation_id}/cancel"): (401, 404, 404, 409),
     ("POST", "/api/generations/{generation_id}/like"): (401, 404, 404, 200),
@@ -73,6 +75,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("PATCH", "/api/comments/{comment_id}"): (401, 404, 404, 200),
     ("DELETE", "/api/comments/{comment_id}"): (401, 404, 404, 204),
     ("GET", "/api/notifications"): (401, 200, 200, 200),
+    ("GET", "/api/notifications/events"): (401, 200, 200, 200),
     ("PATCH", "/api/notifications/{notification_id}/read"): (401, 404, 404, 404),
     ("POST", "/api/notifications/read-all"): (401, 200, 200, 200),
     ("PATCH", "/api/webhooks/training/progress"): (401, 401, 401, 401),
@@ -124,7 +127,9 @@ def routes(service: Service) -> set[tuple[str, str]]:
 @pytest.fixture
 def service(world: MemoryWorld, tmp_path: Path) -> Service:
     media = FilesystemBlobStore(tmp_path, world.clock, base_url=API, secret=b"secret")
-    return Service(world, media=media, frontend_url=None)
+    service = Service(world, media=media, frontend_url=None)
+    service.streams.close()  # that they have begun is enough
+    return service
 
 
 def test_no_route_is_without_a_decision(service: Service) -> None:

@@ -46,7 +46,10 @@ class Serving:
         self.stop = asyncio.Event()
         self.started = asyncio.Event()
         self.url = settings.api_base_url
-        self.task = asyncio.create_task(server.serve(application, settings, stop=self.stop, started=self.started.set))
+        self.stopping = asyncio.Event()
+        self.task = asyncio.create_task(
+            server.serve(application, settings, stop=self.stop, started=self.started.set, stopping=self.stopping.set)
+        )
 
 
 async def test_it_answers_from_the_moment_it_says_so(settings: Settings) -> None:

@@ -39,7 +39,7 @@ async def running_sandbox() -> AsyncIterator[Sandbox]:
     url = f"{settings.api_base_url}/sandbox/toss"
     app = WithSandboxPayments(_nothing_else, SandboxPayments(secret_key=SECRET_KEY, url=url), path="/sandbox/toss")
     stop, started = asyncio.Event(), asyncio.Event()
-    serving = asyncio.create_task(server.serve(app, settings, stop=stop, started=started.set))
+    serving = asyncio.create_task(server.serve(app, settings, stop=stop, started=started.set, stopping=stop.set))
     await started.wait()
     try:
         yield Sandbox(url)

@@ -50,10 +50,12 @@ from core.generations.model import AspectRatio, Generation
 from core.generations.repository import Generations
 from core.generations.views import GenerationsReader
 from core.identifiers import HoldId, UserId
+from core.live_events import Pace, Watch
 from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
 from core.ports.blob_store import Blob
 from core.ports.books import Books
+from core.ports.changes import Changes
 from core.ports.idempotency import Idempotency
 from core.ports.ids import Ids
 from core.ports.notifier import Notifier
@@ -129,6 +131,7 @@ class World(ABC):
     ids: Ids
     outbox: Outbox
     idempotency: Idempotency
+    changes: Changes
     read: Readers
     books: Books
     orphans: OrphanedBlobs
@@ -141,6 +144,7 @@ class World(ABC):
         self.images = PillowImages()
         self.webhooks = WebhookBase("https://api.example")
         self.fee = PlatformFee(0)
+        self.pace = Pace(timedelta(hours=1))
 
     @abstractmethod
     def scope(self) -> Scope:
@@ -152,6 +156,10 @@ class World(ABC):
         scope = self.scope()
         async with asyncio.timeout(PATIENCE), scope.transaction:
             yield scope
+
+    @abstractmethod
+    async def hear(self) -> None:
+        """Return when changes come by, so that none is told of only because it might have been missed."""
 
     @abstractmethod
     async def lock_is_awaited(self) -> bool:
@@ -175,6 +183,7 @@ class World(ABC):
             "fee": self.fee,
             "identity_key": IdentityKey(b"a key"),
             "provider": self.payments,
+            "watch": Watch(self.changes, scope.sessions, self.clock, self.pace),
             "record": RecordPayment(scope.purchases, scope.ledger, scope.transaction, self.clock),
         }
         own |= {
@@ -335,6 +344,7 @@ class MemoryWorld(World):
         self.ids = MemoryIds(self.database)
         self.idempotency = MemoryIdempotency(self.database, self.clock)
         self.outbox = self._outbox = MemoryOutbox(self.database)
+        self.changes = self.database.changes
         self.read = Readers(
             MemoryAccountsReader(self.database, self.blobs),
             MemoryTokensReader(self.database),
@@ -371,6 +381,9 @@ class MemoryWorld(World):
             MemoryTraces(transaction),
             MemoryTagCounts(),
         )
+
+    async def hear(self) -> None:
+        return
 
     async def lock_is_awaited(self) -> bool:
         return self.database.locks.awaited

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from adapters.memory.locks import RowLocks
 from adapters.memory.tables import Tables
+from adapters.subscriptions import Subscriptions
 from core.ports.database import Database
 
 Operation = Callable[[Tables], object]
@@ -20,6 +21,7 @@ class MemoryDatabase(Database):
         self.locks = RowLocks()
         self.claimed: set[int] = set()
         """Keys of the outbox's tasks that a relay is publishing."""
+        self.changes = Subscriptions()
         self._given: Counter[str] = Counter()
 
     @property

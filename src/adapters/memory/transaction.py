@@ -4,6 +4,7 @@ from typing import Self, TypeVar
 
 from adapters.memory.database import TOGETHER, Block, MemoryDatabase, Together
 from adapters.memory.tables import Tables
+from core.ports.changes import Topic
 from core.ports.transaction import Transaction
 
 Result = TypeVar("Result")
@@ -46,6 +47,10 @@ class MemoryTransaction(Transaction):
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         self._open.callbacks.append(callback)
+
+    def tell_of(self, topic: Topic) -> None:
+        """Have whoever watches told, once this is committed."""
+        self.after_commit(lambda: self.database.changes.tell(topic))
 
     async def __aenter__(self) -> Self:
         if self._block is not None:

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from adapters.postgres.accounts import picture_url
+from adapters.postgres.changes import CHANNEL
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
@@ -27,6 +28,7 @@ from core.generations.views import (
 )
 from core.identifiers import GenerationId, TaskId, UserId
 from core.paging import Page, PageRequest
+from core.ports import changes
 from core.ports.blob_store import BlobStore
 from core.tasks.outcome import Failure, Outcome
 
@@ -224,6 +226,7 @@ class PostgresGenerations(Generations):
 
     async def save(self, generation: Generation) -> None:
         await self._transaction.write(SAVE_GENERATION, generation.id, *_changing(generation))
+        self._transaction.tell_of(changes.generation(generation.id))
 
     async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
         pool = self._transaction.pool
@@ -231,6 +234,8 @@ class PostgresGenerations(Generations):
         row = advanced or await pool.fetchrow("SELECT status FROM generations WHERE id = $1", generation_id)
         if row is None:
             raise GenerationNotFound
+        if advanced is not None:
+            pool.teller.tell(CHANNEL, changes.generation(generation_id))
         return Outcome(applied=advanced is not None, status=row["status"])
 
     async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:

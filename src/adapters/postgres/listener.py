@@ -1,36 +1,85 @@
 import asyncio
+import logging
 from collections.abc import Callable
-from contextlib import suppress
+from contextvars import Context
 from typing import Any
 
 import asyncpg
 
+_log = logging.getLogger(__name__)
+
 TROUBLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+PATIENCE = 5.0
+"""Seconds that the database may take for an answer."""
+DOUBT = 30.0
+"""Seconds of silence after which the connection is tried: networks forget them silently."""
+PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Seconds between attempts to connect; the last one for as long as it takes."""
+
+Heard = Callable[[str | None], None]
+"""What was told; None at the beginning and after each interruption: anything may have been told meanwhile."""
 
 
 class Listener:
-    """Hears what is told on a channel, over a connection of its own."""
+    """Hears what is told on channels, over one connection of its own, which it makes anew when it breaks."""
 
-    def __init__(self, dsn: str, channel: str) -> None:
+    def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._channel = channel
-        self._connection: asyncpg.Connection[Any] | None = None
-        self._connecting = asyncio.Lock()
+        self._heard: dict[str, Heard] = {}
+        self._attention = asyncio.Event()
+        """There is one more channel, or the connection has broken."""
+        self._keeping: asyncio.Task[None] | None = None
 
-    async def listen(self, heard: Callable[[], None]) -> None:
-        """Have `heard` called from now on. To be asked again now and then: the connection may have broken since.
+    def listen(self, channel: str, heard: Heard) -> None:
+        """Have `heard` called until `close`; it has said None by the time that nothing is missed any more.
 
-        Without a database nothing is heard, and that is all.
+        Who listens to the channel already goes on doing so.
         """
-        async with self._connecting:
-            if self._connection is not None and not self._connection.is_closed():
-                return
-            with suppress(*TROUBLE):
-                connection = await asyncpg.connect(self._dsn, timeout=5)
-                self._connection = connection
-                await connection.add_listener(self._channel, lambda *_: heard())
+        if channel in self._heard:
+            return
+        self._heard[channel] = heard
+        self._attention.set()
+        if self._keeping is None:
+            self._keeping = asyncio.create_task(self._keep(), context=Context())  # it outlives the request
 
     async def close(self) -> None:
-        if self._connection is not None:
-            with suppress(*TROUBLE):
-                await self._connection.close(timeout=5)
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.wait({self._keeping})
+
+    async def _keep(self) -> None:
+        failures = 0
+        while True:
+            await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
+            failures += 1
+            try:
+                connection = await asyncpg.connect(self._dsn, timeout=PATIENCE, command_timeout=PATIENCE)
+            except TROUBLE as error:
+                _log.warning("Cannot listen to the database: %s", error)
+                continue
+            try:
+                connection.add_termination_listener(lambda _: self._attention.set())
+                failures = 0
+                await self._hear(connection)
+            except TROUBLE as error:
+                _log.warning("The connection that listens has broken: %s", error)
+            finally:
+                connection.terminate()
+
+    async def _hear(self, connection: "asyncpg.Connection[Any]") -> None:
+        """Until the connection breaks."""
+        heeded: set[str] = set()
+        while not connection.is_closed():
+            self._attention.clear()
+            for channel in self._heard.keys() - heeded:
+                await connection.add_listener(channel, self._pass_on)
+                heeded.add(channel)
+                self._heard[channel](None)
+            try:
+                async with asyncio.timeout(DOUBT):
+                    await self._attention.wait()
+            except TimeoutError:
+                await connection.execute("SELECT")
+
+    def _pass_on(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
+        self._heard[channel](str(payload))

@@ -1,20 +1,15 @@
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from contextvars import Context
 from datetime import datetime
 
 from adapters.postgres.listener import Listener
 from adapters.postgres.pool import Begun, Pool, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.identifiers import TaskId
-from core.ports.database import DatabaseUnavailable
 from core.ports.outbox import Batch, Outbox
 from core.ports.task_queue import TaskQueue
 from core.tasks.model import PendingTask, Task, pending
-
-_log = logging.getLogger(__name__)
 
 PUT = Write(
     touches="outbox",
@@ -27,9 +22,6 @@ ORDER BY due, sequence LIMIT $2
 FOR UPDATE SKIP LOCKED
 """
 CHANNEL = "outbox"
-TELL = f"SELECT pg_notify('{CHANNEL}', '')"
-QUIET = 0.02
-"""Seconds between two of them: whoever listens looks for all that is there."""
 PUBLISHED = "DELETE FROM outbox WHERE sequence = ANY($1)"
 
 
@@ -46,8 +38,7 @@ class PostgresBatch(Batch):
 class PostgresOutbox(Outbox):
     """One for the whole process: it hears at once of what this process commits, and of what others tell a listener.
 
-    With `tells` it tells relays in other processes. Not in the transactions that put tasks: those would stand in line
-    for it at their commits. And not for each of them: one that is under way speaks for all that come meanwhile.
+    With `tells` it tells relays in other processes.
     """
 
     def __init__(self, pool: Pool, *, listener: Listener | None = None, tells: bool = False) -> None:
@@ -55,8 +46,6 @@ class PostgresOutbox(Outbox):
         self._woken = asyncio.Event()
         self._listener = listener
         self._tells = tells
-        self._telling: asyncio.Task[None] | None = None
-        self._untold = False
 
     @asynccontextmanager
     async def claim(self, *, now: datetime, limit: int) -> AsyncIterator[Batch]:
@@ -70,10 +59,10 @@ class PostgresOutbox(Outbox):
             await _end(begun, batch.confirmed)
 
     async def wait(self, *, seconds: float) -> None:
+        if self._listener is not None:
+            self._listener.listen(CHANNEL, lambda _: self._woken.set())
         try:
             async with asyncio.timeout(seconds):
-                if self._listener is not None:
-                    await self._listener.listen(self._woken.set)
                 await self._woken.wait()
         except TimeoutError:
             return
@@ -82,26 +71,7 @@ class PostgresOutbox(Outbox):
     def wake(self) -> None:
         self._woken.set()
         if self._tells:
-            self._untold = True
-            if self._telling is None:
-                self._telling = asyncio.create_task(self._tell(), context=Context())  # it outlives the request
-
-    def close(self) -> None:
-        """Leave what has not been told untold."""
-        if self._telling is not None:
-            self._telling.cancel()
-
-    async def _tell(self) -> None:
-        """Until all that was put is told of; while nobody can be told, relays look by themselves."""
-        try:
-            while self._untold:
-                self._untold = False
-                await self._pool.fetch(TELL)
-                await asyncio.sleep(QUIET)
-        except DatabaseUnavailable:
-            _log.warning("Relays cannot be told of new tasks; they look by themselves.")
-        finally:
-            self._telling = None
+            self._pool.teller.tell(CHANNEL)
 
 
 class PostgresTaskQueue(TaskQueue):

@@ -7,9 +7,11 @@ from typing import Self
 
 import asyncpg
 
+from adapters.postgres.changes import CHANNEL
 from adapters.postgres.errors import REFUSALS
 from adapters.postgres.pool import TOGETHER, Begun, ConnectionLost, Pool, Record, Together
 from core.errors import DomainError
+from core.ports.changes import Topic
 from core.ports.transaction import OutcomeUnknown, Transaction
 
 Explain = Callable[[], Awaitable[DomainError]]
@@ -84,6 +86,10 @@ class PostgresTransaction(Transaction):
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         self._open.callbacks.append(callback)
+
+    def tell_of(self, topic: Topic) -> None:
+        """Have whoever watches told, once this is committed."""
+        self.after_commit(lambda: self.pool.teller.tell(CHANNEL, topic))
 
     async def __aenter__(self) -> Self:
         if self._block is not None:

@@ -12,6 +12,7 @@ from core.accounts.model import Requester
 from core.accounts.repository import Sessions
 from core.accounts.sign_in import token_hash
 from core.errors import Category, DomainError, NotFound
+from core.live_events import Watcher
 from core.ports.clock import Clock
 from entrypoints.http.addresses import client_address, lies_in
 from entrypoints.http.cookies import SESSION
@@ -104,6 +105,16 @@ def viewer(request: AnyRequest) -> Requester | None:
     """Who looks, if anybody that we know, as a dependency of routes for anybody."""
     user: Requester | None = request.scope["user"]
     return user
+
+
+def watcher(request: AnyRequest) -> Watcher:
+    """Who watches, and by which session, as a dependency of streams for the signed-in."""
+    return Watcher(requester(request), token_hash(request.cookies[SESSION]))
+
+
+def watching_viewer(request: AnyRequest) -> Watcher | None:
+    """The same, if it is anybody that we know, as a dependency of streams for anybody."""
+    return watcher(request) if viewer(request) else None
 
 
 def csrf_token(connection: Connection, session_token: str) -> str:

@@ -29,6 +29,7 @@ from entrypoints.http.purchases import PurchasesController
 from entrypoints.http.search import SearchController, TagsController
 from entrypoints.http.signing import Signer
 from entrypoints.http.start_page import StartPageController
+from entrypoints.http.streams import Streams
 from entrypoints.http.styles import StylesController
 from entrypoints.http.tokens import TokensController
 from entrypoints.http.toss import PaymentReturnController
@@ -89,6 +90,8 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
         dependencies={
             "requester": Provide(access.requester, sync_to_thread=False),
             "viewer": Provide(access.viewer, sync_to_thread=False),
+            "watcher": Provide(access.watcher, sync_to_thread=False),
+            "watching_viewer": Provide(access.watching_viewer, sync_to_thread=False),
             "paging": Provide(paging, sync_to_thread=False),
         },
         dto=StrictJson,
@@ -102,6 +105,7 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
             {
                 "settings": settings,
                 "metrics": metrics,
+                "streams": Streams(),
                 "signer": Signer(settings.secret_key),
                 "cookies": Cookies(secure=settings.production, samesite=settings.cookie_samesite),
                 "internal_api_tokens": [token for token in tokens if token],

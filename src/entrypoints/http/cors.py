@@ -5,7 +5,10 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
-    (b"access-control-allow-headers", b"Accept-Language, Content-Type, Idempotency-Key, If-None-Match, X-CSRFToken"),
+    (
+        b"access-control-allow-headers",
+        b"Accept-Language, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-CSRFToken",
+    ),
     (b"access-control-max-age", b"7200"),
 )
 EXPOSED = (

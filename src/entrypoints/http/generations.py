@@ -29,7 +29,9 @@ from core.generations.views import (
     RequestedGeneration,
     StatusFilter,
 )
+from core.generations.watch_generation import WatchGeneration
 from core.identifiers import MAX_ID, GenerationId, UserId
+from core.live_events import Watcher
 from core.styles.errors import StyleNotFound, StyleNotReady
 from core.tags import InvalidTagLanguage, normalise
 from core.tokens.errors import InsufficientTokens
@@ -38,6 +40,7 @@ from entrypoints.http.envelope import Success
 from entrypoints.http.limits import LIMIT, Own
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId, comma_separated
+from entrypoints.http.streams import EVENTS, LAST_EVENT_ID, MEDIA_TYPE, EventStream, TooManyStreams
 
 
 class PublicFilter(Enum):
@@ -120,6 +123,26 @@ class GenerationsController(Controller):
     ) -> Response[Success[GenerationView]]:
         generation = await generations.detail(generation_id, viewer=viewer.id if viewer else None)
         return _unless_known(Success(data=generation), if_none_match)
+
+    @get(
+        "/{generation_id:int}/events",
+        guards=[anybody],
+        media_type=MEDIA_TYPE,
+        opt={
+            EVENTS: ("status", "progress"),
+            "answers": (GenerationView,),
+            "refusals": (GenerationNotFound, TooManyStreams),
+        },
+        summary="An image as it comes along, until it has ended",
+    )
+    async def watch(
+        self,
+        generation_id: PathId[GenerationId],
+        watching_viewer: NamedDependency[Watcher | None],
+        watch_generation: FromDishka[WatchGeneration],
+        last_event_id: Annotated[str, HeaderParameter(name=LAST_EVENT_ID)] = "",
+    ) -> EventStream:
+        return EventStream(watch_generation(watching_viewer, generation_id, known=last_event_id))
 
     @patch(
         "/{generation_id:int}",

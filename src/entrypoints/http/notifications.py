@@ -1,19 +1,27 @@
+import re
+from typing import Annotated
+
 import msgspec
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromQuery
+from litestar.params import FromQuery, HeaderParameter
 
 from core.accounts.model import Requester
 from core.identifiers import NotificationId
+from core.live_events import Watcher
 from core.notifications.errors import NotificationNotFound
 from core.notifications.mark_all_read import MarkAllRead
 from core.notifications.mark_read import MarkRead
 from core.notifications.views import NotificationItem, NotificationsReader
+from core.notifications.watch_notifications import WatchNotifications
 from entrypoints.http.access import signed_in
 from entrypoints.http.envelope import Success
 from entrypoints.http.paging import Paging
 from entrypoints.http.params import PathId
+from entrypoints.http.streams import EVENTS, LAST_EVENT_ID, MEDIA_TYPE, EventStream, TooManyStreams
+
+ID = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
 class NotificationResults(msgspec.Struct, frozen=True):
@@ -51,6 +59,22 @@ class NotificationsController(Controller):
         )
         cursor = paging.next_cursor("notifications", page)
         return Success(data=NotificationResults(page.rows, cursor, cursor is not None, unread))
+
+    @get(
+        "/events",
+        guards=[signed_in],
+        media_type=MEDIA_TYPE,
+        opt={EVENTS: ("notification",), "answers": (NotificationItem,), "refusals": (TooManyStreams,)},
+        summary="What happens to what is mine, as it happens",
+    )
+    async def watch(
+        self,
+        watcher: NamedDependency[Watcher],
+        watch_notifications: FromDishka[WatchNotifications],
+        last_event_id: Annotated[str, HeaderParameter(name=LAST_EVENT_ID)] = "",
+    ) -> EventStream:
+        known = int(last_event_id) if ID.fullmatch(last_event_id) else None
+        return EventStream(watch_notifications(watcher, known=NotificationId(known) if known else None))
 
     @patch(
         "/{notification_id:int}/read",

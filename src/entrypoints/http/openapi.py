@@ -23,6 +23,7 @@ from entrypoints.http.errors import FRAMEWORK, REPLAYED, MalformedBody, status_o
 from entrypoints.http.forms import FormBody
 from entrypoints.http.idempotency import HEADER
 from entrypoints.http.limits import LIMIT, RateLimitExceeded
+from entrypoints.http.streams import EVENTS, MEDIA_TYPE
 from entrypoints.http.version import VERSION
 
 DESCRIPTION = """Artists license their style, buyers pay per image.
@@ -218,6 +219,7 @@ def _responses(path: str, method: str, handler: HTTPRouteHandler, *, validated: 
     return {
         str(handler.status_code): _success(handler),
         **({"304": {"description": "Nothing has changed"}} if "if_none_match" in _names(handler) else {}),
+        **({"204": {"description": "It has ended, as is known already"}} if EVENTS in handler.opt else {}),
         **{
             str(status): {"description": " or ".join(f"`{code}`" for code in codes[status]), "content": FAILURE}
             for status in sorted(codes)
@@ -235,9 +237,14 @@ def _names(handler: HTTPRouteHandler) -> Sequence[str]:
 
 def _success(handler: HTTPRouteHandler) -> Schema:
     answers = [_reference(answer) for answer in _answers(handler)]
-    if answers:
-        schema = answers[0] if len(answers) == 1 else {"anyOf": answers}
-        response: Schema = {"description": "Success", "content": {"application/json": {"schema": schema}}}
+    schema = answers[0] if len(answers) == 1 else {"anyOf": answers}
+    response: Schema
+    if EVENTS in handler.opt:
+        names = " or ".join(f"`{name}`" for name in handler.opt[EVENTS])
+        content = {MEDIA_TYPE: {"schema": {"type": "string"}, "x-event-data": schema}}
+        response = {"description": f"Events {names}, their data as JSON, while it lasts", "content": content}
+    elif answers:
+        response = {"description": "Success", "content": {"application/json": {"schema": schema}}}
     elif handler.parsed_return_field.annotation is NoneType:
         response = {"description": "Done"}
     elif handler.parsed_return_field.is_subclass_of(Redirect):
@@ -250,7 +257,7 @@ def _success(handler: HTTPRouteHandler) -> Schema:
 
 
 def _answers(handler: HTTPRouteHandler) -> tuple[Any, ...]:
-    """The types of what is encoded as the answer's JSON; none for other answers."""
+    """The types of what is encoded as JSON, the answer itself or its events; none for other answers."""
     annotation = handler.parsed_return_field.annotation
     if get_origin(annotation) is Response:
         (annotation,) = get_args(annotation)

@@ -6,7 +6,7 @@ import msgspec
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import FromQuery, HeaderParameter, QueryParameter
 from msgspec import UNSET
 
 from core.accounts.errors import InvalidPicture
@@ -14,6 +14,7 @@ from core.accounts.model import Requester
 from core.errors import Forbidden, ValidationError
 from core.generations.views import FeedItem, FeedQuery, GenerationsReader
 from core.identifiers import MAX_ID, StyleId, UserId
+from core.live_events import Watcher
 from core.styles import errors
 from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
 from core.styles.delete_style import DeleteStyle
@@ -31,6 +32,7 @@ from core.styles.views import (
     StyleSort,
     StylesReader,
 )
+from core.styles.watch_training import WatchTraining
 from core.tags import InvalidTagLanguage, normalise
 from entrypoints.http.access import anybody, artist
 from entrypoints.http.envelope import Success
@@ -38,6 +40,7 @@ from entrypoints.http.errors import AnyRequest
 from entrypoints.http.forms import FormBody
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId, comma_separated
+from entrypoints.http.streams import EVENTS, LAST_EVENT_ID, MEDIA_TYPE, EventStream, TooManyStreams
 from entrypoints.http.uploads import Upload
 
 MAX_BODY = MAX_ARTWORKS * MAX_IMAGE + 8 * 1024 * 1024
@@ -127,6 +130,26 @@ class StylesController(Controller):
         self, style_id: PathId[StyleId], viewer: NamedDependency[Requester | None], styles: FromDishka[StylesReader]
     ) -> Success[StyleDetail]:
         return Success(data=await styles.detail(style_id, viewer=viewer))
+
+    @get(
+        "/{style_id:int}/events",
+        guards=[anybody],
+        media_type=MEDIA_TYPE,
+        opt={
+            EVENTS: ("status", "progress"),
+            "answers": (OwnStyleDetail, StyleDetail),
+            "refusals": (errors.StyleNotFound, TooManyStreams),
+        },
+        summary="A style's training as it comes along, until it has ended",
+    )
+    async def watch(
+        self,
+        style_id: PathId[StyleId],
+        watching_viewer: NamedDependency[Watcher | None],
+        watch_training: FromDishka[WatchTraining],
+        last_event_id: Annotated[str, HeaderParameter(name=LAST_EVENT_ID)] = "",
+    ) -> EventStream:
+        return EventStream(watch_training(watching_viewer, style_id, known=last_event_id))
 
     @get(
         "/{style_id:int}/examples",

@@ -99,8 +99,10 @@ class _Exchange:
             headers.append((b"x-trace-id", self.trace_id.encode()))
             message["headers"] = headers
         elif message["type"] == "http.response.body" and self._head:
-            message["body"] = b""
+            return
         await self._send(message)
+        if self._head:  # at once: the body of a stream may be long in coming
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def fail(self) -> None:
         body = msgspec.json.encode(Refused(error=Refusal(*INTERNAL, None)))

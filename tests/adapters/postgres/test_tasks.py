@@ -9,7 +9,7 @@ import pytest
 
 from adapters.postgres.listener import Listener
 from adapters.postgres.pool import Pool, create_pool
-from adapters.postgres.tasks import CHANNEL, PostgresOutbox, PostgresTaskQueue
+from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.system.clock import SystemClock
 from core.identifiers import StyleId, TaskId
@@ -38,17 +38,15 @@ async def there(database_url: str) -> AsyncIterator[Pool]:
 @pytest.fixture
 async def relay(there: Pool, database_url: str) -> AsyncIterator[PostgresOutbox]:
     """The outbox of a process with a relay."""
-    listener = Listener(database_url, CHANNEL)
+    listener = Listener(database_url)
     yield PostgresOutbox(there, listener=listener)
     await listener.close()
 
 
 @pytest.fixture
-async def server(here: Pool) -> AsyncIterator[PostgresOutbox]:
+def server(here: Pool) -> PostgresOutbox:
     """The outbox of a process without one."""
-    outbox = PostgresOutbox(here, tells=True)
-    yield outbox
-    outbox.close()
+    return PostgresOutbox(here, tells=True)
 
 
 @pytest.fixture
@@ -71,8 +69,7 @@ async def heard(waiting: asyncio.Task[None]) -> None:
 
 async def listening(outbox: PostgresOutbox) -> "asyncio.Task[None]":
     """It waits, and hears what is told from now on."""
-    assert outbox._listener is not None
-    await outbox._listener.listen(outbox._woken.set)
+    await outbox.wait(seconds=PATIENCE)  # until it has begun to listen, anything may have been told
     waiting = asyncio.create_task(outbox.wait(seconds=60))
     await asyncio.sleep(0)
     return waiting
@@ -135,13 +132,9 @@ async def test_it_listens_again_after_its_connection_broke(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
         " AND query LIKE 'LISTEN%'"
     )
-    waiting.cancel()
+    await heard(waiting)  # anything may have been told meanwhile
+    waiting = asyncio.create_task(relay.wait(seconds=60))
 
-    connection = relay._listener._connection if relay._listener else None
-    async with asyncio.timeout(PATIENCE):
-        while connection and not connection.is_closed():  # noqa: ASYNC110 - nobody tells of the end
-            await asyncio.sleep(0.01)
-    waiting = await listening(relay)
     await put(world, here, server)
 
     await heard(waiting)

@@ -1,0 +1,70 @@
+"""Streams of what happens to a thing: its present state, then each change, as long as the watcher is signed in."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+import msgspec
+
+from core.accounts.model import Requester
+from core.accounts.repository import Sessions
+from core.ports import changes
+from core.ports.changes import Changes, Topic
+from core.ports.clock import Clock
+
+HEARTBEAT = timedelta(seconds=15)
+"""After which a watcher looks even if nothing was told, and shows that the stream is alive."""
+
+
+class Event(msgspec.Struct, frozen=True):
+    name: Literal["status", "progress", "notification"]
+    id: str
+    """By which whoever comes back says what they know already."""
+    data: msgspec.Struct
+    """The view that a reader answers."""
+
+
+Events = AsyncGenerator[Event | None, None]
+"""None: nothing new, but the stream is alive."""
+
+
+class Watcher(msgspec.Struct, frozen=True):
+    """Who watches, and the hash of the token of the session that lets them."""
+
+    requester: Requester
+    session: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When a stream looks, and when it ends."""
+
+    heartbeat: timedelta = HEARTBEAT
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Keep looking for as long as the watcher's session lasts. Between two looks nothing is held but memory."""
+
+    changes: Changes
+    sessions: Sessions
+    clock: Clock
+    pace: Pace
+
+    async def __call__(self, topic: Topic, watcher: Watcher | None) -> AsyncGenerator[None, None]:
+        """Yields when it is time to look: at once, whenever something may have changed, and at each heartbeat.
+
+        The session is looked up when it may have ended and at each heartbeat. Nobody's stream ends by itself.
+        """
+        session = changes.session(watcher.session) if watcher else None
+        with self.changes.subscribe(*filter(None, (topic, session))) as subscription:
+            yield
+            while True:
+                changed = await subscription.changed(within=self.pace.heartbeat)
+                if watcher and (not changed or session in changed) and not await self._signed_in(watcher):
+                    return
+                yield
+
+    async def _signed_in(self, watcher: Watcher) -> bool:
+        return await self.sessions.requester(watcher.session, at=self.clock.now()) is not None

@@ -1,0 +1,201 @@
+"""Who watches is told of what is committed, and of nothing else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+
+from core.accounts.model import SESSION_LIFETIME, Session
+from core.generations.model import GenerationProgress
+from core.notifications.model import Notification, NotificationType
+from core.ports import changes
+from core.ports.changes import Subscription, Topic
+from core.styles.model import TrainingProgress
+from tests.contracts.overlap import Block, Work, commit
+from tests.support.world import PATIENCE, Scope, World
+
+WITHIN = timedelta(seconds=PATIENCE)
+TOKEN = bytes(32)
+
+
+@pytest.fixture(autouse=True)
+async def _hearing(world: World) -> None:
+    await world.hear()
+
+
+async def an_image(world: World) -> tuple[Topic, Work]:
+    style = await world.style(await world.artist())
+    image = await world.generation(await world.user(tokens=100), style)
+
+    async def save(ports: Scope) -> None:
+        await ports.generations.save(image.cancelled(at=world.clock.now()))
+        await ports.ledger.void(image.hold_id, at=world.clock.now())
+
+    return changes.generation(image.id), save
+
+
+async def a_style(world: World) -> tuple[Topic, Work]:
+    style = await world.untrained_style(await world.artist())
+
+    async def save(ports: Scope) -> None:
+        await ports.styles.save(style.trained(at=world.clock.now(), model_path="gs://models/1", metric=None))
+
+    return changes.style(style.id), save
+
+
+async def a_style_that_goes(world: World) -> tuple[Topic, Work]:
+    style = await world.untrained_style(await world.artist())
+
+    async def remove(ports: Scope) -> None:
+        await ports.styles.remove(style.id)
+
+    return changes.style(style.id), remove
+
+
+async def a_notification(world: World) -> tuple[Topic, Work]:
+    ann = await world.user("ann")
+    notification = Notification(
+        await world.ids.notification(), ann.id, NotificationType.FOLLOW, "a reason", "user", ann.id, world.clock.now()
+    )
+
+    async def tell(ports: Scope) -> None:
+        await ports.notifier.notify(notification)
+
+    return changes.notifications(ann.id), tell
+
+
+async def a_session(world: World) -> tuple[Topic, Work]:
+    now = world.clock.now()
+    ann = await world.user("ann")
+    async with world.block() as ports:
+        await ports.sessions.add(Session(TOKEN, ann.id, now, now + SESSION_LIFETIME, "a test"))
+
+    async def end(ports: Scope) -> None:
+        await ports.sessions.end(TOKEN)
+
+    return changes.session(TOKEN), end
+
+
+Change = Callable[[World], Awaitable[tuple[Topic, Work]]]
+every_change = pytest.mark.parametrize("change", [an_image, a_style, a_style_that_goes, a_notification, a_session])
+
+
+class Last:
+    """Something else that changes: what has not been told when it is told will not be."""
+
+    async def prepare(self, world: World) -> None:
+        self._world = world
+        self._tells = await world.user("last")
+        self.topic = changes.notifications(self._tells.id)
+
+    async def happens(self) -> None:
+        notification = Notification(
+            await self._world.ids.notification(),
+            self._tells.id,
+            NotificationType.FOLLOW,
+            self._world.ids.task(),
+            "user",
+            self._tells.id,
+            self._world.clock.now(),
+        )
+        async with self._world.block() as ports:
+            await ports.notifier.notify(notification)
+
+    async def alone(self, subscription: Subscription) -> bool:
+        """Whether nothing else is told until it is."""
+        await self.happens()
+        return await subscription.changed(within=WITHIN) == {self.topic}
+
+
+@pytest.fixture
+async def last(world: World) -> Last:
+    last = Last()
+    await last.prepare(world)
+    return last
+
+
+@every_change
+async def test_who_watches_is_told_once_it_is_committed(world: World, change: Change, last: Last) -> None:
+    topic, work = await change(world)
+    with world.changes.subscribe(topic, last.topic) as subscription:
+        block = await Block(world, work).open()
+        assert await last.alone(subscription)
+
+        assert await block.commit() is None
+
+        assert await subscription.changed(within=WITHIN) == {topic}
+        assert await last.alone(subscription)
+
+
+@every_change
+async def test_nothing_is_told_of_what_rolled_back(world: World, change: Change, last: Last) -> None:
+    topic, work = await change(world)
+    with world.changes.subscribe(topic, last.topic) as subscription:
+        await (await Block(world, work).open()).roll_back()
+
+        assert await last.alone(subscription)
+
+
+async def test_progress_is_told_if_it_moves_forward(world: World, last: Last) -> None:
+    style = await world.style(await world.artist())
+    image = await world.generation(await world.user(tokens=100), style)
+    progress = GenerationProgress(5, 50, 10.0, None, world.clock.now())
+    with world.changes.subscribe(changes.generation(image.id), last.topic) as subscription:
+        assert (await world.scope().generations.advance(image.id, progress)).applied
+        assert await subscription.changed(within=WITHIN) == {changes.generation(image.id)}
+
+        assert not (await world.scope().generations.advance(image.id, progress)).applied
+        assert await last.alone(subscription)
+
+
+async def test_a_trainings_progress_is_told_if_it_moves_forward(world: World, last: Last) -> None:
+    style = await world.untrained_style(await world.artist())
+    progress = TrainingProgress(5, 50, 10.0, None, world.clock.now())
+    with world.changes.subscribe(changes.style(style.id), last.topic) as subscription:
+        assert (await world.scope().styles.advance(style.id, progress)).applied
+        assert await subscription.changed(within=WITHIN) == {changes.style(style.id)}
+
+        assert not (await world.scope().styles.advance(style.id, progress)).applied
+        assert await last.alone(subscription)
+
+
+async def test_everybody_who_watches_is_told_and_nobody_else(world: World, last: Last) -> None:
+    topic, work = await a_notification(world)
+    another = changes.notifications((await world.user("eve")).id)
+    with (
+        world.changes.subscribe(topic) as one,
+        world.changes.subscribe(topic, last.topic) as other,
+        world.changes.subscribe(another, last.topic) as stranger,
+    ):
+        await commit(world, work)
+
+        assert await one.changed(within=WITHIN) == {topic}
+        assert await other.changed(within=WITHIN) == {topic}
+        assert await last.alone(stranger)
+
+
+async def test_what_happens_while_nobody_waits_is_told_afterwards(world: World, last: Last) -> None:
+    topic, work = await a_notification(world)
+    with world.changes.subscribe(topic, last.topic) as subscription, world.changes.subscribe(last.topic) as witness:
+        await commit(world, work)
+        await last.happens()
+        await witness.changed(within=WITHIN)
+
+        assert await subscription.changed(within=WITHIN) == {topic, last.topic}
+        assert await last.alone(subscription)
+
+
+async def test_waiting_ends_without_a_change(world: World) -> None:
+    with world.changes.subscribe(Topic("nothing")) as subscription:
+        assert await subscription.changed(within=timedelta(0)) == frozenset()
+
+
+async def test_who_is_cancelled_while_waiting_is_told_later(world: World, last: Last) -> None:
+    with world.changes.subscribe(last.topic) as subscription:
+        waiting = asyncio.create_task(subscription.changed(within=WITHIN))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+        assert await last.alone(subscription)

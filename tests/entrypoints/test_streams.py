@@ -1,0 +1,412 @@
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from adapters.memory.generations import MemoryGenerationsReader
+from core.accounts.model import SESSION_LIFETIME, User
+from core.accounts.sign_out import SignOut
+from core.community.follow_user import FollowUser
+from core.generations.cancel_generation import CancelGeneration
+from core.generations.complete_generation import CompleteGeneration
+from core.generations.model import Generation
+from core.generations.record_progress import RecordProgress
+from core.live_events import Pace
+from core.ports.changes import Topic
+from core.ports.database import DatabaseUnavailable
+from core.styles.complete_training import CompleteTraining
+from core.styles.delete_style import DeleteStyle
+from core.styles.record_training_progress import RecordTrainingProgress
+from entrypoints.http.streams import PER_USER
+from tests.entrypoints.following import Following, following
+from tests.entrypoints.service import FRONTEND, Service
+from tests.support.world import MemoryWorld
+
+RESTLESS = Pace(timedelta(0))
+"""Every stream looks all the time."""
+
+
+@pytest.fixture
+async def ann(world: MemoryWorld) -> User:
+    return await world.user("ann", tokens=100)
+
+
+@pytest.fixture
+async def session(service: Service, ann: User) -> str:
+    return await service.session_of(ann)
+
+
+@pytest.fixture
+async def image(world: MemoryWorld, ann: User) -> Generation:
+    return await world.generation(ann, await world.style(await world.artist()))
+
+
+@pytest.fixture(autouse=True)
+async def _nothing_stays(service: Service, world: MemoryWorld) -> AsyncIterator[None]:
+    yield
+    assert service.streams.open == 0
+    assert watched(world) == set()
+
+
+def watched(world: MemoryWorld) -> set[Topic]:
+    return set(world.database.changes.watched)
+
+
+async def progress(world: MemoryWorld, image: Generation, step: int) -> None:
+    await world.use_case(RecordProgress)(
+        image.id, current_step=step, total_steps=50, progress_percent=step * 2.0, estimated_seconds=None
+    )
+
+
+async def complete(world: MemoryWorld, image: Generation) -> None:
+    await world.use_case(CompleteGeneration)(image.id, result_url=world.blobs.uri("results/1.png"), metadata={})
+
+
+async def polled(service: Service, session: str | None, path: str) -> Any:
+    async with service.browser() as browser:
+        if session:
+            browser.client.cookies.set("sessionid", session)
+        return (await browser.get(path)).json()["data"]
+
+
+# --- an image ---------------------------------------------------------------------------------------------------------
+
+
+async def test_an_image_is_followed_until_it_is_there(
+    service: Service, world: MemoryWorld, session: str, image: Generation
+) -> None:
+    path = f"/api/generations/{image.id}"
+    async with following(service.app, f"{path}/events", session=session) as stream:
+        assert (stream.status, stream.headers["content-type"]) == (200, "text/event-stream")
+        assert "no-cache" in stream.headers["cache-control"]
+        assert stream.headers["x-accel-buffering"] == "no"
+        assert "content-length" not in stream.headers
+        events = [await stream.event()]
+        assert events[-1].data == await polled(service, session, path)
+
+        for step in (1, 2):
+            await progress(world, image, step)
+            events.append(await stream.event())
+            assert events[-1].data == await polled(service, session, path)
+        await complete(world, image)
+        events.append(await stream.event())
+        await stream.end()
+
+        assert events[-1].data == await polled(service, session, path)
+        assert [(event.name, event.data["status"]) for event in events] == [
+            ("status", "queued"),
+            ("status", "processing"),
+            ("progress", "processing"),
+            ("status", "completed"),
+        ]
+        assert events[2].data["progress"]["current_step"] == 2
+        assert len({event.id for event in events}) == 4
+
+
+async def test_what_has_ended_is_told_once(
+    service: Service, world: MemoryWorld, session: str, ann: User, image: Generation
+) -> None:
+    """A browser comes back when a stream ends; 204 keeps it from coming again and again."""
+    await world.use_case(CancelGeneration)(ann.id, image.id)
+    path = f"/api/generations/{image.id}/events"
+    async with following(service.app, path, session=session) as stream:
+        told = await stream.event()
+        await stream.end()
+        assert told.data["status"] == "cancelled"
+    async with following(service.app, path, session=session, last=told.id) as stream:
+        await stream.end()
+        assert (stream.status, stream.untold) == (204, 0)
+
+
+async def test_a_private_image_that_is_there_is_told_once_however_its_url_is_signed(
+    service: Service, world: MemoryWorld, session: str, ann: User
+) -> None:
+    image = await world.image(ann, await world.style(await world.artist()))
+    path = f"/api/generations/{image.id}/events"
+    async with following(service.app, path, session=session) as stream:
+        told = await stream.event()
+    world.clock.advance(timedelta(hours=1))
+    assert (await polled(service, session, path.removesuffix("/events")))["result_url"] != told.data["result_url"]
+    async with following(service.app, path, session=session, last=told.id) as stream:
+        assert stream.status == 204
+
+
+async def test_who_comes_back_is_told_what_they_do_not_know(
+    service: Service, world: MemoryWorld, session: str, image: Generation
+) -> None:
+    path = f"/api/generations/{image.id}/events"
+    async with following(service.app, path, session=session) as stream:
+        told = await stream.event()
+    async with following(service.app, path, session=session, last=told.id) as stream:
+        assert await stream.told() is None
+        await progress(world, image, 1)
+        assert (await stream.event()).data["status"] == "processing"
+    async with following(service.app, path, session=session, last=told.id) as stream:
+        assert (await stream.event()).data["status"] == "processing"
+
+
+async def test_what_changes_nothing_that_is_told_is_not_told(
+    service: Service, world: MemoryWorld, session: str, image: Generation
+) -> None:
+    async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
+        await stream.event()
+        world.database.changes.tell(Topic(f"generation:{image.id}"))
+        assert await stream.told() is None
+
+
+async def test_somebody_elses_image_that_is_public_is_told_and_a_private_one_is_not_there(
+    service: Service, world: MemoryWorld, session: str
+) -> None:
+    mia = await world.artist("zoe", tokens=100)
+    style = await world.style(mia)
+    public, private = await world.image(mia, style, public=True), await world.image(mia, style)
+    for who in (None, session):
+        async with following(service.app, f"/api/generations/{public.id}/events", session=who) as stream:
+            assert (await stream.event()).data["id"] == public.id
+            await stream.end()
+        async with following(service.app, f"/api/generations/{private.id}/events", session=who) as stream:
+            assert stream.status == 404
+            assert (await stream.body())["error"]["code"] == "GENERATION_NOT_FOUND"
+
+
+# --- a style ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_training_is_followed_until_it_has_ended(service: Service, world: MemoryWorld) -> None:
+    mia = await world.artist()
+    style = await world.untrained_style(mia)
+    session = await service.session_of(mia)
+    path = f"/api/styles/{style.id}"
+    async with following(service.app, f"{path}/events", session=session) as stream:
+        events = [await stream.event()]
+        for epoch in (1, 2):
+            await world.use_case(RecordTrainingProgress)(
+                style.id, current_epoch=epoch, total_epochs=200, progress_percent=1.0, estimated_seconds=600
+            )
+            events.append(await stream.event())
+            assert events[-1].data == await polled(service, session, path)
+        await world.use_case(CompleteTraining)(style.id, model_path="gs://models/1", metric=None)
+        events.append(await stream.event())
+        await stream.end()
+        assert events[-1].data == await polled(service, session, path)
+    assert [(event.name, event.data["training_status"]) for event in events] == [
+        ("status", "pending"),
+        ("status", "training"),
+        ("progress", "training"),
+        ("status", "completed"),
+    ]
+    async with following(service.app, f"{path}/events", session=session, last=events[-1].id) as stream:
+        assert stream.status == 204
+
+
+async def test_the_stream_of_a_style_that_is_deleted_ends(service: Service, world: MemoryWorld) -> None:
+    mia = await world.artist()
+    style = await world.untrained_style(mia)
+    async with following(
+        service.app, f"/api/styles/{style.id}/events", session=await service.session_of(mia)
+    ) as stream:
+        await stream.event()
+        await world.use_case(DeleteStyle)(mia.id, style.id)
+        await stream.end()
+
+
+async def test_a_style_that_is_not_trained_is_not_there_for_others(
+    service: Service, world: MemoryWorld, session: str
+) -> None:
+    style = await world.untrained_style(await world.artist())
+    async with following(service.app, f"/api/styles/{style.id}/events", session=session) as stream:
+        assert stream.status == 404
+
+
+# --- notifications ----------------------------------------------------------------------------------------------------
+
+
+async def test_notifications_are_told_as_they_come_and_missed_ones_afterwards(
+    service: Service, world: MemoryWorld, session: str, ann: User
+) -> None:
+    fans = [await world.user(name) for name in ("bob", "eve", "joe", "sue")]
+    path = "/api/notifications/events"
+    await world.use_case(FollowUser)(fans[0].id, ann.id)
+    world.clock.advance(timedelta(seconds=1))
+    async with following(service.app, path, session=session) as stream:
+        unread = await stream.event()
+        assert (unread.name, unread.data["actor"]["username"]) == ("notification", "bob")
+        await world.use_case(FollowUser)(fans[1].id, ann.id)
+        told = await stream.event()
+        listed = (await polled(service, session, "/api/notifications"))["results"]
+        assert told.data == listed[0]
+        assert told.id == str(listed[0]["id"])
+    for fan in fans[2:]:
+        world.clock.advance(timedelta(seconds=1))
+        await world.use_case(FollowUser)(fan.id, ann.id)
+    async with following(service.app, path, session=session, last=told.id) as stream:
+        missed = [await stream.event() for _ in range(2)]
+    assert [event.data["actor"]["username"] for event in missed] == ["joe", "sue"]
+
+
+@pytest.mark.parametrize("last", ["", "x", "0", "9" * 19, "9" * 5000, "\u00b2"])
+async def test_an_id_that_is_none_is_as_good_as_none(
+    service: Service, world: MemoryWorld, session: str, ann: User, last: str
+) -> None:
+    await world.follow(await world.user("bob"), ann)
+    async with following(
+        service.app, "/api/notifications/events", session=session, last=last.encode().decode("latin-1")
+    ) as stream:
+        assert (await stream.event()).data["actor"]["username"] == "bob"
+
+
+# --- the stream's own life --------------------------------------------------------------------------------------------
+
+
+async def test_a_comment_shows_that_it_is_alive(world: MemoryWorld, ann: User, image: Generation) -> None:
+    restless = Service(world, pace=RESTLESS)
+    async with following(
+        restless.app, f"/api/generations/{image.id}/events", session=await restless.session_of(ann)
+    ) as stream:
+        assert await stream.told()
+        for _ in range(3):
+            assert await stream.told() is None
+
+
+async def test_what_nobody_has_told_of_is_seen_at_the_next_heartbeat(
+    world: MemoryWorld, ann: User, image: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restless = Service(world, pace=RESTLESS)
+    monkeypatch.setattr(world.database.changes, "tell", lambda _: None)
+    async with following(
+        restless.app, f"/api/generations/{image.id}/events", session=await restless.session_of(ann)
+    ) as stream:
+        await stream.event()
+        await progress(world, image, 1)
+        assert (await stream.event()).data["status"] == "processing"
+
+
+async def test_it_ends_with_signing_out(
+    service: Service, world: MemoryWorld, session: str, ann: User, image: Generation
+) -> None:
+    another = await service.session_of(ann)
+    async with (
+        following(service.app, f"/api/generations/{image.id}/events", session=session) as one,
+        following(service.app, "/api/notifications/events", session=session) as two,
+        following(service.app, "/api/notifications/events", session=another) as other,
+    ):
+        await world.use_case(SignOut)(session)
+        await one.end()
+        await two.end()
+        assert not other.ended.is_set()
+
+
+async def test_it_ends_when_the_session_has_expired(world: MemoryWorld, ann: User) -> None:
+    restless = Service(world, pace=RESTLESS)
+    async with following(restless.app, "/api/notifications/events", session=await restless.session_of(ann)) as stream:
+        assert await stream.told() is None
+        world.clock.advance(SESSION_LIFETIME)
+        await stream.end()
+
+
+async def test_it_lets_go_of_everything_when_the_browser_leaves(
+    service: Service, world: MemoryWorld, session: str, image: Generation
+) -> None:
+    tasks = len(asyncio.all_tasks())
+    async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
+        await stream.event()
+        assert service.streams.open == 1
+        assert f"generation:{image.id}" in watched(world)
+    assert service.streams.open == 0
+    assert watched(world) == set()
+    assert len(asyncio.all_tasks()) == tasks
+
+
+async def test_a_slow_browser_is_told_the_latest_only(
+    service: Service, world: MemoryWorld, session: str, image: Generation
+) -> None:
+    async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
+        await stream.event()
+        stream.takes.clear()
+        for step in range(1, 40):
+            await progress(world, image, step)
+            await asyncio.sleep(0)
+        stream.takes.set()
+        steps: list[int] = []
+        while not steps or steps[-1] != 39:
+            steps.append((await stream.event()).data["progress"]["current_step"])
+        assert len(steps) <= 3
+        assert all(one < other for one, other in pairwise(steps))
+
+
+async def test_a_slow_browser_that_leaves_is_let_go(
+    service: Service, world: MemoryWorld, session: str, image: Generation
+) -> None:
+    async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
+        await stream.event()
+        stream.takes.clear()
+        await progress(world, image, 1)
+        stream._left.set()
+        while service.streams._sending:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        stream.takes.set()
+
+
+async def test_nobody_has_more_than_so_many_open(service: Service, world: MemoryWorld, session: str) -> None:
+    bob = await service.session_of(await world.user("bob"))
+    path = "/api/notifications/events"
+    streams: list[Following] = []
+    try:
+        for _ in range(PER_USER):
+            streams.append(Following(service.app, path, {"Cookie": f"sessionid={session}"}))
+            await streams[-1].begin()
+        async with following(service.app, path, session=session) as refused:
+            assert (refused.status, refused.headers["content-type"]) == (429, "application/json")
+            assert (await refused.body())["error"]["code"] == "TOO_MANY_STREAMS"
+        async with following(service.app, path, session=bob) as another:
+            assert another.status == 200
+        await streams.pop().leave()
+        async with following(service.app, path, session=session) as again:
+            assert again.status == 200
+    finally:
+        await asyncio.gather(*(stream.leave() for stream in streams))
+
+
+async def test_a_look_that_fails_ends_it(
+    service: Service, world: MemoryWorld, session: str, image: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_args: Any, **_options: Any) -> None:
+        raise DatabaseUnavailable
+
+    async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
+        await stream.event()
+        monkeypatch.setattr(MemoryGenerationsReader, "detail", refuse)
+        await progress(world, image, 1)
+        await stream.end()
+    async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
+        assert (stream.status, (await stream.body())["error"]["code"]) == (503, "DATABASE_UNAVAILABLE")
+
+
+async def test_all_end_when_the_process_stops(service: Service, session: str, image: Generation) -> None:
+    async with (
+        following(service.app, f"/api/generations/{image.id}/events", session=session) as one,
+        following(service.app, "/api/notifications/events", session=session) as other,
+    ):
+        service.streams.close()
+        await one.end()
+        await other.end()
+    async with following(service.app, "/api/notifications/events", session=session) as late:
+        await late.end()
+
+
+async def test_head_is_answered_without_a_stream(service: Service, session: str) -> None:
+    stream = Following(service.app, "/api/notifications/events", {"Cookie": f"sessionid={session}"}, method="HEAD")
+    await stream.begin()
+    await stream.end()
+    await stream.leave()
+    assert (stream.status, stream.headers["content-type"], stream.untold) == (200, "text/event-stream", 0)
+
+
+async def test_a_frontend_on_another_origin_may_follow(service: Service, session: str) -> None:
+    async with following(service.app, "/api/notifications/events", session=session, Origin=FRONTEND) as stream:
+        assert stream.headers["access-control-allow-origin"] == FRONTEND
+        assert stream.headers["access-control-allow-credentials"] == "true"
+        assert stream.headers["vary"].endswith("Origin")

@@ -4,7 +4,7 @@ import logging
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
-from adapters.rabbitmq.connection import BROKEN, PATIENCE, Address, connect, declare_queues, discard
+from adapters.rabbitmq.connection import BROKEN, PATIENCE, Address, connect, declare_queues, discard, shared_connection
 from core.identifiers import TaskId
 from core.ports.broker import Broker
 from core.tasks.model import PendingTask
@@ -27,7 +27,8 @@ class RabbitMQBroker(Broker):
     async def publish(self, tasks: list[PendingTask]) -> list[TaskId]:
         try:
             async with asyncio.timeout(PATIENCE):
-                channel = await self._confirming_channel()
+                with shared_connection():
+                    channel = await self._confirming_channel()
         except BROKEN as error:
             _log.warning("RabbitMQ is out of reach: %r", error)
             return []
@@ -45,11 +46,12 @@ class RabbitMQBroker(Broker):
         """A fresh channel has to be answered by the broker itself, unlike anything that this side remembers."""
         try:
             async with asyncio.timeout(REACHABLE_WITHIN):
-                await self._confirming_channel()
-                if self._connection is None:
-                    return False
-                probe = await self._connection.channel(publisher_confirms=False)
-                await probe.close()
+                with shared_connection():
+                    await self._confirming_channel()
+                    if self._connection is None:
+                        return False
+                    probe = await self._connection.channel(publisher_confirms=False)
+                    await probe.close()
         except BROKEN:
             await self._give_up()
             return False
@@ -82,4 +84,5 @@ async def _send(channel: AbstractChannel, task: PendingTask) -> None:
         message_id=task.task_id,
     )
     async with asyncio.timeout(PATIENCE):
-        await channel.default_exchange.publish(message, routing_key=task.queue, mandatory=True)
+        with shared_connection():
+            await channel.default_exchange.publish(message, routing_key=task.queue, mandatory=True)

@@ -1,8 +1,8 @@
 """What the service and the AI servers agree on, and how long either waits for the broker."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import get_args
 
 import aio_pika
@@ -52,9 +52,24 @@ async def declare_queues(channel: AbstractChannel) -> None:
         await channel.declare_queue(queue, durable=True)
 
 
+@contextmanager
+def shared_connection() -> Iterator[None]:
+    """Around what waits for a connection that others may close: the library cancels it then, as if somebody had asked.
+
+    Raises ConnectionAbortedError instead. Whoever really is cancelled stays so.
+    """
+    try:
+        yield
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise ConnectionAbortedError("the connection was given up meanwhile") from None
+
+
 async def discard(connection: AbstractConnection) -> None:
     """Close, but do not insist: a frozen broker never says goodbye."""
-    with suppress(*BROKEN):
+    with suppress(*BROKEN), shared_connection():
         async with asyncio.timeout(GOODBYE):
             await connection.close()
 

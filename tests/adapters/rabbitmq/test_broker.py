@@ -131,6 +131,39 @@ async def test_a_frozen_broker_is_given_up_in_time_and_found_again(broker: Place
     assert {message.message_id for message in await waiting(broker)} >= {unsure.task_id}
 
 
+async def test_who_waits_on_a_connection_that_is_given_up_is_not_cancelled(broker: Place) -> None:
+    proxy = Proxy(broker)
+    async with proxy.running() as address:
+        rabbitmq = RabbitMQBroker(address)
+        await rabbitmq.publish([task()])
+        proxy.freeze()
+
+        publishing = asyncio.create_task(rabbitmq.publish([task()]))
+        await asyncio.sleep(0)
+        assert not await rabbitmq.reachable()
+
+        assert await publishing == []
+        proxy.thaw()
+        await rabbitmq.close()
+
+
+async def test_who_is_cancelled_while_publishing_is(broker: Place) -> None:
+    proxy = Proxy(broker)
+    async with proxy.running() as address:
+        rabbitmq = RabbitMQBroker(address)
+        await rabbitmq.publish([task()])
+        proxy.freeze()
+
+        publishing = asyncio.create_task(rabbitmq.publish([task()]))
+        await asyncio.sleep(0)
+        publishing.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await publishing
+        proxy.thaw()
+        await rabbitmq.close()
+
+
 async def test_a_cut_connection_is_replaced(broker: Place) -> None:
     proxy = Proxy(broker)
     async with proxy.running() as address:

@@ -14,7 +14,7 @@ class Ticked(msgspec.Struct, frozen=True):
     published: int
     """Tasks that the broker has taken."""
     all_published: bool
-    """Whether nothing that is due waits in the outbox."""
+    """Whether nothing that is due waits in the outbox, but for what another relay is at."""
     swept: Swept
 
 

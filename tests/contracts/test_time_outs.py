@@ -1,6 +1,7 @@
 """What shows no sign of life is given up by the same rules as what fails, once, however many look."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import msgspec
@@ -12,18 +13,24 @@ from core.generations.edit_generation import EditGeneration, GenerationChanges
 from core.generations.fail_generation import FailGeneration
 from core.generations.model import MAX_ATTEMPTS, RETRY_DELAYS, Generation, Status
 from core.generations.record_progress import RecordProgress
+from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.generations.time_out_generations import GenerationTimeout, TimeOutGenerations
 from core.identifiers import GenerationId, StyleId
 from core.notifications.views import NotificationItem
 from core.paging import PageRequest
+from core.ports.database import DatabaseUnavailable
 from core.styles.complete_training import CompleteTraining
+from core.styles.errors import StyleNotFound
+from core.styles.fail_training import FailTraining
 from core.styles.model import Style, TrainingStatus
 from core.styles.record_training_progress import RecordTrainingProgress
 from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
+from core.tasks.model import TrainingOrder, training_task
 from core.tasks.outcome import Failure, Outcome
+from core.tokens.errors import HoldAlreadyResolved
 from core.tokens.views import Balance
 from tests.contracts.overlap import Block, commit
-from tests.support.world import Scope, World
+from tests.support.world import PATIENCE, Scope, World
 
 TIMEOUT = timedelta(minutes=30)
 MOMENT = timedelta(microseconds=1)
@@ -222,6 +229,90 @@ async def test_an_image_that_comes_too_late_is_noted_and_pays_nobody(
     assert [notification.type for notification in await told(world, ann)] == ["generation_failed"]
 
 
+async def test_an_outage_longer_than_the_time_out_leaves_one_task_in_the_outbox(world: World, ann: User) -> None:
+    style = await world.style(await world.artist("leo"))
+    image = await ask(world, ann, style)
+    [first] = await world.tasks()
+
+    world.clock.advance(TIMEOUT)
+    assert await time_out(world) == 1
+
+    [second] = await world.tasks()
+    assert second.task_id == (await stored_by_id(world, image)).task_id != first.task_id
+
+
+async def test_after_the_last_time_out_nothing_is_left_in_the_outbox(world: World, ann: User, style: Style) -> None:
+    image = await ask(world, ann, style)
+    for _ in range(MAX_ATTEMPTS):
+        world.clock.advance(TIMEOUT + max(RETRY_DELAYS))
+        await time_out(world)
+
+    assert (await stored_by_id(world, image)).status is Status.FAILED
+    assert await world.tasks() == []
+
+
+async def test_a_relay_that_publishes_meanwhile_and_the_time_out_do_not_stand_in_each_others_way(
+    world: World, ann: User, style: Style
+) -> None:
+    await ask(world, ann, style)
+    world.clock.advance(TIMEOUT)
+
+    async with world.outbox.claim(now=world.clock.now(), limit=10) as batch:
+        sweep = asyncio.create_task(time_out(world))
+        async with asyncio.timeout(PATIENCE):
+            while not await world.lock_is_awaited():  # noqa: ASYNC110 - no database has an event for that
+                await asyncio.sleep(0)
+        await batch.published([])
+    assert await sweep == 1
+
+    assert len(await world.tasks()) == 1
+
+
+async def test_one_that_cannot_be_timed_out_stops_no_other(
+    world: World, ann: User, style: Style, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [await world.generation(ann, style) for _ in range(3)]
+    world.clock.advance(TIMEOUT)
+    refuse_once(monkeypatch, FailGeneration, HoldAlreadyResolved())
+
+    assert await time_out(world) == 2
+    assert sorted([(await stored(world, image)).attempt for image in images]) == [1, 2, 2]
+
+
+async def test_without_a_database_nothing_more_is_tried(
+    world: World, ann: User, style: Style, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        await world.generation(ann, style)
+    world.clock.advance(TIMEOUT)
+    refuse_once(monkeypatch, FailGeneration, DatabaseUnavailable())
+
+    with pytest.raises(DatabaseUnavailable):
+        await time_out(world)
+    assert await time_out(world) == 3
+
+
+def refuse_once(monkeypatch: pytest.MonkeyPatch, use_case: type[object], error: Exception) -> None:
+    """The first call is refused, and does nothing."""
+    call: Callable[..., Awaitable[Outcome]] = use_case.__call__
+    refusals = [error]
+
+    async def refuse(self: object, *args: object, **options: object) -> Outcome:
+        if refusals:
+            raise refusals.pop()
+        return await call(self, *args, **options)
+
+    monkeypatch.setattr(use_case, "__call__", refuse)
+
+
+async def ask(world: World, user: User, style: Style) -> GenerationId:
+    return (await world.use_case(RequestGeneration)(user.id, NewGeneration(style.id, ["cat"]))).id
+
+
+async def stored_by_id(world: World, generation_id: GenerationId) -> Generation:
+    return await commit(world, lambda ports: ports.generations.of_id(generation_id))
+
+
 # --- trainings --------------------------------------------------------------------------------------------------------
 
 
@@ -239,6 +330,32 @@ async def test_a_silent_training_has_failed_and_its_artist_is_told_once(world: W
     assert now.failure.code == "TIMEOUT"
     [notification] = await told(world, mia)
     assert notification.type == "style_training_failed"
+
+
+async def test_the_task_of_a_training_that_is_given_up_is_withdrawn(world: World, mia: User) -> None:
+    style = await world.untrained_style(mia, "Slow")
+    order = TrainingOrder(style.id, [], [])
+    task = training_task(style.task_id, order, at=style.created_at, webhooks=world.webhooks)
+    await commit(world, lambda ports: ports.queue.put(task))
+    world.clock.advance(TIMEOUT)
+
+    assert await time_out_trainings(world) == 1
+
+    assert await world.tasks() == []
+
+
+async def test_a_training_that_cannot_be_timed_out_stops_no_other(
+    world: World, mia: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("One", "Two", "Three"):
+        await world.untrained_style(mia, name)
+    world.clock.advance(TIMEOUT)
+    refuse_once(monkeypatch, FailTraining, StyleNotFound())
+
+    assert await time_out_trainings(world) == 2
+    refuse_once(monkeypatch, FailTraining, DatabaseUnavailable())
+    with pytest.raises(DatabaseUnavailable):
+        await time_out_trainings(world)
 
 
 async def test_progress_of_a_training_starts_its_time_anew(world: World, mia: User) -> None:

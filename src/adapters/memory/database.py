@@ -19,8 +19,8 @@ class MemoryDatabase(Database):
         self.committed = Tables()
         """What everybody sees."""
         self.locks = RowLocks()
-        self.claimed: set[int] = set()
-        """Keys of the outbox's tasks that a relay is publishing."""
+        self.claimed: set[str] = set()
+        """Queues that a relay is at."""
         self.changes = Subscriptions()
         self._given: Counter[str] = Counter()
 

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import get_args
 
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.tables import QueuedTask, Tables
@@ -9,34 +10,44 @@ from adapters.memory.transaction import MemoryTransaction
 from core.identifiers import TaskId
 from core.ports.outbox import Batch, Outbox
 from core.ports.task_queue import TaskQueue
-from core.tasks.model import PendingTask, Task, pending
+from core.tasks.model import PendingTask, Queue, Task, pending
+
+STAND_BY = 0.1
+"""Seconds after which a relay looks again that has found another at its queues."""
 
 
 class MemoryOutbox(Outbox):
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
         self._woken = asyncio.Event()
+        self._stands_by = False
 
     @asynccontextmanager
     async def claim(self, *, now: datetime, limit: int) -> AsyncIterator[Batch]:
-        due = [
-            (row.due, number, row.task)
-            for number, row in self._database.tables.outbox.items()
-            if row.due <= now and number not in self._database.claimed
-        ]
-        claimed = {number: task for _, number, task in sorted(due)[:limit]}
-        batch = MemoryBatch(list(claimed.values()))
-        self._database.claimed |= claimed.keys()
+        mine = set(get_args(Queue)) - self._database.claimed
+        self._stands_by = len(mine) < len(get_args(Queue))
+        self._database.claimed |= mine
+        claimed: dict[int, PendingTask] = {}
+        locked: list[TaskId] = []
+        batch = MemoryBatch([])
         try:
+            for number, task in self._due(now, mine)[:limit]:
+                await self._database.locks.acquire(("outbox", task.task_id))
+                locked.append(task.task_id)
+                if number in self._database.committed.outbox:  # not withdrawn meanwhile
+                    claimed[number] = task
+            batch.tasks += claimed.values()
             yield batch
         finally:
             gone = [number for number, task in claimed.items() if task.task_id in batch.confirmed]
             self._database.apply([lambda tables: [tables.outbox.pop(number) for number in gone]])
-            self._database.claimed -= claimed.keys()
+            for task_id in locked:
+                self._database.locks.release(("outbox", task_id))
+            self._database.claimed -= mine
 
     async def wait(self, *, seconds: float) -> None:
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(STAND_BY if self._stands_by else seconds):
                 await self._woken.wait()
         except TimeoutError:
             return
@@ -44,6 +55,11 @@ class MemoryOutbox(Outbox):
 
     def wake(self) -> None:
         self._woken.set()
+
+    def _due(self, now: datetime, queues: set[str]) -> list[tuple[int, PendingTask]]:
+        waiting = self._database.committed.outbox.items()
+        due = [(row.due, number) for number, row in waiting if row.due <= now and row.task.queue in queues]
+        return [(number, self._database.committed.outbox[number].task) for _, number in sorted(due)]
 
 
 class MemoryBatch(Batch):
@@ -69,3 +85,11 @@ class MemoryTaskQueue(TaskQueue):
 
         self._transaction.write(operation)
         self._transaction.after_commit(self._outbox.wake)
+
+    async def withdraw(self, task_id: TaskId) -> None:
+        def operation(tables: Tables) -> None:
+            for number in [number for number, row in tables.outbox.items() if row.task.task_id == task_id]:
+                del tables.outbox[number]
+
+        await self._transaction.lock("outbox", task_id)
+        self._transaction.write(operation)

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import get_args
 
 from adapters.postgres.listener import Listener
 from adapters.postgres.pool import Begun, Pool, Record
@@ -9,18 +10,30 @@ from adapters.postgres.transaction import PostgresTransaction, Write
 from core.identifiers import TaskId
 from core.ports.outbox import Batch, Outbox
 from core.ports.task_queue import TaskQueue
-from core.tasks.model import PendingTask, Task, pending
+from core.tasks.model import PendingTask, Queue, Task, pending
 
 PUT = Write(
     touches="outbox",
     ctes="put_task AS (INSERT INTO outbox (task_id, queue, body, due) VALUES ($1, $2, $3, $4))",
 )
 
-CLAIM = """
-SELECT sequence, task_id, queue, body FROM outbox WHERE due <= $1
-ORDER BY due, sequence LIMIT $2
-FOR UPDATE SKIP LOCKED
+WITHDRAW = Write(
+    touches="outbox",
+    ctes="withdrawn_task AS (DELETE FROM outbox WHERE task_id = $1)",
+)
+
+QUEUES = list(get_args(Queue))
+MINE = """
+SELECT queue FROM unnest($1::text[]) AS queue WHERE pg_try_advisory_xact_lock(hashtext('outbox'), hashtext(queue))
 """
+"""The queues that no other relay is at. PostgreSQL gives them back with the transaction, whatever ends it."""
+CLAIM = """
+SELECT sequence, task_id, queue, body FROM outbox WHERE due <= $1 AND queue = ANY($3)
+ORDER BY due, sequence LIMIT $2
+FOR UPDATE
+"""
+STAND_BY = 0.1
+"""Seconds after which a relay looks again that has found another at its queues."""
 CHANNEL = "outbox"
 PUBLISHED = "DELETE FROM outbox WHERE sequence = ANY($1)"
 
@@ -44,6 +57,7 @@ class PostgresOutbox(Outbox):
     def __init__(self, pool: Pool, *, listener: Listener | None = None, tells: bool = False) -> None:
         self._pool = pool
         self._woken = asyncio.Event()
+        self._stands_by = False
         self._listener = listener
         self._tells = tells
 
@@ -53,7 +67,10 @@ class PostgresOutbox(Outbox):
         begun = await self._pool.begin()
         batch = PostgresBatch([])
         try:
-            batch = PostgresBatch(await begun.fetch(CLAIM, now, limit))
+            mine = [row["queue"] for row in await begun.fetch(MINE, QUEUES)]
+            self._stands_by = len(mine) < len(QUEUES)
+            if mine:
+                batch = PostgresBatch(await begun.fetch(CLAIM, now, limit, mine))
             yield batch
         finally:
             await _end(begun, batch.confirmed)
@@ -62,7 +79,7 @@ class PostgresOutbox(Outbox):
         if self._listener is not None:
             self._listener.listen(CHANNEL, lambda _: self._woken.set())
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(STAND_BY if self._stands_by else seconds):
                 await self._woken.wait()
         except TimeoutError:
             return
@@ -83,6 +100,9 @@ class PostgresTaskQueue(TaskQueue):
         waiting = pending(task)
         await self._transaction.write(PUT, waiting.task_id, waiting.queue, waiting.body, due or task.created_at)
         self._transaction.after_commit(self._outbox.wake)
+
+    async def withdraw(self, task_id: TaskId) -> None:
+        await self._transaction.write(WITHDRAW, task_id)
 
 
 async def _end(claim: Begun, confirmed: list[int]) -> None:

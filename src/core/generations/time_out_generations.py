@@ -22,7 +22,7 @@ class TimeOutGenerations:
     """Count an attempt that shows no sign of life as failed, one batch.
 
     One that waits its turn behind others is silent, too: whoever pays is not kept waiting without end. Any number may
-    run at once: each image is looked at again under its lock.
+    run at once: each image is looked at again under its lock. One that cannot be timed out stops no other.
     """
 
     generations: Generations

@@ -7,7 +7,7 @@ from core.tasks.model import PendingTask
 
 
 class Batch(Protocol):
-    """Tasks claimed by one relay; no other relay sees them until the claim ends."""
+    """Tasks claimed by one relay; no other relay sees any of their queues until the claim ends."""
 
     tasks: list[PendingTask]
 
@@ -23,10 +23,11 @@ class Outbox(Protocol):
         """Claim up to `limit` tasks due by `now`, first due first.
 
         The claim ends with the block; what was not marked published is there for the next claim, also after a crash.
-        Relays that claim at once get different tasks.
+        A queue is one relay's at a time, so that its tasks go out in order: others stand by, get none of its tasks, and
+        take over when the claim ends, also by a crash.
         """
         ...
 
     async def wait(self, *, seconds: float) -> None:
-        """Return when a task may have become due, at the latest after `seconds`."""
+        """Return when a task may have become due, at the latest after `seconds`; soon, for who had to stand by."""
         ...

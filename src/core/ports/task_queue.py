@@ -1,6 +1,7 @@
 from datetime import datetime
 from typing import Protocol
 
+from core.identifiers import TaskId
 from core.tasks.model import Task
 
 
@@ -8,9 +9,17 @@ class TaskQueue(Protocol):
     """Tasks for the AI servers, written to the outbox in the open transaction.
 
     A task of a committed transaction is published at least once, however long the broker is away and whatever crashes;
-    one of a transaction that rolled back never is. Within a queue, tasks go out in the order of `(due, put)`.
+    one of a transaction that rolled back never is. Within a queue, tasks go out in the order of `(due, put)`. A task is
+    put once.
     """
 
     async def put(self, task: Task, *, due: datetime | None = None) -> None:
         """Publish the task after the commit and not before `due`; None stands for when it was made (`created_at`)."""
+        ...
+
+    async def withdraw(self, task_id: TaskId) -> None:
+        """Do not publish the task any more, if the transaction commits; one that has been published is no error.
+
+        Waits for a relay that is publishing it.
+        """
         ...

@@ -1,7 +1,10 @@
+import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NewType
 
+from core.errors import Category, DomainError
+from core.identifiers import StyleId
 from core.ports.clock import Clock
 from core.ports.transaction import Transaction
 from core.styles.fail_training import FailTraining
@@ -11,10 +14,15 @@ from core.tasks.outcome import TIMED_OUT
 TrainingTimeout = NewType("TrainingTimeout", timedelta)
 """How long a training may show no sign of life."""
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class TimeOutTrainings:
-    """Count trainings that show no sign of life as failed, one batch; any number may run at once."""
+    """Count trainings that show no sign of life as failed, one batch.
+
+    Any number may run at once. One that cannot be timed out stops no other.
+    """
 
     styles: Styles
     fail_training: FailTraining
@@ -27,5 +35,13 @@ class TimeOutTrainings:
         since = self.clock.now() - self.timeout
         async with self.transaction:
             style_ids = await self.styles.silent(since=since, limit=limit)
-        outcomes = [await self.fail_training(style_id, TIMED_OUT, silent_since=since) for style_id in style_ids]
-        return sum(outcome.applied for outcome in outcomes)
+        return sum([await self._fail(style_id, since) for style_id in style_ids])
+
+    async def _fail(self, style_id: StyleId, since: datetime) -> bool:
+        try:
+            return (await self.fail_training(style_id, TIMED_OUT, silent_since=since)).applied
+        except DomainError as error:
+            if error.category is Category.UNAVAILABLE:
+                raise
+            _log.exception("The training of style %s cannot be timed out.", style_id)
+            return False

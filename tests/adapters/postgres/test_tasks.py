@@ -3,20 +3,25 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
+import aio_pika
 import pytest
 
 from adapters.postgres.listener import Listener
 from adapters.postgres.pool import Pool, create_pool
-from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
+from adapters.postgres.tasks import MINE, PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.transaction import PostgresTransaction
+from adapters.rabbitmq.broker import RabbitMQBroker
+from adapters.rabbitmq.connection import Address
 from adapters.system.clock import SystemClock
 from core.identifiers import StyleId, TaskId
 from core.ports.broker import Broker
+from core.ports.database import DatabaseUnavailable
 from core.tasks.model import PendingTask, TrainingOrder, WebhookBase, training_task
 from core.tasks.publish_tasks import PublishTasks
 from tests.contracts.postgres_world import PostgresWorld
+from tests.support.rabbitmq import Broker as Place
 from tests.support.world import World
 
 PATIENCE = 20.0
@@ -155,19 +160,79 @@ class Noting(Broker):
         return True
 
 
-async def test_relays_at_once_publish_each_task_once_and_each_claim_in_order(
-    world: World, here: Pool, there: Pool
-) -> None:
+async def relaying(pool: Pool, broker: Broker, *, until: Callable[[], bool]) -> None:
+    outbox = PostgresOutbox(pool)
+    publish = PublishTasks(outbox, broker, SystemClock())
+    async with asyncio.timeout(PATIENCE):
+        while not until():
+            if await publish(limit=7) == (0, 0):
+                await outbox.wait(seconds=1)
+
+
+async def test_relays_at_once_publish_each_task_once_and_in_order(world: World, here: Pool, there: Pool) -> None:
     task_ids = [await put(world, here, PostgresOutbox(here)) for _ in range(60)]
     broker = Noting()
 
-    async def relay(pool: Pool) -> None:
-        publish = PublishTasks(PostgresOutbox(pool), broker, SystemClock())
-        while await publish(limit=7) != (0, 0):
-            pass
+    def done() -> bool:
+        return sum(map(len, broker.batches)) == len(task_ids)
 
-    await asyncio.gather(relay(here), relay(there), relay(here), relay(there))
+    await asyncio.gather(*(relaying(pool, broker, until=done) for pool in (here, there, here, there)))
 
-    places = [[task_ids.index(task_id) for task_id in batch] for batch in broker.batches]
-    assert sorted(place for batch in places for place in batch) == list(range(60))
-    assert all(batch == sorted(batch) for batch in places)
+    assert [task_id for batch in broker.batches for task_id in batch] == task_ids
+
+
+async def test_relays_at_once_fill_a_real_queue_in_order(world: World, here: Pool, there: Pool, broker: Place) -> None:
+    task_ids = [await put(world, here, PostgresOutbox(here)) for _ in range(100)]
+    address = Address(broker.host, broker.port, broker.user, broker.password, broker.vhost)
+    relays = [RabbitMQBroker(address), RabbitMQBroker(address)]
+
+    async def relay(pool: Pool, own: RabbitMQBroker) -> None:
+        while await here.fetch("SELECT FROM outbox"):
+            await PublishTasks(PostgresOutbox(pool), own, SystemClock())(limit=7)
+
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(relay(here, relays[0]), relay(there, relays[1]))
+
+    assert await arrived(broker) == task_ids
+    for own in relays:
+        await own.close()
+
+
+async def test_a_relay_that_dies_is_followed_by_one_that_stood_by(world: World, here: Pool, there: Pool) -> None:
+    task_ids = [await put(world, here, PostgresOutbox(here)) for _ in range(3)]
+    follower, broker = PostgresOutbox(here), Noting()
+
+    async def die_publishing() -> None:
+        async with PostgresOutbox(there).claim(now=SystemClock().now(), limit=2) as batch:
+            assert await PublishTasks(follower, broker, SystemClock())() == (0, 0)
+            await batch.published([task_ids[0]])
+            await here.fetch(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND state = 'idle in transaction'"
+            )
+
+    with pytest.raises(DatabaseUnavailable):
+        await die_publishing()
+    await relaying(here, broker, until=lambda: bool(broker.batches))
+
+    assert broker.batches == [task_ids]
+
+
+async def test_a_queue_that_another_relay_is_at_does_not_hold_up_the_other(world: World, here: Pool) -> None:
+    """One relay may have one queue, and another the other: what only one of them has is published by that one."""
+    task_id = await put(world, here, PostgresOutbox(here))
+    busy = await here.begin()
+    await busy.fetch(MINE, ["image_generation"])
+
+    async with PostgresOutbox(here).claim(now=SystemClock().now(), limit=9) as batch:
+        assert [task.task_id for task in batch.tasks] == [task_id]
+    await busy.rollback()
+
+
+async def arrived(place: Place) -> list[str | None]:
+    async with await aio_pika.connect(place.url) as connection:
+        queue = await (await connection.channel()).declare_queue("model_training", durable=True)
+        ids = []
+        while (message := await queue.get(fail=False)) is not None:
+            ids.append(message.message_id)
+        return ids

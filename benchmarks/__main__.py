@@ -1,11 +1,16 @@
-"""Measure the service beside its limits, all in one run: `make bench`, and `make bench ARGS=all` for every call."""
+"""Measure the service beside its limits, all in one run: `make bench`, and `make bench ARGS=all` for every call.
+
+`make bench ARGS=books` measures how long it takes to prove that a million transfers are in order.
+"""
 
 import argparse
 import contextlib
 import os
 import platform
 import sys
+from statistics import median
 
+from benchmarks import books
 from benchmarks.round_trips import per_call
 from benchmarks.rounds import CONNECTIONS, WIDTHS, Results, at_half_speed, measure
 from benchmarks.scenarios import reads, request_generation, webhooks
@@ -25,11 +30,21 @@ SLOWEST = 0.020
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["main", "all"], default="main", help="the main job, or every call")
+    parser.add_argument(
+        "what",
+        nargs="?",
+        choices=["main", "all", "books"],
+        default="main",
+        help="the main job, every call, or looking at the books",
+    )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement in each round")
     arguments = parser.parse_args()
     busy = os.getloadavg()[0]
+    if arguments.what == "books":
+        _say("Setting up a ledger of a million transfers ...")
+        print(_busy(busy) + _books(books.look(rounds=arguments.rounds)))
+        return 0
     _say("Setting up a database, two processes of the service and people with tokens ...")
     with stage(with_history=arguments.what == "all") as set_up:
         scenarios = request_generation.scenarios(set_up.people)
@@ -44,11 +59,24 @@ def main() -> int:
     return 0
 
 
+def _busy(load: float) -> str:
+    if load <= IDLE:
+        return ""
+    return f"\nThe machine was busy before this began (load {load:.1f}): these figures say little.\n"
+
+
+def _books(looked: books.Looked) -> str:
+    took = median(looked.seconds)
+    name = f"Reconciling {looked.transfers:,} transfers and {looked.generations:,} images"
+    rows = [
+        ["", f"median of {len(looked.seconds)}", "target", ""],
+        [name, f"{took:.1f} s", f"< {books.SECONDS:g} s", _verdict(took < books.SECONDS)],
+    ]
+    return f"\n{table(rows)}\n"
+
+
 def _introduction(rounds: int, seconds: float, busy: float) -> str:
-    warning = ""
-    if busy > IDLE:
-        warning = f"\nThe machine was busy before this began (load {busy:.1f}): these figures say little.\n"
-    return f"""{warning}
+    return f"""{_busy(busy)}
 {os.cpu_count()} cores for everything, Python {platform.python_version()}; {CONNECTIONS} connections kept alive; \
 medians of {rounds} rounds of {seconds:g} s each.
 Sessions, CSRF checks and the limits of calls per minute (raised) are on. Each process of the service runs its relay \

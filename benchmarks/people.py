@@ -48,10 +48,15 @@ class People(msgspec.Struct, frozen=True):
 
 async def settle(container: AsyncContainer, *, port: int) -> People:
     """Put them into the database; `port` is where the service answers that they sign in to."""
+    styles, signed_in = await populate(container)
+    return People(await asyncio.to_thread(_browsers, signed_in, port), styles)
+
+
+async def populate(container: AsyncContainer) -> tuple[list[StyleId], list[tuple[UserId, str]]]:
+    """Put them into the database; answers the styles, and the buyers with the tokens of their sessions."""
     portfolios = await _several(ARTISTS, lambda number: _artist(container, number))
     signed_in = await _several(BUYERS, lambda number: _buyer(container, number))
-    buyers = await asyncio.to_thread(_browsers, signed_in, port)
-    return People(buyers, [style for portfolio in portfolios for style in portfolio])
+    return [style for portfolio in portfolios for style in portfolio], signed_in
 
 
 async def _several(count: int, make: Callable[[int], Awaitable[Made]]) -> list[Made]:

@@ -37,14 +37,14 @@ def stage(*, with_history: bool) -> Iterator[Stage]:
         stack.callback(database.stop)
         url = database.start()
         upgrade_database(url)
-        environ = _environ(url)
+        variables = environ(url)
         service = [
             stack.enter_context(
                 server(
                     *("entrypoints.cli", "run"),
                     port=(port := free_port()),
                     log=directory / f"service-{number}.log",
-                    environ={**environ, "PORT": str(port), "DATA_DIR": str(directory / f"service-{number}")},
+                    environ={**variables, "PORT": str(port), "DATA_DIR": str(directory / f"service-{number}")},
                 )
             )
             for number in range(PROCESSES)
@@ -60,7 +60,7 @@ def stage(*, with_history: bool) -> Iterator[Stage]:
             )
             for number in range(PROCESSES)
         ]
-        settings = read_settings({**environ, "DATA_DIR": str(directory / "counting")})
+        settings = read_settings({**variables, "DATA_DIR": str(directory / "counting")})
         people, limits = asyncio.run(_fill(settings, service[0].port, with_history=with_history))
         yield Stage(settings, limits, service, bare, people)
 
@@ -79,7 +79,8 @@ async def _fill(settings: Settings, port: int, *, with_history: bool) -> tuple[P
     return people, limits
 
 
-def _environ(database_url: str) -> dict[str, str]:
+def environ(database_url: str) -> dict[str, str]:
+    """The settings of the service that is measured."""
     return {
         "DATABASE_URL": database_url,
         "SECRET_KEY": secrets.token_urlsafe(48),

@@ -15,6 +15,8 @@ from core.accounts.drop_expired_sessions import DropExpiredSessions
 from core.accounts.edit_profile import EditProfile
 from core.accounts.erase_leaver import EraseLeaver
 from core.accounts.erase_leavers import EraseLeavers
+from core.accounts.export import ExportReader
+from core.accounts.export_account import ExportAccount
 from core.accounts.leave import Leave
 from core.accounts.make_admin import MakeAdmin
 from core.accounts.repository import Sessions, Traces, Users
@@ -201,6 +203,7 @@ def use_cases() -> Provider:
     provider.provide(_pace, scope=Scope.APP)
     provider.provide(PublishTasks, scope=Scope.APP)
     provider.provide(Reconcile, scope=Scope.APP)
+    provider.provide(ExportAccount, scope=Scope.APP)
     return provider
 
 
@@ -254,6 +257,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.postgres.books import PostgresBooks
     from adapters.postgres.changes import PostgresChanges
     from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
+    from adapters.postgres.export import PostgresExportReader
     from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
     from adapters.postgres.idempotency import PostgresIdempotency
     from adapters.postgres.ids import PostgresIds
@@ -294,6 +298,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider.provide(waiting_tasks, provides=AnyOf[PostgresOutbox, Outbox], scope=app)
     provider.provide(PostgresChanges, provides=Changes, scope=app)
     provider.provide(PostgresAccountsReader, provides=AccountsReader, scope=app)
+    provider.provide(PostgresExportReader, provides=ExportReader, scope=app)
     provider.provide(PostgresTokensReader, provides=TokensReader, scope=app)
     provider.provide(PostgresPurchasesReader, provides=PurchasesReader, scope=app)
     provider.provide(PostgresWithdrawalsReader, provides=WithdrawalsReader, scope=app)
@@ -331,6 +336,7 @@ def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.memory.books import MemoryBooks
     from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
     from adapters.memory.database import MemoryDatabase
+    from adapters.memory.export import MemoryExportReader
     from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
     from adapters.memory.idempotency import MemoryIdempotency
     from adapters.memory.ids import MemoryIds
@@ -359,6 +365,7 @@ def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider.provide(MemoryRateLimiter, provides=RateLimiter, scope=app)
     provider.provide(MemoryOutbox, provides=AnyOf[MemoryOutbox, Outbox], scope=app)
     provider.provide(MemoryAccountsReader, provides=AccountsReader, scope=app)
+    provider.provide(MemoryExportReader, provides=ExportReader, scope=app)
     provider.provide(MemoryTokensReader, provides=TokensReader, scope=app)
     provider.provide(MemoryPurchasesReader, provides=PurchasesReader, scope=app)
     provider.provide(MemoryWithdrawalsReader, provides=WithdrawalsReader, scope=app)

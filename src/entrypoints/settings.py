@@ -43,6 +43,8 @@ class RateLimits(msgspec.Struct, frozen=True):
     """Each address begins to sign in."""
     generate: Limit
     """Each user asks for an image."""
+    export: Limit
+    """Each user has everything about themselves exported."""
     signed_in: Limit
     """Each user calls anything else."""
     anonymous: Limit
@@ -183,6 +185,7 @@ def _rate_limits(reader: "_Reader", *, default: str) -> RateLimits | None:
     limits = RateLimits(
         sign_in=reader.limit("RATE_LIMIT_SIGN_IN", Limit(5, timedelta(minutes=5))),
         generate=reader.limit("RATE_LIMIT_GENERATE", Limit(6, timedelta(minutes=1))),
+        export=reader.limit("RATE_LIMIT_EXPORT", Limit(5, timedelta(hours=1))),
         signed_in=reader.limit("RATE_LIMIT_SIGNED_IN", Limit(100, timedelta(minutes=1))),
         anonymous=reader.limit("RATE_LIMIT_ANONYMOUS", Limit(50, timedelta(minutes=1))),
     )

@@ -5,6 +5,7 @@ from adapters.postgres.backlog import PostgresBacklogReader
 from adapters.postgres.books import PostgresBooks
 from adapters.postgres.changes import PostgresChanges
 from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
+from adapters.postgres.export import PostgresExportReader
 from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
 from adapters.postgres.idempotency import PostgresIdempotency
 from adapters.postgres.ids import PostgresIds
@@ -45,6 +46,7 @@ class PostgresWorld(World):
             PostgresCommunityReader(pool, self.blobs),
             PostgresWithdrawalsReader(pool),
             PostgresBacklogReader(pool),
+            PostgresExportReader(pool),
         )
         self.books = PostgresBooks(pool)
         self.orphans = PostgresOrphanedBlobs(pool)

@@ -29,6 +29,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/api/users/{user_id}"): (200, 200, 200, 200),
     ("PATCH", "/api/users/me"): (401, 200, 200, 200),
     ("DELETE", "/api/users/me"): (401, 204, 204, 409),
+    ("GET", "/api/users/me/export"): (401, 200, 200, 200),
     ("POST", "/api/users/me/upgrade-to-artist"): (401, 422, 422, 422),
     ("GET", "/api/users/me/following"): (401, 200, 200, 200),
     ("POST", "/api/users/{user_id}/follow"): (401, 200, 200, 400),

@@ -13,7 +13,11 @@ from tests.support.world import MemoryWorld
 
 MINUTE = timedelta(minutes=1)
 LIMITS = RateLimits(
-    sign_in=Limit(2, 5 * MINUTE), generate=Limit(1, MINUTE), signed_in=Limit(4, MINUTE), anonymous=Limit(3, MINUTE)
+    sign_in=Limit(2, 5 * MINUTE),
+    generate=Limit(1, MINUTE),
+    export=Limit(1, MINUTE),
+    signed_in=Limit(4, MINUTE),
+    anonymous=Limit(3, MINUTE),
 )
 
 
@@ -87,6 +91,12 @@ async def test_asking_for_images_has_a_limit_of_its_own(service: Service, world:
 
         assert [answer.status_code for answer in answers] == [404, 429]
         assert answers[0].headers["X-RateLimit-Limit"] == "1"
+
+
+async def test_exporting_has_a_limit_of_its_own(service: Service, world: MemoryWorld) -> None:
+    async with service.browser(await world.user("ann")) as browser:
+        assert await statuses(browser, "/api/users/me/export", 2) == [200, 429]
+        assert await statuses(browser, "/api/tokens/balance", 1) == [200]
 
 
 async def test_guessing_sessions_is_counted_too(service: Service) -> None:

@@ -160,3 +160,20 @@ async def test_nobody_leaves_who_is_to_be_paid(service: Service, world: MemoryWo
         assert (response.status_code, error["code"]) == (409, "WITHDRAWAL_PENDING")
         assert error["message"] == "아직 처리되지 않은 출금 요청이 있습니다."
         assert (await browser.get("/api/auth/me")).status_code == 200
+
+
+async def test_exporting_everything_about_oneself(service: Service, world: MemoryWorld) -> None:
+    mia, ann = await world.artist("mia", tokens=100), await world.user("ann", tokens=100)
+    image = await world.image(ann, await world.style(mia), public=True)
+    await world.like(ann, image)
+    async with service.browser(ann) as browser:
+        response = await browser.get("/api/users/me/export")
+        assert response.headers["content-disposition"] == 'attachment; filename="style-license-export.json"'
+        assert response.headers["cache-control"] == "no-store"
+        assert browser.session not in response.text
+        exported = response.json()["data"]
+        assert exported["profile"] == (await browser.get("/api/auth/me")).json()["data"]
+        assert [row["id"] for row in exported["generations"]] == [image.id]
+        assert [row["generation_id"] for row in exported["likes"]] == [image.id]
+        assert [row["user_agent"] for row in exported["sessions"]] == ["a test"]
+        assert exported["withdrawals"] == []

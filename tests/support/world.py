@@ -18,6 +18,7 @@ from adapters.memory.books import MemoryBooks
 from adapters.memory.clock import ManualClock
 from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
 from adapters.memory.database import MemoryDatabase
+from adapters.memory.export import MemoryExportReader
 from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
 from adapters.memory.idempotency import MemoryIdempotency
 from adapters.memory.ids import MemoryIds
@@ -36,6 +37,7 @@ from adapters.memory.unwanted_blobs import MemoryUnwantedBlobs
 from adapters.memory.withdrawals import MemoryWithdrawals, MemoryWithdrawalsReader
 from adapters.pillow.images import PillowImages
 from core.accounts.erase_leaver import EraseLeaver
+from core.accounts.export import ExportReader
 from core.accounts.model import Artist, User
 from core.accounts.repository import Sessions, Traces, Users
 from core.accounts.sign_in import IdentityKey
@@ -123,6 +125,7 @@ class Readers:
     community: CommunityReader
     withdrawals: WithdrawalsReader
     backlog: BacklogReader
+    export: ExportReader
 
 
 class World(ABC):
@@ -356,6 +359,7 @@ class MemoryWorld(World):
             MemoryCommunityReader(self.database, self.blobs),
             MemoryWithdrawalsReader(self.database),
             MemoryBacklogReader(self.database),
+            MemoryExportReader(self.database),
         )
         self.books = MemoryBooks(self.database)
         self.orphans = MemoryOrphanedBlobs(self.database)

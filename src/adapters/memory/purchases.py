@@ -57,16 +57,20 @@ class MemoryPurchasesReader(PurchasesReader):
         purchase = self._database.tables.purchases.get(order_id)
         if purchase is None or purchase.user_id != owner_id:
             raise PurchaseNotFound
-        return PurchaseView(
-            order_id=purchase.order_id,
-            status=purchase.status.value,
-            package_id=purchase.package_id,
-            amount_tokens=purchase.amount_tokens,
-            price_per_token=purchase.price_per_token,
-            currency_code=purchase.currency_code,
-            total_price=purchase.total_price,
-            created_at=purchase.created_at,
-            expires_at=purchase.expires_at,
-            ended_at=purchase.ended_at,
-            failure=purchase.failure,
-        )
+        return purchase_view(purchase)
+
+
+def purchase_view(purchase: Purchase) -> PurchaseView:
+    return PurchaseView(
+        order_id=purchase.order_id,
+        status=purchase.status.value,
+        package_id=purchase.package_id,
+        amount_tokens=purchase.amount_tokens,
+        price_per_token=purchase.price_per_token,
+        currency_code=purchase.currency_code,
+        total_price=purchase.total_price,
+        created_at=purchase.created_at,
+        expires_at=purchase.expires_at,
+        ended_at=purchase.ended_at,
+        failure=purchase.failure,
+    )

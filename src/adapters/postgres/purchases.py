@@ -91,7 +91,11 @@ class PostgresPurchasesReader(PurchasesReader):
         row = await self._pool.fetchrow(VIEW, order_id, owner_id)
         if row is None:
             raise PurchaseNotFound
-        return PurchaseView(**_with_failure(row))
+        return purchase_view(row)
+
+
+def purchase_view(row: Record) -> PurchaseView:
+    return PurchaseView(**_with_failure(row))
 
 
 def _state(purchase: Purchase) -> tuple[object, ...]:

@@ -21,6 +21,7 @@ LIMIT = "limit"
 class Own(Enum):
     SIGN_IN = "sign-in"
     GENERATE = "generate"
+    EXPORT = "export"
 
 
 class RateLimitExceeded(DomainError):
@@ -40,6 +41,8 @@ async def count_call(connection: Connection, handler: BaseRouteHandler) -> None:
         name, limit = own.value, limits.sign_in
     elif own is Own.GENERATE and user:
         name, limit = own.value, limits.generate
+    elif own is Own.EXPORT and user:
+        name, limit = own.value, limits.export
     else:
         name, limit = ("signed-in", limits.signed_in) if user else ("anonymous", limits.anonymous)
     whom = f"user:{user.id}" if user else f"address:{client_address(connection)}"

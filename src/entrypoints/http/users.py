@@ -1,22 +1,41 @@
+from collections.abc import AsyncIterator
+
 import msgspec
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, Response, delete, get, patch, post
+from litestar import Controller, MediaType, Response, delete, get, patch, post
 from litestar.di import NamedDependency
+from litestar.response import Stream
 
 from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.errors import AlreadyArtist, InvalidPicture, UsernameTaken, UserNotFound
+from core.accounts.export import (
+    CommentRecord,
+    FollowerRecord,
+    IdentityRecord,
+    LikeRecord,
+    SessionRecord,
+)
+from core.accounts.export_account import ExportAccount
 from core.accounts.leave import Leave
 from core.accounts.model import Requester
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.accounts.views import AccountsReader, Me, MeArtist, Profile
+from core.community.views import FollowedUser
 from core.errors import ValidationError
+from core.generations.views import GenerationView
 from core.identifiers import UserId
+from core.notifications.views import NotificationItem
+from core.purchases.views import PurchaseView
+from core.styles.views import OwnStyleDetail
+from core.tokens.views import TransactionLine
 from core.withdrawals.errors import WithdrawalPending
+from core.withdrawals.views import WithdrawalView
 from entrypoints.http.access import anybody, signed_in
 from entrypoints.http.cookies import Cookies
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.forms import FormBody
+from entrypoints.http.limits import LIMIT, Own
 from entrypoints.http.params import PathId
 
 MAX_PICTURE_BODY = 4 * 1024 * 1024
@@ -35,6 +54,22 @@ class Upgraded(msgspec.Struct, frozen=True):
 
 PROFILE = FormBody(ProfileChanges, files=("profile_image",), json=True)
 APPLICATION = FormBody(ArtistApplication, files=("signature_image",), json=True)
+
+
+class Export(msgspec.Struct, frozen=True):
+    profile: Me
+    identity: IdentityRecord
+    sessions: list[SessionRecord]
+    styles: list[OwnStyleDetail]
+    generations: list[GenerationView]
+    likes: list[LikeRecord]
+    comments: list[CommentRecord]
+    following: list[FollowedUser]
+    followers: list[FollowerRecord]
+    notifications: list[NotificationItem]
+    transactions: list[TransactionLine]
+    purchases: list[PurchaseView]
+    withdrawals: list[WithdrawalView]
 
 
 class UsersController(Controller):
@@ -65,6 +100,21 @@ class UsersController(Controller):
             pictures = files.get("profile_image", [])
             await edit_profile(requester.id, changes, pictures[0].content if pictures else None)
         return Success(data=await accounts.profile(requester.id, viewer=requester.id))
+
+    @get(
+        "/me/export",
+        guards=[signed_in],
+        media_type=MediaType.JSON,
+        opt={LIMIT: Own.EXPORT, "answers": (Success[Export],)},
+        summary="Everything that is held about me, as a download",
+    )
+    async def export(self, requester: NamedDependency[Requester], export_account: FromDishka[ExportAccount]) -> Stream:
+        sections = await export_account(requester)
+        headers = {
+            "Content-Disposition": 'attachment; filename="style-license-export.json"',
+            "Cache-Control": "no-store",
+        }
+        return Stream(_written(sections), media_type=MediaType.JSON, headers=headers)
 
     @delete(
         "/me",
@@ -107,3 +157,21 @@ class UsersController(Controller):
             )
         me = await accounts.me(requester.id)
         return Response(Success(data=Upgraded(me, me.artist)), headers={"Location": f"/api/users/{requester.id}"})
+
+
+async def _written(sections: dict[str, msgspec.Struct | AsyncIterator[object]]) -> AsyncIterator[bytes]:
+    """The answer as it is read, a row at a time."""
+    between = b'{"success":true,"data":{'
+    for name, rows in sections.items():
+        yield between + msgspec.json.encode(name) + b":"
+        between = b","
+        if isinstance(rows, msgspec.Struct):
+            yield msgspec.json.encode(rows)
+            continue
+        yield b"["
+        comma = b""
+        async for row in rows:
+            yield comma + msgspec.json.encode(row)
+            comma = b","
+        yield b"]"
+    yield b"}}"

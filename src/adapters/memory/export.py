@@ -1,0 +1,62 @@
+from adapters.memory.accounts import found
+from adapters.memory.database import MemoryDatabase
+from adapters.memory.purchases import purchase_view
+from core.accounts.export import (
+    CommentRecord,
+    ExportReader,
+    FollowerRecord,
+    IdentityRecord,
+    LikeRecord,
+    SessionRecord,
+)
+from core.identifiers import UserId
+from core.purchases.views import PurchaseView
+
+
+class MemoryExportReader(ExportReader):
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def identity(self, user_id: UserId) -> IdentityRecord:
+        user = found(self._database.tables, user_id)
+        return IdentityRecord(user.provider, user.subject, user.updated_at)
+
+    async def sessions(self, user_id: UserId) -> list[SessionRecord]:
+        own = [session for session in self._database.tables.sessions.values() if session.user_id == user_id]
+        own.sort(key=lambda session: (session.created_at, session.expires_at))
+        return [SessionRecord(session.created_at, session.expires_at, session.user_agent) for session in own]
+
+    async def likes(self, user_id: UserId, *, after: int, limit: int) -> list[LikeRecord]:
+        likes = self._database.tables.likes.items()
+        own = [LikeRecord(image_id, at) for (image_id, by), at in likes if by == user_id and image_id > after]
+        return sorted(own, key=lambda like: like.number)[:limit]
+
+    async def comments(self, user_id: UserId, *, after: int, limit: int) -> list[CommentRecord]:
+        comments = self._database.tables.comments.values()
+        own = [
+            CommentRecord(
+                comment.id,
+                comment.generation_id,
+                comment.parent_id,
+                comment.content,
+                comment.created_at,
+                comment.updated_at,
+            )
+            for comment in comments
+            if comment.author_id == user_id and comment.id > after
+        ]
+        return sorted(own, key=lambda comment: comment.number)[:limit]
+
+    async def followers(self, user_id: UserId, *, after: int, limit: int) -> list[FollowerRecord]:
+        tables = self._database.tables
+        own = [
+            FollowerRecord(follower, tables.users[follower].username, at)
+            for (follower, followed), at in tables.follows.items()
+            if followed == user_id and follower > after
+        ]
+        return sorted(own, key=lambda follower: follower.number)[:limit]
+
+    async def purchases(self, user_id: UserId) -> list[PurchaseView]:
+        own = [purchase for purchase in self._database.tables.purchases.values() if purchase.user_id == user_id]
+        own.sort(key=lambda purchase: (purchase.created_at, purchase.order_id))
+        return [purchase_view(purchase) for purchase in own]

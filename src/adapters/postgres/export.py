@@ -1,0 +1,58 @@
+from adapters.postgres.pool import Pool
+from adapters.postgres.purchases import purchase_view
+from core.accounts.errors import UserNotFound
+from core.accounts.export import (
+    CommentRecord,
+    ExportReader,
+    FollowerRecord,
+    IdentityRecord,
+    LikeRecord,
+    SessionRecord,
+)
+from core.identifiers import UserId
+from core.purchases.views import PurchaseView
+
+IDENTITY = "SELECT provider, subject, updated_at FROM users WHERE id = $1 AND standing = 'present'"
+SESSIONS = "SELECT created_at, expires_at, user_agent FROM sessions WHERE user_id = $1 ORDER BY created_at, expires_at"
+LIKES = """
+SELECT generation_id, created_at FROM likes WHERE user_id = $1 AND generation_id > $2 ORDER BY generation_id LIMIT $3
+"""
+COMMENTS = """
+SELECT id, generation_id, parent_id, content, created_at, updated_at FROM comments
+WHERE author_id = $1 AND id > $2 ORDER BY id LIMIT $3
+"""
+FOLLOWERS = """
+SELECT users.id, username, follows.created_at AS followed_at FROM follows JOIN users ON users.id = follower_id
+WHERE followed_id = $1 AND follower_id > $2 ORDER BY follower_id LIMIT $3
+"""
+PURCHASES = """
+SELECT order_id, status, package_id, amount_tokens, price_per_token, currency_code, total_price, created_at,
+    expires_at, ended_at, failure_code, failure_message
+FROM purchases WHERE user_id = $1 ORDER BY created_at, order_id
+"""
+
+
+class PostgresExportReader(ExportReader):
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def identity(self, user_id: UserId) -> IdentityRecord:
+        row = await self._pool.fetchrow(IDENTITY, user_id)
+        if row is None:
+            raise UserNotFound
+        return IdentityRecord(**row)
+
+    async def sessions(self, user_id: UserId) -> list[SessionRecord]:
+        return [SessionRecord(**row) for row in await self._pool.fetch(SESSIONS, user_id)]
+
+    async def likes(self, user_id: UserId, *, after: int, limit: int) -> list[LikeRecord]:
+        return [LikeRecord(**row) for row in await self._pool.fetch(LIKES, user_id, after, limit)]
+
+    async def comments(self, user_id: UserId, *, after: int, limit: int) -> list[CommentRecord]:
+        return [CommentRecord(**row) for row in await self._pool.fetch(COMMENTS, user_id, after, limit)]
+
+    async def followers(self, user_id: UserId, *, after: int, limit: int) -> list[FollowerRecord]:
+        return [FollowerRecord(**row) for row in await self._pool.fetch(FOLLOWERS, user_id, after, limit)]
+
+    async def purchases(self, user_id: UserId) -> list[PurchaseView]:
+        return [purchase_view(row) for row in await self._pool.fetch(PURCHASES, user_id)]

@@ -1,0 +1,72 @@
+"""What is held about somebody and shown nowhere else."""
+
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from core.identifiers import CommentId, GenerationId, UserId
+from core.purchases.views import PurchaseView
+
+
+class IdentityRecord(msgspec.Struct, frozen=True):
+    provider: str
+    subject: str
+    """The provider's own name for the user."""
+    updated_at: datetime
+
+
+class SessionRecord(msgspec.Struct, frozen=True):
+    created_at: datetime
+    expires_at: datetime
+    user_agent: str
+
+
+class LikeRecord(msgspec.Struct, frozen=True):
+    generation_id: GenerationId
+    created_at: datetime
+
+    @property
+    def number(self) -> int:
+        return self.generation_id
+
+
+class CommentRecord(msgspec.Struct, frozen=True):
+    id: CommentId
+    generation_id: GenerationId
+    parent_id: CommentId | None
+    content: str
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def number(self) -> int:
+        return self.id
+
+
+class FollowerRecord(msgspec.Struct, frozen=True):
+    id: UserId
+    username: str
+    followed_at: datetime
+
+    @property
+    def number(self) -> int:
+        return self.id
+
+
+class ExportReader(Protocol):
+    """Lists go on after a number: the image's for likes, the comment's own, the follower's."""
+
+    async def identity(self, user_id: UserId) -> IdentityRecord:
+        """Raises UserNotFound."""
+        ...
+
+    async def sessions(self, user_id: UserId) -> list[SessionRecord]: ...
+
+    async def likes(self, user_id: UserId, *, after: int, limit: int) -> list[LikeRecord]: ...
+
+    async def comments(self, user_id: UserId, *, after: int, limit: int) -> list[CommentRecord]: ...
+
+    async def followers(self, user_id: UserId, *, after: int, limit: int) -> list[FollowerRecord]: ...
+
+    async def purchases(self, user_id: UserId) -> list[PurchaseView]: ...

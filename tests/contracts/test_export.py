@@ -1,0 +1,106 @@
+"""Everything that is held about somebody, and nothing of others, however much it is."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from core.accounts.errors import UserNotFound
+from core.accounts.export_account import ExportAccount
+from core.accounts.leave import Leave
+from core.accounts.model import SESSION_LIFETIME, Requester, Role, Session, User
+from core.accounts.sign_in import token_hash
+from core.community.post_comment import NewComment, PostComment
+from core.purchases.start_purchase import StartPurchase
+from core.withdrawals.request_withdrawal import RequestWithdrawal
+from tests.support.world import World
+
+
+async def exported(world: World, user: User) -> dict[str, object]:
+    read = world.read
+    export = ExportAccount(
+        read.export,
+        read.accounts,
+        read.styles,
+        read.generations,
+        read.community,
+        read.tokens,
+        read.withdrawals,
+        read.notifications,
+    )
+    sections = await export(Requester(user.id, Role.USER, is_artist=True))
+    return {
+        name: msgspec.to_builtins([row async for row in rows] if isinstance(rows, AsyncIterator) else rows)
+        for name, rows in sections.items()
+    }
+
+
+async def a_life(world: World, user: User, other: User) -> None:
+    """Something of everything, of somebody and of another as much; neither has used the other's style."""
+    images = {
+        who.id: await world.image(who, await world.style(who), public=True, description=f"made by {who.username}")
+        for who in (user, other)
+    }
+    for who, whom in ((user, other), (other, user)):
+        now = world.clock.now()
+        image = images[whom.id]
+        await world.like(who, image)
+        await world.follow(who, whom)
+        await world.use_case(PostComment)(who.id, image.id, NewComment(f"said by {who.username}"))
+        await world.use_case(StartPurchase)(who.id, "basic_100")
+        await world.use_case(RequestWithdrawal)(who.id, 1)
+        async with world.block() as ports:
+            session = Session(token_hash(who.username), who.id, now, now + SESSION_LIFETIME, f"used by {who.username}")
+            await ports.sessions.add(session)
+
+
+async def test_something_of_everything_and_nothing_of_others(world: World) -> None:
+    mia, zoe = await world.artist("mia", tokens=500), await world.artist("zoe", tokens=500)
+    await a_life(world, mia, zoe)
+
+    told = await exported(world, mia)
+
+    assert {name for name, rows in told.items() if not rows} == set()
+    text = msgspec.json.encode(told).decode()
+    for own in ("mia@example.com", "made by mia", "said by mia", "used by mia", '"subject":"mia"'):
+        assert own in text
+    for foreign in ("zoe@example.com", "made by zoe", "said by zoe", "used by zoe", token_hash("mia").hex()):
+        assert foreign not in text
+    for name in ("sessions", "styles", "generations", "likes", "comments", "following", "followers", "purchases"):
+        rows = told[name]
+        assert isinstance(rows, list)
+        assert len(rows) == 1, name
+
+
+async def test_pieces_come_one_after_the_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.accounts.export_account.PIECE", 2)
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=500)
+    style = await world.style(mia)
+    fans = [await world.user(f"fan-{n}") for n in range(5)]
+    images = [await world.image(ann, style, public=True) for _ in range(5)]
+    comments = [await world.use_case(PostComment)(ann.id, image.id, NewComment("Mine")) for image in images]
+    for fan, image in zip(fans, images, strict=True):
+        await world.like(ann, image)
+        await world.follow(ann, fan)
+        await world.follow(fan, ann)
+
+    told = await exported(world, ann)
+
+    def ids(section: str, field: str = "id") -> list[int]:
+        rows = told[section]
+        assert isinstance(rows, list)
+        return sorted(row[field] for row in rows)
+
+    assert ids("generations") == ids("likes", "generation_id") == sorted(image.id for image in images)
+    assert ids("comments") == sorted(comments)
+    assert ids("following") == ids("followers") == sorted(fan.id for fan in fans)
+    assert len(ids("notifications")) == 5
+    assert len(ids("transactions")) == 6
+
+
+async def test_of_who_has_left_nothing_is_exported(world: World) -> None:
+    ann = await world.user("ann")
+    await world.use_case(Leave)(ann.id)
+
+    with pytest.raises(UserNotFound):
+        await exported(world, ann)

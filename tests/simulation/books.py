@@ -1,64 +1,61 @@
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
-from adapters.memory.tables import Entry, Funds, Phase, Tables
+from adapters.memory.tables import Entry
 from core.accounts.model import User
 from core.generations.model import Generation, Status
-from core.identifiers import GenerationId, HoldId, OrderId, StyleId, TaskId, TransferId, UserId
+from core.identifiers import CommentId, GenerationId, OrderId, StyleId, TaskId, TransferId, UserId, WithdrawalId
+from core.ports.idempotency import KEPT
 from core.purchases.model import Purchase, PurchaseStatus
 from core.purchases.payment import Payment, PaymentState
-from core.styles.model import Style
 from core.tasks.model import GenerationTask, PendingTask, TrainingTask
-from core.tokens.model import WELCOME_TOKENS, Account, TransferKind, earnings, wallet
+from core.tokens.model import WELCOME_TOKENS, Account, TransferKind
 from tests.simulation.broken import Broken
 from tests.simulation.watched import Watched
+from tests.simulation.world import SimulatedWorld
 
 Key = TypeVar("Key")
+Answered = tuple[UserId, str]
 
-_NAMES = ("users", "funds", "entries", "purchases", "styles", "generations", "outbox")
-
-RESOLVED_BY = {Status.COMPLETED: Phase.POST, Status.FAILED: Phase.VOID, Status.CANCELLED: Phase.VOID}
+_LEDGER = ("funds", "entries", "generations", "purchases", "withdrawals")
+"""What `reconcile` looks at."""
+_NAMES = (*_LEDGER, "users", "styles", "likes", "comments", "answers", "outbox")
 TOLD = {Status.COMPLETED, Status.FAILED}
 
 
 class Books:
-    """Books of one's own, kept from the ledger's entries alone, and compared with everything that is stored.
+    """Has the ledger reconciled after every commit, and keeps books of its own on what no look at one moment can prove.
 
-    Each check looks at the rows that commits have changed since the last one, and at those that belong to them.
+    Each check of its own looks at the rows that commits have changed since the last one.
     """
 
     def __init__(
         self,
-        tables: Tables,
-        payments: Mapping[str, Payment],
-        published: Mapping[TaskId, PendingTask],
+        world: SimulatedWorld,
+        published: dict[TaskId, PendingTask],
         note: Callable[[str], None],
     ) -> None:
-        self._tables = tables
+        self._world = world
+        self._tables = tables = world.database.committed
         self._watched: dict[str, Watched[object, object]] = {name: getattr(tables, name) for name in _NAMES}
-        self._payments = payments
         self._published = published
         self._note = note
-        self._entries: dict[TransferId, Entry] = {}
-        self._funds: defaultdict[Account, Funds] = defaultdict(Funds)
-        self._stored: dict[Account, int] = {}
-        self._sum = 0
-        """Of all stored balances."""
-        self._holds: defaultdict[GenerationId, list[HoldId]] = defaultdict(list)
-        self._resolutions: defaultdict[GenerationId, list[Entry]] = defaultdict(list)
+        self._entries: set[TransferId] = set()
         self._bonuses: defaultdict[UserId, list[Entry]] = defaultdict(list)
-        self._credits: defaultdict[OrderId, list[Entry]] = defaultdict(list)
+        self._made: set[str] = set()
+        """By their place in answers: what is to be made once for each key."""
         self._attempts: dict[tuple[GenerationId, int], TaskId] = {}
-        self._trainings: dict[StyleId, TaskId] = {}
-        self._tasks: dict[int, TaskId] = {}
+        self._trainings: defaultdict[StyleId, set[TaskId]] = defaultdict(set)
+        self._tasks: dict[int, PendingTask] = {}
         """By their place in the outbox."""
         self._ended: dict[GenerationId, Status] = {}
         self._paid: set[OrderId] = set()
         self._identities: dict[tuple[str, str], UserId] = {}
+        self._answered = dict(tables.answers)
         self.commits = 0
 
     def check(self) -> None:
@@ -67,158 +64,133 @@ class Books:
             self.commits += 1
             self._check({name: table.taken() for name, table in self._watched.items()})
 
-    def check_all(self) -> None:
-        """The same for everything that is stored, from nothing."""
-        afresh = Books(self._tables, self._payments, self._published, lambda _: None)
-        afresh._attempts, afresh._trainings = self._attempts, self._trainings  # what has left the outbox is known here
-        afresh._check({name: list(table) for name, table in self._watched.items()})
+    def check_end(self) -> None:
+        """What holds once everything has ended. Raises Broken."""
+        for payment in self._world.payments.payments.values():
+            purchase = self._tables.purchases.get(payment.order_id)
+            if purchase and _pays(payment, purchase) and purchase.status is not PurchaseStatus.PAID:
+                raise Broken(f"purchase {purchase.order_id} is {purchase.status.value}, but its money was taken")
+        held = {account: funds for account, funds in self._tables.funds.items() if funds.held}
+        if held:
+            raise Broken(f"tokens are still on hold: {held}")
 
     def _check(self, changed: dict[str, list[object]]) -> None:
-        accounts: dict[Account, None] = dict.fromkeys(_the(changed["funds"], Account))
-        generations: dict[GenerationId, None] = dict.fromkeys(_the(changed["generations"], GenerationId))
-        orders: dict[OrderId, None] = dict.fromkeys(_the(changed["purchases"], OrderId))
-        users: dict[UserId, None] = dict.fromkeys(_the(changed["users"], UserId))
         for transfer_id in _the(changed["entries"], TransferId):
-            entry = self._write_down(transfer_id)
-            accounts |= {entry.debit: None, entry.credit: None}
-            if entry.generation_id is not None:
-                generations[entry.generation_id] = None
-            if entry.sale is not None:
-                orders[entry.sale.order_id] = None
-            if entry.kind is TransferKind.BONUS and entry.credit.owner is not None:
-                users[entry.credit.owner] = None
+            self._check_entry(transfer_id)
         for number in _the(changed["outbox"], int):
             self._check_task(number)
-        for account in accounts:
-            self._check_funds(account)
-        if self._sum:
-            raise Broken(f"the sum over all accounts is {self._sum}")
-        for generation_id in generations:
-            self._check_generation(generation_id)
+        for generation_id in _the(changed["generations"], GenerationId):
+            self._check_generation(self._tables.generations[generation_id])
         for style_id in _the(changed["styles"], StyleId):
-            self._check_style(self._tables.styles[style_id])
-        for order_id in orders:
-            self._check_purchase(order_id)
-        for user_id in users:
+            self._check_style(style_id)
+        for order_id in _the(changed["purchases"], OrderId):
+            self._check_purchase(self._tables.purchases[order_id])
+        for user_id in _the(changed["users"], UserId):
             self._check_user(user_id)
+        for generation_id, _ in cast("list[tuple[GenerationId, UserId]]", changed["likes"]):
+            self._check_likes(generation_id)
+        if changed["comments"]:
+            self._check_comments()
+        self._check_answers(changed)
+        if any(changed[name] for name in _LEDGER):
+            self._reconcile()
 
     # --- the ledger ---------------------------------------------------------------------------------------------------
 
-    def _write_down(self, transfer_id: TransferId) -> Entry:
+    def _reconcile(self) -> None:
+        for finding in _at_once(self._world.books.examine()):
+            if finding.broken:
+                raise Broken(f"{finding.invariant.value}; but not here: {finding.first}")
+
+    def _check_entry(self, transfer_id: TransferId) -> None:
         entry = self._tables.entries.get(transfer_id)
         if entry is None or transfer_id in self._entries:
             raise Broken(f"entry {transfer_id} of the ledger was changed or removed: {entry}")
-        self._entries[transfer_id] = entry
+        self._entries.add(transfer_id)
         self._note(f"  {entry.phase.value} {entry.id}: {entry.amount} {_name(entry.debit)} -> {_name(entry.credit)}")
-        match entry.phase:
-            case Phase.MOVE:
-                self._move(entry)
-            case Phase.HOLD:
-                self._hold(entry.debit, entry.amount)
-            case Phase.POST:
-                self._hold(entry.debit, -entry.amount)
-                self._move(entry)
-            case Phase.VOID:
-                self._hold(entry.debit, -entry.amount)
-        if entry.generation_id is not None:
-            if entry.phase is Phase.HOLD:
-                self._holds[entry.generation_id].append(HoldId(entry.id))
-            else:
-                self._resolutions[entry.generation_id].append(entry)
-        elif entry.sale is not None:
-            self._credits[entry.sale.order_id].append(entry)
-        elif entry.kind is TransferKind.BONUS and entry.credit.owner is not None:
+        if entry.kind is TransferKind.BONUS and entry.credit.owner is not None:
             self._bonuses[entry.credit.owner].append(entry)
-        return entry
-
-    def _move(self, entry: Entry) -> None:
-        for account, change in ((entry.debit, -entry.amount), (entry.credit, entry.amount)):
-            funds = self._funds[account]
-            self._funds[account] = Funds(funds.balance + change, funds.held)
-
-    def _hold(self, account: Account, change: int) -> None:
-        funds = self._funds[account]
-        self._funds[account] = Funds(funds.balance, funds.held + change)
-
-    def _check_funds(self, account: Account) -> None:
-        funds = self._tables.funds[account]
-        if funds != self._funds[account]:
-            raise Broken(f"{_name(account)} has {funds}, but its transfers say {self._funds[account]}")
-        if funds.held < 0 or (account.owner is not None and funds.balance < funds.held):
-            raise Broken(f"{_name(account)} is below zero: {funds}")
-        self._sum += funds.balance - self._stored.get(account, 0)
-        self._stored[account] = funds.balance
+            self._check_user(entry.credit.owner)
 
     # --- generations --------------------------------------------------------------------------------------------------
 
-    def _check_generation(self, generation_id: GenerationId) -> None:
-        generation = self._tables.generations.get(generation_id)
-        if generation is None:
-            raise Broken(f"tokens moved for generation {generation_id}, which does not exist")
+    def _check_generation(self, generation: Generation) -> None:
         status = generation.status
-        self._note(f"  generation {generation_id} is {status.value}")
-        if self._holds[generation_id] != [generation.hold_id]:
-            raise Broken(f"generation {generation_id} has the holds {self._holds[generation_id]}")
-        _check_terms(generation, self._entries[TransferId(generation.hold_id)])
-        resolutions = self._resolutions[generation_id]
-        wanted = [RESOLVED_BY[status]] if status.ended else []
-        if [resolution.phase for resolution in resolutions] != wanted:
-            raise Broken(f"generation {generation_id} is {status.value}, and its hold is resolved by {resolutions}")
-        for resolution in resolutions:
-            _check_terms(generation, resolution)
-        if self._ended.setdefault(generation_id, status) is not status and self._ended[generation_id].ended:
-            raise Broken(f"generation {generation_id} was {self._ended[generation_id].value}, and is {status.value}")
-        self._ended[generation_id] = status
-        if self._attempts.get((generation_id, generation.attempt)) != generation.task_id:
-            raise Broken(f"attempt {generation.attempt} at generation {generation_id} has no task of its own")
-        if status in TOLD and (generation.owner_id, f"generation:{generation_id}:ended") not in self._tables.reasons:
-            raise Broken(f"generation {generation_id} is {status.value}, and its owner was not told")
+        self._note(f"  generation {generation.id} is {status.value}")
+        if self._ended.setdefault(generation.id, status) is not status and self._ended[generation.id].ended:
+            raise Broken(f"generation {generation.id} was {self._ended[generation.id].value}, and is {status.value}")
+        self._ended[generation.id] = status
+        if self._attempts.get((generation.id, generation.attempt)) != generation.task_id:
+            raise Broken(f"attempt {generation.attempt} at generation {generation.id} has no task of its own")
+        if status in TOLD and (generation.owner_id, f"generation:{generation.id}:ended") not in self._tables.reasons:
+            raise Broken(f"generation {generation.id} is {status.value}, and its owner was not told")
+        if status is Status.COMPLETED:
+            self._check_fee(generation)
+
+    def _check_fee(self, generation: Generation) -> None:
+        """Whole tokens, rounded down."""
+        exact = Decimal(generation.consumed_tokens) * self._world.fee.percent / 100
+        if not exact - 1 < generation.fee_tokens <= exact:
+            raise Broken(f"of {generation.consumed_tokens} tokens the platform has kept {generation.fee_tokens}")
+
+    def _check_likes(self, generation_id: GenerationId) -> None:
+        if self._ended.get(generation_id) is not Status.COMPLETED:
+            raise Broken(f"somebody likes generation {generation_id}, of which there is no image")
+
+    def _check_comments(self) -> None:
+        comments = self._tables.comments
+        for comment in comments.values():
+            parent = comments.get(comment.parent_id or CommentId(0))
+            if comment.parent_id is not None and (
+                parent is None or parent.parent_id is not None or parent.generation_id != comment.generation_id
+            ):
+                raise Broken(f"comment {comment.id} replies to {parent}")
 
     # --- tasks --------------------------------------------------------------------------------------------------------
 
     def _check_task(self, number: int) -> None:
         row = self._tables.outbox.get(number)
         if row is None:
-            task_id = self._tasks.get(number)
-            if task_id not in self._published:
-                raise Broken(f"task {task_id} left the outbox and reached no queue")
+            task = self._tasks[number]
+            if task.task_id not in self._published and self._awaited(task):
+                raise Broken(f"task {task.task_id} left the outbox and reached no queue")
             return
-        self._tasks[number] = row.task.task_id
+        if self._tasks.setdefault(number, row.task) != row.task:
+            raise Broken(f"task {self._tasks[number]} became another: {row.task}")
+        if not self._awaited(row.task):
+            raise Broken(f"there is a task that nobody waits for: {row.task.body.decode()}")
         if row.task.queue == "model_training":
-            style_id = msgspec.json.decode(row.task.body, type=TrainingTask).data.style_id
-            known = self._trainings.setdefault(style_id, row.task.task_id)
-            exists = style_id in self._tables.styles
+            self._trainings[_style_of(row.task)].add(row.task.task_id)
         else:
             order = msgspec.json.decode(row.task.body, type=GenerationTask).data
-            known = self._attempts.setdefault((order.generation_id, order.attempt), row.task.task_id)
-            exists = order.generation_id in self._tables.generations
-        if not exists:
-            raise Broken(f"there is a task for what does not exist: {row.task.body.decode()}")
-        if known != row.task.task_id:
-            raise Broken(f"there are two tasks for one attempt: {row.task.body.decode()}")
+            self._attempts[order.generation_id, order.attempt] = row.task.task_id
 
-    def _check_style(self, style: Style) -> None:
-        self._note(f"  style {style.id} is {style.training_status.value}")
-        if self._trainings.get(style.id) != style.task_id:
-            raise Broken(f"style {style.id} has no task")
+    def _awaited(self, task: PendingTask) -> bool:
+        """Whether something waits for what this very task brings about."""
+        if task.queue == "model_training":
+            style = self._tables.styles.get(_style_of(task))
+            return style is not None and not style.training_status.ended and style.task_id == task.task_id
+        order = msgspec.json.decode(task.body, type=GenerationTask).data
+        generation = self._tables.generations.get(order.generation_id)
+        return generation is not None and not generation.status.ended and generation.task_id == task.task_id
+
+    def _check_style(self, style_id: StyleId) -> None:
+        style = self._tables.styles.get(style_id)
+        self._note(f"  style {style_id} is {style.training_status.value if style else 'gone'}")
+        if style and style.task_id not in self._trainings[style_id]:
+            raise Broken(f"style {style_id} has no task")
 
     # --- purchases and users ------------------------------------------------------------------------------------------
 
-    def _check_purchase(self, order_id: OrderId) -> None:
-        purchase = self._tables.purchases.get(order_id)
-        credits = self._credits[order_id]
-        if purchase is None:
-            raise Broken(f"purchase {order_id} brought tokens, but does not exist: {credits}")
+    def _check_purchase(self, purchase: Purchase) -> None:
+        order_id = purchase.order_id
         self._note(f"  purchase {order_id} is {purchase.status.value}")
         paid = purchase.status is PurchaseStatus.PAID
         if order_id in self._paid and not paid:
             raise Broken(f"purchase {order_id} was paid, and is {purchase.status.value}")
-        expected = [(wallet(purchase.user_id), purchase.amount_tokens)] if paid else []
-        if [(credit.credit, credit.amount) for credit in credits] != expected:
-            raise Broken(f"purchase {order_id} is {purchase.status.value}, and was credited by {credits}")
         if paid:
             self._paid.add(order_id)
-            if not _pays(self._payments[str(purchase.payment_key)], purchase):
+            if not _pays(self._world.payments.payments[str(purchase.payment_key)], purchase):
                 raise Broken(f"purchase {order_id} is paid, but the provider took no such money")
 
     def _check_user(self, user_id: UserId) -> None:
@@ -229,17 +201,37 @@ class Books:
         if self._identities.setdefault((user.provider, user.subject), user_id) != user_id:
             raise Broken(f"users {self._identities[user.provider, user.subject]} and {user_id} are the same person")
 
-    def check_end(self) -> None:
-        """What holds once everything has ended. Raises Broken."""
-        self.check_all()
-        purchases = self._tables.purchases
-        for payment in self._payments.values():
-            purchase = purchases.get(payment.order_id)
-            if purchase and _pays(payment, purchase) and purchase.status is not PurchaseStatus.PAID:
-                raise Broken(f"purchase {purchase.order_id} is {purchase.status.value}, but its money was taken")
-        held = {account: funds for account, funds in self._tables.funds.items() if funds.held}
-        if held:
-            raise Broken(f"tokens are still on hold: {held}")
+    # --- answers ------------------------------------------------------------------------------------------------------
+
+    def _check_answers(self, changed: dict[str, list[object]]) -> None:
+        """What was made by a key is named by the answer that was committed with it, and the answer stays."""
+        named = set()
+        for key in cast("list[Answered]", changed["answers"]):
+            before, after = self._answered.pop(key, None), self._tables.answers.get(key)
+            until = after.call.at if after else self._world.clock.now()
+            if before and until < before.call.at + KEPT:
+                raise Broken(f"the answer to {key} was {before.answer}, and is {after}")
+            if after:
+                self._answered[key] = after
+                named.add(after.answer.headers["location"])
+        made = self._made_by_keys(changed) - self._made
+        if made != named:
+            raise Broken(f"{made or 'nothing'} was made, and the answer tells of {named or 'nothing'}")
+        self._made |= made
+
+    def _made_by_keys(self, changed: dict[str, list[object]]) -> set[str]:
+        """All purchases and withdrawals, and images whose description is a key."""
+        generations = self._tables.generations
+        images = [key for key in _the(changed["generations"], GenerationId) if generations[key].description]
+        return {
+            *(f"generation:{key}" for key in images),
+            *(f"purchase:{key}" for key in _the(changed["purchases"], OrderId)),
+            *(f"withdrawal:{key}" for key in _the(changed["withdrawals"], WithdrawalId)),
+        }
+
+
+def _style_of(task: PendingTask) -> StyleId:
+    return msgspec.json.decode(task.body, type=TrainingTask).data.style_id
 
 
 def _the(keys: list[object], kind: Callable[..., Key]) -> list[Key]:
@@ -247,10 +239,13 @@ def _the(keys: list[object], kind: Callable[..., Key]) -> list[Key]:
     return cast("list[Key]", keys)
 
 
-def _check_terms(generation: Generation, entry: Entry) -> None:
-    terms = (entry.debit, entry.credit, entry.amount)
-    if terms != (wallet(generation.owner_id), earnings(generation.artist_id), generation.consumed_tokens):
-        raise Broken(f"entry {entry.id} is not what generation {generation.id} costs: {entry}")
+def _at_once(looking: Coroutine[Any, Any, Key]) -> Key:
+    """The result of what does not wait for anything."""
+    try:
+        looking.send(None)
+    except StopIteration as found:
+        return cast("Key", found.value)
+    raise RuntimeError("it waits")
 
 
 def _pays(payment: Payment, purchase: Purchase) -> bool:

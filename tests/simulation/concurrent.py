@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -8,6 +8,7 @@ from adapters.postgres.pool import Pool
 from core.purchases.model import PurchaseStatus
 from core.purchases.payment import PaymentState
 from core.tokens.fold_balances import FoldBalances
+from core.tokens.model import PlatformFee
 from tests.contracts.postgres_world import PostgresWorld
 from tests.simulation import play
 from tests.simulation.audit import audit
@@ -20,28 +21,37 @@ HASTE = 400
 TIME_TAKEN = 0.02
 """Share of a pause that the clock moves on: many pause at once."""
 CANCEL = 0.02
+TOO_LONG = 20_000
+"""Calls."""
+FEE = 7
+"""Percent."""
 JUMP = 0.002
 
 UNFINISHED = """
 SELECT (SELECT count(*) FROM generations WHERE status NOT IN ('completed', 'failed', 'cancelled')) AS images,
        (SELECT count(*) FROM styles WHERE training_status NOT IN ('completed', 'failed')) AS trainings,
        (SELECT count(*) FROM purchases WHERE status = 'pending') AS purchases,
+       (SELECT count(*) FROM withdrawals WHERE status = 'pending') AS withdrawals,
        (SELECT count(*) FROM outbox) AS tasks
 """
 
 
-async def perform(pool: Pool, *, seed: int, calls: int) -> "ConcurrentStage":
-    """Play so many calls of use cases on a real database, then to the end, and audit it. Raises Broken."""
+async def perform(pool: Pool, *, seed: int, calls: int, heard: Sequence[str] = ()) -> "ConcurrentStage":
+    """Play so many calls of use cases on a real database, then to the end, and audit it. Raises Broken.
+
+    It goes on until what is to be `heard` has been answered, too.
+    """
     world = PostgresWorld(pool)
+    world.fee = PlatformFee(FEE)
     async with asyncio.TaskGroup() as group:
-        stage = ConcurrentStage(world, pool, Random(seed), group, calls)
+        stage = ConcurrentStage(world, pool, Random(seed), group, calls, heard)
         play.enter(stage)
         stage.enter("folding", stage.fold, ends=False)
         await stage.played.wait()
         stage.settle_down()
         await play.close(stage)
         stage.switch_off()
-    await audit(pool.fetch)
+    await audit(world.books, pool.fetch)
     await _check_payments(world, pool)
     return stage
 
@@ -59,16 +69,25 @@ async def _check_payments(world: PostgresWorld, pool: Pool) -> None:
 class ConcurrentStage(Stage):
     """The same cast as tasks of an event loop: what happens when is the loop's and the database's own affair."""
 
-    def __init__(self, world: PostgresWorld, pool: Pool, random: Random, group: asyncio.TaskGroup, calls: int) -> None:
+    def __init__(
+        self,
+        world: PostgresWorld,
+        pool: Pool,
+        random: Random,
+        group: asyncio.TaskGroup,
+        calls: int,
+        heard: Sequence[str],
+    ) -> None:
         super().__init__(world, random, Faults(random))
         self._pool = pool
         self._group = group
-        self._calls_left = calls
+        self._calls = calls
+        self._to_be_heard = set(heard)
         self._lives: dict[asyncio.Task[None], None] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._lasting: list[asyncio.Task[None]] = []
         self.played = asyncio.Event()
-        """Set once there have been enough calls."""
+        """Set once there have been enough calls, and what is to be heard has been."""
         self.cancelled = 0
         self.answers: list[str] = []
 
@@ -99,8 +118,10 @@ class ConcurrentStage(Stage):
 
     def note(self, event: str) -> None:
         self.answers.append(event)
-        self._calls_left -= 1
-        if self._calls_left <= 0:
+        self._to_be_heard -= {beginning for beginning in self._to_be_heard if event.startswith(beginning)}
+        if len(self.answers) > self._calls + TOO_LONG:
+            raise Broken(f"nobody has heard of {self._to_be_heard}")
+        if len(self.answers) >= self._calls and not self._to_be_heard:
             self.played.set()
 
     async def fold(self) -> None:

@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 from core.purchases.model import PurchaseStatus
+from core.withdrawals.model import WithdrawalStatus
 from tests.simulation import play
 from tests.simulation.books import Books
 from tests.simulation.broken import Broken
@@ -13,10 +14,10 @@ from tests.simulation.stage import Stage
 from tests.simulation.trace import Trace
 from tests.simulation.world import SimulatedWorld
 
-FULL_CHECK = 1_000
-"""Steps between two checks of everything from nothing."""
 END = 200_000
 """Steps in which everything has to come to its end."""
+
+HOUR = 3_600.0
 
 Mutant = Callable[[SimulatedWorld], AbstractContextManager[object]]
 
@@ -52,7 +53,7 @@ def run(seed: int, *, steps: int, mutant: Mutant = nullcontext) -> History:
     trace = Trace()
     with mutant(world), Scheduler(random, world.clock, world.faults, trace) as scheduler:
         stage = SimulatedStage(world, random, scheduler, trace)
-        books = Books(world.database.tables, world.payments.payments, stage.broker.taken, trace.add)
+        books = Books(world, stage.broker.taken, trace.add)
         try:
             _play(stage, scheduler, books, steps)
         except Broken as broken:
@@ -63,6 +64,7 @@ def run(seed: int, *, steps: int, mutant: Mutant = nullcontext) -> History:
 
 def _play(stage: "SimulatedStage", scheduler: Scheduler, books: Books, steps: int) -> None:
     play.enter(stage)
+    stage.enter("forgetting", stage.forget, ends=False)
     while scheduler.steps < steps:
         _step(stage, scheduler, books)
     stage.settle_down()
@@ -77,8 +79,6 @@ def _play(stage: "SimulatedStage", scheduler: Scheduler, books: Books, steps: in
 def _step(stage: "SimulatedStage", scheduler: Scheduler, books: Books) -> None:
     scheduler.step(may_jump=not stage.settling)
     books.check()
-    if scheduler.steps % FULL_CHECK == 0:
-        books.check_all()
 
 
 class SimulatedStage(Stage):
@@ -110,9 +110,16 @@ class SimulatedStage(Stage):
         return {
             "images": sum(not image.status.ended for image in tables.generations.values()),
             "trainings": sum(not style.training_status.ended for style in tables.styles.values()),
+            "withdrawals": sum(row.status is WithdrawalStatus.PENDING for row in tables.withdrawals.values()),
             "purchases": sum(purchase.status is PurchaseStatus.PENDING for purchase in tables.purchases.values()),
             "tasks": len(tables.outbox),
         }
+
+    async def forget(self) -> None:
+        """Answers that are not given again go, all the while."""
+        while True:
+            await self.pause(HOUR)
+            await self._memory.idempotency.forget(limit=5)
 
     def note(self, event: str) -> None:
         self._trace.add(f"  {event}")

@@ -1,4 +1,4 @@
-"""What runs by itself: relays, sweeps, and the AI servers with their calls."""
+"""What runs by itself: relays, sweeps, the AI servers with their calls."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from core.generations.time_out_generations import TimeOutGenerations
 from core.ports.blob_store import Blob
 from core.purchases.expire_purchases import ExpirePurchases
 from core.styles.complete_training import CompleteTraining
+from core.styles.errors import StyleNotFound
 from core.styles.fail_training import FailTraining
 from core.styles.record_training_progress import RecordTrainingProgress
 from core.styles.time_out_trainings import TimeOutTrainings
@@ -22,7 +23,7 @@ from core.tasks.outcome import Failure
 from core.tasks.publish_tasks import PublishTasks
 from tests.simulation.stage import Stage
 
-POLL = 3.0
+POLL = 6.0
 SWEEP = 30.0
 LOST, DOUBLED, LATE = 0.05, 0.1, 0.1
 SILENT = 0.05
@@ -72,13 +73,13 @@ class TrainingServer(Machine):
                 return
             self._tell(RecordTrainingProgress, style_id, **progress("epoch", epoch))
             await stage.pause(stage.random.random() * 20)
-        if stage.random.random() < 0.15:
+        if stage.random.random() < 0.25:
             self._tell(FailTraining, style_id, Failure("TRAINING_FAILED", "No."))
         else:
             self._tell(CompleteTraining, style_id, model_path=f"gs://models/{style_id}", metric=None)
 
     def _tell(self, kind: type[Any], *args: object, **kwargs: Any) -> None:
-        tell(self.stage, "training webhook", kind, *args, **kwargs)
+        tell(self.stage, "training webhook", kind, *args, refusals=(StyleNotFound,), **kwargs)
 
 
 class InferenceServer(Machine):

@@ -1,17 +1,29 @@
 """The service with one of its safeguards taken out: the simulator has to notice each."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
+
+from adapters.memory.idempotency import MemoryOnce
 from adapters.memory.tables import Funds, QueuedTask
 from adapters.memory.tasks import MemoryBatch, MemoryTaskQueue
 from adapters.memory.transaction import MemoryTransaction
+from core.community.like_generation import LikeGeneration
+from core.generations.fail_generation import FailGeneration
+from core.generations.model import Generation
+from core.generations.repository import Generations
+from core.identifiers import GenerationId, HoldId, UserId
+from core.ports.token_ledger import TokenLedger
 from core.tasks.model import Task, pending
+from core.tokens.model import PlatformFee
+from core.withdrawals.model import Withdrawal, WithdrawalStatus
 from tests.simulation.history import Mutant
 from tests.simulation.watched import Watched, put_in_place
 from tests.simulation.world import SimulatedWorld, SteppingTransaction
@@ -100,6 +112,70 @@ def wallets_below_zero(_: SimulatedWorld) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def fee_rounded_up(_: SimulatedWorld) -> Iterator[None]:
+    def of(self: PlatformFee, tokens: int) -> int:
+        return -(-tokens * self.percent // 100)
+
+    with patch.object(PlatformFee, "of", of):
+        yield
+
+
+@contextmanager
+def withdrawals_settled_twice(_: SimulatedWorld) -> Iterator[None]:
+    def again(self: Withdrawal, *, at: datetime, by: UserId) -> Withdrawal:
+        return msgspec.structs.replace(self, status=WithdrawalStatus.SETTLED, ended_at=at, ended_by=by)
+
+    with patch.object(Withdrawal, "settled", again):
+        yield
+
+
+@contextmanager
+def keys_not_claimed(_: SimulatedWorld) -> Iterator[None]:
+    async def claim(*_: object) -> None:
+        pass
+
+    with patch.object(MemoryOnce, "_claim", claim):
+        yield
+
+
+def changed(kind: type[Any], **ports: Callable[[Any], object]) -> Mutant:
+    """A use case that gets another port than the others."""
+
+    @contextmanager
+    def mutant(world: SimulatedWorld) -> Iterator[None]:
+        use_case = world.use_case
+
+        def made(wanted: type[Any], **given: object) -> Any:
+            found = use_case(wanted, **given)
+            if wanted is not kind:
+                return found
+            return replace(found, **{name: change(getattr(found, name)) for name, change in ports.items()})
+
+        with patch.object(world, "use_case", made):
+            yield
+
+    return mutant
+
+
+class Unlocked:
+    """Images that are read without waiting for those who change them."""
+
+    def __init__(self, generations: Generations) -> None:
+        self._generations = generations
+
+    async def of_id(self, generation_id: GenerationId, *, lock: bool) -> Generation:
+        return await self._generations.of_id(generation_id)
+
+
+class NeverVoids:
+    """A ledger that gives nothing back."""
+
+    def __init__(self, _: TokenLedger) -> None: ...
+
+    async def void(self, hold_id: HoldId, *, at: datetime) -> None: ...
+
+
 def without(rule: str) -> Mutant:
     @contextmanager
     def mutant(world: SimulatedWorld) -> Iterator[None]:
@@ -119,4 +195,9 @@ MUTANTS: dict[str, Mutant] = {
     "task-after-the-transaction": task_after_the_transaction,
     "unconfirmed-tasks-forgotten": unconfirmed_tasks_forgotten,
     "wallets-below-zero": wallets_below_zero,
+    "fee-rounded-up": fee_rounded_up,
+    "withdrawals-settled-twice": withdrawals_settled_twice,
+    "keys-not-claimed": keys_not_claimed,
+    "likes-counted-without-a-lock": changed(LikeGeneration, generations=Unlocked),
+    "no-refund-after-the-last-attempt": changed(FailGeneration, ledger=NeverVoids),
 }

@@ -2,12 +2,14 @@
 
 from core.purchases.model import TIME_TO_PAY, TIME_TO_SETTLE
 from tests.simulation.broken import Broken
+from tests.simulation.clerk import Clerk
 from tests.simulation.machines import InferenceServer, Machine, Relay, Sweep, TrainingServer
-from tests.simulation.people import Screen, people
+from tests.simulation.people import Screen
+from tests.simulation.person import people, stranger
 from tests.simulation.replayer import Replayer
 from tests.simulation.stage import SILENCE, Stage
 
-USERS, ARTISTS, SCREENS = 4, 2, 2
+USERS, ARTISTS, SCREENS, CLERKS = 4, 2, 2, 2
 MACHINES: dict[type[Machine], int] = {Relay: 2, Sweep: 2, TrainingServer: 1, InferenceServer: 3}
 PATIENCE = 3_000
 """Looks at whether everything has ended."""
@@ -20,6 +22,8 @@ def enter(stage: Stage) -> None:
         for screen in range(SCREENS):
             stage.enter(f"{person.identity.name}/{screen}", Screen(stage, person).live, ends=True)
     stage.enter("replayer", Replayer(stage, everybody).live, ends=True)
+    for one in range(CLERKS):
+        stage.enter(f"clerk{one}", Clerk(stage, stranger(f"clerk{one}")).live, ends=False)
     for machine, number in MACHINES.items():
         for one in range(number):
             stage.enter(f"{machine.__name__}{one}", machine(stage).live, ends=False)

@@ -10,7 +10,7 @@ from core.ports.transaction import OutcomeUnknown
 from core.purchases.model import PurchaseStatus
 from core.tokens.errors import DuplicateTransfer, HoldAlreadyResolved, InsufficientTokens
 from core.tokens.model import welcome_bonus
-from tests.simulation.people import Person
+from tests.simulation.person import Person
 from tests.simulation.stage import Stage
 from tests.support.world import Scope, hold_for
 

@@ -2,7 +2,8 @@ import asyncio
 import heapq
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Generator
-from dataclasses import dataclass
+from contextvars import Context
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 from types import TracebackType, coroutine
@@ -46,6 +47,19 @@ class Actor:
     next: str = "begins"
     over: bool = False
     awaits: "asyncio.Future[Any] | None" = None
+    context: Context = field(default_factory=Context)
+    """Its own, as a task has."""
+
+    def begin_again(self) -> None:
+        self.life, self.context, self.next = self.make(), Context(), "begins again"
+
+    def end(self) -> None:
+        """As a process that dies: whatever it would still wait for, it does not come to it."""
+        while True:
+            try:
+                self.context.run(self.life.throw, CancelledError())
+            except (CancelledError, StopIteration):
+                return
 
 
 class Scheduler:
@@ -75,7 +89,7 @@ class Scheduler:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for actor in [*self._ready, *(napping for _, _, napping in self._napping), *self._waiting]:
-            _end(actor.life)
+            actor.end()
         asyncio._set_running_loop(None)
 
     def start(self, name: str, make: Callable[[], Coroutine[Any, Any, None]], *, restarts: bool) -> Actor:
@@ -90,7 +104,7 @@ class Scheduler:
         if self._faults.strike(CRASH):
             actor = self._victim()
             self._trace.add(f"{self.steps} {actor.name} DIES before {actor.next}")
-            _end(actor.life)
+            actor.end()
             self._ended(actor, in_peace=False)
         elif self._faults.strike(CANCEL):
             actor = self._victim()
@@ -133,7 +147,7 @@ class Scheduler:
 
     def _resume(self, actor: Actor, error: CancelledError | None = None) -> None:
         try:
-            awaited = actor.life.throw(error) if error else actor.life.send(None)
+            awaited = actor.context.run(actor.life.throw, error) if error else actor.context.run(actor.life.send, None)
         except StopIteration:
             self._ended(actor, in_peace=True)
         except CancelledError:
@@ -169,20 +183,10 @@ class Scheduler:
 
     def _ended(self, actor: Actor, *, in_peace: bool) -> None:
         if actor.restarts and not in_peace:
-            actor.life = actor.make()
-            actor.next = "begins again"
+            actor.begin_again()
             self._ready.append(actor)
         else:
             actor.over = True
-
-
-def _end(life: Coroutine[Any, Any, None]) -> None:
-    """As a process that dies: whatever it would still wait for, it does not come to it."""
-    while True:
-        try:
-            life.throw(CancelledError())
-        except (CancelledError, StopIteration):
-            return
 
 
 class _Futures:

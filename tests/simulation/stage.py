@@ -5,7 +5,7 @@ from random import Random
 from typing import Any, BinaryIO
 
 from core.errors import DomainError
-from core.identifiers import StyleId
+from core.identifiers import CommentId, GenerationId, StyleId, UserId
 from core.ports.images import ImageFacts, Images
 from core.ports.transaction import OutcomeUnknown
 from core.styles.create_style import StylesPerArtist
@@ -31,8 +31,10 @@ class Stage(ABC):
         """Whether people come to an end."""
         self.settling = 0
         """Confirmations under way. The provider promises how long they take, so the clock does not jump meanwhile."""
+        # What people have heard of:
+        self.users: list[UserId] = []
         self.styles: list[StyleId] = []
-        """What people have heard of."""
+        self.comments: list[tuple[CommentId, GenerationId]] = []
 
     @abstractmethod
     async def pause(self, seconds: float) -> None:
@@ -53,7 +55,7 @@ class Stage(ABC):
 
     @abstractmethod
     async def unfinished(self) -> dict[str, int]:
-        """How many images, trainings and purchases have not ended, and how many tasks are in the outbox."""
+        """How many images, trainings, purchases and withdrawals have not ended, and how many tasks wait."""
 
     def settle_down(self) -> None:
         """From now on nothing goes wrong, and people come to an end."""

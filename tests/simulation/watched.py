@@ -25,6 +25,10 @@ class Watched(dict[Key, Row]):
             self.changed.update(dict.fromkeys(rows))
             super().update(rows)
 
+    def __delitem__(self, key: Key) -> None:
+        self.changed[key] = None
+        super().__delitem__(key)
+
     def pop(self, key: Key, *default: Any) -> Any:
         self.changed[key] = None
         return super().pop(key, *default)

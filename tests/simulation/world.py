@@ -1,22 +1,31 @@
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from random import Random
 from types import TracebackType
 from typing import Any, Self, cast
 from uuid import UUID
 
+from adapters.memory.accounts import followers
+from adapters.memory.community import MemoryFollows, MemoryLikes
 from adapters.memory.database import MemoryDatabase
+from adapters.memory.generations import likes
 from adapters.memory.ids import MemoryIds
 from adapters.memory.transaction import MemoryTransaction
-from core.identifiers import TaskId
+from core.identifiers import GenerationId, TaskId, UserId
+from core.ports.idempotency import Answer, Call, Idempotency, Once
 from core.ports.transaction import OutcomeUnknown, Transaction
+from core.tokens.model import PlatformFee
+from tests.simulation.broken import Broken
 from tests.simulation.faults import Faults
 from tests.simulation.scheduler import turn
 from tests.simulation.watched import watch
 from tests.support.world import MemoryWorld, Scope
 
 CONNECTION_LOST = 0.005
+FEES = (0, 7, 15, 100)
+"""Percent."""
 
 
 class SimulatedWorld(MemoryWorld):
@@ -27,6 +36,8 @@ class SimulatedWorld(MemoryWorld):
         self.faults = Faults(random)
         watch(self.database.tables)
         self.ids = RepeatableIds(self.database, random)
+        self.idempotency = SteppingIdempotency(self.idempotency, self.faults)
+        self.fee = PlatformFee(random.choice(FEES))
 
     def ports(self) -> dict[str, object]:
         """What is no part of the transaction."""
@@ -38,8 +49,10 @@ class SimulatedWorld(MemoryWorld):
 
     def scope(self) -> Scope:
         scope = super().scope()
+        real = cast("MemoryTransaction", scope.transaction)
+        scope = replace(scope, likes=ExactLikes(real), follows=ExactFollows(real))
         names = [port.name for port in fields(Scope) if port.name != "transaction"]
-        transaction = SteppingTransaction(cast("MemoryTransaction", scope.transaction), self.faults)
+        transaction = SteppingTransaction(real, self.faults)
         return replace(scope, transaction=transaction, **{name: stepping(getattr(scope, name), name) for name in names})
 
 
@@ -63,17 +76,83 @@ class SteppingTransaction(Transaction):
             return
         try:
             await turn("commit")
-            self._lose_connection()
+            lose_connection(self._faults)
         except BaseException as crash:
             await self.real.__aexit__(type(crash), crash, crash.__traceback__)
             raise
         await self.real.__aexit__(None, None, None)
         await turn("answer of the commit")
-        self._lose_connection()
+        lose_connection(self._faults)
 
-    def _lose_connection(self) -> None:
-        if self._faults.strike(CONNECTION_LOST):
-            raise OutcomeUnknown
+
+class SteppingIdempotency(Idempotency):
+    """Its calls begin and end after a turn. The connection may be lost before or after their commit."""
+
+    def __init__(self, real: Idempotency, faults: Faults) -> None:
+        self._real = real
+        self._faults = faults
+
+    @asynccontextmanager
+    async def once(self) -> AsyncIterator[Once]:
+        async with self._real.once() as once:
+            yield SteppingOnce(once, self._faults)
+
+    async def forget(self, *, limit: int) -> int:
+        await turn("idempotency.forget")
+        return await self._real.forget(limit=limit)
+
+
+class SteppingOnce(Once):
+    def __init__(self, real: Once, faults: Faults) -> None:
+        self._real = real
+        self._faults = faults
+
+    async def begin(self, call: Call) -> None:
+        await turn("once.begin")
+        await self._real.begin(call)
+
+    async def refuse(self) -> None:
+        await turn("once.refuse")
+        await self._real.refuse()
+
+    async def finish(self, answer: Answer) -> None:
+        await turn("commit with the answer")
+        lose_connection(self._faults)
+        await self._real.finish(answer)
+        await turn("answer of the commit")
+        lose_connection(self._faults)
+
+
+def lose_connection(faults: Faults) -> None:
+    if faults.strike(CONNECTION_LOST):
+        raise OutcomeUnknown
+
+
+class ExactLikes(MemoryLikes):
+    """Whoever is told a count is told what is true when the block has been committed."""
+
+    async def count(self, generation_id: GenerationId) -> int:
+        told = await super().count(generation_id)
+        self._transaction.after_commit(
+            lambda: exact("likes", told, likes(self._transaction.database.tables, generation_id))
+        )
+        return told
+
+
+class ExactFollows(MemoryFollows):
+    """The same for followers."""
+
+    async def count(self, followed: UserId) -> int:
+        told = await super().count(followed)
+        self._transaction.after_commit(
+            lambda: exact("followers", told, followers(self._transaction.database.tables, followed))
+        )
+        return told
+
+
+def exact(what: str, told: int, counted: int) -> None:
+    if told != counted:
+        raise Broken(f"somebody was told of {told} {what}, but there are {counted}")
 
 
 class RepeatableIds(MemoryIds):

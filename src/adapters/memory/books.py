@@ -51,7 +51,7 @@ def _solvent(tables: Tables) -> Checked:
     limited = (AccountKind.WALLET.value, AccountKind.EARNINGS.value)
     for account, funds in zip(_accounts(tables), tables.funds.values(), strict=True):
         if account["kind"] in limited:
-            yield account, funds.available >= 0
+            yield account, funds.balance >= funds.held
 
 
 def _balances(tables: Tables) -> Checked:

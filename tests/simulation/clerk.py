@@ -1,0 +1,47 @@
+from dataclasses import dataclass
+from typing import Any
+
+from core.identifiers import UserId, WithdrawalId
+from core.paging import PageRequest
+from core.withdrawals.errors import WithdrawalEnded
+from core.withdrawals.model import WithdrawalStatus
+from core.withdrawals.reject_withdrawal import RejectWithdrawal
+from core.withdrawals.settle_withdrawal import SettleWithdrawal
+from tests.simulation.people import sign_in
+from tests.simulation.person import Person
+from tests.simulation.stage import Stage
+
+PAUSE = 20.0
+SETTLED = 0.6
+TWICE = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Clerk:
+    """An admin who sees to withdrawals; of several, two may see to the same."""
+
+    stage: Stage
+    person: Person
+
+    async def live(self) -> None:
+        random = self.stage.random
+        while True:
+            await self.stage.pause(random.random() * PAUSE)
+            if self.person.signed_in is None:
+                await sign_in(self.stage, self.person)
+                continue
+            me = self.person.signed_in.user_id
+            page = await self.stage.world.read.withdrawals.list(status=WithdrawalStatus.PENDING, page=PageRequest())
+            for withdrawal in page.rows:
+                self._decide(me, withdrawal.id)
+
+    def _decide(self, me: UserId, withdrawal_id: WithdrawalId) -> None:
+        settles = self.stage.random.random() < SETTLED
+
+        async def decide() -> None:
+            kind: type[Any] = SettleWithdrawal if settles else RejectWithdrawal
+            reason = {} if settles else {"reason": "No."}
+            await self.stage.call(kind, me, withdrawal_id, refusals=(WithdrawalEnded,), **reason)
+
+        for _ in range(2 if self.stage.faults.strike(TWICE) else 1):
+            self.stage.begin("decision", decide)

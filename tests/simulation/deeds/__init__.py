@@ -1,0 +1,1 @@
+"""What people do, each at several screens at once: they race for their own tokens."""

@@ -1,0 +1,66 @@
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, TypeVar
+
+from core.accounts.model import Requester
+from core.errors import DomainError
+from core.ports.idempotency import Answer
+from tests.simulation.keyed import ANOTHER, TWINS, Keyed
+from tests.simulation.person import Person
+from tests.simulation.stage import Stage
+
+WRONG = 0.1
+RECENT = 5
+
+Deed = Callable[[Requester], Awaitable[None]]
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds(ABC):
+    stage: Stage
+    person: Person
+
+    @abstractmethod
+    def open_to(self, requester: Requester) -> dict[Deed, int]:
+        """What they can do now, and how often they do it beside other things."""
+
+    @property
+    def random(self) -> Random:
+        return self.stage.random
+
+    def errs(self) -> bool:
+        return self.stage.faults.strike(WRONG)
+
+    def recent(self, things: Sequence[Thing]) -> Thing:
+        return self.random.choice(things[-RECENT:])
+
+    def new_key(self) -> str:
+        self.person.keys += 1
+        return f"{self.person.identity.name}-{self.person.keys}"
+
+    async def call_once(
+        self,
+        requester: Requester,
+        key: str,
+        kind: type[Any],
+        *args: object,
+        name: Callable[[Any], str],
+        refusals: tuple[type[DomainError], ...],
+        other: tuple[object, ...] = (),
+    ) -> Answer | None:
+        """Call with a key, perhaps twice at once, perhaps asking for `other` the second time."""
+        call = Keyed(self.stage, requester.id, key, kind, args, name, refusals)
+        if self.stage.faults.strike(TWINS):
+            twin = Keyed(self.stage, requester.id, key, kind, other, name, refusals) if self._asks_for(other) else call
+
+            async def again() -> None:
+                await twin()
+
+            self.stage.begin("twin", again)
+        return await call()
+
+    def _asks_for(self, other: tuple[object, ...]) -> bool:
+        return bool(other) and self.stage.faults.strike(ANOTHER)

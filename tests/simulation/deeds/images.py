@@ -1,0 +1,73 @@
+import msgspec
+
+from core.accounts.model import Requester
+from core.generations.cancel_generation import CancelGeneration
+from core.generations.edit_generation import EditGeneration, GenerationChanges
+from core.generations.errors import (
+    GenerationChanged,
+    GenerationEnded,
+    GenerationNotCompleted,
+    GenerationNotFound,
+    GenerationStillProcessing,
+)
+from core.generations.request_generation import NewGeneration, RequestGeneration
+from core.generations.views import RequestedGeneration
+from core.identifiers import GenerationId
+from core.styles.errors import StyleNotFound, StyleNotReady
+from core.tokens.errors import InsufficientTokens
+from tests.simulation.deeds.base import Deed, Deeds
+
+REFUSALS = (InsufficientTokens, StyleNotFound, StyleNotReady)
+
+
+class Images(Deeds):
+    """Having images made, giving them up, publishing them."""
+
+    def open_to(self, requester: Requester) -> dict[Deed, int]:
+        deeds: dict[Deed, int] = {}
+        if self.stage.styles:
+            deeds |= {self._generate: 8, self._generate_once: 8}
+        if self.person.generations:
+            deeds |= {self._cancel: 4, self._publish: 6}
+        return deeds
+
+    async def _generate(self, requester: Requester) -> None:
+        new = NewGeneration(self.recent(self.stage.styles), ["a tag"])
+        requested = await self.stage.call(RequestGeneration, requester.id, new, refusals=REFUSALS)
+        if requested:
+            self.person.generations.append(requested.id)
+
+    async def _generate_once(self, requester: Requester) -> None:
+        """The description says by which key it was asked for."""
+        key = self.new_key()
+        new, other = (NewGeneration(self.recent(self.stage.styles), ["a tag"], key) for _ in range(2))
+        answer = await self.call_once(
+            requester,
+            key,
+            RequestGeneration,
+            requester.id,
+            new,
+            name=lambda requested: f"generation:{requested.id}",
+            refusals=REFUSALS,
+            other=(requester.id, other),
+        )
+        if answer:
+            self.person.generations.append(msgspec.json.decode(answer.body, type=RequestedGeneration).id)
+
+    async def _cancel(self, requester: Requester) -> None:
+        await self.stage.call(
+            CancelGeneration,
+            requester.id,
+            GenerationId(self.random.randrange(1, 50)) if self.errs() else self.recent(self.person.generations),
+            refusals=(GenerationEnded, GenerationStillProcessing, GenerationNotFound),
+        )
+
+    async def _publish(self, requester: Requester) -> None:
+        changes = GenerationChanges(is_public=self.random.random() < 0.8)
+        await self.stage.call(
+            EditGeneration,
+            requester.id,
+            self.recent(self.person.generations),
+            changes,
+            refusals=(GenerationNotCompleted, GenerationChanged),
+        )

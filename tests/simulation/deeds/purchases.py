@@ -1,0 +1,100 @@
+import msgspec
+
+from core.accounts.model import Requester
+from core.ports.payment_provider import PaymentsUnavailable
+from core.purchases.check_purchase import CheckPurchase
+from core.purchases.errors import PaymentMismatch
+from core.purchases.packages import PACKAGES
+from core.purchases.payment import Payment, PaymentState
+from core.purchases.settle_purchase import SettlePurchase
+from core.purchases.start_purchase import StartPurchase
+from core.purchases.views import StartedPurchase
+from tests.simulation.deeds.base import Deed, Deeds
+
+LOST, DOUBLED, LATE = 0.15, 0.2, 0.1
+
+
+class Purchases(Deeds):
+    """Buying tokens: every order by a key, some never paid for."""
+
+    def open_to(self, requester: Requester) -> dict[Deed, int]:
+        return {self._buy: 2, self._pay: 4} if self.person.orders else {self._buy: 2}
+
+    async def _buy(self, requester: Requester) -> None:
+        package, other = self.random.choices(PACKAGES, k=2)
+        answer = await self.call_once(
+            requester,
+            self.new_key(),
+            StartPurchase,
+            requester.id,
+            package.package_id,
+            name=lambda started: f"purchase:{started.order_id}",
+            refusals=(PaymentsUnavailable,),
+            other=(requester.id, other.package_id),
+        )
+        if answer:
+            self.person.orders.append(msgspec.json.decode(answer.body, type=StartedPurchase))
+
+    async def _pay(self, requester: Requester) -> None:
+        """Whatever people do at a payment page; then the browser comes back, and the provider tells of it."""
+        order = self.random.choice(self.person.orders[-3:])
+        payment = self._payment_of(order)
+        payments = self.stage.world.payments
+        if payment.state is PaymentState.OPEN:
+            match self.random.randrange(12):
+                case 0:
+                    payments.give_up(order.order_id)
+                case 1:
+                    payments.refuse(order.order_id)
+                    payments.agree(order.order_id)
+                case 2 if self.stage.world.clock.now() < order.expires_at:
+                    payments.charge(order.order_id, amount=self.random.choice([None, 1]))
+                case _:
+                    payments.agree(order.order_id)
+        self._come_back(order, payment.key)
+        self._tell(order, payment.key)
+
+    def _come_back(self, order: StartedPurchase, key: str) -> None:
+        amount = order.total_price
+        if self.errs():
+            amount += self.random.choice([-1, 1, -amount])
+        if self.errs():
+            key = "payment-1"
+
+        async def come_back() -> None:
+            self.stage.settling += 1
+            try:
+                await self.stage.call(
+                    SettlePurchase,
+                    order.order_id,
+                    payment_key=key,
+                    amount=amount,
+                    refusals=(PaymentMismatch, PaymentsUnavailable),
+                )
+            finally:
+                self.stage.settling -= 1
+
+        for _ in range(self._copies()):
+            self.stage.begin("return page", come_back)
+
+    def _tell(self, order: StartedPurchase, key: str) -> None:
+        async def tell() -> None:
+            if self.stage.faults.strike(LATE):
+                await self.stage.pause(self.random.randrange(1200))
+            await self.stage.call(
+                CheckPurchase,
+                order.order_id,
+                payment_key=key,
+                refusals=(PaymentMismatch, PaymentsUnavailable),
+            )
+
+        for _ in range(self._copies()):
+            self.stage.begin("payment webhook", tell)
+
+    def _copies(self) -> int:
+        if self.stage.faults.strike(LOST):
+            return 0
+        return 2 if self.stage.faults.strike(DOUBLED) else 1
+
+    def _payment_of(self, order: StartedPurchase) -> Payment:
+        return self.stage.world.payments.payments[order.payment_url.rpartition("/")[2]]

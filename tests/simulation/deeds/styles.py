@@ -1,0 +1,74 @@
+from io import BytesIO
+
+from core.accounts.errors import AlreadyArtist
+from core.accounts.model import Requester
+from core.accounts.upgrade_to_artist import UpgradeToArtist
+from core.errors import Forbidden
+from core.identifiers import StyleId
+from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
+from core.styles.delete_style import DeleteStyle
+from core.styles.edit_style import EditStyle, StyleChanges
+from core.styles.errors import (
+    DuplicateStyleName,
+    StyleLimitReached,
+    StyleNotFound,
+    StyleNotReady,
+    TrainingInProgress,
+)
+from core.styles.model import MIN_ARTWORKS
+from core.styles.retrain_style import RetrainStyle
+from tests.simulation.deeds.base import Deed, Deeds
+
+PRICES = (1, 7, 30, 60, 250, 1_500)
+NAMES = ("Ink", "Chalk", "Rust")
+DENIED = (Forbidden, StyleNotFound)
+
+
+class Styles(Deeds):
+    """Becoming an artist, and keeping one's styles."""
+
+    def open_to(self, requester: Requester) -> dict[Deed, int]:
+        if not self.person.draws:
+            return {}
+        if not requester.is_artist:
+            return {self._become_artist: 4}
+        deeds: dict[Deed, int] = {self._create: 6}
+        if self.person.styles:
+            deeds |= {self._edit: 4, self._retrain: 3, self._delete: 1}
+        return deeds
+
+    async def _become_artist(self, requester: Requester) -> None:
+        await self.stage.call(
+            UpgradeToArtist,
+            requester,
+            artist_name=str(self.person.identity.name),
+            verified_email=str(self.person.identity.email),
+            signature=BytesIO(b"a signature"),
+            refusals=(AlreadyArtist,),
+        )
+
+    async def _create(self, requester: Requester) -> None:
+        uploads = [TrainingImage(f"{index}.png", 9, BytesIO(b"a picture")) for index in range(MIN_ARTWORKS)]
+        new = NewStyle(self.random.choice(NAMES), "A style", self.random.choice(PRICES))
+        created = await self.stage.call(
+            CreateStyle, requester, new, uploads, refusals=(DuplicateStyleName, StyleLimitReached)
+        )
+        if created:
+            self.stage.styles.append(created.id)
+            self.person.styles.append(created.id)
+
+    async def _edit(self, requester: Requester) -> None:
+        """Another price, or closed, or open again."""
+        active = self.random.random() < 0.8
+        changes = StyleChanges(generation_cost_tokens=self.random.choice(PRICES), is_active=active)
+        await self.stage.call(EditStyle, requester.id, self._one(), changes, refusals=(StyleNotReady, *DENIED))
+
+    async def _retrain(self, requester: Requester) -> None:
+        await self.stage.call(RetrainStyle, requester.id, self._one(), refusals=(TrainingInProgress, *DENIED))
+
+    async def _delete(self, requester: Requester) -> None:
+        """It is closed if images were asked for with it."""
+        await self.stage.call(DeleteStyle, requester.id, self._one(), refusals=DENIED)
+
+    def _one(self) -> StyleId:
+        return self.random.choice(self.stage.styles if self.errs() else self.person.styles)

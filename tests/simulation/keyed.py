@@ -1,0 +1,61 @@
+"""Calls with a key that may come again, and their twins, as HTTP hands them to the use cases."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from core.errors import Category, DomainError
+from core.identifiers import UserId
+from core.ports.idempotency import AlreadyAnswered, Answer, Call, IdempotencyKeyReused, Once
+from core.ports.transaction import OutcomeUnknown
+from tests.simulation.stage import Stage
+
+TWINS = 0.3
+"""Share of calls that come once more."""
+ANOTHER = 0.1
+"""Share of those that ask for something else with the same key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """One call, to be made any number of times."""
+
+    stage: Stage
+    user_id: UserId
+    key: str
+    kind: type[Any]
+    args: tuple[object, ...]
+    name: Callable[[Any], str]
+    """Of what was made, as the answer's Location tells it."""
+    refusals: tuple[type[DomainError], ...]
+
+    async def __call__(self) -> Answer | None:
+        """What it was told, now or before; None if it was refused."""
+        try:
+            async with self.stage.world.idempotency.once() as once:
+                return await self._make(once)
+        except AlreadyAnswered as known:
+            self.stage.note(f"{self.kind.__name__} answers again {known.answer.headers}")
+            return known.answer
+        except DomainError as refusal:
+            if not isinstance(refusal, (OutcomeUnknown, IdempotencyKeyReused, *self.refusals)):
+                raise
+            self.stage.note(f"{self.kind.__name__} refuses: {refusal.code}")
+            return None
+
+    async def _make(self, once: Once) -> Answer:
+        fingerprint = sha256(repr(self.args).encode()).digest()
+        await once.begin(Call(self.user_id, self.key, fingerprint, self.stage.world.clock.now()))
+        try:
+            made = await self.stage.world.use_case(self.kind, **self.stage.ports())(*self.args)
+        except DomainError as refusal:
+            if refusal.category is not Category.UNAVAILABLE:
+                await once.refuse()
+            raise
+        answer = Answer(201, {"location": self.name(made)}, msgspec.json.encode(made))
+        await once.finish(answer)
+        self.stage.note(f"{self.kind.__name__} answers {made}")
+        return answer

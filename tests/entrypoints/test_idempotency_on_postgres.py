@@ -2,58 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, cast
 
 import httpx
 import pytest
-from dishka import Provider, Scope, make_async_container
 
-from adapters.memory.dead_letters import MemoryDeadLetters
 from adapters.postgres.pool import Pool, create_pool
-from core.ports.blob_store import BlobStore
-from core.ports.broker import Broker
-from core.ports.clock import Clock
-from core.ports.dead_letters import DeadLetters
-from core.ports.identity_provider import IdentityProvider
-from core.ports.images import Images
-from core.ports.media_files import MediaFiles
-from core.ports.payment_provider import PaymentProvider
-from core.ports.secrets import Secrets
-from entrypoints.container import postgres, use_cases
-from entrypoints.http.app import create_app
-from entrypoints.settings import Settings
 from tests.contracts.postgres_world import PostgresWorld
-from tests.entrypoints.contract import Contract
 from tests.entrypoints.pictures import picture
-from tests.entrypoints.service import PreparedIdentityProvider, Service, SwitchableBroker, settings
-from tests.support.world import MemoryWorld
+from tests.entrypoints.postgres_service import PostgresService
 
 KEY = {"Idempotency-Key": "order 66"}
 TWINS = 32
-
-
-class PostgresService(Service):
-    def __init__(self, world: PostgresWorld, database_url: str) -> None:
-        self.world = cast("MemoryWorld", world)  # as far as signing in needs one
-        self.settings = settings(gcs_bucket_name="a-bucket", database_url=database_url, database_pool_size=6)
-        given: dict[type[Any], object] = {
-            Settings: self.settings,
-            Clock: world.clock,
-            Secrets: world.secrets,
-            Images: world.images,
-            BlobStore: world.blobs,
-            MediaFiles: None,
-            IdentityProvider: PreparedIdentityProvider(),
-            Broker: SwitchableBroker(),
-            DeadLetters: MemoryDeadLetters(),
-            PaymentProvider: world.payments,
-        }
-        provider = Provider(scope=Scope.APP)
-        for part in given:
-            provider.from_context(part, override=part is Settings)
-        self.container = make_async_container(use_cases(), postgres(), provider, context=given)
-        self.app = create_app(self.container, self.settings)
-        self.contract = Contract(self.app)
 
 
 @pytest.fixture

@@ -230,6 +230,17 @@ async def test_a_page_reads_little_more_than_it_shows(much: str, look: Look, pag
         assert read <= 1000, node
 
 
+async def test_an_image_is_one_row_of_each_table_found_by_its_index(much: str) -> None:
+    """Who polls costs this much each time, whether anything has changed or not."""
+    plan, _ = await plans(much, SINGLE["image"], FIRST)
+
+    looked_at = [node for node in nodes(plan) if "Relation Name" in node and node["Actual Loops"]]
+    assert "generations" in {node["Relation Name"] for node in looked_at}
+    for node in looked_at:
+        assert node["Node Type"] in {"Index Scan", "Index Only Scan"}
+        assert (node["Actual Loops"], node["Actual Rows"] + node.get("Rows Removed by Filter", 0) <= 1) == (1, True)
+
+
 async def plans(url: str, look: Look, page: PageRequest) -> list[dict[str, Any]]:
     """How the one statement of a look is carried out: for the values it was asked with, and for any."""
     pool = Listening(url)

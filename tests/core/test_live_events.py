@@ -1,0 +1,171 @@
+from contextlib import aclosing
+from datetime import datetime, timedelta
+
+import pytest
+
+from core.accounts.model import SESSION_LIFETIME, Requester, Role, Session, User
+from core.accounts.sign_in import token_hash
+from core.accounts.sign_out import SignOut
+from core.generations.errors import GenerationNotFound
+from core.generations.fail_generation import FailGeneration
+from core.generations.record_progress import RecordProgress
+from core.generations.views import GenerationView
+from core.generations.watch_generation import WatchGeneration
+from core.live_events import Event, Events, Pace, Watcher
+from core.notifications.model import Notification, NotificationType
+from core.notifications.views import NotificationItem
+from core.notifications.watch_notifications import LATEST, WatchNotifications
+from core.styles.watch_training import WatchTraining
+from core.tasks.outcome import Failure
+from tests.support.world import MemoryWorld
+
+RESTLESS = Pace(timedelta(0))
+TOKEN = "a token"
+
+
+async def signed_in(world: MemoryWorld, user: User) -> Watcher:
+    now = world.clock.now()
+    session = Session(token_hash(TOKEN), user.id, now, now + SESSION_LIFETIME, "a test")
+    async with world.block() as ports:
+        await ports.sessions.add(session)
+    return Watcher(Requester(user.id, Role.USER, is_artist=False), session.token_hash)
+
+
+def images(world: MemoryWorld) -> WatchGeneration:
+    return world.use_case(WatchGeneration, generations=world.read.generations)
+
+
+def notices(world: MemoryWorld) -> WatchNotifications:
+    return world.use_case(WatchNotifications, notifications=world.read.notifications)
+
+
+async def event(events: Events) -> Event:
+    """The next one, whatever shows only that the stream is alive."""
+    async for event in events:
+        if event is not None:
+            return event
+    raise AssertionError("the stream has ended")
+
+
+async def test_a_heartbeat_looks_at_the_queue_whose_places_nobody_tells_of(world: MemoryWorld) -> None:
+    world.pace = RESTLESS
+    style = await world.style(await world.artist())
+    ann = await world.user("ann", tokens=100)
+    first = await world.generation(await world.user("bob", tokens=100), style)
+    world.clock.advance()
+    image = await world.generation(ann, style)
+    async with aclosing(images(world)(await signed_in(world, ann), image.id)) as events:
+        told = await event(events)
+        assert await anext(events) is None
+        await world.use_case(FailGeneration)(first.id, Failure("GENERATION_ERROR", "No."), retry_count=None)
+        moved = await event(events)
+    assert [told.name, moved.name] == ["status", "progress"]
+    assert [place(told), place(moved)] == [2, 1]
+
+
+def place(event: Event) -> int | None:
+    assert isinstance(event.data, GenerationView)
+    return event.data.queue.position if event.data.queue else None
+
+
+async def test_a_second_attempt_is_another_status(world: MemoryWorld) -> None:
+    style = await world.style(await world.artist())
+    ann = await world.user("ann", tokens=100)
+    image = await world.generation(ann, style)
+    async with aclosing(images(world)(await signed_in(world, ann), image.id)) as events:
+        names = [(await event(events)).name]
+        for step in (1, 2):
+            await world.use_case(RecordProgress)(
+                image.id, current_step=step, total_steps=50, progress_percent=2.0, estimated_seconds=None
+            )
+            names.append((await event(events)).name)
+        await world.use_case(FailGeneration)(image.id, Failure("GPU_OOM", "No."), retry_count=None)
+        names.append((await event(events)).name)
+    assert names == ["status", "status", "progress", "status"]
+
+
+async def test_who_may_not_see_a_thing_learns_it_at_the_first_step(world: MemoryWorld) -> None:
+    style = await world.style(await world.artist())
+    image = await world.generation(await world.user("ann", tokens=100), style)
+    bob = await signed_in(world, await world.user("bob"))
+    for watcher in (bob, None):
+        async with aclosing(images(world)(watcher, image.id)) as events:
+            with pytest.raises(GenerationNotFound):
+                await anext(events)
+    assert world.database.changes.watched == set()
+
+
+async def test_who_is_not_signed_in_sees_what_has_ended(world: MemoryWorld) -> None:
+    style = await world.style(await world.artist())
+    watch = world.use_case(WatchTraining, styles=world.read.styles)
+    assert [told and told.name async for told in watch(None, style.id)] == ["status"]
+    assert world.database.changes.watched == set()
+
+
+async def test_the_session_is_not_looked_up_for_each_event(world: MemoryWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = await world.user("ann")
+    watcher = await signed_in(world, ann)
+    watch = notices(world)
+    lookups = []
+    original = type(watch.watch.sessions).requester
+
+    async def counted(*args: object, **options: object) -> object:
+        lookups.append(args)
+        return await original(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(watch.watch.sessions), "requester", counted)
+    async with aclosing(watch(watcher)) as events:
+        assert await anext(events) is None
+        for number in range(3):
+            await notify(world, ann, number)
+            assert (await event(events)).name == "notification"
+        assert lookups == []
+        await world.use_case(SignOut)(TOKEN)
+        assert [told async for told in events] == []
+        assert len(lookups) == 1
+
+
+async def test_one_that_took_longer_to_commit_is_told_below_the_others(world: MemoryWorld) -> None:
+    """Its moment is before that of one that was told already."""
+    ann = await world.user("ann")
+    early = world.clock.now()
+    world.clock.advance(timedelta(seconds=1))
+    async with aclosing(notices(world)(await signed_in(world, ann))) as events:
+        await anext(events)
+        one = await notify(world, ann, 1)
+        assert (await event(events)).id == str(one.id)
+        late = await notify(world, ann, 2, at=early)
+        assert (await event(events)).id == str(late.id)
+
+
+async def test_old_ones_that_move_up_are_not_told(world: MemoryWorld) -> None:
+    """The look takes in so many; when newer ones go, older ones come into its sight."""
+    ann = await world.user("ann")
+    kept = [await notify(world, ann, number) for number in range(LATEST + 5)]
+    async with aclosing(notices(world)(await signed_in(world, ann), known=kept[-1].id)) as events:
+        assert await anext(events) is None
+        for gone in kept[-3:]:
+            del world.database.committed.notifications[gone.id]
+        new = await notify(world, ann, 999)
+        assert (await event(events)).id == str(new.id)
+        await notify(world, ann, 1000)
+        assert isinstance((await event(events)).data, NotificationItem)
+
+
+async def test_of_those_that_were_missed_the_unread_are_told_where_nothing_is_known(world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+    read, *unread = [await notify(world, ann, number) for number in range(3)]
+    async with world.block() as ports:
+        await ports.notifications.mark_read(ann.id, read.id, at=world.clock.now())
+    async with aclosing(notices(world)(await signed_in(world, ann))) as events:
+        assert [(await event(events)).id for _ in unread] == [str(one.id) for one in unread]
+
+
+async def notify(world: MemoryWorld, user: User, number: int, *, at: datetime | None = None) -> Notification:
+    at = at or world.clock.advance()
+    notification = Notification(
+        await world.ids.notification(), user.id, NotificationType.FOLLOW, f"a reason {number}", "user", user.id, at
+    )
+    async with world.block() as ports:
+        await ports.notifier.notify(notification)
+    return notification

@@ -19,7 +19,7 @@ def test_every_invariant_holds_after_every_step() -> None:
     played = list(campaign(SEED, steps=20_000))
 
     assert sum(history.images for history in played) > 50
-    assert sum(history.purchases for history in played) > 50
+    assert sum(history.purchases for history in played) > 20
 
 
 def test_a_seed_is_a_history() -> None:

@@ -15,6 +15,8 @@ POLL = 2.0
 """Seconds after which the outbox is looked at even if nobody said that there is something in it."""
 BACK_OFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds between attempts while tasks cannot be published; the last one for as long as it takes."""
+FINISHING = 4.0
+"""Seconds that a batch gets to be confirmed in when the relay is to stop; a process has ten for all that it ends."""
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ class Relay:
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def run(self) -> None:
-        """Work until cancelled, whatever goes away meanwhile."""
+        """Work until cancelled, whatever goes away meanwhile. The batch in hand is finished then: nobody repeats it."""
         failures = 0
         while True:
             trouble = await self._publish_all()
@@ -45,7 +47,7 @@ class Relay:
     async def _publish_all(self) -> str | None:
         """Publish what is due and wait for more; what is in the way, if something is."""
         try:
-            claimed, confirmed = await self.publish()
+            claimed, confirmed = await _finished(self.publish())
             if claimed == 0:
                 await self.outbox.wait(seconds=POLL)
         except DomainError as error:
@@ -54,6 +56,18 @@ class Relay:
             _log.exception("The relay stumbled.")
             return str(error)
         return None if claimed == confirmed else f"the broker has taken {confirmed} of {claimed}."
+
+
+async def _finished(batch: Awaitable[tuple[int, int]]) -> tuple[int, int]:
+    """What it answers. Who is cancelled waits for it to end, within FINISHING."""
+    work = asyncio.ensure_future(batch)
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work], timeout=FINISHING)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        raise
 
 
 async def run_relay(settings: Settings) -> None:
@@ -66,6 +80,7 @@ async def run_relay(settings: Settings) -> None:
         stopping = asyncio.create_task(stop.wait())
         _log.info("The relay publishes waiting tasks.")
         await asyncio.wait([*working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        _log.info("The relay stops.")
         for task in working:
             task.cancel()
         await asyncio.wait(working)

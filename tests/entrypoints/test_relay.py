@@ -185,3 +185,50 @@ async def test_what_is_not_due_is_not_published(world: MemoryWorld, broker: Mood
         await broker.has(1)
 
     assert broker.taken == [now]
+
+
+class SlowBroker(MoodyBroker):
+    """Takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def publish(self, tasks: list[PendingTask]) -> list[TaskId]:
+        self.begun.set()
+        await self.go_on.wait()
+        return await super().publish(tasks)
+
+
+async def test_told_to_stop_it_finishes_the_batch_in_its_hand(world: MemoryWorld, pauses: Pauses) -> None:
+    broker = SlowBroker()
+    task_id = await put(world)
+    running = asyncio.create_task(relay(world, broker, pauses).run())
+    async with asyncio.timeout(5):
+        await broker.begun.wait()
+        running.cancel()
+        await asyncio.sleep(0)
+        assert not running.done()
+        broker.go_on.set()
+        await asyncio.wait([running])
+
+    assert running.cancelled()
+    assert broker.taken == [task_id]
+    assert await world.tasks() == []
+
+
+async def test_a_batch_that_does_not_end_is_left_to_another_time(
+    world: MemoryWorld, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("entrypoints.relay.FINISHING", 0.01)
+    broker = SlowBroker()
+    await put(world)
+    running = asyncio.create_task(relay(world, broker, pauses).run())
+    async with asyncio.timeout(5):
+        await broker.begun.wait()
+        running.cancel()
+        await asyncio.wait([running])
+
+    assert running.cancelled()
+    assert len(await world.tasks()) == 1

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from time import monotonic
 from uuid import uuid4
@@ -14,55 +13,12 @@ from adapters.rabbitmq.broker import RabbitMQBroker
 from adapters.rabbitmq.connection import Address
 from core.identifiers import StyleId, TaskId
 from core.tasks.model import PendingTask, TrainingOrder, WebhookBase, pending, training_task
+from tests.support.proxy import Proxy
 from tests.support.rabbitmq import Broker as Place
 from tests.support.rabbitmq import Node
 
 PROMISED = 10.0
 """Seconds that publishing takes at most."""
-
-
-class Proxy:
-    """A way to the broker that can be cut, or freeze so that nothing passes and nobody is told."""
-
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._thawed = asyncio.Event()
-        self._thawed.set()
-        self._open: set[asyncio.StreamWriter] = set()
-        self._pumps: set[asyncio.Task[None]] = set()
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[Address]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        port: int = server.sockets[0].getsockname()[1]
-        yield Address("127.0.0.1", port, self._place.user, self._place.password, self._place.vhost)
-        server.close()
-        self.thaw()
-        self.cut()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
-
-    def freeze(self) -> None:
-        self._thawed.clear()
-
-    def thaw(self) -> None:
-        self._thawed.set()
-
-    def cut(self) -> None:
-        for writer in self._open:
-            writer.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, out = await asyncio.open_connection(self._place.host, self._place.port)
-        self._open |= {writer, out}
-        for pump in (self._pump(reader, out), self._pump(there, writer)):
-            self._pumps.add(asyncio.create_task(pump))
-
-    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        while data := await source.read(65536):
-            await self._thawed.wait()
-            target.write(data)
-            await target.drain()
-        target.close()
 
 
 def task() -> PendingTask:

@@ -1,0 +1,96 @@
+"""The relay as a process of its own, told to stop as Cloud Run tells it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aio_pika
+
+from adapters.postgres.pool import Pool, create_pool
+from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
+from adapters.postgres.transaction import PostgresTransaction
+from adapters.system.clock import SystemClock
+from core.identifiers import StyleId, TaskId
+from core.tasks.model import TrainingOrder, WebhookBase, training_task
+from tests.contracts.postgres_world import PostgresWorld
+from tests.support.proxy import Proxy
+from tests.support.rabbitmq import Broker
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0
+"""Seconds."""
+
+
+@asynccontextmanager
+async def running_relay(environment: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "entrypoints.cli", "relay"),
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **environment},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def says(process: asyncio.subprocess.Process, text: str) -> None:
+    assert process.stderr is not None
+    told = b""
+    while text.encode() not in told:
+        line = await process.stderr.readline()
+        assert line, told.decode()
+        told += line
+
+
+async def put(pool: Pool) -> TaskId:
+    task_id, outbox = PostgresWorld(pool).ids.task(), PostgresOutbox(pool, tells=True)
+    task = training_task(
+        task_id, TrainingOrder(StyleId(1), [], []), at=SystemClock().now(), webhooks=WebhookBase("https://api.example")
+    )
+    async with PostgresTransaction(pool) as transaction:
+        await PostgresTaskQueue(transaction, outbox).put(task)
+    return task_id
+
+
+async def unpublished(pool: Pool) -> int:
+    return len(await pool.fetch("SELECT FROM outbox"))
+
+
+async def arrived(place: Broker) -> list[str | None]:
+    async with await aio_pika.connect(place.url) as connection:
+        queue = await (await connection.channel()).declare_queue("model_training", durable=True)
+        ids = []
+        while (message := await queue.get(fail=False)) is not None:
+            ids.append(message.message_id)
+        return ids
+
+
+async def test_a_relay_that_is_told_to_stop_finishes_the_batch_in_its_hand(
+    own_database_url: str, broker: Broker, tmp_path: Path
+) -> None:
+    proxy = Proxy(broker)
+    async with create_pool(own_database_url) as pool, proxy.running() as address, asyncio.timeout(PATIENCE):
+        environment = broker.environment | {"RABBITMQ_HOST": address.host, "RABBITMQ_PORT": str(address.port)}
+        environment |= {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
+        async with running_relay(environment) as relay:
+            await says(relay, "The relay publishes waiting tasks.")
+            first = await put(pool)
+            while await unpublished(pool):  # noqa: ASYNC110 - a table tells nobody
+                await asyncio.sleep(0.01)
+
+            proxy.freeze()
+            second = await put(pool)
+            await proxy.holds(second.encode())
+            relay.terminate()
+            await says(relay, "The relay stops.")
+            proxy.thaw()
+
+            assert await relay.wait() == 0
+        assert await unpublished(pool) == 0
+    assert await arrived(broker) == [first, second]

@@ -1,0 +1,61 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from adapters.rabbitmq.connection import Address
+from tests.support.rabbitmq import Broker as Place
+
+
+class Proxy:
+    """A way to the broker that can be cut, or freeze so that nothing passes and nobody is told."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._thawed = asyncio.Event()
+        self._thawed.set()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._pumps: set[asyncio.Task[None]] = set()
+        self._held = b""
+        self._more = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Address]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port: int = server.sockets[0].getsockname()[1]
+        yield Address("127.0.0.1", port, self._place.user, self._place.password, self._place.vhost)
+        server.close()
+        self.thaw()
+        self.cut()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    def freeze(self) -> None:
+        self._thawed.clear()
+
+    def thaw(self) -> None:
+        self._thawed.set()
+
+    async def holds(self, text: bytes) -> None:
+        """Wait until it is frozen with this in its hands."""
+        while text not in self._held:
+            self._more.clear()
+            await self._more.wait()
+
+    def cut(self) -> None:
+        for writer in self._open:
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, out = await asyncio.open_connection(self._place.host, self._place.port)
+        self._open |= {writer, out}
+        for pump in (self._pump(reader, out), self._pump(there, writer)):
+            self._pumps.add(asyncio.create_task(pump))
+
+    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            if not self._thawed.is_set():
+                self._held += data
+                self._more.set()
+            await self._thawed.wait()
+            target.write(data)
+            await target.drain()
+        target.close()

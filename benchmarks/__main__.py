@@ -1,5 +1,6 @@
 """Measure the service beside its limits, all in one run: `make bench`, and `make bench ARGS=all` for every call.
 
+`make bench ARGS=reads` measures the calls that only look, `ARGS=search` searching 100,000 styles.
 `make bench ARGS=books` measures how long it takes to prove that a million transfers are in order.
 """
 
@@ -10,7 +11,7 @@ import platform
 import sys
 from statistics import median
 
-from benchmarks import books
+from benchmarks import books, search
 from benchmarks.round_trips import per_call
 from benchmarks.rounds import CONNECTIONS, WIDTHS, Results, at_half_speed, measure
 from benchmarks.scenarios import reads, request_generation, webhooks
@@ -33,23 +34,28 @@ def main() -> int:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["main", "all", "books"],
+        choices=["main", "all", "reads", "search", "books"],
         default="main",
-        help="the main job, every call, or looking at the books",
+        help="the main job, every call, reads, searches, or looking at the books",
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement in each round")
     arguments = parser.parse_args()
     busy = os.getloadavg()[0]
+    if arguments.what == "search":
+        _say("Setting up a process of the service and 100,000 styles, which takes a minute or more ...")
+        print(_busy(busy) + search.report())
+        return 0
     if arguments.what == "books":
         _say("Setting up a ledger of a million transfers ...")
         print(_busy(busy) + _books(books.look(rounds=arguments.rounds)))
         return 0
     _say("Setting up a database, two processes of the service and people with tokens ...")
-    with stage(with_history=arguments.what == "all") as set_up:
-        scenarios = request_generation.scenarios(set_up.people)
+    with stage(with_history=arguments.what in {"all", "reads"}) as set_up:
+        scenarios = request_generation.scenarios(set_up.people) if arguments.what != "reads" else []
         if arguments.what == "all":
             scenarios += webhooks.scenarios(set_up.settings)
+        if arguments.what in {"all", "reads"}:
             scenarios += reads.scenarios(set_up.people, set_up.service[0].port)
         results = measure(set_up, scenarios, rounds=arguments.rounds, seconds=arguments.seconds, say=_say)
         print(_introduction(arguments.rounds, arguments.seconds, busy))

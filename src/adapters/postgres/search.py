@@ -17,28 +17,49 @@ KINDS = 4
 """Of matches: each is looked up only as far as the better ones leave something to be found."""
 
 
-def _found(lookup: str) -> str:
-    """The best matches first; one is found once as what it is, and again as each lesser kind."""
-    lookups = [f"({lookup.format(grams=f'${kind}')} LIMIT {CANDIDATES})" for kind in range(1, KINDS + 1)]
-    return f"SELECT DISTINCT id FROM ({' UNION ALL '.join(lookups)} LIMIT $6) candidates"
+LATEST = 300
+"""Rows that are looked at before the index is asked: it takes long to tell of what a third of all rows have."""
 
 
-STYLE_LOOKUP = f"""
-    SELECT styles.id FROM style_texts JOIN styles ON styles.id = style_id
-    WHERE grams @> {{grams}} AND strpos(texts, $5) > 0 AND {OPEN}
+def _found(table: str, key: str, matching: str) -> str:
+    """The best matches first; one is found once as what it is, and again as each lesser kind.
+
+    `matching` selects `id` and `grams` of rows of `texts` that match in whatever way.
+    """
+    latest = f"(SELECT * FROM {table} ORDER BY {key} DESC LIMIT {LATEST})"
+    lookups = [
+        f"""(
+            SELECT id FROM latest WHERE grams @> ${kind}
+            UNION ALL
+            SELECT id FROM ({matching.format(texts=table)}) indexed
+            WHERE grams @> ${kind} AND id NOT IN (SELECT id FROM latest)
+            LIMIT {CANDIDATES}
+        )"""
+        for kind in range(1, KINDS + 1)
+    ]
+    return f"""(
+        WITH latest AS MATERIALIZED ({matching.format(texts=latest)})
+        SELECT DISTINCT id FROM ({" UNION ALL ".join(lookups)} LIMIT $6) candidates
+    )"""
+
+
+MATCHING_STYLES = f"""
+    SELECT styles.id, grams FROM {{texts}} texts JOIN styles ON styles.id = style_id
+    WHERE strpos(texts.texts, $5) > 0 AND {OPEN}
 """
 STYLES = f"""
 SELECT styles.id, name, {THUMBNAIL}, styles.artist_id, username, artist_name, tags, {USES}
-FROM ({_found(STYLE_LOOKUP)}) found JOIN styles ON styles.id = found.id {PEOPLE}
+FROM {_found("style_texts", "style_id", MATCHING_STYLES)} found JOIN styles ON styles.id = found.id {PEOPLE}
 """
 
-ARTIST_LOOKUP = """
-    SELECT user_id AS id FROM artist_texts
-    WHERE grams @> {grams} AND (strpos(username, $5) > 0 OR strpos(artist_name, $5) > 0)
+MATCHING_ARTISTS = """
+    SELECT user_id AS id, grams FROM {texts} texts
+    WHERE strpos(username, $5) > 0 OR strpos(artist_name, $5) > 0
 """
 ARTISTS = f"""
 SELECT users.id, username, artist_name, profile_image, follower_count
-FROM ({_found(ARTIST_LOOKUP)}) found JOIN users ON users.id = found.id JOIN artists ON artists.user_id = found.id
+FROM {_found("artist_texts", "user_id", MATCHING_ARTISTS)} found
+JOIN users ON users.id = found.id JOIN artists ON artists.user_id = found.id
 """
 
 LAST = "\x7f"

@@ -1,11 +1,14 @@
 """What is looked for is found by an index, whatever it is."""
 
+import json
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from adapters.postgres.pool import SETTINGS
+from adapters.postgres.search import STYLES, asked_with
 from core.search.views import SearchType
 from tests.adapters.postgres.plans import nodes, plans
 from tests.support import postgres
@@ -66,6 +69,26 @@ async def test_nothing_is_searched_from_end_to_end(much: str, kind: SearchType, 
     assert TABLES.isdisjoint(plan.read_from_end_to_end())
     for planned in (plan.carried_out, plan.prepared):
         assert sum(node.get("Index Name", "").endswith("_grams") for node in nodes(planned)) == 4
+
+
+@pytest.mark.parametrize("query", ["style", "tyl", "st", "e"])
+async def test_what_all_have_is_found_without_listing_them_all(much: str, query: str) -> None:
+    """With the plan that a server keeps for whatever is looked for."""
+    connection = await asyncpg.connect(much, server_settings=SETTINGS | {"plan_cache_mode": "force_generic_plan"})
+    try:
+        await connection.execute(f"PREPARE look AS {STYLES}")
+        values = ", ".join(
+            f"ARRAY{value}" if isinstance(value, list) else f"{value!r}" for value in asked_with(query, 20)
+        )
+        plan = json.loads(await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE look({values})"))[0][
+            "Plan"
+        ]
+    finally:
+        await connection.close()
+
+    listed = [node["Actual Rows"] for node in nodes(plan) if node["Node Type"] == "Bitmap Index Scan"]
+    assert plan["Actual Rows"] == 100
+    assert sum(listed) <= 1000
 
 
 @pytest.mark.parametrize("search", ["", "3", "3a", "3a4", "zebra"])

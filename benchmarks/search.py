@@ -1,0 +1,73 @@
+"""How long a search takes among 100,000 styles, asked one at a time as somebody who types does."""
+
+import asyncio
+import http.client
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+from benchmarks import catalogue
+from benchmarks.servers import free_port, server
+from benchmarks.stage import environ
+from benchmarks.table import table
+from entrypoints.container import embedded_database, upgrade_database
+
+TARGET = 0.020
+"""Seconds."""
+ROUNDS = 20
+
+Taken = dict[str, list[float]]
+
+
+def report() -> str:
+    """What each search took, from request to answer, beside what it may take."""
+    with _service() as port:
+        taken = _ask(port)
+    rows = [["", "median ms", "worst ms", f"target: < {TARGET * 1000:.0f} ms"]]
+    for name, seconds in taken.items():
+        median, worst = statistics.median(seconds), max(seconds)
+        met = "met" if worst < TARGET else "met by the median only" if median < TARGET else "missed"
+        rows.append([name, f"{median * 1000:.1f}", f"{worst * 1000:.1f}", met])
+    return table(rows)
+
+
+@contextmanager
+def _service() -> Iterator[int]:
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
+        database = embedded_database(directory / "postgres")
+        stack.callback(database.stop)
+        url = database.start()
+        upgrade_database(url)
+        asyncio.run(catalogue.make(url))
+        port = free_port()
+        variables = {**environ(url), "PORT": str(port), "DATA_DIR": str(directory / "service")}
+        log = directory / "service.log"
+        stack.enter_context(server("entrypoints.cli", "run", port=port, log=log, environ=variables))
+        yield port
+
+
+def _ask(port: int) -> Taken:
+    """In rounds, so that whatever else the machine does is spread evenly; the first one only warms up."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    paths = {
+        **{name: f"/api/search?{urlencode({'q': query})}" for name, query in catalogue.QUERIES.items()},
+        **{name: f"/api/tags?{urlencode({'search': text})}" for name, text in catalogue.TAGS.items()},
+    }
+    taken: Taken = {name: [] for name in paths}
+    for number in range(ROUNDS + 1):
+        for name, path in paths.items():
+            began = time.perf_counter()
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            body = answer.read()
+            if number:
+                taken[name].append(time.perf_counter() - began)
+            if answer.status != 200:
+                raise RuntimeError(f"{path}: {answer.status} {body.decode()}")
+    connection.close()
+    return taken

@@ -19,19 +19,6 @@ RULES = {
             AND n.type IN ('generation_complete', 'generation_failed')
         GROUP BY g.id HAVING count(n.id) <> CASE g.status WHEN 'cancelled' THEN 0 ELSE 1 END
     """,
-    "what was asked for by a key was made once": """
-        SELECT owner_id, description, count(*) FROM generations
-        WHERE description IS NOT NULL GROUP BY owner_id, description HAVING count(*) > 1
-    """,
-    "what was made by a key is named by the answer": """
-        SELECT made.place FROM (
-            SELECT user_id, 'purchase:' || order_id AS place FROM purchases
-            UNION ALL SELECT artist_id, 'withdrawal:' || id FROM withdrawals
-            UNION ALL SELECT owner_id, 'generation:' || id FROM generations WHERE description IS NOT NULL
-        ) made
-        FULL JOIN (SELECT user_id, headers->>'location' AS place FROM idempotency_keys) told USING (user_id, place)
-        WHERE made.place IS NULL OR told.place IS NULL
-    """,
     "images count their likes and comments": """
         SELECT id, like_count, comment_count FROM generations
         WHERE (like_count, comment_count) <> (
@@ -65,12 +52,29 @@ RULES = {
 }
 """They hold once everything has ended."""
 
+KEYED = {
+    "what was asked for by a key was made once": """
+        SELECT owner_id, description, count(*) FROM generations
+        WHERE description IS NOT NULL GROUP BY owner_id, description HAVING count(*) > 1
+    """,
+    "what was made by a key is named by the answer": """
+        SELECT made.place FROM (
+            SELECT user_id, 'purchase:' || order_id AS place FROM purchases
+            UNION ALL SELECT artist_id, 'withdrawal:' || id FROM withdrawals
+            UNION ALL SELECT owner_id, 'generation:' || id FROM generations WHERE description IS NOT NULL
+        ) made
+        FULL JOIN (SELECT user_id, headers->>'location' AS place FROM idempotency_keys) told USING (user_id, place)
+        WHERE made.place IS NULL OR told.place IS NULL
+    """,
+}
+"""They hold where purchases and withdrawals are made by keys only, and images that tell of theirs."""
+
 
 async def audit(books: Books, fetch: Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]) -> None:
     """Ask through `fetch`. Raises Broken for the first rule that does not hold."""
     for finding in await books.examine():
         if finding.broken:
             raise Broken(f"{finding.invariant.value}; but not here: {finding.first}")
-    for rule, query in RULES.items():
+    for rule, query in (RULES | KEYED).items():
         if offenders := await fetch(query):
             raise Broken(f"{rule}; but not here: {dict(offenders[0])} (and {len(offenders) - 1} more)")

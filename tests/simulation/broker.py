@@ -21,7 +21,7 @@ class FaultyBroker(Broker):
         self._faults = faults
         self._random = random
         self._pause = pause
-        self._queues = MemoryBroker()
+        self._queues = MemoryBroker(pause)
         self.taken: dict[TaskId, PendingTask] = {}
         """Every task that has ever got into a queue."""
         self.under_way = 0

@@ -170,7 +170,7 @@ async def test_exporting_everything_about_oneself(service: Service, world: Memor
         response = await browser.get("/api/users/me/export")
         assert response.headers["content-disposition"] == 'attachment; filename="style-license-export.json"'
         assert response.headers["cache-control"] == "no-store"
-        assert browser.session not in response.text
+        assert str(browser.session) not in response.text
         exported = response.json()["data"]
         assert exported["profile"] == (await browser.get("/api/auth/me")).json()["data"]
         assert [row["id"] for row in exported["generations"]] == [image.id]

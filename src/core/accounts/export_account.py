@@ -1,6 +1,6 @@
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,8 +17,6 @@ from core.withdrawals.views import WithdrawalsReader
 
 PIECE = 100
 """Rows in memory at once."""
-
-Record = TypeVar("Record", bound="Numbered")
 
 
 class Numbered(Protocol):
@@ -91,7 +89,7 @@ async def _pages(read: Callable[[PageRequest], Awaitable[Page[Any]]]) -> AsyncIt
         after = page.next
 
 
-async def _numbered(read: Callable[[int], Awaitable[list[Record]]]) -> AsyncIterator[Record]:
+async def _numbered(read: Callable[[int], Awaitable[Sequence[Numbered]]]) -> AsyncIterator[Numbered]:
     after = 0
     while rows := await read(after):
         for row in rows:

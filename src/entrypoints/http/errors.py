@@ -12,6 +12,7 @@ from litestar.types import ExceptionHandlersMap
 
 from core.errors import Category, Details, DomainError, NotFound, ValidationError
 from core.ports.idempotency import AlreadyAnswered
+from entrypoints.http.details import details_in_korean
 from entrypoints.http.envelope import Refusal, Refused
 from entrypoints.http.messages import in_korean, prefers_korean
 
@@ -115,6 +116,7 @@ def answer(
 ) -> Response[Refused]:
     if prefers_korean(request.headers.get("accept-language")):
         message = in_korean(code, message)
+        details = details and details_in_korean(details)
     failure = Refused(error=Refusal(code, message, details))
     return Response(failure, status_code=status, media_type=MediaType.JSON, headers={"Vary": "Accept-Language, Cookie"})
 

@@ -19,7 +19,7 @@ from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import PurchaseView
 from core.tokens.views import Balance, RelatedPurchase, TransactionFilter
-from tests.contracts.overlap import Block, commit
+from tests.contracts.overlap import Block, Work, commit, race
 from tests.support.world import Scope, World
 
 ALL_TIME = TIME_TO_PAY + TIME_TO_SETTLE
@@ -81,6 +81,34 @@ async def test_what_is_not_there_is_not_found(world: World) -> None:
         await commit(world, lambda ports: ports.purchases.of_order(nowhere))
     with pytest.raises(PurchaseNotFound):
         await commit(world, lambda ports: ports.purchases.of_order(nowhere, lock=True))
+
+
+async def test_what_was_never_added_is_not_saved(world: World) -> None:
+    ann = await world.user()
+    purchase = new_purchase(OrderId("never-added"), ann.id, package_of("basic_100"), at=world.clock.now())
+
+    with pytest.raises(PurchaseNotFound):
+        await commit(world, lambda ports: ports.purchases.save(purchase))
+
+    with pytest.raises(PurchaseNotFound):
+        await stored(world, purchase)
+
+
+async def test_of_two_that_one_payment_ends_at_once_one_is_refused(world: World, sent: bool) -> None:
+    ann = await world.user()
+    one, other = [await a_purchase(world, ann) for _ in range(2)]
+
+    def ending(purchase: Purchase) -> Work:
+        refused = Payment("key", purchase.order_id, PaymentState.OVER, Decimal(45_000), "KRW", None)
+        ended = purchase.answered(refused, at=world.clock.now())
+        return lambda ports: ports.purchases.save(ended)
+
+    ended = await race(world, ending(one), ending(other), sent=sent)
+
+    assert ended.first is None
+    assert isinstance(ended.second, PaymentMismatch)
+    states = [(await stored(world, purchase)).status for purchase in (one, other)]
+    assert states == [PurchaseStatus.FAILED, PurchaseStatus.PENDING]
 
 
 async def test_a_payment_ends_one_purchase_only(world: World) -> None:

@@ -11,7 +11,7 @@ from core.accounts.model import User
 from core.notifications.model import Notification, NotificationType
 from core.ports.idempotency import KEPT
 from core.styles.model import Style
-from tests.entrypoints.pictures import picture
+from tests.entrypoints.pictures import picture, pictures
 from tests.entrypoints.service import Browser, Service
 from tests.support.world import MemoryWorld, gift
 
@@ -180,6 +180,27 @@ async def test_becoming_an_artist_again(service: Service, world: MemoryWorld) ->
         assert refusal(await upgrade(picture(200, 101))) == (422, "IDEMPOTENCY_KEY_REUSED")
 
     assert len(await world.blobs.keys("signatures/")) == 1
+
+
+async def test_making_a_style_again(service: Service, world: MemoryWorld) -> None:
+    """The pictures that came again are not stored again."""
+    form = {"name": "Ink", "description": "", "generation_cost_tokens": "30", "license_type": "personal"}
+
+    async with service.browser(await world.artist()) as browser:
+
+        async def make(files: list[Any], **changes: str) -> httpx.Response:
+            return await browser.post("/api/styles", data=form | changes, files=files, headers=KEY)
+
+        first = await make(pictures(10))
+        assert first.status_code == 201
+        stored = await world.blobs.keys("training/")
+
+        same(first, await make(pictures(10)))
+        for other in (await make(pictures(11)), await make(pictures(10), name="Oil")):
+            assert refusal(other) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+    assert await world.blobs.keys("training/") == stored
+    assert (len(stored), len(world.database.tables.styles), len(await world.tasks())) == (10, 1, 1)
 
 
 async def test_marking_all_as_read_again(service: Service, world: MemoryWorld) -> None:

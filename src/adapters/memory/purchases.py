@@ -30,6 +30,8 @@ class MemoryPurchases(Purchases):
 
     async def save(self, purchase: Purchase) -> None:
         def operation(tables: Tables) -> None:
+            if purchase.order_id not in tables.purchases:
+                raise PurchaseNotFound
             if purchase.payment_key is not None:
                 known = tables.payments.setdefault(purchase.payment_key, purchase.order_id)
                 if known != purchase.order_id:

@@ -15,7 +15,10 @@ class Purchases(Protocol):
     async def add(self, purchase: Purchase) -> None: ...
 
     async def save(self, purchase: Purchase) -> None:
-        """A payment ends one purchase only: raises PaymentMismatch for another's, which may surface at the commit."""
+        """Raises PurchaseNotFound, and PaymentMismatch for a payment that has ended another purchase.
+
+        Either may surface at the commit.
+        """
         ...
 
     async def to_check(self, *, now: datetime, limit: int) -> list[OrderId]:

@@ -10,6 +10,7 @@ from core.generations.model import AspectRatio
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.generations.task import task_for
 from core.generations.views import QueuePlace, RequestedGeneration
+from core.ports.database import DatabaseUnavailable
 from core.styles.errors import StyleNotFound, StyleNotReady
 from core.styles.model import Style
 from core.tags import InvalidTagLanguage
@@ -45,6 +46,16 @@ async def test_an_image_is_queued_and_its_price_on_hold(world: MemoryWorld) -> N
     )
     second = await request(world, ann, NewGeneration(style.id, ["cat"]))
     assert second.queue == QueuePlace(2, 60)
+
+
+async def test_once_it_is_queued_nobody_is_told_otherwise(world: MemoryWorld) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+    places = failing(world.read.generations, "last_in_queue", DatabaseUnavailable())
+
+    requested = await request(world, ann, NewGeneration(style.id, ["cat"]), places=places)
+
+    assert requested.queue is None
+    assert requested.id in world.database.tables.generations
 
 
 @pytest.mark.parametrize(

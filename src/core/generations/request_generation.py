@@ -8,10 +8,11 @@ from core.errors import ValidationError
 from core.generations.model import MAX_DESCRIPTION, MAX_PROMPT_TAGS, MAX_SEED, AspectRatio, Generation
 from core.generations.repository import Generations
 from core.generations.task import task_for
-from core.generations.views import GenerationsReader, RequestedGeneration
+from core.generations.views import GenerationsReader, QueuePlace, RequestedGeneration
 from core.identifiers import MAX_ID, StyleId, UserId
 from core.ports.blob_store import BlobStore
 from core.ports.clock import Clock
+from core.ports.database import DatabaseUnavailable
 from core.ports.ids import Ids
 from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
@@ -80,8 +81,15 @@ class RequestGeneration:
             aspect_ratio=generation.aspect_ratio.value,
             created_at=generation.created_at,
             progress=None,
-            queue=await self.places.last_in_queue(),
+            queue=await self._place(),
         )
+
+    async def _place(self) -> QueuePlace | None:
+        """It is queued and paid for by now: a database that goes away now must not make it look as if it were not."""
+        try:
+            return await self.places.last_in_queue()
+        except DatabaseUnavailable:
+            return None
 
 
 def _check(new: NewGeneration) -> list[str]:

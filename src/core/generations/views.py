@@ -81,7 +81,8 @@ class RequestedGeneration(msgspec.Struct, frozen=True):
     aspect_ratio: str
     created_at: datetime
     progress: GenerationProgress | None
-    queue: QueuePlace
+    queue: QueuePlace | None
+    """None when it is queued, but its place cannot be told."""
 
 
 class GenerationView(msgspec.Struct, frozen=True):

@@ -1,10 +1,22 @@
+from datetime import timedelta
+
 import pytest
 
+from core.community.follow_user import FollowUser
+from core.community.like_generation import LikeGeneration
+from core.community.post_comment import NewComment, PostComment
+from core.generations.complete_generation import CompleteGeneration
+from core.generations.edit_generation import EditGeneration, GenerationChanges
+from core.generations.fail_generation import FailGeneration
 from core.identifiers import UserId
+from core.notifications.drop_old_notifications import DropOldNotifications
 from core.notifications.errors import NotificationNotFound
 from core.notifications.mark_all_read import MarkAllRead
 from core.notifications.mark_read import MarkRead
-from core.notifications.model import Notification, NotificationType
+from core.notifications.model import KEPT_READ, Notification, NotificationType
+from core.styles.complete_training import CompleteTraining
+from core.styles.fail_training import FailTraining
+from core.tasks.outcome import Failure
 from tests.support.world import MemoryWorld
 
 
@@ -58,3 +70,53 @@ async def told(world: MemoryWorld, recipient: UserId, reason: str) -> Notificati
     async with world.block() as scope:
         await scope.notifier.notify(notification)
     return notification
+
+
+async def test_all_seven_are_told_to_whom_they_concern_and_of_nobodys_own_deeds(world: MemoryWorld) -> None:
+    mia, ann = await world.artist("mia", tokens=100), await world.user("ann", tokens=100)
+    style, trained, failed = [await world.untrained_style(mia, name) for name in ("Ink", "Oil", "Chalk")]
+    for told_style in (style, trained):
+        for _ in range(2):  # webhooks come twice
+            await world.use_case(CompleteTraining)(told_style.id, model_path="gs://models/x", metric=None)
+    for _ in range(2):
+        await world.use_case(FailTraining)(failed.id, Failure("TRAINING_ERROR", "No."))
+    made, lost = await world.generation(ann, style), await world.generation(ann, style)
+    for _ in range(2):
+        await world.use_case(CompleteGeneration)(made.id, result_url=world.blobs.uri("results/1.png"), metadata={})
+        await world.use_case(FailGeneration)(lost.id, Failure("INVALID_PROMPT", "No."))
+    await world.use_case(EditGeneration)(ann.id, made.id, GenerationChanges(description="Mine"))
+    image = await world.image(ann, style, public=True)
+    for who in (ann, mia):
+        await world.use_case(LikeGeneration)(who.id, image.id)
+        await world.use_case(PostComment)(who.id, image.id, NewComment("Nice"))
+    await world.use_case(FollowUser)(mia.id, ann.id)
+
+    kept = [one.notification for one in world.database.tables.notifications.values()]
+
+    assert sorted((one.recipient, one.type.value, one.actor, one.target_type, one.target_id) for one in kept) == sorted(
+        [
+            (mia.id, "style_training_complete", None, "style", style.id),
+            (mia.id, "style_training_complete", None, "style", trained.id),
+            (mia.id, "style_training_failed", None, "style", failed.id),
+            (ann.id, "generation_complete", None, "generation", made.id),
+            (ann.id, "generation_failed", None, "generation", lost.id),
+            (ann.id, "like", mia.id, "generation", image.id),
+            (ann.id, "comment", mia.id, "generation", image.id),
+            (ann.id, "follow", mia.id, "user", ann.id),
+        ]
+    )
+    assert {one.type for one in kept} == set(NotificationType)
+
+
+async def test_what_was_read_long_ago_is_dropped_and_can_be_told_again(world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+    read, unread = await told(world, ann.id, "1"), await told(world, ann.id, "2")
+    await world.use_case(MarkRead)(ann.id, read.id)
+    world.clock.advance(KEPT_READ - timedelta(seconds=1))
+    assert await world.use_case(DropOldNotifications)() == 0
+    world.clock.advance(timedelta(seconds=1))
+    assert await world.use_case(DropOldNotifications)() == 1
+
+    assert list(world.database.tables.notifications) == [unread.id]
+    again = await told(world, ann.id, "1")
+    assert sorted(world.database.tables.notifications) == sorted([unread.id, again.id])

@@ -305,6 +305,35 @@ async def test_an_order_paid_twice_is_credited_once_and_told_of(
     assert "paid twice" in record.getMessage()
 
 
+@pytest.mark.parametrize("left", [0, 30_000])
+async def test_money_given_back_takes_no_token_and_is_told_of(
+    world: MemoryWorld, caplog: pytest.LogCaptureFixture, left: int
+) -> None:
+    buyer, order_id, key = await agreed(world)
+    await settle(world, order_id, key=key)
+    before = await view(world, buyer, order_id)
+    world.payments.give_back(order_id, left=left)
+
+    with caplog.at_level(logging.ERROR):
+        assert await world.use_case(CheckPurchase)(order_id, payment_key=key) is PAID
+
+    [record] = caplog.records
+    assert f"{left} of 45000 KRW are left, and all 500 tokens" in record.getMessage()
+    assert (await tokens(world, buyer), await view(world, buyer, order_id)) == (500, before)
+
+
+async def test_hearing_of_money_that_was_kept_alarms_nobody(
+    world: MemoryWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, order_id, key = await agreed(world)
+    await settle(world, order_id, key=key)
+
+    with caplog.at_level(logging.WARNING):
+        assert await world.use_case(CheckPurchase)(order_id, payment_key=key) is PAID
+
+    assert not caplog.records
+
+
 async def test_a_refused_card_fails_the_purchase_with_the_providers_reason(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     world.payments.refuse(order_id)

@@ -47,6 +47,14 @@ class MemoryPaymentProvider(PaymentProvider):
         )
         return payment.key
 
+    def give_back(self, order_id: OrderId, *, left: int) -> None:
+        """We give the buyer all money back at the provider's, or all but what is left."""
+        payment = self._of(order_id)
+        state = PaymentState.TAKEN if left else PaymentState.OVER
+        self.payments[payment.key] = msgspec.structs.replace(
+            payment, state=state, amount=Decimal(left) if left else payment.amount
+        )
+
     async def checkout(self, order: Order) -> str:
         self._check_reachable()
         key = f"payment-{len(self.payments) + 1}"

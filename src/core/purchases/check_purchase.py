@@ -26,8 +26,8 @@ class CheckPurchase:
         """
         async with self.transaction:
             purchase = await self.purchases.of_order(order_id)
-        if purchase.status is PurchaseStatus.PAID:
-            return purchase.status
+        if purchase.status is PurchaseStatus.PAID and payment_key != purchase.payment_key:
+            return purchase.status  # what paid for it is looked at again: its money may have been given back
         if payment_key is None:
             payment = await self.provider.payment_of(order_id)
         else:

@@ -65,6 +65,11 @@ class Purchase(msgspec.Struct, frozen=True):
             return self._failed(payment, payment.failure or NOT_PAID, at=at)
         return self
 
+    def given_back(self, payment: Payment) -> bool:
+        """Whether the buyer has money back that paid for it. The tokens stay: they may be spent."""
+        ours = self.status is PurchaseStatus.PAID and payment.key == self.payment_key
+        return ours and payment.state is not PaymentState.OPEN and payment.kept < self.total_price
+
     def unpaid(self, *, at: datetime) -> "Purchase":
         """As it is when the provider knows of no money: expired, once all time for it is over."""
         if self.status is not PurchaseStatus.PENDING:

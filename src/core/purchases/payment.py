@@ -33,3 +33,8 @@ class Payment(msgspec.Struct, frozen=True):
     """ISO 4217."""
     failure: PaymentFailure | None = None
     """Why it is over, where the provider tells."""
+
+    @property
+    def kept(self) -> Decimal:
+        """What we have of it, in units of the currency."""
+        return self.amount if self.state is PaymentState.TAKEN else Decimal(0)

@@ -33,7 +33,18 @@ class RecordPayment:
                 await self.purchases.save(after)
                 if after.status is PurchaseStatus.PAID:
                     await self.ledger.transfer(after.credit())
-        if payment.state is PaymentState.TAKEN:
+        if after.given_back(payment):
+            _log.error(
+                "Payment %s was cancelled at the provider after it had paid for purchase %s: %s of %s %s are left, and"
+                " all %s tokens.",
+                payment.key,
+                after.order_id,
+                payment.kept,
+                after.total_price,
+                after.currency_code,
+                after.amount_tokens,
+            )
+        elif payment.state is PaymentState.TAKEN:
             _tell_of_money_for_nothing(before, after, payment)
         return after.status
 

@@ -156,9 +156,11 @@ def _feed(query: FeedQuery, page: PageRequest, arguments: Arguments) -> str:
         conditions += f" AND style_id = {arguments.add(query.style_id)}"
     if query.followed_by is not None:
         conditions += " AND owner_id = followed_id"
-    found = f"SELECT * FROM generations WHERE {conditions} ORDER BY {keys.order()} {limit(page)}"
+    found = f"SELECT * FROM generations WHERE {conditions} ORDER BY {keys.order()}"
     if query.followed_by is not None:
         found = _of_followed(found, keys, page, follower=arguments.add(query.followed_by))
+    else:
+        found = f"{found} {limit(page)}"
     return f"""
     SELECT {SHOWN}, {keys.rank} AS rank,
         EXISTS (SELECT FROM likes WHERE user_id = $1 AND generation_id = generations.id) AS is_liked
@@ -167,11 +169,16 @@ def _feed(query: FeedQuery, page: PageRequest, arguments: Arguments) -> str:
     """
 
 
-def _of_followed(page_of_one: str, keys: Keys, page: PageRequest, *, follower: str) -> str:
-    """A page from each of those followed: what others made, of which there may be very much, is not looked at."""
+def _of_followed(made_by_one: str, keys: Keys, page: PageRequest, *, follower: str) -> str:
+    """One image of each of those followed tells whose come first: all of the page is by those, a page each at most."""
     return f"""
-        SELECT made.* FROM follows CROSS JOIN LATERAL ({page_of_one}) made
-        WHERE follower_id = {follower} ORDER BY {keys.order("made")} {limit(page)}
+        SELECT made.*
+        FROM (
+            SELECT followed_id FROM follows CROSS JOIN LATERAL ({made_by_one} LIMIT 1) made
+            WHERE follower_id = {follower} ORDER BY {keys.order("made")} {limit(page)}
+        ) maker
+        CROSS JOIN LATERAL ({made_by_one} {limit(page)}) made
+        ORDER BY {keys.order("made")} {limit(page)}
     """
 
 

@@ -15,6 +15,7 @@ Node = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    sql: str
     carried_out: Node
     """For the values it was asked with, with what it took."""
     prepared: Node
@@ -66,7 +67,7 @@ async def _plan(url: str, sql: str, args: tuple[object, ...]) -> Plan:
         prepared = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE look{values}")
     finally:
         await connection.close()
-    return Plan(json.loads(carried_out)[0]["Plan"], json.loads(prepared)[0]["Plan"])
+    return Plan(sql, json.loads(carried_out)[0]["Plan"], json.loads(prepared)[0]["Plan"])
 
 
 class _Listening(Pool):

@@ -1,15 +1,12 @@
 """What is looked up all the time is found by indexes, and a page deep down costs what the first one does."""
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from adapters.postgres.pool import SETTINGS, Pool, Record
 from core.accounts.model import Requester, Role
 from core.generations.views import FeedQuery, FeedSort, StatusFilter
 from core.identifiers import CommentId, GenerationId, StyleId, UserId
@@ -17,6 +14,7 @@ from core.paging import Keyset, PageRequest
 from core.styles.views import StyleQuery, StyleSort
 from core.tokens.views import EarningsGroup, TransactionFilter
 from core.withdrawals.model import WithdrawalStatus
+from tests.adapters.postgres.plans import Plan, nodes, plans
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support import postgres
 
@@ -89,6 +87,9 @@ SELECT credit_account_id, id, amount FROM transfers WHERE phase = 'post' AND id 
 INSERT INTO style_uses (style_id, generation_id, tokens)
 SELECT style_id, id, 30 FROM generations WHERE id % 5 = 0;
 
+INSERT INTO style_tags (style_id, name, count)
+SELECT 1 + n % 1000, 'tag ' || n / 1000, n FROM generate_series(1, 20000) n;
+
 INSERT INTO comments (id, generation_id, author_id, parent_id, content, reply_count, created_at, updated_at)
 SELECT n, 14 + n % 100 * 2, 1 + n % 500, NULL, 'Nice', CASE n WHEN 1 THEN 10000 ELSE 0 END,
     '{BEGAN}'::timestamptz + n * interval '1 minute', '{BEGAN}'::timestamptz
@@ -107,10 +108,23 @@ SELECT n, 1 + (n * 7) % 5000, 1, n, '{BEGAN}'::timestamptz + n * interval '1 min
     CASE status WHEN 'settled' THEN '{BEGAN}'::timestamptz END, CASE status WHEN 'settled' THEN 1 END
 FROM generate_series(1, 20000) n, LATERAL (SELECT CASE WHEN n % 50 = 1 THEN 'pending' ELSE 'settled' END AS status) x;
 
+INSERT INTO follows (follower_id, followed_id, created_at) SELECT 20000, n, '{BEGAN}' FROM generate_series(1, 1000) n;
+
+-- Active people, whose pages are full.
+INSERT INTO generations (
+    id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, prompt_tags, task_id, status, attempt,
+    result_key, public_key, metadata, like_count, created_at, updated_at, ended_at
+)
+SELECT {2 * MANY} + n, 1 + n % 1000, 14, 15, 30, {2 * MANY} + n, '1:1', ARRAY['tag ' || n % 20], gen_random_uuid(),
+    'completed', 1,
+    'results/' || n, 'public/' || n, '{{}}', n % 30, '{BEGAN}'::timestamptz + n * interval '20 seconds', '{BEGAN}',
+    '{BEGAN}'
+FROM generate_series(1, {MANY}) n;
+
 RESET session_replication_role;
 """
 
-ANN, MIA, FAN = UserId(7), UserId(8), UserId(1005)
+ANN, MIA, FAN, DEVOTEE = UserId(7), UserId(8), UserId(1005), UserId(20000)
 FIRST = PageRequest()
 DEEP = PageRequest(after=Keyset(15, BEGAN + timedelta(minutes=2000), 2000))
 
@@ -135,10 +149,20 @@ LISTS: dict[str, Look] = {
         FeedQuery(followed_by=FAN), viewer=FAN, page=page
     ),
     "following": lambda world, page: world.read.community.following(FAN, page=page),
+    "popular feed of whom one follows": lambda world, page: world.read.generations.feed(
+        FeedQuery(sort=FeedSort.POPULAR, followed_by=FAN), viewer=FAN, page=page
+    ),
+    "comments with replies": lambda world, page: world.read.community.comments(GenerationId(16), viewer=ANN, page=page),
     "comments": lambda world, page: world.read.community.comments(GenerationId(14), viewer=ANN, page=page),
     "replies": lambda world, page: world.read.community.replies(CommentId(1), viewer=ANN, page=page),
     "own images": lambda world, page: world.read.generations.list_own(
         ANN, status=StatusFilter.COMPLETED, is_public=None, page=page
+    ),
+    "own public images": lambda world, page: world.read.generations.list_own(
+        ANN, status=StatusFilter.ALL, is_public=True, page=page
+    ),
+    "own images that failed": lambda world, page: world.read.generations.list_own(
+        ANN, status=StatusFilter.FAILED, is_public=None, page=page
     ),
     "styles": lambda world, page: world.read.styles.list(StyleQuery(), page=page),
     "popular styles": lambda world, page: world.read.styles.list(StyleQuery(sort=StyleSort.POPULAR), page=page),
@@ -148,6 +172,9 @@ LISTS: dict[str, Look] = {
         StyleQuery(own_unfinished=MIA), page=page
     ),
     "styles of an artist": lambda world, page: world.read.styles.list(StyleQuery(artist_id=MIA), page=page),
+    "popular styles by a tag": lambda world, page: world.read.styles.list(
+        StyleQuery(sort=StyleSort.POPULAR, tags=["tag 4"]), page=page
+    ),
     "own styles": lambda world, page: world.read.styles.list_own(MIA, page=page),
     "notifications": lambda world, page: world.read.notifications.list(ANN, unread_only=False, page=page),
     "unread notifications": lambda world, page: world.read.notifications.list(ANN, unread_only=True, page=page),
@@ -171,6 +198,7 @@ SINGLE: dict[str, Look] = {
         MIA, first=DAY, last=DAY + timedelta(days=6), group=EarningsGroup.STYLE
     ),
     "style": lambda world, _: world.read.styles.detail(StyleId(14), viewer=Requester(MIA, Role.ADMIN, True)),
+    "tags that go with a style": lambda world, _: world.read.styles.recommended_tags(StyleId(14), viewer=None),
     "image": lambda world, _: world.read.generations.detail(GenerationId(14), viewer=ANN),
     "silent images": lambda world, _: _silent_images(world),
     "silent trainings": lambda world, _: _silent_trainings(world),
@@ -186,18 +214,6 @@ async def _silent_images(world: PostgresWorld) -> object:
 async def _silent_trainings(world: PostgresWorld) -> object:
     async with world.block() as ports:
         return await ports.styles.silent(since=BEGAN + timedelta(days=1), limit=100)
-
-
-class Listening(Pool):
-    """Remembers what was asked."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url, max_size=4)
-        self.asked: list[tuple[str, tuple[object, ...]]] = []
-
-    async def fetch(self, sql: str, *args: object) -> list[Record]:
-        self.asked.append((sql, args))
-        return await super().fetch(sql, *args)
 
 
 @pytest.fixture(scope="module")
@@ -216,50 +232,50 @@ async def much(postgres_server: postgres.Server, _template: str) -> AsyncIterato
 
 @pytest.mark.parametrize("look", [*LISTS.values(), *SINGLE.values()], ids=[*LISTS, *SINGLE])
 async def test_nothing_is_searched_from_end_to_end(much: str, look: Look) -> None:
-    for plan in await plans(much, look, FIRST):
-        assert [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"] == []
+    """Nor does any list pass over the rows of the pages before."""
+    for plan in await plans(much, lambda world: look(world, FIRST)):
+        assert plan.read_from_end_to_end() == set()
+        assert "OFFSET" not in plan.sql
 
 
-@pytest.mark.parametrize("page", [FIRST, DEEP], ids=["first", "deep"])
 @pytest.mark.parametrize("look", LISTS.values(), ids=LISTS)
-async def test_a_page_reads_little_more_than_it_shows(much: str, look: Look, page: PageRequest) -> None:
-    plan, _ = await plans(much, look, page)
+async def test_a_page_reads_little_more_than_it_shows_however_deep_it_is(much: str, look: Look) -> None:
+    """In one statement or two."""
+    first, deep = [await plans(much, lambda world, page=page: look(world, page)) for page in (FIRST, DEEP)]
 
-    for node in nodes(plan):
-        read = node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
-        assert read <= 1000, node
+    assert len(first) <= 2
+    for plan in [*first, *deep]:
+        assert plan.most_rows() <= 1000
+    assert blocks(deep) <= 2 * blocks(first) + 50
+
+
+async def test_images_of_a_thousand_people_one_follows_are_not_all_looked_at(much: str) -> None:
+    """One of each, then a page of each of those who made the newest."""
+    for page in (FIRST, DEEP):
+        for sort in FeedSort:
+            query = FeedQuery(sort=sort, followed_by=DEVOTEE)
+            [plan] = await plans(much, lambda world, query=query, page=page: feed_of(world, query, page))
+
+            assert "generations" not in plan.read_from_end_to_end()
+            if sort is FeedSort.RECENT:
+                assert plan.most_rows() <= 1000
+                assert plan.blocks <= 10_000
+
+
+def feed_of(world: PostgresWorld, query: FeedQuery, page: PageRequest) -> Awaitable[object]:
+    return world.read.generations.feed(query, viewer=None, page=page)
 
 
 async def test_an_image_is_one_row_of_each_table_found_by_its_index(much: str) -> None:
     """Who polls costs this much each time, whether anything has changed or not."""
-    plan, _ = await plans(much, SINGLE["image"], FIRST)
+    [plan] = await plans(much, lambda world: SINGLE["image"](world, FIRST))
 
-    looked_at = [node for node in nodes(plan) if "Relation Name" in node and node["Actual Loops"]]
+    looked_at = [node for node in nodes(plan.carried_out) if "Relation Name" in node and node["Actual Loops"]]
     assert "generations" in {node["Relation Name"] for node in looked_at}
     for node in looked_at:
         assert node["Node Type"] in {"Index Scan", "Index Only Scan"}
         assert (node["Actual Loops"], node["Actual Rows"] + node.get("Rows Removed by Filter", 0) <= 1) == (1, True)
 
 
-async def plans(url: str, look: Look, page: PageRequest) -> list[dict[str, Any]]:
-    """How the one statement of a look is carried out: for the values it was asked with, and for any."""
-    pool = Listening(url)
-    await look(PostgresWorld(pool), page)
-    await pool.close()
-    [(sql, args)] = pool.asked
-    connection = await asyncpg.connect(url, server_settings=SETTINGS)
-    try:
-        explained = [await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *args)]
-        await connection.execute("SET plan_cache_mode = force_generic_plan")
-        await connection.execute(f"PREPARE look AS {sql}")
-        values = f"({', '.join('NULL' for _ in args)})" if args else ""
-        explained.append(await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE look{values}"))
-    finally:
-        await connection.close()
-    return [json.loads(plan)[0]["Plan"] for plan in explained]
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for inner in plan.get("Plans", []):
-        yield from nodes(inner)
+def blocks(statements: list[Plan]) -> int:
+    return sum(plan.blocks for plan in statements)

@@ -1,3 +1,5 @@
+from functools import partial
+
 from core.accounts.model import Requester
 from core.community.delete_comment import DeleteComment
 from core.community.edit_comment import EditComment
@@ -16,12 +18,14 @@ from core.community.unlike_generation import UnlikeGeneration
 from core.errors import Forbidden
 from core.generations.errors import GenerationNotFound
 from core.generations.views import FeedQuery
-from core.identifiers import CommentId, GenerationId
+from core.identifiers import CommentId, GenerationId, UserId
 from core.paging import PageRequest
 from tests.simulation.deeds.base import Deed, Deeds
 
 IN_SIGHT = 2
 """Images, so that people meet at them."""
+
+FRIENDS = 2
 
 
 class Community(Deeds):
@@ -31,8 +35,8 @@ class Community(Deeds):
         deeds: dict[Deed, int] = {
             self._follow: 1,
             self._unfollow: 1,
-            self._like: 10,
-            self._unlike: 6,
+            self._like: 5,
+            self._unlike: 8,
             self._comment: 2,
         }
         if self.stage.comments:
@@ -47,9 +51,14 @@ class Community(Deeds):
         await self.stage.call(UnfollowUser, requester.id, self.random.choice(self.stage.users))
 
     async def _like(self, requester: Requester) -> None:
+        """And tell friends, who have a look at once."""
         if image := await self._image():
-            refusals = (GenerationNotFound, DuplicateLike)
-            await self.stage.call(LikeGeneration, requester.id, image, refusals=refusals)
+            for friend in self.random.choices(self.stage.users, k=FRIENDS):
+                self.stage.begin("friend", partial(self._add_like, friend, image))
+            await self._add_like(requester.id, image)
+
+    async def _add_like(self, user_id: UserId, image: GenerationId) -> None:
+        await self.stage.call(LikeGeneration, user_id, image, refusals=(GenerationNotFound, DuplicateLike))
 
     async def _unlike(self, requester: Requester) -> None:
         if image := await self._image():

@@ -18,7 +18,7 @@ WORKERS ?= 2
 FAST_TESTS := tests/test_architecture.py tests/test_documents.py tests/core
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test simulate check fmt bench migrate relay redrive sweep reconcile rabbitmq-policy lock clean \
+.PHONY: help run demo test test-faults simulate check fmt bench migrate relay redrive sweep reconcile rabbitmq-policy lock clean \
 	check-format check-lint check-types check-imports check-tests
 
 help: ## Show what can be made
@@ -34,6 +34,9 @@ demo: $(RUN) ## Play an artist and a buyer through the API and leave the painted
 
 test: $(DEV) ## Run every test, on a real PostgreSQL, RabbitMQ, storage emulator and OpenID provider
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) $(ARGS)
+
+test-faults: $(DEV) ## Kill, freeze and stop the service and what it stands on, under load; some minutes (ARGS="--seed 42")
+	@PYTHONPATH=src $(BIN)/python -m tests.faults $(ARGS)
 
 simulate: $(DEV) ## Play random histories with crashes, losses and repetitions, and check the books after every step
 	@PYTHONPATH=src $(BIN)/python -m tests.simulation $(ARGS)

@@ -1,7 +1,8 @@
 """Measure the service beside its limits, all in one run: `make bench`, and `make bench ARGS=all` for every call.
 
 `make bench ARGS=reads` measures the calls that only look, `ARGS=search` searching 100,000 styles.
-`make bench ARGS=books` measures how long it takes to prove that a million transfers are in order.
+`make bench ARGS=books` measures how long it takes to prove that a million transfers are in order, `ARGS=streams` what
+live events cost and how soon they come.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import platform
 import sys
 from statistics import median
 
-from benchmarks import books, search
+from benchmarks import books, search, streams
 from benchmarks.round_trips import per_call
 from benchmarks.rounds import CONNECTIONS, WIDTHS, Results, at_half_speed, measure
 from benchmarks.scenarios import reads, request_generation, webhooks
@@ -34,9 +35,9 @@ def main() -> int:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["main", "all", "reads", "search", "books"],
+        choices=["main", "all", "reads", "search", "books", "streams"],
         default="main",
-        help="the main job, every call, reads, searches, or looking at the books",
+        help="the main job, every call, looking at the books, or live events",
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement in each round")
@@ -52,6 +53,9 @@ def main() -> int:
         return 0
     _say("Setting up a database, two processes of the service and people with tokens ...")
     with stage(with_history=arguments.what in {"all", "reads"}) as set_up:
+        if arguments.what == "streams":
+            print(_busy(busy) + streams.report(set_up))
+            return 0
         scenarios = request_generation.scenarios(set_up.people) if arguments.what != "reads" else []
         if arguments.what == "all":
             scenarios += webhooks.scenarios(set_up.settings)

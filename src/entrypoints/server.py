@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import resource
 from collections.abc import AsyncIterator, Callable
 
 import uvloop
@@ -21,6 +22,8 @@ from entrypoints.sweep import sweep_regularly
 
 GRACE = 5.0
 """Seconds that requests get to finish in after the signal to stop."""
+CONNECTIONS = 10_000
+"""That may be open at once, those that idle and those of streams included."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +35,17 @@ def run(
 
     With `local_sign_in` the stand-in for Google answers below that path, with `sandbox_payments` the one for Toss.
     """
+    _allow_files(CONNECTIONS + 1000)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings, local_sign_in, sandbox_payments, started))
+
+
+def _allow_files(count: int) -> None:
+    """Have as many open as the system lets this process: a connection is one, and most systems begin with 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 async def _run(
@@ -96,6 +108,7 @@ async def serve(
         http=HTTPModes.http1,
         websockets=False,
         backlog=1024,
+        backpressure=CONNECTIONS,  # as many as in the backlog otherwise, and streams keep theirs
         log_enabled=False,
     )
     others = asyncio.all_tasks()

@@ -60,15 +60,18 @@ def task(number: int = 1, *, queue: Queue = "model_training") -> PendingTask:
 class Worker:
     """Takes tasks down until it is stopped."""
 
-    def __init__(self, source: TaskSource, queue: Queue, *, fail_first: bool = False) -> None:
+    def __init__(
+        self, source: TaskSource, queue: Queue, *, fail_first: bool = False, always_fail: bool = False
+    ) -> None:
         self.bodies: asyncio.Queue[bytes] = asyncio.Queue()
-        self._failing = fail_first
+        self._failing = fail_first or always_fail
+        self._hopeless = always_fail
         self._task = asyncio.create_task(source.consume(queue, self._handle))
 
     async def _handle(self, body: bytes) -> None:
         await self.bodies.put(body)
         if self._failing:
-            self._failing = False
+            self._failing = self._hopeless
             raise ValueError("this worker is not at its best")
 
     async def take(self, count: int) -> list[bytes]:
@@ -119,6 +122,24 @@ async def test_a_task_whose_handling_fails_is_handed_out_again(both: Both) -> No
 
     assert await worker.take(2) == [difficult.body, difficult.body]
     await worker.stop()
+
+
+async def test_a_worker_that_fails_at_a_task_pauses_before_it_gets_it_again(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("memory.broker", "filesystem.broker", "rabbitmq.consumer"):
+        monkeypatch.setattr(f"adapters.{module}.RETRY_AFTER", 3600.0)
+    hopeless = Worker(both.source, "model_training", always_fail=True)
+    await both.broker.publish([task(1)])
+    await hopeless.take(1)
+
+    await both.broker.publish([task(2)])
+    other = Worker(both.source, "model_training")
+    await other.take(1)
+
+    assert hopeless.bodies.empty()
+    await hopeless.stop()
+    await other.stop()
 
 
 async def test_a_task_whose_worker_dies_is_handed_to_another(both: Both) -> None:

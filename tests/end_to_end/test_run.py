@@ -183,6 +183,21 @@ async def test_a_request_under_way_is_answered_after_the_signal_to_stop(machine:
     assert machine.processes() == []
 
 
+async def test_a_stream_is_ended_by_the_signal_to_stop(machine: Machine) -> None:
+    """In order, as HTTP has it: one that is cut off is an error to the client."""
+    async with machine.service() as service, asyncio.timeout(STARTS_WITHIN):
+        await service.sign_in("someone@example.com")
+        async with service.browser.stream("GET", "/api/notifications/events") as stream:
+            parts = stream.aiter_bytes()
+            assert await anext(parts) == b":\n\n"
+            service.process.send_signal(signal.SIGTERM)
+            assert all([part == b":\n\n" async for part in parts])
+        status = await service.process.wait()
+
+    assert status == 0
+    assert machine.processes() == []
+
+
 async def test_what_it_keeps_is_for_its_owner_alone(machine: Machine) -> None:
     async with machine.service() as service:
         await service.stop(signal.SIGHUP)

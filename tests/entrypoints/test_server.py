@@ -1,4 +1,7 @@
 import asyncio
+import contextlib
+import resource
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -19,12 +22,14 @@ class Application:
         self.begun = asyncio.Event()
         self.go_on = asyncio.Event()
         self.cut_off = asyncio.Event()
+        self.waiting = 0
 
     async def __call__(self, scope: dict[str, Any], _receive: object, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         try:
             if scope["path"] == "/slow":
                 self.begun.set()
+                self.waiting += 1
                 await self.go_on.wait()
             while scope["path"] == "/endless":
                 self.begun.set()
@@ -79,6 +84,45 @@ async def test_a_request_that_has_begun_is_answered_before_it_stops(settings: Se
 
     assert answer.text == "done"
     await serving.task
+
+
+async def test_calls_are_answered_beside_many_that_do_not_end(settings: Settings) -> None:
+    application = Application()
+    serving = Serving(application, settings)
+    await serving.started.wait()
+
+    with contextlib.ExitStack() as stack:
+        waiting = [stack.enter_context(socket.create_connection(("127.0.0.1", settings.port))) for _ in range(1200)]
+        for connection in waiting:
+            connection.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(20):
+            while application.waiting < len(waiting):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+            assert (await client.get(serving.url)).text == "done"
+        application.go_on.set()
+    serving.stop.set()
+    await serving.task
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "raised"),
+    [
+        (100, 20_000, (500, 20_000)),
+        (1024, 20_000, None),
+        (100, 300, (300, 300)),
+        (100, resource.RLIM_INFINITY, (500, resource.RLIM_INFINITY)),
+        (500, 500, None),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, None),
+    ],
+)
+def test_as_many_files_are_allowed_as_connections_need(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, raised: tuple[int, int] | None
+) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+    server._allow_files(500)
+    assert asked == ([raised] if raised else [])
 
 
 @pytest.fixture

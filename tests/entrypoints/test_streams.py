@@ -20,6 +20,7 @@ from core.ports.database import DatabaseUnavailable
 from core.styles.complete_training import CompleteTraining
 from core.styles.delete_style import DeleteStyle
 from core.styles.record_training_progress import RecordTrainingProgress
+from entrypoints.http import streams
 from entrypoints.http.streams import PER_USER
 from tests.entrypoints.following import Following, following
 from tests.entrypoints.service import FRONTEND, Service
@@ -353,21 +354,32 @@ async def test_a_slow_browser_that_leaves_is_let_go(
 async def test_nobody_has_more_than_so_many_open(service: Service, world: MemoryWorld, session: str) -> None:
     bob = await service.session_of(await world.user("bob"))
     path = "/api/notifications/events"
-    streams: list[Following] = []
+    opened: list[Following] = []
     try:
         for _ in range(PER_USER):
-            streams.append(Following(service.app, path, {"Cookie": f"sessionid={session}"}))
-            await streams[-1].begin()
+            opened.append(Following(service.app, path, {"Cookie": f"sessionid={session}"}))
+            await opened[-1].begin()
         async with following(service.app, path, session=session) as refused:
             assert (refused.status, refused.headers["content-type"]) == (429, "application/json")
             assert (await refused.body())["error"]["code"] == "TOO_MANY_STREAMS"
         async with following(service.app, path, session=bob) as another:
             assert another.status == 200
-        await streams.pop().leave()
+        await opened.pop().leave()
         async with following(service.app, path, session=session) as again:
             assert again.status == 200
     finally:
-        await asyncio.gather(*(stream.leave() for stream in streams))
+        await asyncio.gather(*(stream.leave() for stream in opened))
+
+
+async def test_some_connections_are_kept_for_calls_that_end(
+    service: Service, world: MemoryWorld, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "IN_ALL", 1)
+    bob = await service.session_of(await world.user("bob"))
+    async with following(service.app, "/api/notifications/events", session=session):
+        async with following(service.app, "/api/notifications/events", session=bob) as refused:
+            assert refused.status == 429
+        assert await polled(service, bob, "/api/notifications")
 
 
 async def test_a_look_that_fails_ends_it(

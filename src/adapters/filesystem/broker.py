@@ -6,13 +6,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast, get_args
 
-from adapters.simulated_ai.source import TaskSource
+from adapters.simulated_ai.source import RETRY_AFTER, TaskSource
 from core.identifiers import TaskId
 from core.ports.broker import Broker
 from core.tasks.model import PendingTask, Queue
-
-RETRY_AFTER = 0.1
-"""Seconds until a task whose handling failed is handed out again."""
 
 _log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
-from adapters.simulated_ai.source import TaskSource
+from adapters.simulated_ai.source import RETRY_AFTER, TaskSource
 from core.identifiers import TaskId
 from core.ports.broker import Broker
 from core.tasks.model import PendingTask
@@ -11,7 +11,8 @@ from core.tasks.model import PendingTask
 class MemoryBroker(Broker, TaskSource):
     """Queues inside this process; what waits in them is lost with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._pause = pause
         self._waiting: defaultdict[str, list[bytes]] = defaultdict(list)
         self._arrived = asyncio.Condition()
 
@@ -33,7 +34,7 @@ class MemoryBroker(Broker, TaskSource):
                 self._waiting[queue].insert(0, body)
                 if not isinstance(error, Exception):
                     raise
-                await asyncio.sleep(0)
+                await self._pause(RETRY_AFTER)
 
     async def reachable(self) -> bool:
         return True

@@ -8,6 +8,7 @@ from typing import get_args
 import aio_pika
 import msgspec
 from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.connection import make_url
 from aiormq.exceptions import AMQPError
 
 from core.tasks.model import Queue
@@ -36,7 +37,7 @@ class Address(msgspec.Struct, frozen=True):
 
 async def connect(address: Address) -> AbstractConnection:
     """A connection that does not repair itself: whoever holds it throws it away and opens another."""
-    return await aio_pika.connect(
+    url = make_url(
         host=address.host,
         port=address.port,
         login=address.user,
@@ -44,6 +45,13 @@ async def connect(address: Address) -> AbstractConnection:
         virtualhost=address.vhost,
         heartbeat=HEARTBEAT,
     )
+    connection = aio_pika.Connection(url)
+    try:
+        await connection.connect()
+    except BaseException:
+        await connection.close()  # there is nothing to close, but else it tries to when it is collected, without a loop
+        raise
+    return connection
 
 
 async def declare_queues(channel: AbstractChannel) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from aio_pika.abc import AbstractIncomingMessage
 
 from adapters.rabbitmq.connection import BROKEN, PATIENCE, Address, connected, declare_queues
-from adapters.simulated_ai.source import TaskSource
+from adapters.simulated_ai.source import RETRY_AFTER, TaskSource
 
 RECONNECT_AFTER = 0.5
 """Seconds."""
@@ -40,7 +40,11 @@ class RabbitMQTaskSource(TaskSource):
 async def _handle(message: AbstractIncomingMessage, handle: Callable[[bytes], Awaitable[None]]) -> None:
     try:
         async with message.process(requeue=True):
-            await handle(message.body)
+            try:
+                await handle(message.body)
+            except Exception:
+                await asyncio.sleep(RETRY_AFTER)
+                raise
     except BROKEN:
         raise
     except Exception:

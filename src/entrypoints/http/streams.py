@@ -19,6 +19,8 @@ from core.live_events import Event, Events
 MEDIA_TYPE = "text/event-stream"
 PER_USER = 20
 """Streams that somebody may have open at one process: more than tabs that anybody looks at."""
+IN_ALL = 8_000
+"""Streams that may be open at one process: some of its connections are for calls that end."""
 HEADERS = [
     (b"content-type", MEDIA_TYPE.encode()),
     (b"cache-control", b"private, no-cache"),
@@ -59,7 +61,7 @@ class Streams:
         if user_id is None:
             yield
             return
-        if self._open[user_id] >= PER_USER:
+        if self._open[user_id] >= PER_USER or self.open >= IN_ALL:
             raise TooManyStreams
         self._open[user_id] += 1
         try:

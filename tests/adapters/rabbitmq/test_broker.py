@@ -1,6 +1,7 @@
 """What only a real broker shows: the wire, a queue that is gone, and a broker that freezes, dies and comes back."""
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from time import monotonic
@@ -10,7 +11,7 @@ import aio_pika
 import pytest
 
 from adapters.rabbitmq.broker import RabbitMQBroker
-from adapters.rabbitmq.connection import Address
+from adapters.rabbitmq.connection import Address, connect
 from core.identifiers import StyleId, TaskId
 from core.tasks.model import PendingTask, TrainingOrder, WebhookBase, pending, training_task
 from tests.support.proxy import Proxy
@@ -142,6 +143,16 @@ async def test_nobody_there(unused_tcp_port: int) -> None:
     assert await rabbitmq.publish([task()]) == []
     assert not await rabbitmq.reachable()
     await rabbitmq.close()
+
+
+async def test_a_connection_that_failed_has_nothing_left_to_close(unused_tcp_port: int) -> None:
+    nowhere = Address("127.0.0.1", unused_tcp_port, "guest", "guest", "/")
+    failures = await asyncio.gather(connect(nowhere), return_exceptions=True)
+
+    with warnings.catch_warnings(record=True) as complaints:
+        warnings.simplefilter("always")
+        await asyncio.to_thread(failures.clear)  # where no loop runs; the failure knows the connection
+    assert [str(complaint.message) for complaint in complaints] == []
 
 
 async def test_a_wrong_password_is_no_crash(broker: Place) -> None:

@@ -1,0 +1,76 @@
+"""Kills, stops, freezes and fills what the service stands on, under load; proves that nothing is lost or doubled."""
+
+import argparse
+import asyncio
+import logging
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from random import SystemRandom
+
+from tests.faults.altered import SABOTAGES
+from tests.faults.drill import perform
+from tests.faults.plan import SHORT, Plan
+from tests.faults.record import Record
+from tests.simulation.broken import Broken
+from tests.support import rabbitmq, shared
+
+
+def main() -> int:
+    arguments = _arguments()
+    plan = SHORT if arguments.short else Plan(arguments.seed)
+    plan = replace(plan, seed=arguments.seed, kills=plan.kills if arguments.kills is None else arguments.kills)
+    logging.disable()  # this process's clients have a lot to say about a broker that is not there
+    shared.begin()
+    try:
+        rabbitmq.install_if_needed()
+        if arguments.sabotages:
+            return max([_sabotage(plan, name) for name in SABOTAGES])
+        return _play(plan, arguments.logs)
+    finally:
+        shared.end()
+
+
+def _play(plan: Plan, logs: Path | None) -> int:
+    began = time.monotonic()
+    print(f"{plan.kills} kills of the server and as many of the relay, from seed {plan.seed}.", flush=True)
+    try:
+        record = asyncio.run(perform(plan, lambda text: print(text, flush=True), logs=logs))
+    except Broken as broken:
+        print(f"BROKEN: {broken}")
+        print(f'Again, with the same choices: make test-faults ARGS="--seed {plan.seed} --kills {plan.kills}"')
+        return 1
+    _print_table(record)
+    print(f"Every promise was kept. Seed {plan.seed}, {time.monotonic() - began:.0f} s.")
+    return 0
+
+
+def _sabotage(plan: Plan, name: str) -> int:
+    """Whether a sabotaged service passes."""
+    try:
+        asyncio.run(perform(replace(plan, alterations=(*plan.alterations, name))))
+    except Broken as broken:
+        print(f"{name}: found. {broken}"[:300], flush=True)
+        return 0
+    print(f"{name}: NOT found.", flush=True)
+    return 1
+
+
+def _print_table(record: Record) -> None:
+    for name, number in sorted(record.counts.items()):
+        print(f"{number:8,} {name}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make test-faults", description=__doc__)
+    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(1_000_000), help="of all choices")
+    parser.add_argument("--kills", type=int, help="of the server, and as many of the relay (default: 20)")
+    parser.add_argument("--short", action="store_true", help="what `make test` plays")
+    parser.add_argument("--logs", type=Path, metavar="DIRECTORY", help="where to leave what the processes log")
+    parser.add_argument("--sabotages", action="store_true", help="break the service in known ways, and see each found")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""What the service stands on, each a process or a server of its own that can be taken away."""
+
+import asyncio
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import asyncpg
+import httpx
+
+from adapters.postgres.embedded import EmbeddedPostgres
+from tests.support import gcs, openid, rabbitmq, sandbox, shared
+
+FULL = {"max-length": 3, "overflow": "reject-publish"}
+
+
+class Postgres:
+    """A database server of its own, that writes to disk as a real one does."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._server = EmbeddedPostgres(directory)
+        self.url = ""
+
+    async def start(self) -> None:
+        self.url = await asyncio.to_thread(self._server.start)
+
+    async def crash(self) -> None:
+        """An immediate shutdown: nothing is tidied up, and the next start recovers from the log."""
+        pid = int((self._directory / "postmaster.pid").read_text().split()[0])
+        await asyncio.to_thread(shared.stop_process, pid, signal.SIGQUIT)
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self._server.stop)
+
+    async def fetch(self, query: str) -> list[Any]:
+        connection = await asyncpg.connect(self.url)
+        try:
+            rows: list[Any] = await connection.fetch(query)
+        finally:
+            await connection.close()
+        return rows
+
+    async def execute(self, script: str) -> None:
+        connection = await asyncpg.connect(self.url)
+        try:
+            await connection.execute(script)
+        finally:
+            await connection.close()
+
+
+class RabbitMQ:
+    def __init__(self, node: rabbitmq.Node) -> None:
+        self._node = node
+        self.place = node.broker
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self._node.stop)
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self._node.start)
+
+    def freeze(self) -> None:
+        self._node.freeze()
+
+    def thaw(self) -> None:
+        self._node.thaw()
+
+    async def limit(self, queue: str) -> None:
+        """From now on the queue takes hardly anything."""
+        policy = {"pattern": f"^{queue}$", "apply-to": "queues", "definition": FULL}
+        await self._manage(lambda api, url: api.put(url, json=policy))
+
+    async def lift_limit(self) -> None:
+        await self._manage(lambda api, url: api.delete(url))
+
+    async def _manage(self, call: Callable[[httpx.AsyncClient, str], Awaitable[httpx.Response]]) -> None:
+        place = self.place
+        url = f"http://{place.host}:{place.management_port}/api/policies/{quote(place.vhost, safe='')}/full"
+        auth = (place.user, place.password)
+        async with httpx.AsyncClient(auth=auth, timeout=30, trust_env=False) as api:
+            (await call(api, url)).raise_for_status()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    directory: Path
+    postgres: Postgres
+    rabbitmq: RabbitMQ
+    bucket: gcs.Bucket
+    provider: openid.Provider
+    sandbox: sandbox.Sandbox
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self.postgres.url,
+            **self.rabbitmq.place.environment,
+            **self.bucket.environment,
+            **self.provider.environment,
+            "OPENID_DISCOVERY_URL": self.provider.discovery_url,
+            "TOSS_SECRET_KEY": sandbox.SECRET_KEY,
+            "TOSS_API_BASE": self.sandbox.url,
+        }
+
+
+@asynccontextmanager
+async def running_parts() -> AsyncIterator[Parts]:
+    directory = Path(tempfile.mkdtemp(prefix="faults-", dir=shared.run_directory()))
+    async with AsyncExitStack() as stack:
+        postgres = Postgres(directory / "postgres")
+        starting = asyncio.create_task(postgres.start())
+        stack.push_async_callback(postgres.stop)
+        node = await asyncio.to_thread(stack.enter_context, rabbitmq.private_node())
+        await starting
+        emulator = stack.enter_context(gcs.running_emulator(directory))
+        provider = stack.enter_context(openid.running_provider())
+        payments = await stack.enter_async_context(sandbox.running_sandbox())
+        yield Parts(directory, postgres, RabbitMQ(node), gcs.new_bucket(emulator), provider, payments)

@@ -1,0 +1,75 @@
+"""What people, AI servers and the payment page have seen: at the end the database has to agree with it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Ask:
+    """An image that somebody wanted: asked for once, or with a key until there was an answer."""
+
+    marker: str
+    """The one tag of its prompt; nothing else has it."""
+    keyed: bool
+    told: set[int] = field(default_factory=set)
+    """The ids in answers of 201."""
+    refused: int = 0
+    poor: bool = False
+    """Whether it was for want of tokens."""
+    open: int = 0
+    """How often there was no answer, or one that leaves open what has happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A task that came to an AI server."""
+
+    task_id: str
+    kind: str
+    subject: int
+    """The image or the style."""
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A completed image or training that was told and taken."""
+
+    kind: str
+    subject: int
+    result: str
+
+
+@dataclass(slots=True)
+class Record:
+    counts: Counter[str] = field(default_factory=Counter)
+    asks: list[Ask] = field(default_factory=list)
+    styles: set[int] = field(default_factory=set)
+    comments: set[int] = field(default_factory=set)
+    paid: set[str] = field(default_factory=set)
+    """Orders that the payment page's browser was told to be paid."""
+    works: set[Work] = field(default_factory=set)
+    completions: list[Completion] = field(default_factory=list)
+    """Those that the service says it has applied."""
+    results: set[tuple[int, str]] = field(default_factory=set)
+    """Images and where they are, whether told of or not."""
+    balances: dict[int, int] = field(default_factory=dict)
+    """By user: what the service says at the end that there is to spend."""
+    uses: dict[int, int] = field(default_factory=dict)
+    """By style: how often the service says at the end that it was used."""
+    wrong: list[str] = field(default_factory=list)
+    """What no fault excuses."""
+
+    def take(self, task: Any, *, redelivered: bool) -> Work:
+        kind, data = task["type"], task["data"]
+        subject = data["generation_id"] if kind == "image_generation" else data["style_id"]
+        work = Work(task["task_id"], kind, subject, data.get("attempt", 1))
+        if redelivered:
+            self.counts["tasks delivered again"] += 1
+        elif work in self.works:
+            self.counts["tasks published again"] += 1
+        else:
+            self.counts["tasks"] += 1
+        self.works.add(work)
+        return work

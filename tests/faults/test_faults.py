@@ -1,0 +1,19 @@
+"""A short one of what `make test-faults` does at length."""
+
+from tests.faults.drill import perform
+from tests.faults.plan import SHORT
+
+
+async def test_nothing_is_lost_or_doubled_whatever_is_killed_frozen_or_full() -> None:
+    said: list[str] = []
+
+    record = await perform(SHORT, said.append)
+
+    happened = record.counts
+    assert happened["relays killed"] == SHORT.kills
+    assert happened["servers killed"] >= SHORT.kills
+    for fault in ("broker frozen", "queue full", "database crashed", "webhooks dropped", "further attempts"):
+        assert happened[fault], fault
+    for kept in ("images answered 201", "images answered 201 again", "images completed", "purchases paid"):
+        assert happened[kept], kept
+    assert "BROKEN" not in said[-1]

@@ -570,3 +570,40 @@ async def upgrade(world: World, user: User) -> None:
         await ports.users.add_artist(Artist(user.id, "Min", "min@example.com", f"signatures/{user.id}/x.png", now))
         await ports.users.save(user.became_artist(at=now))
         await ports.ledger.open(earnings(user.id))
+
+
+# --- the last step ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "left", ["like", "comment", "follow", "follower", "told", "named", "image", "style", "nothing"]
+)
+async def test_nobody_is_removed_while_anything_is_left_of_them(
+    world: World, mia: User, ann: User, style: Style, left: str
+) -> None:
+    zoe = await world.artist("zoe", tokens=100)
+    image = await world.image(ann, style, public=True)
+    match left:
+        case "like":
+            await world.like(zoe, image)
+        case "comment":
+            await say(world, zoe, image)
+        case "follow":
+            await world.follow(zoe, ann)
+        case "follower" | "told":
+            await world.follow(ann, zoe)
+        case "named":
+            await world.follow(zoe, ann)
+            await world.use_case(UnfollowUser)(zoe.id, ann.id)
+        case "image":
+            await world.failed_generation(zoe, style)
+        case "style":
+            await world.untrained_style(zoe)
+    if left == "told":
+        await world.use_case(UnfollowUser)(ann.id, zoe.id)
+
+    removed = await commit(world, lambda ports: ports.traces.remove_user(zoe.id, identity=b"zoe"))
+
+    assert removed is (left == "nothing")
+    assert await commit(world, lambda ports: ports.users.username_taken("zoe")) is not removed
+    assert await commit(world, lambda ports: ports.users.was_here(b"zoe")) is removed

@@ -1,16 +1,22 @@
 """Whatever table there is or comes to be: what refers to a user is exported, and erased or kept on purpose."""
 
+import asyncio
 from typing import Any
 
 import asyncpg
+import pytest
 
+from core.accounts.errors import UserNotFound
 from core.accounts.leave import Leave
 from core.accounts.model import User
+from core.community.errors import DuplicateLike
 from core.paging import PageRequest
 from core.ports.idempotency import Answer, Call
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
+from tests.contracts.overlap import Block
 from tests.contracts.postgres_world import PostgresWorld
 from tests.contracts.test_export import a_life, exported
+from tests.support.world import Scope
 
 NAMES_OF_USERS = {
     *("user_id", "owner_id", "author_id", "artist_id", "actor_id", "recipient_id", "follower_id", "followed_id"),
@@ -117,3 +123,22 @@ async def test_of_who_was_erased_only_numbers_are_left_where_the_books_need_them
 
     assert await referring(sql, user) == KEPT
     assert await tables_with(sql, "mia-of-nowhere") == set()
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_who_is_removed_waits_for_whoever_refers_to_them(world: PostgresWorld, committed: bool) -> None:
+    mia, ann = await world.artist("mia", tokens=100), await world.user("ann")
+    image = await world.image(mia, await world.style(mia), public=True)
+
+    async def like(ports: Scope) -> None:
+        await ports.likes.add(ann.id, image.id, at=world.clock.now())
+        await ports.users.username_taken("nobody")  # sends what is held back
+
+    liking = await Block(world, like).open()
+    removing = await Block(world, lambda ports: ports.traces.remove_user(ann.id, identity=b"ann")).waits()
+    await (liking.commit() if committed else liking.roll_back())
+
+    assert await removing.commit() is not committed
+    outcome = (await asyncio.gather(world.like(ann, image), return_exceptions=True))[0]
+    assert isinstance(outcome, DuplicateLike if committed else UserNotFound)
+    assert (await world.read.generations.detail(image.id, viewer=None)).like_count == committed

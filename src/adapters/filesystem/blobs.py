@@ -139,7 +139,7 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
         return sorted(key for key in found if key.startswith(prefix))
 
     def _stored(self, prefix: str, after: str, limit: int) -> list[StoredBlob]:
-        found = []
+        found: list[StoredBlob] = []
         for key in self._walk(prefix):
             if key > after and len(found) < limit:
                 with suppress(FileNotFoundError):  # removed since

@@ -5,6 +5,7 @@ import asyncio
 import logging
 import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
@@ -22,6 +23,7 @@ def main() -> int:
     plan = SHORT if arguments.short else Plan(arguments.seed)
     plan = replace(plan, seed=arguments.seed, kills=plan.kills if arguments.kills is None else arguments.kills)
     logging.disable()  # this process's clients have a lot to say about a broker that is not there
+    warnings.filterwarnings("ignore", "coroutine 'Connection.close' was never awaited")
     shared.begin()
     try:
         rabbitmq.install_if_needed()

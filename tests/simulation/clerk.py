@@ -36,12 +36,16 @@ class Clerk:
                 self._decide(me, withdrawal.id)
 
     def _decide(self, me: UserId, withdrawal_id: WithdrawalId) -> None:
-        settles = self.stage.random.random() < SETTLED
+        """Perhaps at two screens, and one way at the one and another at the other."""
 
         async def decide() -> None:
-            kind: type[Any] = SettleWithdrawal if settles else RejectWithdrawal
-            reason = {} if settles else {"reason": "No."}
-            await self.stage.call(kind, me, withdrawal_id, refusals=(WithdrawalEnded,), **reason)
+            if self.stage.random.random() < SETTLED:
+                await self._call(SettleWithdrawal, me, withdrawal_id)
+            else:
+                await self._call(RejectWithdrawal, me, withdrawal_id, reason="No.")
 
         for _ in range(2 if self.stage.faults.strike(TWICE) else 1):
             self.stage.begin("decision", decide)
+
+    async def _call(self, kind: type[Any], *args: object, **kwargs: object) -> None:
+        await self.stage.call(kind, *args, refusals=(WithdrawalEnded,), **kwargs)

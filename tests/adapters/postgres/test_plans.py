@@ -233,7 +233,7 @@ async def much(postgres_server: postgres.Server, _template: str) -> AsyncIterato
 @pytest.mark.parametrize("look", [*LISTS.values(), *SINGLE.values()], ids=[*LISTS, *SINGLE])
 async def test_nothing_is_searched_from_end_to_end(much: str, look: Look) -> None:
     """Nor does any list pass over the rows of the pages before."""
-    for plan in await plans(much, lambda world: look(world, FIRST)):
+    for plan in await plans(much, at(look, FIRST)):
         assert plan.read_from_end_to_end() == set()
         assert "OFFSET" not in plan.sql
 
@@ -241,7 +241,7 @@ async def test_nothing_is_searched_from_end_to_end(much: str, look: Look) -> Non
 @pytest.mark.parametrize("look", LISTS.values(), ids=LISTS)
 async def test_a_page_reads_little_more_than_it_shows_however_deep_it_is(much: str, look: Look) -> None:
     """In one statement or two."""
-    first, deep = [await plans(much, lambda world, page=page: look(world, page)) for page in (FIRST, DEEP)]
+    first, deep = [await plans(much, at(look, page)) for page in (FIRST, DEEP)]
 
     assert len(first) <= 2
     for plan in [*first, *deep]:
@@ -253,8 +253,7 @@ async def test_images_of_a_thousand_people_one_follows_are_not_all_looked_at(muc
     """One of each, then a page of each of those who made the newest."""
     for page in (FIRST, DEEP):
         for sort in FeedSort:
-            query = FeedQuery(sort=sort, followed_by=DEVOTEE)
-            [plan] = await plans(much, lambda world, query=query, page=page: feed_of(world, query, page))
+            [plan] = await plans(much, feed_of(FeedQuery(sort=sort, followed_by=DEVOTEE), page))
 
             assert "generations" not in plan.read_from_end_to_end()
             if sort is FeedSort.RECENT:
@@ -262,19 +261,23 @@ async def test_images_of_a_thousand_people_one_follows_are_not_all_looked_at(muc
                 assert plan.blocks <= 10_000
 
 
-def feed_of(world: PostgresWorld, query: FeedQuery, page: PageRequest) -> Awaitable[object]:
-    return world.read.generations.feed(query, viewer=None, page=page)
-
-
 async def test_an_image_is_one_row_of_each_table_found_by_its_index(much: str) -> None:
     """Who polls costs this much each time, whether anything has changed or not."""
-    [plan] = await plans(much, lambda world: SINGLE["image"](world, FIRST))
+    [plan] = await plans(much, at(SINGLE["image"], FIRST))
 
     looked_at = [node for node in nodes(plan.carried_out) if "Relation Name" in node and node["Actual Loops"]]
     assert "generations" in {node["Relation Name"] for node in looked_at}
     for node in looked_at:
         assert node["Node Type"] in {"Index Scan", "Index Only Scan"}
         assert (node["Actual Loops"], node["Actual Rows"] + node.get("Rows Removed by Filter", 0) <= 1) == (1, True)
+
+
+def at(look: Look, page: PageRequest) -> Callable[[PostgresWorld], Awaitable[object]]:
+    return lambda world: look(world, page)
+
+
+def feed_of(query: FeedQuery, page: PageRequest) -> Callable[[PostgresWorld], Awaitable[object]]:
+    return lambda world: world.read.generations.feed(query, viewer=None, page=page)
 
 
 def blocks(statements: list[Plan]) -> int:

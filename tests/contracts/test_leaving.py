@@ -605,5 +605,5 @@ async def test_nobody_is_removed_while_anything_is_left_of_them(
     removed = await commit(world, lambda ports: ports.traces.remove_user(zoe.id, identity=b"zoe"))
 
     assert removed is (left == "nothing")
-    assert await commit(world, lambda ports: ports.users.username_taken("zoe")) is not removed
+    assert await commit(world, lambda ports: ports.users.username_taken("zoe")) is (not removed)
     assert await commit(world, lambda ports: ports.users.was_here(b"zoe")) is removed

@@ -138,7 +138,7 @@ async def test_who_is_removed_waits_for_whoever_refers_to_them(world: PostgresWo
     removing = await Block(world, lambda ports: ports.traces.remove_user(ann.id, identity=b"ann")).waits()
     await (liking.commit() if committed else liking.roll_back())
 
-    assert await removing.commit() is not committed
+    assert await removing.commit() is (not committed)
     outcome = (await asyncio.gather(world.like(ann, image), return_exceptions=True))[0]
     assert isinstance(outcome, DuplicateLike if committed else UserNotFound)
     assert (await world.read.generations.detail(image.id, viewer=None)).like_count == committed

@@ -2,7 +2,7 @@
 
 `make bench ARGS=reads` measures the calls that only look, `ARGS=search` searching 100,000 styles.
 `make bench ARGS=books` measures how long it takes to prove that a million transfers are in order, `ARGS=streams` what
-live events cost and how soon they come.
+live events cost and how soon they come, `ARGS=relay` how soon a task is in RabbitMQ.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import platform
 import sys
 from statistics import median
 
-from benchmarks import books, search, streams
+from benchmarks import books, relay, search, streams
 from benchmarks.round_trips import per_call
 from benchmarks.rounds import CONNECTIONS, WIDTHS, Results, at_half_speed, measure
 from benchmarks.scenarios import reads, request_generation, webhooks
@@ -35,9 +35,9 @@ def main() -> int:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["main", "all", "reads", "search", "books", "streams"],
+        choices=["main", "all", "reads", "search", "books", "streams", "relay"],
         default="main",
-        help="the main job, every call, looking at the books, or live events",
+        help="the main job, every call, looking at the books, live events, or the relay",
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement in each round")
@@ -46,6 +46,10 @@ def main() -> int:
     if arguments.what == "search":
         _say("Setting up a process of the service and 100,000 styles, which takes a minute or more ...")
         print(_busy(busy) + search.report())
+        return 0
+    if arguments.what == "relay":
+        _say("Setting up a database and a RabbitMQ ...")
+        print(_busy(busy) + relay.report())
         return 0
     if arguments.what == "books":
         _say("Setting up a ledger of a million transfers ...")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from core.accounts.model import User
+from core.community.post_comment import NewComment, PostComment
 from entrypoints.http.signing import Signer
 from tests.entrypoints.service import Browser, Service
 from tests.support.world import MemoryWorld
@@ -86,13 +87,33 @@ async def test_a_cursor_is_good_for_its_own_list_only(service: Service, mia: Use
                 assert response.status_code == (200 if path == other else 422), (path, other)
 
 
-async def test_a_cursor_that_was_tampered_with_or_sealed_elsewhere(service: Service, mia: User) -> None:
+@pytest.mark.parametrize("path", [*LISTS, "/api/styles/{style}/examples", "/api/generations/{image}/comments"])
+async def test_a_cursor_that_was_tampered_with_or_sealed_elsewhere(
+    service: Service, world: MemoryWorld, mia: User, path: str
+) -> None:
+    style = await world.style(mia, "One more")
+    images = [await world.image(mia, style, public=True) for _ in range(2)]
+    for _ in range(2):
+        await world.use_case(PostComment)(mia.id, images[0].id, NewComment("Nice"))
+    path = path.format(style=style.id, image=images[0].id)
     async with service.browser(mia) as browser:
-        cursor = (await page(browser, "/api/styles", limit=1))["next_cursor"]
+        cursor = (await page(browser, path, limit=1))["next_cursor"]
         payload, _, mac = cursor.partition(".")
         foreign = Signer("another secret").seal("cursor:styles:recent", b'[0,"2026-01-01T00:00:00Z",1]')
-        for made_up in (payload, f"{payload}.", f"{payload}A.{mac}", f"{payload}=.{mac}", f".{mac}", foreign, "ü.ü"):
-            response = await browser.get("/api/styles", params={"cursor": made_up})
+        for made_up in (
+            payload,
+            f"{payload}.",
+            f"{payload}A.{mac}",
+            f"{payload}=.{mac}",
+            f".{mac}",
+            foreign,
+            "ü.ü",
+            "",
+        ):
+            address, _, query = path.partition("?")
+            response = await browser.get(
+                address, params=[tuple(query.split("="))] * bool(query) + [("cursor", made_up)]
+            )
             assert (response.status_code, list(response.json()["error"]["details"])) == (422, ["cursor"])
 
 

@@ -92,7 +92,6 @@ async def test_a_paid_purchase_stays_as_it_is(world: PostgresWorld) -> None:
         ("failure_code = 'X'", "ck_purchases_failure"),
         ("amount_tokens = 0", "ck_purchases_terms"),
         ("total_price = -1", "ck_purchases_terms"),
-        ("user_id = 4711", "fk_purchases_user_id"),
     ],
 )
 async def test_a_purchase_makes_sense(

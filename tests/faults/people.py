@@ -138,7 +138,11 @@ class Buyer(Client):
         request = {"package_id": "basic_100"}
         bought = await self.insist("POST", "/api/tokens/purchase", 201, key=uuid4().hex, json=request)
         purchase = bought.json()["data"]
-        back = await self._sandbox.choose(purchase["payment_url"], "pay")
+        try:
+            back = await self._sandbox.choose(purchase["payment_url"], "pay")
+        except httpx.TransportError:
+            self.record.counts["payment pages that did not answer"] += 1
+            return
         while (status := await self._come_back(back)) in {None, "pending"}:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(RETRY_AFTER)
         if status != "paid":

@@ -27,8 +27,8 @@ def main() -> int:
     shared.begin()
     try:
         rabbitmq.install_if_needed()
-        if arguments.sabotages:
-            return max([_sabotage(plan, name) for name in SABOTAGES])
+        if arguments.sabotages is not None:
+            return max([_sabotage(plan, name) for name in arguments.sabotages or SABOTAGES])
         return _play(plan, arguments.logs)
     finally:
         shared.end()
@@ -70,7 +70,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, help="of the server, and as many of the relay (default: 20)")
     parser.add_argument("--short", action="store_true", help="what `make test` plays")
     parser.add_argument("--logs", type=Path, metavar="DIRECTORY", help="where to leave what the processes log")
-    parser.add_argument("--sabotages", action="store_true", help="break the service in known ways, and see each found")
+    parser.add_argument(
+        "--sabotages", nargs="*", choices=SABOTAGES, help="break the service in known ways, and see each found"
+    )
     return parser.parse_args()
 
 

@@ -46,7 +46,7 @@ def answers_before_the_commit() -> None:
     commit: Callable[..., Any] = PostgresTransaction._commit
 
     async def commit_later(self: PostgresTransaction, block: Any) -> None:
-        if "outbox" not in block.held:
+        if block.begun is not None or not {"outbox", "ledger"} <= block.held.keys():
             await commit(self, block)
             return
 

@@ -1,0 +1,91 @@
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from adapters.postgres import listener as module
+from adapters.postgres.listener import Listener
+from adapters.postgres.pool import Pool
+from tests.support.ports import free_port
+
+PATIENCE = 20.0
+"""Seconds."""
+
+
+class Ear:
+    def __init__(self) -> None:
+        self._heard: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def __call__(self, told: str | None) -> None:
+        self._heard.put_nowait(told)
+
+    async def hears(self) -> str | None:
+        async with asyncio.timeout(PATIENCE):
+            return await self._heard.get()
+
+
+@pytest.fixture
+async def listener(database_url: str) -> AsyncIterator[Listener]:
+    opened = Listener(database_url)
+    yield opened
+    await opened.close()
+
+
+async def connections(pool: Pool) -> int:
+    listening = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+    return len(await pool.fetch(listening))
+
+
+async def test_channels_share_a_connection_and_each_hears_its_own(listener: Listener, pool: Pool) -> None:
+    one, other = Ear(), Ear()
+    listener.listen("one", one)
+    assert await one.hears() is None
+    listener.listen("other", other)
+    assert await other.hears() is None
+
+    pool.teller.tell("other", "first")
+    assert await other.hears() == "first"
+    pool.teller.tell("one", "second")
+    assert await one.hears() == "second"
+    assert await connections(pool) == 1
+
+
+async def test_what_is_said_again_before_it_was_told_is_told_once(listener: Listener, pool: Pool) -> None:
+    ear = Ear()
+    listener.listen("one", ear)
+    await ear.hears()
+
+    for word in ("a", "a", "b", "a"):
+        pool.teller.tell("one", word)
+    assert {await ear.hears(), await ear.hears()} == {"a", "b"}
+    pool.teller.tell("one", "c")
+    assert await ear.hears() == "c"
+
+
+async def test_a_connection_that_answers_no_more_is_made_anew(
+    listener: Listener, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Networks forget connections without a word."""
+    ear, tries = Ear(), iter([TimeoutError])
+
+    async def answer(*_: Any) -> None:
+        for error in tries:
+            raise error
+
+    monkeypatch.setattr(module, "DOUBT", 0.01)
+    monkeypatch.setattr(asyncpg.Connection, "execute", answer)
+    listener.listen("one", ear)
+    assert await ear.hears() is None
+    assert await ear.hears() is None
+
+    pool.teller.tell("one", "heard")
+    assert await ear.hears() == "heard"
+
+
+async def test_without_a_database_nothing_is_heard_and_that_is_all() -> None:
+    listener = Listener(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing")
+    listener.listen("one", Ear())
+    await asyncio.sleep(0)
+    await listener.close()

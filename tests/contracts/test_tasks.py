@@ -18,7 +18,7 @@ from core.tasks.model import (
     pending,
     training_task,
 )
-from tests.contracts.overlap import Block, Work, commit, sending
+from tests.contracts.overlap import Block, Work, commit
 from tests.support.world import Scope, World
 
 
@@ -131,66 +131,6 @@ async def test_who_stood_by_looks_again_soon(world: World) -> None:
         await world.outbox.wait(seconds=60)
 
 
-async def test_a_withdrawn_task_is_not_published(world: World) -> None:
-    tasks = [new_task(world) for _ in range(3)]
-    await commit(world, putting(*tasks))
-
-    await commit(world, lambda ports: ports.queue.withdraw(tasks[1].task_id))
-    await commit(world, lambda ports: ports.queue.withdraw(world.ids.task()))
-
-    assert await world.tasks() == [pending(tasks[0]), pending(tasks[2])]
-
-
-async def test_a_task_is_there_again_when_withdrawing_it_is_rolled_back(world: World) -> None:
-    await commit(world, putting(task := new_task(world)))
-    block = await Block(world, withdrawing(task)).open()
-
-    await block.roll_back()
-
-    assert await world.tasks() == [pending(task)]
-
-
-async def test_one_that_is_withdrawn_and_one_that_is_put_for_it(world: World) -> None:
-    await commit(world, putting(task := new_task(world)))
-    follower = new_task(world)
-
-    async def replace(ports: Scope) -> None:
-        await ports.queue.withdraw(task.task_id)
-        await ports.queue.put(follower)
-
-    await commit(world, replace)
-
-    assert await world.tasks() == [pending(follower)]
-
-
-@pytest.mark.parametrize("confirmed", [True, False])
-async def test_who_withdraws_a_task_waits_for_the_relay_that_publishes_it(world: World, confirmed: bool) -> None:
-    await commit(world, putting(task := new_task(world)))
-
-    async with claim(world) as batch:
-        withdrawal = await Block(world, sending(withdrawing(task))).waits()
-        if confirmed:
-            await batch.published([task.task_id])
-    await withdrawal.commit()
-
-    assert await world.tasks() == []
-
-
-async def test_a_relay_does_not_publish_what_is_being_withdrawn(world: World) -> None:
-    one, other = new_task(world), new_task(world)
-    await commit(world, putting(one, other))
-    withdrawal = await Block(world, sending(withdrawing(one))).open()
-
-    async def relay(_ports: Scope) -> list[PendingTask]:
-        async with claim(world) as batch:
-            return batch.tasks
-
-    claiming = await Block(world, relay).waits()
-    await withdrawal.commit()
-
-    assert await claiming.commit() == [pending(other)]
-
-
 async def test_tasks_put_during_a_claim_stay(world: World) -> None:
     one, other = new_task(world), new_task(world)
     await commit(world, putting(one))
@@ -276,10 +216,6 @@ def new_generation_task(world: World) -> GenerationTask:
         signature_path="gs://bucket/signatures/1.png",
     )
     return generation_task(world.ids.task(), order, at=world.clock.now(), webhooks=world.webhooks)
-
-
-def withdrawing(task: Task) -> Work:
-    return lambda ports: ports.queue.withdraw(task.task_id)
 
 
 def putting(*tasks: Task, due: datetime | None = None) -> Work:

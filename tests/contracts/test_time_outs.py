@@ -30,7 +30,7 @@ from core.tasks.outcome import Failure, Outcome
 from core.tokens.errors import HoldAlreadyResolved
 from core.tokens.views import Balance
 from tests.contracts.overlap import Block, commit
-from tests.support.world import PATIENCE, Scope, World
+from tests.support.world import Scope, World
 
 TIMEOUT = timedelta(minutes=30)
 MOMENT = timedelta(microseconds=1)
@@ -117,7 +117,9 @@ async def test_an_attempt_that_waits_for_its_time_is_not_silent(world: World, im
     for delay in RETRY_DELAYS:
         await advance(world, image)
         await world.use_case(FailGeneration)(image.id, Failure("GPU_OOM", "Out of memory."))
-        world.clock.advance(delay + TIMEOUT - MOMENT)
+        world.clock.advance(delay)
+        await publish(world)
+        world.clock.advance(TIMEOUT - MOMENT)
         assert await time_out(world) == 0
     world.clock.advance(MOMENT)
 
@@ -128,11 +130,11 @@ async def test_after_the_last_attempt_the_tokens_come_back_and_the_owner_is_told
     world: World, ann: User, mia: User, image: Generation
 ) -> None:
     for attempt in range(2, MAX_ATTEMPTS + 1):
-        world.clock.advance(TIMEOUT + max(RETRY_DELAYS))
+        await begin_and_fall_silent(world)
         assert await time_out(world) == 1
         assert (await stored(world, image)).attempt == attempt
     assert await told(world, ann) == []
-    world.clock.advance(TIMEOUT + max(RETRY_DELAYS))
+    await begin_and_fall_silent(world)
 
     assert await time_out(world) == 1
     assert await time_out(world) == 0
@@ -214,7 +216,7 @@ async def test_an_image_that_comes_too_late_is_noted_and_pays_nobody(
     world: World, ann: User, mia: User, image: Generation
 ) -> None:
     for _ in range(MAX_ATTEMPTS):
-        world.clock.advance(TIMEOUT + max(RETRY_DELAYS))
+        await begin_and_fall_silent(world)
         await time_out(world)
     given_up, came_at = await stored(world, image), world.clock.advance()
 
@@ -229,43 +231,53 @@ async def test_an_image_that_comes_too_late_is_noted_and_pays_nobody(
     assert [notification.type for notification in await told(world, ann)] == ["generation_failed"]
 
 
-async def test_an_outage_longer_than_the_time_out_leaves_one_task_in_the_outbox(world: World, ann: User) -> None:
+async def test_an_outage_longer_than_the_time_out_costs_no_attempt(world: World, ann: User) -> None:
     style = await world.style(await world.artist("leo"))
     image = await ask(world, ann, style)
-    [first] = await world.tasks()
+    [task] = await world.tasks()
 
+    for _ in range(MAX_ATTEMPTS + 1):
+        world.clock.advance(TIMEOUT)
+        assert await time_out(world) == 0
+
+    assert await world.tasks() == [task]
+    stored = await stored_by_id(world, image)
+    assert (stored.status, stored.attempt, str(stored.task_id)) == (Status.QUEUED, 1, task.task_id)
+
+
+async def test_after_an_outage_an_attempt_has_all_its_time(world: World, ann: User, style: Style) -> None:
+    image = await ask(world, ann, style)
     world.clock.advance(TIMEOUT)
+    await time_out(world)
+    await publish(world)
+
+    world.clock.advance(TIMEOUT - MOMENT)
+    assert await time_out(world) == 0
+    world.clock.advance(MOMENT)
+    assert await time_out(world) == 1
+    assert (await stored_by_id(world, image)).attempt == 2
+
+
+async def test_an_attempt_that_somebody_is_changing_is_not_waited_for(world: World, ann: User, style: Style) -> None:
+    image = await ask(world, ann, style)
+    world.clock.advance(TIMEOUT)
+    other = await Block(world, lambda ports: ports.generations.of_id(image, lock=True)).open()
+
+    now = world.clock.now()
+    await commit(world, lambda ports: ports.generations.put_off(silent_since=now - TIMEOUT, at=now))
+    await other.commit()
+
+
+async def test_one_that_was_published_is_silent_beside_one_that_was_not(world: World, ann: User, style: Style) -> None:
+    published = await ask(world, ann, style)
+    await publish(world)
+    waiting = await ask(world, ann, style)
+    world.clock.advance(TIMEOUT)
+
     assert await time_out(world) == 1
 
-    [second] = await world.tasks()
-    assert second.task_id == (await stored_by_id(world, image)).task_id != first.task_id
-
-
-async def test_after_the_last_time_out_nothing_is_left_in_the_outbox(world: World, ann: User, style: Style) -> None:
-    image = await ask(world, ann, style)
-    for _ in range(MAX_ATTEMPTS):
-        world.clock.advance(TIMEOUT + max(RETRY_DELAYS))
-        await time_out(world)
-
-    assert (await stored_by_id(world, image)).status is Status.FAILED
-    assert await world.tasks() == []
-
-
-async def test_a_relay_that_publishes_meanwhile_and_the_time_out_do_not_stand_in_each_others_way(
-    world: World, ann: User, style: Style
-) -> None:
-    await ask(world, ann, style)
-    world.clock.advance(TIMEOUT)
-
-    async with world.outbox.claim(now=world.clock.now(), limit=10) as batch:
-        sweep = asyncio.create_task(time_out(world))
-        async with asyncio.timeout(PATIENCE):
-            while not await world.lock_is_awaited():  # noqa: ASYNC110 - no database has an event for that
-                await asyncio.sleep(0)
-        await batch.published([])
-    assert await sweep == 1
-
-    assert len(await world.tasks()) == 1
+    assert (await stored_by_id(world, published)).attempt == 2
+    assert (await stored_by_id(world, waiting)).attempt == 1
 
 
 async def test_one_that_cannot_be_timed_out_stops_no_other(
@@ -309,6 +321,17 @@ async def ask(world: World, user: User, style: Style) -> GenerationId:
     return (await world.use_case(RequestGeneration)(user.id, NewGeneration(style.id, ["cat"]))).id
 
 
+async def publish(world: World) -> None:
+    async with world.outbox.claim(now=world.clock.now(), limit=10) as batch:
+        await batch.published([task.task_id for task in batch.tasks])
+
+
+async def begin_and_fall_silent(world: World) -> None:
+    world.clock.advance(max(RETRY_DELAYS))
+    await publish(world)
+    world.clock.advance(TIMEOUT)
+
+
 async def stored_by_id(world: World, generation_id: GenerationId) -> Generation:
     return await commit(world, lambda ports: ports.generations.of_id(generation_id))
 
@@ -332,16 +355,19 @@ async def test_a_silent_training_has_failed_and_its_artist_is_told_once(world: W
     assert notification.type == "style_training_failed"
 
 
-async def test_the_task_of_a_training_that_is_given_up_is_withdrawn(world: World, mia: User) -> None:
+async def test_a_training_whose_task_waits_for_the_broker_has_not_begun(world: World, mia: User) -> None:
     style = await world.untrained_style(mia, "Slow")
     order = TrainingOrder(style.id, [], [])
     task = training_task(style.task_id, order, at=style.created_at, webhooks=world.webhooks)
     await commit(world, lambda ports: ports.queue.put(task))
     world.clock.advance(TIMEOUT)
 
+    assert await time_out_trainings(world) == 0
+    await publish(world)
+    world.clock.advance(TIMEOUT - MOMENT)
+    assert await time_out_trainings(world) == 0
+    world.clock.advance(MOMENT)
     assert await time_out_trainings(world) == 1
-
-    assert await world.tasks() == []
 
 
 async def test_a_training_that_cannot_be_timed_out_stops_no_other(

@@ -87,6 +87,8 @@ async def test_settings_say_how_long_silence_may_be(world: MemoryWorld) -> None:
 
     world.clock.advance(timedelta(seconds=10))
     first = (await sweep(service)).done
+    async with world.outbox.claim(now=world.clock.now(), limit=1) as batch:
+        await batch.published([task.task_id for task in batch.tasks])
     world.clock.advance(timedelta(seconds=10))
     second = (await sweep(service)).done
 

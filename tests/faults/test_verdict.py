@@ -173,7 +173,7 @@ BREAKS: dict[str, list[Callable[[Record, Found], None]]] = {
     "a refusal has done nothing": [an_image_for_a_refusal],
     "every image was asked for": [an_image_that_nobody_wanted],
     "everything has ended": [an_image_without_an_end, a_training_without_an_end, a_task_left_in_the_outbox],
-    "every task was published, or withdrawn before": [
+    "every task was published": [
         a_task_that_counts_as_published_and_never_came,
         a_task_that_was_put_and_never_left,
         a_task_that_was_put_twice,
@@ -200,14 +200,6 @@ CASES = [pytest.param(rule, damage, id=damage.__name__) for rule, found in BREAK
 
 def test_what_was_kept_is_found_to_be_kept() -> None:
     judge(*sound())
-
-
-def test_an_attempt_given_up_before_the_broker_had_it_needs_not_come() -> None:
-    record, there = sound()
-    record.works.remove(Work("task-1", "image_generation", IMAGE, 1))
-    there.tasks["task-1"] = ["put", "withdrawn"]
-
-    judge(record, there)
 
 
 def test_no_rule_goes_without_a_break() -> None:

@@ -26,9 +26,7 @@ BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO watch.tasks (task_id, event) VALUES (new.task_id, 'put');
     ELSE
-        INSERT INTO watch.tasks (task_id, event) VALUES (
-            old.task_id, CASE WHEN current_query() LIKE '%withdrawn_task%' THEN 'withdrawn' ELSE 'published' END
-        );
+        INSERT INTO watch.tasks (task_id, event) VALUES (old.task_id, 'published');
     END IF;
     RETURN NULL;
 END $$;
@@ -76,7 +74,7 @@ class Found:
     paid: set[str] = field(default_factory=set)
     outbox: list[str] = field(default_factory=list)
     tasks: dict[str, list[str]] = field(default_factory=dict)
-    """What has become of them: `put`, and then `published` or `withdrawn`."""
+    """What has become of them: `put`, and then `published`."""
     available: dict[int, int] = field(default_factory=dict)
     miscounted: list[str] = field(default_factory=list)
 
@@ -146,7 +144,7 @@ def _unpublished(record: Record, there: Found) -> Iterator[object]:
         if events == ["put", "published"]:
             if task_id not in came:
                 yield f"task {task_id}, which counts as published, has not come"
-        elif events != ["put", "withdrawn"]:
+        else:
             yield f"task {task_id}: {', '.join(events)}"
     yield from (f"image {id}: {image}" for id, image in there.images.items() if image.task_id not in there.tasks)
 
@@ -202,7 +200,7 @@ RULES: dict[str, Callable[[Record, Found], Iterator[object]]] = {
     "a refusal has done nothing": _made_although_refused,
     "every image was asked for": _from_nowhere,
     "everything has ended": _unended,
-    "every task was published, or withdrawn before": _unpublished,
+    "every task was published": _unpublished,
     "what was published is there, one task an attempt": _published_but_missing,
     "a result is recorded once": _recorded_twice,
     "a result is one that an AI server has told": _made_up,

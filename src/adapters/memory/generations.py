@@ -6,6 +6,7 @@ from adapters.memory.accounts import kept, picture_url
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables, apart
+from adapters.memory.tasks import waits
 from adapters.memory.transaction import MemoryTransaction
 from core.generations.errors import GenerationNotFound
 from core.generations.model import Generation, GenerationProgress, Status
@@ -87,12 +88,16 @@ class MemoryGenerations(Generations):
             await MemoryGenerations(alone).save(generation)
             return Outcome(applied=True, status=generation.status.value)
 
+    async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
+        def operation(tables: Tables) -> None:
+            for generation in _silent(tables, silent_since):
+                if waits(tables, generation.task_id):
+                    tables.generations[generation.id] = msgspec.structs.replace(generation, due_at=at)
+
+        self._transaction.write(operation)
+
     async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:
-        found = [
-            (generation.created_at, generation.id)
-            for generation in self._transaction.tables.generations.values()
-            if not generation.status.ended and generation.heard_of_at <= since
-        ]
+        found = [(generation.created_at, generation.id) for generation in _silent(self._transaction.tables, since)]
         return [generation_id for _, generation_id in sorted(found)[:limit]]
 
 
@@ -189,6 +194,14 @@ async def image_url(generation: Generation, viewer: UserId | None, blobs: BlobSt
     if generation.result_key is not None and generation.owner_id == viewer:
         return await blobs.signed_url(generation.result_key)
     return None
+
+
+def _silent(tables: Tables, since: datetime) -> list[Generation]:
+    return [
+        generation
+        for generation in tables.generations.values()
+        if not generation.status.ended and generation.heard_of_at <= since
+    ]
 
 
 def _found(tables: Tables, generation_id: GenerationId) -> Generation:

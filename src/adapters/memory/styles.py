@@ -8,6 +8,7 @@ from adapters.memory.accounts import followers, found, kept, picture_url
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables, Uses, apart
+from adapters.memory.tasks import waits
 from adapters.memory.transaction import MemoryTransaction
 from core.accounts.model import Requester
 from core.generations.model import Generation, Status
@@ -129,12 +130,16 @@ class MemoryStyles(Styles):
         """Images are counted when they are asked for here."""
         return 0
 
+    async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
+        def operation(tables: Tables) -> None:
+            for style in _silent(tables, silent_since):
+                if waits(tables, style.task_id):
+                    tables.styles[style.id] = msgspec.structs.replace(style, updated_at=at)
+
+        self._transaction.write(operation)
+
     async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
-        found = [
-            (style.updated_at, style.id)
-            for style in self._transaction.tables.styles.values()
-            if not style.training_status.ended and style.updated_at <= since
-        ]
+        found = [(style.updated_at, style.id) for style in _silent(self._transaction.tables, since)]
         return [style_id for _, style_id in sorted(found)[:limit]]
 
 
@@ -253,6 +258,10 @@ async def thumbnail_url(tables: Tables, style: Style, blobs: BlobStore) -> str |
     if style.thumbnail_key:
         return blobs.public_url(style.thumbnail_key)
     return await blobs.signed_url(tables.artworks[style.id][0].key) if style.show_samples else None
+
+
+def _silent(tables: Tables, since: datetime) -> list[Style]:
+    return [style for style in tables.styles.values() if not style.training_status.ended and style.updated_at <= since]
 
 
 def _found(tables: Tables, style_id: StyleId) -> Style:

@@ -16,6 +16,11 @@ STAND_BY = 0.1
 """Seconds after which a relay looks again that has found another at its queues."""
 
 
+def waits(tables: Tables, task_id: TaskId) -> bool:
+    """Whether the task has not been published."""
+    return any(row.task.task_id == task_id for row in tables.outbox.values())
+
+
 class MemoryOutbox(Outbox):
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
@@ -27,22 +32,13 @@ class MemoryOutbox(Outbox):
         mine = set(get_args(Queue)) - self._database.claimed
         self._stands_by = len(mine) < len(get_args(Queue))
         self._database.claimed |= mine
-        claimed: dict[int, PendingTask] = {}
-        locked: list[TaskId] = []
-        batch = MemoryBatch([])
+        claimed = dict(self._due(now, mine)[:limit])
+        batch = MemoryBatch(list(claimed.values()))
         try:
-            for number, task in self._due(now, mine)[:limit]:
-                await self._database.locks.acquire(("outbox", task.task_id))
-                locked.append(task.task_id)
-                if number in self._database.committed.outbox:  # not withdrawn meanwhile
-                    claimed[number] = task
-            batch.tasks += claimed.values()
             yield batch
         finally:
             gone = [number for number, task in claimed.items() if task.task_id in batch.confirmed]
             self._database.apply([lambda tables: [tables.outbox.pop(number) for number in gone]])
-            for task_id in locked:
-                self._database.locks.release(("outbox", task_id))
             self._database.claimed -= mine
 
     async def wait(self, *, seconds: float) -> None:
@@ -85,11 +81,3 @@ class MemoryTaskQueue(TaskQueue):
 
         self._transaction.write(operation)
         self._transaction.after_commit(self._outbox.wake)
-
-    async def withdraw(self, task_id: TaskId) -> None:
-        def operation(tables: Tables) -> None:
-            for number in [number for number, row in tables.outbox.items() if row.task.task_id == task_id]:
-                del tables.outbox[number]
-
-        await self._transaction.lock("outbox", task_id)
-        self._transaction.write(operation)

@@ -84,6 +84,14 @@ WHERE id = $1 AND ended_at IS NULL AND (current_step IS NULL OR current_step < $
 RETURNING status
 """
 
+PUT_OFF = """
+WITH not_begun AS MATERIALIZED (
+    SELECT id FROM generations JOIN outbox USING (task_id)
+    WHERE ended_at IS NULL AND generations.created_at <= $1 AND coalesce(progress_at, due_at, created_at) <= $1
+    FOR NO KEY UPDATE OF generations SKIP LOCKED
+)
+UPDATE generations SET due_at = $2 FROM not_begun WHERE generations.id = not_begun.id
+"""
 SILENT = """
 SELECT id FROM generations
 WHERE ended_at IS NULL AND created_at <= $1 AND coalesce(progress_at, due_at, created_at) <= $1
@@ -244,6 +252,9 @@ class PostgresGenerations(Generations):
         if advanced is not None:
             pool.teller.tell(CHANNEL, changes.generation(generation_id))
         return Outcome(applied=advanced is not None, status=row["status"])
+
+    async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
+        await self._transaction.fetch(PUT_OFF, silent_since, at, lock=True)
 
     async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:
         return [row["id"] for row in await self._transaction.fetch(SILENT, since, limit)]

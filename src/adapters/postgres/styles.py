@@ -129,6 +129,14 @@ WHERE id = $1 AND training_status IN ('pending', 'training') AND (current_epoch 
 RETURNING training_status
 """
 
+PUT_OFF = """
+WITH not_begun AS MATERIALIZED (
+    SELECT id FROM styles JOIN outbox USING (task_id)
+    WHERE training_status IN ('pending', 'training') AND updated_at <= $1
+    FOR NO KEY UPDATE OF styles SKIP LOCKED
+)
+UPDATE styles SET updated_at = $2 FROM not_begun WHERE styles.id = not_begun.id
+"""
 SILENT = """
 SELECT id FROM styles WHERE training_status IN ('pending', 'training') AND updated_at <= $1
 ORDER BY updated_at, id LIMIT $2
@@ -318,6 +326,9 @@ class PostgresStyles(Styles):
     async def fold_uses(self, *, limit: int) -> int:
         row = await self._transaction.fetchrow(FOLD, limit, lock=True)
         return row["folded"] if row else 0
+
+    async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
+        await self._transaction.fetch(PUT_OFF, silent_since, at, lock=True)
 
     async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
         return [row["id"] for row in await self._transaction.fetch(SILENT, since, limit)]

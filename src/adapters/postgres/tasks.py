@@ -17,11 +17,6 @@ PUT = Write(
     ctes="put_task AS (INSERT INTO outbox (task_id, queue, body, due) VALUES ($1, $2, $3, $4))",
 )
 
-WITHDRAW = Write(
-    touches="outbox",
-    ctes="withdrawn_task AS (DELETE FROM outbox WHERE task_id = $1)",
-)
-
 QUEUES = list(get_args(Queue))
 MINE = """
 SELECT queue FROM unnest($1::text[]) AS queue WHERE pg_try_advisory_xact_lock(hashtext('outbox'), hashtext(queue))
@@ -100,9 +95,6 @@ class PostgresTaskQueue(TaskQueue):
         waiting = pending(task)
         await self._transaction.write(PUT, waiting.task_id, waiting.queue, waiting.body, due or task.created_at)
         self._transaction.after_commit(self._outbox.wake)
-
-    async def withdraw(self, task_id: TaskId) -> None:
-        await self._transaction.write(WITHDRAW, task_id)
 
 
 async def _end(claim: Begun, confirmed: list[int]) -> None:

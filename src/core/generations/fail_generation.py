@@ -45,10 +45,7 @@ class FailGeneration:
         retry_count: int | None = None,
         silent_since: datetime | None = None,
     ) -> Outcome:
-        """With `silent_since` the failure is ours to find, and counts unless the image was heard of after that.
-
-        Then its task may still wait for the broker, too; it is withdrawn, so that nobody works on it besides the next.
-        """
+        """With `silent_since` the failure is ours to find, and counts unless the image was heard of after that."""
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)
             if silent_since is None:
@@ -57,8 +54,6 @@ class FailGeneration:
                 passed_over = generation.heard_of_at > silent_since
             if generation.status.ended or passed_over:
                 return Outcome(applied=False, status=generation.status.value)
-            if silent_since is not None:
-                await self.queue.withdraw(generation.task_id)
             delay = generation.retry_delay(failure, retry_count=retry_count)
             if delay is None:
                 generation = await self._give_up(generation, failure)

@@ -38,6 +38,11 @@ class Generations(Protocol):
         """
         ...
 
+    async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
+        """Those last heard of at `silent_since` or earlier whose task waits to be published have not begun: their time
+        counts from `at`. Those that somebody else is changing are left for the next time."""
+        ...
+
     async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:
         """Up to `limit` that have not ended and were last heard of at `since` or earlier, the oldest first."""
         ...

@@ -21,8 +21,9 @@ _log = logging.getLogger(__name__)
 class TimeOutGenerations:
     """Count an attempt that shows no sign of life as failed, one batch.
 
-    One that waits its turn behind others is silent, too: whoever pays is not kept waiting without end. Any number may
-    run at once: each image is looked at again under its lock. One that cannot be timed out stops no other.
+    One that waits its turn behind others is silent, too: whoever pays is not kept waiting without end. But one whose
+    task still waits for the broker has not begun. Any number may run at once: each image is looked at again under its
+    lock. One that cannot be timed out stops no other.
     """
 
     generations: Generations
@@ -33,8 +34,10 @@ class TimeOutGenerations:
 
     async def __call__(self, *, limit: int = 100) -> int:
         """Answers how many attempts have failed so."""
-        since = self.clock.now() - self.timeout
+        now = self.clock.now()
+        since = now - self.timeout
         async with self.transaction:
+            await self.generations.put_off(silent_since=since, at=now)
             generation_ids = await self.generations.silent(since=since, limit=limit)
         return sum([await self._fail(generation_id, since) for generation_id in generation_ids])
 

@@ -1,7 +1,6 @@
 from datetime import datetime
 from typing import Protocol
 
-from core.identifiers import TaskId
 from core.tasks.model import Task
 
 
@@ -15,11 +14,4 @@ class TaskQueue(Protocol):
 
     async def put(self, task: Task, *, due: datetime | None = None) -> None:
         """Publish the task after the commit and not before `due`; None stands for when it was made (`created_at`)."""
-        ...
-
-    async def withdraw(self, task_id: TaskId) -> None:
-        """Do not publish the task any more, if the transaction commits; one that has been published is no error.
-
-        Waits for a relay that is publishing it.
-        """
         ...

@@ -6,7 +6,6 @@ from core.notifications.model import Notification, NotificationType
 from core.ports.clock import Clock
 from core.ports.ids import Ids
 from core.ports.notifier import Notifier
-from core.ports.task_queue import TaskQueue
 from core.ports.transaction import Transaction
 from core.styles.repository import Styles
 from core.tasks.outcome import Failure, Outcome
@@ -17,24 +16,18 @@ class FailTraining:
     """A training has failed: say so to the artist, once, and why."""
 
     styles: Styles
-    queue: TaskQueue
     notifier: Notifier
     transaction: Transaction
     ids: Ids
     clock: Clock
 
     async def __call__(self, style_id: StyleId, failure: Failure, *, silent_since: datetime | None = None) -> Outcome:
-        """With `silent_since` the failure is ours to find, and counts unless the training moved after that.
-
-        Then its task may still wait for the broker, too; it is withdrawn.
-        """
+        """With `silent_since` the failure is ours to find, and counts unless the training moved after that."""
         async with self.transaction:
             style = await self.styles.of_id(style_id, lock=True)
             moved = silent_since is not None and style.updated_at > silent_since
             if style.training_status.ended or moved:
                 return Outcome(applied=False, status=style.training_status.value)
-            if silent_since is not None:
-                await self.queue.withdraw(style.task_id)
             style = style.failed_training(at=self.clock.now(), failure=failure)
             await self.styles.save(style)
             await self.notifier.notify(

@@ -61,6 +61,11 @@ class Styles(Protocol):
         """
         ...
 
+    async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
+        """Trainings that last moved at `silent_since` or earlier and whose task waits to be published have not begun:
+        their time counts from `at`. Those that somebody else is changing are left for the next time."""
+        ...
+
     async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
         """Up to `limit` whose training has not ended and last moved at `since` or earlier, the longest silent first."""
         ...

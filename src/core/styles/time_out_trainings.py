@@ -21,7 +21,8 @@ _log = logging.getLogger(__name__)
 class TimeOutTrainings:
     """Count trainings that show no sign of life as failed, one batch.
 
-    Any number may run at once. One that cannot be timed out stops no other.
+    One whose task still waits for the broker has not begun. Any number may run at once. One that cannot be timed out
+    stops no other.
     """
 
     styles: Styles
@@ -32,8 +33,10 @@ class TimeOutTrainings:
 
     async def __call__(self, *, limit: int = 100) -> int:
         """Answers how many have failed so."""
-        since = self.clock.now() - self.timeout
+        now = self.clock.now()
+        since = now - self.timeout
         async with self.transaction:
+            await self.styles.put_off(silent_since=since, at=now)
             style_ids = await self.styles.silent(since=since, limit=limit)
         return sum([await self._fail(style_id, since) for style_id in style_ids])
 

@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Identity, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Identity, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.tables.base import Row, one_of
@@ -11,7 +11,6 @@ class OutboxRow(Row):
     __tablename__ = "outbox"
     __table_args__ = (
         Index(None, "due", "sequence"),
-        UniqueConstraint("task_id"),
         one_of("queue", "model_training", "image_generation"),
     )
 

@@ -6,7 +6,7 @@ import msgspec
 
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.changes import CHANNEL
-from adapters.postgres.paging import Arguments, Keys, cut, limit
+from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.generations.errors import GenerationNotFound
@@ -156,19 +156,18 @@ def _feed(query: FeedQuery, page: PageRequest, arguments: Arguments) -> str:
     """The page first, then what belongs to its rows; what does not narrow anything down is left out."""
     keys = Keys("like_count" if query.sort is FeedSort.POPULAR else None)
     conditions = f"public_key IS NOT NULL AND {keys.after(page, arguments)}"
-    if query.tags:
-        conditions += f" AND prompt_tags @> {arguments.add(query.tags)}"
     if query.user_id is not None:
         conditions += f" AND owner_id = {arguments.add(query.user_id)}"
     if query.style_id is not None:
         conditions += f" AND style_id = {arguments.add(query.style_id)}"
+    tagged = f"prompt_tags @> {arguments.add(query.tags)}" if query.tags else "true"
     if query.followed_by is not None:
-        conditions += " AND owner_id = followed_id"
-    found = f"SELECT * FROM generations WHERE {conditions} ORDER BY {keys.order()}"
-    if query.followed_by is not None:
-        found = _of_followed(found, keys, page, follower=arguments.add(query.followed_by))
+        follower = arguments.add(query.followed_by)
+        found = _of_followed(f"{conditions} AND {tagged}", keys, page, follower=follower)
+    elif query.tags:
+        found = matching("generations", rows=conditions, filter=tagged, keys=keys, page=page)
     else:
-        found = f"{found} {limit(page)}"
+        found = f"SELECT * FROM generations WHERE {conditions} ORDER BY {keys.order()} {limit(page)}"
     return f"""
     SELECT {SHOWN}, {keys.rank} AS rank,
         EXISTS (SELECT FROM likes WHERE user_id = $1 AND generation_id = generations.id) AS is_liked
@@ -177,8 +176,9 @@ def _feed(query: FeedQuery, page: PageRequest, arguments: Arguments) -> str:
     """
 
 
-def _of_followed(made_by_one: str, keys: Keys, page: PageRequest, *, follower: str) -> str:
+def _of_followed(conditions: str, keys: Keys, page: PageRequest, *, follower: str) -> str:
     """One image of each of those followed tells whose come first: all of the page is by those, a page each at most."""
+    made_by_one = f"SELECT * FROM generations WHERE {conditions} AND owner_id = followed_id ORDER BY {keys.order()}"
     return f"""
         SELECT made.*
         FROM (

@@ -1,5 +1,5 @@
 from adapters.postgres.accounts import picture_url
-from adapters.postgres.paging import Arguments
+from adapters.postgres.paging import WINDOW, Arguments
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.styles import OPEN, PEOPLE, THUMBNAIL, USES, thumbnail_url
 from adapters.postgres.transaction import PostgresTransaction
@@ -74,24 +74,40 @@ def _tags(beginning: str, limit: int, arguments: Arguments) -> str:
     begins = "true"
     if beginning:
         begins = f"name >= {arguments.add(beginning)} AND name < {arguments.add(beginning + LAST)}"
+    order = f"ORDER BY usage_count DESC, name LIMIT {limit}"
+    whole = "usage_count > 0 AND name NOT IN (SELECT name FROM changed)"
+    most_used = f"SELECT name FROM tags WHERE {whole} {order}"
+    if beginning:
+        most_used = _most_used(begins, whole, order, limit)
     return f"""
     WITH changed AS MATERIALIZED (
         SELECT name, sum(amount)::bigint AS difference FROM tag_deltas WHERE {begins} GROUP BY name
     )
     SELECT id, name, usage_count
     FROM (
-        (
-            SELECT id, name, usage_count FROM tags
-            WHERE {begins} AND usage_count > 0 AND name NOT IN (SELECT name FROM changed)
-            ORDER BY usage_count DESC, name LIMIT {limit}
-        )
+        SELECT id, name, usage_count
+        FROM ({most_used}) most JOIN tags USING (name)
         UNION ALL
         SELECT id, name, usage_count + difference FROM changed CROSS JOIN LATERAL (
             SELECT id, usage_count FROM tags WHERE tags.name = changed.name LIMIT 1
         ) tag
         WHERE usage_count + difference > 0
     ) used
-    ORDER BY usage_count DESC, name LIMIT {limit}
+    {order}
+    """
+
+
+def _most_used(begins: str, whole: str, order: str, limit: int) -> str:
+    """As `matching` does: of one letter that begins thousands the most used are soon met among the most used of all."""
+    window = f"SELECT name, usage_count FROM tags ORDER BY usage_count DESC, name LIMIT {WINDOW}"
+    return f"""
+        (SELECT name FROM ({window}) near WHERE {begins} AND {whole} {order})
+        UNION ALL
+        (
+            WITH listed AS MATERIALIZED (SELECT name, usage_count FROM tags WHERE {begins})
+            SELECT name FROM listed WHERE {whole} AND name NOT IN (SELECT name FROM ({window}) near) {order}
+        )
+        LIMIT {limit}
     """
 
 

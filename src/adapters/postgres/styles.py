@@ -5,7 +5,7 @@ import msgspec
 
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.changes import CHANNEL
-from adapters.postgres.paging import Arguments, Keys, cut, limit
+from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.transaction import Explain, PostgresTransaction, Write
 from core.accounts.errors import UserNotFound
@@ -252,17 +252,23 @@ def _list(query: StyleQuery, page: PageRequest, arguments: Arguments) -> str:
     """Each branch is one range of an index; what does not narrow anything down is left out."""
     keys = Keys("artist_followers" if query.sort is StyleSort.POPULAR else None)
     shared = keys.after(page, arguments)
-    if query.tags:
-        shared += f" AND tags @> {arguments.add(query.tags)}"
     if query.artist_id is not None:
         shared += f" AND artist_id = {arguments.add(query.artist_id)}"
     branches = [OPEN]
     if query.own_unfinished is not None:
         branches.append(f"artist_id = {arguments.add(query.own_unfinished)} AND {UNFINISHED}")
-    found = " UNION ALL ".join(
-        f"(SELECT * FROM styles WHERE {branch} AND {shared} ORDER BY {keys.order()} {limit(page)})"
-        for branch in branches
-    )
+    if query.tags:
+        tagged = f"tags @> {arguments.add(query.tags)}"
+        pages = [
+            matching("styles", rows=f"{branch} AND {shared}", filter=tagged, keys=keys, page=page)
+            for branch in branches
+        ]
+    else:
+        pages = [
+            f"SELECT * FROM styles WHERE {branch} AND {shared} ORDER BY {keys.order()} {limit(page)}"
+            for branch in branches
+        ]
+    found = " UNION ALL ".join(f"({one})" for one in pages)
     return f"""
     SELECT {CARD}, {keys.rank} AS rank FROM ({found}) styles {PEOPLE}
     ORDER BY {keys.order("styles")} {limit(page)}

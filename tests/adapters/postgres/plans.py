@@ -47,27 +47,40 @@ def nodes(plan: Node) -> Iterator[Node]:
         yield from nodes(inner)
 
 
-async def plans(url: str, look: Callable[[PostgresWorld], Awaitable[object]]) -> list[Plan]:
-    """The statements of a look, one by one."""
+async def plans(url: str, look: Callable[[PostgresWorld], Awaitable[object]], *, generic: bool = False) -> list[Plan]:
+    """The statements of a look, one by one; carried out as planned for whatever values may come, if `generic`."""
     pool = _Listening(url)
     await look(PostgresWorld(pool))
     await pool.close()
-    return [await _plan(url, sql, args) for sql, args in pool.asked]
+    return [await _plan(url, sql, args, generic=generic) for sql, args in pool.asked]
 
 
-async def _plan(url: str, sql: str, args: tuple[object, ...]) -> Plan:
+async def _plan(url: str, sql: str, args: tuple[object, ...], *, generic: bool) -> Plan:
     connection = await asyncpg.connect(url, server_settings=SETTINGS)
     try:
-        explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}"
-        await connection.fetchval(explain, *args)  # the first one also looks up what it knows of the tables
-        carried_out = await connection.fetchval(explain, *args)
         await connection.execute("SET plan_cache_mode = force_generic_plan")
         await connection.execute(f"PREPARE look AS {sql}")
-        values = f"({', '.join('NULL' for _ in args)})" if args else ""
-        prepared = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE look{values}")
+        execute = f"EXECUTE look({', '.join(map(_literal, args))})" if args else "EXECUTE look"
+        prepared = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {execute}")
+        if not generic:
+            await connection.execute("SET plan_cache_mode = force_custom_plan")
+        explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {execute}"
+        await connection.fetchval(explain)  # the first one also looks up what it knows of the tables
+        carried_out = await connection.fetchval(explain)
     finally:
         await connection.close()
     return Plan(sql, json.loads(carried_out)[0]["Plan"], json.loads(prepared)[0]["Plan"])
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, list):
+        listed = ",".join(f'"{one}"' for one in value)
+        return f"'{{{listed}}}'"
+    if isinstance(value, bytes):
+        return f"'\\x{value.hex()}'"
+    return f"'{value}'"
 
 
 class _Listening(Pool):

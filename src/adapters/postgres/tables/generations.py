@@ -24,6 +24,11 @@ class GenerationRow(Row):
         Index("ix_generations_public", "created_at", "id", postgresql_where=PUBLIC),
         Index("ix_generations_public_popular", "like_count", "created_at", "id", postgresql_where=PUBLIC),
         Index("ix_generations_public_owner", "owner_id", "created_at", "id", postgresql_where=PUBLIC),
+        Index(
+            "ix_generations_public_owner_popular",
+            *("owner_id", "like_count", "created_at", "id"),
+            postgresql_where=PUBLIC,
+        ),
         Index("ix_generations_public_style", "style_id", "created_at", "id", postgresql_where=PUBLIC),
         Index("ix_generations_public_tags", "prompt_tags", postgresql_using="gin", postgresql_where=PUBLIC),
         one_of("status", "queued", "processing", "retrying", "completed", "failed", "cancelled"),

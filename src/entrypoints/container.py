@@ -4,7 +4,7 @@ Adapters are imported where they are chosen, so that a part that is not used cos
 """
 
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -426,8 +426,10 @@ def in_process_queues() -> Provider:
     from adapters.filesystem.broker import FilesystemBroker
     from adapters.memory.dead_letters import MemoryDeadLetters
 
-    def broker(settings: Settings) -> FilesystemBroker:
-        return FilesystemBroker(settings.data_dir / "queues")
+    def broker(settings: Settings) -> Iterator[FilesystemBroker]:
+        opened = FilesystemBroker(settings.data_dir / "queues")
+        yield opened
+        opened.close()
 
     provider = Provider(scope=Scope.APP)
     provider.provide(broker, provides=AnyOf[Broker, TaskSource])

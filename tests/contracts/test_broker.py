@@ -44,6 +44,7 @@ async def both(place: Place | Path | None) -> AsyncIterator[Both]:
     elif isinstance(place, Path):
         folder = FilesystemBroker(place)
         yield Both(folder, folder)
+        folder.close()
     else:
         address = Address(place.host, place.port, place.user, place.password, place.vhost)
         rabbitmq = RabbitMQBroker(address)

@@ -1,75 +1,88 @@
 import asyncio
 import logging
 import os
-from collections import deque
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import cast, get_args
 
 from adapters.simulated_ai.source import RETRY_AFTER, TaskSource
 from core.identifiers import TaskId
 from core.ports.broker import Broker
-from core.tasks.model import PendingTask, Queue
+from core.tasks.model import PendingTask
+
+SCHEMA = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = OFF; -- it outlives the process; the machine's end is for real brokers to outlive
+CREATE TABLE IF NOT EXISTS tasks (number INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, body BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS ix_tasks_queue_number ON tasks (queue, number);
+"""
+PUBLISH = "INSERT INTO tasks (queue, body) VALUES (?, ?)"
+FIRST = "SELECT number, body FROM tasks WHERE queue = ? ORDER BY number LIMIT 1"
+DONE = "DELETE FROM tasks WHERE number = ?"
 
 _log = logging.getLogger(__name__)
 
 
 class FilesystemBroker(Broker, TaskSource):
-    """Queues of one process that outlive it: a folder a queue, a file a task, named in the order of arrival.
+    """Queues of one process that outlive it, in one file of a folder.
 
-    What waits is listed once, at the start; from then on only this process writes there.
+    Nothing waits for the disk, so the event loop may write by itself.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._arrived = asyncio.Condition()
-        self._waiting = {queue: deque(sorted((root / queue).glob("*-*"))) for queue in get_args(Queue)}
-        numbers = [int(file.name.partition("-")[0]) for files in self._waiting.values() for file in files]
-        self._last = max(numbers, default=0)
+        self._file: sqlite3.Connection | None = None
 
     async def publish(self, tasks: list[PendingTask]) -> list[TaskId]:
-        written = []
+        try:
+            self._write(tasks)
+        except (OSError, sqlite3.Error) as error:
+            _log.error("Tasks cannot be written to %s: %s", self._root, error)
+            return []
         async with self._arrived:
-            for task, file in await asyncio.to_thread(self._write, tasks):
-                self._waiting[task.queue].append(file)
-                written.append(task.task_id)
             self._arrived.notify_all()
-        return written
+        return [task.task_id for task in tasks]
 
     async def consume(self, queue: str, handle: Callable[[bytes], Awaitable[None]]) -> None:
-        waiting = self._waiting[cast("Queue", queue)]
         while True:
-            async with self._arrived:
-                await self._arrived.wait_for(lambda: waiting)
-            file = waiting[0]
+            number, body = await self._first(queue)
             try:
-                await handle(await asyncio.to_thread(file.read_bytes))
+                await handle(body)
             except Exception:
                 _log.exception("A task is handed out again: handling it failed.")
                 await asyncio.sleep(RETRY_AFTER)
             else:
-                file.unlink()
-                waiting.popleft()
+                self._opened().execute(DONE, (number,))
 
     async def reachable(self) -> bool:
         return await asyncio.to_thread(self._is_writable)
 
-    def _write(self, tasks: list[PendingTask]) -> list[tuple[PendingTask, Path]]:
-        """As many as can be written, in their order."""
-        written = []
-        try:
-            for task in tasks:
-                folder = self._root / task.queue
-                folder.mkdir(parents=True, exist_ok=True)
-                file = folder / f"{self._last + 1:012}-{task.task_id}"
-                unfinished = folder / ".unfinished"
-                unfinished.write_bytes(task.body)
-                unfinished.rename(file)
-                self._last += 1
-                written.append((task, file))
-        except OSError as error:
-            _log.error("A task cannot be written to %s: %s", self._root, error)
-        return written
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    async def _first(self, queue: str) -> tuple[int, bytes]:
+        """The queue's first task, as soon as there is one."""
+        async with self._arrived:
+            while (first := self._opened().execute(FIRST, (queue,)).fetchone()) is None:
+                await self._arrived.wait()
+        number, body = first
+        return number, body
+
+    def _write(self, tasks: list[PendingTask]) -> None:
+        """All of them, in their order, or none."""
+        with self._opened() as file:
+            file.execute("BEGIN")
+            file.executemany(PUBLISH, [(task.queue, task.body) for task in tasks])
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._file is None:
+            self._root.mkdir(parents=True, exist_ok=True)
+            self._file = sqlite3.connect(self._root / "queues.sqlite3", isolation_level=None)
+            self._file.executescript(SCHEMA)
+        return self._file
 
     def _is_writable(self) -> bool:
         try:

@@ -1,6 +1,6 @@
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,27 @@ from core.tasks.model import PendingTask, Queue
 
 def task(name: str, queue: Queue = "image_generation") -> PendingTask:
     return PendingTask(TaskId(name), queue, f"body of {name}".encode())
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Callable[[], FilesystemBroker]]:
+    """Opens the same folder again, as after a restart."""
+    brokers: list[FilesystemBroker] = []
+
+    def open_again() -> FilesystemBroker:
+        for broker in brokers:
+            broker.close()
+        brokers.append(FilesystemBroker(tmp_path))
+        return brokers[-1]
+
+    yield open_again
+    for broker in brokers:
+        broker.close()
+
+
+@pytest.fixture
+def broker(opened: Callable[[], FilesystemBroker]) -> FilesystemBroker:
+    return opened()
 
 
 async def consumed(broker: FilesystemBroker, number: int, queue: Queue = "image_generation") -> list[bytes]:
@@ -49,9 +70,7 @@ async def working(
             await consumer
 
 
-async def test_tasks_come_in_their_order_and_byte_for_byte(tmp_path: Path) -> None:
-    broker = FilesystemBroker(tmp_path)
-
+async def test_tasks_come_in_their_order_and_byte_for_byte(broker: FilesystemBroker) -> None:
     confirmed = await broker.publish([task("b"), task("a")])
     confirmed += await broker.publish([task("c")])
 
@@ -59,8 +78,7 @@ async def test_tasks_come_in_their_order_and_byte_for_byte(tmp_path: Path) -> No
     assert await consumed(broker, 3) == [b"body of b", b"body of a", b"body of c"]
 
 
-async def test_a_waiting_consumer_gets_a_task_at_once(tmp_path: Path) -> None:
-    broker = FilesystemBroker(tmp_path)
+async def test_a_waiting_consumer_gets_a_task_at_once(broker: FilesystemBroker) -> None:
     waiting = asyncio.create_task(consumed(broker, 1))
     await asyncio.sleep(0)
 
@@ -69,22 +87,21 @@ async def test_a_waiting_consumer_gets_a_task_at_once(tmp_path: Path) -> None:
     assert await waiting == [b"body of a"]
 
 
-async def test_queues_are_apart(tmp_path: Path) -> None:
-    broker = FilesystemBroker(tmp_path)
+async def test_queues_are_apart(broker: FilesystemBroker) -> None:
     await broker.publish([task("a", "model_training"), task("b")])
 
     assert await consumed(broker, 1, "model_training") == [b"body of a"]
     assert await consumed(broker, 1) == [b"body of b"]
 
 
-async def test_what_waits_is_there_after_a_restart(tmp_path: Path) -> None:
-    await FilesystemBroker(tmp_path).publish([task("a"), task("b")])
+async def test_what_waits_is_there_after_a_restart(opened: Callable[[], FilesystemBroker]) -> None:
+    await opened().publish([task("a"), task("b")])
 
-    assert await consumed(FilesystemBroker(tmp_path), 2) == [b"body of a", b"body of b"]
+    assert await consumed(opened(), 2) == [b"body of a", b"body of b"]
 
 
-async def test_what_was_being_done_is_there_after_a_restart(tmp_path: Path) -> None:
-    broker = FilesystemBroker(tmp_path)
+async def test_what_was_being_done_is_there_after_a_restart(opened: Callable[[], FilesystemBroker]) -> None:
+    broker = opened()
     await broker.publish([task("a")])
     begun = asyncio.Event()
 
@@ -94,12 +111,11 @@ async def test_what_was_being_done_is_there_after_a_restart(tmp_path: Path) -> N
 
     await working(broker, handle, until=begun)
 
-    assert await consumed(FilesystemBroker(tmp_path), 1) == [b"body of a"]
+    assert await consumed(opened(), 1) == [b"body of a"]
 
 
-async def test_what_failed_is_delivered_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_failed_is_delivered_again(broker: FilesystemBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY_AFTER", 0)
-    broker = FilesystemBroker(tmp_path)
     await broker.publish([task("a"), task("b")])
     bodies: list[bytes] = []
     done = asyncio.Event()
@@ -116,12 +132,12 @@ async def test_what_failed_is_delivered_again(tmp_path: Path, monkeypatch: pytes
     assert bodies == [b"body of a", b"body of a", b"body of b"]
 
 
-async def test_what_is_done_is_gone(tmp_path: Path) -> None:
-    broker = FilesystemBroker(tmp_path)
+async def test_what_is_done_is_gone(opened: Callable[[], FilesystemBroker]) -> None:
+    broker = opened()
     await broker.publish([task("a"), task("b")])
 
     await consumed(broker, 1)
-    later = await consumed(FilesystemBroker(tmp_path), 1)
+    later = await consumed(opened(), 1)
 
     assert later == [b"body of b"]
 

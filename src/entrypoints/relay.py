@@ -15,6 +15,8 @@ POLL = 2.0
 """Seconds after which the outbox is looked at even if nobody said that there is something in it."""
 BACK_OFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds between attempts while tasks cannot be published; the last one for as long as it takes."""
+BATCH = 100
+"""Tasks that are published together, at most."""
 FINISHING = 4.0
 """Seconds that a batch gets to be confirmed in when the relay is to stop; a process has ten for all that it ends."""
 
@@ -47,8 +49,8 @@ class Relay:
     async def _publish_all(self) -> str | None:
         """Publish what is due and wait for more; what is in the way, if something is."""
         try:
-            claimed, confirmed = await _finished(self.publish())
-            if claimed == 0:
+            claimed, confirmed = await _finished(self.publish(limit=BATCH))
+            if claimed < BATCH and claimed == confirmed:
                 await self.outbox.wait(seconds=POLL)
         except DomainError as error:
             return error.message

@@ -5,6 +5,7 @@ from typing import Self, TypeVar
 from adapters.memory.database import TOGETHER, Block, MemoryDatabase, Together
 from adapters.memory.tables import Tables
 from core.ports.changes import Topic
+from core.ports.database import spent
 from core.ports.transaction import Transaction
 
 Result = TypeVar("Result")
@@ -76,6 +77,8 @@ class MemoryTransaction(Transaction):
                 handed_over = True
                 return
             self.database.apply(block.operations)
+            if block.operations and (asked := spent.get()) is not None:
+                asked.commits += 1
         finally:
             if not handed_over:
                 block.release(self.database)

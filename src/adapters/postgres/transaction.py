@@ -12,6 +12,7 @@ from adapters.postgres.errors import REFUSALS
 from adapters.postgres.pool import TOGETHER, Begun, ConnectionLost, Pool, Record, Together
 from core.errors import DomainError
 from core.ports.changes import Topic
+from core.ports.database import spent
 from core.ports.transaction import OutcomeUnknown, Transaction
 
 Explain = Callable[[], Awaitable[DomainError]]
@@ -109,7 +110,10 @@ class PostgresTransaction(Transaction):
             if together := TOGETHER.get():
                 await self._hand_over(block, together)
                 return
+            changes = block.begun is not None or bool(block.held)
             await self._commit(block)
+            if changes and (asked := spent.get()) is not None:
+                asked.commits += 1
             for callback in block.callbacks:
                 callback()
             return

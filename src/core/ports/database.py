@@ -6,7 +6,7 @@ from core.errors import Category, DomainError
 
 
 class DatabaseUnavailable(DomainError):
-    """Any repository or reader may raise it; nothing has been stored."""
+    """Any repository or reader may raise it; nothing has been stored by the block that it ends."""
 
     code = "DATABASE_UNAVAILABLE"
     category = Category.UNAVAILABLE
@@ -15,10 +15,13 @@ class DatabaseUnavailable(DomainError):
 
 @dataclass(slots=True)
 class Spent:
-    """What the database was waited for."""
+    """What a piece of work has asked of the database."""
 
     seconds: float = 0.0
+    """For which it was waited for."""
     statements: int = 0
+    commits: int = 0
+    """Transactions that may have changed something."""
 
 
 spent: ContextVar[Spent | None] = ContextVar("spent", default=None)

@@ -5,7 +5,7 @@ from core.errors import Category, DomainError
 
 
 class OutcomeUnknown(DomainError):
-    """The connection broke during the commit: it may have happened or not."""
+    """The connection broke during the commit: it may have happened or not. Who calls is told so if right after, too."""
 
     code = "OUTCOME_UNKNOWN"
     category = Category.UNAVAILABLE

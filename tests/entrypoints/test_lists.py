@@ -87,15 +87,38 @@ async def test_a_cursor_is_good_for_its_own_list_only(service: Service, mia: Use
                 assert response.status_code == (200 if path == other else 422), (path, other)
 
 
-@pytest.mark.parametrize("path", [*LISTS, "/api/styles/{style}/examples", "/api/generations/{image}/comments"])
+PARTS = [
+    "/api/styles/{style}/examples",
+    "/api/styles?tags=ink",
+    "/api/styles?artist_id={mia}",
+    "/api/generations/{image}/comments",
+    "/api/comments/{comment}/replies",
+    "/api/generations/feed?tags=woman",
+    "/api/generations/feed?user_id={mia}",
+    "/api/generations/feed?following=true",
+    "/api/generations/me?status=completed",
+    "/api/generations/me?is_public=true",
+    "/api/tokens/transactions?type=generation",
+    "/api/notifications?unread_only=true",
+]
+"""Lists of some of a thing, and of what belongs to one."""
+
+
+@pytest.mark.parametrize("path", [*LISTS, *PARTS])
 async def test_a_cursor_that_was_tampered_with_or_sealed_elsewhere(
     service: Service, world: MemoryWorld, mia: User, path: str
 ) -> None:
-    style = await world.style(mia, "One more")
-    images = [await world.image(mia, style, public=True) for _ in range(2)]
+    styles = [await world.style(mia, name, tags=["ink"]) for name in ("One more", "Another")]
+    images = [await world.image(mia, styles[0], public=True) for _ in range(2)]
+    zoe = await world.user("zoe", tokens=100)
+    await world.follow(mia, zoe)
+    comments = []
     for _ in range(2):
-        await world.use_case(PostComment)(mia.id, images[0].id, NewComment("Nice"))
-    path = path.format(style=style.id, image=images[0].id)
+        await world.image(zoe, styles[0], public=True)
+        comments.append(await world.use_case(PostComment)(mia.id, images[0].id, NewComment("Nice")))
+    for _ in range(2):
+        await world.use_case(PostComment)(mia.id, images[0].id, NewComment("Yes", parent_id=comments[0]))
+    path = path.format(style=styles[0].id, image=images[0].id, comment=comments[0], mia=mia.id)
     async with service.browser(mia) as browser:
         cursor = (await page(browser, path, limit=1))["next_cursor"]
         payload, _, mac = cursor.partition(".")

@@ -34,7 +34,8 @@ from core.paging import PageRequest
 from core.ports.blob_store import Blob, StoreUnavailable
 from core.ports.identity_provider import Identity, SignInFailed
 from core.ports.transaction import OutcomeUnknown
-from core.purchases.model import PurchaseStatus
+from core.purchases.expire_purchases import ExpirePurchases
+from core.purchases.model import TIME_TO_SETTLE, PurchaseStatus
 from core.purchases.start_purchase import StartPurchase
 from core.search.views import SearchType
 from core.styles.complete_training import CompleteTraining
@@ -262,10 +263,34 @@ async def test_a_purchase_that_waits_can_no_longer_be_paid(world: World, ann: Us
     await leave(world, ann)
 
     purchase = await commit(world, lambda ports: ports.purchases.of_order(started.order_id))
-    assert purchase.status is PurchaseStatus.EXPIRED
     assert not purchase.payable(at=purchase.created_at)
     with pytest.raises(UserNotFound):
         await world.use_case(StartPurchase)(ann.id, "basic_100")
+    world.clock.advance(TIME_TO_SETTLE)
+    await world.use_case(ExpirePurchases)()
+    purchase = await commit(world, lambda ports: ports.purchases.of_order(started.order_id))
+    assert purchase.status is PurchaseStatus.EXPIRED
+
+
+async def test_money_whose_taking_nobody_heard_of_is_found_when_the_buyer_is_gone(
+    world: World, ann: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    started = await world.use_case(StartPurchase)(ann.id, "basic_100")
+    key = started.payment_url.rpartition("/")[2]
+    world.payments.agree(started.order_id)
+    await world.payments.confirm(started.order_id, payment_key=key, amount=10_000)
+
+    await leave(world, ann)
+    world.clock.advance(TIME_TO_SETTLE)
+    await world.use_case(ExpirePurchases)()
+
+    purchase = await commit(world, lambda ports: ports.purchases.of_order(started.order_id))
+    assert purchase.status is PurchaseStatus.PAID
+    assert (await world.read.tokens.balance(ann.id)).token_balance == 1100
+    assert (await world.use_case(Reconcile)()).sound
+    [told] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert f"user {ann.id}, who has left" in told
+    assert key in told
 
 
 async def test_who_is_to_be_paid_stays_until_it_is_settled(world: World, mia: User, style: Style) -> None:

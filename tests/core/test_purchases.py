@@ -402,6 +402,7 @@ async def test_a_crash_between_confirmation_and_commit_is_made_up_for(world: Mem
     ann, order_id, key = await agreed(world)
     scope = world.scope()
     crashing = RecordPayment(
+        scope.users,
         failing(scope.purchases, method),
         scope.ledger,
         scope.transaction,
@@ -423,7 +424,7 @@ async def test_a_crash_while_crediting_leaves_neither_state_nor_tokens(world: Me
     ann, order_id, key = await agreed(world)
     scope = world.scope()
     broken: TokenLedger = failing(scope.ledger, "transfer")
-    crashing = RecordPayment(scope.purchases, broken, scope.transaction, world.clock)
+    crashing = RecordPayment(scope.users, scope.purchases, broken, scope.transaction, world.clock)
 
     with pytest.raises(Broken):
         await world.use_case(SettlePurchase, record=crashing)(order_id, payment_key=key, amount=45_000)
@@ -437,7 +438,7 @@ async def test_a_crash_while_crediting_leaves_neither_state_nor_tokens(world: Me
 async def test_a_commit_of_unknown_outcome_is_settled_by_asking_again(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     scope = world.scope()
-    record = RecordPayment(scope.purchases, scope.ledger, LosesConnection(scope.transaction), world.clock)
+    record = RecordPayment(scope.users, scope.purchases, scope.ledger, LosesConnection(scope.transaction), world.clock)
 
     with pytest.raises(OutcomeUnknown):
         await world.use_case(SettlePurchase, record=record)(order_id, payment_key=key, amount=45_000)
@@ -460,6 +461,7 @@ async def test_nothing_is_lost_when_a_hint_comes_in_the_middle(world: MemoryWorl
             await asyncio.sleep(0)
 
     ports = {
+        "users": scope.users,
         "purchases": Interrupted(scope.purchases, "save", hint),
         "ledger": scope.ledger,
         "transaction": scope.transaction,

@@ -1,12 +1,12 @@
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 from adapters.memory.tables import Entry
-from core.accounts.model import User
+from core.accounts.model import Standing, User
 from core.generations.model import Generation, Status
 from core.identifiers import CommentId, GenerationId, OrderId, StyleId, TaskId, TransferId, UserId, WithdrawalId
 from core.ports.idempotency import KEPT
@@ -55,6 +55,8 @@ class Books:
         self._ended: dict[GenerationId, Status] = {}
         self._paid: set[OrderId] = set()
         self._identities: dict[tuple[str, str], UserId] = {}
+        """Whom each belonged to first."""
+        self._erased: set[UserId] = set()
         self._answered = dict(tables.answers)
         self.commits = 0
 
@@ -73,6 +75,8 @@ class Books:
         held = {account: funds for account, funds in self._tables.funds.items() if funds.held}
         if held:
             raise Broken(f"tokens are still on hold: {held}")
+        for user_id in tuple(self._erased):
+            self._check_erased(user_id)
 
     def _check(self, changed: dict[str, list[object]]) -> None:
         for transfer_id in _the(changed["entries"], TransferId):
@@ -80,7 +84,7 @@ class Books:
         for number in _the(changed["outbox"], int):
             self._check_task(number)
         for generation_id in _the(changed["generations"], GenerationId):
-            self._check_generation(self._tables.generations[generation_id])
+            self._check_generation(generation_id)
         for style_id in _the(changed["styles"], StyleId):
             self._check_style(style_id)
         for order_id in _the(changed["purchases"], OrderId):
@@ -114,7 +118,11 @@ class Books:
 
     # --- generations --------------------------------------------------------------------------------------------------
 
-    def _check_generation(self, generation: Generation) -> None:
+    def _check_generation(self, generation_id: GenerationId) -> None:
+        generation = self._tables.generations.get(generation_id)
+        if generation is None:
+            self._check_removed(generation_id)
+            return
         status = generation.status
         self._note(f"  generation {generation.id} is {status.value}")
         if self._ended.setdefault(generation.id, status) is not status and self._ended[generation.id].ended:
@@ -122,10 +130,17 @@ class Books:
         self._ended[generation.id] = status
         if self._attempts.get((generation.id, generation.attempt)) != generation.task_id:
             raise Broken(f"attempt {generation.attempt} at generation {generation.id} has no task of its own")
-        if status in TOLD and (generation.owner_id, f"generation:{generation.id}:ended") not in self._tables.reasons:
+        told = (generation.owner_id, f"generation:{generation.id}:ended") in self._tables.reasons
+        if status in TOLD and not told and self._is_here(generation.owner_id):
             raise Broken(f"generation {generation.id} is {status.value}, and its owner was not told")
         if status is Status.COMPLETED:
             self._check_fee(generation)
+
+    def _check_removed(self, generation_id: GenerationId) -> None:
+        self._note(f"  generation {generation_id} is gone")
+        status = self._ended.get(generation_id)
+        if status is None or not status.ended:
+            raise Broken(f"generation {generation_id} is gone, and was {status}")
 
     def _check_fee(self, generation: Generation) -> None:
         """Whole tokens, rounded down."""
@@ -195,11 +210,47 @@ class Books:
 
     def _check_user(self, user_id: UserId) -> None:
         user: User | None = self._tables.users.get(user_id)
+        if user is None:
+            self._check_erased(user_id)
+            return
+        first = self._identities.setdefault((user.provider, user.subject), user_id)
+        if first != user_id and first in self._tables.users:
+            raise Broken(f"users {first} and {user_id} are the same person")
         amounts = [bonus.amount for bonus in self._bonuses[user_id]]
-        if user is None or amounts != [WELCOME_TOKENS]:
+        if amounts != ([WELCOME_TOKENS] if first == user_id else []):
             raise Broken(f"user {user_id} has been given {amounts}")
-        if self._identities.setdefault((user.provider, user.subject), user_id) != user_id:
-            raise Broken(f"users {self._identities[user.provider, user.subject]} and {user_id} are the same person")
+
+    def _check_erased(self, user_id: UserId) -> None:
+        """Nothing is left of them but what the ledger tells of a number."""
+        self._note(f"  user {user_id} is erased")
+        self._erased.add(user_id)
+        tables = self._tables
+        left: dict[str, Iterable[object]] = {
+            "identities": tables.identities.values(),
+            "usernames": tables.usernames.values(),
+            "artists": tables.artists,
+            "portfolios": tables.portfolios,
+            "sessions": (session.user_id for session in tables.sessions.values()),
+            "styles": (style.artist_id for style in tables.styles.values()),
+            "images": (owner for image in tables.generations.values() for owner in (image.owner_id, image.artist_id)),
+            "likes": (by for _, by in tables.likes),
+            "follows": (either for pair in tables.follows for either in pair),
+            "comments": (comment.author_id for comment in tables.comments.values()),
+            "notifications": (
+                concerned
+                for kept in tables.notifications.values()
+                for concerned in (kept.notification.recipient, kept.notification.actor)
+            ),
+            "reasons": (recipient for recipient, _ in tables.reasons),
+            "answers": (by for by, _ in tables.answers),
+        }
+        for what, owners in left.items():
+            if user_id in owners:
+                raise Broken(f"user {user_id} is erased, but there are {what} of theirs")
+
+    def _is_here(self, user_id: UserId) -> bool:
+        user = self._tables.users.get(user_id)
+        return user is not None and user.standing is Standing.PRESENT
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -209,7 +260,7 @@ class Books:
         for key in cast("list[Answered]", changed["answers"]):
             before, after = self._answered.pop(key, None), self._tables.answers.get(key)
             until = after.call.at if after else self._world.clock.now()
-            if before and until < before.call.at + KEPT:
+            if before and until < before.call.at + KEPT and self._is_here(key[0]):
                 raise Broken(f"the answer to {key} was {before.answer}, and is {after}")
             if after:
                 self._answered[key] = after
@@ -220,11 +271,12 @@ class Books:
         self._made |= made
 
     def _made_by_keys(self, changed: dict[str, list[object]]) -> set[str]:
-        """All purchases and withdrawals, and images whose description is a key."""
-        generations = self._tables.generations
-        images = [key for key in _the(changed["generations"], GenerationId) if generations[key].description]
+        """All styles, purchases and withdrawals, and images whose description is a key."""
+        generations, styles = self._tables.generations, self._tables.styles
+        images = [key for key in _the(changed["generations"], GenerationId) if key in generations]
         return {
-            *(f"generation:{key}" for key in images),
+            *(f"generation:{key}" for key in images if generations[key].description),
+            *(f"style:{key}" for key in _the(changed["styles"], StyleId) if key in styles),
             *(f"purchase:{key}" for key in _the(changed["purchases"], OrderId)),
             *(f"withdrawal:{key}" for key in _the(changed["withdrawals"], WithdrawalId)),
         }

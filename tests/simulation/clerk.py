@@ -1,12 +1,16 @@
 from dataclasses import dataclass
 from typing import Any
 
+from core.accounts.model import Requester, Role
+from core.community.delete_comment import DeleteComment
+from core.community.errors import CommentNotFound
 from core.identifiers import UserId, WithdrawalId
 from core.paging import PageRequest
 from core.withdrawals.errors import WithdrawalEnded
 from core.withdrawals.model import WithdrawalStatus
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
+from tests.simulation.deeds.base import RECENT
 from tests.simulation.people import sign_in
 from tests.simulation.person import Person
 from tests.simulation.stage import Stage
@@ -14,11 +18,12 @@ from tests.simulation.stage import Stage
 PAUSE = 20.0
 SETTLED = 0.6
 TWICE = 0.4
+DELETED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Clerk:
-    """An admin who sees to withdrawals; of several, two may see to the same."""
+    """An admin who sees to withdrawals and comments; of several, two may see to the same."""
 
     stage: Stage
     person: Person
@@ -34,6 +39,8 @@ class Clerk:
             page = await self.stage.world.read.withdrawals.list(status=WithdrawalStatus.PENDING, page=PageRequest())
             for withdrawal in page.rows:
                 self._decide(me, withdrawal.id)
+            if self.stage.comments and random.random() < DELETED:
+                await self._delete_comment(me)
 
     def _decide(self, me: UserId, withdrawal_id: WithdrawalId) -> None:
         """Perhaps at two screens, and one way at the one and another at the other."""
@@ -46,6 +53,12 @@ class Clerk:
 
         for _ in range(2 if self.stage.faults.strike(TWICE) else 1):
             self.stage.begin("decision", decide)
+
+    async def _delete_comment(self, me: UserId) -> None:
+        """Perhaps one whose author or image is just being erased."""
+        comment_id, _ = self.stage.random.choice(self.stage.comments[-RECENT:])
+        requester = Requester(me, Role.ADMIN, is_artist=False)
+        await self.stage.call(DeleteComment, requester, comment_id, refusals=(CommentNotFound,))
 
     async def _call(self, kind: type[Any], *args: object, **kwargs: object) -> None:
         await self.stage.call(kind, *args, refusals=(WithdrawalEnded,), **kwargs)

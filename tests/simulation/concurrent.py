@@ -32,7 +32,8 @@ SELECT (SELECT count(*) FROM generations WHERE status NOT IN ('completed', 'fail
        (SELECT count(*) FROM styles WHERE training_status NOT IN ('completed', 'failed')) AS trainings,
        (SELECT count(*) FROM purchases WHERE status = 'pending') AS purchases,
        (SELECT count(*) FROM withdrawals WHERE status = 'pending') AS withdrawals,
-       (SELECT count(*) FROM outbox) AS tasks
+       (SELECT count(*) FROM outbox) AS tasks,
+       (SELECT count(*) FROM users WHERE standing = 'leaving') AS leavers
 """
 
 

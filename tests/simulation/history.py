@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from core.accounts.model import Standing
 from core.purchases.model import PurchaseStatus
 from core.withdrawals.model import WithdrawalStatus
 from tests.simulation import play
@@ -113,6 +114,7 @@ class SimulatedStage(Stage):
             "withdrawals": sum(row.status is WithdrawalStatus.PENDING for row in tables.withdrawals.values()),
             "purchases": sum(purchase.status is PurchaseStatus.PENDING for purchase in tables.purchases.values()),
             "tasks": len(tables.outbox),
+            "leavers": sum(user.standing is Standing.LEAVING for user in tables.users.values()),
         }
 
     async def forget(self) -> None:

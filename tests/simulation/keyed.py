@@ -10,7 +10,6 @@ import msgspec
 from core.errors import Category, DomainError
 from core.identifiers import UserId
 from core.ports.idempotency import AlreadyAnswered, Answer, Call, IdempotencyKeyReused, Once
-from core.ports.transaction import OutcomeUnknown
 from tests.simulation.stage import Stage
 
 TWINS = 0.3
@@ -41,7 +40,7 @@ class Keyed:
             self.stage.note(f"{self.kind.__name__} answers again {known.answer.headers}")
             return known.answer
         except DomainError as refusal:
-            if not isinstance(refusal, (OutcomeUnknown, IdempotencyKeyReused, *self.refusals)):
+            if not self.stage.expected(refusal, IdempotencyKeyReused, *self.refusals):
                 raise
             self.stage.note(f"{self.kind.__name__} refuses: {refusal.code}")
             return None

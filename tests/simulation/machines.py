@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from core.accounts.erase_leavers import EraseLeavers
+from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.fail_generation import FailGeneration
 from core.generations.record_progress import RecordProgress
@@ -60,6 +62,8 @@ class Sweep(Machine):
             await self.stage.call(ExpirePurchases, limit=5)
             await self.stage.call(TimeOutGenerations, limit=5)
             await self.stage.call(TimeOutTrainings, limit=5)
+            await self.stage.call(EraseLeavers, limit=5)
+            await self.stage.call(RemoveUnwantedBlobs, limit=20)
 
 
 class TrainingServer(Machine):

@@ -11,13 +11,15 @@ from unittest.mock import patch
 
 import msgspec
 
+from adapters.memory import traces
 from adapters.memory.idempotency import MemoryOnce
-from adapters.memory.tables import Funds, QueuedTask
+from adapters.memory.tables import Funds, QueuedTask, Tables
 from adapters.memory.tasks import MemoryBatch, MemoryTaskQueue
+from adapters.memory.traces import MemoryTraces
 from adapters.memory.transaction import MemoryTransaction
 from core.community.like_generation import LikeGeneration
 from core.generations.fail_generation import FailGeneration
-from core.generations.model import Generation
+from core.generations.model import Generation, Status
 from core.generations.repository import Generations
 from core.identifiers import GenerationId, HoldId, UserId
 from core.ports.token_ledger import TokenLedger
@@ -139,6 +141,22 @@ def keys_not_claimed(_: SimulatedWorld) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def images_erased_at_work(_: SimulatedWorld) -> Iterator[None]:
+    async def none(*_: object, **__: object) -> list[GenerationId]:
+        return []
+
+    def all_of(tables: Tables, user_id: UserId) -> list[Generation]:
+        return [
+            msgspec.structs.replace(image, status=Status.FAILED)
+            for image in tables.generations.values()
+            if image.owner_id == user_id
+        ]
+
+    with patch.object(MemoryTraces, "unended_images", none), patch.object(traces, "_images", all_of):
+        yield
+
+
 def changed(kind: type[Any], **ports: Callable[[Any], object]) -> Mutant:
     """A use case that gets another port than the others."""
 
@@ -198,6 +216,7 @@ MUTANTS: dict[str, Mutant] = {
     "fee-rounded-up": fee_rounded_up,
     "withdrawals-settled-twice": withdrawals_settled_twice,
     "keys-not-claimed": keys_not_claimed,
+    "images-erased-at-work": images_erased_at_work,
     "likes-counted-without-a-lock": changed(LikeGeneration, generations=Unlocked),
     "no-refund-after-the-last-attempt": changed(FailGeneration, ledger=NeverVoids),
 }

@@ -3,16 +3,19 @@
 from dataclasses import dataclass
 
 from core.accounts.sign_in import SignIn, token_hash
+from core.ports.identity_provider import SignInFailed
 from tests.simulation.deeds.base import Deed
 from tests.simulation.deeds.community import Community
 from tests.simulation.deeds.images import Images
+from tests.simulation.deeds.leaving import Leaving
 from tests.simulation.deeds.purchases import Purchases
 from tests.simulation.deeds.styles import Styles
 from tests.simulation.deeds.withdrawals import Withdrawals
 from tests.simulation.person import Person
 from tests.simulation.stage import Stage
 
-DEEDS = (Images, Purchases, Styles, Withdrawals, Community)
+DEEDS = (Images, Purchases, Styles, Withdrawals, Community, Leaving)
+IMPATIENT = 0.2
 THOUGHT = 4.0
 """Seconds between two deeds, on average."""
 
@@ -38,9 +41,9 @@ class Screen:
         now = self.stage.world.clock.now()
         requester = await self.stage.world.scope().sessions.requester(token_hash(signed_in.token), at=now)
         if requester is None:
-            self.person.signed_in = None
+            self.person.forget()
             return
-        deeds: dict[Deed, int] = {}
+        deeds: dict[Deed, float] = {}
         for kind in DEEDS:
             deeds |= kind(self.stage, self.person).open_to(requester)
         [deed] = self.stage.random.choices(list(deeds), list(deeds.values()))
@@ -48,8 +51,11 @@ class Screen:
 
 
 async def sign_in(stage: Stage, person: Person) -> None:
-    signed_in = await stage.call(SignIn, person.identity, user_agent="a screen")
+    """Who has left is let in again once everything of theirs is erased; who has not the patience takes another name."""
+    signed_in = await stage.call(SignIn, person.identity, user_agent="a screen", refusals=(SignInFailed,))
     if signed_in:
         person.signed_in = signed_in
         if signed_in.user_id not in stage.users:
             stage.users.append(signed_in.user_id)
+    elif not person.welcomed and stage.random.random() < IMPATIENT:
+        person.become_another()

@@ -19,11 +19,26 @@ class Person:
     comments: list[CommentId] = field(default_factory=list)
     keys: int = 0
     """How many idempotency keys they have made up."""
+    welcomed: bool = True
+    """Whether whoever is signed in is sure to have had the welcome tokens."""
+
+    def become_another(self) -> None:
+        self.identity = _named(f"{self.identity.name}+")
+
+    def forget(self) -> None:
+        """Who signs in next time may be somebody new, to whom nothing of it belongs."""
+        self.signed_in, self.welcomed = None, False
+        for things in (self.generations, self.orders, self.styles, self.comments):
+            things.clear()
 
 
 def stranger(name: str, *, draws: bool = False) -> Person:
-    return Person(Identity("test", name, f"{name}@example.com", name, None), draws)
+    return Person(_named(name), draws)
 
 
 def people(users: int, artists: int) -> list[Person]:
     return [stranger(f"person{index}", draws=index < artists) for index in range(users + artists)]
+
+
+def _named(name: str) -> Identity:
+    return Identity("test", name, f"{name}@example.com", name, None)

@@ -4,11 +4,15 @@ from datetime import timedelta
 from random import Random
 from typing import Any, BinaryIO
 
+from core.accounts.errors import UserNotFound
+from core.community.errors import CommentNotFound
 from core.errors import DomainError
+from core.generations.errors import GenerationNotFound
 from core.identifiers import CommentId, GenerationId, StyleId, UserId
 from core.ports.images import ImageFacts, Images
 from core.ports.transaction import OutcomeUnknown
 from core.styles.create_style import StylesPerArtist
+from core.styles.errors import StyleNotFound
 from tests.simulation.broker import FaultyBroker
 from tests.simulation.faults import Faults
 from tests.simulation.payments import FaultyPayments
@@ -16,6 +20,9 @@ from tests.support.world import World
 
 SILENCE = timedelta(minutes=30)
 """After which an image or a training is given up."""
+
+GONE = (UserNotFound, GenerationNotFound, StyleNotFound, CommentNotFound)
+"""What anybody may hear of who has left, or of what was theirs."""
 
 
 class Stage(ABC):
@@ -31,6 +38,8 @@ class Stage(ABC):
         """Whether people come to an end."""
         self.settling = 0
         """Confirmations under way. The provider promises how long they take, so the clock does not jump meanwhile."""
+        self.leavers: set[UserId] = set()
+        """Who has asked to be erased."""
         # What people have heard of:
         self.users: list[UserId] = []
         self.styles: list[StyleId] = []
@@ -82,16 +91,21 @@ class Stage(ABC):
         try:
             answer = await self.world.use_case(kind, **self.ports())(*args, **kwargs)
         except DomainError as refusal:
-            if not isinstance(refusal, (OutcomeUnknown, *refusals)):
+            if not self.expected(refusal, *refusals):
                 raise
             self.note(f"{kind.__name__} refuses: {refusal.code}")
             return None
         self.note(f"{kind.__name__} answers {answer}")
         return answer
 
+    def expected(self, refusal: DomainError, *refusals: type[DomainError]) -> bool:
+        gone = GONE if self.leavers else ()
+        return isinstance(refusal, (OutcomeUnknown, *gone, *refusals))
+
 
 class AnyImage(Images):
     """Takes everything for a picture: looking at bytes is not what is simulated."""
 
     async def inspect(self, content: BinaryIO) -> ImageFacts:
+        content.seek(0)  # its twin may have read it
         return ImageFacts("png", width=512, height=512, size=len(content.read()))

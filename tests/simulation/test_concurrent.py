@@ -11,6 +11,8 @@ from adapters.postgres.books import PostgresBooks
 from adapters.postgres.generations import PostgresGenerations
 from adapters.postgres.pool import Pool, create_pool
 from adapters.postgres.purchases import PostgresPurchases
+from core.accounts.leave import Leave
+from core.community.delete_comment import DeleteComment
 from core.community.follow_user import FollowUser
 from core.community.like_generation import LikeGeneration
 from core.community.post_comment import PostComment
@@ -22,6 +24,7 @@ from core.generations.request_generation import RequestGeneration
 from core.generations.time_out_generations import TimeOutGenerations
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
+from core.styles.create_style import CreateStyle
 from core.tokens.errors import DuplicateTransfer, HoldAlreadyResolved
 from core.tokens.reconciliation import Invariant
 from core.withdrawals.request_withdrawal import RequestWithdrawal
@@ -42,8 +45,10 @@ DEEDS: tuple[type[Any], ...] = (
     LikeGeneration,
     UnlikeGeneration,
     PostComment,
+    DeleteComment,
+    Leave,
 )
-TWICE: tuple[type[Any], ...] = (RequestGeneration, StartPurchase)
+TWICE: tuple[type[Any], ...] = (RequestGeneration, StartPurchase, CreateStyle)
 HEARD = [
     *(f"{deed.__name__} answers" for deed in DEEDS),
     *(f"{deed.__name__} answers again" for deed in TWICE),
@@ -56,7 +61,8 @@ BREAKS = {
     "images count their likes and comments": "UPDATE generations SET like_count = like_count + 1",
     "comments count their replies": "UPDATE comments SET reply_count = reply_count + 1 WHERE parent_id IS NULL",
     "users count their followers": "UPDATE users SET follower_count = follower_count + 1",
-    "styles count their images and earnings": "UPDATE styles SET earned_tokens = earned_tokens + 1",
+    "styles count their images and earnings, and those of images that were erased": "DELETE FROM style_uses",
+    "styles have earned no more than their artists": "UPDATE styles SET earned_tokens = earned_tokens + 1",
     "everything has ended": "UPDATE styles SET training_status = 'training'",
 }
 LEDGER = "UPDATE accounts SET balance = balance + 1 WHERE kind = 'wallet'"

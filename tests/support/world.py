@@ -187,7 +187,7 @@ class World(ABC):
             "identity_key": IdentityKey(b"a key"),
             "provider": self.payments,
             "watch": Watch(self.changes, scope.sessions, self.clock, self.pace),
-            "record": RecordPayment(scope.purchases, scope.ledger, scope.transaction, self.clock),
+            "record": RecordPayment(scope.users, scope.purchases, scope.ledger, scope.transaction, self.clock),
         }
         own |= {
             "fail_generation": FailGeneration(**_wanted(FailGeneration, places | own)),

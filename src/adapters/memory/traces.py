@@ -2,8 +2,6 @@ from collections.abc import Callable, MutableMapping
 from datetime import datetime
 from typing import TypeVar
 
-import msgspec
-
 from adapters.memory.tables import Tables, Uses
 from adapters.memory.transaction import MemoryTransaction
 from core.accounts.repository import Removed, Traces
@@ -27,9 +25,7 @@ class MemoryTraces(Traces):
                 tables.styles[style.id] = style.closed(at=at)
             for purchase in _of(tables.purchases, lambda purchase: purchase.user_id == user_id):
                 if purchase.status is PurchaseStatus.PENDING:
-                    tables.purchases[purchase.order_id] = msgspec.structs.replace(
-                        purchase, status=PurchaseStatus.EXPIRED, ended_at=at
-                    )
+                    tables.purchases[purchase.order_id] = purchase.called_off(at=at)
 
         for style_id in await self.styles(user_id):
             await self._transaction.lock("style", style_id)

@@ -4,15 +4,17 @@ from adapters.postgres.pool import Record
 from adapters.postgres.transaction import PostgresTransaction
 from core.accounts.repository import Removed, Traces
 from core.identifiers import GenerationId, StyleId, UserId
+from core.purchases.model import TIME_TO_SETTLE
 
 # Rows that others wait for are locked as they are elsewhere: an image before its likes and comments, and of several
 # images, users or styles the one with the least id first.
 
 LOCK_OUT = ["DELETE FROM sessions WHERE user_id = $1", "DELETE FROM artist_texts WHERE user_id = $1"]
-CLOSE = [
-    "UPDATE styles SET is_active = false, updated_at = $2 WHERE artist_id = $1 AND is_active",
-    "UPDATE purchases SET status = 'expired', ended_at = $2 WHERE user_id = $1 AND status = 'pending'",
-]
+CLOSE = "UPDATE styles SET is_active = false, updated_at = $2 WHERE artist_id = $1 AND is_active"
+CALL_OFF = """
+UPDATE purchases SET expires_at = least(expires_at, $2), check_at = least(check_at, $3)
+WHERE user_id = $1 AND status = 'pending'
+"""
 WITHDRAWAL_PENDING = "SELECT FROM withdrawals WHERE artist_id = $1 AND status = 'pending' LIMIT 1"
 UNENDED = "SELECT id FROM generations WHERE owner_id = $1 AND ended_at IS NULL ORDER BY created_at, id LIMIT $2"
 
@@ -149,8 +151,8 @@ class PostgresTraces(Traces):
     async def lock_out(self, user_id: UserId, *, at: datetime) -> None:
         for change in LOCK_OUT:
             await self._ask(change, user_id)
-        for change in CLOSE:
-            await self._ask(change, user_id, at)
+        await self._ask(CLOSE, user_id, at)
+        await self._ask(CALL_OFF, user_id, at, at + TIME_TO_SETTLE)
 
     async def withdrawal_pending(self, user_id: UserId) -> bool:
         return bool(await self._ask(WITHDRAWAL_PENDING, user_id))

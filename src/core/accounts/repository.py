@@ -65,7 +65,7 @@ class Traces(Protocol):
 
     async def lock_out(self, user_id: UserId, *, at: datetime) -> None:
         """From the commit on none of their sessions signs anybody in, none of their styles is for sale, no search
-        finds them, and no purchase of theirs waits to be paid."""
+        finds them, and no money is taken for a purchase of theirs; what was taken just before is still asked for."""
         ...
 
     async def withdrawal_pending(self, user_id: UserId) -> bool: ...

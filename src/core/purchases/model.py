@@ -79,6 +79,12 @@ class Purchase(msgspec.Struct, frozen=True):
             return msgspec.structs.replace(self, check_at=over)
         return self._ended(PurchaseStatus.EXPIRED, at=at, payment_key=None, failure=None)
 
+    def called_off(self, *, at: datetime) -> "Purchase":
+        """As it is when its buyer goes: no more money is taken for it, and what has just been taken is asked for."""
+        return msgspec.structs.replace(
+            self, expires_at=min(self.expires_at, at), check_at=min(self.check_at, at + TIME_TO_SETTLE)
+        )
+
     def unanswered(self, *, at: datetime) -> "Purchase":
         """As it is when the provider is out of reach."""
         if self.status is not PurchaseStatus.PENDING:

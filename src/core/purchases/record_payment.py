@@ -1,7 +1,9 @@
 import logging
 from dataclasses import dataclass
 
-from core.identifiers import OrderId
+from core.accounts.errors import UserNotFound
+from core.accounts.repository import Users
+from core.identifiers import OrderId, UserId
 from core.ports.clock import Clock
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
@@ -19,6 +21,7 @@ class RecordPayment:
     However often, in whatever order and from however many places at once it is told: the same end.
     """
 
+    users: Users
     purchases: Purchases
     ledger: TokenLedger
     transaction: Transaction
@@ -26,13 +29,24 @@ class RecordPayment:
 
     async def __call__(self, order_id: OrderId, payment: Payment) -> PurchaseStatus:
         """Raises PurchaseNotFound, and PaymentMismatch for a payment of another purchase."""
+        credited_to_nobody = False
         async with self.transaction:
             before = await self.purchases.of_order(order_id, lock=True)
             after = before.answered(payment, at=self.clock.now())
             if after != before:
+                paid = after.status is PurchaseStatus.PAID
+                credited_to_nobody = paid and await self._has_left(after.user_id)
                 await self.purchases.save(after)
-                if after.status is PurchaseStatus.PAID:
+                if paid:
                     await self.ledger.transfer(after.credit())
+        if credited_to_nobody:
+            _log.error(
+                "Payment %s paid for purchase %s of user %s, who has left: nobody can spend the %s tokens.",
+                payment.key,
+                after.order_id,
+                after.user_id,
+                after.amount_tokens,
+            )
         if after.given_back(payment):
             _log.error(
                 "Payment %s was cancelled at the provider after it had paid for purchase %s: %s of %s %s are left, and"
@@ -47,6 +61,13 @@ class RecordPayment:
         elif payment.state is PaymentState.TAKEN:
             _tell_of_money_for_nothing(before, after, payment)
         return after.status
+
+    async def _has_left(self, user_id: UserId) -> bool:
+        try:
+            await self.users.of_id(user_id)
+        except UserNotFound:
+            return True
+        return False
 
 
 def _tell_of_money_for_nothing(before: Purchase, after: Purchase, payment: Payment) -> None:

@@ -24,7 +24,7 @@ class Deeds(ABC):
     person: Person
 
     @abstractmethod
-    def open_to(self, requester: Requester) -> dict[Deed, int]:
+    def open_to(self, requester: Requester) -> dict[Deed, float]:
         """What they can do now, and how often they do it beside other things."""
 
     @property

@@ -31,8 +31,8 @@ FRIENDS = 2
 class Community(Deeds):
     """Following people, liking and discussing images."""
 
-    def open_to(self, requester: Requester) -> dict[Deed, int]:
-        deeds: dict[Deed, int] = {
+    def open_to(self, requester: Requester) -> dict[Deed, float]:
+        deeds: dict[Deed, float] = {
             self._follow: 1,
             self._unfollow: 1,
             self._like: 5,

@@ -23,8 +23,8 @@ REFUSALS = (InsufficientTokens, StyleNotFound, StyleNotReady)
 class Images(Deeds):
     """Having images made, giving them up, publishing them."""
 
-    def open_to(self, requester: Requester) -> dict[Deed, int]:
-        deeds: dict[Deed, int] = {}
+    def open_to(self, requester: Requester) -> dict[Deed, float]:
+        deeds: dict[Deed, float] = {}
         if self.stage.styles:
             deeds |= {self._generate: 8, self._generate_once: 8}
         if self.person.generations:

@@ -17,7 +17,7 @@ LOST, DOUBLED, LATE = 0.15, 0.2, 0.1
 class Purchases(Deeds):
     """Buying tokens: every order by a key, some never paid for."""
 
-    def open_to(self, requester: Requester) -> dict[Deed, int]:
+    def open_to(self, requester: Requester) -> dict[Deed, float]:
         return {self._buy: 2, self._pay: 4} if self.person.orders else {self._buy: 2}
 
     async def _buy(self, requester: Requester) -> None:

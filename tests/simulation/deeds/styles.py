@@ -1,5 +1,7 @@
 from io import BytesIO
 
+import msgspec
+
 from core.accounts.errors import AlreadyArtist
 from core.accounts.model import Requester
 from core.accounts.upgrade_to_artist import UpgradeToArtist
@@ -17,6 +19,7 @@ from core.styles.errors import (
 )
 from core.styles.model import MIN_ARTWORKS
 from core.styles.retrain_style import RetrainStyle
+from core.styles.views import CreatedStyle
 from tests.simulation.deeds.base import Deed, Deeds
 
 PRICES = (1, 7, 30, 60, 250, 1_500)
@@ -27,12 +30,12 @@ DENIED = (Forbidden, StyleNotFound)
 class Styles(Deeds):
     """Becoming an artist, and keeping one's styles."""
 
-    def open_to(self, requester: Requester) -> dict[Deed, int]:
+    def open_to(self, requester: Requester) -> dict[Deed, float]:
         if not self.person.draws:
             return {}
         if not requester.is_artist:
             return {self._become_artist: 4}
-        deeds: dict[Deed, int] = {self._create: 6}
+        deeds: dict[Deed, float] = {self._create: 6}
         if self.person.styles:
             deeds |= {self._edit: 4, self._retrain: 3, self._delete: 1}
         return deeds
@@ -50,10 +53,19 @@ class Styles(Deeds):
     async def _create(self, requester: Requester) -> None:
         uploads = [TrainingImage(f"{index}.png", 9, BytesIO(b"a picture")) for index in range(MIN_ARTWORKS)]
         new = NewStyle(self.random.choice(NAMES), "A style", self.random.choice(PRICES))
-        created = await self.stage.call(
-            CreateStyle, requester, new, uploads, refusals=(DuplicateStyleName, StyleLimitReached)
+        answer = await self.call_once(
+            requester,
+            self.new_key(),
+            CreateStyle,
+            requester,
+            new,
+            uploads,
+            name=lambda created: f"style:{created.id}",
+            refusals=(DuplicateStyleName, StyleLimitReached),
+            other=(requester, msgspec.structs.replace(new, generation_cost_tokens=2), uploads),
         )
-        if created:
+        if answer:
+            created = msgspec.json.decode(answer.body, type=CreatedStyle)
             self.stage.styles.append(created.id)
             self.person.styles.append(created.id)
 

@@ -9,7 +9,7 @@ AMOUNTS = (1, 1, 7, 30, 200, 2_000)
 class Withdrawals(Deeds):
     """Turning earnings into money: every request by a key."""
 
-    def open_to(self, requester: Requester) -> dict[Deed, int]:
+    def open_to(self, requester: Requester) -> dict[Deed, float]:
         return {self._withdraw: 6} if requester.is_artist else {}
 
     async def _withdraw(self, requester: Requester) -> None:

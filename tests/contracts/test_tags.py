@@ -5,6 +5,7 @@ from io import BytesIO
 
 import pytest
 
+from core.accounts.leave import Leave
 from core.accounts.model import Requester, Role, User
 from core.errors import ValidationError
 from core.generations.edit_generation import EditGeneration, GenerationChanges
@@ -208,6 +209,29 @@ async def test_artworks_and_completed_prompts_are_counted(world: World, mia: Use
         await fold(world)
     await world.image(ann, ink, prompt_tags=["boat"])
     assert await recommended(world, ink) == expected | {"boat": 3}
+
+
+@pytest.mark.parametrize("folded", [False, True], ids=["as it comes", "folded"])
+async def test_what_who_was_erased_wrote_is_not_recommended(
+    world: World, mia: User, ann: User, *, folded: bool
+) -> None:
+    """Tags are a buyer's own words. How often the style was used stays as it is."""
+    bob = await world.user("bob", tokens=100)
+    ink = await world.style(mia, "Ink", tags=["ink"])
+    for who, tags in ((ann, ["boat", "ann's"]), (ann, ["boat", "ink"]), (bob, ["boat"])):
+        await world.image(who, ink, prompt_tags=tags)
+    await world.failed_generation(ann, ink, prompt_tags=["boat"])
+    if folded:
+        await fold(world)
+    await world.image(ann, ink, prompt_tags=["boat", "late"])
+
+    await world.use_case(Leave)(ann.id)
+
+    expected = {"ink": 10, "boat": 1} | {f"number {n}": 1 for n in range(10)}
+    for _ in range(2):
+        assert await recommended(world, ink) == expected
+        assert (await world.read.styles.detail(ink.id, viewer=None)).usage_count == 4
+        await fold(world)
 
 
 async def test_no_more_than_the_most_frequent_are_recommended(world: World, mia: User, ann: User) -> None:

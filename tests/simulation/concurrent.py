@@ -101,14 +101,14 @@ class ConcurrentStage(Stage):
         await asyncio.sleep(seconds / HASTE)
 
     def enter(self, name: str, life: Callable[[], Coroutine[Any, Any, None]], *, ends: bool) -> None:
-        task = self._group.create_task(self._live(life, restarts=True), name=name)
+        task = self._start(name, self._live(life, restarts=True))
         if ends:
             self._watch(task)
         else:
             self._lasting.append(task)
 
     def begin(self, name: str, life: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._watch(self._group.create_task(self._live(life, restarts=False), name=name))
+        self._watch(self._start(name, self._live(life, restarts=False)))
 
     @property
     def busy(self) -> bool:
@@ -134,6 +134,13 @@ class ConcurrentStage(Stage):
     def switch_off(self) -> None:
         for task in self._lasting:
             task.cancel()
+
+    def _start(self, name: str, life: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        try:
+            return self._group.create_task(life, name=name)
+        except RuntimeError:  # the group ends because somebody has failed
+            life.close()
+            raise
 
     def _watch(self, task: "asyncio.Task[None]") -> None:
         self._ending.add(task)

@@ -24,14 +24,15 @@ from core.generations.request_generation import RequestGeneration
 from core.generations.time_out_generations import TimeOutGenerations
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
-from core.styles.create_style import CreateStyle
 from core.tokens.errors import DuplicateTransfer, HoldAlreadyResolved
 from core.tokens.reconciliation import Invariant
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
+from tests.simulation import clerk
 from tests.simulation.audit import KEYED, RULES, audit
 from tests.simulation.broken import Broken
 from tests.simulation.concurrent import perform
+from tests.simulation.deeds.leaving import Leaving
 
 DEEDS: tuple[type[Any], ...] = (
     CompleteGeneration,
@@ -48,7 +49,7 @@ DEEDS: tuple[type[Any], ...] = (
     DeleteComment,
     Leave,
 )
-TWICE: tuple[type[Any], ...] = (RequestGeneration, StartPurchase, CreateStyle)
+TWICE: tuple[type[Any], ...] = (RequestGeneration, StartPurchase)
 HEARD = [
     *(f"{deed.__name__} answers" for deed in DEEDS),
     *(f"{deed.__name__} answers again" for deed in TWICE),
@@ -80,8 +81,12 @@ async def test_every_invariant_holds_when_everything_has_ended(pool: Pool) -> No
     assert stage.cancelled > 10
 
 
-async def test_the_audit_finds_what_breaks_a_rule(pool: Pool, sql: "asyncpg.Connection[Any]") -> None:
-    await perform(pool, seed=2, calls=300, heard=HEARD)
+async def test_the_audit_finds_what_breaks_a_rule(
+    pool: Pool, sql: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Leaving, "open_to", lambda *_: {})  # so that something of everything is left
+    monkeypatch.setattr(clerk, "DELETED", 0)
+    await perform(pool, seed=2, calls=300, heard=[deed for deed in HEARD if not deed.startswith("Leave ")])
 
     rules = RULES | KEYED
     assert BREAKS.keys() == rules.keys()

@@ -1,7 +1,8 @@
 """Streams of what happens to a thing: its present state, then each change, as long as the watcher is signed in."""
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
@@ -38,9 +39,17 @@ class Watcher(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """When a stream looks, and when it ends."""
+    """When a stream looks, and how many do at once."""
 
     heartbeat: timedelta = HEARTBEAT
+    chance: Callable[[], float] = lambda: 0.0
+    """From 0 to 1, different each time: those that were told at once must not go on to beat at once."""
+    turn: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
+    """Held by who looks: when all are told at once, others are to get at the database as well."""
+
+    def rest(self) -> timedelta:
+        """For how long a stream waits to be told before it looks by itself: half a heartbeat to a whole one."""
+        return self.heartbeat * (1 - self.chance() / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +70,16 @@ class Watch:
         with self.changes.subscribe(*filter(None, (topic, session))) as subscription:
             yield
             while True:
-                changed = await subscription.changed(within=self.pace.heartbeat)
+                changed = await subscription.changed(within=self.pace.rest())
                 if watcher and (not changed or session in changed) and not await self._signed_in(watcher):
                     return
                 yield
 
+    @property
+    def turn(self) -> AbstractAsyncContextManager[object]:
+        """To be held while looking, and no longer: what was seen may be slow to leave."""
+        return self.pace.turn
+
     async def _signed_in(self, watcher: Watcher) -> bool:
-        return await self.sessions.requester(watcher.session, at=self.clock.now()) is not None
+        async with self.turn:
+            return await self.sessions.requester(watcher.session, at=self.clock.now()) is not None

@@ -3,9 +3,11 @@
 Adapters are imported where they are chosen, so that a part that is not used costs nothing at the start.
 """
 
+import asyncio
 import hmac
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from dishka import AnyOf, AsyncContainer, Provider, Scope, make_async_container
@@ -223,8 +225,9 @@ def _training_timeout(settings: Settings) -> TrainingTimeout:
     return TrainingTimeout(settings.training_timeout)
 
 
-def _pace() -> Pace:
-    return Pace()
+def _pace(settings: Settings) -> Pace:
+    """Streams have half of the database's connections at most; calls have the others to themselves."""
+    return Pace(chance=SystemRandom().random, turn=asyncio.Semaphore(max(1, settings.database_pool_size // 2)))
 
 
 def _orphan_age(settings: Settings) -> OrphanAge:

@@ -1,4 +1,5 @@
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,10 +12,11 @@ from core.generations.fail_generation import FailGeneration
 from core.generations.record_progress import RecordProgress
 from core.generations.views import GenerationView
 from core.generations.watch_generation import WatchGeneration
-from core.live_events import Event, Events, Pace, Watcher
+from core.live_events import Event, Events, Pace, Watch, Watcher
 from core.notifications.model import Notification, NotificationType
 from core.notifications.views import NotificationItem
 from core.notifications.watch_notifications import LATEST, WatchNotifications
+from core.ports.changes import Changes, Subscription, Topic
 from core.styles.watch_training import WatchTraining
 from core.tasks.outcome import Failure
 from tests.support.world import MemoryWorld
@@ -66,6 +68,32 @@ async def test_a_heartbeat_looks_at_the_queue_whose_places_nobody_tells_of(world
 def place(event: Event) -> int | None:
     assert isinstance(event.data, GenerationView)
     return event.data.queue.position if event.data.queue else None
+
+
+class Waits(Changes, Subscription):
+    """Nothing ever changes; remembers how long watchers would wait."""
+
+    def __init__(self) -> None:
+        self.within: list[timedelta] = []
+
+    @contextmanager
+    def subscribe(self, *_topics: Topic) -> Iterator[Subscription]:
+        yield self
+
+    async def changed(self, *, within: timedelta) -> frozenset[Topic]:
+        self.within.append(within)
+        return frozenset()
+
+
+async def test_heartbeats_drift_apart(world: MemoryWorld) -> None:
+    """Those who were told at once would beat at once otherwise, again and again."""
+    waits, chances = Waits(), iter([0.0, 0.5, 0.999])
+    pace = Pace(timedelta(seconds=16), chance=lambda: next(chances))
+    watch = Watch(waits, world.scope().sessions, world.clock, pace)
+    async with aclosing(watch(Topic("a topic"), None)) as looks:
+        for _ in range(4):
+            await anext(looks)
+    assert [round(within.total_seconds()) for within in waits.within] == [16, 12, 8]
 
 
 async def test_a_second_attempt_is_another_status(world: MemoryWorld) -> None:

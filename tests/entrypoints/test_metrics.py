@@ -8,6 +8,7 @@ from core.ports.database import DatabaseUnavailable, spent
 from core.tasks.views import Backlog
 from core.tokens.model import wallet
 from core.tokens.reconcile import Reconcile
+from tests.entrypoints.following import following
 from tests.entrypoints.service import TOKEN, Browser, Service
 from tests.support.world import MemoryWorld
 
@@ -42,6 +43,23 @@ async def test_requests_are_counted_by_route_and_answer(anonymous: Browser) -> N
     assert more("http_requests_total method=GET route=unmatched status=404") == 1
     assert after["process_resident_memory_bytes"] > 1_000_000
     assert after["process_cpu_seconds_total"] > 0
+
+
+async def test_a_stream_is_counted_when_it_begins_and_for_as_long_as_it_is_open(
+    world: MemoryWorld, service: Service, anonymous: Browser
+) -> None:
+    session = await service.session_of(await world.user())
+    before = await scrape(anonymous)
+    of_it = "method=GET route=/api/notifications/events"
+    counted = f"http_request_duration_seconds_count {of_it}", f"http_requests_total {of_it} status=200"
+    async with following(service.app, "/api/notifications/events", session=session) as stream:
+        await stream.told()
+        during = await scrape(anonymous)
+        assert [during[sample] - before.get(sample, 0) for sample in counted] == [1, 1]
+        assert during["event_streams_open"] == 1
+    after = await scrape(anonymous)
+    assert [after[sample] - during[sample] for sample in counted] == [0, 0]
+    assert after["event_streams_open"] == 0
 
 
 async def test_what_the_database_is_waited_for_is_counted(

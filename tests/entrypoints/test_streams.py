@@ -1,10 +1,14 @@
 import asyncio
+import socket
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from litestar.types import HTTPResponseBodyEvent
 
 from adapters.memory.generations import MemoryGenerationsReader
 from core.accounts.model import SESSION_LIFETIME, User
@@ -14,16 +18,19 @@ from core.generations.cancel_generation import CancelGeneration
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.model import Generation
 from core.generations.record_progress import RecordProgress
-from core.live_events import Pace
+from core.generations.views import GenerationView
+from core.live_events import Event, Pace
 from core.ports.changes import Topic
 from core.ports.database import DatabaseUnavailable
 from core.styles.complete_training import CompleteTraining
 from core.styles.delete_style import DeleteStyle
 from core.styles.record_training_progress import RecordTrainingProgress
+from entrypoints import container, server
 from entrypoints.http import streams
 from entrypoints.http.streams import PER_USER
 from tests.entrypoints.following import Following, following
-from tests.entrypoints.service import FRONTEND, Service
+from tests.entrypoints.service import FRONTEND, Service, settings
+from tests.support.ports import free_port
 from tests.support.world import MemoryWorld
 
 RESTLESS = Pace(timedelta(0))
@@ -395,6 +402,95 @@ async def test_a_look_that_fails_ends_it(
         await stream.end()
     async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
         assert (stream.status, (await stream.body())["error"]["code"]) == (503, "DATABASE_UNAVAILABLE")
+
+
+async def test_few_look_at_once_when_all_are_told_at_once(
+    world: MemoryWorld, ann: User, image: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an interruption of what tells them: calls would stand in line behind thousands of looks."""
+    service = Service(world, pace=Pace(timedelta(hours=1), turn=asyncio.Semaphore(2)))
+    session = await service.session_of(ann)
+    looking: Counter[str] = Counter()
+    detail = MemoryGenerationsReader.detail
+
+    async def watched_look(self: MemoryGenerationsReader, *args: Any, **options: Any) -> GenerationView:
+        looking["now"] += 1
+        looking["most"] = max(looking["most"], looking["now"])
+        for _ in range(10):
+            await asyncio.sleep(0)
+        looking["now"] -= 1
+        return await detail(self, *args, **options)
+
+    async with AsyncExitStack() as stack:
+        path = f"/api/generations/{image.id}/events"
+        followed = [await stack.enter_async_context(following(service.app, path, session=session)) for _ in range(9)]
+        for stream in followed:
+            await stream.event()
+        monkeypatch.setattr(MemoryGenerationsReader, "detail", watched_look)
+        world.database.changes.tell_all()
+        for stream in followed:
+            assert await stream.told() is None
+    assert looking == {"now": 0, "most": 2}
+
+
+async def test_a_browser_that_takes_nothing_holds_nobody_up(
+    service: Service, world: MemoryWorld, session: str, image: Generation
+) -> None:
+    """What one is told is no part of its turn to look."""
+    path = f"/api/generations/{image.id}/events"
+    narrow = Service(world, pace=Pace(timedelta(hours=1), turn=asyncio.Semaphore(1)))
+    async with (
+        following(narrow.app, path, session=session) as slow,
+        following(narrow.app, path, session=session) as other,
+    ):
+        for stream in (slow, other):
+            await stream.event()
+        slow.takes.clear()
+        for step in (1, 2):
+            await progress(world, image, step)
+            assert (await other.event()).data["progress"]["current_step"] == step
+        slow.takes.set()
+
+
+@pytest.mark.parametrize(("connections", "looks"), [(1, 1), (2, 1), (10, 5)])
+def test_calls_have_half_of_the_connections_to_themselves(connections: int, looks: int) -> None:
+    turn = container._pace(settings(database_pool_size=connections)).turn
+    assert isinstance(turn, asyncio.Semaphore)
+    assert turn._value == looks
+
+
+async def test_a_browser_that_takes_nothing_is_let_go(
+    world: MemoryWorld, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a real connection, into which the system takes some megabytes before anything has to wait."""
+    monkeypatch.setattr(streams, "ALIVE", b":" + b" " * 1_000_000 + b"\n\n")
+    monkeypatch.setattr(streams, "TAKEN_WITHIN", 0.5)
+    taken: list[int] = []
+    encoded = streams._part
+
+    def counted(event: Event | None) -> HTTPResponseBodyEvent:
+        taken.append(1)
+        assert len(taken) < 100, "the process buffers whatever is not taken"
+        return encoded(event)
+
+    monkeypatch.setattr(streams, "_part", counted)
+    restless = Service(world, pace=RESTLESS)
+    session, port = await restless.session_of(ann), free_port()
+    stop, started = asyncio.Event(), asyncio.Event()
+    chosen = settings(host="127.0.0.1", port=port)
+    serving = asyncio.create_task(
+        server.serve(restless.app, chosen, stop=stop, started=started.set, stopping=restless.streams.close)
+    )
+    await started.wait()
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(
+            f"GET /api/notifications/events HTTP/1.1\r\nHost: localhost\r\nCookie: sessionid={session}\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(20):
+            while not taken or restless.streams.open:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+    stop.set()
+    await serving
 
 
 async def test_all_end_when_the_process_stops(service: Service, session: str, image: Generation) -> None:

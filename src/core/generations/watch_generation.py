@@ -26,7 +26,8 @@ class WatchGeneration:
         viewer = watcher.requester.id if watcher else None
         async with aclosing(self.watch(changes.generation(generation_id), watcher)) as looks:
             async for _ in looks:
-                image = await self.generations.detail(generation_id, viewer=viewer)
+                async with self.watch.turn:
+                    image = await self.generations.detail(generation_id, viewer=viewer)
                 ended = Status(image.status).ended
                 version = _version(image)
                 if version != known:

@@ -27,9 +27,10 @@ class WatchNotifications:
         before: list[NotificationItem] | None = None
         async with aclosing(self.watch(changes.notifications(recipient), watcher)) as looks:
             async for _ in looks:
-                page, _unread = await self.notifications.list(
-                    recipient, unread_only=False, page=PageRequest(limit=LATEST)
-                )
+                async with self.watch.turn:
+                    page, _unread = await self.notifications.list(
+                        recipient, unread_only=False, page=PageRequest(limit=LATEST)
+                    )
                 new = _missed(page.rows, known) if before is None else _new(page.rows, before)
                 before = page.rows
                 for item in reversed(new):

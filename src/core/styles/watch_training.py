@@ -24,7 +24,8 @@ class WatchTraining:
         viewer = watcher.requester if watcher else None
         async with aclosing(self.watch(changes.style(style_id), watcher)) as looks:
             async for _ in looks:
-                style = await self.styles.detail(style_id, viewer=viewer)
+                async with self.watch.turn:
+                    style = await self.styles.detail(style_id, viewer=viewer)
                 ended = TrainingStatus(style.training_status).ended
                 version = _version(style)
                 if version != known:

@@ -36,7 +36,11 @@ class Metrics:
         self.registry = registry
         self.requests = Counter("http_requests", "Answers.", [*route, "status"], registry=registry)
         self.seconds = Histogram(
-            "http_request_duration_seconds", "From a request to its answer.", route, buckets=SECONDS, registry=registry
+            "http_request_duration_seconds",
+            "From a request to its answer, or to the first event of a stream.",
+            route,
+            buckets=SECONDS,
+            registry=registry,
         )
         self.database_seconds = Histogram(
             "http_request_database_seconds",
@@ -48,6 +52,7 @@ class Metrics:
         self.database_statements = Counter(
             "http_request_database_statements", "Statements that the database was sent.", route, registry=registry
         )
+        self.streams = Gauge("event_streams_open", "Streams of live events that somebody follows.", registry=registry)
         self.database_up = Gauge("database_up", "Whether the database has answered just now.", registry=registry)
         self.outbox = Gauge("outbox_tasks", "Tasks that are due and not published.", registry=registry)
         self.outbox_age = Gauge("outbox_oldest_seconds", "For how long the first has been due.", registry=registry)
@@ -69,8 +74,9 @@ class Metrics:
         self.database_seconds.labels(method, route).observe(database.seconds)
         self.database_statements.labels(method, route).inc(database.statements)
 
-    def tell(self, backlog: Backlog | None, reconciliation: Reconciliation | None) -> bytes:
+    def tell(self, streams: int, backlog: Backlog | None, reconciliation: Reconciliation | None) -> bytes:
         """Everything in Prometheus's text format. Without a backlog the database does not answer."""
+        self.streams.set(streams)
         self.database_up.set(backlog is not None)
         if backlog is not None:
             self.outbox.set(backlog.outbox)
@@ -100,8 +106,9 @@ class MetricsController(Controller):
         clock: FromDishka[Clock],
     ) -> Response[bytes]:
         metrics: Metrics = request.app.state.metrics
+        streams: int = request.app.state.streams.open
         try:
-            told = metrics.tell(await backlog.backlog(now=clock.now()), await books.last())
+            told = metrics.tell(streams, await backlog.backlog(now=clock.now()), await books.last())
         except DatabaseUnavailable:
-            told = metrics.tell(None, None)
+            told = metrics.tell(streams, None, None)
         return Response(told, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -21,6 +21,8 @@ PER_USER = 20
 """Streams that somebody may have open at one process: more than tabs that anybody looks at."""
 IN_ALL = 8_000
 """Streams that may be open at one process: some of its connections are for calls that end."""
+TAKEN_WITHIN = 60.0
+"""Seconds for a client to take an event. The system buffers some megabytes for it first, and the process nothing."""
 HEADERS = [
     (b"content-type", MEDIA_TYPE.encode()),
     (b"cache-control", b"private, no-cache"),
@@ -130,13 +132,20 @@ async def _follow(first: Event | None, events: Events, streams: Streams, receive
         gone.cancel()
         await asyncio.gather(sending, gone, return_exceptions=True)
     if not sending.cancelled() and (error := sending.exception()):
-        _log.log(logging.INFO if isinstance(error, DomainError) else logging.ERROR, "a stream broke", exc_info=error)
+        level = logging.INFO if isinstance(error, (DomainError, TimeoutError)) else logging.ERROR
+        _log.log(level, "a stream broke", exc_info=error)
 
 
 async def _send(first: Event | None, events: Events, send: Send) -> None:
     """One at a time: what happens while a client is slow is looked at once, when it has taken what it has."""
-    await send(_part(first))
+    await _tell(first, send)
     async for event in events:
+        await _tell(event, send)
+
+
+async def _tell(event: Event | None, send: Send) -> None:
+    """Raises TimeoutError when the client takes nothing."""
+    async with asyncio.timeout(TAKEN_WITHIN):
         await send(_part(event))
 
 

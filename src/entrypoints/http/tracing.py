@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from uuid import uuid4
 
 import msgspec
@@ -13,6 +14,7 @@ from entrypoints.http.envelope import Refusal, Refused
 from entrypoints.http.errors import INTERNAL
 from entrypoints.http.limits import limit_headers
 from entrypoints.http.metrics import Metrics
+from entrypoints.http.streams import MEDIA_TYPE
 from entrypoints.logs import trace_id
 
 access_log = logging.getLogger("access")
@@ -43,14 +45,17 @@ class Tracing:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send, self._headers)
         path, method = scope["path"], scope["method"]
+        database, started = Spent(), time.perf_counter()
+
+        def count() -> None:
+            self._metrics.count(scope, method, exchange.status, time.perf_counter() - started, database)
+
+        exchange = _Exchange(scope, send, self._headers, streams=count)
         if method == "HEAD":
             scope["method"] = "GET"
         token = trace_id.set(exchange.trace_id)
-        database = Spent()
         counted = spent.set(database)
-        started = time.perf_counter()
         try:
             await self._app(scope, receive, exchange.send)
         except Exception:
@@ -59,9 +64,9 @@ class Tracing:
                 raise
             await exchange.fail()
         finally:
-            seconds = time.perf_counter() - started
-            self._metrics.count(scope, method, exchange.status, seconds, database)
-            _log_access(scope, method, exchange.status, seconds)
+            if not exchange.stream:
+                count()
+            _log_access(scope, method, exchange.status, time.perf_counter() - started)
             spent.reset(counted)
             trace_id.reset(token)
 
@@ -80,11 +85,16 @@ def _log_access(scope: Scope, method: str, status: int | None, seconds: float) -
 
 
 class _Exchange:
-    def __init__(self, scope: HTTPScope, send: Send, headers: tuple[Header, ...]) -> None:
+    def __init__(
+        self, scope: HTTPScope, send: Send, headers: tuple[Header, ...], *, streams: Callable[[], None]
+    ) -> None:
         self._scope = scope
         self.trace_id = uuid4().hex
         self.status: int | None = None
         """None until the answer has begun."""
+        self.stream = False
+        """Whether it goes on for as long as somebody follows it; `streams` was called when it had begun."""
+        self._streams = streams
         self._send = send
         self._headers = headers
         self._head = scope["method"] == "HEAD"
@@ -98,6 +108,9 @@ class _Exchange:
             headers += limit_headers(self._scope.get("state", {}))
             headers.append((b"x-trace-id", self.trace_id.encode()))
             message["headers"] = headers
+            if (b"content-type", MEDIA_TYPE.encode()) in headers:
+                self.stream = True
+                self._streams()
         elif message["type"] == "http.response.body" and self._head:
             return
         await self._send(message)

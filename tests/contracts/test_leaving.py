@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 
 import pytest
@@ -32,6 +32,7 @@ from core.generations.views import FeedQuery
 from core.identifiers import CommentId
 from core.paging import PageRequest
 from core.ports.blob_store import Blob, StoreUnavailable
+from core.ports.clock import Clock
 from core.ports.identity_provider import Identity, SignInFailed
 from core.ports.transaction import OutcomeUnknown
 from core.purchases.expire_purchases import ExpirePurchases
@@ -468,6 +469,25 @@ async def test_what_takes_long_is_left_to_the_sweep(
     for image in images:
         shown = await world.read.generations.detail(image.id, viewer=bob.id)
         assert (shown.like_count, shown.comment_count) == (0, 0)
+
+
+async def test_who_leaves_waits_a_moment_only(world: World, mia: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.accounts.erase_leaver.PIECE", 1)
+    fans = [await world.user(f"fan-{number}") for number in range(10)]
+    for fan in fans:
+        await world.follow(fan, mia)
+
+    class Hurrying(Clock):
+        """A second passes at each look."""
+
+        def now(self) -> datetime:
+            return world.clock.advance(timedelta(seconds=1))
+
+    await world.use_case(Leave, clock=Hurrying())(mia.id)
+
+    assert not await gone(world, mia)
+    assert await world.use_case(EraseLeavers)() == 1
+    assert await gone(world, mia)
 
 
 async def test_objects_go_later_when_the_store_is_away(world: World, ann: User, style: Style) -> None:

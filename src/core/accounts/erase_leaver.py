@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from datetime import datetime
 
 from core.accounts.model import User
 from core.accounts.repository import Traces, Users
@@ -43,11 +44,16 @@ class EraseLeaver:
     clock: Clock
     identity_key: IdentityKey
 
-    async def __call__(self, user_id: UserId) -> bool:
-        """Answers whether it is done; if not, there is more than one call's share."""
+    async def __call__(self, user_id: UserId, *, until: datetime | None = None) -> bool:
+        """Answers whether it is done; if not, there is more than one call's share, or than could be done in time.
+
+        What is begun before `until` is finished: a piece of each kind.
+        """
         for _ in range(ROUNDS):
             if await self._cleared(user_id) and await self._ended(user_id):
                 return True
+            if until is not None and self.clock.now() >= until:
+                return False
         return False
 
     async def _cleared(self, user_id: UserId) -> bool:

@@ -1,5 +1,6 @@
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 
 from core.accounts.erase_leaver import EraseLeaver
 from core.accounts.repository import Traces, Users
@@ -10,6 +11,9 @@ from core.ports.transaction import Transaction
 from core.withdrawals.errors import WithdrawalPending
 
 _log = logging.getLogger(__name__)
+
+AT_ONCE = timedelta(seconds=2)
+"""Whoever leaves waits no longer for what is theirs to be erased; the sweep does the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,6 @@ class Leave:
             await self.users.save(user.left(at=now))
             await self.traces.lock_out(requester, at=now)
         try:
-            await self.erase(requester)
+            await self.erase(requester, until=now + AT_ONCE)
         except DomainError as error:
             _log.warning("Erasing user %d has to wait: %s", requester, error.message)

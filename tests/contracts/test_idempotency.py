@@ -7,6 +7,8 @@ from typing import Self
 
 import pytest
 
+from core.accounts.errors import UserNotFound
+from core.accounts.leave import Leave
 from core.accounts.model import User
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.generations.views import StatusFilter
@@ -324,3 +326,31 @@ async def in_a_task_of_its_own(work: Awaitable[object]) -> object:
 
     async with asyncio.timeout(PATIENCE):
         return await asyncio.get_running_loop().create_task(run(), context=Context())
+
+
+# --- who is erased meanwhile ------------------------------------------------------------------------------------------
+
+
+async def test_a_call_of_somebody_who_was_just_erased_finds_no_user(world: World, ann: User) -> None:
+    async with world.idempotency.once() as once:
+        await once.begin(call(world, ann))
+        await asyncio.create_task(erase(world, ann), context=Context())
+        with pytest.raises(UserNotFound):
+            await give(world, ann)
+        await once.refuse()
+
+    assert await balance(world, ann) == 100
+
+
+async def test_nothing_is_answered_to_somebody_who_was_just_erased(world: World, ann: User) -> None:
+    async with world.idempotency.once() as once:
+        await once.begin(call(world, ann))
+        await asyncio.create_task(erase(world, ann), context=Context())
+        with pytest.raises(UserNotFound):
+            await once.finish(ANSWER)
+
+    assert await answered(world, call(world, ann)) is None
+
+
+async def erase(world: World, user: User) -> None:
+    await world.use_case(Leave)(user.id)

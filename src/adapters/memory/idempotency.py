@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from adapters.memory.accounts import kept
 from adapters.memory.database import TOGETHER, Block, MemoryDatabase, Together
 from adapters.memory.tables import KeptAnswer, Tables
 from core.ports.clock import Clock
@@ -24,7 +25,7 @@ class MemoryIdempotency(Idempotency):
     async def forget(self, *, limit: int) -> int:
         now = self._clock.now()
         answers = self._database.tables.answers
-        old = [key for key, kept in answers.items() if kept.call.at <= now - KEPT][:limit]
+        old = [key for key, known in answers.items() if known.call.at <= now - KEPT][:limit]
         for key in old:
             del answers[key]
         return len(old)
@@ -50,6 +51,7 @@ class MemoryOnce(Once):
         block = self._together.take() or Block(self._database.tables.overlaid())
 
         def keep(tables: Tables) -> None:
+            kept(tables, call.user_id)
             tables.answers[call.user_id, call.key] = KeptAnswer(call, answer)
 
         try:
@@ -69,16 +71,17 @@ class MemoryOnce(Once):
         if row not in block.locked:
             await self._database.locks.acquire(row)
             block.locked.append(row)
+            kept(self._database.committed, self._begun.user_id)
             self._judge()
 
     def _judge(self) -> None:
         call = self._begun
-        kept = self._database.tables.answers.get((call.user_id, call.key))
-        if kept is None or kept.call.at <= call.at - KEPT:
+        known = self._database.tables.answers.get((call.user_id, call.key))
+        if known is None or known.call.at <= call.at - KEPT:
             return
-        if kept.call.fingerprint != call.fingerprint:
+        if known.call.fingerprint != call.fingerprint:
             raise IdempotencyKeyReused
-        raise AlreadyAnswered(kept.answer)
+        raise AlreadyAnswered(known.answer)
 
     @property
     def _begun(self) -> Call:

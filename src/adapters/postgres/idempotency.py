@@ -1,6 +1,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
+
+from adapters.postgres.errors import REFUSALS
 from adapters.postgres.pool import TOGETHER, Begun, ConnectionLost, Pool, Record, Together
 from core.ports.clock import Clock
 from core.ports.idempotency import KEPT, AlreadyAnswered, Answer, Call, Idempotency, IdempotencyKeyReused, Once
@@ -86,9 +89,16 @@ class PostgresOnce(Once):
 
     async def _claim(self, begun: Begun) -> None:
         call = self._begun
-        while not await begun.fetch(CLAIM, call.user_id, call.key, call.fingerprint, call.at, call.at - KEPT):
+        while not await self._claimed(begun):
             rows = await begun.fetch(FIND, call.user_id, call.key, call.at - KEPT)
             _judge(rows[0] if rows else None, call)  # no row: it was forgotten between the two statements
+
+    async def _claimed(self, begun: Begun) -> bool:
+        call = self._begun
+        try:
+            return bool(await begun.fetch(CLAIM, call.user_id, call.key, call.fingerprint, call.at, call.at - KEPT))
+        except asyncpg.ForeignKeyViolationError as error:
+            raise REFUSALS[error.constraint_name or ""] from error
 
     @property
     def _begun(self) -> Call:

@@ -71,8 +71,9 @@ class Idempotency(Protocol):
     Only answers that are passed to `finish` are kept, for KEPT.
 
     The first lock or write after `begin` claims the key: whoever has the same key waits there until this call has ended
-    and then has AlreadyAnswered or IdempotencyKeyReused raised out of the block, or claims the key for itself. Before
-    that nothing is locked and no transaction is open, so that a call may take its time to receive and store files.
+    and then has AlreadyAnswered or IdempotencyKeyReused raised out of the block, or claims the key for itself; who has
+    been erased meanwhile has UserNotFound raised. Before that nothing is locked and no transaction is open, so that a
+    call may take its time to receive and store files.
     """
 
     def once(self) -> AbstractAsyncContextManager[Once]:

@@ -225,6 +225,8 @@ GONE = {
         "UPDATE purchases SET amount_tokens = 1 WHERE status = 'paid'",
     ],
     "withdrawals is append-only": ["DELETE FROM withdrawals WHERE status = 'settled'", "TRUNCATE withdrawals"],
+    "accounts is append-only": ["DELETE FROM accounts WHERE kind = 'fees'", "TRUNCATE accounts"],
+    "accounts change by transfers only": ["UPDATE accounts SET id = 0 WHERE kind = 'fees'"],
     "generations is append-only": ["DELETE FROM generations WHERE status = 'queued'"],
 }
 

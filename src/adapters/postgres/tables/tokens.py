@@ -9,7 +9,7 @@ from adapters.postgres.tables.base import Count, Id, Row, one_of
 class AccountRow(Row):
     """Free to spend is `balance - held`. To `balance` belongs what BalanceDeltaRow has not been folded into it yet.
 
-    Triggers change both as transfers are written; whoever else tries is refused.
+    Triggers change both as transfers are written; whoever else tries is refused. An account never goes.
     """
 
     __tablename__ = "accounts"
@@ -81,8 +81,9 @@ class TransferRow(Row):
     phase: Mapped[str]
     reference: Mapped[str]
     kind: Mapped[str]
-    debit_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
-    credit_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    debit_account_id: Mapped[int]
+    """No foreign key for either: the trigger finds both, and accounts stay."""
+    credit_account_id: Mapped[int]
     amount: Mapped[int]
     hold_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))
     """The hold that a post or void resolves."""

@@ -2,7 +2,8 @@
 
 `make bench ARGS=reads` measures the calls that only look, `ARGS=search` searching 100,000 styles.
 `make bench ARGS=books` measures how long it takes to prove that a million transfers are in order, `ARGS=streams` what
-live events cost and how soon they come, `ARGS=relay` how soon a task is in RabbitMQ.
+live events cost and how soon they come, `ARGS=relay` how soon a task is in RabbitMQ, `ARGS=leaving` how somebody with
+a lot is exported and erased.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import platform
 import sys
 from statistics import median
 
-from benchmarks import books, relay, search, streams
+from benchmarks import books, leaving, relay, search, streams
 from benchmarks.round_trips import per_call
 from benchmarks.rounds import CONNECTIONS, WIDTHS, Results, at_half_speed, measure
 from benchmarks.scenarios import reads, request_generation, webhooks
@@ -35,9 +36,9 @@ def main() -> int:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["main", "all", "reads", "search", "books", "streams", "relay"],
+        choices=["main", "all", "reads", "search", "books", "streams", "relay", "leaving"],
         default="main",
-        help="the main job, every call, looking at the books, live events, or the relay",
+        help="the main job, every call, looking at the books, live events, the relay, or leaving",
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement in each round")
@@ -50,6 +51,10 @@ def main() -> int:
     if arguments.what == "relay":
         _say("Setting up a database and a RabbitMQ ...")
         print(_busy(busy) + relay.report())
+        return 0
+    if arguments.what == "leaving":
+        _say("Setting up a process of the service and somebody with a lot ...")
+        print(_busy(busy) + leaving.report())
         return 0
     if arguments.what == "books":
         _say("Setting up a ledger of a million transfers ...")

@@ -12,10 +12,11 @@ from core.generations.fail_generation import FailGeneration
 from core.generations.record_progress import RecordProgress
 from core.generations.views import GenerationView
 from core.generations.watch_generation import WatchGeneration
+from core.identifiers import NotificationId
 from core.live_events import Event, Events, Pace, Watch, Watcher
 from core.notifications.model import Notification, NotificationType
 from core.notifications.views import NotificationItem
-from core.notifications.watch_notifications import LATEST, WatchNotifications
+from core.notifications.watch_notifications import LATE, LATEST, WatchNotifications
 from core.ports.changes import Changes, Subscription, Topic
 from core.styles.watch_training import WatchTraining
 from core.tasks.outcome import Failure
@@ -161,21 +162,59 @@ async def test_one_that_took_longer_to_commit_is_told_below_the_others(world: Me
     async with aclosing(notices(world)(await signed_in(world, ann))) as events:
         await anext(events)
         one = await notify(world, ann, 1)
-        assert (await event(events)).id == str(one.id)
+        assert about(await event(events)) == one.id
         late = await notify(world, ann, 2, at=early)
-        assert (await event(events)).id == str(late.id)
+        assert about(await event(events)) == late.id
+
+
+async def test_one_that_took_longer_to_commit_is_told_to_who_was_away(world: MemoryWorld) -> None:
+    """Once, and not to who knows it; nothing that is much older can be one of those."""
+    ann = await world.user("ann")
+    watcher, watch = await signed_in(world, ann), notices(world)
+    ages_ago = world.clock.now()
+    early = world.clock.advance(LATE)
+    async with aclosing(watch(watcher)) as events:
+        ones = [await notify(world, ann, number) for number in (1, 2)]
+        told = [await event(events) for _ in ones]
+    late, late_and_read = [await notify(world, ann, number, at=early) for number in (3, 4)]
+    await notify(world, ann, 5, at=ages_ago)
+    async with world.block() as ports:
+        await ports.notifications.mark_read(ann.id, late_and_read.id, at=world.clock.now())
+
+    async with aclosing(watch(watcher, known=told[-1].id)) as events:
+        missed = await event(events)
+        assert about(missed) == late.id
+    async with aclosing(watch(watcher, known=missed.id)) as events:
+        assert await anext(events) is None
+    async with aclosing(watch(watcher, known=told[0].id)) as events:
+        assert [about(await event(events)) for _ in range(2)] == [late.id, ones[1].id]
+
+
+async def test_an_id_does_not_grow(world: MemoryWorld) -> None:
+    """However long a stream lasts: it is sent back with each request."""
+    ann = await world.user("ann")
+    async with aclosing(notices(world)(await signed_in(world, ann))) as events:
+        ids = []
+        for number in range(LATEST + 5):
+            await notify(world, ann, number, at=world.clock.now())
+            ids.append((await event(events)).id)
+        assert [len(id.split(".")) for id in ids[-6:]] == [LATEST] * 6
+        world.clock.advance(LATE)
+        last = await notify(world, ann, 999)
+        assert (await event(events)).id == str(last.id)
 
 
 async def test_old_ones_that_move_up_are_not_told(world: MemoryWorld) -> None:
     """The look takes in so many; when newer ones go, older ones come into its sight."""
     ann = await world.user("ann")
     kept = [await notify(world, ann, number) for number in range(LATEST + 5)]
-    async with aclosing(notices(world)(await signed_in(world, ann), known=kept[-1].id)) as events:
+    known = ".".join(str(one.id) for one in kept)
+    async with aclosing(notices(world)(await signed_in(world, ann), known=known)) as events:
         assert await anext(events) is None
         for gone in kept[-3:]:
             del world.database.committed.notifications[gone.id]
         new = await notify(world, ann, 999)
-        assert (await event(events)).id == str(new.id)
+        assert about(await event(events)) == new.id
         await notify(world, ann, 1000)
         assert isinstance((await event(events)).data, NotificationItem)
 
@@ -186,7 +225,12 @@ async def test_of_those_that_were_missed_the_unread_are_told_where_nothing_is_kn
     async with world.block() as ports:
         await ports.notifications.mark_read(ann.id, read.id, at=world.clock.now())
     async with aclosing(notices(world)(await signed_in(world, ann))) as events:
-        assert [(await event(events)).id for _ in unread] == [str(one.id) for one in unread]
+        assert [about(await event(events)) for _ in unread] == [one.id for one in unread]
+
+
+def about(told: Event) -> NotificationId:
+    assert isinstance(told.data, NotificationItem)
+    return told.data.id
 
 
 async def notify(world: MemoryWorld, user: User, number: int, *, at: datetime | None = None) -> Notification:

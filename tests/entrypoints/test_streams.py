@@ -246,7 +246,7 @@ async def test_notifications_are_told_as_they_come_and_missed_ones_afterwards(
         told = await stream.event()
         listed = (await polled(service, session, "/api/notifications"))["results"]
         assert told.data == listed[0]
-        assert told.id == str(listed[0]["id"])
+        assert told.id == f"{listed[0]['id']}.{listed[1]['id']}"
     for fan in fans[2:]:
         world.clock.advance(timedelta(seconds=1))
         await world.use_case(FollowUser)(fan.id, ann.id)

@@ -1,4 +1,3 @@
-import re
 from typing import Annotated
 
 import msgspec
@@ -20,8 +19,6 @@ from entrypoints.http.envelope import Success
 from entrypoints.http.paging import Paging
 from entrypoints.http.params import PathId
 from entrypoints.http.streams import EVENTS, LAST_EVENT_ID, MEDIA_TYPE, EventStream, TooManyStreams
-
-ID = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
 class NotificationResults(msgspec.Struct, frozen=True):
@@ -73,8 +70,7 @@ class NotificationsController(Controller):
         watch_notifications: FromDishka[WatchNotifications],
         last_event_id: Annotated[str, HeaderParameter(name=LAST_EVENT_ID)] = "",
     ) -> EventStream:
-        known = int(last_event_id) if ID.fullmatch(last_event_id) else None
-        return EventStream(watch_notifications(watcher, known=NotificationId(known) if known else None))
+        return EventStream(watch_notifications(watcher, known=last_event_id))
 
     @patch(
         "/{notification_id:int}/read",

@@ -1,6 +1,7 @@
 """Everything that is held about somebody, and nothing of others, however much it is."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -79,6 +80,12 @@ async def test_pieces_come_one_after_the_other(world: World, monkeypatch: pytest
     fans = [await world.user(f"fan-{n}") for n in range(5)]
     images = [await world.image(ann, style, public=True) for _ in range(5)]
     comments = [await world.use_case(PostComment)(ann.id, image.id, NewComment("Mine")) for image in images]
+    now = world.clock.now()
+    async with world.block() as ports:
+        for browser in range(5):
+            session = Session(token_hash(str(browser)), ann.id, now, now + SESSION_LIFETIME, f"browser {browser}")
+            await ports.sessions.add(session)
+    orders = [(await world.use_case(StartPurchase)(ann.id, "basic_100")).order_id for _ in range(5)]
     for fan, image in zip(fans, images, strict=True):
         await world.like(ann, image)
         await world.follow(ann, fan)
@@ -86,7 +93,7 @@ async def test_pieces_come_one_after_the_other(world: World, monkeypatch: pytest
 
     told = await exported(world, ann)
 
-    def ids(section: str, field: str = "id") -> list[int]:
+    def ids(section: str, field: str = "id") -> list[Any]:
         rows = told[section]
         assert isinstance(rows, list)
         return sorted(row[field] for row in rows)
@@ -94,6 +101,8 @@ async def test_pieces_come_one_after_the_other(world: World, monkeypatch: pytest
     assert ids("generations") == ids("likes", "generation_id") == sorted(image.id for image in images)
     assert ids("comments") == sorted(comments)
     assert ids("following") == ids("followers") == sorted(fan.id for fan in fans)
+    assert ids("sessions", "user_agent") == [f"browser {number}" for number in range(5)]
+    assert ids("purchases", "order_id") == sorted(orders)
     assert len(ids("notifications")) == 5
     assert len(ids("transactions")) == 6
 

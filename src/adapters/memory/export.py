@@ -21,10 +21,16 @@ class MemoryExportReader(ExportReader):
         user = found(self._database.tables, user_id)
         return IdentityRecord(user.provider, user.subject, user.updated_at)
 
-    async def sessions(self, user_id: UserId) -> list[SessionRecord]:
-        own = [session for session in self._database.tables.sessions.values() if session.user_id == user_id]
-        own.sort(key=lambda session: (session.created_at, session.expires_at))
-        return [SessionRecord(session.created_at, session.expires_at, session.user_agent) for session in own]
+    async def sessions(self, user_id: UserId, *, after: bytes, limit: int) -> list[tuple[bytes, SessionRecord]]:
+        sessions = self._database.tables.sessions.values()
+        own = {session.token_hash: session for session in sessions if session.user_id == user_id}
+        return [
+            (
+                token_hash,
+                SessionRecord(own[token_hash].created_at, own[token_hash].expires_at, own[token_hash].user_agent),
+            )
+            for token_hash in sorted(token_hash for token_hash in own if token_hash > after)[:limit]
+        ]
 
     async def likes(self, user_id: UserId, *, after: int, limit: int) -> list[LikeRecord]:
         likes = self._database.tables.likes.items()
@@ -56,7 +62,8 @@ class MemoryExportReader(ExportReader):
         ]
         return sorted(own, key=lambda follower: follower.number)[:limit]
 
-    async def purchases(self, user_id: UserId) -> list[PurchaseView]:
-        own = [purchase for purchase in self._database.tables.purchases.values() if purchase.user_id == user_id]
-        own.sort(key=lambda purchase: (purchase.created_at, purchase.order_id))
-        return [purchase_view(purchase) for purchase in own]
+    async def purchases(self, user_id: UserId, *, after: str, limit: int) -> list[PurchaseView]:
+        purchases = self._database.tables.purchases.values()
+        own = [purchase for purchase in purchases if purchase.user_id == user_id and purchase.order_id > after]
+        own.sort(key=lambda purchase: purchase.order_id)
+        return [purchase_view(purchase) for purchase in own[:limit]]

@@ -13,7 +13,10 @@ from core.identifiers import UserId
 from core.purchases.views import PurchaseView
 
 IDENTITY = "SELECT provider, subject, updated_at FROM users WHERE id = $1 AND standing = 'present'"
-SESSIONS = "SELECT created_at, expires_at, user_agent FROM sessions WHERE user_id = $1 ORDER BY created_at, expires_at"
+SESSIONS = """
+SELECT token_hash, created_at, expires_at, user_agent FROM sessions
+WHERE user_id = $1 AND token_hash > $2 ORDER BY token_hash LIMIT $3
+"""
 LIKES = """
 SELECT generation_id, created_at FROM likes WHERE user_id = $1 AND generation_id > $2 ORDER BY generation_id LIMIT $3
 """
@@ -28,7 +31,7 @@ WHERE followed_id = $1 AND follower_id > $2 ORDER BY follower_id LIMIT $3
 PURCHASES = """
 SELECT order_id, status, package_id, amount_tokens, price_per_token, currency_code, total_price, created_at,
     expires_at, ended_at, failure_code, failure_message
-FROM purchases WHERE user_id = $1 ORDER BY created_at, order_id
+FROM purchases WHERE user_id = $1 AND order_id COLLATE "C" > $2 ORDER BY order_id COLLATE "C" LIMIT $3
 """
 
 
@@ -42,8 +45,11 @@ class PostgresExportReader(ExportReader):
             raise UserNotFound
         return IdentityRecord(**row)
 
-    async def sessions(self, user_id: UserId) -> list[SessionRecord]:
-        return [SessionRecord(**row) for row in await self._pool.fetch(SESSIONS, user_id)]
+    async def sessions(self, user_id: UserId, *, after: bytes, limit: int) -> list[tuple[bytes, SessionRecord]]:
+        return [
+            (row["token_hash"], SessionRecord(row["created_at"], row["expires_at"], row["user_agent"]))
+            for row in await self._pool.fetch(SESSIONS, user_id, after, limit)
+        ]
 
     async def likes(self, user_id: UserId, *, after: int, limit: int) -> list[LikeRecord]:
         return [LikeRecord(**row) for row in await self._pool.fetch(LIKES, user_id, after, limit)]
@@ -54,5 +60,5 @@ class PostgresExportReader(ExportReader):
     async def followers(self, user_id: UserId, *, after: int, limit: int) -> list[FollowerRecord]:
         return [FollowerRecord(**row) for row in await self._pool.fetch(FOLLOWERS, user_id, after, limit)]
 
-    async def purchases(self, user_id: UserId) -> list[PurchaseView]:
-        return [purchase_view(row) for row in await self._pool.fetch(PURCHASES, user_id)]
+    async def purchases(self, user_id: UserId, *, after: str, limit: int) -> list[PurchaseView]:
+        return [purchase_view(row) for row in await self._pool.fetch(PURCHASES, user_id, after, limit)]

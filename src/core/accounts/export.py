@@ -55,13 +55,15 @@ class FollowerRecord(msgspec.Struct, frozen=True):
 
 
 class ExportReader(Protocol):
-    """Lists go on after a number: the image's for likes, the comment's own, the follower's."""
+    """Lists go on after a number: the image's for likes, the comment's own, the follower's. Purchases go on after an
+    order's id. Sessions go on after the hash of a token, which is told apart: it is no part of what is exported.
+    """
 
     async def identity(self, user_id: UserId) -> IdentityRecord:
         """Raises UserNotFound."""
         ...
 
-    async def sessions(self, user_id: UserId) -> list[SessionRecord]: ...
+    async def sessions(self, user_id: UserId, *, after: bytes, limit: int) -> list[tuple[bytes, SessionRecord]]: ...
 
     async def likes(self, user_id: UserId, *, after: int, limit: int) -> list[LikeRecord]: ...
 
@@ -69,4 +71,4 @@ class ExportReader(Protocol):
 
     async def followers(self, user_id: UserId, *, after: int, limit: int) -> list[FollowerRecord]: ...
 
-    async def purchases(self, user_id: UserId) -> list[PurchaseView]: ...
+    async def purchases(self, user_id: UserId, *, after: str, limit: int) -> list[PurchaseView]: ...

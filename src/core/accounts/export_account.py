@@ -9,6 +9,7 @@ from core.accounts.model import Requester
 from core.accounts.views import AccountsReader
 from core.community.views import CommunityReader
 from core.generations.views import GenerationsReader, StatusFilter
+from core.identifiers import UserId
 from core.notifications.views import NotificationsReader
 from core.paging import Keyset, Page, PageRequest
 from core.styles.views import StylesReader
@@ -53,7 +54,7 @@ class ExportAccount:
         return {
             "profile": me,
             "identity": identity,
-            "sessions": _all(self.export.sessions, who),
+            "sessions": self._sessions(who),
             "styles": self._styles(requester),
             "generations": _pages(
                 lambda page: self.generations.list_own(who, status=StatusFilter.ALL, is_public=None, page=page)
@@ -64,7 +65,7 @@ class ExportAccount:
             "followers": _numbered(lambda after: self.export.followers(who, after=after, limit=PIECE)),
             "notifications": _pages(told),
             "transactions": _pages(lambda page: self.tokens.transactions(who, type=TransactionFilter.ALL, page=page)),
-            "purchases": _all(self.export.purchases, who),
+            "purchases": self._purchases(who),
             "withdrawals": _pages(lambda page: self.withdrawals.list_own(who, page=page)),
         }
 
@@ -72,10 +73,19 @@ class ExportAccount:
         async for style in _pages(lambda page: self.styles.list_own(requester.id, page=page)):
             yield await self.styles.detail(style.id, viewer=requester)
 
+    async def _sessions(self, user_id: UserId) -> AsyncIterator[object]:
+        after = b""
+        while rows := await self.export.sessions(user_id, after=after, limit=PIECE):
+            for _, session in rows:
+                yield session
+            after, _ = rows[-1]
 
-async def _all(read: Callable[..., Awaitable[list[Any]]], *args: object) -> AsyncIterator[Any]:
-    for row in await read(*args):
-        yield row
+    async def _purchases(self, user_id: UserId) -> AsyncIterator[object]:
+        after = ""
+        while rows := await self.export.purchases(user_id, after=after, limit=PIECE):
+            for purchase in rows:
+                yield purchase
+            after = rows[-1].order_id
 
 
 async def _pages(read: Callable[[PageRequest], Awaitable[Page[Any]]]) -> AsyncIterator[Any]:

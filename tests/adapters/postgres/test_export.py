@@ -1,0 +1,53 @@
+"""However much is held about somebody, no more than a piece of it is in memory at once."""
+
+import pytest
+
+from adapters.postgres.pool import Pool, Record
+from core.accounts.model import SESSION_LIFETIME, Session
+from core.accounts.sign_in import token_hash
+from core.community.post_comment import NewComment, PostComment
+from core.purchases.start_purchase import StartPurchase
+from core.withdrawals.request_withdrawal import RequestWithdrawal
+from tests.contracts.postgres_world import PostgresWorld
+from tests.contracts.test_export import exported
+
+MANY = 7
+
+
+class Counting(Pool):
+    """Remembers how many rows a statement had at most."""
+
+    most = 0
+
+    async def fetch(self, sql: str, *args: object) -> list[Record]:
+        rows = await super().fetch(sql, *args)
+        self.most = max(self.most, len(rows))
+        return rows
+
+
+async def test_no_statement_has_more_rows_than_a_piece(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more tells whether there is another piece."""
+    monkeypatch.setattr("core.accounts.export_account.PIECE", 3)
+    pool = Counting(database_url, max_size=4)
+    world = PostgresWorld(pool)
+    mia = await world.artist("mia", tokens=1000)
+    now = world.clock.now()
+    for number in range(MANY):
+        fan = await world.user(f"fan-{number}", tokens=100)
+        image = await world.image(mia, await world.style(mia, f"Style {number}"), public=True)
+        await world.use_case(PostComment)(mia.id, image.id, NewComment("Mine"))
+        await world.use_case(StartPurchase)(mia.id, "basic_100")
+        await world.use_case(RequestWithdrawal)(mia.id, 1)
+        await world.like(mia, image)
+        await world.follow(mia, fan)
+        await world.follow(fan, mia)
+        async with world.block() as ports:
+            await ports.sessions.add(Session(token_hash(str(number)), mia.id, now, now + SESSION_LIFETIME, "a browser"))
+    pool.most = 0
+
+    told = await exported(world, mia)
+    await pool.close()
+
+    lists = {name: rows for name, rows in told.items() if isinstance(rows, list)}
+    assert {name for name, rows in lists.items() if len(rows) < MANY} == set()
+    assert 0 < pool.most <= 3 + 1

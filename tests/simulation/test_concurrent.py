@@ -66,6 +66,8 @@ BREAKS = {
     "styles have earned no more than their artists": "UPDATE styles SET earned_tokens = earned_tokens + 1",
     "everything has ended": "UPDATE styles SET training_status = 'training'",
 }
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+"""What has been counted by connections that are closed."""
 LEDGER = "UPDATE accounts SET balance = balance + 1 WHERE kind = 'wallet'"
 
 
@@ -75,10 +77,15 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
         yield pool
 
 
-async def test_every_invariant_holds_when_everything_has_ended(pool: Pool) -> None:
-    stage = await perform(pool, seed=1, calls=500, heard=HEARD)
+async def test_every_invariant_holds_when_everything_has_ended(
+    database_url: str, sql: "asyncpg.Connection[Any]"
+) -> None:
+    before = await sql.fetchval(DEADLOCKS)
+    async with create_pool(database_url, max_size=32) as pool:
+        stage = await perform(pool, seed=1, calls=500, heard=HEARD)
 
     assert stage.cancelled > 10
+    assert await sql.fetchval(DEADLOCKS) == before
 
 
 async def test_the_audit_finds_what_breaks_a_rule(

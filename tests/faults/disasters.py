@@ -83,7 +83,7 @@ class Disasters:
         """Until tasks are refused; then it is emptied by those who had stopped to take from it."""
         self._ai.working.clear()
         try:
-            await self._parts.rabbitmq.limit("image_generation")
+            await self._parts.rabbitmq.limit()
             async with asyncio.timeout(FULL_WITHIN):
                 while not await self._parts.postgres.fetch(UNPUBLISHED):  # noqa: ASYNC110 - nobody tells
                     await asyncio.sleep(0.2)

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,10 @@ import httpx
 from adapters.postgres.embedded import EmbeddedPostgres
 from tests.support import gcs, openid, rabbitmq, sandbox, shared
 
-FULL = {"max-length": 3, "overflow": "reject-publish"}
+QUEUE = "^image_generation$"
+REFUSES: dict[str, object] = {"overflow": "reject-publish"}
+"""What a queue does when it is full. Told together with its limit, it first drops what is above that."""
+FULL: dict[str, object] = {"max-length": 3}
 
 
 class Postgres:
@@ -71,20 +74,24 @@ class RabbitMQ:
     def thaw(self) -> None:
         self._node.thaw()
 
-    async def limit(self, queue: str) -> None:
-        """From now on the queue takes hardly anything."""
-        policy = {"pattern": f"^{queue}$", "apply-to": "queues", "definition": FULL}
-        await self._manage(lambda api, url: api.put(url, json=policy))
+    async def prepare(self) -> None:
+        """Before there is anything on the queues."""
+        await self._have(REFUSES)
+
+    async def limit(self) -> None:
+        """From now on the queue of images takes hardly anything; what is there already stays."""
+        await self._have(REFUSES | FULL)
 
     async def lift_limit(self) -> None:
-        await self._manage(lambda api, url: api.delete(url))
+        await self._have(REFUSES)
 
-    async def _manage(self, call: Callable[[httpx.AsyncClient, str], Awaitable[httpx.Response]]) -> None:
+    async def _have(self, definition: dict[str, object]) -> None:
         place = self.place
         url = f"http://{place.host}:{place.management_port}/api/policies/{quote(place.vhost, safe='')}/full"
         auth = (place.user, place.password)
         async with httpx.AsyncClient(auth=auth, timeout=30, trust_env=False) as api:
-            (await call(api, url)).raise_for_status()
+            policy = {"pattern": QUEUE, "apply-to": "queues", "definition": definition}
+            (await api.put(url, json=policy)).raise_for_status()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +128,6 @@ async def running_parts() -> AsyncIterator[Parts]:
         emulator = stack.enter_context(gcs.running_emulator(directory))
         provider = stack.enter_context(openid.running_provider())
         payments = await stack.enter_async_context(sandbox.running_sandbox())
-        yield Parts(directory, postgres, RabbitMQ(node), gcs.new_bucket(emulator), provider, payments)
+        broker = RabbitMQ(node)
+        await broker.prepare()
+        yield Parts(directory, postgres, broker, gcs.new_bucket(emulator), provider, payments)

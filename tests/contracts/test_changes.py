@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from core.accounts.model import SESSION_LIFETIME, Session
+from core.accounts.sign_in import token_hash
 from core.generations.model import GenerationProgress
 from core.notifications.model import Notification, NotificationType
 from core.ports import changes
@@ -134,6 +135,27 @@ async def test_nothing_is_told_of_what_rolled_back(world: World, change: Change,
     with world.changes.subscribe(topic, last.topic) as subscription:
         await (await Block(world, work).open()).roll_back()
 
+        assert await last.alone(subscription)
+
+
+async def test_who_is_locked_out_is_told_so_at_each_of_their_sessions(world: World, last: Last) -> None:
+    ann, bob = await world.user("ann"), await world.user("bob")
+    now, topics = world.clock.now(), []
+    async with world.block() as ports:
+        for token, user in (("one", ann), ("two", ann), ("three", bob)):
+            session = Session(token_hash(token), user.id, now, now + SESSION_LIFETIME, "a test")
+            await ports.sessions.add(session)
+            topics.append(changes.session(session.token_hash))
+    with world.changes.subscribe(*topics, last.topic) as subscription:
+        block = await Block(world, lambda ports: ports.traces.lock_out(ann.id, at=now)).open()
+        assert await last.alone(subscription)
+
+        assert await block.commit() is None
+
+        told = set(await subscription.changed(within=WITHIN))
+        while told != set(topics[:2]):
+            assert told < set(topics[:2])
+            told |= await subscription.changed(within=WITHIN)
         assert await last.alone(subscription)
 
 

@@ -7,6 +7,7 @@ from adapters.memory.transaction import MemoryTransaction
 from core.accounts.repository import Removed, Traces
 from core.generations.model import Generation, Status
 from core.identifiers import CommentId, GenerationId, StyleId, UserId
+from core.ports import changes
 from core.purchases.model import PurchaseStatus
 from core.withdrawals.model import WithdrawalStatus
 
@@ -27,6 +28,8 @@ class MemoryTraces(Traces):
                 if purchase.status is PurchaseStatus.PENDING:
                     tables.purchases[purchase.order_id] = purchase.called_off(at=at)
 
+        for session in _of(self._transaction.tables.sessions, lambda session: session.user_id == user_id):
+            self._transaction.tell_of(changes.session(session.token_hash))
         for style_id in await self.styles(user_id):
             await self._transaction.lock("style", style_id)
         for purchase in _of(self._transaction.tables.purchases, lambda purchase: purchase.user_id == user_id):

@@ -4,12 +4,14 @@ from adapters.postgres.pool import Record
 from adapters.postgres.transaction import PostgresTransaction
 from core.accounts.repository import Removed, Traces
 from core.identifiers import GenerationId, StyleId, UserId
+from core.ports import changes
 from core.purchases.model import TIME_TO_SETTLE
 
 # Rows that others wait for are locked as they are elsewhere: an image before its likes and comments, and of several
 # images, users or styles the one with the least id first.
 
-LOCK_OUT = ["DELETE FROM sessions WHERE user_id = $1", "DELETE FROM artist_texts WHERE user_id = $1"]
+END_SESSIONS = "DELETE FROM sessions WHERE user_id = $1 RETURNING token_hash"
+HIDE_ARTIST = "DELETE FROM artist_texts WHERE user_id = $1"
 CLOSE = "UPDATE styles SET is_active = false, updated_at = $2 WHERE artist_id = $1 AND is_active"
 CALL_OFF = """
 UPDATE purchases SET expires_at = least(expires_at, $2), check_at = least(check_at, $3)
@@ -166,8 +168,9 @@ class PostgresTraces(Traces):
         self._transaction = transaction
 
     async def lock_out(self, user_id: UserId, *, at: datetime) -> None:
-        for change in LOCK_OUT:
-            await self._ask(change, user_id)
+        for session in await self._ask(END_SESSIONS, user_id):
+            self._transaction.tell_of(changes.session(session["token_hash"]))
+        await self._ask(HIDE_ARTIST, user_id)
         await self._ask(CLOSE, user_id, at)
         await self._ask(CALL_OFF, user_id, at, at + TIME_TO_SETTLE)
 

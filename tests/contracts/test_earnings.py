@@ -1,7 +1,7 @@
 """The platform's fee, and what is left of an image's price for the artist."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -172,6 +172,15 @@ async def test_a_period_has_both_its_ends_and_nothing_else(
 
     assert (earnings.images, earnings.tokens) == (2, 38)
     assert len(earnings.results) == 1
+
+
+async def test_a_period_may_have_the_first_or_the_last_of_days(world: World, mia: User, ink: Style, ann: User) -> None:
+    await world.image(ann, ink)
+    today = world.clock.now().date()
+    for first, last in ((date.min, today), (today, date.max)):
+        assert (await world.read.tokens.earnings(mia.id, first=first, last=last, group=EarningsGroup.DAY)).images == 1
+    for day in (date.min, date.max):
+        assert (await world.read.tokens.earnings(mia.id, first=day, last=day, group=EarningsGroup.STYLE)).images == 0
 
 
 @pytest.mark.parametrize("group", EarningsGroup)

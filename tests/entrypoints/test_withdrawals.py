@@ -130,6 +130,18 @@ async def test_earnings_by_day_and_by_style(service: Service, world: MemoryWorld
 
 
 @pytest.mark.parametrize(
+    ("query", "days"),
+    [("to=9999-12-31", ("9999-12-02", "9999-12-31")), ("to=0001-01-01", ("0001-01-01", "0001-01-01"))],
+)
+async def test_periods_may_be_at_the_end_of_days(
+    service: Service, mia: User, query: str, days: tuple[str, str]
+) -> None:
+    async with service.browser(mia) as artist:
+        period = (await artist.get(f"/api/tokens/earnings?{query}")).json()["data"]
+    assert (period["from"], period["to"]) == days
+
+
+@pytest.mark.parametrize(
     ("query", "field"),
     [
         ("from=2026-02-02&to=2026-02-01", "from"),

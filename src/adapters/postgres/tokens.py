@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from functools import cache, partial
 from typing import Literal
 
@@ -196,7 +196,9 @@ def _earnings(group: EarningsGroup) -> str:
     if group is EarningsGroup.STYLE:
         day, style, order = "NULL::date", "generations.style_id", "tokens DESC, style_id"
         joined = "LEFT JOIN generations ON generations.id = generation_id"
-    period = "transfers.created_at >= $2 AND transfers.created_at < $3"
+    # Days, because PostgreSQL knows one after the last that Python knows.
+    start, end = (f"{moment}::timestamp AT TIME ZONE 'UTC'" for moment in ("$2::date", "($3::date + 1)"))
+    period = f"transfers.created_at >= {start} AND transfers.created_at < {end}"
     return f"""
     SELECT day, style_id, styles.name AS style_name, images, paid - fees AS tokens, fees AS fee_tokens
     FROM (
@@ -290,8 +292,7 @@ class PostgresTokensReader(TokensReader):
         return Page([_line(row) for row in rows], following)
 
     async def earnings(self, artist_id: UserId, *, first: date, last: date, group: EarningsGroup) -> Earnings:
-        since, until = (datetime.combine(day, time(), UTC) for day in (first, last + timedelta(days=1)))
-        rows = await self._pool.fetch(_earnings(group), artist_id, since, until)
+        rows = await self._pool.fetch(_earnings(group), artist_id, first, last)
         return earnings_of(first, last, [_earned(row) for row in rows])
 
 

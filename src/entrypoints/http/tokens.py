@@ -51,7 +51,7 @@ class TokensController(Controller):
         group_by: FromQuery[EarningsGroup] = EarningsGroup.DAY,
     ) -> Success[Earnings]:
         last = until or clock.now().date()
-        first = since or last - timedelta(days=DAYS - 1)
+        first = since or max(last, date.min + timedelta(days=DAYS - 1)) - timedelta(days=DAYS - 1)
         if not timedelta() <= last - first < timedelta(days=MAX_DAYS):
             raise ValidationError(**{"from": f"Not after `to`, and at most {MAX_DAYS} days with it."})
         return Success(data=await tokens.earnings(requester.id, first=first, last=last, group=group_by))

@@ -1,0 +1,88 @@
+"""The way of a task that consumers reject: the operator's policy puts it aside, `redrive` brings it back."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import aio_pika
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
+
+from adapters.rabbitmq.broker import RabbitMQBroker
+from adapters.rabbitmq.connection import DEAD, Address
+from adapters.rabbitmq.dead_letters import RabbitMQDeadLetters
+from core.generations.complete_generation import CompleteGeneration
+from core.generations.model import Status
+from core.generations.request_generation import NewGeneration, RequestGeneration
+from core.tasks.redrive_tasks import Redriven, RedriveTasks
+from tests.support.rabbitmq import Broker
+from tests.support.world import MemoryWorld
+
+ROOT = Path(__file__).parents[3]
+RABBITMQCTL = """#!{python}
+# What `rabbitmqctl set_policy` does, over HTTP: the broker may be another machine's.
+import json, sys
+from urllib.parse import quote
+import httpx
+
+command, _, vhost, _, apply_to, _, priority, name, pattern, definition = sys.argv[1:]
+assert command == "set_policy"
+policy = dict(pattern=pattern, definition=json.loads(definition), priority=int(priority))
+policy["apply-to"] = apply_to
+url = "{management}/api/policies/" + quote(vhost, safe="") + "/" + name
+httpx.put(url, json=policy, auth={auth!r}, trust_env=False).raise_for_status()
+"""
+PATIENCE = 20.0
+
+
+async def apply_the_policy(place: Broker, directory: Path) -> None:
+    management = f"http://{place.host}:{place.management_port}"
+    ctl = directory / "rabbitmqctl"
+    ctl.write_text(RABBITMQCTL.format(python=sys.executable, management=management, auth=(place.user, place.password)))
+    ctl.chmod(0o755)
+    made = await asyncio.create_subprocess_exec(
+        *("make", "-C", str(ROOT), "rabbitmq-policy", f"RABBITMQCTL={ctl}", f"RABBITMQ_VHOST={place.vhost}"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await made.communicate()
+    assert made.returncode == 0, said.decode()
+
+
+async def next_of(queue: AbstractQueue) -> AbstractIncomingMessage:
+    """As soon as there is one."""
+    async with asyncio.timeout(PATIENCE):
+        while (message := await queue.get(fail=False)) is None:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        return message
+
+
+async def test_what_a_consumer_rejects_is_put_aside_and_worked_on_after_a_redrive(
+    broker: Broker, tmp_path: Path
+) -> None:
+    world = MemoryWorld()
+    ann, style = await world.user("ann", tokens=100), await world.style(await world.artist())
+    requested = await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
+    address = Address(broker.host, broker.port, broker.user, broker.password, broker.vhost)
+    rabbitmq = RabbitMQBroker(address)
+    await apply_the_policy(broker, tmp_path)
+    async with await aio_pika.connect(broker.url) as connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue("image_generation", durable=True)
+        dead = await channel.declare_queue(DEAD, durable=True)
+        tasks = await world.tasks()
+        assert await rabbitmq.publish(tasks) == [task.task_id for task in tasks]
+
+        await (await next_of(queue)).reject(requeue=False)
+        await (await next_of(dead)).nack(requeue=True)
+
+        redrive = world.use_case(RedriveTasks, dead_letters=RabbitMQDeadLetters(address), broker=rabbitmq)
+        assert await redrive(limit=10) == Redriven(moved=1, over=0, unconfirmed=0, foreign=0)
+
+        again = await next_of(queue)
+        assert again.body == tasks[0].body
+        await world.use_case(CompleteGeneration)(requested.id, result_url=world.blobs.uri("results/1.png"), metadata={})
+        await again.ack()
+        assert await dead.get(fail=False) is None
+    await rabbitmq.close()
+    image = await world.read.generations.detail(requested.id, viewer=ann.id)
+    assert Status(image.status) is Status.COMPLETED

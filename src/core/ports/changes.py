@@ -36,10 +36,9 @@ class Subscription(Protocol):
 class Changes(Protocol):
     """Tells whoever watches that something has changed, in whatever process: not what, for that they look.
 
-    Told are: a generation or a style that is saved, advanced or removed, a notification, the end of a session before its
-    time, however it was ended. It is
-    told after the commit, usually within some milliseconds; nothing is told of what rolled back. Between two calls of
-    `changed` it is told once, however often it happens, so that a slow watcher costs no memory.
+    Told are: a generation or a style that is saved, advanced or removed, a notification, a session that is ended, in
+    whatever way. It is told after the commit, usually within some milliseconds; nothing is told of what rolled back.
+    Between two calls of `changed` it is told once, however often it happens, so that a slow watcher costs no memory.
 
     When changes may have been missed, because the way they come by was interrupted, every topic counts as changed. Only
     a process that dies right after its commit tells nobody: a watcher looks by itself now and then as well.

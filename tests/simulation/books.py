@@ -167,7 +167,7 @@ class Books:
         row = self._tables.outbox.get(number)
         if row is None:
             task = self._tasks[number]
-            if task.task_id not in self._published and self._awaited(task):
+            if task.task_id not in self._published:
                 raise Broken(f"task {task.task_id} left the outbox and reached no queue")
             return
         if self._tasks.setdefault(number, row.task) != row.task:

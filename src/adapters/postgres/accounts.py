@@ -98,10 +98,11 @@ LEFT JOIN artists ON artists.user_id = users.id
 WHERE users.id = $1 AND standing = 'present'
 """
 DROP_EXPIRED = """
-DELETE FROM sessions WHERE token_hash IN (
+WITH expired AS MATERIALIZED (
     SELECT token_hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
-RETURNING token_hash
+DELETE FROM sessions USING expired WHERE sessions.token_hash = expired.token_hash
+RETURNING sessions.token_hash
 """
 
 

@@ -22,11 +22,13 @@ SELECT fingerprint, status, headers, body FROM idempotency_keys WHERE user_id = 
 """
 ANSWER = "UPDATE idempotency_keys SET status = $3, headers = $4, body = $5 WHERE user_id = $1 AND key = $2"
 FORGET = """
-DELETE FROM idempotency_keys WHERE (user_id, key) IN (
+WITH old AS MATERIALIZED (
     SELECT user_id, key FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT $2
     FOR UPDATE SKIP LOCKED
 )
-RETURNING key
+DELETE FROM idempotency_keys USING old
+WHERE idempotency_keys.user_id = old.user_id AND idempotency_keys.key = old.key
+RETURNING idempotency_keys.key
 """
 
 

@@ -38,10 +38,11 @@ MARK_READ = Write(
 )
 MARK_ALL_READ = "UPDATE notifications SET read_at = $2 WHERE recipient_id = $1 AND read_at IS NULL RETURNING id"
 DROP_READ = """
-DELETE FROM notifications WHERE id IN (
+WITH old AS MATERIALIZED (
     SELECT id FROM notifications WHERE read_at <= $1 ORDER BY read_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
 )
-RETURNING id
+DELETE FROM notifications USING old WHERE notifications.id = old.id
+RETURNING notifications.id
 """
 
 

@@ -20,10 +20,11 @@ SELECT CASE slot WHEN $2 THEN calls ELSE 0 END AS calls,
 FROM rate_limits WHERE key = $1
 """
 FORGET = """
-DELETE FROM rate_limits WHERE key IN (
+WITH expired AS MATERIALIZED (
     SELECT key FROM rate_limits WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
-RETURNING key
+DELETE FROM rate_limits USING expired WHERE rate_limits.key = expired.key
+RETURNING rate_limits.key
 """
 
 

@@ -152,17 +152,21 @@ async def test_a_connection_that_failed_has_nothing_left_to_close(
 ) -> None:
     caplog.set_level(logging.CRITICAL, logger="aiormq")  # a record of the failure would keep it
     nowhere = Address("127.0.0.1", unused_tcp_port, "guest", "guest", "/")
-    failures = [*await asyncio.gather(connect(nowhere), return_exceptions=True)]
 
-    def forget() -> None:
-        """Where no loop runs. The failure knows the connection."""
-        failures.clear()
-        for _ in range(2):  # the connection, and then what it has tried to close itself with
+    def collect() -> None:
+        """Where no loop runs: a connection first, and then what it has tried to close itself with."""
+        for _ in range(2):
             gc.collect()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        await asyncio.to_thread(collect)  # what others have left
+    failures = [*await asyncio.gather(connect(nowhere), return_exceptions=True)]
 
     with warnings.catch_warnings(record=True) as complaints:
         warnings.simplefilter("always")
-        await asyncio.to_thread(forget)
+        failures.clear()  # they know the connection
+        await asyncio.to_thread(collect)
     assert [str(complaint.message) for complaint in complaints] == []
 
 

@@ -8,7 +8,8 @@ from adapters.postgres import accounts, idempotency, notifications, rate_limits
 FILLED = """
 SET session_replication_role = replica;
 INSERT INTO sessions (token_hash, user_id, created_at, last_seen_at, expires_at, user_agent)
-    SELECT sha256(number::text::bytea), 1, now() - interval '1 day', now(), now(), '' FROM generate_series(1, 100) number;
+    SELECT sha256(number::text::bytea), 1, now() - interval '1 day', now(), now(), ''
+    FROM generate_series(1, 100) number;
 INSERT INTO rate_limits (key, slot, calls, previous, expires_at)
     SELECT number, 1, 1, 0, now() FROM generate_series(1, 100) number;
 INSERT INTO idempotency_keys (user_id, key, fingerprint, status, headers, body, created_at)

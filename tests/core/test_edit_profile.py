@@ -7,6 +7,7 @@ from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.errors import InvalidPicture, UsernameTaken, UserNotFound
 from core.accounts.model import User
 from core.errors import ValidationError
+from core.ports.blob_store import StoreUnavailable
 from core.ports.transaction import OutcomeUnknown
 from tests.core.failing import Broken, LosesConnection, failing
 from tests.support.pictures import picture
@@ -128,6 +129,16 @@ async def test_an_unexpected_failure_leaves_no_picture(world: MemoryWorld) -> No
         await edit(ann.id, ProfileChanges(), BytesIO(picture()))
 
     assert await world.blobs.keys("") == []
+
+
+async def test_a_refusal_is_told_also_when_the_store_has_gone_away(world: MemoryWorld) -> None:
+    ann, _ = await world.user("ann"), await world.user("bob")
+    edit = world.use_case(EditProfile, blobs=failing(world.blobs, "delete", StoreUnavailable()))
+
+    with pytest.raises(UsernameTaken):
+        await edit(ann.id, ProfileChanges(username="bob"), BytesIO(picture()))
+
+    assert len(await world.blobs.keys("")) == 1  # for the walk for orphans to find
 
 
 async def test_a_picture_that_may_be_in_use_is_kept(world: MemoryWorld) -> None:

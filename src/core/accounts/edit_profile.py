@@ -7,12 +7,13 @@ from msgspec import UNSET, UnsetType
 from core.accounts.pictures import accept_picture
 from core.accounts.repository import Users
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
+from core.blobs.removed_on_failure import removed_on_failure
 from core.identifiers import UserId
 from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobStore
 from core.ports.clock import Clock
 from core.ports.images import Images
 from core.ports.secrets import Secrets
-from core.ports.transaction import OutcomeUnknown, Transaction
+from core.ports.transaction import Transaction
 from core.ports.unwanted_blobs import UnwantedBlobs
 
 
@@ -38,25 +39,18 @@ class EditProfile:
 
     async def __call__(self, user_id: UserId, changes: ProfileChanges, picture: BinaryIO | None = None) -> None:
         key = await self._store(user_id, picture) if picture else None
-        try:
-            async with self.transaction:
-                user = await self.users.of_id(user_id, lock=True)
-                edited = user.edited(
-                    at=self.clock.now(),
-                    username=user.username if changes.username is UNSET else changes.username.strip(),
-                    bio=user.bio if changes.bio is UNSET else changes.bio,
-                    profile_image=key or user.profile_image,
-                )
-                await self.users.save(edited)
-                replaced = [user.own_picture] if key and user.own_picture else []
-                if replaced:
-                    await self.unwanted.add(*replaced)
-        except OutcomeUnknown:
-            raise
-        except Exception:
-            if key:
-                await self.blobs.delete(key)
-            raise
+        async with removed_on_failure(self.blobs, *filter(None, [key])), self.transaction:
+            user = await self.users.of_id(user_id, lock=True)
+            edited = user.edited(
+                at=self.clock.now(),
+                username=user.username if changes.username is UNSET else changes.username.strip(),
+                bio=user.bio if changes.bio is UNSET else changes.bio,
+                profile_image=key or user.profile_image,
+            )
+            await self.users.save(edited)
+            replaced = [user.own_picture] if key and user.own_picture else []
+            if replaced:
+                await self.unwanted.add(*replaced)
         if replaced:
             await self.remove_unwanted.at_once(replaced)
 

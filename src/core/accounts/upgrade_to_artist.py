@@ -5,12 +5,13 @@ from core.accounts.errors import AlreadyArtist
 from core.accounts.model import Artist, Requester
 from core.accounts.pictures import accept_picture
 from core.accounts.repository import Users
+from core.blobs.removed_on_failure import removed_on_failure
 from core.ports.blob_store import Blob, BlobStore
 from core.ports.clock import Clock
 from core.ports.images import Images
 from core.ports.secrets import Secrets
 from core.ports.token_ledger import TokenLedger
-from core.ports.transaction import OutcomeUnknown, Transaction
+from core.ports.transaction import Transaction
 from core.tokens.model import earnings
 
 
@@ -40,14 +41,8 @@ class UpgradeToArtist:
             created_at=self.clock.now(),
         )
         await self.blobs.put(Blob(artist.signature_key, signature, facts.content_type))
-        try:
-            async with self.transaction:
-                user = await self.users.of_id(requester.id, lock=True)
-                await self.users.add_artist(artist)
-                await self.users.save(user.became_artist(at=artist.created_at))
-                await self.ledger.open(earnings(requester.id))
-        except OutcomeUnknown:
-            raise
-        except Exception:
-            await self.blobs.delete(artist.signature_key)
-            raise
+        async with removed_on_failure(self.blobs, artist.signature_key), self.transaction:
+            user = await self.users.of_id(requester.id, lock=True)
+            await self.users.add_artist(artist)
+            await self.users.save(user.became_artist(at=artist.created_at))
+            await self.ledger.open(earnings(requester.id))

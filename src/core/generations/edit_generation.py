@@ -3,6 +3,7 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from core.blobs.removed_on_failure import removed_on_failure
 from core.errors import ValidationError
 from core.generations.errors import GenerationChanged, GenerationNotCompleted
 from core.generations.model import MAX_DESCRIPTION, Generation
@@ -11,7 +12,7 @@ from core.identifiers import GenerationId, UserId
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.ports.clock import Clock
 from core.ports.secrets import Secrets
-from core.ports.transaction import OutcomeUnknown, Transaction
+from core.ports.transaction import Transaction
 
 
 class GenerationChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,14 +42,9 @@ class EditGeneration:
         async with self.transaction:
             seen = await self.generations.of_owner(requester, generation_id)
         public_key = await self._published_as(seen, changes)
-        try:
+        copied = [public_key] if public_key and public_key != seen.public_key else []
+        async with removed_on_failure(self.blobs, *copied):
             await self._save(requester, seen, changes, public_key)
-        except OutcomeUnknown:
-            raise
-        except Exception:
-            if public_key and public_key != seen.public_key:
-                await self.blobs.delete(public_key)
-            raise
 
     async def _save(
         self, requester: UserId, seen: Generation, changes: GenerationChanges, public_key: str | None

@@ -7,12 +7,13 @@ from msgspec import UNSET, UnsetType
 
 from core.accounts.pictures import accept_picture
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
+from core.blobs.removed_on_failure import removed_on_failure
 from core.identifiers import StyleId, UserId
 from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobStore
 from core.ports.clock import Clock
 from core.ports.images import Images
 from core.ports.secrets import Secrets
-from core.ports.transaction import OutcomeUnknown, Transaction
+from core.ports.transaction import Transaction
 from core.ports.unwanted_blobs import UnwantedBlobs
 from core.styles.model import License
 from core.styles.repository import Styles
@@ -46,34 +47,27 @@ class EditStyle:
         self, requester: UserId, style_id: StyleId, changes: StyleChanges, thumbnail: BinaryIO | None = None
     ) -> None:
         key = await self._store(style_id, thumbnail) if thumbnail else None
-        try:
-            async with self.transaction:
-                style = await self.styles.of_id(style_id, lock=True)
-                style.check_owner(requester)
-                edited = style.edited(
-                    at=self.clock.now(),
-                    description=style.description if changes.description is UNSET else changes.description.strip(),
-                    generation_cost_tokens=(
-                        style.generation_cost_tokens
-                        if changes.generation_cost_tokens is UNSET
-                        else changes.generation_cost_tokens
-                    ),
-                    license_type=style.license_type if changes.license_type is UNSET else changes.license_type,
-                    valid_to=style.valid_to if changes.valid_to is UNSET else changes.valid_to,
-                    is_active=style.is_active if changes.is_active is UNSET else changes.is_active,
-                    show_samples=style.show_samples if changes.show_samples is UNSET else changes.show_samples,
-                    thumbnail_key=key or style.thumbnail_key,
-                )
-                await self.styles.save(edited)
-                replaced = [style.thumbnail_key] if key and style.thumbnail_key else []
-                if replaced:
-                    await self.unwanted.add(*replaced)
-        except OutcomeUnknown:
-            raise
-        except Exception:
-            if key:
-                await self.blobs.delete(key)
-            raise
+        async with removed_on_failure(self.blobs, *filter(None, [key])), self.transaction:
+            style = await self.styles.of_id(style_id, lock=True)
+            style.check_owner(requester)
+            edited = style.edited(
+                at=self.clock.now(),
+                description=style.description if changes.description is UNSET else changes.description.strip(),
+                generation_cost_tokens=(
+                    style.generation_cost_tokens
+                    if changes.generation_cost_tokens is UNSET
+                    else changes.generation_cost_tokens
+                ),
+                license_type=style.license_type if changes.license_type is UNSET else changes.license_type,
+                valid_to=style.valid_to if changes.valid_to is UNSET else changes.valid_to,
+                is_active=style.is_active if changes.is_active is UNSET else changes.is_active,
+                show_samples=style.show_samples if changes.show_samples is UNSET else changes.show_samples,
+                thumbnail_key=key or style.thumbnail_key,
+            )
+            await self.styles.save(edited)
+            replaced = [style.thumbnail_key] if key and style.thumbnail_key else []
+            if replaced:
+                await self.unwanted.add(*replaced)
         if replaced:
             await self.remove_unwanted.at_once(replaced)
 

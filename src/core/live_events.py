@@ -1,7 +1,7 @@
 """Streams of what happens to a thing: its present state, then each change, as long as the watcher is signed in."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
@@ -28,6 +28,16 @@ class Event(msgspec.Struct, frozen=True):
 
 Events = AsyncGenerator[Event | None, None]
 """None: nothing new, but the stream is alive."""
+
+
+class State(msgspec.Struct, frozen=True):
+    """What a look has shown of something that comes to an end."""
+
+    status: str
+    version: str
+    """Differs when it has moved on; not for each fresh signature of a URL."""
+    ended: bool
+    view: msgspec.Struct
 
 
 class Watcher(msgspec.Struct, frozen=True):
@@ -74,6 +84,26 @@ class Watch:
                 if watcher and (not changed or session in changed) and not await self._signed_in(watcher):
                     return
                 yield
+
+    async def until_ended(
+        self, topic: Topic, watcher: Watcher | None, look: Callable[[], Awaitable[State]], *, known: str | None
+    ) -> Events:
+        """Events with a view each, until what is looked at has ended; the version `known` is not told again.
+
+        Raises what `look` raises.
+        """
+        status = None
+        async with aclosing(self(topic, watcher)) as looks:
+            async for _ in looks:
+                async with self.turn:
+                    seen = await look()
+                if seen.version != known:
+                    yield Event("progress" if seen.status == status else "status", seen.version, seen.view)
+                elif not seen.ended:
+                    yield None
+                if seen.ended:
+                    return
+                known, status = seen.version, seen.status
 
     @property
     def turn(self) -> AbstractAsyncContextManager[object]:

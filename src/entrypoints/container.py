@@ -59,9 +59,9 @@ from core.ports.books import Books
 from core.ports.broker import Broker
 from core.ports.changes import Changes
 from core.ports.clock import Clock
-from core.ports.database import Database
+from core.ports.database import Database, DatabaseUsage
 from core.ports.dead_letters import DeadLetters
-from core.ports.idempotency import Idempotency
+from core.ports.idempotency import Answers, IdempotentCall
 from core.ports.identity_provider import IdentityProvider
 from core.ports.ids import Ids
 from core.ports.images import Images
@@ -205,8 +205,13 @@ def use_cases() -> Provider:
     provider.provide(_pace, scope=Scope.APP)
     provider.provide(PublishTasks, scope=Scope.APP)
     provider.provide(Reconcile, scope=Scope.APP)
-    provider.provide(ExportAccount, scope=Scope.APP)
+    provider.provide(ExportAccount)
+    provider.provide(_usage)
     return provider
+
+
+def _usage() -> DatabaseUsage:
+    return DatabaseUsage()
 
 
 def _webhook_base(settings: Settings) -> WebhookBase:
@@ -261,13 +266,13 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.postgres.changes import PostgresChanges
     from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
     from adapters.postgres.export import PostgresExportReader
-    from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
-    from adapters.postgres.idempotency import PostgresIdempotency
+    from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader, QueueLength
+    from adapters.postgres.idempotency import PostgresAnswers, PostgresIdempotentCall
     from adapters.postgres.ids import PostgresIds
     from adapters.postgres.listener import Listener
     from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
     from adapters.postgres.orphaned_blobs import PostgresOrphanedBlobs
-    from adapters.postgres.pool import Pool, create_pool
+    from adapters.postgres.pool import Pool, Reads, create_pool
     from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
     from adapters.postgres.rate_limits import PostgresRateLimiter
     from adapters.postgres.search import PostgresSearchReader, PostgresTagCounts
@@ -276,6 +281,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
     from adapters.postgres.traces import PostgresTraces
     from adapters.postgres.transaction import PostgresTransaction
+    from adapters.postgres.unit_of_work import UnitOfWork
     from adapters.postgres.unwanted_blobs import PostgresUnwantedBlobs
     from adapters.postgres.withdrawals import PostgresWithdrawals, PostgresWithdrawalsReader
 
@@ -295,24 +301,27 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider = Provider()
     provider.provide(pool, provides=AnyOf[Pool, Database], scope=app)
     provider.provide(PostgresIds, provides=Ids, scope=app)
-    provider.provide(PostgresIdempotency, provides=Idempotency, scope=app)
-    provider.provide(PostgresRateLimiter, provides=RateLimiter, scope=app)
+    provider.provide(PostgresAnswers, provides=Answers, scope=app)
+    provider.provide(PostgresRateLimiter, provides=RateLimiter, scope=request)
     provider.provide(listener, scope=app)
+    provider.provide(QueueLength, scope=app)
     provider.provide(waiting_tasks, provides=AnyOf[PostgresOutbox, Outbox], scope=app)
     provider.provide(PostgresChanges, provides=Changes, scope=app)
-    provider.provide(PostgresAccountsReader, provides=AccountsReader, scope=app)
-    provider.provide(PostgresExportReader, provides=ExportReader, scope=app)
-    provider.provide(PostgresTokensReader, provides=TokensReader, scope=app)
-    provider.provide(PostgresPurchasesReader, provides=PurchasesReader, scope=app)
-    provider.provide(PostgresWithdrawalsReader, provides=WithdrawalsReader, scope=app)
+    provider.provide(PostgresAccountsReader, provides=AccountsReader, scope=request)
+    provider.provide(PostgresExportReader, provides=ExportReader, scope=request)
+    provider.provide(PostgresTokensReader, provides=TokensReader, scope=request)
+    provider.provide(PostgresPurchasesReader, provides=PurchasesReader, scope=request)
+    provider.provide(PostgresWithdrawalsReader, provides=WithdrawalsReader, scope=request)
     provider.provide(PostgresBooks, provides=Books, scope=app)
     provider.provide(PostgresOrphanedBlobs, provides=OrphanedBlobs, scope=app)
-    provider.provide(PostgresBacklogReader, provides=BacklogReader, scope=app)
-    provider.provide(PostgresStylesReader, provides=StylesReader, scope=app)
-    provider.provide(PostgresSearchReader, provides=SearchReader, scope=app)
-    provider.provide(PostgresGenerationsReader, provides=GenerationsReader, scope=app)
-    provider.provide(PostgresNotificationsReader, provides=NotificationsReader, scope=app)
-    provider.provide(PostgresCommunityReader, provides=CommunityReader, scope=app)
+    provider.provide(PostgresBacklogReader, provides=BacklogReader, scope=request)
+    provider.provide(PostgresStylesReader, provides=StylesReader, scope=request)
+    provider.provide(PostgresSearchReader, provides=SearchReader, scope=request)
+    provider.provide(PostgresGenerationsReader, provides=GenerationsReader, scope=request)
+    provider.provide(PostgresNotificationsReader, provides=NotificationsReader, scope=request)
+    provider.provide(PostgresCommunityReader, provides=CommunityReader, scope=request)
+    provider.provide(UnitOfWork, provides=AnyOf[UnitOfWork, Reads], scope=request)
+    provider.provide(PostgresIdempotentCall, provides=IdempotentCall, scope=request)
     provider.provide(PostgresTransaction, provides=AnyOf[PostgresTransaction, Transaction], scope=request)
     provider.provide(PostgresUsers, provides=Users, scope=request)
     provider.provide(PostgresSessions, provides=Sessions, scope=request)
@@ -338,10 +347,10 @@ def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.memory.backlog import MemoryBacklogReader
     from adapters.memory.books import MemoryBooks
     from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
-    from adapters.memory.database import MemoryDatabase
+    from adapters.memory.database import MemoryDatabase, Reads, UnitOfWork
     from adapters.memory.export import MemoryExportReader
     from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
-    from adapters.memory.idempotency import MemoryIdempotency
+    from adapters.memory.idempotency import MemoryAnswers, MemoryIdempotentCall
     from adapters.memory.ids import MemoryIds
     from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
     from adapters.memory.orphaned_blobs import MemoryOrphanedBlobs
@@ -364,22 +373,24 @@ def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider.provide(MemoryDatabase, provides=AnyOf[MemoryDatabase, Database], scope=app)
     provider.provide(changes, scope=app)
     provider.provide(MemoryIds, provides=Ids, scope=app)
-    provider.provide(MemoryIdempotency, provides=Idempotency, scope=app)
+    provider.provide(MemoryAnswers, provides=Answers, scope=app)
     provider.provide(MemoryRateLimiter, provides=RateLimiter, scope=app)
     provider.provide(MemoryOutbox, provides=AnyOf[MemoryOutbox, Outbox], scope=app)
-    provider.provide(MemoryAccountsReader, provides=AccountsReader, scope=app)
-    provider.provide(MemoryExportReader, provides=ExportReader, scope=app)
-    provider.provide(MemoryTokensReader, provides=TokensReader, scope=app)
-    provider.provide(MemoryPurchasesReader, provides=PurchasesReader, scope=app)
-    provider.provide(MemoryWithdrawalsReader, provides=WithdrawalsReader, scope=app)
+    provider.provide(MemoryAccountsReader, provides=AccountsReader, scope=request)
+    provider.provide(MemoryExportReader, provides=ExportReader, scope=request)
+    provider.provide(MemoryTokensReader, provides=TokensReader, scope=request)
+    provider.provide(MemoryPurchasesReader, provides=PurchasesReader, scope=request)
+    provider.provide(MemoryWithdrawalsReader, provides=WithdrawalsReader, scope=request)
     provider.provide(MemoryBooks, provides=Books, scope=app)
     provider.provide(MemoryOrphanedBlobs, provides=OrphanedBlobs, scope=app)
-    provider.provide(MemoryBacklogReader, provides=BacklogReader, scope=app)
-    provider.provide(MemoryStylesReader, provides=StylesReader, scope=app)
-    provider.provide(MemorySearchReader, provides=SearchReader, scope=app)
-    provider.provide(MemoryGenerationsReader, provides=GenerationsReader, scope=app)
-    provider.provide(MemoryNotificationsReader, provides=NotificationsReader, scope=app)
-    provider.provide(MemoryCommunityReader, provides=CommunityReader, scope=app)
+    provider.provide(MemoryBacklogReader, provides=BacklogReader, scope=request)
+    provider.provide(MemoryStylesReader, provides=StylesReader, scope=request)
+    provider.provide(MemorySearchReader, provides=SearchReader, scope=request)
+    provider.provide(MemoryGenerationsReader, provides=GenerationsReader, scope=request)
+    provider.provide(MemoryNotificationsReader, provides=NotificationsReader, scope=request)
+    provider.provide(MemoryCommunityReader, provides=CommunityReader, scope=request)
+    provider.provide(UnitOfWork, provides=AnyOf[UnitOfWork, Reads], scope=request)
+    provider.provide(MemoryIdempotentCall, provides=IdempotentCall, scope=request)
     provider.provide(MemoryTransaction, provides=AnyOf[MemoryTransaction, Transaction], scope=request)
     provider.provide(MemoryUsers, provides=Users, scope=request)
     provider.provide(MemorySessions, provides=Sessions, scope=request)

@@ -14,7 +14,7 @@ from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.errors import DomainError
 from core.generations.time_out_generations import TimeOutGenerations
 from core.notifications.drop_old_notifications import DropOldNotifications
-from core.ports.idempotency import Idempotency
+from core.ports.idempotency import Answers
 from core.ports.rate_limiter import RateLimiter
 from core.purchases.expire_purchases import ExpirePurchases
 from core.search.fold_tags import FoldTags
@@ -56,7 +56,7 @@ class Sweep:
     drop_expired_sessions: DropExpiredSessions
     drop_old_notifications: DropOldNotifications
     limiter: RateLimiter
-    idempotency: Idempotency
+    answers: Answers
     fold_balances: FoldBalances
     fold_uses: FoldUses
     fold_tags: FoldTags
@@ -72,7 +72,7 @@ class Sweep:
             ("sessions_dropped", self.drop_expired_sessions, LARGE),
             ("notifications_dropped", self.drop_old_notifications, LARGE),
             ("rate_limits_dropped", self.limiter.forget, LARGE),
-            ("answers_dropped", self.idempotency.forget, LARGE),
+            ("answers_dropped", self.answers.purge, LARGE),
             ("balances_folded", self.fold_balances, LARGE),
             ("uses_folded", self.fold_uses, LARGE),
             ("tags_folded", self.fold_tags, LARGE),

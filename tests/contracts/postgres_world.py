@@ -6,13 +6,13 @@ from adapters.postgres.books import PostgresBooks
 from adapters.postgres.changes import PostgresChanges
 from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
 from adapters.postgres.export import PostgresExportReader
-from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader
-from adapters.postgres.idempotency import PostgresIdempotency
+from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader, QueueLength
+from adapters.postgres.idempotency import PostgresAnswers, PostgresIdempotentCall
 from adapters.postgres.ids import PostgresIds
 from adapters.postgres.listener import Listener
 from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
 from adapters.postgres.orphaned_blobs import PostgresOrphanedBlobs
-from adapters.postgres.pool import Pool
+from adapters.postgres.pool import Pool, Reads
 from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
 from adapters.postgres.search import PostgresSearchReader, PostgresTagCounts
 from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
@@ -20,9 +20,11 @@ from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
 from adapters.postgres.traces import PostgresTraces
 from adapters.postgres.transaction import PostgresTransaction
+from adapters.postgres.unit_of_work import UnitOfWork
 from adapters.postgres.unwanted_blobs import PostgresUnwantedBlobs
 from adapters.postgres.withdrawals import PostgresWithdrawals, PostgresWithdrawalsReader
 from core.ports.changes import Topic
+from core.ports.database import DatabaseUsage
 from tests.support.world import PATIENCE, Readers, Scope, World
 
 
@@ -31,30 +33,37 @@ class PostgresWorld(World):
         super().__init__()
         self._pool = pool
         self.ids = PostgresIds(pool)
-        self.idempotency = PostgresIdempotency(pool, self.clock)
+        self.answers = PostgresAnswers(pool, self.clock)
         self.outbox = self._outbox = PostgresOutbox(pool)
         self.listener = Listener(pool.dsn)
         self.changes = PostgresChanges(self.listener)
-        self.read = Readers(
-            PostgresAccountsReader(pool, self.blobs),
-            PostgresTokensReader(pool),
-            PostgresStylesReader(pool, self.blobs),
-            PostgresGenerationsReader(pool, self.blobs),
-            PostgresNotificationsReader(pool, self.blobs),
-            PostgresPurchasesReader(pool),
-            PostgresSearchReader(pool, self.blobs),
-            PostgresCommunityReader(pool, self.blobs),
-            PostgresWithdrawalsReader(pool),
-            PostgresBacklogReader(pool),
-            PostgresExportReader(pool),
-        )
+        self._queue = QueueLength(pool)
+        self.read = self._readers(pool)
         self.books = PostgresBooks(pool)
         self.orphans = PostgresOrphanedBlobs(pool)
 
+    def _readers(self, reads: Reads) -> Readers:
+        return Readers(
+            PostgresAccountsReader(reads, self.blobs),
+            PostgresTokensReader(reads),
+            PostgresStylesReader(reads, self.blobs),
+            PostgresGenerationsReader(reads, self.blobs, self._queue),
+            PostgresNotificationsReader(reads, self.blobs),
+            PostgresPurchasesReader(reads),
+            PostgresSearchReader(reads, self.blobs),
+            PostgresCommunityReader(reads, self.blobs),
+            PostgresWithdrawalsReader(reads),
+            PostgresBacklogReader(reads),
+            PostgresExportReader(reads),
+        )
+
     def scope(self) -> Scope:
-        transaction = PostgresTransaction(self._pool)
+        unit = UnitOfWork(self._pool, DatabaseUsage())
+        transaction = PostgresTransaction(unit)
         return Scope(
             transaction,
+            PostgresIdempotentCall(unit),
+            self._readers(unit),
             PostgresUsers(transaction),
             PostgresSessions(transaction),
             PostgresTokenLedger(transaction),

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextvars import Context
 from typing import Self
 
 import pytest
@@ -16,7 +15,9 @@ from core.paging import PageRequest
 from core.ports.idempotency import KEPT, AlreadyAnswered, Answer, Call, IdempotencyKeyReused
 from core.styles.model import Style
 from core.tokens.errors import InsufficientTokens
-from tests.support.world import PATIENCE, World, gift
+from tests.support.world import PATIENCE, Scope, World, gift
+
+Work = Callable[[Scope], Awaitable[object]]
 
 ANSWER = Answer(201, {"content-type": "application/json", "location": "/api/things/1"}, b'{"id":1}')
 OTHER = Answer(200, {}, b"\x00\xff")
@@ -29,7 +30,7 @@ def call(world: World, user: User, key: str = "a key", fingerprint: bytes = b"1"
 class Attempt:
     """A call in a task of its own, that stays open after its work until it is told how to end."""
 
-    def __init__(self, world: World, what: Call, work: Callable[[], Awaitable[object]], answer: Answer) -> None:
+    def __init__(self, world: World, what: Call, work: Work, answer: Answer) -> None:
         self._world = world
         self._worked = asyncio.Event()
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -62,13 +63,14 @@ class Attempt:
         async with asyncio.timeout(PATIENCE):
             return (await asyncio.gather(self.task, return_exceptions=True))[0]
 
-    async def _run(self, what: Call, work: Callable[[], Awaitable[object]], answer: Answer) -> Answer:
-        async with self._world.idempotency.once() as once:
-            await once.begin(what)
-            await work()
+    async def _run(self, what: Call, work: Work, answer: Answer) -> Answer:
+        scope = self._world.scope()
+        async with scope.call:
+            await scope.call.begin(what)
+            await work(scope)
             self._worked.set()
             await self._end
-            await once.finish(answer)
+            await scope.call.finish(answer)
         return answer
 
 
@@ -86,47 +88,48 @@ async def style(world: World) -> Style:
     return await world.style(await world.artist())
 
 
-async def balance(world: World, user: User) -> int:
-    return (await world.read.tokens.balance(user.id)).token_balance
+async def balance(scope: Scope | World, user: User) -> int:
+    return (await scope.read.tokens.balance(user.id)).token_balance
 
 
-async def give(world: World, user: User, tokens: int = 5) -> None:
-    async with world.block() as scope:
+async def give(world: World, scope: Scope, user: User, tokens: int = 5) -> None:
+    async with asyncio.timeout(PATIENCE), scope.transaction:
         await scope.ledger.transfer(gift(user.id, tokens, world))
 
 
 async def answered(world: World, what: Call) -> Answer | None:
     """What somebody who makes the call now is told at once."""
-    async with world.idempotency.once() as once:
+    async with world.scope().call as call:
         try:
-            await once.begin(what)
+            await call.begin(what)
         except AlreadyAnswered as known:
             return known.answer
     return None
 
 
-async def do(world: World, what: Call, work: Callable[[], Awaitable[object]], answer: Answer = ANSWER) -> None:
-    async with world.idempotency.once() as once:
-        await once.begin(what)
-        await work()
-        await once.finish(answer)
+async def do(world: World, what: Call, work: Work, answer: Answer = ANSWER) -> None:
+    scope = world.scope()
+    async with scope.call:
+        await scope.call.begin(what)
+        await work(scope)
+        await scope.call.finish(answer)
 
 
 async def test_the_answer_is_given_again(world: World, ann: User) -> None:
-    await do(world, call(world, ann), lambda: give(world, ann))
+    await do(world, call(world, ann), lambda scope: give(world, scope, ann))
 
     assert await answered(world, call(world, ann)) == ANSWER
     assert await balance(world, ann) == 105
 
 
 async def test_an_answer_to_what_wrote_nothing_is_kept_too(world: World, ann: User) -> None:
-    await do(world, call(world, ann), lambda: balance(world, ann), OTHER)
+    await do(world, call(world, ann), lambda scope: balance(scope, ann), OTHER)
 
     assert await answered(world, call(world, ann)) == OTHER
 
 
 async def test_nothing_is_committed_before_the_answer(world: World, ann: User) -> None:
-    attempt = await Attempt(world, call(world, ann), lambda: give(world, ann), ANSWER).open()
+    attempt = await Attempt(world, call(world, ann), lambda scope: give(world, scope, ann), ANSWER).open()
     assert await balance(world, ann) == 100
     assert await answered(world, call(world, ann)) is None
 
@@ -137,9 +140,9 @@ async def test_nothing_is_committed_before_the_answer(world: World, ann: User) -
 
 
 async def test_a_crash_before_the_answer_leaves_neither(world: World, ann: User, style: Style) -> None:
-    async def work() -> None:
-        await give(world, ann)
-        await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
+    async def work(scope: Scope) -> None:
+        await give(world, scope, ann)
+        await world.use_case(RequestGeneration, scope)(ann.id, NewGeneration(style.id, ["cat"]))
 
     attempt = await Attempt(world, call(world, ann), work, ANSWER).open()
     attempt.crash()
@@ -148,19 +151,19 @@ async def test_a_crash_before_the_answer_leaves_neither(world: World, ann: User,
     assert await balance(world, ann) == 100
     assert await answered(world, call(world, ann)) is None
     assert await world.tasks() == []
-    await do(world, call(world, ann), lambda: give(world, ann))
+    await do(world, call(world, ann), lambda scope: give(world, scope, ann))
     assert await balance(world, ann) == 105
 
 
 async def test_blocks_of_one_call_are_committed_together_and_seen_by_its_readers(world: World, ann: User) -> None:
-    async def work() -> None:
-        await give(world, ann)
-        assert await balance(world, ann) == 105
-        async with world.block() as scope:
+    async def work(scope: Scope) -> None:
+        await give(world, scope, ann)
+        assert await balance(scope, ann) == 105
+        async with scope.transaction:
             user = await scope.users.of_id(ann.id, lock=True)
             assert not await scope.users.username_taken("bea")
             await scope.users.save(user.edited(at=world.clock.now(), username="bea", bio="", profile_image=None))
-        assert (await world.read.accounts.me(ann.id)).username == "bea"
+        assert (await scope.read.accounts.me(ann.id)).username == "bea"
 
     attempt = await Attempt(world, call(world, ann), work, ANSWER).open()
     attempt.crash()
@@ -175,8 +178,10 @@ async def test_blocks_of_one_call_are_committed_together_and_seen_by_its_readers
 
 @pytest.mark.parametrize("fingerprint", [b"1" * 32, b"2" * 32])
 async def test_a_twin_waits_for_the_answer(world: World, ann: User, fingerprint: bytes) -> None:
-    first = await Attempt(world, call(world, ann), lambda: give(world, ann), ANSWER).open()
-    twin = await Attempt(world, call(world, ann, fingerprint=fingerprint), lambda: give(world, ann), OTHER).waits()
+    first = await Attempt(world, call(world, ann), lambda scope: give(world, scope, ann), ANSWER).open()
+    twin = await Attempt(
+        world, call(world, ann, fingerprint=fingerprint), lambda scope: give(world, scope, ann), OTHER
+    ).waits()
 
     first.finish()
 
@@ -191,8 +196,8 @@ async def test_a_twin_waits_for_the_answer(world: World, ann: User, fingerprint:
 
 
 async def test_a_twin_of_what_came_to_nothing_does_it_itself(world: World, ann: User) -> None:
-    first = await Attempt(world, call(world, ann), lambda: give(world, ann), ANSWER).open()
-    twin = await Attempt(world, call(world, ann), lambda: give(world, ann), OTHER).waits()
+    first = await Attempt(world, call(world, ann), lambda scope: give(world, scope, ann), ANSWER).open()
+    twin = await Attempt(world, call(world, ann), lambda scope: give(world, scope, ann), OTHER).waits()
 
     first.crash()
     twin.finish()
@@ -204,8 +209,8 @@ async def test_a_twin_of_what_came_to_nothing_does_it_itself(world: World, ann: 
 
 
 async def test_a_twin_that_writes_nothing_has_the_first_answer_too(world: World, ann: User) -> None:
-    twin = await Attempt(world, call(world, ann), lambda: balance(world, ann), OTHER).open()
-    await do(world, call(world, ann), lambda: give(world, ann))
+    twin = await Attempt(world, call(world, ann), lambda scope: balance(scope, ann), OTHER).open()
+    await do(world, call(world, ann), lambda scope: give(world, scope, ann))
 
     twin.finish()
 
@@ -216,32 +221,34 @@ async def test_a_twin_that_writes_nothing_has_the_first_answer_too(world: World,
 
 async def test_who_is_refused_because_of_the_twin_has_its_answer(world: World, ann: User) -> None:
     """The twin was quicker between the first look and the rule that now refuses."""
-    async with world.idempotency.once() as once:
-        await once.begin(call(world, ann))
-        await in_a_task_of_its_own(do(world, call(world, ann), lambda: give(world, ann)))
+    scope = world.scope()
+    async with scope.call:
+        await scope.call.begin(call(world, ann))
+        await do(world, call(world, ann), lambda twin: give(world, twin, ann))
 
         with pytest.raises(AlreadyAnswered):
-            await once.refuse()
+            await scope.call.refuse()
 
 
 async def test_a_refusal_keeps_neither_key_nor_writes(world: World, ann: User, style: Style) -> None:
-    async with world.idempotency.once() as once:
-        await once.begin(call(world, ann))
-        await give(world, ann, tokens=7)
+    scope = world.scope()
+    async with scope.call:
+        await scope.call.begin(call(world, ann))
+        await give(world, scope, ann, tokens=7)
         for _ in range(3):
-            await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
+            await world.use_case(RequestGeneration, scope)(ann.id, NewGeneration(style.id, ["cat"]))
         with pytest.raises(InsufficientTokens):
-            await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
-        await once.refuse()
+            await world.use_case(RequestGeneration, scope)(ann.id, NewGeneration(style.id, ["cat"]))
+        await scope.call.refuse()
 
     assert await balance(world, ann) == 100
     assert await answered(world, call(world, ann)) is None
-    await do(world, call(world, ann, fingerprint=b"2" * 32), lambda: give(world, ann))
+    await do(world, call(world, ann, fingerprint=b"2" * 32), lambda scope: give(world, scope, ann))
     assert await balance(world, ann) == 105
 
 
 async def test_keys_are_apart_by_user_and_by_name(world: World, ann: User) -> None:
-    await do(world, call(world, ann), lambda: give(world, ann))
+    await do(world, call(world, ann), lambda scope: give(world, scope, ann))
     ben = await world.user("ben")
 
     assert await answered(world, call(world, ben)) is None
@@ -251,14 +258,14 @@ async def test_keys_are_apart_by_user_and_by_name(world: World, ann: User) -> No
 
 
 async def test_after_a_day_the_key_is_free(world: World, ann: User) -> None:
-    await do(world, call(world, ann), lambda: give(world, ann))
+    await do(world, call(world, ann), lambda scope: give(world, scope, ann))
     moment = KEPT / 86_400_000_000
     world.clock.advance(KEPT - moment)
     assert await answered(world, call(world, ann)) == ANSWER
     world.clock.advance(moment)
 
     assert await answered(world, call(world, ann)) is None
-    await do(world, call(world, ann, fingerprint=b"2" * 32), lambda: give(world, ann), OTHER)
+    await do(world, call(world, ann, fingerprint=b"2" * 32), lambda scope: give(world, scope, ann), OTHER)
 
     assert await balance(world, ann) == 110
     assert await answered(world, call(world, ann, fingerprint=b"2" * 32)) == OTHER
@@ -266,19 +273,19 @@ async def test_after_a_day_the_key_is_free(world: World, ann: User) -> None:
 
 async def test_old_answers_are_forgotten(world: World, ann: User) -> None:
     for key in ("one", "two", "three"):
-        await do(world, call(world, ann, key=key), lambda: give(world, ann))
+        await do(world, call(world, ann, key=key), lambda scope: give(world, scope, ann))
     world.clock.advance(KEPT)
-    await do(world, call(world, ann, key="young"), lambda: give(world, ann))
+    await do(world, call(world, ann, key="young"), lambda scope: give(world, scope, ann))
 
-    assert await world.idempotency.forget(limit=2) == 2
-    assert await world.idempotency.forget(limit=2) == 1
-    assert await world.idempotency.forget(limit=2) == 0
+    assert await world.answers.purge(limit=2) == 2
+    assert await world.answers.purge(limit=2) == 1
+    assert await world.answers.purge(limit=2) == 0
     assert await answered(world, call(world, ann, key="young")) == ANSWER
 
 
 async def test_a_commit_tells_the_outbox_only_with_the_answer(world: World, ann: User, style: Style) -> None:
-    async def work() -> None:
-        await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
+    async def work(scope: Scope) -> None:
+        await world.use_case(RequestGeneration, scope)(ann.id, NewGeneration(style.id, ["cat"]))
 
     waiting = asyncio.create_task(world.outbox.wait(seconds=PATIENCE))
     attempt = await Attempt(world, call(world, ann), work, ANSWER).open()
@@ -296,58 +303,58 @@ async def test_a_commit_tells_the_outbox_only_with_the_answer(world: World, ann:
 async def test_a_block_that_only_looks_keeps_nobody_waiting(world: World, ann: User) -> None:
     """So files can be received and stored between a first look and the work."""
 
-    async def look() -> None:
-        async with world.block() as scope:
+    async def look(scope: Scope) -> None:
+        async with scope.transaction:
             await scope.users.username_taken("ann")
 
     twin = await Attempt(world, call(world, ann), look, OTHER).open()
 
-    await do(world, call(world, ann), lambda: give(world, ann))
+    await do(world, call(world, ann), lambda scope: give(world, scope, ann))
 
     twin.crash()
     await twin.outcome()
     assert await balance(world, ann) == 105
 
 
-async def test_without_a_call_a_block_commits_at_its_end(world: World, ann: User) -> None:
-    async with world.idempotency.once():
-        await give(world, ann)
-        assert await in_a_task_of_its_own(balance(world, ann)) == 105
-    await do(world, call(world, ann), lambda: give(world, ann))
-    await give(world, ann)
-    assert await in_a_task_of_its_own(balance(world, ann)) == 110 + 5
+async def test_without_begin_a_block_commits_at_its_end(world: World, ann: User) -> None:
+    scope = world.scope()
+    async with scope.call:
+        await give(world, scope, ann)
+        assert await balance(world, ann) == 105
 
 
-async def in_a_task_of_its_own(work: Awaitable[object]) -> object:
-    """As another request would do it."""
-
-    async def run() -> object:
-        return await work
-
-    async with asyncio.timeout(PATIENCE):
-        return await asyncio.get_running_loop().create_task(run(), context=Context())
+async def test_after_the_answer_a_block_commits_at_its_end(world: World, ann: User) -> None:
+    scope = world.scope()
+    async with scope.call:
+        await scope.call.begin(call(world, ann))
+        await give(world, scope, ann)
+        await scope.call.finish(ANSWER)
+        await give(world, scope, ann)
+        assert await balance(world, ann) == 110
 
 
 # --- who is erased meanwhile ------------------------------------------------------------------------------------------
 
 
 async def test_a_call_of_somebody_who_was_just_erased_finds_no_user(world: World, ann: User) -> None:
-    async with world.idempotency.once() as once:
-        await once.begin(call(world, ann))
-        await asyncio.create_task(erase(world, ann), context=Context())
+    scope = world.scope()
+    async with scope.call:
+        await scope.call.begin(call(world, ann))
+        await erase(world, ann)
         with pytest.raises(UserNotFound):
-            await give(world, ann)
-        await once.refuse()
+            await give(world, scope, ann)
+        await scope.call.refuse()
 
     assert await balance(world, ann) == 100
 
 
 async def test_nothing_is_answered_to_somebody_who_was_just_erased(world: World, ann: User) -> None:
-    async with world.idempotency.once() as once:
-        await once.begin(call(world, ann))
-        await asyncio.create_task(erase(world, ann), context=Context())
+    scope = world.scope()
+    async with scope.call:
+        await scope.call.begin(call(world, ann))
+        await erase(world, ann)
         with pytest.raises(UserNotFound):
-            await once.finish(ANSWER)
+            await scope.call.finish(ANSWER)
 
     assert await answered(world, call(world, ann)) is None
 

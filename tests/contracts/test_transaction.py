@@ -5,7 +5,6 @@ import pytest
 
 from core.accounts.errors import UsernameTaken
 from core.accounts.model import User
-from core.ports.database import Spent, spent
 from core.tokens.errors import AccountNotFound, InsufficientTokens
 from tests.contracts.overlap import Block, RolledBack, commit
 from tests.support.world import Scope, World, gift, hold_for
@@ -281,24 +280,3 @@ async def test_who_is_cancelled_while_waiting_for_a_lock_does_not_get_it(world: 
 
 def edited(user: User, world: World, *, username: str | None = None, bio: str = "") -> User:
     return user.edited(at=world.clock.now(), username=username or user.username, bio=bio, profile_image=None)
-
-
-async def test_who_wants_to_know_is_told_whether_anything_was_committed(world: World) -> None:
-    ann = await world.user("ann")
-    token = spent.set(asked := Spent())
-    try:
-        await commit(world, lambda ports: ports.users.of_id(ann.id))
-        with pytest.raises(RolledBack):
-            await commit(world, lambda ports: _edited_in_vain(ports, ann, world))
-        await world.read.accounts.me(ann.id)
-        assert asked.commits == 0
-
-        await commit(world, lambda ports: ports.users.save(edited(ann, world, bio="hello")))
-        assert asked.commits == 1
-    finally:
-        spent.reset(token)
-
-
-async def _edited_in_vain(ports: Scope, user: User, world: World) -> None:
-    await ports.users.save(edited(user, world, bio="hello"))
-    raise RolledBack

@@ -12,8 +12,10 @@ import aio_pika
 from adapters.postgres.pool import Pool, create_pool
 from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.transaction import PostgresTransaction
+from adapters.postgres.unit_of_work import UnitOfWork
 from adapters.system.clock import SystemClock
 from core.identifiers import StyleId, TaskId
+from core.ports.database import DatabaseUsage
 from core.tasks.model import TrainingOrder, WebhookBase, training_task
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support.proxy import Proxy
@@ -53,7 +55,7 @@ async def put(pool: Pool) -> TaskId:
     task = training_task(
         task_id, TrainingOrder(StyleId(1), [], []), at=SystemClock().now(), webhooks=WebhookBase("https://api.example")
     )
-    async with PostgresTransaction(pool) as transaction:
+    async with PostgresTransaction(UnitOfWork(pool, DatabaseUsage())) as transaction:
         await PostgresTaskQueue(transaction, outbox).put(task)
     return task_id
 

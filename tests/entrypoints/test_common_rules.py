@@ -7,10 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
-from core.accounts.views import AccountsReader
+from adapters.memory.accounts import MemoryAccountsReader
 from core.ports.blob_store import StoreUnavailable
 from entrypoints.http import errors, messages
 from entrypoints.http.app import create_app
+from entrypoints.http.cors import Cors
 from tests.entrypoints.service import FRONTEND, Browser, Service, asgi, settings
 from tests.support.world import MemoryWorld
 
@@ -179,12 +180,10 @@ async def test_a_query_that_is_not_valid(anonymous: Browser, query: str, field: 
 async def test_an_unforeseen_error_tells_the_log_everything_and_the_client_nothing(
     service: Service, world: MemoryWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reader = await service.container.get(AccountsReader)
-
     async def fails(*_: object, **__: object) -> None:
         raise RuntimeError("the password is swordfish")
 
-    monkeypatch.setattr(reader, "profile", fails, raising=False)
+    monkeypatch.setattr(MemoryAccountsReader, "profile", fails)
     async with service.browser() as browser:
         response = await browser.get(f"/api/users/{(await world.user()).id}")
     assert refusal(response) == (500, "INTERNAL_ERROR", None)
@@ -200,8 +199,8 @@ async def test_an_error_outside_of_routes_is_answered_in_the_same_shape(
     async def fails(*_: object, **__: object) -> None:
         raise RuntimeError("swordfish")
 
+    monkeypatch.setattr(Cors, "__call__", fails)
     app = create_app(service.container, service.settings)
-    app.asgi_handler._app = fails  # type: ignore[attr-defined]
     async with httpx.AsyncClient(transport=asgi(app), base_url="https://api.example.com") as client:
         response = await client.get("/api/health/live")
     assert refusal(response) == (500, "INTERNAL_ERROR", None)
@@ -217,7 +216,7 @@ async def test_a_part_out_of_reach_is_503(
 
     monkeypatch.setattr(world.blobs, "signed_url", unavailable)
     async with service.browser(await world.user()) as browser:
-        monkeypatch.setattr(await service.container.get(AccountsReader), "me", unavailable, raising=False)
+        monkeypatch.setattr(MemoryAccountsReader, "me", unavailable)
         response = await browser.get("/api/auth/me")
     assert refusal(response)[:2] == (503, "STORE_UNAVAILABLE")
     assert "STORE_UNAVAILABLE" in caplog.text

@@ -9,7 +9,7 @@ from core.notifications.mark_read import MarkRead
 from core.notifications.model import KEPT_READ
 from core.paging import PageRequest
 from core.ports.database import DatabaseUnavailable
-from core.ports.idempotency import Answer, Call, Idempotency
+from core.ports.idempotency import Answer, Call, IdempotentCall
 from core.ports.rate_limiter import Limit, RateLimiter
 from core.purchases.start_purchase import StartPurchase
 from entrypoints.sweep import INTERVAL, SMALL, Sweep, Swept, sweep_regularly
@@ -39,15 +39,15 @@ async def sweep(service: Service) -> Swept:
 
 
 async def count_a_call(service: Service) -> None:
-    limiter: RateLimiter = await service.container.get(RateLimiter)
-    await limiter.hit("user:1", Limit(3, timedelta(minutes=1)))
+    async with service.container() as scope:
+        limiter: RateLimiter = await scope.get(RateLimiter)
+        await limiter.hit("user:1", Limit(3, timedelta(minutes=1)))
 
 
 async def keep_an_answer(service: Service, user: User) -> None:
-    idempotency: Idempotency = await service.container.get(Idempotency)
-    async with idempotency.once() as once:
-        await once.begin(Call(user.id, "a key", b"a call", service.world.clock.now()))
-        await once.finish(Answer(201, {}, b"{}"))
+    async with service.container() as scope, await scope.get(IdempotentCall) as call:
+        await call.begin(Call(user.id, "a key", b"a call", service.world.clock.now()))
+        await call.finish(Answer(201, {}, b"{}"))
 
 
 async def test_there_may_be_nothing_to_do(service: Service) -> None:

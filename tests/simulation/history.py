@@ -121,7 +121,7 @@ class SimulatedStage(Stage):
         """Answers that are not given again go, all the while."""
         while True:
             await self.pause(HOUR)
-            await self._memory.idempotency.forget(limit=5)
+            await self._memory.answers.purge(limit=5)
 
     def note(self, event: str) -> None:
         self._trace.add(f"  {event}")

@@ -9,8 +9,9 @@ import msgspec
 
 from core.errors import Category, DomainError
 from core.identifiers import UserId
-from core.ports.idempotency import AlreadyAnswered, Answer, Call, IdempotencyKeyReused, Once
+from core.ports.idempotency import AlreadyAnswered, Answer, Call, IdempotencyKeyReused
 from tests.simulation.stage import Stage
+from tests.support.world import Scope
 
 TWINS = 0.3
 """Share of calls that come once more."""
@@ -34,8 +35,9 @@ class Keyed:
     async def __call__(self) -> Answer | None:
         """What it was told, now or before; None if it was refused."""
         try:
-            async with self.stage.world.idempotency.once() as once:
-                return await self._make(once)
+            scope = self.stage.world.scope()
+            async with scope.call:
+                return await self._make(scope)
         except AlreadyAnswered as known:
             self.stage.note(f"{self.kind.__name__} answers again {known.answer.headers}")
             return known.answer
@@ -45,16 +47,16 @@ class Keyed:
             self.stage.note(f"{self.kind.__name__} refuses: {refusal.code}")
             return None
 
-    async def _make(self, once: Once) -> Answer:
+    async def _make(self, scope: Scope) -> Answer:
         fingerprint = sha256(repr(self.args).encode()).digest()
-        await once.begin(Call(self.user_id, self.key, fingerprint, self.stage.world.clock.now()))
+        await scope.call.begin(Call(self.user_id, self.key, fingerprint, self.stage.world.clock.now()))
         try:
-            made = await self.stage.world.use_case(self.kind, **self.stage.ports())(*self.args)
+            made = await self.stage.world.use_case(self.kind, scope, **self.stage.ports())(*self.args)
         except DomainError as refusal:
             if refusal.category is not Category.UNAVAILABLE:
-                await once.refuse()
+                await scope.call.refuse()
             raise
         answer = Answer(201, {"location": self.name(made)}, msgspec.json.encode(made))
-        await once.finish(answer)
+        await scope.call.finish(answer)
         self.stage.note(f"{self.kind.__name__} answers {made}")
         return answer

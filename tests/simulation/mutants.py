@@ -12,7 +12,7 @@ from unittest.mock import patch
 import msgspec
 
 from adapters.memory import traces
-from adapters.memory.idempotency import MemoryOnce
+from adapters.memory.idempotency import MemoryIdempotentCall
 from adapters.memory.tables import Funds, QueuedTask, Tables
 from adapters.memory.tasks import MemoryBatch, MemoryTaskQueue
 from adapters.memory.traces import MemoryTraces
@@ -29,6 +29,7 @@ from core.withdrawals.model import Withdrawal, WithdrawalStatus
 from tests.simulation.history import Mutant
 from tests.simulation.watched import Watched, put_in_place
 from tests.simulation.world import SimulatedWorld, SteppingTransaction
+from tests.support.world import Scope
 
 
 class Forgetful(Watched[Any, Any]):
@@ -137,7 +138,7 @@ def keys_not_claimed(_: SimulatedWorld) -> Iterator[None]:
     async def claim(*_: object) -> None:
         pass
 
-    with patch.object(MemoryOnce, "_claim", claim):
+    with patch.object(MemoryIdempotentCall, "_claim", claim):
         yield
 
 
@@ -164,8 +165,8 @@ def changed(kind: type[Any], **ports: Callable[[Any], object]) -> Mutant:
     def mutant(world: SimulatedWorld) -> Iterator[None]:
         use_case = world.use_case
 
-        def made(wanted: type[Any], **given: object) -> Any:
-            found = use_case(wanted, **given)
+        def made(wanted: type[Any], scope: Scope | None = None, /, **given: object) -> Any:
+            found = use_case(wanted, scope, **given)
             if wanted is not kind:
                 return found
             return replace(found, **{name: change(getattr(found, name)) for name, change in ports.items()})

@@ -1,6 +1,5 @@
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import fields, replace
 from random import Random
 from types import TracebackType
@@ -14,7 +13,7 @@ from adapters.memory.generations import likes
 from adapters.memory.ids import MemoryIds
 from adapters.memory.transaction import MemoryTransaction
 from core.identifiers import GenerationId, TaskId, UserId
-from core.ports.idempotency import Answer, Call, Idempotency, Once
+from core.ports.idempotency import Answer, Call, IdempotentCall
 from core.ports.transaction import OutcomeUnknown, Transaction
 from core.tokens.model import PlatformFee
 from tests.simulation.broken import Broken
@@ -36,7 +35,6 @@ class SimulatedWorld(MemoryWorld):
         self.faults = Faults(random)
         watch(self.database.tables)
         self.ids = RepeatableIds(self.database, random)
-        self.idempotency = SteppingIdempotency(self.idempotency, self.faults)
         self.fee = PlatformFee(random.choice(FEES))
 
     def ports(self) -> dict[str, object]:
@@ -51,9 +49,11 @@ class SimulatedWorld(MemoryWorld):
         scope = super().scope()
         real = cast("MemoryTransaction", scope.transaction)
         scope = replace(scope, likes=ExactLikes(real), follows=ExactFollows(real))
-        names = [port.name for port in fields(Scope) if port.name != "transaction"]
-        transaction = SteppingTransaction(real, self.faults)
-        return replace(scope, transaction=transaction, **{name: stepping(getattr(scope, name), name) for name in names})
+        names = [port.name for port in fields(Scope) if port.name not in {"transaction", "call", "read"}]
+        transaction, call = SteppingTransaction(real, self.faults), SteppingCall(scope.call, self.faults)
+        return replace(
+            scope, transaction=transaction, call=call, **{name: stepping(getattr(scope, name), name) for name in names}
+        )
 
 
 class SteppingTransaction(Transaction):
@@ -85,34 +85,32 @@ class SteppingTransaction(Transaction):
         lose_connection(self._faults)
 
 
-class SteppingIdempotency(Idempotency):
-    """Its calls begin and end after a turn. The connection may be lost before or after their commit."""
+class SteppingCall(IdempotentCall):
+    """Begins and ends after a turn. The connection may be lost before or after the commit."""
 
-    def __init__(self, real: Idempotency, faults: Faults) -> None:
+    def __init__(self, real: IdempotentCall, faults: Faults) -> None:
         self._real = real
         self._faults = faults
 
-    @asynccontextmanager
-    async def once(self) -> AsyncIterator[Once]:
-        async with self._real.once() as once:
-            yield SteppingOnce(once, self._faults)
+    @property
+    def begun(self) -> bool:
+        return self._real.begun
 
-    async def forget(self, *, limit: int) -> int:
-        await turn("idempotency.forget")
-        return await self._real.forget(limit=limit)
+    async def __aenter__(self) -> Self:
+        await self._real.__aenter__()
+        return self
 
-
-class SteppingOnce(Once):
-    def __init__(self, real: Once, faults: Faults) -> None:
-        self._real = real
-        self._faults = faults
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._real.__aexit__(kind, error, trace)
 
     async def begin(self, call: Call) -> None:
-        await turn("once.begin")
+        await turn("call.begin")
         await self._real.begin(call)
 
     async def refuse(self) -> None:
-        await turn("once.refuse")
+        await turn("call.refuse")
         await self._real.refuse()
 
     async def finish(self, answer: Answer) -> None:

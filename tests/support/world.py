@@ -17,10 +17,10 @@ from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.books import MemoryBooks
 from adapters.memory.clock import ManualClock
 from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
-from adapters.memory.database import MemoryDatabase
+from adapters.memory.database import MemoryDatabase, Reads, UnitOfWork
 from adapters.memory.export import MemoryExportReader
 from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
-from adapters.memory.idempotency import MemoryIdempotency
+from adapters.memory.idempotency import MemoryAnswers, MemoryIdempotentCall
 from adapters.memory.ids import MemoryIds
 from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
 from adapters.memory.orphaned_blobs import MemoryOrphanedBlobs
@@ -58,7 +58,7 @@ from core.notifications.views import NotificationsReader
 from core.ports.blob_store import Blob
 from core.ports.books import Books
 from core.ports.changes import Changes
-from core.ports.idempotency import Idempotency
+from core.ports.idempotency import Answers, IdempotentCall
 from core.ports.ids import Ids
 from core.ports.notifier import Notifier
 from core.ports.orphaned_blobs import OrphanedBlobs
@@ -91,10 +91,27 @@ PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class Readers:
+    accounts: AccountsReader
+    tokens: TokensReader
+    styles: StylesReader
+    generations: GenerationsReader
+    notifications: NotificationsReader
+    purchases: PurchasesReader
+    search: SearchReader
+    community: CommunityReader
+    withdrawals: WithdrawalsReader
+    backlog: BacklogReader
+    export: ExportReader
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
-    """The ports of one call of a use case, named as the use cases name them: they share the transaction."""
+    """The ports of one unit of work, named as the use cases name them."""
 
     transaction: Transaction
+    call: IdempotentCall
+    read: Readers
     users: Users
     sessions: Sessions
     ledger: TokenLedger
@@ -113,27 +130,12 @@ class Scope:
     tag_counts: TagCounts
 
 
-@dataclass(frozen=True, slots=True)
-class Readers:
-    accounts: AccountsReader
-    tokens: TokensReader
-    styles: StylesReader
-    generations: GenerationsReader
-    notifications: NotificationsReader
-    purchases: PurchasesReader
-    search: SearchReader
-    community: CommunityReader
-    withdrawals: WithdrawalsReader
-    backlog: BacklogReader
-    export: ExportReader
-
-
 class World(ABC):
     """All ports over one database, and a clock that stands still until it is moved."""
 
     ids: Ids
     outbox: Outbox
-    idempotency: Idempotency
+    answers: Answers
     changes: Changes
     read: Readers
     books: Books
@@ -168,14 +170,14 @@ class World(ABC):
     async def lock_is_awaited(self) -> bool:
         """Whether somebody is waiting for a lock right now."""
 
-    def use_case(self, kind: type[UseCase], **ports: object) -> UseCase:
-        """The use case on ports of its own; `ports` come instead of the world's."""
-        scope = self.scope()
+    def use_case(self, kind: type[UseCase], scope: Scope | None = None, /, **ports: object) -> UseCase:
+        """The use case on the ports of a scope, by default one of its own; `ports` come instead of the world's."""
+        scope = scope or self.scope()
         places = {name: getattr(scope, name) for name in scope.__slots__}
         own = {
             "ids": self.ids,
             "outbox": self.outbox,
-            "places": self.read.generations,
+            "places": scope.read.generations,
             "clock": self.clock,
             "secrets": self.secrets,
             "blobs": self.blobs,
@@ -345,29 +347,35 @@ class MemoryWorld(World):
         super().__init__()
         self.database = MemoryDatabase()
         self.ids = MemoryIds(self.database)
-        self.idempotency = MemoryIdempotency(self.database, self.clock)
+        self.answers = MemoryAnswers(self.database, self.clock)
         self.outbox = self._outbox = MemoryOutbox(self.database)
         self.changes = self.database.changes
-        self.read = Readers(
-            MemoryAccountsReader(self.database, self.blobs),
-            MemoryTokensReader(self.database),
-            MemoryStylesReader(self.database, self.blobs),
-            MemoryGenerationsReader(self.database, self.blobs),
-            MemoryNotificationsReader(self.database, self.blobs),
-            MemoryPurchasesReader(self.database),
-            MemorySearchReader(self.database, self.blobs),
-            MemoryCommunityReader(self.database, self.blobs),
-            MemoryWithdrawalsReader(self.database),
-            MemoryBacklogReader(self.database),
-            MemoryExportReader(self.database),
-        )
+        self.read = self._readers(self.database)
         self.books = MemoryBooks(self.database)
         self.orphans = MemoryOrphanedBlobs(self.database)
 
+    def _readers(self, reads: Reads) -> Readers:
+        return Readers(
+            MemoryAccountsReader(reads, self.blobs),
+            MemoryTokensReader(reads),
+            MemoryStylesReader(reads, self.blobs),
+            MemoryGenerationsReader(reads, self.blobs),
+            MemoryNotificationsReader(reads, self.blobs),
+            MemoryPurchasesReader(reads),
+            MemorySearchReader(reads, self.blobs),
+            MemoryCommunityReader(reads, self.blobs),
+            MemoryWithdrawalsReader(reads),
+            MemoryBacklogReader(reads),
+            MemoryExportReader(reads),
+        )
+
     def scope(self) -> Scope:
-        transaction = MemoryTransaction(self.database)
+        unit = UnitOfWork(self.database)
+        transaction = MemoryTransaction(unit)
         return Scope(
             transaction,
+            MemoryIdempotentCall(unit),
+            self._readers(unit),
             MemoryUsers(transaction),
             MemorySessions(transaction),
             MemoryTokenLedger(transaction),

@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from adapters.memory.database import MemoryDatabase
+from adapters.memory.database import Reads
 from adapters.memory.tables import Tables
 from adapters.memory.tokens import available, earned
 from adapters.memory.transaction import MemoryTransaction
@@ -101,7 +101,7 @@ class MemorySessions(Sessions):
         self._transaction.tell_of(changes.session(token_hash))
 
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
-        tables = self._transaction.database.tables
+        tables = self._transaction.unit.tables
         session = tables.sessions.get(token_hash)
         if session is None or session.expires_at <= at:
             return None
@@ -121,12 +121,12 @@ class MemorySessions(Sessions):
 
 
 class MemoryAccountsReader(AccountsReader):
-    def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:
-        self._database = database
+    def __init__(self, reads: Reads, blobs: BlobStore) -> None:
+        self._reads = reads
         self._blobs = blobs
 
     async def me(self, user_id: UserId) -> Me:
-        tables = self._database.tables
+        tables = self._reads.tables
         user = found(tables, user_id)
         artist = tables.artists.get(user_id)
         return Me(
@@ -151,7 +151,7 @@ class MemoryAccountsReader(AccountsReader):
         )
 
     async def profile(self, user_id: UserId, *, viewer: UserId | None) -> Profile:
-        tables = self._database.tables
+        tables = self._reads.tables
         user = found(tables, user_id)
         artist = tables.artists.get(user_id)
         images = [

@@ -1,17 +1,17 @@
 from collections import Counter
 from datetime import datetime, timedelta
 
-from adapters.memory.database import MemoryDatabase
+from adapters.memory.database import Reads
 from core.styles.model import TrainingStatus
 from core.tasks.views import Backlog, BacklogReader
 
 
 class MemoryBacklogReader(BacklogReader):
-    def __init__(self, database: MemoryDatabase) -> None:
-        self._database = database
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
 
     async def backlog(self, *, now: datetime) -> Backlog:
-        tables = self._database.tables
+        tables = self._reads.tables
         due = [row.due for row in tables.outbox.values() if row.due <= now]
         in_training = (TrainingStatus.PENDING, TrainingStatus.TRAINING)
         return Backlog(

@@ -1,7 +1,7 @@
 from datetime import datetime
 
 from adapters.memory.accounts import followers, found, kept, picture_url
-from adapters.memory.database import MemoryDatabase
+from adapters.memory.database import Reads
 from adapters.memory.generations import likes
 from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables
@@ -94,20 +94,20 @@ class MemoryComments(Comments):
 
 
 class MemoryCommunityReader(CommunityReader):
-    def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:
-        self._database = database
+    def __init__(self, reads: Reads, blobs: BlobStore) -> None:
+        self._reads = reads
         self._blobs = blobs
 
     async def following(self, follower: UserId, *, page: PageRequest) -> Page[FollowedUser]:
         mine = [
             self._followed(followed, at)
-            for (somebody, followed), at in self._database.tables.follows.items()
+            for (somebody, followed), at in self._reads.tables.follows.items()
             if somebody == follower
         ]
         return Page(*page_of(mine, place=lambda user: Keyset(0, user.followed_at, user.id), page=page))
 
     def _followed(self, user_id: UserId, at: datetime) -> FollowedUser:
-        tables = self._database.tables
+        tables = self._reads.tables
         user, artist = tables.users[user_id], tables.artists.get(user_id)
         return FollowedUser(
             id=user.id,
@@ -122,7 +122,7 @@ class MemoryCommunityReader(CommunityReader):
     async def comments(
         self, generation_id: GenerationId, *, viewer: UserId | None, page: PageRequest
     ) -> Page[CommentView]:
-        tables = self._database.tables
+        tables = self._reads.tables
         if not _visible(tables, generation_id, viewer):
             raise GenerationNotFound
         found = [
@@ -134,21 +134,21 @@ class MemoryCommunityReader(CommunityReader):
         return Page([self._view(comment) for comment in shown], following)
 
     async def replies(self, comment_id: CommentId, *, viewer: UserId | None, page: PageRequest) -> Page[ReplyView]:
-        tables = self._database.tables
+        tables = self._reads.tables
         if not _visible(tables, _found(tables, comment_id).generation_id, viewer):
             raise CommentNotFound
         shown, following = page_of(_replies(tables, comment_id), place=_place, page=page, oldest_first=True)
         return Page([self._reply(comment_id, reply) for reply in shown], following)
 
     async def comment(self, comment_id: CommentId, *, viewer: UserId | None) -> CommentView:
-        tables = self._database.tables
+        tables = self._reads.tables
         comment = _found(tables, comment_id)
         if comment.author_id != viewer and not _visible(tables, comment.generation_id, viewer):
             raise CommentNotFound
         return self._view(comment)
 
     def _view(self, comment: Comment) -> CommentView:
-        replies = _replies(self._database.tables, comment.id)
+        replies = _replies(self._reads.tables, comment.id)
         first, _ = page_of(replies, place=_place, page=PageRequest(INLINE_REPLIES), oldest_first=True)
         return CommentView(
             id=comment.id,
@@ -166,7 +166,7 @@ class MemoryCommunityReader(CommunityReader):
         return ReplyView(reply.id, user, reply.content, parent_id, reply.created_at, reply.updated_at)
 
     def _user(self, user_id: UserId) -> CommentUser:
-        user = self._database.tables.users[user_id]
+        user = self._reads.tables.users[user_id]
         return CommentUser(user.id, user.username, picture_url(user, self._blobs))
 
 

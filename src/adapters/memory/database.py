@@ -1,18 +1,26 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Iterable
-from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from adapters.memory.locks import RowLocks
 from adapters.memory.tables import Tables
 from adapters.subscriptions import Subscriptions
-from core.ports.database import Database
+from core.ports.database import Database, DatabaseUnavailable
+from core.ports.transaction import OutcomeUnknown
 
 Operation = Callable[[Tables], object]
 """A write: it judges the tables it is given and changes them, or raises a refusal."""
 
 
-class MemoryDatabase(Database):
+class Reads(Protocol):
+    """Where readers look: the committed rows, or those of a unit of work."""
+
+    @property
+    def tables(self) -> Tables: ...
+
+
+class MemoryDatabase(Database, Reads):
     """What the memory adapters of one process share."""
 
     def __init__(self) -> None:
@@ -26,9 +34,7 @@ class MemoryDatabase(Database):
 
     @property
     def tables(self) -> Tables:
-        """Committed rows, and for a task whose blocks are committed together also what they have changed."""
-        together = TOGETHER.get()
-        return together.block.tables if together and together.block else self.committed
+        return self.committed
 
     async def reachable(self) -> bool:
         return True
@@ -70,17 +76,35 @@ class Block:
 
 
 @dataclass(slots=True)
-class Together:
-    """The blocks of one task that are committed together, after the last of them."""
+class Deferral:
+    """The blocks of a unit of work that are committed together, after the last of them."""
 
     prepare: Callable[[Block], Awaitable[None]]
-    """What comes before the first lock or write counts; more than once does no harm."""
+    """Runs before the first lock or write counts; running it again does no harm."""
     block: Block | None = None
-    """What they have done, while none of them is open."""
+    """What the blocks have done, while none of them is open."""
 
     def take(self) -> Block | None:
         block, self.block = self.block, None
         return block
 
 
-TOGETHER: ContextVar[Together | None] = ContextVar("together", default=None)
+@dataclass(slots=True)
+class UnitOfWork(Reads):
+    """What one request, command or pass asks of the database. Its readers and its transaction are made from it."""
+
+    database: MemoryDatabase
+    committed: bool = field(default=False, init=False)
+    """Whether a block has committed changes."""
+    deferral: Deferral | None = field(default=None, init=False)
+
+    @property
+    def tables(self) -> Tables:
+        """The committed rows and, while commits are deferred, what the blocks have changed."""
+        block = self.deferral.block if self.deferral else None
+        try:
+            return block.tables if block else self.database.tables
+        except DatabaseUnavailable as error:
+            if self.committed:
+                raise OutcomeUnknown from error
+            raise

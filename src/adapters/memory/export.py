@@ -1,5 +1,5 @@
 from adapters.memory.accounts import found
-from adapters.memory.database import MemoryDatabase
+from adapters.memory.database import Reads
 from adapters.memory.purchases import purchase_view
 from core.accounts.export import (
     CommentRecord,
@@ -14,15 +14,15 @@ from core.purchases.views import PurchaseView
 
 
 class MemoryExportReader(ExportReader):
-    def __init__(self, database: MemoryDatabase) -> None:
-        self._database = database
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
 
     async def identity(self, user_id: UserId) -> IdentityRecord:
-        user = found(self._database.tables, user_id)
+        user = found(self._reads.tables, user_id)
         return IdentityRecord(user.provider, user.subject, user.updated_at)
 
     async def sessions(self, user_id: UserId, *, after: bytes, limit: int) -> list[tuple[bytes, SessionRecord]]:
-        sessions = self._database.tables.sessions.values()
+        sessions = self._reads.tables.sessions.values()
         own = {session.token_hash: session for session in sessions if session.user_id == user_id}
         return [
             (
@@ -33,12 +33,12 @@ class MemoryExportReader(ExportReader):
         ]
 
     async def likes(self, user_id: UserId, *, after: int, limit: int) -> list[LikeRecord]:
-        likes = self._database.tables.likes.items()
+        likes = self._reads.tables.likes.items()
         own = [LikeRecord(image_id, at) for (image_id, by), at in likes if by == user_id and image_id > after]
         return sorted(own, key=lambda like: like.number)[:limit]
 
     async def comments(self, user_id: UserId, *, after: int, limit: int) -> list[CommentRecord]:
-        comments = self._database.tables.comments.values()
+        comments = self._reads.tables.comments.values()
         own = [
             CommentRecord(
                 comment.id,
@@ -54,7 +54,7 @@ class MemoryExportReader(ExportReader):
         return sorted(own, key=lambda comment: comment.number)[:limit]
 
     async def followers(self, user_id: UserId, *, after: int, limit: int) -> list[FollowerRecord]:
-        tables = self._database.tables
+        tables = self._reads.tables
         own = [
             FollowerRecord(follower, tables.users[follower].username, at)
             for (follower, followed), at in tables.follows.items()
@@ -63,7 +63,7 @@ class MemoryExportReader(ExportReader):
         return sorted(own, key=lambda follower: follower.number)[:limit]
 
     async def purchases(self, user_id: UserId, *, after: str, limit: int) -> list[PurchaseView]:
-        purchases = self._database.tables.purchases.values()
+        purchases = self._reads.tables.purchases.values()
         own = [purchase for purchase in purchases if purchase.user_id == user_id and purchase.order_id > after]
         own.sort(key=lambda purchase: purchase.order_id)
         return [purchase_view(purchase) for purchase in own[:limit]]

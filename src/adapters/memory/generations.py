@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from adapters.memory.accounts import kept, picture_url
-from adapters.memory.database import MemoryDatabase
+from adapters.memory.database import Reads, UnitOfWork
 from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables, apart
 from adapters.memory.tasks import waits
@@ -77,7 +77,7 @@ class MemoryGenerations(Generations):
         self._transaction.tell_of(changes.generation(generation.id))
 
     async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
-        async with MemoryTransaction(self._transaction.database) as alone:
+        async with MemoryTransaction(UnitOfWork(self._transaction.database)) as alone:
             generation = await MemoryGenerations(alone).of_id(generation_id, lock=True)
             behind = generation.progress is not None and progress.current_step <= generation.progress.current_step
             if generation.status.ended or behind:
@@ -102,18 +102,18 @@ class MemoryGenerations(Generations):
 
 
 class MemoryGenerationsReader(GenerationsReader):
-    def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:
-        self._database = database
+    def __init__(self, reads: Reads, blobs: BlobStore) -> None:
+        self._reads = reads
         self._blobs = blobs
 
     async def detail(self, generation_id: GenerationId, *, viewer: UserId | None) -> GenerationView:
-        generation = _found(self._database.tables, generation_id)
+        generation = _found(self._reads.tables, generation_id)
         if generation.owner_id != viewer and not generation.is_public:
             raise GenerationNotFound
         return await self._view(generation, viewer)
 
     async def feed(self, query: FeedQuery, *, viewer: UserId | None, page: PageRequest) -> Page[FeedItem]:
-        tables = self._database.tables
+        tables = self._reads.tables
 
         def place(generation: Generation) -> Keyset:
             rank = likes(tables, generation.id) if query.sort is FeedSort.POPULAR else 0
@@ -128,7 +128,7 @@ class MemoryGenerationsReader(GenerationsReader):
     ) -> Page[GenerationView]:
         own = (
             generation
-            for generation in self._database.tables.generations.values()
+            for generation in self._reads.tables.generations.values()
             if generation.owner_id == owner_id
             and generation.status in _STATUSES[status]
             and is_public in (None, generation.is_public)
@@ -137,11 +137,11 @@ class MemoryGenerationsReader(GenerationsReader):
         return Page([await self._view(generation, owner_id) for generation in shown], following)
 
     async def last_in_queue(self) -> QueuePlace:
-        tables = self._database.tables
+        tables = self._reads.tables
         return QueuePlace.at(len(_queue(tables)), quickest=_quickest(tables))
 
     async def _view(self, generation: Generation, viewer: UserId | None) -> GenerationView:
-        tables = self._database.tables
+        tables = self._reads.tables
         failed = generation.status is Status.FAILED
         return GenerationView(
             id=generation.id,
@@ -168,7 +168,7 @@ class MemoryGenerationsReader(GenerationsReader):
         )
 
     def _item(self, generation: Generation, viewer: UserId | None) -> FeedItem:
-        tables = self._database.tables
+        tables = self._reads.tables
         return FeedItem(
             id=generation.id,
             user=self._user(generation),
@@ -184,7 +184,7 @@ class MemoryGenerationsReader(GenerationsReader):
         )
 
     def _user(self, generation: Generation) -> GenerationUser:
-        user = self._database.tables.users[generation.owner_id]
+        user = self._reads.tables.users[generation.owner_id]
         return GenerationUser(user.id, user.username, picture_url(user, self._blobs))
 
 

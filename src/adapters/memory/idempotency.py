@@ -1,82 +1,90 @@
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
 
 from adapters.memory.accounts import kept
-from adapters.memory.database import TOGETHER, Block, MemoryDatabase, Together
+from adapters.memory.database import Block, Deferral, MemoryDatabase, UnitOfWork
 from adapters.memory.tables import KeptAnswer, Tables
 from core.ports.clock import Clock
-from core.ports.idempotency import KEPT, AlreadyAnswered, Answer, Call, Idempotency, IdempotencyKeyReused, Once
+from core.ports.idempotency import KEPT, AlreadyAnswered, Answer, Answers, Call, IdempotencyKeyReused, IdempotentCall
 
 
-class MemoryIdempotency(Idempotency):
+class MemoryAnswers(Answers):
     def __init__(self, database: MemoryDatabase, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    @asynccontextmanager
-    async def once(self) -> AsyncIterator[Once]:
-        once = MemoryOnce(self._database)
-        try:
-            yield once
-        finally:
-            TOGETHER.set(None)
-            once.roll_back()
-
-    async def forget(self, *, limit: int) -> int:
+    async def purge(self, *, limit: int) -> int:
         now = self._clock.now()
-        answers = self._database.tables.answers
+        answers = self._database.committed.answers
         old = [key for key, known in answers.items() if known.call.at <= now - KEPT][:limit]
         for key in old:
             del answers[key]
         return len(old)
 
 
-class MemoryOnce(Once):
-    def __init__(self, database: MemoryDatabase) -> None:
-        self._database = database
+class MemoryIdempotentCall(IdempotentCall):
+    def __init__(self, unit: UnitOfWork) -> None:
+        self._unit = unit
         self._call: Call | None = None
-        self._together = Together(self._claim)
+
+    @property
+    def begun(self) -> bool:
+        return self._unit.deferral is not None
 
     async def begin(self, call: Call) -> None:
         self._call = call
-        self._judge()
-        TOGETHER.set(self._together)
+        self._check()
+        self._unit.deferral = Deferral(self._claim)
 
     async def refuse(self) -> None:
-        self.roll_back()
-        await self.begin(self._begun)
+        self._roll_back()
+        await self.begin(self._known)
 
     async def finish(self, answer: Answer) -> None:
-        call = self._begun
-        block = self._together.take() or Block(self._database.tables.overlaid())
+        call, deferral, database = self._known, self._unit.deferral, self._unit.database
+        if deferral is None:
+            raise RuntimeError("no call has begun")
+        block = deferral.take() or Block(database.committed.overlaid())
 
         def keep(tables: Tables) -> None:
             kept(tables, call.user_id)
             tables.answers[call.user_id, call.key] = KeptAnswer(call, answer)
 
         try:
-            await self._together.prepare(block)
-            self._database.apply([*block.operations, keep])
+            await deferral.prepare(block)
+            database.apply([*block.operations, keep])
         finally:
-            block.release(self._database)
+            block.release(database)
+        self._unit.deferral, self._unit.committed = None, True
         for callback in block.callbacks:
             callback()
 
-    def roll_back(self) -> None:
-        if block := self._together.take():
-            block.release(self._database)
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._roll_back()
+
+    def _roll_back(self) -> None:
+        deferral, self._unit.deferral = self._unit.deferral, None
+        if deferral and (block := deferral.take()):
+            block.release(self._unit.database)
 
     async def _claim(self, block: Block) -> None:
-        row = ("idempotency key", self._begun.user_id, self._begun.key)
+        call, database = self._known, self._unit.database
+        row = ("idempotency key", call.user_id, call.key)
         if row not in block.locked:
-            await self._database.locks.acquire(row)
+            await database.locks.acquire(row)
             block.locked.append(row)
-            kept(self._database.committed, self._begun.user_id)
-            self._judge()
+            kept(database.committed, call.user_id)
+            self._check()
 
-    def _judge(self) -> None:
-        call = self._begun
-        known = self._database.tables.answers.get((call.user_id, call.key))
+    def _check(self) -> None:
+        """Raises what a key that was used already stands for."""
+        call = self._known
+        known = self._unit.tables.answers.get((call.user_id, call.key))
         if known is None or known.call.at <= call.at - KEPT:
             return
         if known.call.fingerprint != call.fingerprint:
@@ -84,7 +92,7 @@ class MemoryOnce(Once):
         raise AlreadyAnswered(known.answer)
 
     @property
-    def _begun(self) -> Call:
+    def _known(self) -> Call:
         if self._call is None:
             raise RuntimeError("no call has begun")
         return self._call

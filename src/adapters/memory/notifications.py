@@ -3,7 +3,7 @@ from datetime import datetime
 import msgspec
 
 from adapters.memory.accounts import picture_url
-from adapters.memory.database import MemoryDatabase
+from adapters.memory.database import Reads
 from adapters.memory.generations import image_url
 from adapters.memory.paging import page_of
 from adapters.memory.styles import thumbnail_url
@@ -77,14 +77,14 @@ class MemoryNotifications(Notifications):
 
 
 class MemoryNotificationsReader(NotificationsReader):
-    def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:
-        self._database = database
+    def __init__(self, reads: Reads, blobs: BlobStore) -> None:
+        self._reads = reads
         self._blobs = blobs
 
     async def list(
         self, recipient: UserId, *, unread_only: bool, page: PageRequest
     ) -> tuple[Page[NotificationItem], int]:
-        tables = self._database.tables
+        tables = self._reads.tables
         unread = _unread(tables, recipient)
         rows = unread if unread_only else _of(tables, recipient)
         shown, following = page_of(rows, place=_place, page=page)
@@ -105,7 +105,7 @@ class MemoryNotificationsReader(NotificationsReader):
         )
 
     def _actor(self, user_id: UserId | None) -> Actor | None:
-        user = None if user_id is None else self._database.tables.users.get(user_id)
+        user = None if user_id is None else self._reads.tables.users.get(user_id)
         return None if user is None else Actor(user.id, user.username, picture_url(user, self._blobs))
 
     async def _target(self, notification: Notification) -> Target | None:
@@ -118,20 +118,20 @@ class MemoryNotificationsReader(NotificationsReader):
                 return await self._generation(GenerationId(notification.target_id), notification.recipient)
 
     def _user(self, user_id: UserId) -> Target | None:
-        user = self._database.tables.users.get(user_id)
+        user = self._reads.tables.users.get(user_id)
         return None if user is None else Target(user_id, user.username, picture_url(user, self._blobs))
 
     async def _style(self, style_id: StyleId) -> Target | None:
-        style = self._database.tables.styles.get(style_id)
+        style = self._reads.tables.styles.get(style_id)
         if style is None:
             return None
-        return Target(style_id, style.name, await thumbnail_url(self._database.tables, style, self._blobs))
+        return Target(style_id, style.name, await thumbnail_url(self._reads.tables, style, self._blobs))
 
     async def _generation(self, generation_id: GenerationId, recipient: UserId) -> Target | None:
-        generation = self._database.tables.generations.get(generation_id)
+        generation = self._reads.tables.generations.get(generation_id)
         if generation is None:
             return None
-        style = self._database.tables.styles[generation.style_id]
+        style = self._reads.tables.styles[generation.style_id]
         return Target(generation_id, style.name, await image_url(generation, recipient, self._blobs))
 
 

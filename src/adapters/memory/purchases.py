@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from adapters.memory.database import MemoryDatabase
+from adapters.memory.database import Reads
 from adapters.memory.tables import Tables
 from adapters.memory.transaction import MemoryTransaction
 from core.identifiers import OrderId, UserId
@@ -52,11 +52,11 @@ class MemoryPurchases(Purchases):
 
 
 class MemoryPurchasesReader(PurchasesReader):
-    def __init__(self, database: MemoryDatabase) -> None:
-        self._database = database
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
 
     async def of_owner(self, owner_id: UserId, order_id: OrderId) -> PurchaseView:
-        purchase = self._database.tables.purchases.get(order_id)
+        purchase = self._reads.tables.purchases.get(order_id)
         if purchase is None or purchase.user_id != owner_id:
             raise PurchaseNotFound
         return purchase_view(purchase)

@@ -1,7 +1,7 @@
 from collections import Counter
 
 from adapters.memory.accounts import followers, picture_url
-from adapters.memory.database import MemoryDatabase
+from adapters.memory.database import Reads
 from adapters.memory.styles import thumbnail_url, uses_of
 from core.accounts.model import Standing
 from core.identifiers import TagId
@@ -15,8 +15,8 @@ from core.tags import as_beginning
 
 
 class MemorySearchReader(SearchReader):
-    def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:
-        self._database = database
+    def __init__(self, reads: Reads, blobs: BlobStore) -> None:
+        self._reads = reads
         self._blobs = blobs
         self._tag_ids: dict[str, TagId] = {}
 
@@ -31,7 +31,7 @@ class MemorySearchReader(SearchReader):
         beginning = as_beginning(text)
         if beginning is None:
             return []
-        tables = self._database.tables
+        tables = self._reads.tables
         used = [style.tags for style in tables.styles.values() if _can_be_used(style)]
         used += [image.prompt_tags for image in tables.generations.values() if image.is_public]
         counts = Counter(tag for tags in used for tag in tags if tag.startswith(beginning))
@@ -42,7 +42,7 @@ class MemorySearchReader(SearchReader):
         return self._tag_ids.setdefault(name, TagId(len(self._tag_ids) + 1))
 
     async def _styles(self, query: str, limit: int) -> list[FoundStyle]:
-        tables = self._database.tables
+        tables = self._reads.tables
         found = []
         for style in tables.styles.values():
             texts = {MatchedBy.NAME: [folded(style.name)], MatchedBy.TAG: style.tags}
@@ -56,7 +56,7 @@ class MemorySearchReader(SearchReader):
         ]
 
     async def _style(self, style: Style, matched_by: MatchedBy) -> FoundStyle:
-        tables = self._database.tables
+        tables = self._reads.tables
         return FoundStyle(
             id=style.id,
             name=style.name,
@@ -71,7 +71,7 @@ class MemorySearchReader(SearchReader):
         )
 
     def _artists(self, query: str, limit: int) -> list[FoundArtist]:
-        tables = self._database.tables
+        tables = self._reads.tables
         found = []
         for artist in tables.artists.values():
             user = tables.users[artist.user_id]

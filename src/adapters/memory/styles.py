@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from adapters.memory.accounts import followers, found, kept, picture_url
-from adapters.memory.database import MemoryDatabase
+from adapters.memory.database import Reads, UnitOfWork
 from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables, Uses, apart
 from adapters.memory.tasks import waits
@@ -113,7 +113,7 @@ class MemoryStyles(Styles):
         self._transaction.tell_of(changes.style(style_id))
 
     async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
-        async with MemoryTransaction(self._transaction.database) as alone:
+        async with MemoryTransaction(UnitOfWork(self._transaction.database)) as alone:
             style = await MemoryStyles(alone).of_id(style_id, lock=True)
             behind = style.progress is not None and progress.current_epoch <= style.progress.current_epoch
             if style.training_status.ended or behind:
@@ -144,12 +144,12 @@ class MemoryStyles(Styles):
 
 
 class MemoryStylesReader(StylesReader):
-    def __init__(self, database: MemoryDatabase, blobs: BlobStore) -> None:
-        self._database = database
+    def __init__(self, reads: Reads, blobs: BlobStore) -> None:
+        self._reads = reads
         self._blobs = blobs
 
     async def list(self, query: StyleQuery, *, page: PageRequest) -> Page[StyleCard]:
-        tables = self._database.tables
+        tables = self._reads.tables
 
         def place(style: Style) -> Keyset:
             rank = followers(tables, style.artist_id) if query.sort is StyleSort.POPULAR else 0
@@ -160,7 +160,7 @@ class MemoryStylesReader(StylesReader):
         return Page([await self._card(style) for style in shown], following)
 
     async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[OwnStyleCard]:
-        own = (style for style in self._database.tables.styles.values() if style.artist_id == artist_id)
+        own = (style for style in self._reads.tables.styles.values() if style.artist_id == artist_id)
         shown, following = page_of(own, place=lambda style: Keyset(0, style.created_at, style.id), page=page)
         return Page([await self._own_card(style) for style in shown], following)
 
@@ -169,7 +169,7 @@ class MemoryStylesReader(StylesReader):
         return await (self._own_detail(style) if _owns(viewer, style) else self._detail(style))
 
     async def recommended_tags(self, style_id: StyleId, *, viewer: Requester | None) -> RecommendedTags:
-        tables = self._database.tables
+        tables = self._reads.tables
         style = self._seen(style_id, viewer)
         counts = Counter(tag for artwork in tables.artworks[style.id] for tag in set(artwork.tags))
         counts.update(tag for image in images_of(tables, style) for tag in image.prompt_tags)
@@ -177,13 +177,13 @@ class MemoryStylesReader(StylesReader):
         return [RecommendedTag(name, count) for name, count in most_often[:RECOMMENDED]]
 
     def _seen(self, style_id: StyleId, viewer: Requester | None) -> Style:
-        style = _found(self._database.tables, style_id)
+        style = _found(self._reads.tables, style_id)
         if style.training_status is not TrainingStatus.COMPLETED and not _owns(viewer, style):
             raise StyleNotFound
         return style
 
     async def _card(self, style: Style) -> StyleCard:
-        tables = self._database.tables
+        tables = self._reads.tables
         return StyleCard(
             id=style.id,
             name=style.name,
@@ -205,12 +205,12 @@ class MemoryStylesReader(StylesReader):
     async def _own_card(self, style: Style) -> OwnStyleCard:
         return OwnStyleCard(
             **_fields(await self._card(style)),
-            total_earned_tokens=uses_of(self._database.tables, style).tokens,
+            total_earned_tokens=uses_of(self._reads.tables, style).tokens,
             progress=style.progress,
         )
 
     async def _detail(self, style: Style) -> StyleDetail:
-        tables = self._database.tables
+        tables = self._reads.tables
         artist = tables.users[style.artist_id]
         images = images_of(tables, style)
         public = sorted((image.created_at, image.id) for image in images if image.is_public)
@@ -239,7 +239,7 @@ class MemoryStylesReader(StylesReader):
             **_fields(await self._detail(style)),
             model_path=style.model_path,
             training_metric=apart(style).training_metric,
-            artworks=[await self._artwork(artwork) for artwork in self._database.tables.artworks[style.id]],
+            artworks=[await self._artwork(artwork) for artwork in self._reads.tables.artworks[style.id]],
             failure=style.failure,
         )
 

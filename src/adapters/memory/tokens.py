@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from adapters.memory.database import MemoryDatabase
+from adapters.memory.database import Reads
 from adapters.memory.paging import page_of
 from adapters.memory.tables import Entry, Funds, Phase, Tables
 from adapters.memory.transaction import MemoryTransaction
@@ -109,23 +109,23 @@ class MemoryTokenLedger(TokenLedger):
 
 
 class MemoryTokensReader(TokensReader):
-    def __init__(self, database: MemoryDatabase) -> None:
-        self._database = database
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
 
     async def balance(self, user_id: UserId) -> Balance:
-        tables = self._database.tables
+        tables = self._reads.tables
         funds = tables.funds.get(wallet(user_id), Funds())
         return Balance(user_id, funds.available, funds.held, earned(tables, user_id))
 
     async def transactions(
         self, user_id: UserId, *, type: TransactionFilter, page: PageRequest
     ) -> Page[TransactionLine]:
-        lines = (line for line in _lines(self._database.tables, user_id) if _matches(line, type))
+        lines = (line for line in _lines(self._reads.tables, user_id) if _matches(line, type))
         shown, following = page_of(lines, place=lambda line: Keyset(0, line.created_at, line.id), page=page)
         return Page(shown, following)
 
     async def earnings(self, artist_id: UserId, *, first: date, last: date, group: EarningsGroup) -> Earnings:
-        tables, mine = self._database.tables, earnings(artist_id)
+        tables, mine = self._reads.tables, earnings(artist_id)
         results: dict[tuple[date | None, RelatedStyle | None], EarningsLine] = {}
         for entry in tables.entries.values():
             if not first <= entry.at.astimezone(UTC).date() <= last:

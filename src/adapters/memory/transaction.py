@@ -2,10 +2,9 @@ from collections.abc import Callable, Hashable
 from types import TracebackType
 from typing import Self, TypeVar
 
-from adapters.memory.database import TOGETHER, Block, MemoryDatabase, Together
+from adapters.memory.database import Block, Deferral, MemoryDatabase, UnitOfWork
 from adapters.memory.tables import Tables
 from core.ports.changes import Topic
-from core.ports.database import spent
 from core.ports.transaction import Transaction
 
 Result = TypeVar("Result")
@@ -17,9 +16,13 @@ class MemoryTransaction(Transaction):
     So the block reads what it wrote, nobody else does, and what counts is judged by what is committed at the end.
     """
 
-    def __init__(self, database: MemoryDatabase) -> None:
-        self.database = database
+    def __init__(self, unit: UnitOfWork) -> None:
+        self.unit = unit
         self._block: Block | None = None
+
+    @property
+    def database(self) -> MemoryDatabase:
+        return self.unit.database
 
     @property
     def tables(self) -> Tables:
@@ -29,8 +32,8 @@ class MemoryTransaction(Transaction):
     async def lock(self, *row: Hashable) -> None:
         """Wait until no other transaction holds the row, and hold it until the block ends."""
         block = self._open
-        if together := TOGETHER.get():
-            await together.prepare(block)
+        if deferral := self.unit.deferral:
+            await deferral.prepare(block)
         if row not in block.locked:
             await self.database.locks.acquire(row)
             block.locked.append(row)
@@ -56,8 +59,8 @@ class MemoryTransaction(Transaction):
     async def __aenter__(self) -> Self:
         if self._block is not None:
             raise RuntimeError("this transaction has an open block already")
-        together = TOGETHER.get()
-        self._block = (together and together.take()) or Block(self.database.tables.overlaid())
+        deferral = self.unit.deferral
+        self._block = (deferral and deferral.take()) or Block(self.unit.tables.overlaid())
         return self
 
     async def __aexit__(
@@ -65,32 +68,31 @@ class MemoryTransaction(Transaction):
     ) -> None:
         block = self._open
         self._block = None
-        together = TOGETHER.get()
-        handed_over = False
+        deferral = self.unit.deferral
+        deferred = False
         try:
             if error is not None:
                 return
             if block.refusal is not None:
                 raise block.refusal
-            if together is not None:
-                await self._hand_over(block, together)
-                handed_over = True
+            if deferral is not None:
+                await self._defer(block, deferral)
+                deferred = True
                 return
             self.database.apply(block.operations)
-            if block.operations and (asked := spent.get()) is not None:
-                asked.commits += 1
+            self.unit.committed |= bool(block.operations)
         finally:
-            if not handed_over:
+            if not deferred:
                 block.release(self.database)
         for callback in block.callbacks:
             callback()
 
-    async def _hand_over(self, block: Block, together: Together) -> None:
-        """Leave the commit for later; what it would refuse is refused now, while the use case can still tidy up."""
+    async def _defer(self, block: Block, deferral: Deferral) -> None:
+        """Leave the commit for later; what it would refuse is refused now, while the use case can still clean up."""
         if block.operations:
-            await together.prepare(block)
+            await deferral.prepare(block)
         self.database.judge(block.operations)
-        together.block = block
+        deferral.block = block
 
     @property
     def _open(self) -> Block:

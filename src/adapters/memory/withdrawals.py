@@ -1,4 +1,4 @@
-from adapters.memory.database import MemoryDatabase
+from adapters.memory.database import Reads
 from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables
 from adapters.memory.transaction import MemoryTransaction
@@ -37,22 +37,22 @@ class MemoryWithdrawals(Withdrawals):
 
 
 class MemoryWithdrawalsReader(WithdrawalsReader):
-    def __init__(self, database: MemoryDatabase) -> None:
-        self._database = database
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
 
     async def of_owner(self, artist_id: UserId, withdrawal_id: WithdrawalId) -> WithdrawalView:
-        withdrawal = self._database.tables.withdrawals.get(withdrawal_id)
+        withdrawal = self._reads.tables.withdrawals.get(withdrawal_id)
         if withdrawal is None or withdrawal.artist_id != artist_id:
             raise WithdrawalNotFound
         return _view(withdrawal)
 
     async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[WithdrawalView]:
-        rows = [row for row in self._database.tables.withdrawals.values() if row.artist_id == artist_id]
+        rows = [row for row in self._reads.tables.withdrawals.values() if row.artist_id == artist_id]
         shown, following = page_of(rows, place=_place, page=page)
         return Page([_view(row) for row in shown], following)
 
     async def list(self, *, status: WithdrawalStatus | None, page: PageRequest) -> Page[WithdrawalToSettle]:
-        tables = self._database.tables
+        tables = self._reads.tables
         rows = [row for row in tables.withdrawals.values() if status in (None, row.status)]
         shown, following = page_of(rows, place=_place, page=page)
         return Page([_to_settle(tables, row) for row in shown], following)

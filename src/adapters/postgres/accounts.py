@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from adapters.postgres.pool import Pool, Record
+from adapters.postgres.pool import Reads, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.accounts.errors import UserNotFound
 from core.accounts.model import Artist, Requester, Role, Session, Standing, User
@@ -204,7 +204,7 @@ class PostgresSessions(Sessions):
         self._transaction.tell_of(changes.session(token_hash))
 
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
-        row = await self._transaction.pool.fetchrow(REQUESTER, token_hash, at)
+        row = await self._transaction.unit.fetchrow(REQUESTER, token_hash, at)
         return Requester(row["id"], Role(row["role"]), row["is_artist"]) if row else None
 
     async def drop_expired(self, *, now: datetime, limit: int) -> int:
@@ -212,12 +212,12 @@ class PostgresSessions(Sessions):
 
 
 class PostgresAccountsReader(AccountsReader):
-    def __init__(self, pool: Pool, blobs: BlobStore) -> None:
-        self._pool = pool
+    def __init__(self, reads: Reads, blobs: BlobStore) -> None:
+        self._reads = reads
         self._blobs = blobs
 
     async def me(self, user_id: UserId) -> Me:
-        row = await self._pool.fetchrow(ME, user_id)
+        row = await self._reads.fetchrow(ME, user_id)
         if row is None:
             raise UserNotFound
         return Me(
@@ -233,7 +233,7 @@ class PostgresAccountsReader(AccountsReader):
         )
 
     async def profile(self, user_id: UserId, *, viewer: UserId | None) -> Profile:
-        row = await self._pool.fetchrow(PROFILE, user_id, viewer)
+        row = await self._reads.fetchrow(PROFILE, user_id, viewer)
         if row is None:
             raise UserNotFound
         artist = ProfileArtist(row["id"], row["artist_name"], row["follower_count"]) if row["is_artist"] else None

@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from adapters.postgres.pool import Pool
+from adapters.postgres.pool import Reads
 from core.tasks.views import Backlog, BacklogReader
 
 # Each is a scan of an index that holds nothing but what waits.
@@ -22,9 +22,9 @@ FROM outbox WHERE due <= $1
 
 
 class PostgresBacklogReader(BacklogReader):
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
 
     async def backlog(self, *, now: datetime) -> Backlog:
-        [row] = await self._pool.fetch(BACKLOG, now)
+        [row] = await self._reads.fetch(BACKLOG, now)
         return Backlog(**row)

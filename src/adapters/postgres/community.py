@@ -2,7 +2,7 @@ from datetime import datetime
 
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.paging import Arguments, Keys, cut, limit
-from adapters.postgres.pool import Pool, Record
+from adapters.postgres.pool import Reads, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.accounts.errors import UserNotFound
 from core.community.errors import CommentNotFound
@@ -226,14 +226,14 @@ class PostgresComments(Comments):
 
 
 class PostgresCommunityReader(CommunityReader):
-    def __init__(self, pool: Pool, blobs: BlobStore) -> None:
-        self._pool = pool
+    def __init__(self, reads: Reads, blobs: BlobStore) -> None:
+        self._reads = reads
         self._blobs = blobs
 
     async def following(self, follower: UserId, *, page: PageRequest) -> Page[FollowedUser]:
         arguments = Arguments([follower])
         sql = _following(page, arguments)
-        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
+        rows, following = cut(await self._reads.fetch(sql, *arguments), page)
         return Page([self._followed(row) for row in rows], following)
 
     def _followed(self, row: Record) -> FollowedUser:
@@ -252,7 +252,7 @@ class PostgresCommunityReader(CommunityReader):
     ) -> Page[CommentView]:
         arguments = Arguments([viewer, generation_id])
         sql = _comments(page, arguments)
-        found = await self._pool.fetch(sql, *arguments)
+        found = await self._reads.fetch(sql, *arguments)
         if not found:
             raise GenerationNotFound
         rows, following = cut([row for row in found if row["id"] is not None], page)
@@ -261,14 +261,14 @@ class PostgresCommunityReader(CommunityReader):
     async def replies(self, comment_id: CommentId, *, viewer: UserId | None, page: PageRequest) -> Page[ReplyView]:
         arguments = Arguments([viewer, comment_id])
         sql = _replies(page, arguments)
-        found = await self._pool.fetch(sql, *arguments)
+        found = await self._reads.fetch(sql, *arguments)
         if not found:
             raise CommentNotFound
         rows, following = cut([row for row in found if row["id"] is not None], page)
         return Page([self._reply(row) for row in rows], following)
 
     async def comment(self, comment_id: CommentId, *, viewer: UserId | None) -> CommentView:
-        rows = await self._pool.fetch(VIEW, viewer, comment_id)
+        rows = await self._reads.fetch(VIEW, viewer, comment_id)
         if not rows:
             raise CommentNotFound
         [view] = await self._views(rows)
@@ -277,7 +277,7 @@ class PostgresCommunityReader(CommunityReader):
     async def _views(self, rows: list[Record]) -> list[CommentView]:
         replies: dict[int, list[ReplyView]] = {row["id"]: [] for row in rows}
         if answered := [row["id"] for row in rows if row["reply_count"]]:
-            for row in await self._pool.fetch(FIRST_REPLIES, answered):
+            for row in await self._reads.fetch(FIRST_REPLIES, answered):
                 replies[row["parent_id"]].append(self._reply(row))
         return [
             CommentView(

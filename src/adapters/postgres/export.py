@@ -1,4 +1,4 @@
-from adapters.postgres.pool import Pool
+from adapters.postgres.pool import Reads
 from adapters.postgres.purchases import purchase_view
 from core.accounts.errors import UserNotFound
 from core.accounts.export import (
@@ -36,11 +36,11 @@ FROM purchases WHERE user_id = $1 AND order_id COLLATE "C" > $2 ORDER BY order_i
 
 
 class PostgresExportReader(ExportReader):
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
 
     async def identity(self, user_id: UserId) -> IdentityRecord:
-        row = await self._pool.fetchrow(IDENTITY, user_id)
+        row = await self._reads.fetchrow(IDENTITY, user_id)
         if row is None:
             raise UserNotFound
         return IdentityRecord(**row)
@@ -48,17 +48,17 @@ class PostgresExportReader(ExportReader):
     async def sessions(self, user_id: UserId, *, after: bytes, limit: int) -> list[tuple[bytes, SessionRecord]]:
         return [
             (row["token_hash"], SessionRecord(row["created_at"], row["expires_at"], row["user_agent"]))
-            for row in await self._pool.fetch(SESSIONS, user_id, after, limit)
+            for row in await self._reads.fetch(SESSIONS, user_id, after, limit)
         ]
 
     async def likes(self, user_id: UserId, *, after: int, limit: int) -> list[LikeRecord]:
-        return [LikeRecord(**row) for row in await self._pool.fetch(LIKES, user_id, after, limit)]
+        return [LikeRecord(**row) for row in await self._reads.fetch(LIKES, user_id, after, limit)]
 
     async def comments(self, user_id: UserId, *, after: int, limit: int) -> list[CommentRecord]:
-        return [CommentRecord(**row) for row in await self._pool.fetch(COMMENTS, user_id, after, limit)]
+        return [CommentRecord(**row) for row in await self._reads.fetch(COMMENTS, user_id, after, limit)]
 
     async def followers(self, user_id: UserId, *, after: int, limit: int) -> list[FollowerRecord]:
-        return [FollowerRecord(**row) for row in await self._pool.fetch(FOLLOWERS, user_id, after, limit)]
+        return [FollowerRecord(**row) for row in await self._reads.fetch(FOLLOWERS, user_id, after, limit)]
 
     async def purchases(self, user_id: UserId, *, after: str, limit: int) -> list[PurchaseView]:
-        return [purchase_view(row) for row in await self._pool.fetch(PURCHASES, user_id, after, limit)]
+        return [purchase_view(row) for row in await self._reads.fetch(PURCHASES, user_id, after, limit)]

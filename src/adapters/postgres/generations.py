@@ -7,7 +7,7 @@ import msgspec
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.changes import CHANNEL
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
-from adapters.postgres.pool import Pool, Record
+from adapters.postgres.pool import Pool, Reads, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.generations.errors import GenerationNotFound
 from core.generations.model import AspectRatio, Generation, GenerationProgress, Status
@@ -244,13 +244,13 @@ class PostgresGenerations(Generations):
         self._transaction.tell_of(changes.generation(generation.id))
 
     async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
-        pool = self._transaction.pool
-        advanced = await pool.fetchrow(ADVANCE, generation_id, *msgspec.structs.astuple(progress))
-        row = advanced or await pool.fetchrow("SELECT status FROM generations WHERE id = $1", generation_id)
+        unit = self._transaction.unit
+        advanced = await unit.fetchrow(ADVANCE, generation_id, *msgspec.structs.astuple(progress))
+        row = advanced or await unit.fetchrow("SELECT status FROM generations WHERE id = $1", generation_id)
         if row is None:
             raise GenerationNotFound
         if advanced is not None:
-            pool.teller.tell(CHANNEL, changes.generation(generation_id))
+            unit.pool.teller.tell(CHANNEL, changes.generation(generation_id))
         return Outcome(applied=advanced is not None, status=row["status"])
 
     async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
@@ -260,18 +260,33 @@ class PostgresGenerations(Generations):
         return [row["id"] for row in await self._transaction.fetch(SILENT, since, limit)]
 
 
-class PostgresGenerationsReader(GenerationsReader):
-    """One for the whole process: it remembers the length of the queue for a moment."""
+class QueueLength:
+    """The length of the queue, remembered for FRESH seconds for the whole process."""
 
-    def __init__(self, pool: Pool, blobs: BlobStore) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._blobs = blobs
         self._last: QueuePlace | None = None
         self._stale_at = 0.0
-        self._looking = asyncio.Lock()
+        self._reading = asyncio.Lock()
+
+    async def last(self) -> QueuePlace:
+        """The last place in the queue."""
+        async with self._reading:
+            if self._last is None or time.monotonic() >= self._stale_at:
+                [row] = await self._pool.fetch(QUEUE)
+                self._last = QueuePlace.at(row["waiting"], quickest=row["quickest"])
+                self._stale_at = time.monotonic() + FRESH
+            return self._last
+
+
+class PostgresGenerationsReader(GenerationsReader):
+    def __init__(self, reads: Reads, blobs: BlobStore, queue: QueueLength) -> None:
+        self._reads = reads
+        self._blobs = blobs
+        self._queue = queue
 
     async def detail(self, generation_id: GenerationId, *, viewer: UserId | None) -> GenerationView:
-        row = await self._pool.fetchrow(DETAIL, viewer, generation_id)
+        row = await self._reads.fetchrow(DETAIL, viewer, generation_id)
         if row is None:
             raise GenerationNotFound
         return await self._view(row, viewer)
@@ -279,7 +294,7 @@ class PostgresGenerationsReader(GenerationsReader):
     async def feed(self, query: FeedQuery, *, viewer: UserId | None, page: PageRequest) -> Page[FeedItem]:
         arguments = Arguments([viewer])
         sql = _feed(query, page, arguments)
-        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
+        rows, following = cut(await self._reads.fetch(sql, *arguments), page)
         return Page([self._item(row) for row in rows], following)
 
     async def list_own(
@@ -287,16 +302,11 @@ class PostgresGenerationsReader(GenerationsReader):
     ) -> Page[GenerationView]:
         arguments = Arguments([owner_id])
         sql = _own(status, is_public, page, arguments)
-        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
+        rows, following = cut(await self._reads.fetch(sql, *arguments), page)
         return Page([await self._view(row, owner_id) for row in rows], following)
 
     async def last_in_queue(self) -> QueuePlace:
-        async with self._looking:
-            if self._last is None or time.monotonic() >= self._stale_at:
-                [row] = await self._pool.fetch(QUEUE)
-                self._last = QueuePlace.at(row["waiting"], quickest=row["quickest"])
-                self._stale_at = time.monotonic() + FRESH
-            return self._last
+        return await self._queue.last()
 
     async def _view(self, row: Record, viewer: UserId | None) -> GenerationView:
         status = Status(row["status"])

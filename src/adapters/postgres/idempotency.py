@@ -1,12 +1,13 @@
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
 
 import asyncpg
 
 from adapters.postgres.errors import REFUSALS
-from adapters.postgres.pool import TOGETHER, Begun, ConnectionLost, Pool, Record, Together
+from adapters.postgres.pool import ConnectionLost, OpenTransaction, Pool, Record
+from adapters.postgres.unit_of_work import Deferral, UnitOfWork
 from core.ports.clock import Clock
-from core.ports.idempotency import KEPT, AlreadyAnswered, Answer, Call, Idempotency, IdempotencyKeyReused, Once
+from core.ports.idempotency import KEPT, AlreadyAnswered, Answer, Answers, Call, IdempotencyKeyReused, IdempotentCall
 from core.ports.transaction import OutcomeUnknown
 
 CLAIM = """
@@ -16,12 +17,12 @@ ON CONFLICT (user_id, key) DO UPDATE SET
 WHERE kept.created_at <= $5
 RETURNING key
 """
-"""Waits for whoever has claimed the key and not ended yet."""
+"""Waits for a call that has claimed the key and has not ended yet."""
 FIND = """
 SELECT fingerprint, status, headers, body FROM idempotency_keys WHERE user_id = $1 AND key = $2 AND created_at > $3
 """
 ANSWER = "UPDATE idempotency_keys SET status = $3, headers = $4, body = $5 WHERE user_id = $1 AND key = $2"
-FORGET = """
+PURGE = """
 WITH old AS MATERIALIZED (
     SELECT user_id, key FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT $2
     FOR UPDATE SKIP LOCKED
@@ -32,84 +33,98 @@ RETURNING idempotency_keys.key
 """
 
 
-class PostgresIdempotency(Idempotency):
+class PostgresAnswers(Answers):
     def __init__(self, pool: Pool, clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
 
-    @asynccontextmanager
-    async def once(self) -> AsyncIterator[Once]:
-        once = PostgresOnce(self._pool)
-        try:
-            yield once
-        finally:
-            TOGETHER.set(None)
-            await once.roll_back()
-
-    async def forget(self, *, limit: int) -> int:
-        return len(await self._pool.fetch(FORGET, self._clock.now() - KEPT, limit))
+    async def purge(self, *, limit: int) -> int:
+        return len(await self._pool.fetch(PURGE, self._clock.now() - KEPT, limit))
 
 
-class PostgresOnce(Once):
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+class PostgresIdempotentCall(IdempotentCall):
+    def __init__(self, unit: UnitOfWork) -> None:
+        self._unit = unit
         self._call: Call | None = None
-        self._together = Together(self._claim)
+
+    @property
+    def begun(self) -> bool:
+        return self._unit.deferral is not None
 
     async def begin(self, call: Call) -> None:
         self._call = call
-        _judge(await self._pool.fetchrow(FIND, call.user_id, call.key, call.at - KEPT), call)
-        TOGETHER.set(self._together)
+        _check(await self._unit.fetchrow(FIND, call.user_id, call.key, call.at - KEPT), call)
+        self._unit.deferral = Deferral(self._claim)
 
     async def refuse(self) -> None:
-        await self.roll_back()
-        await self.begin(self._begun)
+        call, _ = self._deferred
+        await self._roll_back()
+        await self.begin(call)
 
     async def finish(self, answer: Answer) -> None:
-        call, together = self._begun, self._together
-        begun = together.begun or await self._pool.begin()
-        claimed, together.begun = together.begun is not None, None
+        call, deferral = self._deferred
+        transaction, deferral.transaction = deferral.transaction, None
+        claimed = transaction is not None
+        if transaction is None:
+            transaction = await self._unit.begin()
         try:
             if not claimed:
-                await self._claim(begun)
-            await begun.fetch(ANSWER, call.user_id, call.key, answer.status, answer.headers, answer.body)
+                await self._claim(transaction)
+            await transaction.fetch(ANSWER, call.user_id, call.key, answer.status, answer.headers, answer.body)
         except BaseException:
-            await begun.rollback()
+            await transaction.rollback()
             raise
         try:
-            await begun.commit()
+            await transaction.commit()
         except ConnectionLost as error:
             raise OutcomeUnknown from error
-        for callback in together.callbacks:
+        self._unit.deferral = None
+        self._unit.committed = True
+        for callback in deferral.callbacks:
             callback()
 
-    async def roll_back(self) -> None:
-        begun, self._together.begun = self._together.begun, None
-        self._together.callbacks.clear()
-        if begun is not None:
-            await begun.rollback()
+    async def __aenter__(self) -> Self:
+        return self
 
-    async def _claim(self, begun: Begun) -> None:
-        call = self._begun
-        while not await self._claimed(begun):
-            rows = await begun.fetch(FIND, call.user_id, call.key, call.at - KEPT)
-            _judge(rows[0] if rows else None, call)  # no row: it was forgotten between the two statements
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._roll_back()
 
-    async def _claimed(self, begun: Begun) -> bool:
-        call = self._begun
+    async def _roll_back(self) -> None:
+        deferral, self._unit.deferral = self._unit.deferral, None
+        if deferral is not None and deferral.transaction is not None:
+            await deferral.transaction.rollback()
+
+    async def _claim(self, transaction: OpenTransaction) -> None:
+        call = self._known
+        while not await self._claimed(transaction, call):
+            rows = await transaction.fetch(FIND, call.user_id, call.key, call.at - KEPT)
+            _check(rows[0] if rows else None, call)  # no row: it was purged between the two statements
+
+    async def _claimed(self, transaction: OpenTransaction, call: Call) -> bool:
         try:
-            return bool(await begun.fetch(CLAIM, call.user_id, call.key, call.fingerprint, call.at, call.at - KEPT))
+            return bool(
+                await transaction.fetch(CLAIM, call.user_id, call.key, call.fingerprint, call.at, call.at - KEPT)
+            )
         except asyncpg.ForeignKeyViolationError as error:
             raise REFUSALS[error.constraint_name or ""] from error
 
     @property
-    def _begun(self) -> Call:
+    def _known(self) -> Call:
         if self._call is None:
             raise RuntimeError("no call has begun")
         return self._call
 
+    @property
+    def _deferred(self) -> tuple[Call, Deferral]:
+        if self._unit.deferral is None:
+            raise RuntimeError("no call has begun")
+        return self._known, self._unit.deferral
 
-def _judge(row: Record | None, call: Call) -> None:
+
+def _check(row: Record | None, call: Call) -> None:
+    """Raises what a key that was used already stands for."""
     if row is None:
         return
     if row["fingerprint"] != call.fingerprint:

@@ -3,7 +3,7 @@ from datetime import datetime
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.generations import image_url
 from adapters.postgres.paging import Arguments, Keys, cut, limit
-from adapters.postgres.pool import Pool, Record
+from adapters.postgres.pool import Reads, Record
 from adapters.postgres.styles import thumbnail_url
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.identifiers import NotificationId, UserId
@@ -109,8 +109,8 @@ class PostgresNotifications(Notifications):
 
 
 class PostgresNotificationsReader(NotificationsReader):
-    def __init__(self, pool: Pool, blobs: BlobStore) -> None:
-        self._pool = pool
+    def __init__(self, reads: Reads, blobs: BlobStore) -> None:
+        self._reads = reads
         self._blobs = blobs
 
     async def list(
@@ -118,7 +118,7 @@ class PostgresNotificationsReader(NotificationsReader):
     ) -> tuple[Page[NotificationItem], int]:
         arguments = Arguments([recipient])
         sql = _list(unread_only, page, arguments)
-        found = await self._pool.fetch(sql, *arguments)
+        found = await self._reads.fetch(sql, *arguments)
         unread = found[0]["unread"]
         rows, following = cut([row for row in found if row["id"] is not None], page)
         return Page([await self._item(row) for row in rows], following), unread

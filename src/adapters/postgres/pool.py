@@ -1,16 +1,14 @@
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 import msgspec
 
 from adapters.postgres.telling import Teller
-from core.ports.database import Database, DatabaseUnavailable, spent
+from core.ports.database import Database, DatabaseUnavailable, DatabaseUsage
 
 Record = Mapping[str, Any]
 
@@ -47,6 +45,17 @@ class ConnectionLost(DatabaseUnavailable):
     """The connection broke under a statement, which was done or was not."""
 
 
+class Reads(Protocol):
+    """Where readers send their statements: a pool, or a unit of work."""
+
+    async def fetch(self, sql: str, *args: object) -> list[Record]: ...
+
+    async def fetchrow(self, sql: str, *args: object) -> Record | None:
+        """The first row of what `fetch` returns."""
+        rows = await self.fetch(sql, *args)
+        return rows[0] if rows else None
+
+
 @asynccontextmanager
 async def create_pool(dsn: str, *, max_size: int = 10) -> "AsyncIterator[Pool]":
     """Connections to the database of a plain `postgresql://` URL, Unix sockets (`?host=/directory`) included."""
@@ -57,7 +66,7 @@ async def create_pool(dsn: str, *, max_size: int = 10) -> "AsyncIterator[Pool]":
         await pool.close()
 
 
-class Pool(Database):
+class Pool(Database, Reads):
     """Connections, and how often something was sent over one. What cannot be sent raises DatabaseUnavailable.
 
     asyncpg's own pool shields, resets and sets timers around each use, which takes as long as half a query. This one
@@ -77,14 +86,11 @@ class Pool(Database):
         self._unused: list[tuple[asyncpg.Connection[Any], float]] = []
         self._repairs: set[asyncio.Task[None]] = set()
 
-    async def fetch(self, sql: str, *args: object) -> list[Record]:
-        """A statement that is a transaction of its own, or part of the one in which a task's blocks are together."""
-        together = TOGETHER.get()
-        if together is not None and together.begun is not None:
-            return await together.begun.fetch(sql, *args)
+    async def fetch(self, sql: str, *args: object, usage: DatabaseUsage | None = None) -> list[Record]:
+        """Run one statement as a transaction of its own."""
         connection = await self.take()
         try:
-            rows = await self.ask(connection, sql, *args)
+            rows = await self.ask(connection, sql, *args, usage=usage)
         except asyncpg.PostgresError:
             self.put_back(connection)
             raise
@@ -94,12 +100,7 @@ class Pool(Database):
         self.put_back(connection)
         return rows
 
-    async def fetchrow(self, sql: str, *args: object) -> Record | None:
-        """The first row of what `fetch` answers."""
-        rows = await self.fetch(sql, *args)
-        return rows[0] if rows else None
-
-    async def begin(self) -> "Begun":
+    async def begin(self, *, usage: DatabaseUsage | None = None) -> "OpenTransaction":
         """Begin a transaction of several statements."""
         await self.keepable.acquire()
         try:
@@ -107,13 +108,13 @@ class Pool(Database):
         except BaseException:
             self.keepable.release()
             raise
-        begun = Begun(self, connection)
+        transaction = OpenTransaction(self, connection, usage)
         try:
-            await begun.fetch("BEGIN")
+            await transaction.fetch("BEGIN")
         except BaseException:
-            await begun.rollback()
+            await transaction.rollback()
             raise
-        return begun
+        return transaction
 
     @asynccontextmanager
     async def apart(self) -> "AsyncIterator[asyncpg.Connection[Any]]":
@@ -186,7 +187,9 @@ class Pool(Database):
             connection.terminate()
         self.put_back(connection)
 
-    async def ask(self, connection: "asyncpg.Connection[Any]", sql: str, *args: object) -> list[Record]:
+    async def ask(
+        self, connection: "asyncpg.Connection[Any]", sql: str, *args: object, usage: DatabaseUsage | None = None
+    ) -> list[Record]:
         if connection.is_closed():
             raise DatabaseUnavailable
         self.round_trips += 1
@@ -200,21 +203,22 @@ class Pool(Database):
             raise DatabaseUnavailable from error
         finally:
             silence.cancel()
-            if (counted := spent.get()) is not None:
-                counted.seconds += time.perf_counter() - began
-                counted.statements += 1
+            if usage is not None:
+                usage.seconds += time.perf_counter() - began
+                usage.statements += 1
         return rows
 
 
-class Begun:
-    """A connection with an open transaction; `commit` or `rollback`, one of them and once, gives it back."""
+class OpenTransaction:
+    """A connection with an open transaction; `commit` or `rollback`, one of them and once, releases it."""
 
-    def __init__(self, pool: Pool, connection: "asyncpg.Connection[Any]") -> None:
+    def __init__(self, pool: Pool, connection: "asyncpg.Connection[Any]", usage: DatabaseUsage | None) -> None:
         self._pool = pool
         self._connection = connection
+        self._usage = usage
 
     async def fetch(self, sql: str, *args: object) -> list[Record]:
-        return await self._pool.ask(self._connection, sql, *args)
+        return await self._pool.ask(self._connection, sql, *args, usage=self._usage)
 
     async def commit(self) -> None:
         """Raises what a deferred constraint refuses, or ConnectionLost: then nobody knows whether it was committed."""
@@ -231,21 +235,6 @@ class Begun:
             await self._pool.put_in_order(self._connection)
         finally:
             self._pool.keepable.release()
-
-
-@dataclass(slots=True)
-class Together:
-    """The blocks of one task that are committed together, after the last of them."""
-
-    prepare: Callable[[Begun], Awaitable[None]]
-    """What comes first in their transaction."""
-    begun: Begun | None = None
-    """Their transaction, while none of them is open."""
-    callbacks: list[Callable[[], None]] = field(default_factory=list)
-    """For after the commit."""
-
-
-TOGETHER: ContextVar[Together | None] = ContextVar("together", default=None)
 
 
 async def _connect(dsn: str) -> "asyncpg.Connection[Any]":

@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Any
 
-from adapters.postgres.pool import Pool, Record
+from adapters.postgres.pool import Reads, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.identifiers import OrderId, UserId
 from core.purchases.errors import PurchaseNotFound
@@ -84,11 +84,11 @@ class PostgresPurchases(Purchases):
 
 
 class PostgresPurchasesReader(PurchasesReader):
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
 
     async def of_owner(self, owner_id: UserId, order_id: OrderId) -> PurchaseView:
-        row = await self._pool.fetchrow(VIEW, order_id, owner_id)
+        row = await self._reads.fetchrow(VIEW, order_id, owner_id)
         if row is None:
             raise PurchaseNotFound
         return purchase_view(row)

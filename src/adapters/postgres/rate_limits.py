@@ -1,5 +1,6 @@
-from adapters.postgres.pool import Pool
+from adapters.postgres.pool import Pool, Record
 from core.ports.clock import Clock
+from core.ports.database import DatabaseUsage
 from core.ports.rate_limiter import Allowance, Limit, RateLimiter, allowance
 
 HIT = """
@@ -31,16 +32,22 @@ RETURNING rate_limits.key
 class PostgresRateLimiter(RateLimiter):
     """In an unlogged table: after a crash of the database the counts begin anew, and no call waits for the disk."""
 
-    def __init__(self, pool: Pool, clock: Clock) -> None:
+    def __init__(self, pool: Pool, usage: DatabaseUsage, clock: Clock) -> None:
         self._pool = pool
+        self._usage = usage
         self._clock = clock
 
     async def hit(self, key: str, limit: Limit) -> Allowance:
         slot, over = limit.slot(self._clock.now())
-        counted = await self._pool.fetchrow(HIT, key, slot, over, limit.calls, limit.weightless_at(slot))
-        counts = counted or await self._pool.fetchrow(REFUSED, key, slot)
+        counted = await self._fetchrow(HIT, key, slot, over, limit.calls, limit.weightless_at(slot))
+        counts = counted or await self._fetchrow(REFUSED, key, slot)
         calls, previous = (counts["calls"], counts["previous"]) if counts else (0, 0)
         return allowance(limit, allowed=counted is not None, calls=calls, previous=previous, over=over)
+
+    async def _fetchrow(self, sql: str, *args: object) -> Record | None:
+        """The first row of a statement that is a transaction of its own: a call counts even if it is refused later."""
+        rows = await self._pool.fetch(sql, *args, usage=self._usage)
+        return rows[0] if rows else None
 
     async def forget(self, *, limit: int) -> int:
         return len(await self._pool.fetch(FORGET, self._clock.now(), limit))

@@ -1,6 +1,6 @@
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.paging import WINDOW, Arguments
-from adapters.postgres.pool import Pool, Record
+from adapters.postgres.pool import Reads, Record
 from adapters.postgres.styles import OPEN, PEOPLE, THUMBNAIL, USES, thumbnail_url
 from adapters.postgres.transaction import PostgresTransaction
 from core.ports.blob_store import BlobStore
@@ -144,8 +144,8 @@ class PostgresSearchReader(SearchReader):
     So each kind of match is a look-up of its own, and a common piece costs no more than CANDIDATES rows.
     """
 
-    def __init__(self, pool: Pool, blobs: BlobStore) -> None:
-        self._pool = pool
+    def __init__(self, reads: Reads, blobs: BlobStore) -> None:
+        self._reads = reads
         self._blobs = blobs
 
     async def search(self, text: str, *, type: SearchType, limit: int) -> Found:
@@ -161,12 +161,12 @@ class PostgresSearchReader(SearchReader):
             return []
         arguments = Arguments()
         sql = _tags(beginning, limit, arguments)
-        return [UsedTag(**row) for row in await self._pool.fetch(sql, *arguments)]
+        return [UsedTag(**row) for row in await self._reads.fetch(sql, *arguments)]
 
     async def _styles(self, query: str, limit: int) -> list[FoundStyle]:
         found = [
             (best[0], -row["usage_count"], row["id"], best[1], row)
-            for row in await self._pool.fetch(STYLES, *asked_with(query, limit))
+            for row in await self._reads.fetch(STYLES, *asked_with(query, limit))
             if (best := best_match(query, {MatchedBy.NAME: [folded(row["name"])], MatchedBy.TAG: row["tags"]}))
         ]
         return [
@@ -183,7 +183,7 @@ class PostgresSearchReader(SearchReader):
 
     async def _artists(self, query: str, limit: int) -> list[FoundArtist]:
         found = []
-        for row in await self._pool.fetch(ARTISTS, *asked_with(query, limit)):
+        for row in await self._reads.fetch(ARTISTS, *asked_with(query, limit)):
             texts = {MatchedBy.ARTIST_NAME: [folded(row["artist_name"])], MatchedBy.USERNAME: [row["username"]]}
             if best := best_match(query, texts):
                 found.append((best[0], -row["follower_count"], row["id"], best[1], row))

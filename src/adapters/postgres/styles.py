@@ -6,7 +6,7 @@ import msgspec
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.changes import CHANNEL
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
-from adapters.postgres.pool import Pool, Record
+from adapters.postgres.pool import Reads, Record
 from adapters.postgres.transaction import Explain, PostgresTransaction, Write
 from core.accounts.errors import UserNotFound
 from core.accounts.model import Requester
@@ -320,13 +320,13 @@ class PostgresStyles(Styles):
         self._transaction.tell_of(changes.style(style_id))
 
     async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
-        pool = self._transaction.pool
-        advanced = await pool.fetchrow(ADVANCE, style_id, *msgspec.structs.astuple(progress))
-        row = advanced or await pool.fetchrow("SELECT training_status FROM styles WHERE id = $1", style_id)
+        unit = self._transaction.unit
+        advanced = await unit.fetchrow(ADVANCE, style_id, *msgspec.structs.astuple(progress))
+        row = advanced or await unit.fetchrow("SELECT training_status FROM styles WHERE id = $1", style_id)
         if row is None:
             raise StyleNotFound
         if advanced is not None:
-            pool.teller.tell(CHANNEL, changes.style(style_id))
+            unit.pool.teller.tell(CHANNEL, changes.style(style_id))
         return Outcome(applied=advanced is not None, status=row["training_status"])
 
     async def fold_uses(self, *, limit: int) -> int:
@@ -341,20 +341,20 @@ class PostgresStyles(Styles):
 
 
 class PostgresStylesReader(StylesReader):
-    def __init__(self, pool: Pool, blobs: BlobStore) -> None:
-        self._pool = pool
+    def __init__(self, reads: Reads, blobs: BlobStore) -> None:
+        self._reads = reads
         self._blobs = blobs
 
     async def list(self, query: StyleQuery, *, page: PageRequest) -> Page[StyleCard]:
         arguments = Arguments()
         sql = _list(query, page, arguments)
-        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
+        rows, following = cut(await self._reads.fetch(sql, *arguments), page)
         return Page([StyleCard(**await self._card(row)) for row in rows], following)
 
     async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[OwnStyleCard]:
         arguments = Arguments([artist_id])
         sql = _list_own(page, arguments)
-        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
+        rows, following = cut(await self._reads.fetch(sql, *arguments), page)
         cards = [
             OwnStyleCard(**await self._card(row), total_earned_tokens=row["earned"], progress=_progress(row))
             for row in rows
@@ -363,7 +363,7 @@ class PostgresStylesReader(StylesReader):
 
     async def detail(self, style_id: StyleId, *, viewer: Requester | None) -> StyleDetail | OwnStyleDetail:
         is_admin = viewer is not None and viewer.is_admin
-        row = await self._pool.fetchrow(DETAIL, style_id, viewer and viewer.id, is_admin, SAMPLES)
+        row = await self._reads.fetchrow(DETAIL, style_id, viewer and viewer.id, is_admin, SAMPLES)
         if row is None:
             raise StyleNotFound
         shown = await self._detail(row)
@@ -379,7 +379,7 @@ class PostgresStylesReader(StylesReader):
 
     async def recommended_tags(self, style_id: StyleId, *, viewer: Requester | None) -> RecommendedTags:
         is_admin = viewer is not None and viewer.is_admin
-        rows = await self._pool.fetch(RECOMMENDATIONS, style_id, viewer and viewer.id, is_admin)
+        rows = await self._reads.fetch(RECOMMENDATIONS, style_id, viewer and viewer.id, is_admin)
         if not rows:
             raise StyleNotFound
         return [RecommendedTag(**row) for row in rows if row["name"] is not None]

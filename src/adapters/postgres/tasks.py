@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import get_args
 
 from adapters.postgres.listener import Listener
-from adapters.postgres.pool import Begun, Pool, Record
+from adapters.postgres.pool import OpenTransaction, Pool, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.identifiers import TaskId
 from core.ports.outbox import Batch, Outbox
@@ -97,7 +97,7 @@ class PostgresTaskQueue(TaskQueue):
         self._transaction.after_commit(self._outbox.wake)
 
 
-async def _end(claim: Begun, confirmed: list[int]) -> None:
+async def _end(claim: OpenTransaction, confirmed: list[int]) -> None:
     if not confirmed:
         await claim.rollback()
         return

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from adapters.postgres.paging import Arguments, Keys, cut, limit
-from adapters.postgres.pool import Pool, Record
+from adapters.postgres.pool import Reads, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.identifiers import HoldId, UserId
 from core.paging import Page, PageRequest
@@ -271,16 +271,16 @@ class PostgresTokenLedger(TokenLedger):
         return row["folded"] if row else 0
 
     async def _insufficient(self, account: Account, required: int) -> InsufficientTokens:
-        row = await self._transaction.pool.fetchrow(FREE, account.kind.value, account.owner)
+        row = await self._transaction.unit.fetchrow(FREE, account.kind.value, account.owner)
         return InsufficientTokens(required=required, available=row["tokens"] if row else 0)
 
 
 class PostgresTokensReader(TokensReader):
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
 
     async def balance(self, user_id: UserId) -> Balance:
-        [row] = await self._pool.fetch(BALANCE, user_id)
+        [row] = await self._reads.fetch(BALANCE, user_id)
         return Balance(user_id, row["free"], row["held"], row["earned"])
 
     async def transactions(
@@ -288,11 +288,11 @@ class PostgresTokensReader(TokensReader):
     ) -> Page[TransactionLine]:
         arguments = Arguments([user_id])
         sql = _lines(type, page, arguments)
-        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
+        rows, following = cut(await self._reads.fetch(sql, *arguments), page)
         return Page([_line(row) for row in rows], following)
 
     async def earnings(self, artist_id: UserId, *, first: date, last: date, group: EarningsGroup) -> Earnings:
-        rows = await self._pool.fetch(_earnings(group), artist_id, first, last)
+        rows = await self._reads.fetch(_earnings(group), artist_id, first, last)
         return earnings_of(first, last, [_earned(row) for row in rows])
 
 

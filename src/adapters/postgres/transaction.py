@@ -9,10 +9,11 @@ import asyncpg
 
 from adapters.postgres.changes import CHANNEL
 from adapters.postgres.errors import REFUSALS
-from adapters.postgres.pool import TOGETHER, Begun, ConnectionLost, Pool, Record, Together
+from adapters.postgres.pool import ConnectionLost, OpenTransaction, Record
+from adapters.postgres.unit_of_work import Deferral, UnitOfWork
 from core.errors import DomainError
 from core.ports.changes import Topic
-from core.ports.database import spent
+from core.ports.database import DatabaseUnavailable
 from core.ports.transaction import OutcomeUnknown, Transaction
 
 Explain = Callable[[], Awaitable[DomainError]]
@@ -45,7 +46,7 @@ class _Held:
 
 @dataclass(slots=True)
 class _Block:
-    begun: Begun | None = None
+    begun: OpenTransaction | None = None
     held: dict[str, _Held] = field(default_factory=dict)
     """By what they touch."""
     failure: Exception | None = None
@@ -59,8 +60,8 @@ class PostgresTransaction(Transaction):
     transaction. READ COMMITTED: what must not change after it was read is read with a lock.
     """
 
-    def __init__(self, pool: Pool) -> None:
-        self.pool = pool
+    def __init__(self, unit: UnitOfWork) -> None:
+        self.unit = unit
         self._block: _Block | None = None
 
     async def fetch(self, sql: str, *args: object, lock: bool = False) -> list[Record]:
@@ -69,7 +70,7 @@ class PostgresTransaction(Transaction):
         if block.begun is None and (lock or block.held):
             await self._begin(block)
         if block.begun is None:
-            return await self.pool.fetch(sql, *args)
+            return await self.unit.fetch(sql, *args)
         await self._send(block)
         return await self._ask(block, sql, *args)
 
@@ -90,14 +91,14 @@ class PostgresTransaction(Transaction):
 
     def tell_of(self, topic: Topic) -> None:
         """Have whoever watches told, once this is committed."""
-        self.after_commit(lambda: self.pool.teller.tell(CHANNEL, topic))
+        self.after_commit(lambda: self.unit.pool.teller.tell(CHANNEL, topic))
 
     async def __aenter__(self) -> Self:
         if self._block is not None:
             raise RuntimeError("this transaction has an open block already")
         self._block = _Block()
-        if together := TOGETHER.get():
-            self._block.begun, together.begun = together.begun, None
+        if deferral := self.unit.deferral:
+            self._block.begun, deferral.transaction = deferral.transaction, None
         return self
 
     async def __aexit__(
@@ -107,13 +108,12 @@ class PostgresTransaction(Transaction):
         self._block = None
         failure = error or block.failure
         if failure is None:
-            if together := TOGETHER.get():
-                await self._hand_over(block, together)
+            if deferral := self.unit.deferral:
+                await self._defer(block, deferral)
                 return
             changes = block.begun is not None or bool(block.held)
             await self._commit(block)
-            if changes and (asked := spent.get()) is not None:
-                asked.commits += 1
+            self.unit.committed |= changes
             for callback in block.callbacks:
                 callback()
             return
@@ -142,16 +142,16 @@ class PostgresTransaction(Transaction):
     async def _begin(self, block: _Block) -> None:
         if block.begun is not None:
             return
-        block.begun = await self.pool.begin()
-        if together := TOGETHER.get():
+        block.begun = await self.unit.begin()
+        if deferral := self.unit.deferral:
             try:
-                await together.prepare(block.begun)
+                await deferral.prepare(block.begun)
             except Exception as error:
                 block.failure = error
                 raise
 
-    async def _hand_over(self, block: _Block, together: Together) -> None:
-        """Leave the commit for later; what it could refuse is refused now, while the use case can still tidy up."""
+    async def _defer(self, block: _Block, deferral: Deferral) -> None:
+        """Leave the commit for later; what it could refuse is refused now, while the use case can still clean up."""
         try:
             if block.held:
                 await self._begin(block)
@@ -162,8 +162,8 @@ class PostgresTransaction(Transaction):
             if block.begun is not None:
                 await block.begun.rollback()
             raise
-        together.begun = block.begun
-        together.callbacks += block.callbacks
+        deferral.transaction = block.begun
+        deferral.callbacks += block.callbacks
 
     async def _send(self, block: _Block) -> None:
         """Send all held writes as one statement."""
@@ -184,7 +184,13 @@ class PostgresTransaction(Transaction):
 
     async def _ask(self, block: _Block, sql: str, *args: object) -> list[Record]:
         try:
-            return await (block.begun or self.pool).fetch(sql, *args)
+            if block.begun is not None:
+                return await block.begun.fetch(sql, *args)
+            return await self.unit.pool.fetch(sql, *args, usage=self.unit.usage)
+        except DatabaseUnavailable as error:
+            block.failure = error
+            self.unit.check_nothing_committed(error)
+            raise
         except Exception as error:
             block.failure = error
             raise

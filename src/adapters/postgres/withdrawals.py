@@ -1,5 +1,5 @@
 from adapters.postgres.paging import Arguments, Keys, cut, limit
-from adapters.postgres.pool import Pool, Record
+from adapters.postgres.pool import Reads, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.identifiers import UserId, WithdrawalId
 from core.paging import Page, PageRequest
@@ -83,11 +83,11 @@ class PostgresWithdrawals(Withdrawals):
 
 
 class PostgresWithdrawalsReader(WithdrawalsReader):
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
 
     async def of_owner(self, artist_id: UserId, withdrawal_id: WithdrawalId) -> WithdrawalView:
-        row = await self._pool.fetchrow(OF_OWNER, withdrawal_id, artist_id)
+        row = await self._reads.fetchrow(OF_OWNER, withdrawal_id, artist_id)
         if row is None:
             raise WithdrawalNotFound
         return WithdrawalView(**row)
@@ -95,13 +95,13 @@ class PostgresWithdrawalsReader(WithdrawalsReader):
     async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[WithdrawalView]:
         arguments = Arguments([artist_id])
         sql = _own(page, arguments)
-        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
+        rows, following = cut(await self._reads.fetch(sql, *arguments), page)
         return Page([WithdrawalView(**row) for row in rows], following)
 
     async def list(self, *, status: WithdrawalStatus | None, page: PageRequest) -> Page[WithdrawalToSettle]:
         arguments = Arguments()
         sql = _everybodys(status, page, arguments)
-        rows, following = cut(await self._pool.fetch(sql, *arguments), page)
+        rows, following = cut(await self._reads.fetch(sql, *arguments), page)
         return Page([_to_settle(row) for row in rows], following)
 
 

@@ -1,4 +1,3 @@
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,18 +13,12 @@ class DatabaseUnavailable(DomainError):
 
 
 @dataclass(slots=True)
-class Spent:
-    """What a piece of work has asked of the database."""
+class DatabaseUsage:
+    """What one unit of work has asked of the database; adapters add to it."""
 
     seconds: float = 0.0
-    """For which it was waited for."""
+    """Time spent waiting for the database."""
     statements: int = 0
-    commits: int = 0
-    """Transactions that may have changed something."""
-
-
-spent: ContextVar[Spent | None] = ContextVar("spent", default=None)
-"""Who wants to know sets one for a piece of work; adapters add to it."""
 
 
 class Database(Protocol):

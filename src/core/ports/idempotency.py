@@ -1,6 +1,6 @@
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 import msgspec
 
@@ -8,17 +8,17 @@ from core.errors import Category, DomainError
 from core.identifiers import UserId
 
 KEPT = timedelta(hours=24)
-"""How long an answer is given again."""
+"""How long an answer can be replayed."""
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A call that may come again, for instance because its answer got lost."""
+    """A call that a client may repeat, for instance because the answer got lost."""
 
     user_id: UserId
     key: str
-    """Of the caller's choice: one for each thing to be done."""
+    """The client's idempotency key, unique among the user's calls of the last 24 hours."""
     fingerprint: bytes
-    """Of everything that the call asks for."""
+    """A digest of the method, the path and the body."""
     at: datetime
 
 
@@ -35,28 +35,42 @@ class IdempotencyKeyReused(DomainError):
 
 
 class AlreadyAnswered(Exception):
-    """Not a refusal: the call has been here before, and this is what it was told."""
+    """Not a refusal: the call was answered before, and this is its answer."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
         self.answer = answer
 
 
-class Once(Protocol):
-    """One call, until it is answered."""
+class IdempotentCall(Protocol):
+    """One call that takes effect once, however often it is repeated, at whatever process.
+
+    It belongs to a unit of work. From `begin` on, the unit's transactions are not committed block by block but
+    together, with the answer, by `finish`; the unit's readers see what the blocks have written. Leaving the call
+    (`async with call:`) without `finish` rolls all of it back.
+
+    The first lock or write after `begin` claims the key. Whoever else uses the key waits there until this call has
+    ended, and then has AlreadyAnswered or IdempotencyKeyReused raised out of the block, or claims the key itself; a
+    user who was erased meanwhile gets UserNotFound. Before that nothing is locked and no transaction is open, so a call
+    may take its time to receive and store files.
+    """
+
+    @property
+    def begun(self) -> bool:
+        """Whether `begin` has accepted the call."""
+        ...
 
     async def begin(self, call: Call) -> None:
-        """From now on what this task's transactions write is not committed block by block, but by `finish`.
+        """Defer the unit's commits to `finish`.
 
-        Readers that this task calls after a block see it. Raises AlreadyAnswered, or IdempotencyKeyReused when the key
-        was used for something else.
+        Raises AlreadyAnswered, or IdempotencyKeyReused when the key was used for another request.
         """
         ...
 
     async def refuse(self) -> None:
-        """Take back what was written: the call is refused, its key stays free.
+        """Roll back what was written: the call is refused and its key stays free.
 
-        Raises what `begin` raises if the same call has been answered meanwhile: that is why this one was refused.
+        Raises what `begin` raises if the same call was answered meanwhile: that is why this one was refused.
         """
         ...
 
@@ -64,22 +78,16 @@ class Once(Protocol):
         """Commit what was written and the answer, both or neither. Raises what a commit and what `begin` raise."""
         ...
 
+    async def __aenter__(self) -> Self: ...
 
-class Idempotency(Protocol):
-    """Lets a call take effect once, however often it comes, to whatever process, and gives its answer again.
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
-    Only answers that are passed to `finish` are kept, for KEPT.
 
-    The first lock or write after `begin` claims the key: whoever has the same key waits there until this call has ended
-    and then has AlreadyAnswered or IdempotencyKeyReused raised out of the block, or claims the key for itself; who has
-    been erased meanwhile has UserNotFound raised. Before that nothing is locked and no transaction is open, so that a
-    call may take its time to receive and store files.
-    """
+class Answers(Protocol):
+    """The answers that can be replayed. Only those passed to `IdempotentCall.finish` are kept, for KEPT."""
 
-    def once(self) -> AbstractAsyncContextManager[Once]:
-        """A call within one task; leaving without `finish` takes back what was written after `begin`."""
-        ...
-
-    async def forget(self, *, limit: int) -> int:
-        """Remove up to `limit` answers that are not given again any more; answers how many."""
+    async def purge(self, *, limit: int) -> int:
+        """Remove up to `limit` answers older than KEPT; returns how many."""
         ...

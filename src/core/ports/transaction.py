@@ -5,7 +5,7 @@ from core.errors import Category, DomainError
 
 
 class OutcomeUnknown(DomainError):
-    """The connection broke during the commit: it may have happened or not. Who calls is told so if right after, too."""
+    """The commit may have happened or not: the connection broke during it, or before its result could be read."""
 
     code = "OUTCOME_UNKNOWN"
     category = Category.UNAVAILABLE
@@ -16,12 +16,13 @@ class Transaction(Protocol):
     """All or nothing for what the ports of one use case write.
 
     `async with transaction:` commits on a clean exit and before the block is left; an exception rolls everything back
-    and passes on. Not re-entrant; one block after another is fine. In a call that is to take effect once (Idempotency)
-    all blocks are committed together, with the answer.
+    and propagates. Not re-entrant; one block after another is fine. Within an IdempotentCall all blocks are committed
+    together, with the answer.
 
     Writes may be held back until a read needs them or the block ends. So a refusal (too few tokens, a name that is
-    taken) surfaces as its DomainError at the call or, at the latest, when the block ends; either way nothing is stored.
-    Only OutcomeUnknown leaves it open.
+    taken) is raised as its DomainError at the call or, at the latest, when the block ends; then nothing is stored. Only
+    OutcomeUnknown leaves it open. Once a block has committed, what follows in the same unit of work raises
+    OutcomeUnknown, not DatabaseUnavailable, when the database is lost: the caller must not take the whole as undone.
 
     A row read with `lock=True` stays as read until the block ends: others who lock it wait.
     """

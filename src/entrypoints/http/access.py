@@ -17,7 +17,7 @@ from core.ports.clock import Clock
 from entrypoints.http.addresses import client_address, lies_in
 from entrypoints.http.cookies import SESSION
 from entrypoints.http.errors import AnyRequest
-from entrypoints.http.idempotency import recognise
+from entrypoints.http.idempotency import check_key
 from entrypoints.http.limits import LIMIT, count_call
 from entrypoints.settings import Network
 
@@ -51,7 +51,7 @@ async def signed_in(connection: Connection, handler: BaseRouteHandler) -> None:
         raise Unauthorized
     if cast("HTTPScope", connection.scope)["method"] not in SAFE_METHODS:
         _check_csrf(connection)
-        await recognise(connection, handler)
+        await check_key(connection, handler)
 
 
 async def artist(connection: Connection, handler: BaseRouteHandler) -> None:

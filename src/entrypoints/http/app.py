@@ -115,7 +115,7 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
             }
         ),
     )
-    setup_dishka(container, app)
     inner = Cors(Idempotent(app.asgi_handler), settings.cors_allowed_origins)
     app.asgi_handler = Tracing(inner, metrics, https=settings.production)
+    setup_dishka(container, app)  # outermost: the request's container holds the unit of work that they share
     return app

@@ -11,9 +11,7 @@ from litestar.params import ParameterKwarg
 from litestar.types import ExceptionHandlersMap
 
 from core.errors import Category, Details, DomainError, NotFound, ValidationError
-from core.ports.database import DatabaseUnavailable, spent
 from core.ports.idempotency import AlreadyAnswered
-from core.ports.transaction import OutcomeUnknown
 from entrypoints.http.details import details_in_korean
 from entrypoints.http.envelope import Refusal, Refused
 from entrypoints.http.messages import in_korean, prefers_korean
@@ -66,21 +64,10 @@ def status_of(error: DomainError | type[DomainError], opt: Mapping[str, Any]) ->
 
 
 def refuse_domain_error(request: AnyRequest, error: DomainError) -> Response[Refused]:
-    error = _as_known(error)
     status = status_of(error, request.route_handler.opt)
     if error.category is Category.UNAVAILABLE:
         logger.error("%s: %s", error.code, error.message, exc_info=error)
     return answer(request, status, error.code, error.message, error.details)
-
-
-def _as_known(error: DomainError) -> DomainError:
-    """A database that goes away after a commit keeps from telling what was done, not from having done it."""
-    asked = spent.get()
-    if isinstance(error, DatabaseUnavailable) and asked is not None and asked.commits:
-        outcome = OutcomeUnknown()
-        outcome.__cause__ = error
-        return outcome
-    return error
 
 
 def refuse_invalid_parameters(request: AnyRequest, error: ValidationException) -> Response[Refused]:

@@ -14,7 +14,7 @@ from core.errors import ValidationError
 from entrypoints.http import uploads
 from entrypoints.http.body import UnsupportedMediaType, convert, decode
 from entrypoints.http.errors import AnyRequest
-from entrypoints.http.idempotency import has_key, recognise_body
+from entrypoints.http.idempotency import check_body, has_key
 from entrypoints.http.uploads import Upload
 
 Fields = TypeVar("Fields", bound=msgspec.Struct)
@@ -39,7 +39,7 @@ class FormBody(msgspec.Struct, Generic[Fields], frozen=True):
     async def read(self, request: AnyRequest) -> AsyncIterator[tuple[Fields, dict[str, list[Upload]]]]:
         """The fields and, by field, the files, which are gone when the block is left.
 
-        Raises UnsupportedMediaType, MalformedBody, PayloadTooLarge or ValidationError, and what `recognise` raises.
+        Raises UnsupportedMediaType, MalformedBody, PayloadTooLarge or ValidationError, and what `check_key` raises.
         """
         content_type = request.content_type[0]
         if content_type == "application/json" and self.json:
@@ -48,7 +48,7 @@ class FormBody(msgspec.Struct, Generic[Fields], frozen=True):
             with uploads.spool() as spool:
                 form = await uploads.receive(request, spool)
                 if has_key(request):
-                    await recognise_body(request, await asyncio.to_thread(uploads.digest, form))
+                    await check_body(request, await asyncio.to_thread(uploads.digest, form))
                 yield self._from_form(form)
         else:
             raise UnsupportedMediaType

@@ -16,7 +16,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from core.errors import DomainError, ValidationError
 from core.ports.clock import Clock
-from core.ports.idempotency import AlreadyAnswered, Answer, Call, Idempotency, Once
+from core.ports.idempotency import AlreadyAnswered, Answer, Call, IdempotentCall
 from entrypoints.http.errors import REPLAYED, AnyRequest, refuse_domain_error, replay
 
 HEADER = "Idempotency-Key"
@@ -24,26 +24,25 @@ KEY = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
 KEPT_HEADERS = frozenset({"content-type", "location"})
 """The others are about the exchange, not about what was done."""
 
-_ONCE, _BEGUN = "once", "once-begun"
-
 
 class Idempotent:
-    """Around the application: an answer leaves when it is committed, together with what the call has done."""
+    """Around the routes: an answer leaves when it is committed, together with what the call has done.
+
+    Runs within the request's container, whose unit of work the call belongs to.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP or scope["method"] != "POST" or not _has_key(scope):
+        if scope["type"] != ScopeType.HTTP or not _has_key(scope):
             await self._app(scope, receive, send)
             return
-        idempotency: Idempotency = await scope["app"].state.dishka_container.get(Idempotency)
         kept = _Kept()
-        async with idempotency.once() as once:
-            scope["state"][_ONCE] = once
+        async with await _call_of(scope) as call:
             await self._app(scope, receive, kept.send)
-            if _BEGUN in scope["state"] and not kept.replayed:
-                instead = await _settle(once, kept, Request(scope, receive, send))
+            if call.begun and not kept.replayed:
+                instead = await _settle(call, kept, Request(scope, receive, send))
                 if instead:
                     kept = _Kept()
                     await instead.to_asgi_response(None, Request(scope, receive, send))(scope, receive, kept.send)
@@ -51,25 +50,25 @@ class Idempotent:
             await send(message)
 
 
-async def recognise(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Once it is known who calls. The body of a form is recognised by whoever reads it: it may be large.
+async def check_key(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Replay the answer to a call that is repeated, once its user is known.
 
-    Raises ValidationError, AlreadyAnswered, IdempotencyKeyReused, or what reading the body raises.
+    The body of a form is checked where it is read: it may be large. Raises ValidationError, AlreadyAnswered,
+    IdempotencyKeyReused, or what reading the body raises.
     """
-    if _ONCE not in request.scope["state"] or not isinstance(request, Request):
+    if not isinstance(request, Request) or not has_key(request):
         return
     key = request.headers[HEADER].strip()
     if not KEY.fullmatch(key):
         raise ValidationError(**{HEADER: "1 to 255 printable ASCII characters."})
     if "body" in handler.opt and request.content_type[0] == "multipart/form-data":
         return
-    await recognise_body(request, sha256(await request.body()).digest())
+    await check_body(request, sha256(await request.body()).digest())
 
 
-async def recognise_body(request: AnyRequest, digest: bytes) -> None:
+async def check_body(request: AnyRequest, digest: bytes) -> None:
     """Raises AlreadyAnswered or IdempotencyKeyReused."""
-    state = request.scope["state"]
-    clock: Clock = await state["dishka_container"].get(Clock)
+    clock: Clock = await request.scope["state"]["dishka_container"].get(Clock)
     path = request.scope["path"].rstrip("/")
     call = Call(
         user_id=request.scope["user"].id,
@@ -77,23 +76,26 @@ async def recognise_body(request: AnyRequest, digest: bytes) -> None:
         fingerprint=sha256(f"{request.method} {path}\n".encode() + digest).digest(),
         at=clock.now(),
     )
-    once: Once = state[_ONCE]
-    await once.begin(call)
-    state[_BEGUN] = True
+    await (await _call_of(request.scope)).begin(call)
 
 
 def has_key(request: AnyRequest) -> bool:
-    """Whether the call is to be recognised."""
-    return _ONCE in request.scope["state"]
+    """Whether the call has an idempotency key."""
+    return _has_key(request.scope)
 
 
-async def _settle(once: Once, kept: "_Kept", request: AnyRequest) -> Response[Any] | None:
+async def _call_of(scope: HTTPScope) -> IdempotentCall:
+    call: IdempotentCall = await scope["state"]["dishka_container"].get(IdempotentCall)
+    return call
+
+
+async def _settle(call: IdempotentCall, kept: "_Kept", request: AnyRequest) -> Response[Any] | None:
     """What to answer instead, if the call's own answer cannot be given."""
     try:
         if kept.status < HTTPStatus.BAD_REQUEST:
-            await once.finish(kept.answer())
+            await call.finish(kept.answer())
         elif kept.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            await once.refuse()
+            await call.refuse()
     except AlreadyAnswered as error:
         return replay(request, error)
     except DomainError as error:
@@ -134,4 +136,4 @@ class _Kept:
 
 
 def _has_key(scope: HTTPScope) -> bool:
-    return any(name == b"idempotency-key" for name, _ in scope["headers"])
+    return scope["method"] == "POST" and any(name == b"idempotency-key" for name, _ in scope["headers"])

@@ -9,7 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from core.generations.model import Status
 from core.ports.books import Books
 from core.ports.clock import Clock
-from core.ports.database import DatabaseUnavailable, Spent
+from core.ports.database import DatabaseUnavailable, DatabaseUsage
 from core.styles.model import TrainingStatus
 from core.tasks.views import Backlog, BacklogReader
 from core.tokens.reconciliation import Reconciliation
@@ -67,7 +67,7 @@ class Metrics:
             "ledger_broken_rows", "Rows that broke an invariant then.", ["invariant"], registry=registry
         )
 
-    def count(self, scope: Scope, method: str, status: int | None, seconds: float, database: Spent) -> None:
+    def count(self, scope: Scope, method: str, status: int | None, seconds: float, database: DatabaseUsage) -> None:
         route = str(scope.get("path_template") or UNMATCHED)
         self.requests.labels(method, route, str(status)).inc()
         self.seconds.labels(method, route).observe(seconds)

@@ -9,7 +9,7 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from core.ports.database import Spent, spent
+from core.ports.database import DatabaseUsage
 from entrypoints.http.envelope import Refusal, Refused
 from entrypoints.http.errors import INTERNAL
 from entrypoints.http.limits import limit_headers
@@ -34,7 +34,10 @@ STRICT_TRANSPORT: Header = (b"strict-transport-security", b"max-age=31536000; in
 
 
 class Tracing:
-    """The outermost layer. Also answers HEAD as GET without the body, and 500 where nothing else could."""
+    """The outermost layer within the request's container.
+
+    Also answers HEAD as GET without the body, and 500 where nothing else could.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, *, https: bool) -> None:
         self._app = app
@@ -46,16 +49,16 @@ class Tracing:
             await self._app(scope, receive, send)
             return
         path, method = scope["path"], scope["method"]
-        database, started = Spent(), time.perf_counter()
+        usage: DatabaseUsage = await scope["state"]["dishka_container"].get(DatabaseUsage)
+        started = time.perf_counter()
 
         def count() -> None:
-            self._metrics.count(scope, method, exchange.status, time.perf_counter() - started, database)
+            self._metrics.count(scope, method, exchange.status, time.perf_counter() - started, usage)
 
         exchange = _Exchange(scope, send, self._headers, streams=count)
         if method == "HEAD":
             scope["method"] = "GET"
         token = trace_id.set(exchange.trace_id)
-        counted = spent.set(database)
         try:
             await self._app(scope, receive, exchange.send)
         except Exception:
@@ -67,7 +70,6 @@ class Tracing:
             if not exchange.stream:
                 count()
             _log_access(scope, method, exchange.status, time.perf_counter() - started)
-            spent.reset(counted)
             trace_id.reset(token)
 
 

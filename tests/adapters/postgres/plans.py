@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from adapters.postgres.pool import SETTINGS, Pool, Record
+from core.ports.database import DatabaseUsage
 from tests.contracts.postgres_world import PostgresWorld
 
 Node = dict[str, Any]
@@ -90,6 +91,6 @@ class _Listening(Pool):
         super().__init__(url, max_size=4)
         self.asked: list[tuple[str, tuple[object, ...]]] = []
 
-    async def fetch(self, sql: str, *args: object) -> list[Record]:
+    async def fetch(self, sql: str, *args: object, usage: DatabaseUsage | None = None) -> list[Record]:
         self.asked.append((sql, args))
-        return await super().fetch(sql, *args)
+        return await super().fetch(sql, *args, usage=usage)

@@ -6,6 +6,7 @@ from adapters.postgres.pool import Pool, Record
 from core.accounts.model import SESSION_LIFETIME, Session
 from core.accounts.sign_in import token_hash
 from core.community.post_comment import NewComment, PostComment
+from core.ports.database import DatabaseUsage
 from core.purchases.start_purchase import StartPurchase
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.contracts.postgres_world import PostgresWorld
@@ -19,8 +20,8 @@ class Counting(Pool):
 
     most = 0
 
-    async def fetch(self, sql: str, *args: object) -> list[Record]:
-        rows = await super().fetch(sql, *args)
+    async def fetch(self, sql: str, *args: object, usage: DatabaseUsage | None = None) -> list[Record]:
+        rows = await super().fetch(sql, *args, usage=usage)
         self.most = max(self.most, len(rows))
         return rows
 

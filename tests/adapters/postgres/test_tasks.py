@@ -12,12 +12,13 @@ from adapters.postgres.listener import Listener
 from adapters.postgres.pool import Pool, create_pool
 from adapters.postgres.tasks import MINE, PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.transaction import PostgresTransaction
+from adapters.postgres.unit_of_work import UnitOfWork
 from adapters.rabbitmq.broker import RabbitMQBroker
 from adapters.rabbitmq.connection import Address
 from adapters.system.clock import SystemClock
 from core.identifiers import StyleId, TaskId
 from core.ports.broker import Broker
-from core.ports.database import DatabaseUnavailable
+from core.ports.database import DatabaseUnavailable, DatabaseUsage
 from core.tasks.model import PendingTask, TrainingOrder, WebhookBase, training_task
 from core.tasks.publish_tasks import PublishTasks
 from tests.contracts.postgres_world import PostgresWorld
@@ -62,7 +63,7 @@ def world(here: Pool) -> World:
 async def put(world: World, pool: Pool, outbox: PostgresOutbox) -> TaskId:
     now = SystemClock().now()
     task = training_task(world.ids.task(), TrainingOrder(StyleId(1), [], []), at=now, webhooks=WebhookBase("https://x"))
-    async with PostgresTransaction(pool) as transaction:
+    async with PostgresTransaction(UnitOfWork(pool, DatabaseUsage())) as transaction:
         await PostgresTaskQueue(transaction, outbox).put(task)
     return task.task_id
 

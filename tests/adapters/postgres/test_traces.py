@@ -87,9 +87,9 @@ async def a_whole_life(world: PostgresWorld) -> User:
     await a_life(world, user, other)
     for withdrawal in (await world.read.withdrawals.list(status=None, page=PageRequest())).rows:
         await world.use_case(RejectWithdrawal)(user.id, withdrawal.id, reason="No.")
-    async with world.idempotency.once() as once:
-        await once.begin(Call(user.id, "a key", b"a call", world.clock.now()))
-        await once.finish(Answer(201, {}, b"{}"))
+    async with world.scope().call as call:
+        await call.begin(Call(user.id, "a key", b"a call", world.clock.now()))
+        await call.finish(Answer(201, {}, b"{}"))
     return user
 
 

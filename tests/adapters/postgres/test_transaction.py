@@ -21,11 +21,12 @@ from adapters.postgres.accounts import PostgresUsers
 from adapters.postgres.errors import REFUSALS
 from adapters.postgres.pool import Pool
 from adapters.postgres.transaction import PostgresTransaction, Write, combined
+from adapters.postgres.unit_of_work import UnitOfWork
 from core.accounts.errors import UsernameTaken
 from core.accounts.model import User
 from core.generations.model import Generation, Status
 from core.notifications.errors import NotificationNotFound
-from core.ports.database import DatabaseUnavailable
+from core.ports.database import DatabaseUnavailable, DatabaseUsage
 from core.ports.transaction import OutcomeUnknown
 from core.tokens.errors import InsufficientTokens
 from tests.adapters.postgres.counting import counted
@@ -33,6 +34,7 @@ from tests.contracts.overlap import Block, commit
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support.world import Scope, World, gift, hold_for
 
+LOSE_CONNECTION = "SELECT pg_terminate_backend(pg_backend_pid())"
 WAIT_AT_COMMIT = """
 CREATE FUNCTION wait_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -210,7 +212,7 @@ async def test_a_commit_whose_connection_breaks_may_have_happened(
 ) -> None:
     ann = await world.user("ann")
     called: list[bool] = []
-    transaction = PostgresTransaction(pool)
+    transaction = PostgresTransaction(UnitOfWork(pool, DatabaseUsage()))
     users = PostgresUsers(transaction)
 
     async def edit() -> None:
@@ -254,6 +256,22 @@ async def test_a_connection_that_breaks_before_the_commit_has_stored_nothing(
 
     assert not isinstance(lost.value, OutcomeUnknown)
     assert (await world.read.accounts.profile(ann.id, viewer=None)).bio == ""
+
+
+async def test_what_is_lost_after_a_commit_is_not_taken_as_undone(world: PostgresWorld, pool: Pool) -> None:
+    ann = await world.user("ann")
+    unit = UnitOfWork(pool, DatabaseUsage())
+    transaction = PostgresTransaction(unit)
+
+    async with transaction:
+        await PostgresUsers(transaction).of_id(ann.id)
+    with pytest.raises(DatabaseUnavailable):
+        await unit.fetch(LOSE_CONNECTION)
+
+    async with transaction:
+        await PostgresUsers(transaction).save(edited(ann, world, bio="hello"))
+    with pytest.raises(OutcomeUnknown):
+        await unit.fetch(LOSE_CONNECTION)
 
 
 # --- the connection afterwards ----------------------------------------------------------------------------------------

@@ -1,0 +1,56 @@
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from adapters.postgres.pool import OpenTransaction, Pool, Reads, Record
+from core.ports.database import DatabaseUnavailable, DatabaseUsage
+from core.ports.transaction import OutcomeUnknown
+
+
+@dataclass(slots=True)
+class Deferral:
+    """The blocks of a unit of work that are committed together, after the last of them."""
+
+    prepare: Callable[[OpenTransaction], Awaitable[None]]
+    """Runs first in their transaction."""
+    transaction: OpenTransaction | None = None
+    """Their transaction, while no block is open."""
+    callbacks: list[Callable[[], None]] = field(default_factory=list)
+    """Run after the commit."""
+
+
+class UnitOfWork(Reads):
+    """What one request, command or pass asks of the database. Its readers and its transaction are made from it.
+
+    Reads go to any connection of the pool. While commits are deferred and no block is open they go to the deferred
+    transaction, so that they see what its blocks have written.
+    """
+
+    def __init__(self, pool: Pool, usage: DatabaseUsage) -> None:
+        self.pool = pool
+        self.usage = usage
+        self.committed = False
+        """Whether a block has committed changes."""
+        self.deferral: Deferral | None = None
+
+    async def fetch(self, sql: str, *args: object) -> list[Record]:
+        transaction = self.deferral.transaction if self.deferral else None
+        try:
+            if transaction is not None:
+                return await transaction.fetch(sql, *args)
+            return await self.pool.fetch(sql, *args, usage=self.usage)
+        except DatabaseUnavailable as error:
+            self.check_nothing_committed(error)
+            raise
+
+    async def begin(self) -> OpenTransaction:
+        """Begin a transaction of several statements."""
+        try:
+            return await self.pool.begin(usage=self.usage)
+        except DatabaseUnavailable as error:
+            self.check_nothing_committed(error)
+            raise
+
+    def check_nothing_committed(self, error: DatabaseUnavailable) -> None:
+        """Raises OutcomeUnknown from the error if a block has committed already."""
+        if self.committed:
+            raise OutcomeUnknown from error

@@ -1,7 +1,9 @@
 from datetime import datetime
 
+import msgspec
+
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.transaction import PostgresTransaction, Write
+from adapters.postgres.transaction import PostgresTransaction, Write, assignments, hexadecimal, insert
 from core.accounts.errors import UserNotFound
 from core.accounts.model import Artist, Requester, Role, Session, Standing, User
 from core.accounts.repository import Sessions, Users
@@ -11,59 +13,50 @@ from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.search.matching import folded
 
-USER = """
-SELECT id, provider, subject, email, username, role, bio, profile_image, standing, created_at, updated_at FROM users
+FIXED = ("id", "provider", "subject", "created_at")
+CHANGING = ("email", "username", "role", "bio", "profile_image", "standing", "updated_at")
+USER = f"""
+SELECT {", ".join((*FIXED, *CHANGING))} FROM users
 """
 
 LEAVER = f"{USER} WHERE id = $1 AND standing = 'leaving' FOR NO KEY UPDATE"
 LEAVERS = "SELECT id FROM users WHERE standing = 'leaving' ORDER BY updated_at, id LIMIT $1"
 
-ADD_USER = Write(
-    touches="users",
-    ctes="""
-        added_user AS (
-            INSERT INTO users
-                (id, provider, subject, email, username, role, bio, profile_image, created_at, updated_at, standing)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-        )""",
-)
 SAVE_USER = Write(
     touches="users",
-    ctes="""
+    given="users",
+    ctes=f"""
         saved_user AS (
-            UPDATE users SET
-                email = $2, username = $3, role = $4, bio = $5, profile_image = $6, updated_at = $7, standing = $8
-            WHERE id = $1
-            RETURNING id
+            UPDATE users SET {assignments(CHANGING, "given")}
+            FROM given_users given WHERE users.id = given.id
+            RETURNING users.id
         ),
         saved_artist_texts AS (
-            UPDATE artist_texts SET username = $3, grams = search_grams($3 || E'\n' || artist_name)
-            WHERE user_id = $1 AND username <> $3
+            UPDATE artist_texts SET
+                username = given.username, grams = search_grams(given.username || E'\\n' || artist_name)
+            FROM given_users given WHERE user_id = given.id AND artist_texts.username <> given.username
         )""",
     finds="saved_user",
     rule="user_found",
 )
-ADD_ARTIST = Write(
-    touches="artists",
+ADD_ARTIST_TEXTS = Write(
+    touches="artist_texts",
+    given="user_id bigint, artist_name text",
     ctes="""
-        added_artist AS (
-            INSERT INTO artists (user_id, artist_name, verified_email, signature_key, created_at)
-            VALUES ($1, $2, $3, $4, $5)
-        ),
         added_artist_texts AS (
             INSERT INTO artist_texts (user_id, username, artist_name, grams)
-            SELECT id, username, $6, search_grams(username || E'\n' || $6) FROM users WHERE id = $1
+            SELECT id, username, artist_name, search_grams(username || E'\\n' || artist_name)
+            FROM given_artist_texts JOIN users ON users.id = user_id
         )""",
 )
-ADD_SESSION = Write(
+END_SESSION = Write(
     touches="sessions",
+    given="sessions",
     ctes="""
-        added_session AS (
-            INSERT INTO sessions (token_hash, user_id, created_at, last_seen_at, expires_at, user_agent)
-            VALUES ($1, $2, $3, $3, $4, $5)
+        ended_session AS (
+            DELETE FROM sessions USING given_sessions given WHERE sessions.token_hash = given.token_hash
         )""",
 )
-END_SESSION = Write(touches="sessions", ctes="ended_session AS (DELETE FROM sessions WHERE token_hash = $1)")
 
 REQUESTER = """
 SELECT users.id, users.role, artists.user_id IS NOT NULL AS is_artist
@@ -134,44 +127,16 @@ class PostgresUsers(Users):
         return await self._transaction.fetchrow("SELECT FROM users WHERE username = $1", username) is not None
 
     async def add(self, user: User) -> None:
-        await self._transaction.write(
-            ADD_USER,
-            user.id,
-            user.provider,
-            user.subject,
-            user.email,
-            user.username,
-            user.role.value,
-            user.bio,
-            user.profile_image,
-            user.created_at,
-            user.updated_at,
-            user.standing.value,
-        )
+        await self._transaction.write(insert("users", (*FIXED, *CHANGING)), msgspec.structs.asdict(user))
 
     async def save(self, user: User) -> None:
-        await self._transaction.write(
-            SAVE_USER,
-            user.id,
-            user.email,
-            user.username,
-            user.role.value,
-            user.bio,
-            user.profile_image,
-            user.updated_at,
-            user.standing.value,
-        )
+        await self._transaction.write(SAVE_USER, msgspec.structs.asdict(user))
 
     async def add_artist(self, artist: Artist) -> None:
-        await self._transaction.write(
-            ADD_ARTIST,
-            artist.user_id,
-            artist.artist_name,
-            artist.verified_email,
-            artist.signature_key,
-            artist.created_at,
-            folded(artist.artist_name),
-        )
+        row = msgspec.structs.asdict(artist)
+        await self._transaction.write(insert("artists", tuple(row)), row)
+        texts = {"user_id": artist.user_id, "artist_name": folded(artist.artist_name)}
+        await self._transaction.write(ADD_ARTIST_TEXTS, texts)
 
     async def leaver(self, user_id: UserId) -> User | None:
         row = await self._transaction.fetchrow(LEAVER, user_id, lock=True)
@@ -190,17 +155,15 @@ class PostgresSessions(Sessions):
         self._transaction = transaction
 
     async def add(self, session: Session) -> None:
-        await self._transaction.write(
-            ADD_SESSION,
-            session.token_hash,
-            session.user_id,
-            session.created_at,
-            session.expires_at,
-            session.user_agent,
-        )
+        row = {
+            **msgspec.structs.asdict(session),
+            "token_hash": hexadecimal(session.token_hash),
+            "last_seen_at": session.created_at,
+        }
+        await self._transaction.write(insert("sessions", tuple(row)), row)
 
     async def end(self, token_hash: bytes) -> None:
-        await self._transaction.write(END_SESSION, token_hash)
+        await self._transaction.write(END_SESSION, {"token_hash": hexadecimal(token_hash)})
         self._transaction.tell_of(changes.session(token_hash))
 
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:

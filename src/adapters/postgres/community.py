@@ -1,9 +1,11 @@
 from datetime import datetime
 
+import msgspec
+
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.transaction import PostgresTransaction, Write
+from adapters.postgres.transaction import PostgresTransaction, Write, assignments
 from core.accounts.errors import UserNotFound
 from core.community.errors import CommentNotFound
 from core.community.model import Comment
@@ -16,10 +18,12 @@ from core.ports.blob_store import BlobStore
 
 FOLLOW = Write(
     touches="follows",
+    given="follows",
     ctes="""
         followed AS (
             INSERT INTO follows (follower_id, followed_id, created_at)
-            SELECT $1, id, $3 FROM users WHERE id = $2 AND standing = 'present'
+            SELECT follower_id, followed_id, given_follows.created_at
+            FROM given_follows JOIN users ON users.id = followed_id AND standing = 'present'
             RETURNING followed_id
         ),
         follower_gained AS (
@@ -30,8 +34,13 @@ FOLLOW = Write(
 )
 UNFOLLOW = Write(
     touches="follows",
+    given="follower_id bigint, followed_id bigint",
     ctes="""
-        unfollowed AS (DELETE FROM follows WHERE follower_id = $1 AND followed_id = $2 RETURNING followed_id),
+        unfollowed AS (
+            DELETE FROM follows USING given_follows given
+            WHERE follows.follower_id = given.follower_id AND follows.followed_id = given.followed_id
+            RETURNING follows.followed_id
+        ),
         follower_lost AS (
             UPDATE users SET follower_count = follower_count - 1 FROM unfollowed WHERE id = followed_id
         )""",
@@ -40,9 +49,12 @@ FOLLOWERS = "SELECT follower_count FROM users WHERE id = $1"
 
 LIKE = Write(
     touches="likes",
+    given="likes",
     ctes="""
         liked AS (
-            INSERT INTO likes (user_id, generation_id, created_at) VALUES ($1, $2, $3) RETURNING generation_id
+            INSERT INTO likes (user_id, generation_id, created_at)
+            SELECT user_id, generation_id, created_at FROM given_likes
+            RETURNING generation_id
         ),
         like_gained AS (
             UPDATE generations SET like_count = like_count + 1 FROM liked WHERE id = generation_id
@@ -50,8 +62,13 @@ LIKE = Write(
 )
 UNLIKE = Write(
     touches="likes",
+    given="user_id bigint, generation_id bigint",
     ctes="""
-        unliked AS (DELETE FROM likes WHERE user_id = $1 AND generation_id = $2 RETURNING generation_id),
+        unliked AS (
+            DELETE FROM likes USING given_likes given
+            WHERE likes.user_id = given.user_id AND likes.generation_id = given.generation_id
+            RETURNING likes.generation_id
+        ),
         like_lost AS (
             UPDATE generations SET like_count = like_count - 1 FROM unliked WHERE id = generation_id
         )""",
@@ -61,35 +78,55 @@ LIKES = "SELECT like_count FROM generations WHERE id = $1"
 COMMENT = """
 SELECT id, generation_id, author_id, content, created_at, updated_at, parent_id FROM comments WHERE id = $1
 """
+COMMENT_COLUMNS = ("id", "generation_id", "author_id", "content", "created_at", "updated_at", "parent_id")
 ADD_COMMENT = Write(
     touches="comments",
-    ctes="""
+    given="comments",
+    ctes=f"""
         added_comment AS (
-            INSERT INTO comments (id, generation_id, author_id, content, created_at, updated_at, parent_id)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            INSERT INTO comments ({", ".join(COMMENT_COLUMNS)}) SELECT {", ".join(COMMENT_COLUMNS)} FROM given_comments
         ),
-        comment_gained AS (UPDATE generations SET comment_count = comment_count + 1 WHERE id = $2),
-        reply_gained AS (UPDATE comments SET reply_count = reply_count + 1 WHERE id = $7)""",
+        comment_gained AS (
+            UPDATE generations SET comment_count = comment_count + 1
+            FROM given_comments given WHERE generations.id = given.generation_id
+        ),
+        reply_gained AS (
+            UPDATE comments SET reply_count = comments.reply_count + 1
+            FROM given_comments given WHERE comments.id = given.parent_id
+        )""",
 )
 SAVE_COMMENT = Write(
     touches="comments",
-    ctes="saved_comment AS (UPDATE comments SET content = $2, updated_at = $3 WHERE id = $1 RETURNING id)",
+    given="comments",
+    ctes=f"""
+        saved_comment AS (
+            UPDATE comments SET {assignments(("content", "updated_at"), "given")}
+            FROM given_comments given WHERE comments.id = given.id
+            RETURNING comments.id
+        )""",
     finds="saved_comment",
     rule="comment_found",
 )
 REMOVE_COMMENT = Write(
     touches="comments",
+    given="comments",
     ctes="""
-        removed_comments AS (DELETE FROM comments WHERE id = $1 OR parent_id = $1 RETURNING id),
+        removed_comments AS (
+            DELETE FROM comments USING given_comments given
+            WHERE comments.id = given.id OR comments.parent_id = given.id
+            RETURNING comments.id, comments.generation_id, comments.parent_id
+        ),
+        removed_comment AS (SELECT removed.* FROM removed_comments removed JOIN given_comments USING (id)),
         comments_lost AS (
-            UPDATE generations SET comment_count = comment_count - (SELECT count(*) FROM removed_comments)
-            WHERE id = $2
+            UPDATE generations SET comment_count = comment_count - lost.count
+            FROM (SELECT generation_id, count(*) FROM removed_comments GROUP BY generation_id) lost
+            WHERE id = lost.generation_id
         ),
         reply_lost AS (
-            UPDATE comments SET reply_count = reply_count - 1
-            WHERE id = $3 AND EXISTS (SELECT FROM removed_comments)
+            UPDATE comments SET reply_count = reply_count - 1 FROM removed_comment removed
+            WHERE comments.id = removed.parent_id
         )""",
-    finds="removed_comments",
+    finds="removed_comment",
     rule="comment_found",
 )
 
@@ -166,10 +203,10 @@ class PostgresFollows(Follows):
         self._transaction = transaction
 
     async def add(self, follower: UserId, followed: UserId, *, at: datetime) -> None:
-        await self._transaction.write(FOLLOW, follower, followed, at)
+        await self._transaction.write(FOLLOW, {"follower_id": follower, "followed_id": followed, "created_at": at})
 
     async def remove(self, follower: UserId, followed: UserId) -> None:
-        await self._transaction.write(UNFOLLOW, follower, followed)
+        await self._transaction.write(UNFOLLOW, {"follower_id": follower, "followed_id": followed})
 
     async def count(self, followed: UserId) -> int:
         row = await self._transaction.fetchrow(FOLLOWERS, followed)
@@ -184,10 +221,10 @@ class PostgresLikes(Likes):
         self._transaction = transaction
 
     async def add(self, user_id: UserId, generation_id: GenerationId, *, at: datetime) -> None:
-        await self._transaction.write(LIKE, user_id, generation_id, at)
+        await self._transaction.write(LIKE, {"user_id": user_id, "generation_id": generation_id, "created_at": at})
 
     async def remove(self, user_id: UserId, generation_id: GenerationId) -> None:
-        await self._transaction.write(UNLIKE, user_id, generation_id)
+        await self._transaction.write(UNLIKE, {"user_id": user_id, "generation_id": generation_id})
 
     async def count(self, generation_id: GenerationId) -> int:
         [row] = await self._transaction.fetch(LIKES, generation_id)
@@ -207,22 +244,13 @@ class PostgresComments(Comments):
         return Comment(**row)
 
     async def add(self, comment: Comment) -> None:
-        await self._transaction.write(
-            ADD_COMMENT,
-            comment.id,
-            comment.generation_id,
-            comment.author_id,
-            comment.content,
-            comment.created_at,
-            comment.updated_at,
-            comment.parent_id,
-        )
+        await self._transaction.write(ADD_COMMENT, msgspec.structs.asdict(comment))
 
     async def save(self, comment: Comment) -> None:
-        await self._transaction.write(SAVE_COMMENT, comment.id, comment.content, comment.updated_at)
+        await self._transaction.write(SAVE_COMMENT, msgspec.structs.asdict(comment))
 
     async def remove(self, comment: Comment) -> None:
-        await self._transaction.write(REMOVE_COMMENT, comment.id, comment.generation_id, comment.parent_id)
+        await self._transaction.write(REMOVE_COMMENT, msgspec.structs.asdict(comment))
 
 
 class PostgresCommunityReader(CommunityReader):

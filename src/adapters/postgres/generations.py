@@ -8,7 +8,7 @@ from adapters.postgres.accounts import picture_url
 from adapters.postgres.changes import CHANNEL
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Pool, Reads, Record
-from adapters.postgres.transaction import PostgresTransaction, Write
+from adapters.postgres.transaction import PostgresTransaction, Row, Write, assignments, flattened, insert
 from core.generations.errors import GenerationNotFound
 from core.generations.model import AspectRatio, Generation, GenerationProgress, Status
 from core.generations.repository import Generations
@@ -32,41 +32,52 @@ from core.ports import changes
 from core.ports.blob_store import BlobStore
 from core.tasks.outcome import Failure, Outcome
 
-GENERATION = """
-SELECT id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, seed, prompt_tags, created_at,
-    description, task_id, status, attempt, current_step, total_steps, progress_percent, estimated_seconds, progress_at,
-    result_key, public_key, failure_code, failure_message, metadata, updated_at, ended_at, due_at,
-    fee_tokens
-FROM generations
-"""
-
-ADD_GENERATION = Write(
-    touches="generations",
-    ctes="""
-        added_generation AS (
-            INSERT INTO generations (
-                id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, seed, prompt_tags,
-                created_at, description, task_id, status, attempt, current_step, total_steps, progress_percent,
-                estimated_seconds, progress_at, result_key, public_key, failure_code, failure_message, metadata,
-                updated_at, ended_at, due_at, fee_tokens
-            )
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                $23, $24, $25, $26, $27, $28)
-        )""",
+FIXED = (
+    "id",
+    "owner_id",
+    "style_id",
+    "artist_id",
+    "consumed_tokens",
+    "hold_id",
+    "aspect_ratio",
+    "seed",
+    "prompt_tags",
+    "created_at",
 )
+CHANGING = (
+    "description",
+    "task_id",
+    "status",
+    "attempt",
+    "current_step",
+    "total_steps",
+    "progress_percent",
+    "estimated_seconds",
+    "progress_at",
+    "result_key",
+    "public_key",
+    "failure_code",
+    "failure_message",
+    "metadata",
+    "updated_at",
+    "ended_at",
+    "due_at",
+    "fee_tokens",
+)
+GENERATION = f"SELECT {', '.join((*FIXED, *CHANGING))} FROM generations"
 SAVE_GENERATION = Write(
     touches="generations",
-    ctes="""
-        before AS MATERIALIZED (SELECT id, status FROM generations WHERE id = $1 FOR NO KEY UPDATE),
+    given="generations",
+    ctes=f"""
+        before AS MATERIALIZED (
+            SELECT generations.id, generations.status FROM generations JOIN given_generations given USING (id)
+            ORDER BY id FOR NO KEY UPDATE OF generations
+        ),
         saved_generation AS (
-            UPDATE generations SET
-                description = $2, task_id = $3, status = $4, attempt = $5, current_step = $6, total_steps = $7,
-                progress_percent = $8, estimated_seconds = $9, progress_at = $10, result_key = $11, public_key = $12,
-                failure_code = $13, failure_message = $14, metadata = $15, updated_at = $16, ended_at = $17,
-                due_at = $18, fee_tokens = $19
-            FROM before WHERE generations.id = before.id
-            RETURNING generations.id, style_id, consumed_tokens - fee_tokens AS tokens, generations.status,
-                before.status AS status_before
+            UPDATE generations SET {assignments(CHANGING, "given")}
+            FROM given_generations given JOIN before USING (id) WHERE generations.id = given.id
+            RETURNING generations.id, generations.style_id, generations.status, before.status AS status_before,
+                generations.consumed_tokens - generations.fee_tokens AS tokens
         ),
         used AS (
             INSERT INTO style_uses (style_id, generation_id, tokens)
@@ -224,23 +235,10 @@ class PostgresGenerations(Generations):
         return _generation(row)
 
     async def add(self, generation: Generation) -> None:
-        await self._transaction.write(
-            ADD_GENERATION,
-            generation.id,
-            generation.owner_id,
-            generation.style_id,
-            generation.artist_id,
-            generation.consumed_tokens,
-            generation.hold_id,
-            generation.aspect_ratio.value,
-            generation.seed,
-            generation.prompt_tags,
-            generation.created_at,
-            *_changing(generation),
-        )
+        await self._transaction.write(insert("generations", (*FIXED, *CHANGING)), _row(generation))
 
     async def save(self, generation: Generation) -> None:
-        await self._transaction.write(SAVE_GENERATION, generation.id, *_changing(generation))
+        await self._transaction.write(SAVE_GENERATION, _row(generation))
         self._transaction.tell_of(changes.generation(generation.id))
 
     async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
@@ -362,22 +360,8 @@ async def image_url(row: Record, viewer: UserId | None, blobs: BlobStore) -> str
     return None
 
 
-def _changing(generation: Generation) -> tuple[object, ...]:
-    return (
-        generation.description,
-        generation.task_id,
-        generation.status.value,
-        generation.attempt,
-        *(msgspec.structs.astuple(generation.progress) if generation.progress else (None,) * 5),
-        generation.result_key,
-        generation.public_key,
-        *(msgspec.structs.astuple(generation.failure) if generation.failure else (None,) * 2),
-        generation.metadata,
-        generation.updated_at,
-        generation.ended_at,
-        generation.due_at,
-        generation.fee_tokens,
-    )
+def _row(generation: Generation) -> Row:
+    return flattened(msgspec.structs.asdict(generation))
 
 
 def _generation(row: Record) -> Generation:

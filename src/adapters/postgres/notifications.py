@@ -17,21 +17,25 @@ from core.ports.notifier import Notifier
 
 NOTIFY = Write(
     touches="notifications",
+    given="notifications",
     ctes="""
         notified AS (
             INSERT INTO notifications
                 (id, recipient_id, type, reason, target_type, target_id, actor_id, metadata, created_at)
-            SELECT $1, id, $3, $4, $5, $6, $7, $8, $9 FROM users WHERE id = $2 AND standing = 'present'
+            SELECT given.id, recipient_id, type, reason, target_type, target_id, actor_id, metadata, given.created_at
+            FROM given_notifications given JOIN users ON users.id = recipient_id AND standing = 'present'
             ON CONFLICT ON CONSTRAINT uq_notifications_recipient_id_reason DO NOTHING
         )""",
 )
 MARK_READ = Write(
     touches="notifications",
+    given="notifications",
     ctes="""
         marked_read AS (
-            UPDATE notifications SET read_at = coalesce(read_at, $3)
-            WHERE id = $1 AND recipient_id = $2
-            RETURNING id
+            UPDATE notifications SET read_at = coalesce(notifications.read_at, given.read_at)
+            FROM given_notifications given
+            WHERE notifications.id = given.id AND notifications.recipient_id = given.recipient_id
+            RETURNING notifications.id
         )""",
     finds="marked_read",
     rule="notification_found",
@@ -81,15 +85,17 @@ class PostgresNotifier(Notifier):
     async def notify(self, notification: Notification) -> None:
         await self._transaction.write(
             NOTIFY,
-            notification.id,
-            notification.recipient,
-            notification.type.value,
-            notification.reason,
-            notification.target_type,
-            notification.target_id,
-            notification.actor,
-            notification.metadata,
-            notification.at,
+            {
+                "id": notification.id,
+                "recipient_id": notification.recipient,
+                "type": notification.type,
+                "reason": notification.reason,
+                "target_type": notification.target_type,
+                "target_id": notification.target_id,
+                "actor_id": notification.actor,
+                "metadata": notification.metadata,
+                "created_at": notification.at,
+            },
         )
         self._transaction.tell_of(changes.notifications(notification.recipient))
 
@@ -99,7 +105,7 @@ class PostgresNotifications(Notifications):
         self._transaction = transaction
 
     async def mark_read(self, recipient: UserId, notification_id: NotificationId, *, at: datetime) -> None:
-        await self._transaction.write(MARK_READ, notification_id, recipient, at)
+        await self._transaction.write(MARK_READ, {"id": notification_id, "recipient_id": recipient, "read_at": at})
 
     async def mark_all_read(self, recipient: UserId, *, at: datetime) -> int:
         return len(await self._transaction.fetch(MARK_ALL_READ, recipient, at, lock=True))

@@ -1,8 +1,10 @@
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.transaction import PostgresTransaction, Write
+from adapters.postgres.transaction import PostgresTransaction, Row, Write, assignments, insert
 from core.identifiers import OrderId, UserId
 from core.purchases.errors import PurchaseNotFound
 from core.purchases.model import Purchase, PurchaseStatus
@@ -16,25 +18,15 @@ SELECT order_id, user_id, package_id, amount_tokens, total_price, price_per_toke
 FROM purchases WHERE order_id = $1
 """
 
-ADD = Write(
-    touches="purchases",
-    ctes="""
-        added_purchase AS (
-            INSERT INTO purchases (
-                order_id, status, check_at, payment_key, failure_code, failure_message, ended_at, user_id, package_id,
-                amount_tokens, total_price, price_per_token, currency_code, created_at, expires_at
-            )
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-        )""",
-)
+CHANGING = ("status", "check_at", "payment_key", "failure_code", "failure_message", "ended_at")
 SAVE = Write(
     touches="purchases",
-    ctes="""
+    given="purchases",
+    ctes=f"""
         saved_purchase AS (
-            UPDATE purchases SET
-                status = $2, check_at = $3, payment_key = $4, failure_code = $5, failure_message = $6, ended_at = $7
-            WHERE order_id = $1
-            RETURNING order_id
+            UPDATE purchases SET {assignments(CHANGING, "given")}
+            FROM given_purchases given WHERE purchases.order_id = given.order_id
+            RETURNING purchases.order_id
         )""",
     finds="saved_purchase",
     rule="purchase_found",
@@ -63,21 +55,11 @@ class PostgresPurchases(Purchases):
         return Purchase(**_with_failure(row) | {"status": PurchaseStatus(row["status"])})
 
     async def add(self, purchase: Purchase) -> None:
-        await self._transaction.write(
-            ADD,
-            *_state(purchase),
-            purchase.user_id,
-            purchase.package_id,
-            purchase.amount_tokens,
-            purchase.total_price,
-            purchase.price_per_token,
-            purchase.currency_code,
-            purchase.created_at,
-            purchase.expires_at,
-        )
+        row = _row(purchase)
+        await self._transaction.write(insert("purchases", tuple(row)), row)
 
     async def save(self, purchase: Purchase) -> None:
-        await self._transaction.write(SAVE, *_state(purchase))
+        await self._transaction.write(SAVE, _row(purchase))
 
     async def to_check(self, *, now: datetime, limit: int) -> list[OrderId]:
         return [row["order_id"] for row in await self._transaction.fetch(TO_CHECK, now, limit)]
@@ -98,18 +80,13 @@ def purchase_view(row: Record) -> PurchaseView:
     return PurchaseView(**_with_failure(row))
 
 
-def _state(purchase: Purchase) -> tuple[object, ...]:
-    """What changes, after the name."""
-    failure = purchase.failure
-    return (
-        purchase.order_id,
-        purchase.status.value,
-        purchase.check_at,
-        purchase.payment_key,
-        failure.code if failure else None,
-        failure.message if failure else None,
-        purchase.ended_at,
-    )
+def _row(purchase: Purchase) -> Row:
+    row = msgspec.structs.asdict(purchase)
+    failure: PaymentFailure | None = row.pop("failure")
+    return row | {
+        "failure_code": failure.code if failure else None,
+        "failure_message": failure.message if failure else None,
+    }
 
 
 def _with_failure(row: Record) -> dict[str, Any]:

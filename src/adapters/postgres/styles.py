@@ -7,7 +7,7 @@ from adapters.postgres.accounts import picture_url
 from adapters.postgres.changes import CHANNEL
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.transaction import Explain, PostgresTransaction, Write
+from adapters.postgres.transaction import Explain, PostgresTransaction, Row, Write, assignments, flattened
 from core.accounts.errors import UserNotFound
 from core.accounts.model import Requester
 from core.identifiers import StyleId, TaskId, UserId
@@ -37,13 +37,32 @@ from core.styles.views import (
 )
 from core.tasks.outcome import Failure, Outcome
 
-STYLE = """
-SELECT id, artist_id, name, description, generation_cost_tokens, license_type, tags, task_id, training_status,
-    is_active, show_samples, valid_from, valid_to, model_path, training_metric, current_epoch, total_epochs,
-    progress_percent, estimated_seconds, progress_at, failure_code, failure_message, thumbnail_key, created_at,
-    updated_at
-FROM styles WHERE id = $1
-"""
+FIXED = ("id", "artist_id", "name", "created_at")
+CHANGING = (
+    "description",
+    "generation_cost_tokens",
+    "license_type",
+    "tags",
+    "task_id",
+    "training_status",
+    "is_active",
+    "show_samples",
+    "valid_from",
+    "valid_to",
+    "model_path",
+    "training_metric",
+    "current_epoch",
+    "total_epochs",
+    "progress_percent",
+    "estimated_seconds",
+    "progress_at",
+    "failure_code",
+    "failure_message",
+    "thumbnail_key",
+    "updated_at",
+)
+STYLE = f"SELECT {', '.join((*FIXED, *CHANGING))} FROM styles WHERE id = $1"
+
 
 OFFER = """
 SELECT id AS style_id, artist_id, generation_cost_tokens, training_status, is_active, valid_from, valid_to, model_path,
@@ -57,70 +76,74 @@ SELECT FROM artists JOIN users ON users.id = user_id WHERE user_id = $1 AND stan
 FOR NO KEY UPDATE OF artists, users
 """
 
+ARTWORK = "id, style_id, index, key, format, width, height, size, caption, tags"
+
 ADD_STYLE = Write(
     touches="styles",
-    ctes="""
+    given="styles",
+    ctes=f"""
         added_style AS (
-            INSERT INTO styles (
-                id, artist_id, name, created_at, description, generation_cost_tokens, license_type, tags, task_id,
-                training_status, is_active, show_samples, valid_from, valid_to, model_path, training_metric,
-                current_epoch, total_epochs, progress_percent, estimated_seconds, progress_at, failure_code,
-                failure_message, thumbnail_key, updated_at, artist_followers
-            )
-            SELECT $1, $2::bigint, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                $21, $22, $23, $24, $25, follower_count
-            FROM users WHERE id = $2
-        ),
+            INSERT INTO styles ({", ".join((*FIXED, *CHANGING))}, artist_followers)
+            SELECT {", ".join(f"given.{column}" for column in (*FIXED, *CHANGING))}, users.follower_count
+            FROM given_styles given JOIN users ON users.id = given.artist_id
+        )""",
+)
+ADD_TEXTS = Write(
+    touches="style_texts",
+    given="style_texts",
+    ctes="""
         added_style_texts AS (
-            INSERT INTO style_texts (style_id, texts, grams) VALUES ($1, $26, search_grams($26))
+            INSERT INTO style_texts (style_id, texts, grams)
+            SELECT style_id, texts, search_grams(texts) FROM given_style_texts
         )""",
 )
 ADD_ARTWORKS = Write(
     touches="artworks",
-    ctes="""
+    given="artworks",
+    ctes=f"""
         added_artworks AS (
-            INSERT INTO artworks (style_id, id, index, key, format, width, height, size, caption, tags)
-            SELECT $1::bigint, id, index, key, format, width, height, size, caption, tags
-            FROM jsonb_to_recordset($2) AS artwork (
-                id bigint, index bigint, key text, format text, width bigint, height bigint, size bigint, caption text,
-                tags text[]
-            )
-            RETURNING id, tags
+            INSERT INTO artworks ({ARTWORK}) SELECT {ARTWORK} FROM given_artworks
+            RETURNING id, style_id, tags
         ),
         added_style_tags AS (
             INSERT INTO style_tags (style_id, name, count)
-            SELECT $1, name, count(DISTINCT id) FROM added_artworks CROSS JOIN unnest(tags) name GROUP BY name
+            SELECT style_id, name, count(DISTINCT id) FROM added_artworks CROSS JOIN unnest(tags) name
+            GROUP BY style_id, name
         )""",
 )
 SAVE_STYLE = Write(
     touches="styles",
-    ctes="""
+    given="styles",
+    ctes=f"""
         saved_style AS (
-            UPDATE styles SET
-                description = $2, generation_cost_tokens = $3, license_type = $4, tags = $5, task_id = $6,
-                training_status = $7, is_active = $8, show_samples = $9, valid_from = $10, valid_to = $11,
-                model_path = $12, training_metric = $13, current_epoch = $14, total_epochs = $15,
-                progress_percent = $16, estimated_seconds = $17, progress_at = $18, failure_code = $19,
-                failure_message = $20, thumbnail_key = $21, updated_at = $22
-            WHERE id = $1
-            RETURNING id
-        ),
-        saved_style_texts AS (
-            UPDATE style_texts SET texts = $23, grams = search_grams($23) WHERE style_id = $1 AND texts <> $23
+            UPDATE styles SET {assignments(CHANGING, "given")}
+            FROM given_styles given WHERE styles.id = given.id
+            RETURNING styles.id
         )""",
     finds="saved_style",
     rule="style_found",
 )
+SAVE_TEXTS = Write(
+    touches="style_texts",
+    given="style_texts",
+    ctes="""
+        saved_style_texts AS (
+            UPDATE style_texts SET texts = given.texts, grams = search_grams(given.texts)
+            FROM given_style_texts given
+            WHERE style_texts.style_id = given.style_id AND style_texts.texts <> given.texts
+        )""",
+)
 REMOVE_STYLE = Write(
     touches="styles",
-    ctes="removed_style AS (DELETE FROM styles WHERE id = $1 RETURNING id)",
+    given="styles",
+    ctes="""
+        removed_style AS (
+            DELETE FROM styles USING given_styles given WHERE styles.id = given.id RETURNING styles.id
+        )""",
     finds="removed_style",
     rule="style_found",
 )
-ARTWORKS = """
-SELECT id, style_id, index, key, format, width, height, size, caption, tags FROM artworks WHERE style_id = $1
-ORDER BY index
-"""
+ARTWORKS = f"SELECT {ARTWORK} FROM artworks WHERE style_id = $1 ORDER BY index"
 
 ADVANCE = """
 UPDATE styles SET training_status = 'training', current_epoch = $2, total_epochs = $3, progress_percent = $4,
@@ -299,13 +322,13 @@ class PostgresStyles(Styles):
         return Offer(**{**row, "training_status": TrainingStatus(row["training_status"])})
 
     async def add(self, style: Style, artworks: list[Artwork]) -> None:
-        await self._transaction.write(
-            ADD_STYLE, style.id, style.artist_id, style.name, style.created_at, *_changing(style), _texts(style)
-        )
-        await self._transaction.write(ADD_ARTWORKS, style.id, artworks)
+        await self._transaction.write(ADD_STYLE, _row(style))
+        await self._transaction.write(ADD_TEXTS, {"style_id": style.id, "texts": _texts(style)})
+        await self._transaction.write(ADD_ARTWORKS, *map(msgspec.structs.asdict, artworks))
 
     async def save(self, style: Style) -> None:
-        await self._transaction.write(SAVE_STYLE, style.id, *_changing(style), _texts(style))
+        await self._transaction.write(SAVE_STYLE, _row(style))
+        await self._transaction.write(SAVE_TEXTS, {"style_id": style.id, "texts": _texts(style)})
         self._transaction.tell_of(changes.style(style.id))
 
     async def artworks(self, style_id: StyleId) -> list[Artwork]:
@@ -316,7 +339,7 @@ class PostgresStyles(Styles):
             "fk_generations_style_id_artist_id": _used,
             "fk_style_uses_style_id": _used,
         }
-        await self._transaction.write(REMOVE_STYLE, style_id, explain=explain)
+        await self._transaction.write(REMOVE_STYLE, {"id": style_id}, explain=explain)
         self._transaction.tell_of(changes.style(style_id))
 
     async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
@@ -441,25 +464,8 @@ async def _used() -> StyleUsed:
     return StyleUsed()
 
 
-def _changing(style: Style) -> tuple[object, ...]:
-    return (
-        style.description,
-        style.generation_cost_tokens,
-        style.license_type.value,
-        style.tags,
-        style.task_id,
-        style.training_status.value,
-        style.is_active,
-        style.show_samples,
-        style.valid_from,
-        style.valid_to,
-        style.model_path,
-        style.training_metric,
-        *(msgspec.structs.astuple(style.progress) if style.progress else (None,) * 5),
-        *(msgspec.structs.astuple(style.failure) if style.failure else (None,) * 2),
-        style.thumbnail_key,
-        style.updated_at,
-    )
+def _row(style: Style) -> Row:
+    return flattened(msgspec.structs.asdict(style))
 
 
 def _texts(style: Style) -> str:

@@ -6,16 +6,11 @@ from typing import get_args
 
 from adapters.postgres.listener import Listener
 from adapters.postgres.pool import OpenTransaction, Pool, Record
-from adapters.postgres.transaction import PostgresTransaction, Write
+from adapters.postgres.transaction import PostgresTransaction, hexadecimal, insert
 from core.identifiers import TaskId
 from core.ports.outbox import Batch, Outbox
 from core.ports.task_queue import TaskQueue
 from core.tasks.model import PendingTask, Queue, Task, pending
-
-PUT = Write(
-    touches="outbox",
-    ctes="put_task AS (INSERT INTO outbox (task_id, queue, body, due) VALUES ($1, $2, $3, $4))",
-)
 
 QUEUES = list(get_args(Queue))
 MINE = """
@@ -93,7 +88,13 @@ class PostgresTaskQueue(TaskQueue):
 
     async def put(self, task: Task, *, due: datetime | None = None) -> None:
         waiting = pending(task)
-        await self._transaction.write(PUT, waiting.task_id, waiting.queue, waiting.body, due or task.created_at)
+        row = {
+            "task_id": waiting.task_id,
+            "queue": waiting.queue,
+            "body": hexadecimal(waiting.body),
+            "due": due or task.created_at,
+        }
+        await self._transaction.write(insert("outbox", tuple(row)), row)
         self._transaction.after_commit(self._outbox.wake)
 
 

@@ -11,7 +11,7 @@ from core.identifiers import HoldId, UserId
 from core.paging import Page, PageRequest
 from core.ports.token_ledger import TokenLedger
 from core.tokens.errors import InsufficientTokens
-from core.tokens.model import FEE_MEMO, Account, AccountKind, Hold, Sale, Transfer
+from core.tokens.model import FEE_MEMO, Account, AccountKind, Hold, Transfer
 from core.tokens.views import (
     Balance,
     Earnings,
@@ -34,25 +34,29 @@ from core.tokens.views import (
 
 OPEN_ACCOUNT = Write(
     touches="ledger",
+    given="accounts",
     ctes="""
         opened AS (
-            INSERT INTO accounts (kind, owner_id) VALUES ($1, $2)
+            INSERT INTO accounts (kind, owner_id) SELECT kind, owner_id FROM given_ledger
             ON CONFLICT ON CONSTRAINT uq_accounts_kind_owner_id DO NOTHING
         )""",
 )
+MOVED = "reference text, kind text, debit_owner bigint, credit_owner bigint, amount bigint, created_at timestamptz"
 
 
 @cache
 def _hold(debit: AccountKind, credit: AccountKind) -> Write:
     return Write(
         touches="ledger",
+        given=f"id bigint, generation_id bigint, {MOVED}",
         ctes=f"""
         held AS (
             INSERT INTO transfers
                 (id, phase, reference, kind, debit_account_id, credit_account_id, amount, generation_id, created_at)
-            SELECT $1, 'hold', $2, $3, debit.id, credit.id, $6, $7, $8
-            FROM accounts debit, accounts credit
-            WHERE {_is("debit", debit, "$4")} AND {_is("credit", credit, "$5")}
+            SELECT given.id, 'hold', reference, given.kind, debit.id, credit.id, amount, generation_id, created_at
+            FROM given_ledger given
+            JOIN accounts debit ON {_is("debit", debit)}
+            JOIN accounts credit ON {_is("credit", credit)}
             RETURNING id
         )""",
         finds="held",
@@ -66,11 +70,13 @@ def _resolve(phase: str, *charged: str) -> Write:
             INSERT INTO transfers (
                 phase, reference, kind, debit_account_id, credit_account_id, amount, hold_id, generation_id, created_at
             )
-            SELECT '{phase}', reference, kind, debit_account_id, credit_account_id, amount, id, generation_id, $2
-            FROM transfers WHERE id = $1 AND phase = 'hold'
-            RETURNING reference, credit_account_id, generation_id, created_at
+            SELECT '{phase}', reference, kind, debit_account_id, credit_account_id, amount, transfers.id,
+                generation_id, at
+            FROM given_ledger given JOIN transfers ON transfers.id = given.hold_id AND phase = 'hold'
+            RETURNING hold_id, reference, credit_account_id, generation_id, created_at
         )"""
-    return Write("ledger", ", ".join([resolved, *charged]), finds="resolved", rule="hold_found")
+    given = "hold_id bigint, at timestamptz, fee bigint, memo text"
+    return Write("ledger", given, ", ".join([resolved, *charged]), finds="resolved", rule="hold_found")
 
 
 POST, VOID = _resolve("post"), _resolve("void")
@@ -81,8 +87,9 @@ POST_AND_CHARGE = _resolve(
             INSERT INTO transfers (
                 phase, reference, kind, debit_account_id, credit_account_id, amount, generation_id, memo, created_at
             )
-            SELECT 'single', 'fee:' || reference, 'fee', credit_account_id, fees.id, $3, generation_id, $4, created_at
-            FROM resolved, accounts fees WHERE fees.kind = 'fees'
+            SELECT 'single', 'fee:' || reference, 'fee', credit_account_id, fees.id, fee, generation_id, memo,
+                created_at
+            FROM resolved JOIN given_ledger USING (hold_id), accounts fees WHERE fees.kind = 'fees'
         )""",
 )
 
@@ -91,14 +98,17 @@ POST_AND_CHARGE = _resolve(
 def _transfer(debit: AccountKind, credit: AccountKind) -> Write:
     return Write(
         touches="ledger",
+        given=f"{MOVED}, memo text, order_id text, price_per_token bigint, total_price bigint, currency_code text",
         ctes=f"""
         moved AS (
             INSERT INTO transfers
                 (phase, reference, kind, debit_account_id, credit_account_id, amount, memo, created_at, order_id,
                     price_per_token, total_price, currency_code)
-            SELECT 'single', $1, $2, debit.id, credit.id, $5, $6, $7, $8, $9, $10, $11
-            FROM accounts debit, accounts credit
-            WHERE {_is("debit", debit, "$3")} AND {_is("credit", credit, "$4")}
+            SELECT 'single', reference, given.kind, debit.id, credit.id, amount, memo, created_at, order_id,
+                price_per_token, total_price, currency_code
+            FROM given_ledger given
+            JOIN accounts debit ON {_is("debit", debit)}
+            JOIN accounts credit ON {_is("credit", credit)}
             RETURNING id
         )""",
         finds="moved",
@@ -106,10 +116,11 @@ def _transfer(debit: AccountKind, credit: AccountKind) -> Write:
     )
 
 
-def _is(account: str, kind: AccountKind, owner: str) -> str:
+def _is(account: str, kind: AccountKind) -> str:
     """Written so that an index finds it."""
+    owner = f"given.{account}_owner"
     has_owner = kind in (AccountKind.WALLET, AccountKind.EARNINGS)
-    owned = f"{account}.owner_id = {owner}" if has_owner else f"{account}.owner_id IS NULL AND {owner}::bigint IS NULL"
+    owned = f"{account}.owner_id = {owner}" if has_owner else f"{account}.owner_id IS NULL AND {owner} IS NULL"
     return f"{account}.kind = '{kind.value}' AND {owned}"
 
 
@@ -227,44 +238,26 @@ class PostgresTokenLedger(TokenLedger):
         self._transaction = transaction
 
     async def open(self, account: Account) -> None:
-        await self._transaction.write(OPEN_ACCOUNT, account.kind.value, account.owner)
+        await self._transaction.write(OPEN_ACCOUNT, {"kind": account.kind, "owner_id": account.owner})
 
     async def transfer(self, transfer: Transfer) -> None:
-        debit, credit, sale = transfer.debit, transfer.credit, transfer.sale
-        await self._transaction.write(
-            _transfer(debit.kind, credit.kind),
-            transfer.reference,
-            transfer.kind.value,
-            debit.owner,
-            credit.owner,
-            transfer.amount,
-            transfer.memo,
-            transfer.at,
-            *(msgspec.structs.astuple(sale) if sale else (None,) * len(Sale.__struct_fields__)),
-        )
+        sale = msgspec.structs.asdict(transfer.sale) if transfer.sale else {}
+        row = {"memo": transfer.memo, **_moved(transfer), **sale}
+        await self._transaction.write(_transfer(transfer.debit.kind, transfer.credit.kind), row)
 
     async def hold(self, hold: Hold) -> None:
         await self._transaction.write(
             _hold(hold.debit.kind, hold.credit.kind),
-            hold.id,
-            hold.reference,
-            hold.kind.value,
-            hold.debit.owner,
-            hold.credit.owner,
-            hold.amount,
-            hold.generation_id,
-            hold.at,
+            {"id": hold.id, "generation_id": hold.generation_id, **_moved(hold)},
             explain={"ck_accounts_solvent": partial(self._insufficient, hold.debit, hold.amount)},
         )
 
     async def post(self, hold_id: HoldId, *, at: datetime, fee: int = 0) -> None:
-        if fee:
-            await self._transaction.write(POST_AND_CHARGE, hold_id, at, fee, FEE_MEMO)
-        else:
-            await self._transaction.write(POST, hold_id, at)
+        row = {"hold_id": hold_id, "at": at, "fee": fee, "memo": FEE_MEMO}
+        await self._transaction.write(POST_AND_CHARGE if fee else POST, row)
 
     async def void(self, hold_id: HoldId, *, at: datetime) -> None:
-        await self._transaction.write(VOID, hold_id, at)
+        await self._transaction.write(VOID, {"hold_id": hold_id, "at": at})
 
     async def fold(self, *, limit: int) -> int:
         row = await self._transaction.fetchrow(FOLD, limit, lock=True)
@@ -273,6 +266,17 @@ class PostgresTokenLedger(TokenLedger):
     async def _insufficient(self, account: Account, required: int) -> InsufficientTokens:
         row = await self._transaction.unit.fetchrow(FREE, account.kind.value, account.owner)
         return InsufficientTokens(required=required, available=row["tokens"] if row else 0)
+
+
+def _moved(movement: Transfer | Hold) -> dict[str, object]:
+    return {
+        "reference": movement.reference,
+        "kind": movement.kind,
+        "debit_owner": movement.debit.owner,
+        "credit_owner": movement.credit.owner,
+        "amount": movement.amount,
+        "created_at": movement.at,
+    }
 
 
 class PostgresTokensReader(TokensReader):

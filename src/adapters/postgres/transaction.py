@@ -1,11 +1,11 @@
-import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import Any, Self
 
 import asyncpg
+import msgspec
 
 from adapters.postgres.changes import CHANNEL
 from adapters.postgres.errors import REFUSALS
@@ -19,28 +19,60 @@ from core.ports.transaction import OutcomeUnknown, Transaction
 Explain = Callable[[], Awaitable[DomainError]]
 """Makes the refusal of a broken constraint where its name alone does not tell enough."""
 
-_ARGUMENT = re.compile(r"\$(\d+)")
 _PLAIN: Mapping[str | None, Explain] = MappingProxyType({})
+
+
+Row = Mapping[str, object]
+"""The values of a write, by column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A change that can wait, in the form in which many go into one statement."""
+    """A kind of change that can wait, in the form in which many go into one statement.
+
+    Its rows are given as JSON, so that values are known by name on both sides and one statement serves any number.
+    """
 
     touches: str
     """What it changes. One statement has one snapshot: of two writes that touch the same, the first is sent first."""
+    given: str
+    """The columns of its rows: a table's name, or `name type, ...`."""
     ctes: str
-    """Common table expressions, `name AS (INSERT ...)`, with arguments `$1` and on; names are the write's own."""
+    """Common table expressions, `name AS (INSERT ...)`, that select from `given_<touches>`; no other write has their
+    names."""
     finds: str | None = None
-    """The one of them that must have found a row."""
+    """The one of them that must have found a row for each that is given."""
     rule: str | None = None
     """The key in REFUSALS of what it means when it has not."""
+
+    @property
+    def source(self) -> str:
+        """The name of its rows."""
+        return f"given_{self.touches}"
+
+    def rows(self, argument: str) -> str:
+        """The rows of a JSON argument."""
+        if " " in self.given:
+            return f"SELECT * FROM jsonb_to_recordset({argument}) AS rows ({self.given})"
+        return f"SELECT * FROM jsonb_populate_recordset(NULL::{self.given}, {argument})"
+
+
+@cache
+def insert(table: str, columns: tuple[str, ...]) -> Write:
+    """Add rows that have these columns."""
+    names = ", ".join(columns)
+    return Write(table, table, f"added_{table} AS (INSERT INTO {table} ({names}) SELECT {names} FROM given_{table})")
+
+
+def assignments(columns: Iterable[str], source: str) -> str:
+    """The SET list that takes these columns from the given rows."""
+    return ", ".join(f"{column} = {source}.{column}" for column in columns)
 
 
 @dataclass(slots=True)
 class _Held:
     write: Write
-    args: tuple[object, ...]
+    rows: Sequence[Row]
     explain: Mapping[str | None, Explain]
 
 
@@ -51,6 +83,22 @@ class _Block:
     """By what they touch."""
     failure: Exception | None = None
     callbacks: list[Callable[[], None]] = field(default_factory=list)
+
+
+def flattened(row: dict[str, Any]) -> Row:
+    """The row of an entity with `progress` and `failure`, whose columns are the fields of these."""
+    progress, failure = row.pop("progress"), row.pop("failure")
+    if progress is not None:
+        row |= msgspec.structs.asdict(progress)
+        row["progress_at"] = row.pop("last_updated")
+    if failure is not None:
+        row |= {"failure_code": failure.code, "failure_message": failure.message}
+    return row
+
+
+def hexadecimal(value: bytes) -> str:
+    """Bytes as PostgreSQL reads them from text."""
+    return f"\\x{value.hex()}"
 
 
 class PostgresTransaction(Transaction):
@@ -78,13 +126,13 @@ class PostgresTransaction(Transaction):
         rows = await self.fetch(sql, *args, lock=lock)
         return rows[0] if rows else None
 
-    async def write(self, write: Write, *args: object, explain: Mapping[str | None, Explain] = _PLAIN) -> None:
+    async def write(self, write: Write, *rows: Row, explain: Mapping[str | None, Explain] = _PLAIN) -> None:
         """Change, at the latest at the end of the block."""
         block = self._open
         if write.touches in block.held:
             await self._begin(block)
             await self._send(block)
-        block.held[write.touches] = _Held(write, args, explain)
+        block.held[write.touches] = _Held(write, rows, explain)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         self._open.callbacks.append(callback)
@@ -172,7 +220,7 @@ class PostgresTransaction(Transaction):
         held = list(block.held.values())
         block.held.clear()
         sql = combined(tuple(one.write for one in held))
-        args = [arg for one in held for arg in one.args]
+        args = [one.rows for one in held]
         try:
             await self._ask(block, sql, *args)
         except asyncpg.IntegrityConstraintViolationError as error:
@@ -204,18 +252,14 @@ class PostgresTransaction(Transaction):
 
 @cache
 def combined(writes: tuple[Write, ...]) -> str:
-    """One statement that makes all these changes, or none; its arguments are theirs, one after the other."""
-    ctes, checks, given = [], [], 0
-    for write in writes:
-        ctes.append(_renumbered(write.ctes, given))
-        given += max(map(int, _ARGUMENT.findall(write.ctes)), default=0)
+    """One statement that makes all these changes, or none; each has one argument, the list of its rows."""
+    ctes, checks = [], []
+    for number, write in enumerate(writes, 1):
+        ctes += [f"{write.source} AS ({write.rows(f'${number}')})", write.ctes]
         if write.finds:
-            checks.append(f"SELECT refuse('{write.rule}') WHERE NOT EXISTS (SELECT FROM {write.finds})")
+            found, given = (f"(SELECT count(*) FROM {name})" for name in (write.finds, write.source))
+            checks.append(f"SELECT refuse('{write.rule}') WHERE {found} < {given}")
     return f"WITH {', '.join(ctes)} {' UNION ALL '.join(checks) or 'SELECT'}"
-
-
-def _renumbered(sql: str, given: int) -> str:
-    return _ARGUMENT.sub(lambda argument: f"${int(argument[1]) + given}", sql)
 
 
 async def _refusal(constraint: str | None, held: list[_Held]) -> DomainError | None:

@@ -1,6 +1,8 @@
+import msgspec
+
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.transaction import PostgresTransaction, Write
+from adapters.postgres.transaction import PostgresTransaction, Write, assignments, insert
 from core.identifiers import UserId, WithdrawalId
 from core.paging import Page, PageRequest
 from core.withdrawals.errors import WithdrawalNotFound
@@ -12,19 +14,14 @@ WITHDRAWAL = """
 SELECT id, artist_id, amount, hold_id, created_at, status, reason, ended_at, ended_by FROM withdrawals WHERE id = $1
 """
 
-ADD = Write(
-    touches="withdrawals",
-    ctes="""
-        added_withdrawal AS (
-            INSERT INTO withdrawals (id, status, reason, ended_at, ended_by, artist_id, amount, hold_id, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        )""",
-)
 SAVE = Write(
     touches="withdrawals",
-    ctes="""
+    given="withdrawals",
+    ctes=f"""
         saved_withdrawal AS (
-            UPDATE withdrawals SET status = $2, reason = $3, ended_at = $4, ended_by = $5 WHERE id = $1 RETURNING id
+            UPDATE withdrawals SET {assignments(("status", "reason", "ended_at", "ended_by"), "given")}
+            FROM given_withdrawals given WHERE withdrawals.id = given.id
+            RETURNING withdrawals.id
         )""",
     finds="saved_withdrawal",
     rule="withdrawal_found",
@@ -69,17 +66,11 @@ class PostgresWithdrawals(Withdrawals):
         return Withdrawal(**dict(row) | {"status": WithdrawalStatus(row["status"])})
 
     async def add(self, withdrawal: Withdrawal) -> None:
-        await self._transaction.write(
-            ADD,
-            *_state(withdrawal),
-            withdrawal.artist_id,
-            withdrawal.amount,
-            withdrawal.hold_id,
-            withdrawal.created_at,
-        )
+        row = msgspec.structs.asdict(withdrawal)
+        await self._transaction.write(insert("withdrawals", tuple(row)), row)
 
     async def save(self, withdrawal: Withdrawal) -> None:
-        await self._transaction.write(SAVE, *_state(withdrawal))
+        await self._transaction.write(SAVE, msgspec.structs.asdict(withdrawal))
 
 
 class PostgresWithdrawalsReader(WithdrawalsReader):
@@ -103,17 +94,6 @@ class PostgresWithdrawalsReader(WithdrawalsReader):
         sql = _everybodys(status, page, arguments)
         rows, following = cut(await self._reads.fetch(sql, *arguments), page)
         return Page([_to_settle(row) for row in rows], following)
-
-
-def _state(withdrawal: Withdrawal) -> tuple[object, ...]:
-    """What changes, after the name."""
-    return (
-        withdrawal.id,
-        withdrawal.status.value,
-        withdrawal.reason,
-        withdrawal.ended_at,
-        withdrawal.ended_by,
-    )
 
 
 def _to_settle(row: Record) -> WithdrawalToSettle:

@@ -20,7 +20,7 @@ from adapters.postgres import (
 from adapters.postgres.accounts import PostgresUsers
 from adapters.postgres.errors import REFUSALS
 from adapters.postgres.pool import Pool
-from adapters.postgres.transaction import PostgresTransaction, Write, combined
+from adapters.postgres.transaction import PostgresTransaction, Write, combined, insert
 from adapters.postgres.unit_of_work import UnitOfWork
 from core.accounts.errors import UsernameTaken
 from core.accounts.model import User
@@ -48,17 +48,20 @@ FOR EACH ROW EXECUTE FUNCTION wait_at_commit();
 # --- one statement ----------------------------------------------------------------------------------------------------
 
 
-def test_writes_become_one_statement_with_arguments_one_after_the_other() -> None:
-    one = Write("one", "a AS (UPDATE x SET y = $2 WHERE z = $1 RETURNING z)", finds="a", rule="a_found")
-    other = Write("other", "b AS (DELETE FROM x WHERE z = $1 AND w = $10)")
+def test_writes_become_one_statement_with_an_argument_for_the_rows_of_each() -> None:
+    one = Write("x", "x", "a AS (UPDATE x SET y = 1 FROM given_x)", finds="a", rule="a_found")
+    other = Write("z", "w bigint, v text", "b AS (DELETE FROM z USING given_z)")
 
-    assert combined((one, other, one)) == (
-        "WITH a AS (UPDATE x SET y = $2 WHERE z = $1 RETURNING z), b AS (DELETE FROM x WHERE z = $3 AND w = $12), "
-        "a AS (UPDATE x SET y = $14 WHERE z = $13 RETURNING z) "
-        "SELECT refuse('a_found') WHERE NOT EXISTS (SELECT FROM a) "
-        "UNION ALL SELECT refuse('a_found') WHERE NOT EXISTS (SELECT FROM a)"
+    assert combined((one, other)) == (
+        "WITH given_x AS (SELECT * FROM jsonb_populate_recordset(NULL::x, $1)), "
+        "a AS (UPDATE x SET y = 1 FROM given_x), "
+        "given_z AS (SELECT * FROM jsonb_to_recordset($2) AS rows (w bigint, v text)), "
+        "b AS (DELETE FROM z USING given_z) "
+        "SELECT refuse('a_found') WHERE (SELECT count(*) FROM a) < (SELECT count(*) FROM given_x)"
     )
-    assert combined((other,)) == "WITH b AS (DELETE FROM x WHERE z = $1 AND w = $10) SELECT"
+    assert combined((insert("x", ("y", "z")),)).endswith(
+        "added_x AS (INSERT INTO x (y, z) SELECT y, z FROM given_x) SELECT"
+    )
 
 
 async def test_held_writes_cost_one_round_trip(world: PostgresWorld, pool: Pool) -> None:
@@ -172,11 +175,7 @@ async def test_a_broken_rule_that_is_no_refusal_comes_up_as_it_is(world: Postgre
     ann = await world.user("ann")
 
     with pytest.raises(asyncpg.CheckViolationError):
-        await commit(world, lambda ports: ports.users.save(msgspec.structs.replace(ann, role=Unknown)))
-
-
-class Unknown:
-    value = "unknown"
+        await commit(world, lambda ports: ports.users.save(msgspec.structs.replace(ann, role="unknown")))
 
 
 # --- the commit -------------------------------------------------------------------------------------------------------

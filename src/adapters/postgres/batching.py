@@ -1,0 +1,60 @@
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from typing import Generic, TypeVar
+
+Call = TypeVar("Call")
+Result = TypeVar("Result")
+
+MOST = 32
+"""Calls that are sent together, at most: larger batches gain little and keep the first caller waiting."""
+
+
+class Batcher(Generic[Call, Result]):
+    """Sends calls that wait at the same time together.
+
+    A call is sent at once if nothing is under way; calls that arrive meanwhile form the next batch. So an idle service
+    has no added latency, and a busy one fewer and larger statements. A caller that is cancelled does not disturb the
+    others, nor does it take its own call back.
+    """
+
+    def __init__(self, send: Callable[[Sequence[Call]], Awaitable[Sequence[Result | Exception]]]) -> None:
+        """`send` returns the outcomes in the order of the calls; what it raises is raised to each caller."""
+        self._send = send
+        self._waiting: list[tuple[Call, asyncio.Future[Result]]] = []
+        self._sending: asyncio.Task[None] | None = None
+
+    async def __call__(self, call: Call) -> Result:
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((call, future))
+        if self._sending is None:
+            # Begins after the callers that are ready to run now: they join this batch. It outlives this request.
+            self._sending = asyncio.create_task(self._send_all(), context=Context())
+        return await future
+
+    async def _send_all(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                await self._send_batch([entry for entry in batch if not entry[1].done()])
+        finally:
+            self._sending = None
+
+    async def _send_batch(self, batch: list[tuple[Call, asyncio.Future[Result]]]) -> None:
+        if not batch:
+            return
+        try:
+            outcomes = await self._send([call for call, _ in batch])
+        except Exception as error:
+            outcomes = [error] * len(batch)
+        except BaseException:  # the process stops
+            for _, future in batch:
+                future.cancel()
+            raise
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if future.done():
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)

@@ -3,8 +3,9 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from adapters.postgres.connections import ConnectionLost
 from adapters.postgres.errors import REFUSALS
-from adapters.postgres.pool import TOGETHER, Begun, ConnectionLost, Pool, Record, Together
+from adapters.postgres.pool import TOGETHER, Begun, Pool, Record, Together
 from core.ports.clock import Clock
 from core.ports.idempotency import KEPT, AlreadyAnswered, Answer, Call, Idempotency, IdempotencyKeyReused, Once
 from core.ports.transaction import OutcomeUnknown

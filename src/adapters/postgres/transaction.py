@@ -8,8 +8,9 @@ from typing import Self
 import asyncpg
 
 from adapters.postgres.changes import CHANNEL
+from adapters.postgres.connections import ConnectionLost
 from adapters.postgres.errors import REFUSALS
-from adapters.postgres.pool import TOGETHER, Begun, ConnectionLost, Pool, Record, Together
+from adapters.postgres.pool import TOGETHER, Begun, Pool, Record, Together
 from core.errors import DomainError
 from core.ports.changes import Topic
 from core.ports.database import spent

@@ -30,5 +30,5 @@ spent: ContextVar[Spent | None] = ContextVar("spent", default=None)
 
 class Database(Protocol):
     async def reachable(self) -> bool:
-        """Whether the database answers now; False within 2 seconds when it does not."""
+        """Whether the database answers and takes writes now; False within 2 seconds when it does not."""
         ...

@@ -30,6 +30,8 @@ async def test_a_user_is_found_again_as_it_was_added(world: World) -> None:
     assert await commit(world, lambda ports: ports.users.of_id(user.id)) == user
     assert await commit(world, lambda ports: ports.users.of_id(user.id, lock=True)) == user
     assert await commit(world, lambda ports: ports.users.of_identity("google", user.subject)) == user
+    assert await commit(world, lambda ports: ports.users.of_identity("google", user.subject, lock=True)) == user
+    assert await commit(world, lambda ports: ports.users.of_identity("google", "1", lock=True)) is None
     assert await commit(world, lambda ports: ports.users.of_identity("other", user.subject)) is None
     assert await commit(world, lambda ports: ports.users.of_identity("google", "1")) is None
 

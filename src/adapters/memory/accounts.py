@@ -23,10 +23,11 @@ class MemoryUsers(Users):
             await self._transaction.lock("user", user_id)
         return found(self._transaction.tables, user_id)
 
-    async def of_identity(self, provider: str, subject: str) -> User | None:
-        tables = self._transaction.tables
-        user_id = tables.identities.get((provider, subject))
-        return None if user_id is None else tables.users[user_id]
+    async def of_identity(self, provider: str, subject: str, *, lock: bool = False) -> User | None:
+        user_id = self._transaction.tables.identities.get((provider, subject))
+        if user_id is not None and lock:
+            await self._transaction.lock("user", user_id)
+        return None if user_id is None else self._transaction.tables.users.get(user_id)
 
     async def of_email(self, email: str, *, lock: bool = False) -> list[User]:
         users = self._transaction.tables.users.values()

@@ -112,8 +112,11 @@ class PostgresUsers(Users):
             raise UserNotFound
         return _user(row)
 
-    async def of_identity(self, provider: str, subject: str) -> User | None:
-        row = await self._transaction.fetchrow(f"{USER} WHERE provider = $1 AND subject = $2", provider, subject)
+    async def of_identity(self, provider: str, subject: str, *, lock: bool = False) -> User | None:
+        locking = "FOR NO KEY UPDATE" if lock else ""
+        row = await self._transaction.fetchrow(
+            f"{USER} WHERE provider = $1 AND subject = $2 {locking}", provider, subject, lock=lock
+        )
         return _user(row) if row else None
 
     async def of_email(self, email: str, *, lock: bool = False) -> list[User]:

@@ -3,8 +3,9 @@ from typing import Self
 
 import asyncpg
 
+from adapters.postgres.connections import ConnectionLost
 from adapters.postgres.errors import REFUSALS
-from adapters.postgres.pool import ConnectionLost, OpenTransaction, Pool, Record
+from adapters.postgres.pool import OpenTransaction, Pool, Record
 from adapters.postgres.unit_of_work import Deferral, UnitOfWork
 from core.ports.clock import Clock
 from core.ports.idempotency import KEPT, AlreadyAnswered, Answer, Answers, Call, IdempotencyKeyReused, IdempotentCall

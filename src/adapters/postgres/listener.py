@@ -6,13 +6,17 @@ from typing import Any
 
 import asyncpg
 
+from adapters.postgres.connections import IS_READ_ONLY, ServerUnusable, connect
+from core.ports.database import DatabaseUnavailable
+
 _log = logging.getLogger(__name__)
 
-TROUBLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+TROUBLE = (DatabaseUnavailable, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 PATIENCE = 5.0
 """Seconds that the database may take for an answer."""
 DOUBT = 30.0
-"""Seconds of silence after which the connection is tried: networks forget them silently."""
+"""Seconds after which the connection is tried: networks forget them silently, and a server that has become a standby
+lets them be, but hears nothing of what is told at the new primary."""
 PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to connect; the last one for as long as it takes."""
 
@@ -53,9 +57,9 @@ class Listener:
             await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
             failures += 1
             try:
-                connection = await asyncpg.connect(self._dsn, timeout=PATIENCE, command_timeout=PATIENCE)
+                connection = await connect(self._dsn, within=PATIENCE, command_timeout=PATIENCE)
             except TROUBLE as error:
-                _log.warning("Cannot listen to the database: %s", error)
+                _log.warning("Cannot listen to the database: %s", error.__cause__ or error)
                 continue
             try:
                 connection.add_termination_listener(lambda _: self._attention.set())
@@ -79,7 +83,8 @@ class Listener:
                 async with asyncio.timeout(DOUBT):
                     await self._attention.wait()
             except TimeoutError:
-                await connection.execute("SELECT")
+                if await connection.fetchval(IS_READ_ONLY):
+                    raise ServerUnusable from None
 
     def _pass_on(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         self._heard[channel](str(payload))

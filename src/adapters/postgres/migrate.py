@@ -1,16 +1,21 @@
 """Bringing a database to the schema of this version, and back."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import asyncpg
 
+from adapters.postgres.connections import connect, unavailability
 from core.ports.database import DatabaseUnavailable
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
 ONE_AT_A_TIME = 5_710_442_117
 """The advisory lock by which processes that start together take turns."""
+CONNECTS_WITHIN = 60.0
+"""Seconds."""
 
 
 def head() -> str:
@@ -43,30 +48,40 @@ def current(dsn: str) -> str:
 
 
 async def _current(dsn: str) -> str:
-    connection = await _connect(dsn)
-    try:
+    async with _connected(dsn) as connection:
         return await _revision(connection)
-    finally:
-        await connection.close()
 
 
 async def _migrate(dsn: str, direction: Literal["upgrade", "downgrade"], revision: str) -> None:
-    connection = await _connect(dsn)
-    try:
+    async with _connected(dsn) as connection:
         if _is_there(await _revision(connection), direction, revision):
             return
         await connection.execute("SELECT pg_advisory_lock($1)", ONE_AT_A_TIME)
         if not _is_there(await _revision(connection), direction, revision):
             await _run(dsn, direction, revision)
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
+    connection = await _connect(dsn)
+    try:
+        yield connection
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and unavailability(cause) is None:
+            cause = cause.__cause__  # SQLAlchemy's errors wrap asyncpg's
+        if cause is None:
+            raise
+        raise DatabaseUnavailable(f"The database is out of reach: {cause}") from error
     finally:
-        await connection.close()
+        connection.terminate() if connection.is_closed() else await connection.close(timeout=5)
 
 
 async def _connect(dsn: str) -> "asyncpg.Connection[Any]":
     try:
-        return await asyncpg.connect(dsn)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise DatabaseUnavailable(f"The database is out of reach: {error}") from error
+        return await connect(dsn, within=CONNECTS_WITHIN)
+    except DatabaseUnavailable as error:
+        raise DatabaseUnavailable(f"The database is out of reach: {error.__cause__}") from error
 
 
 def _is_there(present: str, direction: Literal["upgrade", "downgrade"], wanted: str) -> bool:
@@ -93,9 +108,7 @@ async def _run(dsn: str, direction: Literal["upgrade", "downgrade"], revision: s
         config.set_main_option("script_location", str(MIGRATIONS))
         getattr(command, direction)(config, revision)
 
-    engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn), poolclass=NullPool
-    )
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: _connect(dsn), poolclass=NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(run)
         await connection.commit()

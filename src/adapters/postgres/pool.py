@@ -7,6 +7,14 @@ from typing import Any, Protocol
 import asyncpg
 import msgspec
 
+from adapters.postgres.connections import (
+    IS_READ_ONLY,
+    ConnectionLost,
+    ServerUnusable,
+    SessionUnusable,
+    connect,
+    unavailability,
+)
 from adapters.postgres.telling import Teller
 from core.ports.database import Database, DatabaseUnavailable, DatabaseUsage
 
@@ -16,6 +24,8 @@ PATIENCE = 30
 """Seconds that a statement may take, waiting for locks included."""
 SILENCE = PATIENCE + 10.0
 """Seconds without an answer after which the database counts as gone."""
+CONNECTS_WITHIN = 10.0
+"""Seconds that a server may take to let a connection in."""
 GRACE = 5.0
 """Seconds that tidying up may take."""
 TRUSTED = 300.0
@@ -30,19 +40,6 @@ SETTINGS = {
     "client_connection_check_interval": "5s",  # a statement ends when the process that waits for it is gone
     "idle_in_transaction_session_timeout": "60s",  # a frozen process must not hold locks for ever
 }
-
-_LOST = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InternalClientError,  # the server's last words arrived between two statements
-)
-_UNREACHABLE = (*_LOST, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)
-
-
-class ConnectionLost(DatabaseUnavailable):
-    """The connection broke under a statement, which was done or was not."""
 
 
 class Reads(Protocol):
@@ -70,7 +67,8 @@ class Pool(Database, Reads):
     """Connections, and how often something was sent over one. What cannot be sent raises DatabaseUnavailable.
 
     asyncpg's own pool shields, resets and sets timers around each use, which takes as long as half a query. This one
-    hands a connection on as it was left, and only after an interruption puts it in order first, or closes it.
+    hands a connection on as it was left, and only after an interruption puts it in order first, or closes it. When a
+    statement shows that the server is gone or cannot be written to, no connection that was made before is used again.
     """
 
     def __init__(self, dsn: str, max_size: int) -> None:
@@ -84,6 +82,8 @@ class Pool(Database, Reads):
         self.keepable = asyncio.Semaphore(max(1, max_size - 1))
         self._used: set[asyncpg.Connection[Any]] = set()
         self._unused: list[tuple[asyncpg.Connection[Any], float]] = []
+        self._usable: set[asyncpg.Connection[Any]] = set()
+        """Those used and unused that may be used again."""
         self._repairs: set[asyncio.Task[None]] = set()
 
     async def fetch(self, sql: str, *args: object, usage: DatabaseUsage | None = None) -> list[Record]:
@@ -122,16 +122,21 @@ class Pool(Database, Reads):
         connection = await _connect(self.dsn)
         try:
             yield connection
-        except _LOST as error:
-            raise ConnectionLost from error
+        except Exception as error:
+            if unavailable := unavailability(error):
+                raise unavailable from error
+            raise
         finally:
             connection.terminate() if connection.is_closed() else await connection.close(timeout=5)
 
     async def reachable(self) -> bool:
         try:
             async with asyncio.timeout(2):
-                await self.fetch("SELECT 1")
+                [row] = await self.fetch(IS_READ_ONLY)
         except (DatabaseUnavailable, TimeoutError):
+            return False
+        if row["read_only"]:
+            self._leave_server()
             return False
         return True
 
@@ -145,32 +150,45 @@ class Pool(Database, Reads):
         for connection in self._used:
             connection.terminate()
         for connection, _ in self._unused:
-            with suppress(*_LOST):
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 await connection.close(timeout=GRACE)
 
     async def take(self) -> "asyncpg.Connection[Any]":
         await self._places.acquire()
         try:
-            connection = self._trusted() or await _connect(self.dsn)
+            connection = self._found_unused() or await _connect(self.dsn)
         except BaseException:
             self._places.release()
             raise
         self._used.add(connection)
+        self._usable.add(connection)
         return connection
 
     def put_back(self, connection: "asyncpg.Connection[Any]") -> None:
         self._used.discard(connection)
-        if not connection.is_closed():
+        if connection in self._usable and not connection.is_closed():
             self._unused.append((connection, time.monotonic()))
+        else:
+            self._end(connection)
         self._places.release()
 
-    def _trusted(self) -> "asyncpg.Connection[Any] | None":
+    def _found_unused(self) -> "asyncpg.Connection[Any] | None":
         while self._unused:
             connection, since = self._unused.pop()
             if not connection.is_closed() and time.monotonic() - since < TRUSTED:
                 return connection
-            connection.terminate()
+            self._end(connection)
         return None
+
+    def _end(self, connection: "asyncpg.Connection[Any]") -> None:
+        self._usable.discard(connection)
+        connection.terminate()
+
+    def _leave_server(self) -> None:
+        """Use none of the present connections again; those in use are closed when they are put back."""
+        self._usable.clear()
+        while self._unused:
+            self._end(self._unused.pop()[0])
 
     async def put_in_order(self, connection: "asyncpg.Connection[Any]") -> None:
         """Whatever was going on, and also for who is cancelled: leave the connection as new, or closed."""
@@ -197,10 +215,15 @@ class Pool(Database, Reads):
         began = time.perf_counter()
         try:
             rows: list[Record] = await connection.fetch(sql, *args)
-        except _LOST as error:
-            raise ConnectionLost from error
-        except (asyncpg.QueryCanceledError, asyncpg.DeadlockDetectedError) as error:
-            raise DatabaseUnavailable from error
+        except Exception as error:
+            unavailable = unavailability(error)
+            if unavailable is None:
+                raise
+            if isinstance(unavailable, SessionUnusable):
+                self._usable.discard(connection)
+            elif isinstance(unavailable, ServerUnusable | ConnectionLost):
+                self._leave_server()
+            raise unavailable from error
         finally:
             silence.cancel()
             if usage is not None:
@@ -238,17 +261,25 @@ class OpenTransaction:
 
 
 async def _connect(dsn: str) -> "asyncpg.Connection[Any]":
+    connection = await connect(
+        dsn,
+        within=CONNECTS_WITHIN,
+        server_settings=SETTINGS,
+        statement_cache_size=200,
+        max_cached_statement_lifetime=0,
+    )
     try:
-        connection = await asyncpg.connect(
-            dsn, server_settings=SETTINGS, timeout=10, statement_cache_size=200, max_cached_statement_lifetime=0
-        )
-        await connection.set_type_codec(
-            "jsonb",
-            schema="pg_catalog",
-            format="binary",
-            encoder=lambda value: b"\x01" + msgspec.json.encode(value),  # the format's version, then the text
-            decoder=lambda data: msgspec.json.decode(memoryview(data)[1:]),
-        )
-    except _UNREACHABLE as error:
-        raise DatabaseUnavailable from error
+        async with asyncio.timeout(CONNECTS_WITHIN):
+            await connection.set_type_codec(
+                "jsonb",
+                schema="pg_catalog",
+                format="binary",
+                encoder=lambda value: b"\x01" + msgspec.json.encode(value),  # the format's version, then the text
+                decoder=lambda data: msgspec.json.decode(memoryview(data)[1:]),
+            )
+    except BaseException as error:
+        connection.terminate()
+        if unavailability(error):
+            raise DatabaseUnavailable from error
+        raise
     return connection

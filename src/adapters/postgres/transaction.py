@@ -8,8 +8,9 @@ import asyncpg
 import msgspec
 
 from adapters.postgres.changes import CHANNEL
+from adapters.postgres.connections import ConnectionLost
 from adapters.postgres.errors import REFUSALS
-from adapters.postgres.pool import ConnectionLost, OpenTransaction, Record
+from adapters.postgres.pool import OpenTransaction, Record
 from adapters.postgres.unit_of_work import Deferral, UnitOfWork
 from core.errors import DomainError
 from core.ports.changes import Topic

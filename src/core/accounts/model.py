@@ -39,6 +39,7 @@ class User(msgspec.Struct, frozen=True):
     subject: str
     """The provider's own name for the user; unique together with `provider`."""
     email: str | None
+    """The address that the provider has last said is verified; it may be somebody else's, too."""
     username: str
     created_at: datetime
     updated_at: datetime
@@ -63,6 +64,12 @@ class User(msgspec.Struct, frozen=True):
         if problems:
             raise ValidationError(**problems)
         return msgspec.structs.replace(self, username=username, bio=bio, profile_image=profile_image, updated_at=at)
+
+    def with_verified_email(self, email: str | None, *, at: datetime) -> "User":
+        """With what the provider has verified; the same user when that is nothing, or nothing new."""
+        if email is None or email == self.email:
+            return self
+        return msgspec.structs.replace(self, email=email, updated_at=at)
 
     def became_artist(self, *, at: datetime) -> "User":
         """An admin stays one."""

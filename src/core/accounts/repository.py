@@ -14,7 +14,7 @@ class Users(Protocol):
         """Raises UserNotFound, for who has left too."""
         ...
 
-    async def of_identity(self, provider: str, subject: str) -> User | None:
+    async def of_identity(self, provider: str, subject: str, *, lock: bool = False) -> User | None:
         """Who has left is found, until they are erased."""
         ...
 

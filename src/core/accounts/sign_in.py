@@ -2,6 +2,7 @@ import hashlib
 import hmac
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NewType
 
 import msgspec
@@ -46,6 +47,7 @@ def identity_hash(key: IdentityKey, provider: str, subject: str) -> bytes:
 class SignIn:
     """Open a session for an identity; the first time, make the user and give the welcome tokens.
 
+    An e-mail that the provider has verified since is taken over; without a verified one, the stored one stays.
     Who was erased is a new user, but gets no welcome tokens again. Who was deactivated does not come back.
     """
 
@@ -67,16 +69,25 @@ class SignIn:
     async def _sign_in(self, identity: Identity, user_agent: str) -> SignedIn:
         now = self.clock.now()
         async with self.transaction:
-            user = await self.users.of_identity(identity.provider, identity.subject)
+            user = await self._known(identity, at=now)
             is_new = user is None
             if user is None:
                 user = await self._sign_up(identity)
             if user.standing is not Standing.PRESENT:
                 raise SignInFailed("account_closed")
+            if (verified := user.with_verified_email(identity.email, at=now)) != user:
+                await self.users.save(verified)
             token = self.secrets.token()
             session = Session(token_hash(token), user.id, now, now + SESSION_LIFETIME, user_agent[:500])
             await self.sessions.add(session)
         return SignedIn(user.id, token, is_new)
+
+    async def _known(self, identity: Identity, *, at: datetime) -> User | None:
+        """Locked when the user is to be saved: the profile may be edited, or the user leave, at the same time."""
+        user = await self.users.of_identity(identity.provider, identity.subject)
+        if user is None or user.with_verified_email(identity.email, at=at) == user:
+            return user
+        return await self.users.of_identity(identity.provider, identity.subject, lock=True)
 
     async def _sign_up(self, identity: Identity) -> User:
         now = self.clock.now()

@@ -23,5 +23,5 @@ class DatabaseUsage:
 
 class Database(Protocol):
     async def reachable(self) -> bool:
-        """Whether the database answers now; False within 2 seconds when it does not."""
+        """Whether the database answers and takes writes now; False within 2 seconds when it does not."""
         ...

@@ -1,47 +1,37 @@
 """Signing in with the identity provider, who one is, and signing out."""
 
-import hmac
 import re
-from datetime import datetime
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 
-import msgspec
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, Response, get, post
+from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 from litestar.response import Redirect
 
 from core.accounts.model import Requester
-from core.accounts.sign_in import SignIn
+from core.accounts.repository import Sessions
+from core.accounts.sign_in import SignIn, token_hash
 from core.accounts.sign_out import SignOut
 from core.accounts.views import AccountsReader, Me
 from core.errors import DomainError
 from core.ports.clock import Clock
 from core.ports.identity_provider import IdentityProvider, SignInFailed
 from core.ports.secrets import Secrets
+from entrypoints.http import attempts
 from entrypoints.http.access import CSRF_HEADER, csrf_token, signed_in, unidentified
-from entrypoints.http.cookies import CSRF, SESSION, SIGN_IN, SIGN_IN_LIFETIME, SIGN_IN_PATH, Cookies
+from entrypoints.http.attempts import Attempt
+from entrypoints.http.cookies import CSRF, SESSION, SIGN_IN_LIFETIME, SIGN_IN_PATH, Cookies
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.limits import LIMIT, Own
-from entrypoints.http.signing import Signer
 
-_FRONTEND_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,2000}")
+_FRONTEND_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 """A path of this origin: `//host` and `/\\host` are other origins to a browser, which also drops tabs and newlines."""
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-class Attempt(msgspec.Struct, frozen=True):
-    """What the browser that began to sign in keeps until it comes back: nobody else can finish for it."""
-
-    state: str
-    nonce: str
-    code_verifier: str
-    next: str
-    until: datetime
 
 
 class AuthController(Controller):
@@ -64,12 +54,13 @@ class AuthController(Controller):
         next: Annotated[str, QueryParameter(description="Where to go then: a path of the frontend.")] = "/",
         login_hint: Annotated[str | None, QueryParameter(description="The e-mail to sign in with.")] = None,
     ) -> Redirect:
+        now = clock.now()
         attempt = Attempt(
             state=secrets.token(),
             nonce=secrets.token(),
             code_verifier=secrets.token(),
-            next=next if _FRONTEND_PATH.fullmatch(next) else "/",
-            until=clock.now() + SIGN_IN_LIFETIME,
+            next=next if _FRONTEND_PATH.fullmatch(next) and attempts.fits(next) else "/",
+            until=now + SIGN_IN_LIFETIME,
         )
         try:
             url = await provider.authorization_url(
@@ -81,8 +72,7 @@ class AuthController(Controller):
             )
         except SignInFailed as error:
             return _refused(request, error.reason)
-        sealed = _signer(request).seal("sign-in", msgspec.json.encode(attempt))
-        return Redirect(url, status_code=302, cookies=[_cookies(request).sign_in(sealed)])
+        return Redirect(url, status_code=302, cookies=attempts.begin(request, attempt, at=now))
 
     @get("/google/callback", guards=[unidentified], status_code=302, summary="Come back from the identity provider")
     async def callback(
@@ -91,16 +81,21 @@ class AuthController(Controller):
         provider: FromDishka[IdentityProvider],
         sign_in: FromDishka[SignIn],
         sign_out: FromDishka[SignOut],
+        sessions: FromDishka[Sessions],
         clock: FromDishka[Clock],
         code: FromQuery[str | None] = None,
         returned_state: Annotated[str | None, QueryParameter(name="state")] = None,
         error: FromQuery[str | None] = None,
     ) -> Redirect:
-        attempt = _attempt(request)
-        if attempt is None or attempt.until <= clock.now() or not _same(attempt.state, returned_state):
+        now = clock.now()
+        attempt = attempts.find(request, returned_state, at=now)
+        earlier = request.cookies.get(SESSION)
+        if attempt is None and earlier and await sessions.requester(token_hash(earlier), at=now):
+            return _to_frontend(request, "/")  # loaded again, most likely
+        if attempt is None:
             return _refused(request, "invalid_state")
         if error is not None or code is None:
-            return _refused(request, "access_denied" if error == "access_denied" else "provider_refused")
+            return _refused(request, "access_denied" if error == "access_denied" else "provider_refused", attempt)
         try:
             identity = await provider.identify(
                 code=code,
@@ -109,21 +104,19 @@ class AuthController(Controller):
                 code_verifier=attempt.code_verifier,
             )
             session = await sign_in(identity, user_agent=request.headers.get("User-Agent", ""))
-            if earlier := request.cookies.get(SESSION):
+            if earlier:
                 await sign_out(earlier)
         except SignInFailed as failure:
-            return _refused(request, failure.reason)
+            return _refused(request, failure.reason, attempt)
         except DomainError as failure:
-            return _refused(request, failure.code.lower())
+            return _refused(request, failure.code.lower(), attempt)
         cookies = _cookies(request)
-        return Redirect(
-            _frontend(request) + quote(attempt.next, safe="/?#[]@!$&'()*+,;=%:~-._"),
-            status_code=302,
-            cookies=[
-                cookies.session(session.token),
-                cookies.csrf(csrf_token(request, session.token)),
-                cookies.sign_in_over(),
-            ],
+        return _to_frontend(
+            request,
+            quote(attempt.next, safe="/?#[]@!$&'()*+,;=%:~-._"),
+            cookies.session(session.token),
+            cookies.csrf(csrf_token(request, session.token)),
+            attempts.end(request, attempt),
         )
 
     @get("/me", guards=[signed_in], summary="Who I am")
@@ -144,22 +137,15 @@ class AuthController(Controller):
         return Response(Success(data=None), cookies=_cookies(request).signed_out())
 
 
-def _attempt(request: AnyRequest) -> Attempt | None:
-    sealed = _signer(request).unseal("sign-in", request.cookies.get(SIGN_IN, ""))
-    return msgspec.json.decode(sealed, type=Attempt) if sealed else None
+def _refused(request: AnyRequest, reason: str, attempt: Attempt | None = None) -> Redirect:
+    """Back to the frontend without a new session; the attempt, if it was one, is used up, and no other is."""
+    ended = [attempts.end(request, attempt)] if attempt else []
+    return _to_frontend(request, f"/login?error={quote(reason, safe='')}", *ended)
 
 
-def _same(expected: str, given: str | None) -> bool:
-    return given is not None and hmac.compare_digest(expected.encode(), given.encode())
-
-
-def _refused(request: AnyRequest, reason: str) -> Redirect:
-    """Back to the frontend without a session, and without what the attempt left in the browser."""
-    return Redirect(
-        f"{_frontend(request)}/login?error={quote(reason, safe='')}",
-        status_code=302,
-        cookies=[_cookies(request).sign_in_over()],
-    )
+def _to_frontend(request: AnyRequest, path: str, *cookies: Cookie) -> Redirect:
+    """Without a frontend this service's own start page stands in for it, on whatever host the browser came to."""
+    return Redirect((request.app.state.settings.frontend_url or "") + path, status_code=302, cookies=cookies)
 
 
 def _redirect_uri(request: AnyRequest) -> str:
@@ -169,16 +155,6 @@ def _redirect_uri(request: AnyRequest) -> str:
     if own.hostname in LOOPBACK and urlsplit(f"//{asked}").hostname in LOOPBACK:
         own = own._replace(netloc=asked)
     return f"{own.geturl()}{SIGN_IN_PATH}/callback"
-
-
-def _frontend(request: AnyRequest) -> str:
-    """Without a frontend this service's own start page stands in for it, on whatever host the browser came to."""
-    return request.app.state.settings.frontend_url or ""
-
-
-def _signer(request: AnyRequest) -> Signer:
-    signer: Signer = request.app.state.signer
-    return signer
 
 
 def _cookies(request: AnyRequest) -> Cookies:

@@ -9,7 +9,8 @@ from core.accounts.model import SESSION_LIFETIME
 
 SESSION = "sessionid"
 CSRF = "csrftoken"
-SIGN_IN = "sign_in"
+SIGN_IN = "sign_in_"
+"""What the names of cookies of attempts to sign in begin with."""
 SIGN_IN_PATH = "/api/auth/google"
 SIGN_IN_LIFETIME = timedelta(minutes=10)
 
@@ -28,17 +29,12 @@ class Cookies:
         """Scripts of the frontend read this one, to send it back in a header."""
         return self._cookie(CSRF, token, lifetime=SESSION_LIFETIME, httponly=False)
 
-    def sign_in(self, sealed: str) -> Cookie:
+    def sign_in(self, name: str, sealed: str) -> Cookie:
         """What the callback compares with: always `Lax`, because the provider sends the browser back by a link."""
-        return Cookie(
-            key=SIGN_IN,
-            value=sealed,
-            path=SIGN_IN_PATH,
-            max_age=int(SIGN_IN_LIFETIME.total_seconds()),
-            httponly=True,
-            secure=self._secure,
-            samesite="lax",
-        )
+        return self._attempt(name, sealed, lifetime=SIGN_IN_LIFETIME)
+
+    def sign_in_over(self, name: str) -> Cookie:
+        return self._attempt(name, "", lifetime=timedelta(0))
 
     def signed_out(self) -> list[Cookie]:
         return [
@@ -46,9 +42,15 @@ class Cookies:
             self._cookie(CSRF, "", lifetime=timedelta(0), httponly=False),
         ]
 
-    def sign_in_over(self) -> Cookie:
+    def _attempt(self, name: str, value: str, *, lifetime: timedelta) -> Cookie:
         return Cookie(
-            key=SIGN_IN, value="", path=SIGN_IN_PATH, max_age=0, httponly=True, secure=self._secure, samesite="lax"
+            key=name,
+            value=value,
+            path=SIGN_IN_PATH,
+            max_age=int(lifetime.total_seconds()),
+            httponly=True,
+            secure=self._secure,
+            samesite="lax",
         )
 
     def _cookie(self, key: str, value: str, *, lifetime: timedelta, httponly: bool) -> Cookie:

@@ -75,7 +75,7 @@ async def test_a_connection_that_answers_no_more_is_made_anew(
             raise error
 
     monkeypatch.setattr(module, "DOUBT", 0.01)
-    monkeypatch.setattr(asyncpg.Connection, "execute", answer)
+    monkeypatch.setattr(asyncpg.Connection, "fetchval", answer)
     listener.listen("one", ear)
     assert await ear.hears() is None
     assert await ear.hears() is None

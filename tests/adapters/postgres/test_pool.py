@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 
 from adapters.postgres import pool as settings
-from adapters.postgres.pool import ConnectionLost, Pool, create_pool
+from adapters.postgres.connections import ConnectionLost
+from adapters.postgres.pool import Pool, create_pool
 from core.ports.database import DatabaseUnavailable
 
 PID = "SELECT pg_backend_pid() AS pid"

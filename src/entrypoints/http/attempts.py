@@ -1,0 +1,111 @@
+"""Sign-ins that a browser has begun and not finished. Each tab has its own; none of them disturbs another."""
+
+import hashlib
+import hmac
+import re
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+from litestar.datastructures import Cookie
+
+from entrypoints.http.cookies import SIGN_IN, Cookies
+from entrypoints.http.errors import AnyRequest
+from entrypoints.http.signing import Signer
+
+MAX_ATTEMPTS = 5
+"""The oldest ones are given up when a browser begins more."""
+MAX_SIZE = 6000
+"""Characters of all attempts' cookies together: proxies refuse headers of more than 8 kB."""
+MAX_NEXT = 2000
+"""Bytes of `next`, in JSON: browsers refuse cookies of more than 4 kB."""
+
+_NAME = re.compile(SIGN_IN + r"[0-9a-f]{16}")
+_PURPOSE = "sign-in"
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """What the browser that began to sign in keeps until it comes back: nobody else can finish for it."""
+
+    state: str
+    nonce: str
+    code_verifier: str
+    next: str
+    until: datetime
+
+
+class _Kept(NamedTuple):
+    name: str
+    size: int
+    attempt: Attempt | None
+    """None for what this service has not sealed."""
+
+
+def fits(next: str) -> bool:
+    """Whether the cookie of an attempt can keep it."""
+    return len(msgspec.json.encode(next)) <= MAX_NEXT
+
+
+def begin(request: AnyRequest, attempt: Attempt, *, at: datetime) -> list[Cookie]:
+    """The cookie of a new attempt, and the ends of those that are over or too many."""
+    cookies = _cookies(request)
+    sealed = _signer(request).seal(_PURPOSE, msgspec.json.encode(attempt))
+    before = _kept(request)
+    stay = _newest(before, room=MAX_SIZE - len(sealed), at=at)
+    ended = [cookies.sign_in_over(kept.name) for kept in before if kept not in stay]
+    return [*ended, cookies.sign_in(_name(attempt.state), sealed)]
+
+
+def find(request: AnyRequest, state: str | None, *, at: datetime) -> Attempt | None:
+    """The attempt of this browser that the provider answers with this `state`."""
+    attempt = _unsealed(request, request.cookies.get(_name(state or ""), ""))
+    if attempt is None or attempt.until <= at:
+        return None
+    return attempt if hmac.compare_digest(attempt.state.encode(), (state or "").encode()) else None
+
+
+def end(request: AnyRequest, attempt: Attempt) -> Cookie:
+    """Its cookie's end: an attempt is good for one answer of the provider."""
+    return _cookies(request).sign_in_over(_name(attempt.state))
+
+
+def _name(state: str) -> str:
+    return SIGN_IN + hashlib.sha256(state.encode()).hexdigest()[:16]
+
+
+def _kept(request: AnyRequest) -> list[_Kept]:
+    return [
+        _Kept(name, len(value), _unsealed(request, value))
+        for name, value in request.cookies.items()
+        if _NAME.fullmatch(name)
+    ]
+
+
+def _newest(all_kept: list[_Kept], *, room: int, at: datetime) -> list[_Kept]:
+    """Those that may stay beside a new one."""
+    valid = [(kept.attempt.until, kept) for kept in all_kept if kept.attempt and kept.attempt.until > at]
+    stay = []
+    for _, kept in sorted(valid, reverse=True)[: MAX_ATTEMPTS - 1]:
+        room -= kept.size
+        if room < 0:
+            break
+        stay.append(kept)
+    return stay
+
+
+def _unsealed(request: AnyRequest, sealed: str) -> Attempt | None:
+    payload = _signer(request).unseal(_PURPOSE, sealed)
+    try:
+        return msgspec.json.decode(payload, type=Attempt) if payload else None
+    except msgspec.DecodeError:  # sealed by another version of this service
+        return None
+
+
+def _signer(request: AnyRequest) -> Signer:
+    signer: Signer = request.app.state.signer
+    return signer
+
+
+def _cookies(request: AnyRequest) -> Cookies:
+    cookies: Cookies = request.app.state.cookies
+    return cookies

@@ -1,0 +1,415 @@
+"""Sessions and servers that can do no more, and those that come instead."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import asyncpg
+import psutil
+import pytest
+
+from adapters.postgres import listener as listening
+from adapters.postgres import migrate
+from adapters.postgres.connections import ConnectionLost, ServerUnusable, SessionUnusable, each_host
+from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.postgres.listener import Listener
+from adapters.postgres.pool import Pool, create_pool
+from core.accounts.sign_in import SignIn
+from core.ports.database import DatabaseUnavailable
+from core.ports.identity_provider import Identity
+from core.ports.transaction import OutcomeUnknown
+from tests.adapters.postgres.demotion import CONNECTIONS, demote
+from tests.contracts.overlap import commit
+from tests.contracts.postgres_world import PostgresWorld
+from tests.support.world import Scope
+
+PATIENCE = 30.0
+"""Seconds."""
+ANN = Identity("google", "1", "ann@example.com", "Ann", None)
+PID = "SELECT pg_backend_pid() AS pid"
+OPEN = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid = ANY($1::int[])
+"""
+RAISE = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{}'; END $$"
+
+
+@pytest.fixture
+async def pool(own_database_url: str) -> AsyncIterator[Pool]:
+    async with create_pool(own_database_url, max_size=CONNECTIONS + 1) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def sql(own_database_url: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
+    connection = await asyncpg.connect(own_database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def world(pool: Pool) -> PostgresWorld:
+    return PostgresWorld(pool)
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    # Not one of pytest's directories: those are closed to the user as whom it runs for root.
+    with TemporaryDirectory(prefix="style-license-") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[EmbeddedPostgres]:
+    """One for tests that change the settings of a whole server."""
+    database = EmbeddedPostgres(folder / "primary")
+    yield database
+    database.stop()
+
+
+# --- read-only sessions -----------------------------------------------------------------------------------------------
+
+
+async def test_after_one_refused_write_all_sessions_are_replaced(
+    pool: Pool, world: PostgresWorld, sql: "asyncpg.Connection[Any]"
+) -> None:
+    before = await demote(pool)
+
+    with pytest.raises(DatabaseUnavailable) as refused:
+        await world.use_case(SignIn)(ANN, user_agent="")
+
+    assert not isinstance(refused.value, OutcomeUnknown)
+    async with asyncio.timeout(PATIENCE):
+        while await sql.fetchval(OPEN, before):  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0)
+    assert await sql.fetchval("SELECT count(*) FROM users") == 0
+    await asyncio.gather(*(world.use_case(SignIn)(ANN, user_agent="") for _ in range(5)))
+    assert await sql.fetchval("SELECT count(*) FROM users") == 1
+
+
+async def test_a_write_that_is_its_own_transaction_is_known_to_have_done_nothing(
+    pool: Pool, world: PostgresWorld
+) -> None:
+    ann = await world.user("ann")
+    await demote(pool)
+
+    with pytest.raises(ServerUnusable):
+        await commit(world, lambda ports: ports.users.save(ann))
+    await commit(world, lambda ports: ports.users.save(ann))
+
+
+async def test_a_transaction_that_meets_a_read_only_server_leaves_nothing(
+    pool: Pool, world: PostgresWorld, sql: "asyncpg.Connection[Any]"
+) -> None:
+    ann, bob = await world.user("ann"), await world.user("bob")
+
+    async def work(ports: Scope) -> None:
+        await ports.users.save(ann.became_admin(at=world.clock.now()))
+        await ports.users.of_id(bob.id)  # sends the write
+        # What comes meanwhile: an open transaction itself stays as it has begun.
+        await ports.transaction.fetch("SET TRANSACTION READ ONLY")  # type: ignore[attr-defined]
+        await ports.users.save(bob.became_admin(at=world.clock.now()))
+
+    with pytest.raises(ServerUnusable):
+        await commit(world, work)
+
+    assert await sql.fetchval("SELECT count(*) FROM users WHERE role = 'admin'") == 0
+    assert await sql.fetchval("SELECT count(*) FROM pg_locks WHERE mode = 'RowExclusiveLock'") == 0
+    await commit(world, lambda ports: ports.users.save(ann.became_admin(at=world.clock.now())))
+    assert await sql.fetchval("SELECT username FROM users WHERE role = 'admin'") == "ann"
+
+
+async def test_the_pool_is_as_large_as_before(pool: Pool) -> None:
+    for _ in range(CONNECTIONS + 1):
+        await demote(pool)
+        with pytest.raises(ServerUnusable):
+            await pool.fetch("CREATE TABLE refused ()")
+        begun = await pool.begin()
+        with pytest.raises(ConnectionLost):
+            await begun.fetch("SELECT pg_terminate_backend(pg_backend_pid())")
+        await begun.rollback()
+
+    async with asyncio.timeout(PATIENCE):
+        begun_all = [await pool.begin() for _ in range(CONNECTIONS)]
+        await pool.fetch(PID)
+        for begun in begun_all:
+            await begun.commit()
+
+
+async def test_a_session_in_use_is_replaced_when_it_is_put_back(pool: Pool) -> None:
+    begun = await pool.begin()
+    in_use = (await begun.fetch(PID))[0]["pid"]
+    await pool.fetch("SET default_transaction_read_only = on")
+    with pytest.raises(ServerUnusable):
+        await pool.fetch("CREATE TABLE refused ()")
+
+    assert (await begun.fetch(PID))[0]["pid"] == in_use
+    await begun.commit()
+
+    assert (await pool.fetch(PID))[0]["pid"] != in_use
+
+
+async def test_it_is_not_reachable_while_it_only_reads(
+    pool: Pool, own_database_url: str, sql: "asyncpg.Connection[Any]"
+) -> None:
+    name = own_database_url.partition("?")[0].rpartition("/")[2]
+    before = await demote(pool)
+    assert not await pool.reachable()
+    assert await pool.reachable()
+    assert (await pool.fetch(PID))[0]["pid"] not in before
+
+    await demote(pool)
+    await sql.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    for _ in range(3):
+        assert not await pool.reachable()
+        with pytest.raises(DatabaseUnavailable):
+            await pool.fetch("SELECT 1")
+
+    await sql.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+    assert await pool.reachable()
+
+
+async def test_who_listens_leaves_a_server_that_only_reads(
+    own_database_url: str, sql: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "DOUBT", 0.01)
+    name = own_database_url.partition("?")[0].rpartition("/")[2]
+    told: asyncio.Queue[str | None] = asyncio.Queue()
+    await sql.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    listener = Listener(own_database_url)
+    connect = asyncpg.connect
+    refused = asyncio.Event()
+
+    async def connects(*args: Any, **options: Any) -> Any:
+        try:
+            return await connect(*args, **options)
+        except asyncpg.InternalClientError:
+            refused.set()
+            raise
+
+    monkeypatch.setattr(asyncpg, "connect", connects)
+    listener.listen("one", told.put_nowait)
+    async with asyncio.timeout(PATIENCE):
+        await refused.wait()
+        await sql.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+        assert await told.get() is None
+        # A session cannot be made to read only from outside: what the server answers is.
+        monkeypatch.setattr(listening, "IS_READ_ONLY", "SELECT true")
+        assert await told.get() is None
+    await listener.close()
+
+
+async def test_migrating_needs_a_server_that_takes_writes(
+    own_database_url: str, sql: "asyncpg.Connection[Any]"
+) -> None:
+    name = own_database_url.partition("?")[0].rpartition("/")[2]
+    await sql.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    with pytest.raises(DatabaseUnavailable, match="read-write"):
+        await asyncio.to_thread(migrate.upgrade, own_database_url)
+
+
+async def test_a_server_that_is_demoted_during_a_migration_is_told_as_such(
+    empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    (tmp_path / "env.py").write_text((migrate.MIGRATIONS / "env.py").read_text())
+    (versions / "0001_x.py").write_text(
+        "from alembic import op\nrevision = '0001'\ndown_revision = None\n"
+        "def upgrade():\n    op.execute('SET TRANSACTION READ ONLY')\n    op.execute('CREATE TABLE one ()')\n"
+    )
+    monkeypatch.setattr(migrate, "MIGRATIONS", tmp_path)
+    with pytest.raises(DatabaseUnavailable, match="read-only"):
+        await asyncio.to_thread(migrate.upgrade, empty_database_url)
+
+
+# --- what the server says ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        ("08000", ConnectionLost),
+        ("08006", ConnectionLost),
+        ("08P01", ConnectionLost),
+        ("57P01", ConnectionLost),
+        ("57P02", ConnectionLost),
+        ("57P03", ConnectionLost),
+        ("57P04", ConnectionLost),
+        ("57P05", ConnectionLost),
+        ("25P03", ConnectionLost),
+        ("25P04", ConnectionLost),
+        ("25006", ServerUnusable),
+        ("26000", SessionUnusable),
+        ("53000", SessionUnusable),
+        ("53100", SessionUnusable),
+        ("53200", SessionUnusable),
+        ("53300", SessionUnusable),
+        ("58030", SessionUnusable),
+    ],
+)
+async def test_a_session_that_can_do_no_more_is_replaced(
+    pool: Pool, code: str, meaning: type[DatabaseUnavailable]
+) -> None:
+    pids = {row["pid"] for row in await pool.fetch(PID)}
+
+    with pytest.raises(DatabaseUnavailable) as told:
+        await pool.fetch(RAISE.format(code))
+
+    assert type(told.value) is meaning
+    assert {row["pid"] for row in await pool.fetch(PID)}.isdisjoint(pids)
+
+
+@pytest.mark.parametrize("code", ["57014", "40001", "40P01"])
+async def test_a_statement_that_may_be_tried_again_leaves_the_session(pool: Pool, code: str) -> None:
+    before = await pool.fetch(PID)
+
+    with pytest.raises(DatabaseUnavailable) as told:
+        await pool.fetch(RAISE.format(code))
+
+    assert type(told.value) is DatabaseUnavailable
+    assert await pool.fetch(PID) == before
+
+
+@pytest.mark.parametrize("code", ["22012", "42P01", "P0001", "XX000"])
+async def test_what_a_statement_did_wrong_is_not_the_sessions_fault(pool: Pool, code: str) -> None:
+    before = await pool.fetch(PID)
+
+    with pytest.raises(asyncpg.PostgresError):
+        await pool.fetch(RAISE.format(code))
+
+    assert await pool.fetch(PID) == before
+
+
+async def test_a_session_that_has_forgotten_its_statements_is_replaced(pool: Pool) -> None:
+    await pool.fetch("SELECT 1 AS one")
+    await pool.fetch("DEALLOCATE ALL")
+
+    with pytest.raises(SessionUnusable):
+        await pool.fetch("SELECT 1 AS one")
+
+    assert (await pool.fetch("SELECT 1 AS one"))[0]["one"] == 1
+
+
+async def test_a_database_that_lets_nobody_in_is_out_of_reach(postgres_server: Any) -> None:
+    async with create_pool(postgres_server.database("not_there")) as nowhere:
+        with pytest.raises(DatabaseUnavailable):
+            await nowhere.fetch("SELECT 1")
+        assert not await nowhere.reachable()
+
+
+# --- whole servers ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_setting_of_the_whole_server_reaches_the_sessions_of_a_pool(server: EmbeddedPostgres) -> None:
+    async with create_pool(server.start(), max_size=CONNECTIONS + 1) as pool, asyncio.timeout(PATIENCE):
+        await pool.fetch("CREATE TABLE notes (note text)")
+        begun = [await pool.begin() for _ in range(CONNECTIONS)]
+        await pool.fetch("ALTER SYSTEM SET default_transaction_read_only = on")
+        await pool.fetch("ALTER DATABASE postgres SET default_transaction_read_only = off")
+        await pool.fetch("SELECT pg_reload_conf()")
+        for one in begun:
+            while (await one.fetch("SHOW default_transaction_read_only"))[0][0] == "off":  # type: ignore[index]
+                pass
+            await one.commit()
+
+        with pytest.raises(ServerUnusable):
+            await pool.fetch("INSERT INTO notes VALUES ('refused')")
+        for number in range(CONNECTIONS + 2):
+            await pool.fetch("INSERT INTO notes VALUES ($1)", str(number))
+        assert await pool.reachable()
+        await pool.fetch("ALTER SYSTEM RESET default_transaction_read_only")
+
+
+async def test_a_standby_is_passed_over_until_it_is_promoted(server: EmbeddedPostgres, folder: Path) -> None:
+    server.start()
+    server.stop()
+    subprocess.run(["cp", "-a", folder / "primary", folder / "standby"], check=True)  # noqa: ASYNC221
+    (folder / "standby" / "standby.signal").touch()
+    other = EmbeddedPostgres(folder / "standby")
+    first, second = each_url = [server.start(), other.start()]
+    hosts = ",".join(url.partition("?host=")[2] for url in reversed(each_url))  # the standby first
+    dsn = f"{first.partition('?')[0]}?host={hosts}"
+    try:
+        async with create_pool(dsn) as pool, create_pool(second) as recovering, asyncio.timeout(PATIENCE):
+            assert await where(pool) == str(folder / "primary")
+            assert not await recovering.reachable()
+            with pytest.raises(DatabaseUnavailable):
+                await recovering.fetch("SELECT 1")
+
+            server.stop()
+            with pytest.raises(DatabaseUnavailable):
+                await pool.fetch("SELECT 1")
+            assert not await pool.reachable()
+            (folder / "primary" / "standby.signal").touch()
+            server.start()
+            assert not await pool.reachable()
+
+            promoting = await asyncpg.connect(second)
+            assert await promoting.fetchval("SELECT pg_promote()")
+            await promoting.close()
+            assert await where(pool) == str(folder / "standby")
+            assert await pool.reachable()
+            assert await recovering.reachable()
+    finally:
+        for data in ("primary", "standby"):
+            kill(folder / data)
+        (folder / "primary" / "standby.signal").unlink(missing_ok=True)
+
+
+async def test_a_host_that_does_not_answer_hides_no_other(server: EmbeddedPostgres) -> None:
+    async def silence(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    url = server.start()
+    silent = await asyncio.start_server(silence, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    address, socket = url.split("?host=")
+    async with create_pool(f"{address}?host=127.0.0.1,{socket}&port={port},5432") as pool:
+        assert await pool.reachable()
+    silent.close()
+
+
+@pytest.mark.parametrize(
+    ("dsn", "each"),
+    [
+        ("postgresql://u:p@one/db?x=1", ["postgresql://u:p@one/db?x=1"]),
+        (
+            "postgresql://u:p%40@one:1,two:2/db?sslmode=require",
+            ["postgresql://u:p%40@one:1/db?sslmode=require", "postgresql://u:p%40@two:2/db?sslmode=require"],
+        ),
+        (
+            "postgresql://u@/db?host=/a%20b,two&port=5433",
+            ["postgresql://u@/db?host=/a%20b&port=5433", "postgresql://u@/db?host=two&port=5433"],
+        ),
+        (
+            "postgresql://u@/db?host=one,two&port=1,2&sslmode=require",
+            [
+                "postgresql://u@/db?host=one&port=1&sslmode=require",
+                "postgresql://u@/db?host=two&port=2&sslmode=require",
+            ],
+        ),
+        ("postgresql://u@/db", ["postgresql://u@/db"]),
+    ],
+)
+def test_each_host_of_a_url(dsn: str, each: list[str]) -> None:
+    assert each_host(dsn) == each
+
+
+async def where(pool: Pool) -> str:
+    [row] = await pool.fetch("SELECT current_setting('data_directory') AS place")
+    await pool.fetch("CREATE TABLE IF NOT EXISTS notes (note text)")
+    return str(row["place"])
+
+
+def kill(data: Path) -> None:
+    """Stop a server at once, in recovery or not."""
+    lock = data / "postmaster.pid"
+    if lock.exists():
+        postmaster = psutil.Process(int(lock.read_text().splitlines()[0]))
+        os.kill(postmaster.pid, signal.SIGQUIT)
+        postmaster.wait(timeout=PATIENCE)

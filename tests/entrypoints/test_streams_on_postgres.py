@@ -176,9 +176,9 @@ async def test_a_stream_that_waits_holds_no_connection(
         await stream.event()
         await heard(stream)
         pool = await here.container.get(Pool)
-        taken = [await pool.take() for _ in range(here.settings.database_pool_size)]
+        taken = [await pool.checkout() for _ in range(here.settings.database_pool_size)]
         for connection in taken:
-            pool.put_back(connection)
+            pool.release(connection)
 
         await progress(there, image, 1)
         await stream.event()

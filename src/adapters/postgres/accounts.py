@@ -3,7 +3,8 @@ from datetime import datetime
 import msgspec
 
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.transaction import PostgresTransaction, Write, assignments, hexadecimal, insert
+from adapters.postgres.transaction import PostgresTransaction
+from adapters.postgres.writes import Write, assignments, hexadecimal, insert
 from core.accounts.errors import UserNotFound
 from core.accounts.model import Artist, Requester, Role, Session, Standing, User
 from core.accounts.repository import Sessions, Users

@@ -146,7 +146,7 @@ class PostgresBooks(Books):
 
     async def examine(self) -> list[Finding]:
         async with (
-            self._pool.apart() as connection,
+            self._pool.dedicated() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             await connection.execute(PLENTY)

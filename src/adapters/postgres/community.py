@@ -5,7 +5,8 @@ import msgspec
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.transaction import PostgresTransaction, Write, assignments
+from adapters.postgres.transaction import PostgresTransaction
+from adapters.postgres.writes import Write, assignments
 from core.accounts.errors import UserNotFound
 from core.community.errors import CommentNotFound
 from core.community.model import Comment

@@ -8,7 +8,8 @@ from adapters.postgres.accounts import picture_url
 from adapters.postgres.changes import CHANNEL
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Pool, Reads, Record
-from adapters.postgres.transaction import PostgresTransaction, Row, Write, assignments, flattened, insert
+from adapters.postgres.transaction import PostgresTransaction
+from adapters.postgres.writes import Row, Write, assignments, flattened, insert
 from core.generations.errors import GenerationNotFound
 from core.generations.model import AspectRatio, Generation, GenerationProgress, Status
 from core.generations.repository import Generations

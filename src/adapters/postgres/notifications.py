@@ -5,7 +5,8 @@ from adapters.postgres.generations import image_url
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Reads, Record
 from adapters.postgres.styles import thumbnail_url
-from adapters.postgres.transaction import PostgresTransaction, Write
+from adapters.postgres.transaction import PostgresTransaction
+from adapters.postgres.writes import Write
 from core.identifiers import NotificationId, UserId
 from core.notifications.model import Notification
 from core.notifications.repository import Notifications

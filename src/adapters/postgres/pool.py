@@ -15,28 +15,30 @@ from adapters.postgres.connections import (
     connect,
     unavailability,
 )
+from adapters.postgres.lookups import BatchedLookups, Lookup
 from adapters.postgres.telling import Teller
+from adapters.postgres.writes import BatchedWrites
 from core.ports.database import Database, DatabaseUnavailable, DatabaseUsage
 
 Record = Mapping[str, Any]
 
-PATIENCE = 30
+STATEMENT_TIMEOUT = 30
 """Seconds that a statement may take, waiting for locks included."""
-SILENCE = PATIENCE + 10.0
-"""Seconds without an answer after which the database counts as gone."""
-CONNECTS_WITHIN = 10.0
-"""Seconds that a server may take to let a connection in."""
-GRACE = 5.0
-"""Seconds that tidying up may take."""
-TRUSTED = 300.0
-"""Seconds for which an unused connection is taken to be there still: networks forget them silently."""
+RESPONSE_TIMEOUT = STATEMENT_TIMEOUT + 10.0
+"""Seconds without an answer after which a connection counts as lost."""
+CONNECT_TIMEOUT = 10.0
+"""Seconds that connecting may take."""
+SHUTDOWN_TIMEOUT = 5.0
+"""Seconds that resetting or closing a connection may take."""
+IDLE_LIMIT = 300.0
+"""Seconds after which an idle connection is not used again: networks drop them silently."""
 
 SETTINGS = {
     "application_name": "style-license",
     "timezone": "UTC",
     "jit": "off",  # compiling takes longer than any statement here
     "random_page_cost": "1.1",  # data is in memory or on flash; the default is for turning disks
-    "statement_timeout": f"{PATIENCE}s",
+    "statement_timeout": f"{STATEMENT_TIMEOUT}s",
     "client_connection_check_interval": "5s",  # a statement ends when the process that waits for it is gone
     "idle_in_transaction_session_timeout": "60s",  # a frozen process must not hold locks for ever
 }
@@ -52,6 +54,10 @@ class Reads(Protocol):
         rows = await self.fetch(sql, *args)
         return rows[0] if rows else None
 
+    async def lookup(self, lookup: Lookup, *values: object) -> Record | None:
+        """The row of a lookup, if there is one."""
+        ...
+
 
 @asynccontextmanager
 async def create_pool(dsn: str, *, max_size: int = 10) -> "AsyncIterator[Pool]":
@@ -64,49 +70,54 @@ async def create_pool(dsn: str, *, max_size: int = 10) -> "AsyncIterator[Pool]":
 
 
 class Pool(Database, Reads):
-    """Connections, and how often something was sent over one. What cannot be sent raises DatabaseUnavailable.
+    """Connections to one database. A statement that cannot be sent raises DatabaseUnavailable.
 
-    asyncpg's own pool shields, resets and sets timers around each use, which takes as long as half a query. This one
-    hands a connection on as it was left, and only after an interruption puts it in order first, or closes it. When a
-    statement shows that the server is gone or cannot be written to, no connection that was made before is used again.
+    asyncpg's own pool shields, resets and sets timers around each checkout, which takes as long as half a query. This
+    one resets or closes a connection only after an interruption. When a statement shows that the server is gone or
+    cannot be written to, no connection that was made before is used again.
     """
 
     def __init__(self, dsn: str, max_size: int) -> None:
         self.round_trips = 0
         self.teller = Teller(self.fetch)
+        self.lookups = BatchedLookups(self.fetch)
+        self.writes = BatchedWrites(self.fetch)
         self.dsn = dsn
         self._max_size = max_size
-        self._places = asyncio.Semaphore(max_size)
-        # Who keeps a connection may need a statement on another one before giving it back (new ids, say). It always
-        # gets one: the last place is never kept.
-        self.keepable = asyncio.Semaphore(max(1, max_size - 1))
-        self._used: set[asyncpg.Connection[Any]] = set()
-        self._unused: list[tuple[asyncpg.Connection[Any], float]] = []
+        self._slots = asyncio.Semaphore(max_size)
+        # A transaction may need a statement on another connection before it ends (new ids, say). It always gets one:
+        # transactions leave the last slot free.
+        self.transactions = asyncio.Semaphore(max(1, max_size - 1))
+        self._in_use: set[asyncpg.Connection[Any]] = set()
+        self._idle: list[tuple[asyncpg.Connection[Any], float]] = []
         self._usable: set[asyncpg.Connection[Any]] = set()
-        """Those used and unused that may be used again."""
-        self._repairs: set[asyncio.Task[None]] = set()
+        """Those that may be checked out again."""
+        self._resets: set[asyncio.Task[None]] = set()
 
     async def fetch(self, sql: str, *args: object, usage: DatabaseUsage | None = None) -> list[Record]:
         """Run one statement as a transaction of its own."""
-        connection = await self.take()
+        connection = await self.checkout()
         try:
-            rows = await self.ask(connection, sql, *args, usage=usage)
+            rows = await self.execute(connection, sql, *args, usage=usage)
         except asyncpg.PostgresError:
-            self.put_back(connection)
+            self.release(connection)
             raise
         except BaseException:
-            await self.put_in_order(connection)
+            await self.reset(connection)
             raise
-        self.put_back(connection)
+        self.release(connection)
         return rows
+
+    async def lookup(self, lookup: Lookup, *values: object) -> Record | None:
+        return await self.lookups(lookup, *values)
 
     async def begin(self, *, usage: DatabaseUsage | None = None) -> "OpenTransaction":
         """Begin a transaction of several statements."""
-        await self.keepable.acquire()
+        await self.transactions.acquire()
         try:
-            connection = await self.take()
+            connection = await self.checkout()
         except BaseException:
-            self.keepable.release()
+            self.transactions.release()
             raise
         transaction = OpenTransaction(self, connection, usage)
         try:
@@ -117,8 +128,8 @@ class Pool(Database, Reads):
         return transaction
 
     @asynccontextmanager
-    async def apart(self) -> "AsyncIterator[asyncpg.Connection[Any]]":
-        """A connection beside those of the pool, for as long as what takes long takes."""
+    async def dedicated(self) -> "AsyncIterator[asyncpg.Connection[Any]]":
+        """A connection beside those of the pool, for work that takes long."""
         connection = await _connect(self.dsn)
         try:
             yield connection
@@ -136,46 +147,46 @@ class Pool(Database, Reads):
         except (DatabaseUnavailable, TimeoutError):
             return False
         if row["read_only"]:
-            self._leave_server()
+            self._abandon_server()
             return False
         return True
 
     async def close(self) -> None:
-        """Close the connections; what is under way, or to be told, has some seconds to end."""
+        """Close the connections; what is under way has SHUTDOWN_TIMEOUT to end."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT):
                 await self.teller.told()
                 for _ in range(self._max_size):
-                    await self._places.acquire()
-        for connection in self._used:
+                    await self._slots.acquire()
+        for connection in self._in_use:
             connection.terminate()
-        for connection, _ in self._unused:
+        for connection, _ in self._idle:
             with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-                await connection.close(timeout=GRACE)
+                await connection.close(timeout=SHUTDOWN_TIMEOUT)
 
-    async def take(self) -> "asyncpg.Connection[Any]":
-        await self._places.acquire()
+    async def checkout(self) -> "asyncpg.Connection[Any]":
+        await self._slots.acquire()
         try:
-            connection = self._found_unused() or await _connect(self.dsn)
+            connection = self._idle_connection() or await _connect(self.dsn)
         except BaseException:
-            self._places.release()
+            self._slots.release()
             raise
-        self._used.add(connection)
+        self._in_use.add(connection)
         self._usable.add(connection)
         return connection
 
-    def put_back(self, connection: "asyncpg.Connection[Any]") -> None:
-        self._used.discard(connection)
+    def release(self, connection: "asyncpg.Connection[Any]") -> None:
+        self._in_use.discard(connection)
         if connection in self._usable and not connection.is_closed():
-            self._unused.append((connection, time.monotonic()))
+            self._idle.append((connection, time.monotonic()))
         else:
             self._end(connection)
-        self._places.release()
+        self._slots.release()
 
-    def _found_unused(self) -> "asyncpg.Connection[Any] | None":
-        while self._unused:
-            connection, since = self._unused.pop()
-            if not connection.is_closed() and time.monotonic() - since < TRUSTED:
+    def _idle_connection(self) -> "asyncpg.Connection[Any] | None":
+        while self._idle:
+            connection, since = self._idle.pop()
+            if not connection.is_closed() and time.monotonic() - since < IDLE_LIMIT:
                 return connection
             self._end(connection)
         return None
@@ -184,34 +195,34 @@ class Pool(Database, Reads):
         self._usable.discard(connection)
         connection.terminate()
 
-    def _leave_server(self) -> None:
-        """Use none of the present connections again; those in use are closed when they are put back."""
+    def _abandon_server(self) -> None:
+        """Use none of the present connections again; those in use are closed at their release."""
         self._usable.clear()
-        while self._unused:
-            self._end(self._unused.pop()[0])
+        while self._idle:
+            self._end(self._idle.pop()[0])
 
-    async def put_in_order(self, connection: "asyncpg.Connection[Any]") -> None:
-        """Whatever was going on, and also for who is cancelled: leave the connection as new, or closed."""
+    async def reset(self, connection: "asyncpg.Connection[Any]") -> None:
+        """Roll back whatever was under way, or close the connection, also when the caller is cancelled."""
         task = asyncio.create_task(self._roll_back(connection))
-        self._repairs.add(task)
-        task.add_done_callback(self._repairs.discard)
+        self._resets.add(task)
+        task.add_done_callback(self._resets.discard)
         await asyncio.shield(task)
 
     async def _roll_back(self, connection: "asyncpg.Connection[Any]") -> None:
         try:
-            async with asyncio.timeout(GRACE):
-                await self.ask(connection, "ROLLBACK")
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT):
+                await self.execute(connection, "ROLLBACK")
         except (DatabaseUnavailable, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             connection.terminate()
-        self.put_back(connection)
+        self.release(connection)
 
-    async def ask(
+    async def execute(
         self, connection: "asyncpg.Connection[Any]", sql: str, *args: object, usage: DatabaseUsage | None = None
     ) -> list[Record]:
         if connection.is_closed():
             raise DatabaseUnavailable
         self.round_trips += 1
-        silence = asyncio.get_running_loop().call_later(SILENCE, connection.terminate)
+        silence = asyncio.get_running_loop().call_later(RESPONSE_TIMEOUT, connection.terminate)
         began = time.perf_counter()
         try:
             rows: list[Record] = await connection.fetch(sql, *args)
@@ -222,7 +233,7 @@ class Pool(Database, Reads):
             if isinstance(unavailable, SessionUnusable):
                 self._usable.discard(connection)
             elif isinstance(unavailable, ServerUnusable | ConnectionLost):
-                self._leave_server()
+                self._abandon_server()
             raise unavailable from error
         finally:
             silence.cancel()
@@ -241,7 +252,7 @@ class OpenTransaction:
         self._usage = usage
 
     async def fetch(self, sql: str, *args: object) -> list[Record]:
-        return await self._pool.ask(self._connection, sql, *args, usage=self._usage)
+        return await self._pool.execute(self._connection, sql, *args, usage=self._usage)
 
     async def commit(self) -> None:
         """Raises what a deferred constraint refuses, or ConnectionLost: then nobody knows whether it was committed."""
@@ -250,26 +261,26 @@ class OpenTransaction:
         except BaseException:
             await self.rollback()
             raise
-        self._pool.put_back(self._connection)
-        self._pool.keepable.release()
+        self._pool.release(self._connection)
+        self._pool.transactions.release()
 
     async def rollback(self) -> None:
         try:
-            await self._pool.put_in_order(self._connection)
+            await self._pool.reset(self._connection)
         finally:
-            self._pool.keepable.release()
+            self._pool.transactions.release()
 
 
 async def _connect(dsn: str) -> "asyncpg.Connection[Any]":
     connection = await connect(
         dsn,
-        within=CONNECTS_WITHIN,
+        within=CONNECT_TIMEOUT,
         server_settings=SETTINGS,
         statement_cache_size=200,
         max_cached_statement_lifetime=0,
     )
     try:
-        async with asyncio.timeout(CONNECTS_WITHIN):
+        async with asyncio.timeout(CONNECT_TIMEOUT):
             await connection.set_type_codec(
                 "jsonb",
                 schema="pg_catalog",

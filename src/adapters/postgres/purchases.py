@@ -4,7 +4,8 @@ from typing import Any
 import msgspec
 
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.transaction import PostgresTransaction, Row, Write, assignments, insert
+from adapters.postgres.transaction import PostgresTransaction
+from adapters.postgres.writes import Row, Write, assignments, insert
 from core.identifiers import OrderId, UserId
 from core.purchases.errors import PurchaseNotFound
 from core.purchases.model import Purchase, PurchaseStatus

@@ -7,7 +7,8 @@ from adapters.postgres.accounts import picture_url
 from adapters.postgres.changes import CHANNEL
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.transaction import Explain, PostgresTransaction, Row, Write, assignments, flattened
+from adapters.postgres.transaction import Explain, PostgresTransaction
+from adapters.postgres.writes import Row, Write, assignments, flattened
 from core.accounts.errors import UserNotFound
 from core.accounts.model import Requester
 from core.identifiers import StyleId, TaskId, UserId

@@ -6,7 +6,8 @@ from typing import get_args
 
 from adapters.postgres.listener import Listener
 from adapters.postgres.pool import OpenTransaction, Pool, Record
-from adapters.postgres.transaction import PostgresTransaction, hexadecimal, insert
+from adapters.postgres.transaction import PostgresTransaction
+from adapters.postgres.writes import hexadecimal, insert
 from core.identifiers import TaskId
 from core.ports.outbox import Batch, Outbox
 from core.ports.task_queue import TaskQueue

@@ -6,7 +6,8 @@ import msgspec
 
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.transaction import PostgresTransaction, Write
+from adapters.postgres.transaction import PostgresTransaction
+from adapters.postgres.writes import Write
 from core.identifiers import HoldId, UserId
 from core.paging import Page, PageRequest
 from core.ports.token_ledger import TokenLedger
@@ -57,10 +58,12 @@ def _hold(debit: AccountKind, credit: AccountKind) -> Write:
             FROM given_ledger given
             JOIN accounts debit ON {_is("debit", debit)}
             JOIN accounts credit ON {_is("credit", credit)}
+            ORDER BY debit.id
             RETURNING id
         )""",
         finds="held",
         rule="account_found",
+        batched=True,
     )
 
 

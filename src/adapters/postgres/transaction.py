@@ -1,17 +1,16 @@
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Self, TypeVar
 
 import asyncpg
-import msgspec
 
 from adapters.postgres.changes import CHANNEL
 from adapters.postgres.connections import ConnectionLost
 from adapters.postgres.errors import REFUSALS
 from adapters.postgres.pool import OpenTransaction, Record
 from adapters.postgres.unit_of_work import Deferral, UnitOfWork
+from adapters.postgres.writes import Row, Rows, Write, combined
 from core.errors import DomainError
 from core.ports.changes import Topic
 from core.ports.database import DatabaseUnavailable
@@ -20,54 +19,9 @@ from core.ports.transaction import OutcomeUnknown, Transaction
 Explain = Callable[[], Awaitable[DomainError]]
 """Makes the refusal of a broken constraint where its name alone does not tell enough."""
 
+Result = TypeVar("Result")
+
 _PLAIN: Mapping[str | None, Explain] = MappingProxyType({})
-
-
-Row = Mapping[str, object]
-"""The values of a write, by column."""
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """A kind of change that can wait, in the form in which many go into one statement.
-
-    Its rows are given as JSON, so that values are known by name on both sides and one statement serves any number.
-    """
-
-    touches: str
-    """What it changes. One statement has one snapshot: of two writes that touch the same, the first is sent first."""
-    given: str
-    """The columns of its rows: a table's name, or `name type, ...`."""
-    ctes: str
-    """Common table expressions, `name AS (INSERT ...)`, that select from `given_<touches>`; no other write has their
-    names."""
-    finds: str | None = None
-    """The one of them that must have found a row for each that is given."""
-    rule: str | None = None
-    """The key in REFUSALS of what it means when it has not."""
-
-    @property
-    def source(self) -> str:
-        """The name of its rows."""
-        return f"given_{self.touches}"
-
-    def rows(self, argument: str) -> str:
-        """The rows of a JSON argument."""
-        if " " in self.given:
-            return f"SELECT * FROM jsonb_to_recordset({argument}) AS rows ({self.given})"
-        return f"SELECT * FROM jsonb_populate_recordset(NULL::{self.given}, {argument})"
-
-
-@cache
-def insert(table: str, columns: tuple[str, ...]) -> Write:
-    """Add rows that have these columns."""
-    names = ", ".join(columns)
-    return Write(table, table, f"added_{table} AS (INSERT INTO {table} ({names}) SELECT {names} FROM given_{table})")
-
-
-def assignments(columns: Iterable[str], source: str) -> str:
-    """The SET list that takes these columns from the given rows."""
-    return ", ".join(f"{column} = {source}.{column}" for column in columns)
 
 
 @dataclass(slots=True)
@@ -84,22 +38,6 @@ class _Block:
     """By what they touch."""
     failure: Exception | None = None
     callbacks: list[Callable[[], None]] = field(default_factory=list)
-
-
-def flattened(row: dict[str, Any]) -> Row:
-    """The row of an entity with `progress` and `failure`, whose columns are the fields of these."""
-    progress, failure = row.pop("progress"), row.pop("failure")
-    if progress is not None:
-        row |= msgspec.structs.asdict(progress)
-        row["progress_at"] = row.pop("last_updated")
-    if failure is not None:
-        row |= {"failure_code": failure.code, "failure_message": failure.message}
-    return row
-
-
-def hexadecimal(value: bytes) -> str:
-    """Bytes as PostgreSQL reads them from text."""
-    return f"\\x{value.hex()}"
 
 
 class PostgresTransaction(Transaction):
@@ -121,7 +59,7 @@ class PostgresTransaction(Transaction):
         if block.begun is None:
             return await self.unit.fetch(sql, *args)
         await self._send(block)
-        return await self._ask(block, sql, *args)
+        return await self._attempt(block, block.begun.fetch(sql, *args))
 
     async def fetchrow(self, sql: str, *args: object, lock: bool = False) -> Record | None:
         rows = await self.fetch(sql, *args, lock=lock)
@@ -206,7 +144,7 @@ class PostgresTransaction(Transaction):
                 await self._begin(block)
                 await self._send(block)
             if block.begun is not None:
-                await self._ask(block, "SET CONSTRAINTS ALL IMMEDIATE")
+                await self._attempt(block, block.begun.fetch("SET CONSTRAINTS ALL IMMEDIATE"))
         except BaseException:
             if block.begun is not None:
                 await block.begun.rollback()
@@ -220,10 +158,8 @@ class PostgresTransaction(Transaction):
             return
         held = list(block.held.values())
         block.held.clear()
-        sql = combined(tuple(one.write for one in held))
-        args = [one.rows for one in held]
         try:
-            await self._ask(block, sql, *args)
+            await self._attempt(block, self._write(block, tuple(one.write for one in held), [one.rows for one in held]))
         except asyncpg.IntegrityConstraintViolationError as error:
             refusal = await _refusal(error.constraint_name, held)
             if refusal is None:
@@ -231,11 +167,18 @@ class PostgresTransaction(Transaction):
             block.failure = refusal
             raise refusal from error
 
-    async def _ask(self, block: _Block, sql: str, *args: object) -> list[Record]:
+    async def _write(self, block: _Block, writes: tuple[Write, ...], rows: Rows) -> None:
+        if block.begun is not None:
+            await block.begun.fetch(combined(writes), *rows)
+        elif all(write.batched for write in writes):
+            await self.unit.write(writes, rows)
+        else:
+            await self.unit.pool.fetch(combined(writes), *rows, usage=self.unit.usage)
+
+    async def _attempt(self, block: _Block, work: Awaitable[Result]) -> Result:
+        """The work's result. A block in which something failed cannot commit."""
         try:
-            if block.begun is not None:
-                return await block.begun.fetch(sql, *args)
-            return await self.unit.pool.fetch(sql, *args, usage=self.unit.usage)
+            return await work
         except DatabaseUnavailable as error:
             block.failure = error
             self.unit.check_nothing_committed(error)
@@ -249,18 +192,6 @@ class PostgresTransaction(Transaction):
         if self._block is None:
             raise RuntimeError("no transaction is open: use `async with transaction:`")
         return self._block
-
-
-@cache
-def combined(writes: tuple[Write, ...]) -> str:
-    """One statement that makes all these changes, or none; each has one argument, the list of its rows."""
-    ctes, checks = [], []
-    for number, write in enumerate(writes, 1):
-        ctes += [f"{write.source} AS ({write.rows(f'${number}')})", write.ctes]
-        if write.finds:
-            found, given = (f"(SELECT count(*) FROM {name})" for name in (write.finds, write.source))
-            checks.append(f"SELECT refuse('{write.rule}') WHERE {found} < {given}")
-    return f"WITH {', '.join(ctes)} {' UNION ALL '.join(checks) or 'SELECT'}"
 
 
 async def _refusal(constraint: str | None, held: list[_Held]) -> DomainError | None:

@@ -1,7 +1,11 @@
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from adapters.postgres.lookups import Lookup
 from adapters.postgres.pool import OpenTransaction, Pool, Reads, Record
+from adapters.postgres.writes import Rows, Write
 from core.ports.database import DatabaseUnavailable, DatabaseUsage
 from core.ports.transaction import OutcomeUnknown
 
@@ -42,6 +46,23 @@ class UnitOfWork(Reads):
             self.check_nothing_committed(error)
             raise
 
+    async def lookup(self, lookup: Lookup, *values: object) -> Record | None:
+        transaction = self.deferral.transaction if self.deferral else None
+        try:
+            if transaction is not None:
+                rows = await transaction.fetch(lookup.statement, *([value] for value in values))
+                return rows[0] if rows else None
+            with self._measured():
+                return await self.pool.lookups(lookup, *values)
+        except DatabaseUnavailable as error:
+            self.check_nothing_committed(error)
+            raise
+
+    async def write(self, writes: tuple[Write, ...], rows: Rows) -> None:
+        """Make changes as a transaction of its own, together with others that wait. All have to be `batched`."""
+        with self._measured():
+            await self.pool.writes(writes, rows)
+
     async def begin(self) -> OpenTransaction:
         """Begin a transaction of several statements."""
         try:
@@ -54,3 +75,13 @@ class UnitOfWork(Reads):
         """Raises OutcomeUnknown from the error if a block has committed already."""
         if self.committed:
             raise OutcomeUnknown from error
+
+    @contextmanager
+    def _measured(self) -> Iterator[None]:
+        """Counts a share in a batch as one statement."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.usage.seconds += time.perf_counter() - began
+            self.usage.statements += 1

@@ -2,7 +2,8 @@ import msgspec
 
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.transaction import PostgresTransaction, Write, assignments, insert
+from adapters.postgres.transaction import PostgresTransaction
+from adapters.postgres.writes import Write, assignments, insert
 from core.identifiers import UserId, WithdrawalId
 from core.paging import Page, PageRequest
 from core.withdrawals.errors import WithdrawalNotFound

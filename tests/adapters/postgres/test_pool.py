@@ -73,14 +73,14 @@ async def test_a_connection_that_breaks_is_told_of_and_replaced(pool: Pool, sql:
 
 async def test_a_connection_unused_for_long_is_replaced(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     first = await pid(pool)
-    monkeypatch.setattr(settings, "TRUSTED", 0.0)
+    monkeypatch.setattr(settings, "IDLE_LIMIT", 0.0)
 
     assert await pid(pool) != first
 
 
 async def test_a_server_that_answers_no_more_counts_as_gone(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     await pid(pool)
-    monkeypatch.setattr(settings, "SILENCE", 0.05)
+    monkeypatch.setattr(settings, "RESPONSE_TIMEOUT", 0.05)
 
     with pytest.raises(ConnectionLost):
         await pool.fetch("SELECT pg_sleep(0.5)")
@@ -93,7 +93,7 @@ async def test_a_statement_ends_when_nobody_waits_for_it_any_more(
     database_url: str, sql: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(settings.SETTINGS, "client_connection_check_interval", "10ms")
-    monkeypatch.setattr(settings, "SILENCE", 0.05)
+    monkeypatch.setattr(settings, "RESPONSE_TIMEOUT", 0.05)
 
     async with create_pool(database_url) as leaving:
         with pytest.raises(ConnectionLost):
@@ -134,7 +134,7 @@ async def test_closing_waits_for_what_is_under_way(database_url: str) -> None:
 
 
 async def test_closing_does_not_wait_for_ever(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "GRACE", 0.05)
+    monkeypatch.setattr(settings, "SHUTDOWN_TIMEOUT", 0.05)
 
     async with create_pool(database_url) as closing:
         begun = await closing.begin()

@@ -20,8 +20,9 @@ from adapters.postgres import (
 from adapters.postgres.accounts import PostgresUsers
 from adapters.postgres.errors import REFUSALS
 from adapters.postgres.pool import Pool
-from adapters.postgres.transaction import PostgresTransaction, Write, combined, insert
+from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.unit_of_work import UnitOfWork
+from adapters.postgres.writes import Write, combined, insert
 from core.accounts.errors import UsernameTaken
 from core.accounts.model import User
 from core.generations.model import Generation, Status

@@ -1,0 +1,128 @@
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from adapters.postgres.batching import Batcher
+from adapters.postgres.connections import ConnectionLost
+from core.ports.database import DatabaseUnavailable
+
+Row = Mapping[str, object]
+"""The values of a write, by column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A kind of change that can wait, in the form in which many go into one statement.
+
+    Its rows are given as JSON, so that values are known by name on both sides and one statement serves any number.
+    """
+
+    touches: str
+    """What it changes. One statement has one snapshot: of two writes that touch the same, the first is sent first."""
+    given: str
+    """The columns of its rows: a table's name, or `name type, ...`."""
+    ctes: str
+    """Common table expressions, `name AS (INSERT ...)`, that select from `given_<touches>`; no other write has their
+    names."""
+    finds: str | None = None
+    """The one of them that must have found a row for each that is given."""
+    rule: str | None = None
+    """The key in REFUSALS of what it means when it has not."""
+    batched: bool = False
+    """Whether one statement may make the changes of several transactions: no two rows add to the same counter, and rows
+    are processed in the order of what they lock."""
+
+    @property
+    def source(self) -> str:
+        """The name of its rows."""
+        return f"given_{self.touches}"
+
+    def rows(self, argument: str) -> str:
+        """The rows of a JSON argument."""
+        if " " in self.given:
+            return f"SELECT * FROM jsonb_to_recordset({argument}) AS rows ({self.given})"
+        return f"SELECT * FROM jsonb_populate_recordset(NULL::{self.given}, {argument})"
+
+
+@cache
+def insert(table: str, columns: tuple[str, ...]) -> Write:
+    """Add rows that have these columns."""
+    names = ", ".join(columns)
+    added = f"added_{table} AS (INSERT INTO {table} ({names}) SELECT {names} FROM given_{table})"
+    return Write(table, table, added, batched=True)
+
+
+def assignments(columns: Iterable[str], source: str) -> str:
+    """The SET list that takes these columns from the given rows."""
+    return ", ".join(f"{column} = {source}.{column}" for column in columns)
+
+
+@cache
+def combined(writes: tuple[Write, ...]) -> str:
+    """One statement that makes all these changes, or none; each has one argument, the list of its rows."""
+    ctes, checks = [], []
+    for number, write in enumerate(writes, 1):
+        ctes += [f"{write.source} AS ({write.rows(f'${number}')})", write.ctes]
+        if write.finds:
+            found, given = (f"(SELECT count(*) FROM {name})" for name in (write.finds, write.source))
+            checks.append(f"SELECT refuse('{write.rule}') WHERE {found} < {given}")
+    return f"WITH {', '.join(ctes)} {' UNION ALL '.join(checks) or 'SELECT'}"
+
+
+def flattened(row: dict[str, Any]) -> Row:
+    """The row of an entity with `progress` and `failure`, whose columns are the fields of these."""
+    progress, failure = row.pop("progress"), row.pop("failure")
+    if progress is not None:
+        row |= msgspec.structs.asdict(progress)
+        row["progress_at"] = row.pop("last_updated")
+    if failure is not None:
+        row |= {"failure_code": failure.code, "failure_message": failure.message}
+    return row
+
+
+def hexadecimal(value: bytes) -> str:
+    """Bytes as PostgreSQL reads them from text."""
+    return f"\\x{value.hex()}"
+
+
+Rows = Sequence[Sequence[Row]]
+"""The rows of each of several writes."""
+
+
+class BatchedWrites:
+    """Commits transactions that consist of the same writes and wait at the same time together.
+
+    A batch is one transaction. If the database refuses it, each of its calls is sent once more on its own, so that
+    every caller gets its own answer. If the connection is lost, ConnectionLost is raised to all of them.
+    """
+
+    def __init__(self, fetch: Callable[..., Awaitable[object]]) -> None:
+        """`fetch` sends one statement as a transaction of its own."""
+        self._fetch = fetch
+        self._batchers: dict[tuple[Write, ...], Batcher[Rows, None]] = {}
+
+    async def __call__(self, writes: tuple[Write, ...], rows: Rows) -> None:
+        """Raises asyncpg.PostgresError or DatabaseUnavailable."""
+        if writes not in self._batchers:
+            self._batchers[writes] = Batcher(lambda calls: self._send(combined(writes), calls))
+        await self._batchers[writes](rows)
+
+    async def _send(self, sql: str, calls: Sequence[Rows]) -> Sequence[Exception | None]:
+        try:
+            await self._fetch(sql, *([row for rows in given for row in rows] for given in zip(*calls, strict=True)))
+        except ConnectionLost:
+            raise
+        except (asyncpg.PostgresError, DatabaseUnavailable) as error:
+            return [error] if len(calls) == 1 else [await self._send_alone(sql, rows) for rows in calls]
+        return [None] * len(calls)
+
+    async def _send_alone(self, sql: str, rows: Rows) -> Exception | None:
+        try:
+            await self._fetch(sql, *rows)
+        except (asyncpg.PostgresError, DatabaseUnavailable) as error:
+            return error
+        return None

@@ -2,6 +2,7 @@ from datetime import datetime
 
 import msgspec
 
+from adapters.postgres.lookups import Lookup
 from adapters.postgres.pool import Reads, Record
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.writes import Write, assignments, hexadecimal, insert
@@ -59,15 +60,20 @@ END_SESSION = Write(
         )""",
 )
 
-REQUESTER = """
+REQUESTER = Lookup(
+    {"token_hash": "bytea", "at": "timestamptz"},
+    """
 SELECT users.id, users.role, artists.user_id IS NOT NULL AS is_artist
 FROM sessions
 JOIN users ON users.id = sessions.user_id
 LEFT JOIN artists ON artists.user_id = users.id
-WHERE sessions.token_hash = $1 AND sessions.expires_at > $2 AND users.standing = 'present'
-"""
+WHERE sessions.token_hash = asked.token_hash AND sessions.expires_at > asked.at AND users.standing = 'present'
+""",
+)
 
-ME = """
+ME = Lookup(
+    {"user_id": "bigint"},
+    """
 SELECT users.id, username, email, profile_image, role, bio, users.created_at, follower_count,
     artists.user_id IS NOT NULL AS is_artist, artist_name, signature_key, verified_email,
     coalesce(wallet.balance - wallet.held, 0) AS free,
@@ -77,8 +83,9 @@ FROM users
 LEFT JOIN artists ON artists.user_id = users.id
 LEFT JOIN accounts wallet ON wallet.kind = 'wallet' AND wallet.owner_id = users.id
 LEFT JOIN accounts earnings ON earnings.kind = 'earnings' AND earnings.owner_id = users.id
-WHERE users.id = $1
-"""
+WHERE users.id = asked.user_id
+""",
+)
 
 PROFILE = """
 SELECT id, username, profile_image, bio, role, users.created_at, follower_count, artist_name,
@@ -171,7 +178,7 @@ class PostgresSessions(Sessions):
         self._transaction.tell_of(changes.session(token_hash))
 
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
-        row = await self._transaction.unit.fetchrow(REQUESTER, token_hash, at)
+        row = await self._transaction.unit.lookup(REQUESTER, token_hash, at)
         return Requester(row["id"], Role(row["role"]), row["is_artist"]) if row else None
 
     async def drop_expired(self, *, now: datetime, limit: int) -> int:
@@ -184,7 +191,7 @@ class PostgresAccountsReader(AccountsReader):
         self._blobs = blobs
 
     async def me(self, user_id: UserId) -> Me:
-        row = await self._reads.fetchrow(ME, user_id)
+        row = await self._reads.lookup(ME, user_id)
         if row is None:
             raise UserNotFound
         return Me(

@@ -6,6 +6,7 @@ import msgspec
 
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.changes import CHANNEL
+from adapters.postgres.lookups import Lookup
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Pool, Reads, Record
 from adapters.postgres.transaction import PostgresTransaction
@@ -144,17 +145,27 @@ PARTS = """
     JOIN styles ON styles.id = generations.style_id
     JOIN artists ON artists.user_id = generations.artist_id
 """
-VIEW = f"""
+
+
+def _view(viewer: str) -> str:
+    """The columns of a GenerationView; `viewer` is who looks at it."""
+    return f"""
     {SHOWN}, generations.status, consumed_tokens, seed, result_key, current_step, generations.total_steps,
     generations.progress_percent, generations.estimated_seconds, generations.progress_at, generations.failure_message,
     generations.updated_at, {AHEAD},
     CASE generations.status WHEN 'queued' THEN ({QUICKEST}) END AS quickest,
-    EXISTS (SELECT FROM likes WHERE user_id = $1 AND generation_id = generations.id) AS is_liked
+    EXISTS (SELECT FROM likes WHERE user_id = {viewer} AND generation_id = generations.id) AS is_liked
 """
-DETAIL = f"""
-SELECT {VIEW} FROM generations {PARTS}
-WHERE generations.id = $2 AND (generations.owner_id = $1 OR generations.public_key IS NOT NULL)
-"""
+
+
+DETAIL = Lookup(
+    {"viewer": "bigint", "generation_id": "bigint"},
+    f"""
+SELECT {_view("asked.viewer")} FROM generations {PARTS}
+WHERE generations.id = asked.generation_id
+    AND (generations.owner_id = asked.viewer OR generations.public_key IS NOT NULL)
+""",
+)
 
 STATUSES = {
     StatusFilter.QUEUED: "status = 'queued'",
@@ -210,7 +221,7 @@ def _own(status: StatusFilter, is_public: bool | None, page: PageRequest, argume
     if is_public is not None:
         conditions += f" AND public_key IS {'NOT NULL' if is_public else 'NULL'}"
     return f"""
-    SELECT {VIEW}
+    SELECT {_view("$1")}
     FROM (
         SELECT * FROM generations WHERE {conditions} ORDER BY {keys.order()} {limit(page)}
     ) generations {PARTS}
@@ -285,7 +296,7 @@ class PostgresGenerationsReader(GenerationsReader):
         self._queue = queue
 
     async def detail(self, generation_id: GenerationId, *, viewer: UserId | None) -> GenerationView:
-        row = await self._reads.fetchrow(DETAIL, viewer, generation_id)
+        row = await self._reads.lookup(DETAIL, viewer, generation_id)
         if row is None:
             raise GenerationNotFound
         return await self._view(row, viewer)

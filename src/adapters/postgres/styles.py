@@ -5,6 +5,7 @@ import msgspec
 
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.changes import CHANNEL
+from adapters.postgres.lookups import Lookup
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Reads, Record
 from adapters.postgres.transaction import Explain, PostgresTransaction
@@ -65,12 +66,15 @@ CHANGING = (
 STYLE = f"SELECT {', '.join((*FIXED, *CHANGING))} FROM styles WHERE id = $1"
 
 
-OFFER = """
+OFFER = Lookup(
+    {"style_id": "bigint"},
+    """
 SELECT id AS style_id, artist_id, generation_cost_tokens, training_status, is_active, valid_from, valid_to, model_path,
     signature_key
 FROM styles JOIN artists ON user_id = artist_id
-WHERE id = $1
-"""
+WHERE id = asked.style_id
+""",
+)
 
 LOCK_PORTFOLIO = """
 SELECT FROM artists JOIN users ON users.id = user_id WHERE user_id = $1 AND standing = 'present'
@@ -183,13 +187,15 @@ PEOPLE = "JOIN users ON users.id = styles.artist_id JOIN artists ON artists.user
 
 SEES = "(training_status = 'completed' OR styles.artist_id = $2 OR $3::boolean)"
 
-DETAIL = f"""
+DETAIL = Lookup(
+    {"style_id": "bigint", "viewer": "bigint", "is_admin": "boolean"},
+    f"""
 SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles.updated_at, profile_image,
     follower_count, model_path, training_metric, failure_code, failure_message,
-    styles.artist_id = $2 OR $3::boolean AS own,
+    styles.artist_id = asked.viewer OR asked.is_admin AS own,
     (
         SELECT coalesce(avg(like_count), 0)::float8 FROM (
-            SELECT like_count FROM generations WHERE style_id = $1 AND public_key IS NOT NULL
+            SELECT like_count FROM generations WHERE style_id = asked.style_id AND public_key IS NOT NULL
             ORDER BY created_at DESC, id DESC LIMIT {LIKED}
         ) latest
     ) AS avg_likes,
@@ -199,11 +205,14 @@ SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles
                 'id', id, 'key', key, 'caption', caption, 'tags', tags, 'width', width, 'height', height
             ) ORDER BY index
         )
-        FROM artworks WHERE style_id = $1 AND (index < $4 OR styles.artist_id = $2 OR $3)
+        FROM artworks
+        WHERE style_id = asked.style_id AND (index < {SAMPLES} OR styles.artist_id = asked.viewer OR asked.is_admin)
     ) AS artworks
 FROM styles {PEOPLE}
-WHERE styles.id = $1 AND {SEES}
-"""
+WHERE styles.id = asked.style_id
+    AND (training_status = 'completed' OR styles.artist_id = asked.viewer OR asked.is_admin)
+""",
+)
 
 RECOMMENDATIONS = f"""
 WITH waiting AS MATERIALIZED (
@@ -317,10 +326,11 @@ class PostgresStyles(Styles):
         return Portfolio([row["name"] for row in rows])
 
     async def offer(self, style_id: StyleId) -> Offer:
-        row = await self._transaction.fetchrow(OFFER, style_id)
+        row = await self._transaction.lookup(OFFER, style_id)
         if row is None:
             raise StyleNotFound
-        return Offer(**{**row, "training_status": TrainingStatus(row["training_status"])})
+        columns = {name: row[name] for name in Offer.__struct_fields__}
+        return Offer(**columns | {"training_status": TrainingStatus(row["training_status"])})
 
     async def add(self, style: Style, artworks: list[Artwork]) -> None:
         await self._transaction.write(ADD_STYLE, _row(style))
@@ -387,7 +397,7 @@ class PostgresStylesReader(StylesReader):
 
     async def detail(self, style_id: StyleId, *, viewer: Requester | None) -> StyleDetail | OwnStyleDetail:
         is_admin = viewer is not None and viewer.is_admin
-        row = await self._reads.fetchrow(DETAIL, style_id, viewer and viewer.id, is_admin, SAMPLES)
+        row = await self._reads.lookup(DETAIL, style_id, viewer and viewer.id, is_admin)
         if row is None:
             raise StyleNotFound
         shown = await self._detail(row)

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from adapters.postgres.lookups import Lookup
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Reads, Record
 from adapters.postgres.transaction import PostgresTransaction
@@ -147,15 +148,18 @@ SELECT (balance - held + (SELECT coalesce(sum(amount), 0) FROM balance_deltas WH
 FROM accounts WHERE kind = $1 AND owner_id = $2
 """
 
-BALANCE = """
+BALANCE = Lookup(
+    {"user_id": "bigint"},
+    """
 SELECT
     coalesce(sum(balance - held) FILTER (WHERE kind = 'wallet'), 0)::bigint AS free,
     coalesce(sum(held) FILTER (WHERE kind = 'wallet'), 0)::bigint AS held,
     sum(balance - held + (SELECT coalesce(sum(amount), 0) FROM balance_deltas WHERE account_id = id))
         FILTER (WHERE kind = 'earnings')::bigint AS earned
 FROM accounts
-WHERE kind IN ('wallet', 'earnings') AND owner_id = $1
-"""
+WHERE kind IN ('wallet', 'earnings') AND owner_id = asked.user_id
+""",
+)
 
 
 OUT = "debit_account_id = mine.id AND phase IN ('hold', 'single')"
@@ -287,7 +291,9 @@ class PostgresTokensReader(TokensReader):
         self._reads = reads
 
     async def balance(self, user_id: UserId) -> Balance:
-        [row] = await self._reads.fetch(BALANCE, user_id)
+        row = await self._reads.lookup(BALANCE, user_id)
+        if row is None:
+            raise RuntimeError("a sum without a row")
         return Balance(user_id, row["free"], row["held"], row["earned"])
 
     async def transactions(

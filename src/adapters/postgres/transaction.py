@@ -8,6 +8,7 @@ import asyncpg
 from adapters.postgres.changes import CHANNEL
 from adapters.postgres.connections import ConnectionLost
 from adapters.postgres.errors import REFUSALS
+from adapters.postgres.lookups import Lookup
 from adapters.postgres.pool import OpenTransaction, Record
 from adapters.postgres.unit_of_work import Deferral, UnitOfWork
 from adapters.postgres.writes import Row, Rows, Write, combined
@@ -64,6 +65,12 @@ class PostgresTransaction(Transaction):
     async def fetchrow(self, sql: str, *args: object, lock: bool = False) -> Record | None:
         rows = await self.fetch(sql, *args, lock=lock)
         return rows[0] if rows else None
+
+    async def lookup(self, lookup: Lookup, *values: object) -> Record | None:
+        """The row of a lookup, if there is one; read as `fetch` reads without a lock."""
+        if self._open.begun is None and not self._open.held:
+            return await self.unit.lookup(lookup, *values)
+        return await self.fetchrow(lookup.statement, *([value] for value in values))
 
     async def write(self, write: Write, *rows: Row, explain: Mapping[str | None, Explain] = _PLAIN) -> None:
         """Change, at the latest at the end of the block."""

@@ -14,7 +14,6 @@ from core.identifiers import StyleId, TaskId, UserId
 from core.paging import Page, PageRequest
 from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
-from core.search.matching import folded
 from core.styles.errors import StyleNotFound, StyleUsed
 from core.styles.model import SAMPLES, Artwork, License, Offer, Style, TrainingProgress, TrainingStatus
 from core.styles.repository import Portfolio, Styles
@@ -26,6 +25,7 @@ from core.styles.views import (
     OwnStyleDetail,
     RecommendedTag,
     RecommendedTags,
+    SampleArtwork,
     StyleArtist,
     StyleCard,
     StyleDetail,
@@ -36,6 +36,7 @@ from core.styles.views import (
     StyleStats,
 )
 from core.tasks.outcome import Failure, Outcome
+from core.text import comparison_key
 
 STYLE = """
 SELECT id, artist_id, name, description, generation_cost_tokens, license_type, tags, task_id, training_status,
@@ -65,14 +66,14 @@ ADD_STYLE = Write(
                 id, artist_id, name, created_at, description, generation_cost_tokens, license_type, tags, task_id,
                 training_status, is_active, show_samples, valid_from, valid_to, model_path, training_metric,
                 current_epoch, total_epochs, progress_percent, estimated_seconds, progress_at, failure_code,
-                failure_message, thumbnail_key, updated_at, artist_followers
+                failure_message, thumbnail_key, updated_at, name_key, artist_followers
             )
             SELECT $1, $2::bigint, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                $21, $22, $23, $24, $25, follower_count
+                $21, $22, $23, $24, $25, $26, follower_count
             FROM users WHERE id = $2
         ),
         added_style_texts AS (
-            INSERT INTO style_texts (style_id, texts, grams) VALUES ($1, $26, search_grams($26))
+            INSERT INTO style_texts (style_id, texts, grams) VALUES ($1, $27, search_grams($27))
         )""",
 )
 ADD_ARTWORKS = Write(
@@ -182,23 +183,23 @@ WHERE styles.id = $1 AND {SEES}
 """
 
 RECOMMENDATIONS = f"""
-WITH waiting AS MATERIALIZED (
-    SELECT name COLLATE "C" AS name, count(*) AS count
-    FROM style_uses JOIN generations ON id = generation_id CROSS JOIN unnest(prompt_tags) name
-    WHERE style_uses.style_id = $1
-    GROUP BY name
+WITH changed AS MATERIALIZED (
+    SELECT name, sum(amount)::bigint AS difference FROM style_tag_deltas WHERE style_id = $1 GROUP BY name
 )
 SELECT tag.name, tag.count
 FROM styles
 LEFT JOIN (
-    SELECT name, coalesce(waiting.count, 0) + coalesce(
-        (SELECT count FROM style_tags WHERE style_id = $1 AND style_tags.name = candidate.name), 0
-    ) AS count
-    FROM (
-        (SELECT name FROM style_tags WHERE style_id = $1 ORDER BY count DESC, name LIMIT {RECOMMENDED})
-        UNION SELECT name FROM waiting
-    ) candidate
-    LEFT JOIN waiting USING (name)
+    (
+        SELECT name, count FROM style_tags WHERE style_id = $1 AND name NOT IN (SELECT name FROM changed)
+        ORDER BY count DESC, name LIMIT {RECOMMENDED}
+    )
+    UNION ALL
+    SELECT name, count FROM changed CROSS JOIN LATERAL (
+        SELECT difference + coalesce(
+            (SELECT count FROM style_tags WHERE style_id = $1 AND style_tags.name = changed.name), 0
+        ) AS count
+    ) total
+    WHERE count > 0
     ORDER BY count DESC, name LIMIT {RECOMMENDED}
 ) tag ON true
 WHERE styles.id = $1 AND {SEES}
@@ -215,13 +216,6 @@ gone AS (
         SELECT style_id, generation_id FROM used JOIN style_uses ON style_id = used.id LIMIT $1
     )
     RETURNING style_id, generation_id, tokens
-),
-added_tags AS (
-    INSERT INTO style_tags (style_id, name, count)
-    SELECT gone.style_id, name, count(*)
-    FROM gone JOIN generations ON id = generation_id CROSS JOIN unnest(prompt_tags) name
-    GROUP BY gone.style_id, name
-    ON CONFLICT (style_id, name) DO UPDATE SET count = style_tags.count + excluded.count
 ),
 added AS (
     UPDATE styles SET usage_count = usage_count + images, earned_tokens = earned_tokens + tokens
@@ -289,8 +283,8 @@ class PostgresStyles(Styles):
     async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
         if lock and not await self._transaction.fetch(LOCK_PORTFOLIO, artist_id, lock=True):
             raise UserNotFound
-        rows = await self._transaction.fetch("SELECT name FROM styles WHERE artist_id = $1", artist_id)
-        return Portfolio([row["name"] for row in rows])
+        rows = await self._transaction.fetch("SELECT name_key FROM styles WHERE artist_id = $1", artist_id)
+        return Portfolio([row["name_key"] for row in rows])
 
     async def offer(self, style_id: StyleId) -> Offer:
         row = await self._transaction.fetchrow(OFFER, style_id)
@@ -300,7 +294,14 @@ class PostgresStyles(Styles):
 
     async def add(self, style: Style, artworks: list[Artwork]) -> None:
         await self._transaction.write(
-            ADD_STYLE, style.id, style.artist_id, style.name, style.created_at, *_changing(style), _texts(style)
+            ADD_STYLE,
+            style.id,
+            style.artist_id,
+            style.name,
+            style.created_at,
+            *_changing(style),
+            comparison_key(style.name),
+            _texts(style),
         )
         await self._transaction.write(ADD_ARTWORKS, style.id, artworks)
 
@@ -416,7 +417,10 @@ class PostgresStylesReader(StylesReader):
             "is_active": row["is_active"],
             "updated_at": row["updated_at"],
             "stats": StyleStats(row["usage_count"], row["avg_likes"]),
-            "sample_artworks": [await self._blobs.signed_url(sample["key"]) for sample in samples],
+            "sample_artworks": [
+                SampleArtwork(sample["id"], await self._blobs.signed_url(sample["key"]), sample["tags"])
+                for sample in samples
+            ],
             "progress": _progress(row),
         }
 
@@ -464,7 +468,7 @@ def _changing(style: Style) -> tuple[object, ...]:
 
 def _texts(style: Style) -> str:
     """What the style is found by, a line each."""
-    return "\n".join(["", folded(style.name), *style.tags, ""])
+    return "\n".join(["", comparison_key(style.name), *style.tags, ""])
 
 
 def _style(row: Record) -> Style:

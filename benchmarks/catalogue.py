@@ -56,11 +56,11 @@ JOIN word third ON third.place = n / 5 % {len(WORDS)}
 JOIN korean ON korean.place = n / 7 % {len(KOREAN)};
 
 INSERT INTO styles (
-    id, artist_id, name, description, generation_cost_tokens, license_type, tags, task_id, training_status, is_active,
-    show_samples, model_path, usage_count, created_at, updated_at
+    id, artist_id, name, name_key, description, generation_cost_tokens, license_type, tags, task_id, training_status,
+    is_active, show_samples, model_path, usage_count, created_at, updated_at
 )
-SELECT id, artist_id, name, '', 30, 'personal', tags, gen_random_uuid(), 'completed', true, false, 'gs://models/' || id,
-    id % 500, now(), now()
+SELECT id, artist_id, name, lower(name), '', 30, 'personal', tags, gen_random_uuid(), 'completed', true, false,
+    'gs://models/' || id, id % 500, now(), now()
 FROM style;
 
 DROP INDEX ix_style_texts_grams, ix_artist_texts_grams;

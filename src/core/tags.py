@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from core.errors import Category, DomainError, ValidationError
+from core.text import normalize
 
 MAX_LENGTH = 100
 _TAG = re.compile(r"[A-Za-z0-9 _-]{1,100}", re.ASCII)
@@ -19,8 +20,8 @@ class InvalidTagLanguage(DomainError):
 
 
 def as_tag(text: str) -> str | None:
-    """The text as a tag, trimmed, with single spaces and in lower case; None when it cannot be one."""
-    tag = re.sub(r" {2,}", " ", text.strip(" "))
+    """The text as a tag, in NFC, trimmed, with single spaces and in lower case; None when it cannot be one."""
+    tag = re.sub(r" {2,}", " ", normalize(text).strip(" "))
     return tag.lower() if _TAG.fullmatch(tag) else None
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from core.accounts.model import User
+from core.errors import ValidationError
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.model import Generation
 from core.identifiers import UserId
@@ -181,6 +182,67 @@ async def test_a_period_may_have_the_first_or_the_last_of_days(world: World, mia
         assert (await world.read.tokens.earnings(mia.id, first=first, last=last, group=EarningsGroup.DAY)).images == 1
     for day in (date.min, date.max):
         assert (await world.read.tokens.earnings(mia.id, first=day, last=day, group=EarningsGroup.STYLE)).images == 0
+
+
+@pytest.mark.parametrize(
+    ("zone", "moments", "days"),
+    [
+        ("UTC", ("2027-01-01T14:59:59", "2027-01-01T15:00:00"), ("2027-01-01", "2027-01-01")),
+        ("Asia/Seoul", ("2027-01-01T14:59:59", "2027-01-01T15:00:00"), ("2027-01-01", "2027-01-02")),
+        # clocks go forward: this day begins at 23:00 UTC and has 23 hours
+        ("Europe/Berlin", ("2027-03-27T22:59:59", "2027-03-27T23:00:00"), ("2027-03-27", "2027-03-28")),
+        ("Europe/Berlin", ("2027-03-28T21:59:59", "2027-03-28T22:00:00"), ("2027-03-28", "2027-03-29")),
+        # clocks go back: this day has 25 hours
+        ("Europe/Berlin", ("2027-10-30T21:59:59", "2027-10-30T22:00:00"), ("2027-10-30", "2027-10-31")),
+        ("Europe/Berlin", ("2027-10-31T22:59:59", "2027-10-31T23:00:00"), ("2027-10-31", "2027-11-01")),
+        # clocks go back from 1 to 0 o'clock: midnight comes twice in one day
+        ("America/Havana", ("2026-11-01T03:59:59", "2026-11-01T04:00:00"), ("2026-10-31", "2026-11-01")),
+        # clocks go forward at midnight: no clock shows it
+        ("America/Havana", ("2027-03-14T04:59:59", "2027-03-14T05:00:00"), ("2027-03-13", "2027-03-14")),
+    ],
+)
+async def test_days_are_those_of_the_zone(
+    world: World, mia: User, ink: Style, ann: User, zone: str, moments: tuple[str, str], days: tuple[str, str]
+) -> None:
+    for moment in moments:
+        world.clock.advance(datetime.fromisoformat(moment).replace(tzinfo=UTC) - world.clock.now())
+        await world.image(ann, ink)
+    first, last = (date.fromisoformat(day) for day in days)
+
+    async def images(first: date, last: date, group: EarningsGroup) -> list[tuple[date | None, int]]:
+        read = world.read.tokens.earnings
+        earnings = await read(mia.id, first=first, last=last, group=group, zone=zone)
+        return [(line.day, line.images) for line in earnings.results]
+
+    by_day = [(first, 2)] if first == last else [(first, 1), (last, 1)]
+    assert await images(first, last, EarningsGroup.DAY) == by_day
+    assert await images(first, last, EarningsGroup.STYLE) == [(None, 2)]
+    for day, count in by_day:
+        assert await images(day, day, EarningsGroup.DAY) == [(day, count)]
+        assert await images(day, day, EarningsGroup.STYLE) == [(None, count)]
+    assert await images(first - DAY, first - DAY, EarningsGroup.DAY) == []
+    assert await images(last + DAY, last + DAY, EarningsGroup.DAY) == []
+
+
+@pytest.mark.parametrize("zone", ["Asia/Seoul", "America/Los_Angeles"])
+async def test_the_first_and_the_last_of_days_are_days_in_every_zone(
+    world: World, mia: User, ink: Style, ann: User, zone: str
+) -> None:
+    await world.image(ann, ink)
+    for group in EarningsGroup:
+        read = world.read.tokens.earnings
+        assert (await read(mia.id, first=date.min, last=date.max, group=group, zone=zone)).images == 1
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "Asia", "../UTC"])
+async def test_a_zone_that_nobody_knows_is_refused(world: World, mia: User, ink: Style, ann: User, zone: str) -> None:
+    await world.image(ann, ink)
+    day = world.clock.now().date()
+
+    for group in EarningsGroup:
+        with pytest.raises(ValidationError) as refused:
+            await world.read.tokens.earnings(mia.id, first=day, last=day, group=group, zone=zone)
+        assert set(refused.value.details or {}) == {"tz"}
 
 
 @pytest.mark.parametrize("group", EarningsGroup)

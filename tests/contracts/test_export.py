@@ -113,3 +113,11 @@ async def test_of_who_has_left_nothing_is_exported(world: World) -> None:
 
     with pytest.raises(UserNotFound):
         await exported(world, ann)
+
+
+async def test_an_artists_export_has_no_prompts_of_private_images(world: World) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
+    await world.image(ann, await world.style(mia), prompt_tags=["secret"], description="a secret")
+
+    assert b"secret" not in msgspec.json.encode(await exported(world, mia))
+    assert b"secret" in msgspec.json.encode(await exported(world, ann))

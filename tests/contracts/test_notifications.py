@@ -216,10 +216,10 @@ async def test_a_target_is_shown_as_it_is_now(world: World) -> None:
     published = world.blobs.public_url(f"public/generations/{public.id}/image.png")
     assert await target(mia, "style", style.id) == Target(style.id, "Ink", thumbnail)
     assert await target(mia, "style", hidden.id) == Target(hidden.id, "Hidden", None)
-    assert await target(ann, "generation", private.id) == Target(private.id, "Ink", result)
+    assert await target(ann, "generation", private.id) == Target(private.id, "Ink", result, result)
     assert await target(mia, "generation", private.id) == Target(private.id, "Ink", None)
-    assert await target(ann, "generation", public.id) == Target(public.id, "Ink", published)
-    assert await target(mia, "generation", public.id) == Target(public.id, "Ink", published)
+    assert await target(ann, "generation", public.id) == Target(public.id, "Ink", published, published)
+    assert await target(mia, "generation", public.id) == Target(public.id, "Ink", published, published)
     assert await target(ann, "generation", failed.id) == Target(failed.id, "Ink", None)
     assert await target(ann, "user", mia.id) == Target(mia.id, "mia", None)
     assert await target(ann, "style", nothing) is None

@@ -1,3 +1,4 @@
+import unicodedata
 from datetime import timedelta
 
 import msgspec
@@ -7,12 +8,13 @@ from core.accounts.model import Requester, Role, User
 from core.identifiers import ArtworkId, StyleId, UserId
 from core.paging import Page, PageRequest
 from core.styles.errors import DuplicateStyleName, StyleNotFound
-from core.styles.model import Artwork, License, Offer, Style, TrainingProgress, TrainingStatus
+from core.styles.model import SAMPLES, Artwork, License, Offer, Style, TrainingProgress, TrainingStatus
 from core.styles.views import (
     LIKED,
     ArtworkView,
     OwnStyleCard,
     OwnStyleDetail,
+    SampleArtwork,
     StyleArtist,
     StyleCard,
     StyleDetail,
@@ -123,9 +125,33 @@ async def test_a_name_is_the_artists_only_once(world: World) -> None:
     with pytest.raises(DuplicateStyleName):
         await world.untrained_style(mia, "Ink")
 
-    await world.untrained_style(mia, "ink")
+    await world.untrained_style(mia, "Inks")
     await world.untrained_style(max_, "Ink")
-    assert await names(world, mia) == ["Ink", "ink"]
+    assert await names(world, mia) == ["ink", "inks"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("한글수채화", unicodedata.normalize("NFD", "한글수채화")),
+        ("Ink", "INK"),
+        ("Straße", "STRASSE"),
+        ("İstanbul", "istanbul"),
+        ("❤\ufe0f", "❤"),
+    ],
+)
+async def test_names_that_look_alike_or_differ_in_case_are_one_name(world: World, one: str, other: str) -> None:
+    """The repository itself is asked: whatever a use case looked up before, the store refuses the second one."""
+    mia = await world.artist("mia")
+    await world.untrained_style(mia, one)
+
+    with pytest.raises(DuplicateStyleName):
+        await world.untrained_style(mia, other)
+
+    style = (await own(world, mia)).rows[0]
+    assert style.name == one
+    await commit(world, lambda ports: ports.styles.remove(style.id))
+    await world.untrained_style(mia, other)
 
 
 async def test_of_two_styles_with_one_name_at_once_one_is_refused(world: World, sent: bool) -> None:
@@ -154,7 +180,7 @@ async def test_a_name_is_free_again_when_who_took_it_rolls_back(world: World) ->
     await first.roll_back()
 
     assert await second.commit() is None
-    assert await names(world, mia) == ["Ink"]
+    assert await names(world, mia) == ["ink"]
 
 
 async def test_a_portfolio_names_all_styles_of_the_artist_alone(world: World) -> None:
@@ -164,7 +190,7 @@ async def test_a_portfolio_names_all_styles_of_the_artist_alone(world: World) ->
     await world.untrained_style(mia, "Chalk")
     await world.style(max_, "Pencil")
 
-    assert await names(world, mia) == ["Chalk", "Ink", "Oil"]
+    assert await names(world, mia) == ["chalk", "ink", "oil"]
     assert await names(world, await world.artist("eve")) == []
 
 
@@ -175,7 +201,7 @@ async def test_a_locked_portfolio_grows_by_one_at_a_time(world: World) -> None:
         async def work(ports: Scope) -> list[str]:
             portfolio = await ports.styles.portfolio(mia.id, lock=True)
             await ports.styles.add(await new_style(world, mia, name), [])
-            return portfolio.names
+            return portfolio.name_keys
 
         return work
 
@@ -183,7 +209,7 @@ async def test_a_locked_portfolio_grows_by_one_at_a_time(world: World) -> None:
     second = await Block(world, add("Oil")).waits()
 
     assert await first.commit() == []
-    assert await second.commit() == ["Ink"]
+    assert await second.commit() == ["ink"]
 
 
 async def test_portfolios_of_two_artists_do_not_wait_for_each_other(world: World) -> None:
@@ -479,7 +505,15 @@ async def test_detail_for_anybody(world: World) -> None:
         is_active=True,
         updated_at=style.updated_at,
         stats=StyleStats(total_generations=3, avg_likes=1.5),
-        sample_artworks=[await world.blobs.signed_url(f"training/{style.id}/image_{index}.jpg") for index in range(4)],
+        sample_artworks=[
+            SampleArtwork(
+                artwork.id,
+                await world.blobs.signed_url(f"training/{style.id}/image_{artwork.index}.jpg"),
+                ["ink", f"number {artwork.index}"],
+            )
+            for artwork in await commit(world, lambda ports: ports.styles.artworks(style.id))
+            if artwork.index < SAMPLES
+        ],
         progress=None,
     )
     for viewer in (None, requester(ann)):
@@ -583,7 +617,7 @@ async def advance(world: World, style_id: StyleId, *, epoch: int) -> Outcome:
 
 
 async def names(world: World, artist: User) -> list[str]:
-    return sorted((await commit(world, lambda ports: ports.styles.portfolio(artist.id))).names)
+    return sorted((await commit(world, lambda ports: ports.styles.portfolio(artist.id))).name_keys)
 
 
 async def own(world: World, artist: User) -> Page[OwnStyleCard]:

@@ -10,15 +10,18 @@ from core.accounts.model import Requester, Role, User
 from core.errors import ValidationError
 from core.generations.edit_generation import EditGeneration, GenerationChanges
 from core.generations.model import Generation
+from core.generations.views import FeedQuery
 from core.identifiers import StyleId
+from core.paging import PageRequest
 from core.ports.blob_store import Blob
 from core.search.fold_tags import FoldTags
+from core.search.views import SearchType
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.errors import StyleNotFound
 from core.styles.fold_uses import FoldUses
 from core.styles.model import Style
-from core.styles.views import RECOMMENDED
+from core.styles.views import RECOMMENDED, StyleQuery
 from tests.support.world import World
 
 
@@ -195,20 +198,91 @@ async def test_counts_are_exact_when_many_publish_the_same_new_tags(world: World
 # --- recommended ------------------------------------------------------------------------------------------------------
 
 
-async def test_artworks_and_completed_prompts_are_counted(world: World, mia: User, ann: User) -> None:
+async def test_artworks_and_published_prompts_are_counted(world: World, mia: User, ann: User) -> None:
     ink = await world.style(mia, "Ink", tags=["ink"])
-    await world.image(ann, ink, prompt_tags=["ink", "boat"])
+    await world.image(ann, ink, public=True, prompt_tags=["ink", "boat"])
     await world.image(ann, ink, public=True, prompt_tags=["boat", "number 3"])
+    await world.image(ann, ink, prompt_tags=["boat", "secret"])
     await world.failed_generation(ann, ink, prompt_tags=["never"])
     await world.generation(ann, ink, prompt_tags=["never"])
-    await world.image(ann, await world.style(mia, "Oil", tags=[]), prompt_tags=["boat", "elsewhere"])
+    await world.image(ann, await world.style(mia, "Oil", tags=[]), public=True, prompt_tags=["boat", "elsewhere"])
     expected = {"ink": 11, "boat": 2, "number 3": 2} | {f"number {n}": 1 for n in range(10) if n != 3}
 
     for _ in range(2):
         assert list((await recommended(world, ink)).items()) == list(expected.items())
         await fold(world)
-    await world.image(ann, ink, prompt_tags=["boat"])
+    await world.image(ann, ink, public=True, prompt_tags=["boat"])
     assert await recommended(world, ink) == expected | {"boat": 3}
+
+
+@pytest.mark.parametrize("folded", [False, True], ids=["as it comes", "folded"])
+async def test_what_is_hidden_again_is_recommended_no_longer(
+    world: World, mia: User, ann: User, *, folded: bool
+) -> None:
+    ink = await world.style(mia, "Ink", tags=["ink"])
+    others = await world.image(ann, ink, public=True, prompt_tags=["boat"])
+    image = await world.image(ann, ink, prompt_tags=["boat", "secret"])
+    await world.blobs.put(Blob(str(image.result_key), BytesIO(b"an image"), "image/png"))
+
+    async def counts() -> tuple[int, int]:
+        if folded:
+            await fold(world)
+        tags = await recommended(world, ink)
+        assert await recommended(world, ink, ann) == await recommended(world, ink, mia) == tags
+        return tags.get("boat", 0), tags.get("secret", 0)
+
+    assert await counts() == (1, 0)
+    for public, expected in ((True, (2, 1)), (False, (1, 0)), (True, (2, 1)), (False, (1, 0))):
+        await world.use_case(EditGeneration)(ann.id, image.id, GenerationChanges(is_public=public))
+        await world.use_case(EditGeneration)(ann.id, others.id, GenerationChanges(description=f"{public}"))
+        assert await counts() == expected
+
+
+async def test_counts_are_the_same_while_their_parts_are_folded_one_at_a_time(
+    world: World, mia: User, ann: User
+) -> None:
+    ink = await world.style(mia, "Ink", tags=[])
+    for _ in range(2):
+        await hide(world, ann, await world.image(ann, ink, public=True, prompt_tags=["secret"]))
+    await world.image(ann, ink, public=True, prompt_tags=["boat"])
+
+    for _ in range(8):
+        tags = await recommended(world, ink)
+        assert (tags.get("boat"), tags.get("secret")) == (1, None)
+        await world.use_case(FoldTags)(limit=1)
+
+
+async def test_recommendations_are_exact_when_many_publish_and_hide_at_once(world: World, mia: User, ann: User) -> None:
+    ink = await world.style(mia, "Ink", tags=[])
+    shown = [await world.image(ann, ink, public=True, prompt_tags=["a", "b"]) for _ in range(4)]
+    hidden = [await world.image(ann, ink, prompt_tags=["b", "c"]) for _ in range(4)]
+    for image in hidden:
+        await world.blobs.put(Blob(str(image.result_key), BytesIO(b"an image"), "image/png"))
+
+    await asyncio.gather(
+        *(world.use_case(EditGeneration)(ann.id, image.id, GenerationChanges(is_public=True)) for image in hidden),
+        *(hide(world, ann, image) for image in shown),
+        *(world.use_case(FoldTags)(limit=3) for _ in range(4)),
+    )
+
+    for _ in range(2):
+        tags = await recommended(world, ink)
+        assert {name: tags.get(name) for name in "abc"} == {"a": None, "b": 4, "c": 4}
+        await fold(world)
+
+
+async def test_prompts_of_unpublished_images_show_nowhere(world: World, mia: User, ann: User) -> None:
+    ink = await world.style(mia, "Ink", tags=["ink"])
+    await world.image(ann, ink, prompt_tags=["secret"], description="a secret")
+
+    assert await used(world, "secret") == []
+    assert "secret" not in await recommended(world, ink)
+    found = await world.read.search.search("secret", type=SearchType.ALL, limit=20)
+    assert (found.styles, found.artists) == ([], [])
+    for viewer in (None, mia.id, ann.id):
+        for query in (FeedQuery(), FeedQuery(tags=["secret"]), FeedQuery(style_id=ink.id)):
+            assert (await world.read.generations.feed(query, viewer=viewer, page=PageRequest())).rows == []
+    assert (await world.read.styles.list(StyleQuery(tags=["secret"]), page=PageRequest())).rows == []
 
 
 @pytest.mark.parametrize("folded", [False, True], ids=["as it comes", "folded"])
@@ -219,11 +293,11 @@ async def test_what_who_was_erased_wrote_is_not_recommended(
     bob = await world.user("bob", tokens=100)
     ink = await world.style(mia, "Ink", tags=["ink"])
     for who, tags in ((ann, ["boat", "ann's"]), (ann, ["boat", "ink"]), (bob, ["boat"])):
-        await world.image(who, ink, prompt_tags=tags)
+        await world.image(who, ink, public=True, prompt_tags=tags)
     await world.failed_generation(ann, ink, prompt_tags=["boat"])
     if folded:
         await fold(world)
-    await world.image(ann, ink, prompt_tags=["boat", "late"])
+    await world.image(ann, ink, public=True, prompt_tags=["boat", "late"])
 
     await world.use_case(Leave)(ann.id)
 
@@ -236,8 +310,8 @@ async def test_what_who_was_erased_wrote_is_not_recommended(
 
 async def test_no_more_than_the_most_frequent_are_recommended(world: World, mia: User, ann: User) -> None:
     ink = await world.style(mia, "Ink", tags=["ink"])
-    await world.image(ann, ink, prompt_tags=[f"tag {number:02}" for number in range(70)])
-    await world.image(ann, ink, prompt_tags=["tag 50"])
+    await world.image(ann, ink, public=True, prompt_tags=[f"tag {number:02}" for number in range(70)])
+    await world.image(ann, ink, public=True, prompt_tags=["tag 50"])
     expected = ["ink", "tag 50", *(f"number {number}" for number in range(10)), *(f"tag {n:02}" for n in range(8))]
 
     assert len(expected) == RECOMMENDED

@@ -16,7 +16,7 @@ from core import tags
         ("수채화", None),
         ("naïve", None),
         ("٣", None),
-        ("\u212a", None),  # the Kelvin sign, which is a k in lower case
+        ("\u212a", "k"),  # the Kelvin sign: in NFC it is the letter K
         ("a\tb", None),
         ("ink\n", None),
         ("a,b", None),

@@ -127,8 +127,11 @@ async def test_an_image_with_no_seed_at_all(stage: Stage, seed: object) -> None:
 async def test_an_image_costs_what_the_style_says(service: Service, world: MemoryWorld) -> None:
     style = await world.style(await world.artist())
     async with service.browser(await world.user("ann", tokens=100)) as browser:
+        wish = {"style_id": style.id, "prompt_tags": ["cat"]}
         own = {"consumed_tokens": 0, "price": -1, "generation_cost_tokens": 0}
-        await browser.post("/api/generations", json={"style_id": style.id, "prompt_tags": ["cat"], **own})
+        refused = await browser.post("/api/generations", json={**wish, **own})
+        assert (refused.status_code, refused.json()["error"]["details"].keys()) == (422, own.keys())
+        await browser.post("/api/generations", json=wish)
 
         assert (await browser.get("/api/tokens/balance")).json()["data"]["token_balance"] == 70
 

@@ -48,6 +48,9 @@ def told_by(node: ast.AST) -> Iterator[str]:
         value = node.value
         if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value.endswith("."):
             yield value.value
+    if isinstance(node, ast.FunctionDef) and node.name.startswith("problem_of"):
+        returned = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return)]
+        yield from (text for value in returned if (text := as_text(value)))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "__init__":
         for keyword in node.keywords:
             values = keyword.value.values if isinstance(keyword.value, ast.Dict) else [keyword.value]
@@ -75,6 +78,7 @@ def test_texts_are_found_wherever_they_stand() -> None:
         "A file is needed.",  # a dict comprehension
         "7 is not such a tag.",  # details={field: f"..."}
         "This cursor was not issued by this service.",
+        "At least one visible character is needed.",  # problem_of_name(...)
     } <= TEXTS.keys()
 
 

@@ -21,7 +21,7 @@ async def test_styles_and_artists_are_found(service: Service, world: MemoryWorld
                 "usage_count": 0,
             }
         ],
-        "artists": [artist | {"profile_image": None, "follower_count": 0, "matched_by": "artist_name"}],
+        "artists": [artist | {"profile_image": None, "follower_count": 0, "matched_by": "name"}],
     }
 
 

@@ -111,6 +111,7 @@ async def test_an_image_is_followed_until_it_is_there(
             ("status", "completed"),
         ]
         assert events[2].data["progress"]["current_step"] == 2
+        assert repr(events[2].data["progress"]["progress_percent"]) == "4"
         assert len({event.id for event in events}) == 4
 
 
@@ -200,6 +201,7 @@ async def test_a_training_is_followed_until_it_has_ended(service: Service, world
         events.append(await stream.event())
         await stream.end()
         assert events[-1].data == await polled(service, session, path)
+    assert repr(events[2].data["progress"]["progress_percent"]) == "1"
     assert [(event.name, event.data["training_status"]) for event in events] == [
         ("status", "pending"),
         ("status", "training"),

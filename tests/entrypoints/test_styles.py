@@ -278,7 +278,8 @@ async def test_a_style_that_one_may_not_see_has_no_examples(
 async def test_tags_that_go_with_a_style(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
     style = await world.style(mia, "Ink", tags=["ink"])
-    await world.image(ann, style, prompt_tags=["ink"])
+    await world.image(ann, style, public=True, prompt_tags=["ink"])
+    await world.image(ann, style, prompt_tags=["ink", "secret"])
 
     path = f"/api/styles/{style.id}/recommended-tags"
     recommended = (await anonymous.get(path)).json()["data"]

@@ -1,6 +1,6 @@
 """Earnings in money, over HTTP: artists ask, admins see to it, and nobody else learns that there is anything to see."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -129,6 +129,23 @@ async def test_earnings_by_day_and_by_style(service: Service, world: MemoryWorld
         ]
 
 
+async def test_days_are_those_of_the_zone_asked_for(service: Service, world: MemoryWorld) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=200)
+    style = await world.style(mia)
+    world.clock.advance(datetime(2026, 3, 1, 14, 59, 59, tzinfo=UTC) - world.clock.now())
+    await world.image(ann, style)
+    world.clock.advance(timedelta(seconds=1))
+    await world.image(ann, style)
+    async with service.browser(mia) as artist:
+        in_korea = (await artist.get("/api/tokens/earnings?tz=Asia/Seoul")).json()["data"]
+        in_utc = (await artist.get("/api/tokens/earnings?tz=UTC")).json()["data"]
+        today = (await artist.get("/api/tokens/earnings?tz=Asia/Seoul&from=2026-03-02")).json()["data"]
+    assert (in_korea["from"], in_korea["to"]) == ("2026-02-01", "2026-03-02")
+    assert [(line["day"], line["images"]) for line in in_korea["results"]] == [("2026-03-01", 1), ("2026-03-02", 1)]
+    assert (in_utc["to"], [line["day"] for line in in_utc["results"]]) == ("2026-03-01", ["2026-03-01"])
+    assert (today["from"], today["to"], today["images"]) == ("2026-03-02", "2026-03-02", 1)
+
+
 @pytest.mark.parametrize(
     ("query", "days"),
     [("to=9999-12-31", ("9999-12-02", "9999-12-31")), ("to=0001-01-01", ("0001-01-01", "0001-01-01"))],
@@ -149,6 +166,11 @@ async def test_periods_may_be_at_the_end_of_days(
         ("from=yesterday", "from"),
         ("to=2026-13-01", "to"),
         ("group_by=buyer", "group_by"),
+        ("tz=Mars/Olympus", "tz"),
+        ("tz=asia/seoul", "tz"),
+        ("tz=UTC%2B9", "tz"),
+        ("tz=", "tz"),
+        ("tz=../UTC&from=2026-01-01&to=2026-01-01", "tz"),
     ],
 )
 async def test_periods_that_are_none_are_refused(service: Service, mia: User, query: str, field: str) -> None:

@@ -1,5 +1,7 @@
 from datetime import datetime
 
+import msgspec
+
 from adapters.memory.database import Reads
 from adapters.memory.tables import Tables
 from adapters.memory.tokens import available, earned
@@ -7,7 +9,7 @@ from adapters.memory.transaction import MemoryTransaction
 from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
 from core.accounts.model import Artist, Requester, Session, Standing, User
 from core.accounts.repository import Sessions, Users
-from core.accounts.views import AccountsReader, Me, MeArtist, Profile, ProfileArtist, ProfileStats
+from core.accounts.views import AccountsReader, Me, MeArtist, OwnProfile, Profile, ProfileArtist, ProfileStats
 from core.generations.model import Status
 from core.identifiers import UserId
 from core.ports import changes
@@ -175,6 +177,11 @@ class MemoryAccountsReader(AccountsReader):
                 following_count=sum(follower == user_id for follower, _ in tables.follows),
             ),
         )
+
+    async def own_profile(self, user_id: UserId) -> OwnProfile:
+        profile = await self.profile(user_id, viewer=user_id)
+        updated_at = found(self._reads.tables, user_id).updated_at
+        return OwnProfile(**msgspec.structs.asdict(profile), updated_at=updated_at)
 
 
 def found(tables: Tables, user_id: UserId) -> User:

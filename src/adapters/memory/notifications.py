@@ -132,7 +132,8 @@ class MemoryNotificationsReader(NotificationsReader):
         if generation is None:
             return None
         style = self._reads.tables.styles[generation.style_id]
-        return Target(generation_id, style.name, await image_url(generation, recipient, self._blobs))
+        url = await image_url(generation, recipient, self._blobs)
+        return Target(generation_id, style.name, image_url=url, result_url=url)
 
 
 def _of(tables: Tables, recipient: UserId) -> list[KeptNotification]:

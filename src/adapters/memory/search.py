@@ -6,12 +6,13 @@ from adapters.memory.styles import thumbnail_url, uses_of
 from core.accounts.model import Standing
 from core.identifiers import TagId
 from core.ports.blob_store import BlobStore
-from core.search.matching import MatchedBy, best_match, folded, wanted
+from core.search.matching import MatchedBy, best_match, parse_query
 from core.search.repository import TagCounts
 from core.search.views import Found, FoundArtist, FoundStyle, SearchReader, SearchType, UsedTag
 from core.styles.model import Style, TrainingStatus
 from core.styles.views import StyleArtist
 from core.tags import as_beginning
+from core.text import comparison_key
 
 
 class MemorySearchReader(SearchReader):
@@ -21,7 +22,7 @@ class MemorySearchReader(SearchReader):
         self._tag_ids: dict[str, TagId] = {}
 
     async def search(self, text: str, *, type: SearchType, limit: int) -> Found:
-        query = wanted(text)
+        query = parse_query(text)
         return Found(
             styles=await self._styles(query, limit) if type is not SearchType.ARTISTS else [],
             artists=self._artists(query, limit) if type is not SearchType.STYLES else [],
@@ -45,7 +46,7 @@ class MemorySearchReader(SearchReader):
         tables = self._reads.tables
         found = []
         for style in tables.styles.values():
-            texts = {MatchedBy.NAME: [folded(style.name)], MatchedBy.TAG: style.tags}
+            texts = {MatchedBy.NAME: [comparison_key(style.name)], MatchedBy.TAG: style.tags}
             best = best_match(query, texts)
             if best and _can_be_used(style):
                 match, matched_by = best
@@ -77,9 +78,8 @@ class MemorySearchReader(SearchReader):
             user = tables.users[artist.user_id]
             if user.standing is not Standing.PRESENT:
                 continue
-            username = user.username
-            texts = {MatchedBy.ARTIST_NAME: [folded(artist.artist_name)], MatchedBy.USERNAME: [username]}
-            if best := best_match(query, texts):
+            names = [comparison_key(artist.artist_name), user.username]
+            if best := best_match(query, {MatchedBy.NAME: names}):
                 match, matched_by = best
                 found.append((match, -followers(tables, artist.user_id), artist.user_id, matched_by))
         return [

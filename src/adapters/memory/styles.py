@@ -27,6 +27,7 @@ from core.styles.views import (
     OwnStyleDetail,
     RecommendedTag,
     RecommendedTags,
+    SampleArtwork,
     StyleArtist,
     StyleCard,
     StyleDetail,
@@ -37,6 +38,7 @@ from core.styles.views import (
     StyleStats,
 )
 from core.tasks.outcome import Outcome
+from core.text import comparison_key
 
 
 class MemoryStyles(Styles):
@@ -76,10 +78,10 @@ class MemoryStyles(Styles):
 
         def operation(tables: Tables) -> None:
             kept(tables, style.artist_id)
-            names = tables.portfolios.get(style.artist_id, ())
-            if style.name in names:
+            keys, key = tables.portfolios.get(style.artist_id, ()), comparison_key(style.name)
+            if key in keys:
                 raise DuplicateStyleName
-            tables.portfolios[style.artist_id] = (*names, style.name)
+            tables.portfolios[style.artist_id] = (*keys, key)
             tables.styles[style.id] = stored
             tables.artworks[style.id] = pictures
 
@@ -104,8 +106,8 @@ class MemoryStyles(Styles):
             style = _found(tables, style_id)
             if any(generation.style_id == style_id for generation in tables.generations.values()):
                 raise StyleUsed
-            names = tables.portfolios[style.artist_id]
-            tables.portfolios[style.artist_id] = tuple(name for name in names if name != style.name)
+            keys, removed = tables.portfolios[style.artist_id], comparison_key(style.name)
+            tables.portfolios[style.artist_id] = tuple(key for key in keys if key != removed)
             del tables.styles[style_id], tables.artworks[style_id]
 
         await self._transaction.lock("style", style_id)
@@ -172,7 +174,7 @@ class MemoryStylesReader(StylesReader):
         tables = self._reads.tables
         style = self._seen(style_id, viewer)
         counts = Counter(tag for artwork in tables.artworks[style.id] for tag in set(artwork.tags))
-        counts.update(tag for image in images_of(tables, style) for tag in image.prompt_tags)
+        counts.update(tag for image in images_of(tables, style) if image.is_public for tag in image.prompt_tags)
         most_often = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
         return [RecommendedTag(name, count) for name, count in most_often[:RECOMMENDED]]
 
@@ -230,7 +232,7 @@ class MemoryStylesReader(StylesReader):
             is_active=style.is_active,
             updated_at=style.updated_at,
             stats=StyleStats(total_generations=card["usage_count"], avg_likes=likes / len(latest) if latest else 0.0),
-            sample_artworks=[await self._blobs.signed_url(artwork.key) for artwork in samples],
+            sample_artworks=[await self._sample(artwork) for artwork in samples],
             progress=style.progress,
         )
 
@@ -242,6 +244,9 @@ class MemoryStylesReader(StylesReader):
             artworks=[await self._artwork(artwork) for artwork in self._reads.tables.artworks[style.id]],
             failure=style.failure,
         )
+
+    async def _sample(self, artwork: Artwork) -> SampleArtwork:
+        return SampleArtwork(artwork.id, await self._blobs.signed_url(artwork.key), list(artwork.tags))
 
     async def _artwork(self, artwork: Artwork) -> ArtworkView:
         return ArtworkView(

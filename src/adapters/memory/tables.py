@@ -117,6 +117,7 @@ class Tables:
     styles: MutableMapping[StyleId, Style] = field(default_factory=dict)
     artworks: MutableMapping[StyleId, tuple[Artwork, ...]] = field(default_factory=dict)
     portfolios: MutableMapping[UserId, tuple[str, ...]] = field(default_factory=dict)
+    """Comparison keys of the names of an artist's styles."""
     generations: MutableMapping[GenerationId, Generation] = field(default_factory=dict)
     past_uses: MutableMapping[StyleId, Uses] = field(default_factory=dict)
     notifications: MutableMapping[NotificationId, KeptNotification] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -28,6 +29,7 @@ from core.tokens.views import (
     TransactionLine,
     earnings_of,
     shown_as,
+    unknown_zone,
 )
 
 
@@ -124,15 +126,19 @@ class MemoryTokensReader(TokensReader):
         shown, following = page_of(lines, place=lambda line: Keyset(0, line.created_at, line.id), page=page)
         return Page(shown, following)
 
-    async def earnings(self, artist_id: UserId, *, first: date, last: date, group: EarningsGroup) -> Earnings:
+    async def earnings(
+        self, artist_id: UserId, *, first: date, last: date, group: EarningsGroup, zone: str = "UTC"
+    ) -> Earnings:
         tables, mine = self._reads.tables, earnings(artist_id)
+        days = _zone(zone)
         results: dict[tuple[date | None, RelatedStyle | None], EarningsLine] = {}
         for entry in tables.entries.values():
-            if not first <= entry.at.astimezone(UTC).date() <= last:
+            day = entry.at.astimezone(days).date()
+            if not first <= day <= last:
                 continue
             paid = entry.credit == mine and entry.kind is TransferKind.GENERATION and entry.phase is Phase.POST
             if paid or (entry.debit == mine and entry.kind is TransferKind.FEE):
-                key = (entry.at.date(), None) if group is EarningsGroup.DAY else (None, _style(tables, entry))
+                key = (day, None) if group is EarningsGroup.DAY else (None, _style(tables, entry))
                 line = results.get(key, EarningsLine(key[0], key[1], 0, 0, 0))
                 results[key] = msgspec.structs.replace(
                     line,
@@ -253,6 +259,13 @@ def _style(tables: Tables, entry: Entry) -> RelatedStyle | None:
     generation = None if entry.generation_id is None else tables.generations.get(entry.generation_id)
     style = None if generation is None else tables.styles[generation.style_id]
     return None if style is None else RelatedStyle(style.id, style.name)
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise unknown_zone() from None
 
 
 def _place(line: EarningsLine) -> tuple[date | None, int, int]:

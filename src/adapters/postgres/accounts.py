@@ -9,11 +9,11 @@ from adapters.postgres.writes import Write, assignments, hexadecimal, insert
 from core.accounts.errors import UserNotFound
 from core.accounts.model import Artist, Requester, Role, Session, Standing, User
 from core.accounts.repository import Sessions, Users
-from core.accounts.views import AccountsReader, Me, MeArtist, Profile, ProfileArtist, ProfileStats
+from core.accounts.views import AccountsReader, Me, MeArtist, OwnProfile, Profile, ProfileArtist, ProfileStats
 from core.identifiers import UserId
 from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
-from core.search.matching import folded
+from core.text import comparison_key
 
 FIXED = ("id", "provider", "subject", "created_at")
 CHANGING = ("email", "username", "role", "bio", "profile_image", "standing", "updated_at")
@@ -88,7 +88,7 @@ WHERE users.id = asked.user_id
 )
 
 PROFILE = """
-SELECT id, username, profile_image, bio, role, users.created_at, follower_count, artist_name,
+SELECT id, username, profile_image, bio, role, users.created_at, users.updated_at, follower_count, artist_name,
     artists.user_id IS NOT NULL AS is_artist,
     EXISTS (SELECT FROM follows WHERE follower_id = $2 AND followed_id = id) AS is_following,
     (SELECT count(*) FROM generations WHERE owner_id = users.id AND status = 'completed') AS completed,
@@ -146,7 +146,7 @@ class PostgresUsers(Users):
     async def add_artist(self, artist: Artist) -> None:
         row = msgspec.structs.asdict(artist)
         await self._transaction.write(insert("artists", tuple(row)), row)
-        texts = {"user_id": artist.user_id, "artist_name": folded(artist.artist_name)}
+        texts = {"user_id": artist.user_id, "artist_name": comparison_key(artist.artist_name)}
         await self._transaction.write(ADD_ARTIST_TEXTS, texts)
 
     async def leaver(self, user_id: UserId) -> User | None:
@@ -207,9 +207,19 @@ class PostgresAccountsReader(AccountsReader):
         )
 
     async def profile(self, user_id: UserId, *, viewer: UserId | None) -> Profile:
+        return self._profile(await self._profile_row(user_id, viewer=viewer))
+
+    async def own_profile(self, user_id: UserId) -> OwnProfile:
+        row = await self._profile_row(user_id, viewer=user_id)
+        return OwnProfile(**msgspec.structs.asdict(self._profile(row)), updated_at=row["updated_at"])
+
+    async def _profile_row(self, user_id: UserId, *, viewer: UserId | None) -> Record:
         row = await self._reads.fetchrow(PROFILE, user_id, viewer)
         if row is None:
             raise UserNotFound
+        return row
+
+    def _profile(self, row: Record) -> Profile:
         artist = ProfileArtist(row["id"], row["artist_name"], row["follower_count"]) if row["is_artist"] else None
         return Profile(
             id=row["id"],

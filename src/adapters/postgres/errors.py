@@ -27,7 +27,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "pk_follows": DuplicateFollow,
     "pk_likes": DuplicateLike,
     "uq_purchases_payment_key": PaymentMismatch,
-    "uq_styles_artist_id_name": DuplicateStyleName,
+    "uq_styles_artist_id_name_key": DuplicateStyleName,
     "uq_transfers_hold_id": HoldAlreadyResolved,
     "uq_transfers_reference": DuplicateTransfer,
     "uq_users_provider_subject": IdentityTaken,

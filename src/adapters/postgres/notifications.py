@@ -152,6 +152,7 @@ class PostgresNotificationsReader(NotificationsReader):
         match row["target_type"]:
             case "generation":
                 url = await image_url(row, row["recipient_id"], self._blobs)
+                return Target(row["target_id"], row["target_name"], image_url=url, result_url=url)
             case "style":
                 url = await thumbnail_url(row["thumbnail"], self._blobs)
             case _:

@@ -4,11 +4,12 @@ from adapters.postgres.pool import Reads, Record
 from adapters.postgres.styles import OPEN, PEOPLE, THUMBNAIL, USES, thumbnail_url
 from adapters.postgres.transaction import PostgresTransaction
 from core.ports.blob_store import BlobStore
-from core.search.matching import Match, MatchedBy, best_match, folded, wanted
+from core.search.matching import Match, MatchedBy, best_match, parse_query
 from core.search.repository import TagCounts
 from core.search.views import CANDIDATES, Found, FoundArtist, FoundStyle, SearchReader, SearchType, UsedTag
 from core.styles.views import StyleArtist
 from core.tags import as_beginning
+from core.text import comparison_key
 
 GRAM = 3
 """Characters of the longest pieces that texts are cut into."""
@@ -128,6 +129,28 @@ folded AS (
 SELECT count(*) AS folded FROM gone
 """
 
+FOLD_STYLE_TAGS = """
+WITH locked AS MATERIALIZED (
+    SELECT id FROM styles WHERE id IN (SELECT style_id FROM style_tag_deltas LIMIT $1)
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+),
+gone AS (
+    DELETE FROM style_tag_deltas WHERE id IN (
+        SELECT delta.id FROM locked JOIN style_tag_deltas delta ON style_id = locked.id ORDER BY delta.id LIMIT $1
+    )
+    RETURNING style_id, name, amount
+),
+folded AS (
+    INSERT INTO style_tags (style_id, name, count)
+    SELECT style_id, name, sum(amount)::bigint FROM gone GROUP BY style_id, name
+    ON CONFLICT (style_id, name) DO UPDATE SET count = style_tags.count + excluded.count
+)
+SELECT style_id, count(*) AS folded FROM gone GROUP BY style_id
+"""
+"""The oldest first: an image is published before it is hidden, so no count falls below zero on the way."""
+DROP_UNUSED_STYLE_TAGS = "DELETE FROM style_tags WHERE style_id = ANY($1) AND count <= 0"
+"""Of styles that the fold has locked. It keeps no words of an image that is hidden or erased."""
+
 
 class PostgresTagCounts(TagCounts):
     def __init__(self, transaction: PostgresTransaction) -> None:
@@ -135,7 +158,11 @@ class PostgresTagCounts(TagCounts):
 
     async def fold(self, *, limit: int) -> int:
         row = await self._transaction.fetchrow(FOLD_TAGS, limit, lock=True)
-        return row["folded"] if row else 0
+        styles = await self._transaction.fetch(FOLD_STYLE_TAGS, limit, lock=True)
+        if styles:
+            await self._transaction.fetch(DROP_UNUSED_STYLE_TAGS, [style["style_id"] for style in styles], lock=True)
+        folded: int = (row["folded"] if row else 0) + sum(style["folded"] for style in styles)
+        return folded
 
 
 class PostgresSearchReader(SearchReader):
@@ -149,7 +176,7 @@ class PostgresSearchReader(SearchReader):
         self._blobs = blobs
 
     async def search(self, text: str, *, type: SearchType, limit: int) -> Found:
-        query = wanted(text)
+        query = parse_query(text)
         return Found(
             styles=await self._styles(query, limit) if type is not SearchType.ARTISTS else [],
             artists=await self._artists(query, limit) if type is not SearchType.STYLES else [],
@@ -167,7 +194,7 @@ class PostgresSearchReader(SearchReader):
         found = [
             (best[0], -row["usage_count"], row["id"], best[1], row)
             for row in await self._reads.fetch(STYLES, *asked_with(query, limit))
-            if (best := best_match(query, {MatchedBy.NAME: [folded(row["name"])], MatchedBy.TAG: row["tags"]}))
+            if (best := best_match(query, {MatchedBy.NAME: [comparison_key(row["name"])], MatchedBy.TAG: row["tags"]}))
         ]
         return [
             FoundStyle(
@@ -184,8 +211,8 @@ class PostgresSearchReader(SearchReader):
     async def _artists(self, query: str, limit: int) -> list[FoundArtist]:
         found = []
         for row in await self._reads.fetch(ARTISTS, *asked_with(query, limit)):
-            texts = {MatchedBy.ARTIST_NAME: [folded(row["artist_name"])], MatchedBy.USERNAME: [row["username"]]}
-            if best := best_match(query, texts):
+            names = [comparison_key(row["artist_name"]), row["username"]]
+            if best := best_match(query, {MatchedBy.NAME: names}):
                 found.append((best[0], -row["follower_count"], row["id"], best[1], row))
         return [
             FoundArtist(

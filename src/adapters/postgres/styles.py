@@ -16,7 +16,6 @@ from core.identifiers import StyleId, TaskId, UserId
 from core.paging import Page, PageRequest
 from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
-from core.search.matching import folded
 from core.styles.errors import StyleNotFound, StyleUsed
 from core.styles.model import SAMPLES, Artwork, License, Offer, Style, TrainingProgress, TrainingStatus
 from core.styles.repository import Portfolio, Styles
@@ -28,6 +27,7 @@ from core.styles.views import (
     OwnStyleDetail,
     RecommendedTag,
     RecommendedTags,
+    SampleArtwork,
     StyleArtist,
     StyleCard,
     StyleDetail,
@@ -38,8 +38,9 @@ from core.styles.views import (
     StyleStats,
 )
 from core.tasks.outcome import Failure, Outcome
+from core.text import comparison_key
 
-FIXED = ("id", "artist_id", "name", "created_at")
+FIXED = ("id", "artist_id", "name", "name_key", "created_at")
 CHANGING = (
     "description",
     "generation_cost_tokens",
@@ -215,23 +216,23 @@ WHERE styles.id = asked.style_id
 )
 
 RECOMMENDATIONS = f"""
-WITH waiting AS MATERIALIZED (
-    SELECT name COLLATE "C" AS name, count(*) AS count
-    FROM style_uses JOIN generations ON id = generation_id CROSS JOIN unnest(prompt_tags) name
-    WHERE style_uses.style_id = $1
-    GROUP BY name
+WITH changed AS MATERIALIZED (
+    SELECT name, sum(amount)::bigint AS difference FROM style_tag_deltas WHERE style_id = $1 GROUP BY name
 )
 SELECT tag.name, tag.count
 FROM styles
 LEFT JOIN (
-    SELECT name, coalesce(waiting.count, 0) + coalesce(
-        (SELECT count FROM style_tags WHERE style_id = $1 AND style_tags.name = candidate.name), 0
-    ) AS count
-    FROM (
-        (SELECT name FROM style_tags WHERE style_id = $1 ORDER BY count DESC, name LIMIT {RECOMMENDED})
-        UNION SELECT name FROM waiting
-    ) candidate
-    LEFT JOIN waiting USING (name)
+    (
+        SELECT name, count FROM style_tags WHERE style_id = $1 AND name NOT IN (SELECT name FROM changed)
+        ORDER BY count DESC, name LIMIT {RECOMMENDED}
+    )
+    UNION ALL
+    SELECT name, count FROM changed CROSS JOIN LATERAL (
+        SELECT difference + coalesce(
+            (SELECT count FROM style_tags WHERE style_id = $1 AND style_tags.name = changed.name), 0
+        ) AS count
+    ) total
+    WHERE count > 0
     ORDER BY count DESC, name LIMIT {RECOMMENDED}
 ) tag ON true
 WHERE styles.id = $1 AND {SEES}
@@ -248,13 +249,6 @@ gone AS (
         SELECT style_id, generation_id FROM used JOIN style_uses ON style_id = used.id LIMIT $1
     )
     RETURNING style_id, generation_id, tokens
-),
-added_tags AS (
-    INSERT INTO style_tags (style_id, name, count)
-    SELECT gone.style_id, name, count(*)
-    FROM gone JOIN generations ON id = generation_id CROSS JOIN unnest(prompt_tags) name
-    GROUP BY gone.style_id, name
-    ON CONFLICT (style_id, name) DO UPDATE SET count = style_tags.count + excluded.count
 ),
 added AS (
     UPDATE styles SET usage_count = usage_count + images, earned_tokens = earned_tokens + tokens
@@ -322,8 +316,8 @@ class PostgresStyles(Styles):
     async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
         if lock and not await self._transaction.fetch(LOCK_PORTFOLIO, artist_id, lock=True):
             raise UserNotFound
-        rows = await self._transaction.fetch("SELECT name FROM styles WHERE artist_id = $1", artist_id)
-        return Portfolio([row["name"] for row in rows])
+        rows = await self._transaction.fetch("SELECT name_key FROM styles WHERE artist_id = $1", artist_id)
+        return Portfolio([row["name_key"] for row in rows])
 
     async def offer(self, style_id: StyleId) -> Offer:
         row = await self._transaction.lookup(OFFER, style_id)
@@ -450,7 +444,10 @@ class PostgresStylesReader(StylesReader):
             "is_active": row["is_active"],
             "updated_at": row["updated_at"],
             "stats": StyleStats(row["usage_count"], row["avg_likes"]),
-            "sample_artworks": [await self._blobs.signed_url(sample["key"]) for sample in samples],
+            "sample_artworks": [
+                SampleArtwork(sample["id"], await self._blobs.signed_url(sample["key"]), sample["tags"])
+                for sample in samples
+            ],
             "progress": _progress(row),
         }
 
@@ -476,12 +473,12 @@ async def _used() -> StyleUsed:
 
 
 def _row(style: Style) -> Row:
-    return flattened(msgspec.structs.asdict(style))
+    return {**flattened(msgspec.structs.asdict(style)), "name_key": comparison_key(style.name)}
 
 
 def _texts(style: Style) -> str:
     """What the style is found by, a line each."""
-    return "\n".join(["", folded(style.name), *style.tags, ""])
+    return "\n".join(["", comparison_key(style.name), *style.tags, ""])
 
 
 def _style(row: Record) -> Style:

@@ -2,6 +2,7 @@ from datetime import date, datetime
 from functools import cache, partial
 from typing import Literal
 
+import asyncpg
 import msgspec
 
 from adapters.postgres.lookups import Lookup
@@ -29,6 +30,7 @@ from core.tokens.views import (
     TransactionLine,
     earnings_of,
     shown_as,
+    unknown_zone,
 )
 
 # Here transfers are written and nothing else: balances follow them in the database itself, by triggers. What many pay
@@ -210,13 +212,15 @@ def _lines(type: TransactionFilter, page: PageRequest, arguments: Arguments) -> 
 
 def _earnings(group: EarningsGroup) -> str:
     """What came in and, apart, what of it went on to the platform: each one range of an index."""
-    day, style, joined, order = "(part.created_at AT TIME ZONE 'UTC')::date", "NULL::bigint", "", "day"
+    day, style, joined, order = "(part.created_at AT TIME ZONE $4)::date", "NULL::bigint", "", "day"
     if group is EarningsGroup.STYLE:
         day, style, order = "NULL::date", "generations.style_id", "tokens DESC, style_id"
         joined = "LEFT JOIN generations ON generations.id = generation_id"
-    # Days, because PostgreSQL knows one after the last that Python knows.
-    start, end = (f"{moment}::timestamp AT TIME ZONE 'UTC'" for moment in ("$2::date", "($3::date + 1)"))
-    period = f"transfers.created_at >= {start} AND transfers.created_at < {end}"
+    # A range of the index that is wide enough for every zone, then the days themselves: midnight may come twice in a
+    # day, or never. Dates, because PostgreSQL knows some after the last that Python knows.
+    start, end = (f"{day}::timestamp AT TIME ZONE 'UTC'" for day in ("($2::date - 1)", "($3::date + 2)"))
+    period = f"""transfers.created_at >= {start} AND transfers.created_at < {end}
+                AND (transfers.created_at AT TIME ZONE $4::text)::date BETWEEN $2 AND $3"""
     return f"""
     SELECT day, style_id, styles.name AS style_name, images, paid - fees AS tokens, fees AS fee_tokens
     FROM (
@@ -304,8 +308,13 @@ class PostgresTokensReader(TokensReader):
         rows, following = cut(await self._reads.fetch(sql, *arguments), page)
         return Page([_line(row) for row in rows], following)
 
-    async def earnings(self, artist_id: UserId, *, first: date, last: date, group: EarningsGroup) -> Earnings:
-        rows = await self._reads.fetch(_earnings(group), artist_id, first, last)
+    async def earnings(
+        self, artist_id: UserId, *, first: date, last: date, group: EarningsGroup, zone: str = "UTC"
+    ) -> Earnings:
+        try:
+            rows = await self._reads.fetch(_earnings(group), artist_id, first, last, zone)
+        except asyncpg.InvalidParameterValueError:
+            raise unknown_zone() from None
         return earnings_of(first, last, [_earned(row) for row in rows])
 
 

@@ -112,23 +112,6 @@ DELETE FROM comments WHERE id IN (
 )
 RETURNING id
 """
-FORGET_TAGS = """
-WITH fewer AS MATERIALIZED (
-    SELECT style_id, name COLLATE "C" AS name, count(*) AS count
-    FROM generations CROSS JOIN unnest(prompt_tags) name
-    WHERE id = ANY($1) AND status = 'completed' AND NOT EXISTS (
-        SELECT FROM style_uses WHERE style_uses.style_id = generations.style_id AND generation_id = generations.id
-    )
-    GROUP BY style_id, name
-),
-gone AS (
-    DELETE FROM style_tags USING fewer
-    WHERE (style_tags.style_id, style_tags.name) = (fewer.style_id, fewer.name) AND style_tags.count <= fewer.count
-)
-UPDATE style_tags SET count = style_tags.count - fewer.count FROM fewer
-WHERE (style_tags.style_id, style_tags.name) = (fewer.style_id, fewer.name) AND style_tags.count > fewer.count
-"""
-"""Of uses that have been folded; the others' tags have not been counted yet, and are not when FOLD_USES takes them."""
 FOLD_USES = """
 WITH gone AS (
     DELETE FROM style_uses USING unnest($1::bigint[], $2::bigint[]) image (id, style)
@@ -215,7 +198,6 @@ class PostgresTraces(Traces):
         if max(rows) < limit:
             styles = [image["style_id"] for image in images]
             await self._ask(LOCK_STYLES, styles)
-            await self._ask(FORGET_TAGS, ids)
             await self._ask(FOLD_USES, ids, styles)
             await self._ask(REMOVE_IMAGES, ids)
         keys = [image[name] for image in images for name in ("result_key", "public_key", "late_key")]

@@ -15,6 +15,7 @@ from core.ports.images import Images
 from core.ports.secrets import Secrets
 from core.ports.transaction import Transaction
 from core.ports.unwanted_blobs import UnwantedBlobs
+from core.text import parse_name
 
 
 class ProfileChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +44,7 @@ class EditProfile:
             user = await self.users.of_id(user_id, lock=True)
             edited = user.edited(
                 at=self.clock.now(),
-                username=user.username if changes.username is UNSET else changes.username.strip(),
+                username=user.username if changes.username is UNSET else parse_name(changes.username),
                 bio=user.bio if changes.bio is UNSET else changes.bio,
                 profile_image=key or user.profile_image,
             )

@@ -7,6 +7,7 @@ import msgspec
 from core.errors import ValidationError
 from core.identifiers import UserId
 from core.ports.blob_store import PUBLIC_PREFIX
+from core.text import parse_free_text, problem_of_free_text, problem_of_name
 
 SESSION_LIFETIME = timedelta(days=14)
 MAX_BIO = 500
@@ -56,11 +57,13 @@ class User(msgspec.Struct, frozen=True):
         return self.profile_image if ours else None
 
     def edited(self, *, at: datetime, username: str, bio: str, profile_image: str | None) -> "User":
+        """Raises ValidationError."""
         problems = {}
         if not _USERNAME.fullmatch(username):
             problems["username"] = USERNAME_RULE
-        if len(bio) > MAX_BIO:
-            problems["bio"] = f"At most {MAX_BIO} characters."
+        bio = parse_free_text(bio)
+        if problem := problem_of_free_text(bio, limit=MAX_BIO):
+            problems["bio"] = problem
         if problems:
             raise ValidationError(**problems)
         return msgspec.structs.replace(self, username=username, bio=bio, profile_image=profile_image, updated_at=at)
@@ -99,8 +102,8 @@ class Artist(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         problems = {}
-        if not 1 <= len(self.artist_name) <= MAX_ARTIST_NAME or self.artist_name != self.artist_name.strip():
-            problems["artist_name"] = f"1 to {MAX_ARTIST_NAME} characters, without spaces around them."
+        if problem := problem_of_name(self.artist_name, limit=MAX_ARTIST_NAME):
+            problems["artist_name"] = problem
         if len(self.verified_email) > MAX_EMAIL or not _EMAIL.fullmatch(self.verified_email):
             problems["verified_email"] = "Not an e-mail address."
         if problems:

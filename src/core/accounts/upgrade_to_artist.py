@@ -12,6 +12,7 @@ from core.ports.images import Images
 from core.ports.secrets import Secrets
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
+from core.text import parse_name
 from core.tokens.model import earnings
 
 
@@ -35,7 +36,7 @@ class UpgradeToArtist:
         facts = await accept_picture(self.images, signature, field="signature_image")
         artist = Artist(
             user_id=requester.id,
-            artist_name=artist_name.strip(),
+            artist_name=parse_name(artist_name),
             verified_email=verified_email.strip(),
             signature_key=f"signatures/{requester.id}/{self.secrets.token()[:16]}.{facts.extension}",
             created_at=self.clock.now(),

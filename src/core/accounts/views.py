@@ -54,11 +54,19 @@ class Profile(msgspec.Struct, frozen=True):
     stats: ProfileStats
 
 
+class OwnProfile(Profile, frozen=True):
+    updated_at: datetime
+
+
 class AccountsReader(Protocol):
     async def me(self, user_id: UserId) -> Me:
         """Raises UserNotFound."""
         ...
 
     async def profile(self, user_id: UserId, *, viewer: UserId | None) -> Profile:
+        """Raises UserNotFound."""
+        ...
+
+    async def own_profile(self, user_id: UserId) -> OwnProfile:
         """Raises UserNotFound."""
         ...

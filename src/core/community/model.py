@@ -6,6 +6,7 @@ from core.community.errors import CommentNotFound
 from core.errors import ValidationError
 from core.generations.model import Generation
 from core.identifiers import CommentId, GenerationId, UserId
+from core.text import parse_free_text, problem_of_free_text
 
 MAX_CONTENT = 500
 
@@ -21,14 +22,21 @@ class Comment(msgspec.Struct, frozen=True):
     parent_id: CommentId | None = None
     """What it replies to; None for one that is no reply."""
 
-    def __post_init__(self) -> None:
-        if len(self.content) > MAX_CONTENT or not self.content.strip():
-            raise ValidationError(content=f"1 to {MAX_CONTENT} characters, not only spaces.")
-
     def check_shown_to(self, viewer: UserId, image: Generation) -> None:
         """Raises CommentNotFound for who may not see the image, unless the comment is theirs."""
         if self.author_id != viewer and not image.shown_to(viewer):
             raise CommentNotFound
 
     def edited(self, *, at: datetime, content: str) -> "Comment":
-        return msgspec.structs.replace(self, content=content, updated_at=at)
+        """Raises ValidationError."""
+        return msgspec.structs.replace(self, content=parse_content(content), updated_at=at)
+
+
+def parse_content(text: str) -> str:
+    """The words of a comment as they are stored. Raises ValidationError."""
+    content = parse_free_text(text)
+    if len(content) > MAX_CONTENT or not content.strip():
+        raise ValidationError(content=f"1 to {MAX_CONTENT} characters, not only spaces.")
+    if problem := problem_of_free_text(content, limit=MAX_CONTENT):
+        raise ValidationError(content=problem)
+    return content

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import msgspec
 
 from core.community.errors import CommentNotFound, ReplyDepthExceeded
-from core.community.model import Comment
+from core.community.model import Comment, parse_content
 from core.community.repository import Comments
 from core.generations.model import Generation
 from core.generations.repository import Generations
@@ -38,7 +38,7 @@ class PostComment:
             id=await self.ids.comment(),
             generation_id=generation_id,
             author_id=requester,
-            content=new.content,
+            content=parse_content(new.content),
             created_at=now,
             updated_at=now,
             parent_id=new.parent_id,

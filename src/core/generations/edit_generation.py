@@ -13,6 +13,7 @@ from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.ports.clock import Clock
 from core.ports.secrets import Secrets
 from core.ports.transaction import Transaction
+from core.text import parse_free_text, problem_of_free_text
 
 
 class GenerationChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,8 +38,11 @@ class EditGeneration:
     clock: Clock
 
     async def __call__(self, requester: UserId, generation_id: GenerationId, changes: GenerationChanges) -> None:
-        if isinstance(changes.description, str) and len(changes.description) > MAX_DESCRIPTION:
-            raise ValidationError(description=f"At most {MAX_DESCRIPTION} characters.")
+        if isinstance(changes.description, str):
+            description = parse_free_text(changes.description)
+            if problem := problem_of_free_text(description, limit=MAX_DESCRIPTION):
+                raise ValidationError(description=problem)
+            changes = msgspec.structs.replace(changes, description=description)
         async with self.transaction:
             seen = await self.generations.of_owner(requester, generation_id)
         public_key = await self._published_as(seen, changes)

@@ -11,6 +11,7 @@ from core.generations.errors import (
 )
 from core.identifiers import GenerationId, HoldId, StyleId, TaskId, UserId
 from core.tasks.outcome import Failure
+from core.tasks.progress import whole
 
 MAX_PROMPT_TAGS = 75
 MAX_DESCRIPTION = 1000
@@ -58,6 +59,9 @@ class GenerationProgress(msgspec.Struct, frozen=True):
     progress_percent: float
     estimated_seconds: int | None
     last_updated: datetime
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "progress_percent", whole(self.progress_percent))
 
 
 class Generation(msgspec.Struct, frozen=True):

@@ -20,10 +20,11 @@ from core.ports.transaction import Transaction
 from core.styles.errors import StyleNotReady
 from core.styles.repository import Styles
 from core.tasks.model import WebhookBase
+from core.text import parse_free_text, problem_of_free_text
 from core.tokens.model import Hold, TransferKind, earnings, wallet
 
 
-class NewGeneration(msgspec.Struct, frozen=True):
+class NewGeneration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     style_id: Annotated[StyleId, msgspec.Meta(ge=1, le=MAX_ID)]
     prompt_tags: list[str]
     description: str | None = None
@@ -47,7 +48,7 @@ class RequestGeneration:
     webhooks: WebhookBase
 
     async def __call__(self, requester: UserId, new: NewGeneration) -> RequestedGeneration:
-        prompt_tags = _check(new)
+        new, prompt_tags = _parsed(new)
         async with self.transaction:
             now = self.clock.now()
             offer = await self.styles.offer(new.style_id)
@@ -92,18 +93,20 @@ class RequestGeneration:
             return None
 
 
-def _check(new: NewGeneration) -> list[str]:
-    """What can be refused by looking alone; answers the prompt's tags."""
+def _parsed(new: NewGeneration) -> tuple[NewGeneration, list[str]]:
+    """The request with its text normalized, and the prompt's tags. Raises ValidationError or InvalidTagLanguage."""
     problems = {}
+    if new.description is not None:
+        new = msgspec.structs.replace(new, description=parse_free_text(new.description))
     if not 1 <= len(new.prompt_tags) <= MAX_PROMPT_TAGS:
         problems["prompt_tags"] = f"1 to {MAX_PROMPT_TAGS}."
-    if new.description is not None and len(new.description) > MAX_DESCRIPTION:
-        problems["description"] = f"At most {MAX_DESCRIPTION} characters."
+    if problem := problem_of_free_text(new.description or "", limit=MAX_DESCRIPTION):
+        problems["description"] = problem
     if new.seed is not None and not 0 <= new.seed <= MAX_SEED:
         problems["seed"] = f"0 to {MAX_SEED}."
     if problems:
         raise ValidationError(**problems)
-    return tags.normalise(new.prompt_tags, field="prompt_tags")
+    return new, tags.normalise(new.prompt_tags, field="prompt_tags")
 
 
 def _hold_for(generation: Generation) -> Hold:

@@ -22,6 +22,8 @@ class Target(msgspec.Struct, frozen=True):
     """A style's name (for a generation: that of its style) or a user's username."""
     image_url: str | None
     """A style's thumbnail, a user's picture, or the generation's image as far as the recipient may see it."""
+    result_url: str | None = None
+    """The generation's image again; None for anything else."""
 
 
 class NotificationItem(msgspec.Struct, frozen=True):

@@ -1,10 +1,10 @@
 """What counts as a match, and which of two is the better one."""
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from enum import Enum, IntEnum
 
 from core.errors import ValidationError
+from core.text import comparison_key
 
 MAX_QUERY = 100
 WORD_BREAKS = " -_.,:;/()&+'\""
@@ -22,27 +22,20 @@ class Match(IntEnum):
 
 class MatchedBy(Enum):
     NAME = "name"
+    """A style's name; an artist's name or username."""
     TAG = "tag"
-    ARTIST_NAME = "artist_name"
-    USERNAME = "username"
 
 
-def folded(text: str) -> str:
-    """The text as it is compared: without case, in composed characters, with single spaces."""
-    composed = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-    return " ".join(composed.replace("\0", " ").split())
-
-
-def wanted(text: str) -> str:
-    """What is looked for, folded. Raises ValidationError for nothing, and for more than any name has."""
-    query = folded(text[: MAX_QUERY * 10])
+def parse_query(text: str) -> str:
+    """The query's comparison key. Raises ValidationError for an empty one, and for more than any name has."""
+    query = comparison_key(text[: MAX_QUERY * 10])
     if not query or len(text) > MAX_QUERY * 10 or len(query) > MAX_QUERY:
         raise ValidationError(q=f"1 to {MAX_QUERY} characters.")
     return query
 
 
 def match(query: str, text: str) -> Match | None:
-    """How a folded text matches; None when the query is no part of it."""
+    """How a text's comparison key matches; None when the query is no part of it."""
     if text == query:
         return Match.EXACT
     if text.startswith(query):
@@ -53,7 +46,7 @@ def match(query: str, text: str) -> Match | None:
 
 
 def best_match(query: str, texts: Mapping[MatchedBy, Iterable[str]]) -> tuple[Match, MatchedBy] | None:
-    """The best match among folded texts and what it is; of those that match alike the first."""
+    """The best match among texts' comparison keys, and its kind; of equal matches the first."""
     best: tuple[Match, MatchedBy] | None = None
     for kind, those in texts.items():
         for text in those:

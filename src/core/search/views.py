@@ -31,7 +31,7 @@ class FoundArtist(msgspec.Struct, frozen=True):
     profile_image: str | None
     follower_count: int
     matched_by: MatchedBy
-    """The artist's name or the username: what matches better, the artist's name where both match alike."""
+    """Always `name`: the artist's name or the username."""
 
 
 class Found(msgspec.Struct, frozen=True):

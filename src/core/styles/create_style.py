@@ -31,6 +31,7 @@ from core.styles.model import Artwork, License, Style
 from core.styles.repository import Styles
 from core.styles.views import CreatedStyle
 from core.tasks.model import TrainingOrder, WebhookBase, training_task
+from core.text import comparison_key, parse_free_text, parse_name, problem_of_free_text, problem_of_name
 
 StylesPerArtist = NewType("StylesPerArtist", int)
 
@@ -75,8 +76,9 @@ class CreateStyle:
     async def __call__(self, requester: Requester, new: NewStyle, uploads: list[TrainingImage]) -> CreatedStyle:
         if not requester.is_artist:
             raise ArtistOnly
-        name = new.name.strip()
-        style_tags = _check(new, name, uploads)
+        new, uploads = _normalized(new, uploads)
+        name = new.name
+        style_tags = _check(new, uploads)
         async with self.transaction:  # before the costly part; checked once more, under a lock, at the end
             await self._check_portfolio(requester.id, name)
         facts = [await self._inspect(index, upload) for index, upload in enumerate(uploads)]
@@ -92,7 +94,7 @@ class CreateStyle:
             id=style_id,
             artist_id=requester.id,
             name=name,
-            description=new.description.strip(),
+            description=new.description,
             generation_cost_tokens=new.generation_cost_tokens,
             license_type=new.license_type,
             tags=list(dict.fromkeys([*([name_tag] if name_tag else []), *style_tags, *_collected(artworks)])),
@@ -108,9 +110,9 @@ class CreateStyle:
 
     async def _check_portfolio(self, artist_id: UserId, name: str, *, lock: bool = False) -> None:
         portfolio = await self.styles.portfolio(artist_id, lock=lock)
-        if name in portfolio.names:
+        if comparison_key(name) in portfolio.name_keys:
             raise DuplicateStyleName
-        if len(portfolio.names) >= self.limit:
+        if len(portfolio.name_keys) >= self.limit:
             raise StyleLimitReached(self.limit)
 
     async def _inspect(self, index: int, upload: TrainingImage) -> ImageFacts:
@@ -129,7 +131,7 @@ class CreateStyle:
     async def _artwork(
         self, style_id: StyleId, index: int, name_tag: str | None, upload: TrainingImage, facts: ImageFacts
     ) -> Artwork:
-        caption = (upload.caption or "").strip() or None
+        caption = upload.caption
         found = tags.found_in(caption) if caption else []
         return Artwork(
             id=await self.ids.artwork(),
@@ -176,18 +178,26 @@ class CreateStyle:
             raise
 
 
-def _check(new: NewStyle, name: str, uploads: list[TrainingImage]) -> list[str]:
+def _normalized(new: NewStyle, uploads: list[TrainingImage]) -> tuple[NewStyle, list[TrainingImage]]:
+    new = msgspec.structs.replace(new, name=parse_name(new.name), description=parse_free_text(new.description).strip())
+    captions = [parse_free_text(upload.caption or "").strip() or None for upload in uploads]
+    return new, [
+        msgspec.structs.replace(upload, caption=caption) for upload, caption in zip(uploads, captions, strict=True)
+    ]
+
+
+def _check(new: NewStyle, uploads: list[TrainingImage]) -> list[str]:
     """What can be refused by looking alone; answers the style's own tags."""
     if not new.rights_affirmed:
         raise RightsNotAffirmed
     problems = model.problems_of_terms(new.description, new.generation_cost_tokens, new.valid_from, new.valid_to)
-    if not 1 <= len(name) <= model.MAX_NAME:
-        problems["name"] = f"1 to {model.MAX_NAME} characters."
+    if problem := problem_of_name(new.name, limit=model.MAX_NAME):
+        problems["name"] = problem
     if len(new.tags) > model.MAX_TAGS:
         problems["tags"] = f"At most {model.MAX_TAGS}."
     for index, upload in enumerate(uploads):
-        if upload.caption and len(upload.caption) > model.MAX_CAPTION:
-            problems[f"captions.{index}"] = f"At most {model.MAX_CAPTION} characters."
+        if problem := problem_of_free_text(upload.caption or "", limit=model.MAX_CAPTION):
+            problems[f"captions.{index}"] = problem
     if problems:
         raise ValidationError(**problems)
     style_tags = tags.normalise(new.tags, field="tags")

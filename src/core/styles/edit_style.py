@@ -17,6 +17,7 @@ from core.ports.transaction import Transaction
 from core.ports.unwanted_blobs import UnwantedBlobs
 from core.styles.model import License
 from core.styles.repository import Styles
+from core.text import parse_free_text
 
 
 class StyleChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +53,9 @@ class EditStyle:
             style.check_owner(requester)
             edited = style.edited(
                 at=self.clock.now(),
-                description=style.description if changes.description is UNSET else changes.description.strip(),
+                description=style.description
+                if changes.description is UNSET
+                else parse_free_text(changes.description).strip(),
                 generation_cost_tokens=(
                     style.generation_cost_tokens
                     if changes.generation_cost_tokens is UNSET

@@ -7,6 +7,8 @@ from core.errors import Forbidden, ValidationError
 from core.identifiers import ArtworkId, StyleId, TaskId, UserId
 from core.styles.errors import StyleNotFound, StyleNotReady, TrainingInProgress
 from core.tasks.outcome import Failure
+from core.tasks.progress import whole
+from core.text import problem_of_free_text
 
 MIN_ARTWORKS = 10
 MAX_ARTWORKS = 100
@@ -48,6 +50,9 @@ class TrainingProgress(msgspec.Struct, frozen=True):
     progress_percent: float
     estimated_seconds: int | None
     last_updated: datetime
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "progress_percent", whole(self.progress_percent))
 
 
 class Artwork(msgspec.Struct, frozen=True):
@@ -178,8 +183,8 @@ def problems_of_terms(
 ) -> dict[str, str]:
     """What is wrong with the terms of a style, by field."""
     problems = {}
-    if len(description) > MAX_DESCRIPTION:
-        problems["description"] = f"At most {MAX_DESCRIPTION} characters."
+    if problem := problem_of_free_text(description, limit=MAX_DESCRIPTION):
+        problems["description"] = problem
     if not 1 <= generation_cost_tokens <= MAX_PRICE:
         problems["generation_cost_tokens"] = f"1 to {MAX_PRICE} tokens."
     if valid_from and valid_to and valid_to <= valid_from:

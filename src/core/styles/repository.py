@@ -9,9 +9,9 @@ from core.tasks.outcome import Outcome
 
 
 class Portfolio(msgspec.Struct, frozen=True):
-    """The names of an artist's styles; a closed style counts."""
+    """The comparison keys of the names of an artist's styles; a closed style counts."""
 
-    names: list[str]
+    name_keys: list[str]
 
 
 class Styles(Protocol):

@@ -72,6 +72,13 @@ class ArtworkView(msgspec.Struct, frozen=True):
     height: int
 
 
+class SampleArtwork(msgspec.Struct, frozen=True):
+    id: ArtworkId
+    image_url: str
+    """Signed, for a short while."""
+    tags: list[str]
+
+
 class StyleDetail(msgspec.Struct, frozen=True):
     id: StyleId
     name: str
@@ -89,8 +96,8 @@ class StyleDetail(msgspec.Struct, frozen=True):
     is_active: bool
     updated_at: datetime
     stats: StyleStats
-    sample_artworks: list[str]
-    """Signed URLs of the first training images; empty where the artist does not allow it."""
+    sample_artworks: list[SampleArtwork]
+    """The first training images; empty where the artist does not allow it."""
     progress: TrainingProgress | None
 
 
@@ -110,7 +117,7 @@ RECOMMENDED = 20
 class RecommendedTag(msgspec.Struct, frozen=True):
     name: str
     count: int
-    """Artworks that have it, and images completed with it in their prompts."""
+    """Artworks that have it, and published images with it in their prompts."""
 
 
 RecommendedTags = list[RecommendedTag]
@@ -153,8 +160,9 @@ class StylesReader(Protocol):
         ...
 
     async def recommended_tags(self, style_id: StyleId, *, viewer: Requester | None) -> RecommendedTags:
-        """The RECOMMENDED that its artworks and completed images have most often, then by name; for who sees the style.
+        """The RECOMMENDED that its artworks and the prompts of its published images have most often, then by name.
 
-        Raises StyleNotFound.
+        For who sees the style. Prompts of unpublished images do not count, not even for their owner. Raises
+        StyleNotFound.
         """
         ...

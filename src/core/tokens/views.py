@@ -4,6 +4,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from core.errors import ValidationError
 from core.identifiers import GenerationId, OrderId, StyleId, TransferId, UserId, WithdrawalId
 from core.paging import Page, PageRequest
 from core.tokens.model import TransferKind
@@ -88,7 +89,7 @@ class EarningsGroup(Enum):
 
 class EarningsLine(msgspec.Struct, frozen=True):
     day: date | None
-    """In UTC; None where earnings are told by style."""
+    """In the zone that was asked for; None where earnings are grouped by style."""
     style: RelatedStyle | None
     """None where earnings are told by day."""
     images: int
@@ -127,6 +128,10 @@ def shown_as(kind: str) -> str:
     return TransferKind.GENERATION.value if kind == TransferKind.FEE.value else kind
 
 
+def unknown_zone() -> ValidationError:
+    return ValidationError(tz="Not a name of the IANA time zone database.")
+
+
 class TokensReader(Protocol):
     async def balance(self, user_id: UserId) -> Balance:
         """What the posted transfers and open holds say; zeros for one without an account."""
@@ -138,6 +143,12 @@ class TokensReader(Protocol):
         """Newest first. REFUND finds generations whose tokens came back as well as refund transfers."""
         ...
 
-    async def earnings(self, artist_id: UserId, *, first: date, last: date, group: EarningsGroup) -> Earnings:
-        """Of images that were paid for from the start of one day in UTC to the end of another."""
+    async def earnings(
+        self, artist_id: UserId, *, first: date, last: date, group: EarningsGroup, zone: str = "UTC"
+    ) -> Earnings:
+        """Of images that were paid for from the start of the first day to the end of the last.
+
+        Days are those of `zone`, a name of the IANA time zone database. Raises ValidationError, naming `tz`, for a zone
+        that the store does not know.
+        """
         ...

@@ -5,6 +5,7 @@ import msgspec
 
 from core.errors import ValidationError
 from core.identifiers import HoldId, UserId, WithdrawalId
+from core.text import parse_free_text, problem_of_free_text
 from core.tokens.model import ISSUANCE, Hold, TransferKind, earnings
 from core.withdrawals.errors import WithdrawalEnded
 
@@ -48,9 +49,12 @@ class Withdrawal(msgspec.Struct, frozen=True):
         return self._ended(WithdrawalStatus.SETTLED, at=at, by=by, reason=None)
 
     def rejected(self, *, at: datetime, by: UserId, reason: str) -> "Withdrawal":
-        """Raises WithdrawalEnded."""
+        """Raises WithdrawalEnded or ValidationError."""
+        reason = parse_free_text(reason)
         if not 1 <= len(reason.strip()) <= len(reason) <= MAX_REASON:
             raise ValidationError(reason=f"1 to {MAX_REASON} characters.")
+        if problem := problem_of_free_text(reason, limit=MAX_REASON):
+            raise ValidationError(reason=problem)
         return self._ended(WithdrawalStatus.REJECTED, at=at, by=by, reason=reason)
 
     def _ended(self, status: WithdrawalStatus, *, at: datetime, by: UserId, reason: str | None) -> "Withdrawal":

@@ -10,7 +10,6 @@ KOREAN = {
     "1 to {}.": "1개에서 {}개까지 가능합니다.",
     "1 to {} characters.": "1자에서 {}자까지 가능합니다.",
     "1 to {} characters, not only spaces.": "공백만이 아닌 1자에서 {}자까지 가능합니다.",
-    "1 to {} characters, without spaces around them.": "앞뒤 공백 없이 1자에서 {}자까지 가능합니다.",
     "1 to {} tokens.": "1토큰에서 {}토큰까지 가능합니다.",
     "1 to 255 printable ASCII characters.": "출력 가능한 ASCII 문자 1자에서 255자까지 가능합니다.",
     "3 to 30 characters: lower-case letters, digits, dots, hyphens and underscores.": (
@@ -21,11 +20,19 @@ KOREAN = {
     ),
     "A file is needed.": "파일이 필요합니다.",
     "After valid_from.": "valid_from보다 나중이어야 합니다.",
+    "At least one visible character is needed.": "눈에 보이는 문자가 하나 이상 필요합니다.",
     "At most {}.": "최대 {}개까지 가능합니다.",
     "At most {} MB.": "최대 {}MB까지 가능합니다.",
     "At most {} characters.": "최대 {}자까지 가능합니다.",
     "At most {} pixels a side.": "한 변은 최대 {}픽셀까지 가능합니다.",
+    "Control characters other than tabs and line breaks are not allowed.": (
+        "탭과 줄바꿈 외의 제어 문자는 사용할 수 없습니다."
+    ),
+    "Control, bidirectional and invisible characters are not allowed.": (
+        "제어 문자, 글자 방향 문자, 보이지 않는 문자는 사용할 수 없습니다."
+    ),
     "Not a complete JPEG or PNG image.": "온전한 JPEG 또는 PNG 이미지가 아닙니다.",
+    "Not a name of the IANA time zone database.": "IANA 시간대 데이터베이스에 없는 이름입니다.",
     "Not after `to`, and at most {} days with it.": "`to`보다 늦을 수 없고, 그날을 포함해 최대 {}일까지 가능합니다.",
     "Not an e-mail address.": "이메일 주소가 아닙니다.",
     "One per image: {}, not {}.": "이미지마다 하나씩 필요합니다: {}개인데 {}개가 왔습니다.",

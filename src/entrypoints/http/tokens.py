@@ -13,10 +13,12 @@ from core.tokens.views import Balance, Earnings, EarningsGroup, TokensReader, Tr
 from entrypoints.http.access import artist, signed_in
 from entrypoints.http.envelope import Success
 from entrypoints.http.paging import Paging, Results
+from entrypoints.http.params import time_zone
 
 DAYS, MAX_DAYS = 30, 366
-FIRST_DAY = f"The first day, in UTC; {DAYS} days in all when it is left out."
-LAST_DAY = "The last day, in UTC; today when it is left out."
+FIRST_DAY = f"The first day; {DAYS} days in all when it is left out."
+LAST_DAY = "The last day; today when it is left out."
+ZONE = "The time zone of these days and of those in the answer, as in the IANA database: `Asia/Seoul`."
 
 
 class TokensController(Controller):
@@ -49,9 +51,10 @@ class TokensController(Controller):
         since: Annotated[date | None, QueryParameter(name="from", description=FIRST_DAY)] = None,
         until: Annotated[date | None, QueryParameter(name="to", description=LAST_DAY)] = None,
         group_by: FromQuery[EarningsGroup] = EarningsGroup.DAY,
+        tz: Annotated[str, QueryParameter(description=ZONE)] = "UTC",
     ) -> Success[Earnings]:
-        last = until or clock.now().date()
+        last = until or clock.now().astimezone(time_zone(tz)).date()
         first = since or max(last, date.min + timedelta(days=DAYS - 1)) - timedelta(days=DAYS - 1)
         if not timedelta() <= last - first < timedelta(days=MAX_DAYS):
             raise ValidationError(**{"from": f"Not after `to`, and at most {MAX_DAYS} days with it."})
-        return Success(data=await tokens.earnings(requester.id, first=first, last=last, group=group_by))
+        return Success(data=await tokens.earnings(requester.id, first=first, last=last, group=group_by, zone=tz))

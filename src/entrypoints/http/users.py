@@ -19,7 +19,7 @@ from core.accounts.export_account import ExportAccount
 from core.accounts.leave import Leave
 from core.accounts.model import Requester
 from core.accounts.upgrade_to_artist import UpgradeToArtist
-from core.accounts.views import AccountsReader, Me, MeArtist, Profile
+from core.accounts.views import AccountsReader, Me, MeArtist, OwnProfile, Profile
 from core.community.views import FollowedUser
 from core.errors import ValidationError
 from core.generations.views import GenerationView
@@ -95,11 +95,11 @@ class UsersController(Controller):
         requester: NamedDependency[Requester],
         edit_profile: FromDishka[EditProfile],
         accounts: FromDishka[AccountsReader],
-    ) -> Success[Profile]:
+    ) -> Success[OwnProfile]:
         async with PROFILE.read(request) as (changes, files):
             pictures = files.get("profile_image", [])
             await edit_profile(requester.id, changes, pictures[0].content if pictures else None)
-        return Success(data=await accounts.profile(requester.id, viewer=requester.id))
+        return Success(data=await accounts.own_profile(requester.id))
 
     @get(
         "/me/export",

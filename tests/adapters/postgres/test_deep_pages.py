@@ -32,10 +32,10 @@ VALUES ({MIA}, 'Mia', 'mia@example.com', 'signatures/2', '{BEGAN}');
 INSERT INTO accounts (id, kind, owner_id, balance)
 VALUES (101, 'wallet', {ANN}, 0), (102, 'earnings', {MIA}, 0);
 INSERT INTO styles (
-    id, artist_id, name, description, generation_cost_tokens, license_type, tags, task_id, training_status, is_active,
-    show_samples, model_path, created_at, updated_at
+    id, artist_id, name, name_key, description, generation_cost_tokens, license_type, tags, task_id, training_status,
+    is_active, show_samples, model_path, created_at, updated_at
 )
-VALUES (1, {MIA}, 'Ink', '', 30, 'personal', '{{}}', gen_random_uuid(), 'completed', true, true, 'gs://models/1',
+VALUES (1, {MIA}, 'Ink', 'ink', '', 30, 'personal', '{{}}', gen_random_uuid(), 'completed', true, true, 'gs://models/1',
     '{BEGAN}', '{BEGAN}');
 INSERT INTO generations (
     id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, prompt_tags, task_id, status, attempt,

@@ -31,11 +31,11 @@ INSERT INTO notifications (recipient_id, actor_id, type, reason, target_type, ta
 SELECT n, {PROLIFIC}, 'follow', 'follow:{PROLIFIC}', 'user', {PROLIFIC}, '{{}}', '{BEGAN}'
 FROM generate_series(1, 2000) n;
 INSERT INTO styles (
-    id, artist_id, name, description, generation_cost_tokens, license_type, tags, task_id, training_status, is_active,
-    show_samples, model_path, created_at, updated_at
+    id, artist_id, name, name_key, description, generation_cost_tokens, license_type, tags, task_id, training_status,
+    is_active, show_samples, model_path, created_at, updated_at
 )
-SELECT 9000 + n, {PROLIFIC}, 'Own ' || n, '', 30, 'personal', '{{}}', gen_random_uuid(), 'completed', true, true,
-    'gs://models/' || n, '{BEGAN}', '{BEGAN}'
+SELECT 9000 + n, {PROLIFIC}, 'Own ' || n, 'own ' || n, '', 30, 'personal', '{{}}', gen_random_uuid(), 'completed', true,
+    true, 'gs://models/' || n, '{BEGAN}', '{BEGAN}'
 FROM generate_series(1, 10) n;
 INSERT INTO artworks (id, style_id, index, key, format, width, height, size, tags)
 SELECT 90000 + n, 9001 + n / 10, n % 10, 'training/' || n, 'png', 512, 512, 1000, '{{}}' FROM generate_series(0, 99) n;

@@ -46,12 +46,12 @@ SELECT 'wallet', n, 1000000 FROM generate_series(1, 5000) n
 UNION ALL SELECT 'earnings', n, 0 FROM generate_series(1, 1000) n;
 
 INSERT INTO styles (
-    id, artist_id, name, description, generation_cost_tokens, license_type, tags, task_id, training_status, is_active,
-    show_samples, model_path, artist_followers, created_at, updated_at
+    id, artist_id, name, name_key, description, generation_cost_tokens, license_type, tags, task_id, training_status,
+    is_active, show_samples, model_path, artist_followers, created_at, updated_at
 )
-SELECT n, 1 + n % 1000, 'Style ' || n, '', 30, 'personal', ARRAY['tag ' || n % 20, 'rare ' || n % 900],
-    gen_random_uuid(), 'completed', true, true, 'gs://models/' || n, (1 + n % 1000) % 50,
-    '{BEGAN}'::timestamptz + n * interval '1 minute', '{BEGAN}'
+SELECT n, 1 + n % 1000, 'Style ' || n, 'style ' || n, '', 30, 'personal',
+    ARRAY['tag ' || n % 20, 'rare ' || n % 900], gen_random_uuid(), 'completed', true, true, 'gs://models/' || n,
+    (1 + n % 1000) % 50, '{BEGAN}'::timestamptz + n * interval '1 minute', '{BEGAN}'
 FROM generate_series(1, 5000) n;
 
 INSERT INTO artworks (id, style_id, index, key, format, width, height, size, tags)
@@ -92,6 +92,9 @@ SELECT style_id, id, 30 FROM generations WHERE id % 5 = 0;
 
 INSERT INTO style_tags (style_id, name, count)
 SELECT 1 + n % 1000, 'tag ' || n / 1000, n FROM generate_series(1, 20000) n;
+
+INSERT INTO style_tag_deltas (style_id, name, amount)
+SELECT style_id, name, 1 FROM generations CROSS JOIN unnest(prompt_tags) name WHERE public_key IS NOT NULL;
 
 INSERT INTO comments (id, generation_id, author_id, parent_id, content, reply_count, created_at, updated_at)
 SELECT n, 14 + n % 100 * 2, 1 + n % 500, NULL, 'Nice', CASE n WHEN 1 THEN 10000 ELSE 0 END,

@@ -29,11 +29,11 @@ SELECT n, 'painter-' || n, 'artist ' || n, search_grams('painter-' || n || E'\\n
 FROM generate_series(1, 5000) n;
 
 INSERT INTO styles (
-    id, artist_id, name, description, generation_cost_tokens, license_type, tags, task_id, training_status, is_active,
-    show_samples, model_path, created_at, updated_at
+    id, artist_id, name, name_key, description, generation_cost_tokens, license_type, tags, task_id, training_status,
+    is_active, show_samples, model_path, created_at, updated_at
 )
-SELECT n, 1 + n % 5000, 'Style ' || n, '', 30, 'personal', '{}', gen_random_uuid(), 'completed', true, true,
-    'gs://models/' || n, now(), now()
+SELECT n, 1 + n % 5000, 'Style ' || n, 'style ' || n, '', 30, 'personal', '{}', gen_random_uuid(), 'completed', true,
+    true, 'gs://models/' || n, now(), now()
 FROM generate_series(1, 10000) n;
 
 INSERT INTO style_texts (style_id, texts, grams)

@@ -12,7 +12,7 @@ from adapters.postgres.tables.rate_limits import RateLimitRow
 from adapters.postgres.tables.reconciliations import ReconciliationRow
 from adapters.postgres.tables.search import ArtistTextsRow, StyleTextsRow
 from adapters.postgres.tables.styles import ArtworkRow, StyleRow, StyleUseRow
-from adapters.postgres.tables.tags import StyleTagRow, TagDeltaRow, TagRow
+from adapters.postgres.tables.tags import StyleTagDeltaRow, StyleTagRow, TagDeltaRow, TagRow
 from adapters.postgres.tables.tasks import OutboxRow
 from adapters.postgres.tables.tokens import AccountRow, BalanceDeltaRow, TransferRow
 from adapters.postgres.tables.unwanted_blobs import UnwantedBlobRow
@@ -39,6 +39,7 @@ __all__ = [
     "Row",
     "SessionRow",
     "StyleRow",
+    "StyleTagDeltaRow",
     "StyleTagRow",
     "StyleTextsRow",
     "StyleUseRow",

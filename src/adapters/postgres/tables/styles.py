@@ -15,7 +15,7 @@ IN_TRAINING = text("training_status IN ('pending', 'training')")
 class StyleRow(Row):
     __tablename__ = "styles"
     __table_args__ = (
-        UniqueConstraint("artist_id", "name"),
+        UniqueConstraint("artist_id", "name_key"),
         UniqueConstraint("id", "artist_id"),
         Index("ix_styles_recent", "created_at", "id", postgresql_where=OPEN),
         Index("ix_styles_popular", "artist_followers", "created_at", "id", postgresql_where=OPEN),
@@ -36,6 +36,8 @@ class StyleRow(Row):
     id: Mapped[Id]
     artist_id: Mapped[int] = mapped_column(ForeignKey("artists.user_id"))
     name: Mapped[str]
+    name_key: Mapped[str]
+    """`comparison_key` of the name, written by the service: the database cannot fold case as Python does."""
     description: Mapped[str]
     generation_cost_tokens: Mapped[int]
     license_type: Mapped[str]

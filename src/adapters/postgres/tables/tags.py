@@ -37,7 +37,7 @@ class TagDeltaRow(Row):
 
 
 class StyleTagRow(Row):
-    """How many of a style's artworks, and of the images completed with it, have a tag, as far as they are folded."""
+    """How many of a style's artworks, and of its published images' prompts, have a tag, without StyleTagDeltaRow."""
 
     __tablename__ = "style_tags"
     __table_args__ = (Index("ix_style_tags_popular", "style_id", text("count DESC"), "name"),)
@@ -45,3 +45,18 @@ class StyleTagRow(Row):
     style_id: Mapped[int] = mapped_column(ForeignKey("styles.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(BY_BYTES, primary_key=True)
     count: Mapped[int]
+
+
+class StyleTagDeltaRow(Row):
+    """A change of that count: appended, because updates of a popular style's tags stand in line.
+
+    Only triggers on generations write it.
+    """
+
+    __tablename__ = "style_tag_deltas"
+    __table_args__ = (Index(None, "style_id", "name", postgresql_include=["amount"]),)
+
+    id: Mapped[Id]
+    style_id: Mapped[int] = mapped_column(ForeignKey("styles.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(BY_BYTES)
+    amount: Mapped[int]

@@ -292,3 +292,12 @@ async def test_a_made_up_attempt_is_refused(service: Service, anonymous: Browser
         "/api/auth/google/callback?code=a&state=b", headers={"Cookie": f"{name}={cookie}".encode()}
     )
     assert refusal(response) == "invalid_state"
+
+
+async def test_an_attempt_is_good_for_no_other_state(service: Service, anonymous: Browser) -> None:
+    service.identity_provider.identities["a"] = ANN
+    genuine = attempt_of(cookies(await anonymous.get("/api/auth/google/login"))).value
+    name = f"sign_in_{hashlib.sha256(b'b').hexdigest()[:16]}"
+    async with service.browser() as other:
+        response = await other.get("/api/auth/google/callback?code=a&state=b", headers={"Cookie": f"{name}={genuine}"})
+    assert refusal(response) == "invalid_state"

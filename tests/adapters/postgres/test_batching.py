@@ -1,0 +1,204 @@
+"""What waits at the same time is sent together, and each caller gets its own answer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import asyncpg
+import pytest
+
+from adapters.postgres.batching import MOST, Batcher
+from adapters.postgres.lookups import Lookup
+from adapters.postgres.pool import Pool, create_pool
+from core.accounts.model import User
+from core.generations.request_generation import NewGeneration, RequestGeneration
+from core.ports.database import DatabaseUnavailable
+from core.ports.transaction import OutcomeUnknown
+from core.styles.model import Style
+from core.tokens.errors import InsufficientTokens
+from tests.adapters.postgres.counting import counted
+from tests.contracts.postgres_world import PostgresWorld
+
+SQUARE = Lookup({"number": "bigint"}, "SELECT asked.number * asked.number AS square WHERE asked.number > 0")
+LOSE_CONNECTION = """
+CREATE FUNCTION lose_connection() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_terminate_backend(pg_backend_pid());
+    RETURN NULL;
+END $$;
+CREATE TRIGGER lose_connection AFTER INSERT ON outbox EXECUTE FUNCTION lose_connection();
+"""
+
+
+class Recorder:
+    """Sends batches when it is let, and remembers them."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = asyncio.Event()
+
+    async def send(self, calls: Sequence[int]) -> Sequence[int | Exception]:
+        self.batches.append(list(calls))
+        await self.gate.wait()
+        return [ValueError(str(call)) if call < 0 else call * 10 for call in calls]
+
+
+async def started(batcher: Batcher[int, int], *calls: int) -> list["asyncio.Task[int]"]:
+    tasks = [asyncio.ensure_future(batcher(call)) for call in calls]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return tasks
+
+
+# --- batches ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_call_is_sent_at_once_and_those_that_arrive_meanwhile_form_the_next_batch() -> None:
+    recorder = Recorder()
+    batcher = Batcher(recorder.send)
+
+    first = await started(batcher, 1)
+    assert recorder.batches == [[1]]
+    others = await started(batcher, 2, 3, 4)
+    assert recorder.batches == [[1]]
+    recorder.gate.set()
+
+    assert await asyncio.gather(*first, *others) == [10, 20, 30, 40]
+    assert recorder.batches == [[1], [2, 3, 4]]
+
+
+async def test_calls_of_one_moment_share_a_batch_up_to_its_size() -> None:
+    recorder = Recorder()
+    recorder.gate.set()
+    batcher = Batcher(recorder.send)
+
+    assert await asyncio.gather(*(batcher(call) for call in range(MOST + 1))) == [call * 10 for call in range(MOST + 1)]
+
+    assert [len(batch) for batch in recorder.batches] == [MOST, 1]
+
+
+async def test_each_caller_has_its_own_outcome() -> None:
+    recorder = Recorder()
+    recorder.gate.set()
+    batcher = Batcher(recorder.send)
+
+    outcomes = await asyncio.gather(batcher(1), batcher(-2), batcher(3), return_exceptions=True)
+
+    assert [str(outcome) for outcome in outcomes] == ["10", "-2", "30"]
+
+
+async def test_what_sending_raises_is_raised_to_each_caller_and_the_next_batch_goes_on() -> None:
+    fails = True
+
+    async def send(calls: Sequence[int]) -> list[int]:
+        if fails:
+            raise DatabaseUnavailable
+        return list(calls)
+
+    batcher = Batcher(send)
+    outcomes = await asyncio.gather(batcher(1), batcher(2), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 2
+
+    fails = False
+    assert await batcher(3) == 3
+
+
+async def test_a_cancelled_caller_does_not_disturb_the_others() -> None:
+    recorder = Recorder()
+    batcher = Batcher(recorder.send)
+    first, second = await started(batcher, 1, 2)
+    waiting, other = await started(batcher, 3, 4)
+
+    first.cancel()
+    waiting.cancel()
+    recorder.gate.set()
+
+    assert await asyncio.gather(second, other) == [20, 40]
+    assert recorder.batches == [[1, 2], [4]]
+
+
+# --- lookups ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    async with create_pool(database_url, max_size=4) as opened:
+        yield opened
+
+
+async def test_lookups_of_one_moment_are_one_statement_and_each_has_its_row(pool: Pool) -> None:
+    async with counted(pool, 1):
+        rows = await asyncio.gather(*(pool.lookup(SQUARE, number) for number in (3, -1, 2, 3)))
+
+    assert [row and row["square"] for row in rows] == [9, None, 4, 9]
+
+
+# --- writes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def world(pool: Pool) -> PostgresWorld:
+    return PostgresWorld(pool)
+
+
+@pytest.fixture
+async def style(world: PostgresWorld) -> Style:
+    return await world.style(await world.artist())
+
+
+async def request(world: PostgresWorld, user: User, style: Style) -> int:
+    requested = await world.use_case(RequestGeneration)(user.id, NewGeneration(style.id, ["cat"]))
+    return requested.id
+
+
+async def test_requests_of_one_moment_are_committed_by_one_statement(
+    world: PostgresWorld, pool: Pool, style: Style
+) -> None:
+    buyers = [await world.user(f"buyer{number}", tokens=100) for number in range(8)]
+    await request(world, buyers[0], style)  # ids are taken in blocks
+    before = pool.round_trips
+
+    ids = await asyncio.gather(*(request(world, buyer, style) for buyer in [*buyers, *buyers]))
+
+    assert len(set(ids)) == 16
+    assert pool.round_trips - before <= 5  # the offers, the writes, the queue's length, ids
+    held = [(await world.read.tokens.balance(buyer.id)).held_tokens for buyer in buyers]
+    assert held == [90, *[60] * 7]
+    assert len(await world.tasks()) == 17
+
+
+async def test_one_refused_among_many_costs_nobody_else(world: PostgresWorld, style: Style) -> None:
+    buyers = [await world.user(f"buyer{number}", tokens=0 if number == 3 else 100) for number in range(8)]
+
+    outcomes = await asyncio.gather(*(request(world, buyer, style) for buyer in buyers), return_exceptions=True)
+
+    refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert [type(outcome) for outcome in refused] == [InsufficientTokens]
+    assert outcomes[3] is refused[0]
+    assert refused[0].details == {"required": 30, "available": 0}  # type: ignore[attr-defined]
+    assert len(await world.tasks()) == 7
+
+
+async def test_a_wallet_that_all_of_a_batch_draws_on_never_goes_below_zero(world: PostgresWorld, style: Style) -> None:
+    buyer = await world.user("buyer", tokens=100)
+
+    outcomes = await asyncio.gather(*(request(world, buyer, style) for _ in range(8)), return_exceptions=True)
+
+    assert sum(isinstance(outcome, int) for outcome in outcomes) == 3
+    assert sum(isinstance(outcome, InsufficientTokens) for outcome in outcomes) == 5
+    balance = await world.read.tokens.balance(buyer.id)
+    assert (balance.token_balance, balance.held_tokens) == (10, 90)
+
+
+async def test_a_connection_lost_under_a_batch_leaves_the_outcome_unknown_to_all(
+    world: PostgresWorld, style: Style, sql: "asyncpg.Connection[Any]"
+) -> None:
+    buyers = [await world.user(f"buyer{number}", tokens=100) for number in range(4)]
+    await sql.execute(LOSE_CONNECTION)
+    try:
+        outcomes = await asyncio.gather(*(request(world, buyer, style) for buyer in buyers), return_exceptions=True)
+    finally:
+        await sql.execute("DROP FUNCTION lose_connection CASCADE")
+
+    assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown] * 4
+    assert await world.tasks() == []

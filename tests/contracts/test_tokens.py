@@ -490,7 +490,7 @@ def completing(generation: Generation, world: World) -> Work:
     async def work(ports: Scope) -> None:
         at = world.clock.now()
         await ports.ledger.post(generation.hold_id, at=at)
-        await ports.generations.save(generation.completed(at=at, result_key="results/1.png", metadata={}))
+        await ports.generations.save(generation.completed(at=at, result_key="generations/1.png", metadata={}))
 
     return work
 

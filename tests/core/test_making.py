@@ -34,7 +34,7 @@ async def progress(world: MemoryWorld, generation_id: GenerationId, step: int = 
 
 
 async def complete(world: MemoryWorld, generation_id: GenerationId) -> Outcome:
-    url = f"gs://stylelicense-media/results/{generation_id}.png"
+    url = f"gs://stylelicense-media/generations/gen-{generation_id}.png"
     return await world.use_case(CompleteGeneration)(generation_id, result_url=url, metadata={"seed": 7, "more": [1]})
 
 
@@ -84,7 +84,7 @@ async def test_a_completed_image_is_paid_and_its_owner_told(world: MemoryWorld, 
     assert await complete(world, generation.id) == Outcome(applied=True, status="completed")
 
     now = world.database.tables.generations[generation.id]
-    assert (now.status, now.result_key) == (Status.COMPLETED, f"results/{generation.id}.png")
+    assert (now.status, now.result_key) == (Status.COMPLETED, f"generations/gen-{generation.id}.png")
     assert (now.metadata, now.progress, now.failure) == ({"seed": 7, "more": [1]}, None, None)
     assert now.updated_at == now.ended_at == world.clock.now()
     assert not now.is_public
@@ -99,16 +99,16 @@ async def test_the_image_may_be_named_as_a_web_address(world: MemoryWorld) -> No
     _, generation = await a_queued_generation(world)
 
     await world.use_case(CompleteGeneration)(
-        generation.id, result_url="https://storage.googleapis.com/stylelicense-media/results/a.png", metadata={}
+        generation.id, result_url="https://storage.googleapis.com/stylelicense-media/generations/a.png", metadata={}
     )
 
-    assert world.database.tables.generations[generation.id].result_key == "results/a.png"
+    assert world.database.tables.generations[generation.id].result_key == "generations/a.png"
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "gs://another-bucket/results/a.png",
+        "gs://another-bucket/generations/a.png",
         "https://storage.googleapis.com/another-bucket/a.png",
         "https://evil.example/stylelicense-media/a.png",
         "gs://stylelicense-media/",
@@ -342,5 +342,4 @@ async def everything(world: MemoryWorld, owner: User, generation: Generation) ->
 
 
 async def publish_all(world: MemoryWorld) -> None:
-    async with world.outbox.claim(now=world.clock.now() + timedelta(hours=1), limit=100) as batch:
-        await batch.published([task.task_id for task in batch.tasks])
+    await world.publish(within=timedelta(hours=1))

@@ -18,6 +18,7 @@ from tests.support.world import MemoryWorld
 
 NOTHING = {
     "generations_timed_out": 0,
+    "generations_not_resumed": 0,
     "trainings_timed_out": 0,
     "purchases_looked_at": 0,
     "sessions_dropped": 0,
@@ -87,8 +88,7 @@ async def test_settings_say_how_long_silence_may_be(world: MemoryWorld) -> None:
 
     world.clock.advance(timedelta(seconds=10))
     first = (await sweep(service)).done
-    async with world.outbox.claim(now=world.clock.now(), limit=1) as batch:
-        await batch.published([task.task_id for task in batch.tasks])
+    await world.publish()
     world.clock.advance(timedelta(seconds=10))
     second = (await sweep(service)).done
 

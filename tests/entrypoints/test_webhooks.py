@@ -12,7 +12,7 @@ from core.styles.model import Style
 from tests.entrypoints.service import PREVIOUS_TOKEN, TOKEN, Browser, Service
 from tests.support.world import MemoryWorld
 
-RESULT = "gs://stylelicense-media/results/1.png"
+RESULT = "gs://stylelicense-media/generations/1.png"
 STEPS = {"current_step": 10, "total_steps": 50, "progress_percent": 20.0, "estimated_seconds": 40}
 EPOCHS = {"current_epoch": 10, "total_epochs": 200, "progress_percent": 5, "estimated_seconds": 3600}
 FAILURE = {"error_message": "No", "error_code": "GPU_OOM"}
@@ -232,7 +232,7 @@ async def test_what_cannot_be_read_is_422(scene: Scene, call: str, body: bytes) 
         ("inference/progress", {"progress": STEPS | {"progress_percent": "20"}}, "progress.progress_percent"),
         ("inference/complete", {"result_url": None}, "result_url"),
         ("inference/complete", {"result_url": "https://evil.example/a.png"}, "result_url"),
-        ("inference/complete", {"result_url": "gs://another-bucket/results/1.png"}, "result_url"),
+        ("inference/complete", {"result_url": "gs://another-bucket/generations/1.png"}, "result_url"),
         ("inference/complete", {"result_url": "gs://stylelicense-media/../secrets"}, "result_url"),
         ("inference/complete", {"metadata": [1]}, "metadata"),
         ("inference/complete", {"metadata": {"note": "a\0b"}}, "metadata.note"),

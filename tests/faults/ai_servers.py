@@ -132,7 +132,7 @@ class AIServers:
         elif fate < HOPELESS + UNLUCKY and image:
             self._send("POST", f"{base}/failed", work, about | {"error_code": "GPU_OOM", "error_message": "too large"})
         elif image:
-            key = f"results/{work.subject}/{work.task_id}-{self._made}.png"
+            key = f"generations/{work.subject}/{work.task_id}-{self._made}.png"
             self._record.results.add((work.subject, key))
             self._send("POST", f"{base}/complete", work, about | {"result_url": f"gs://{self._bucket}/{key}"}, key)
         else:

@@ -36,7 +36,7 @@ GENERATION = """
 SELECT id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, seed, prompt_tags, created_at,
     description, task_id, status, attempt, current_step, total_steps, progress_percent, estimated_seconds, progress_at,
     result_key, public_key, failure_code, failure_message, metadata, updated_at, ended_at, due_at,
-    fee_tokens
+    fee_tokens, attempt_failed_at
 FROM generations
 """
 
@@ -48,10 +48,10 @@ ADD_GENERATION = Write(
                 id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, seed, prompt_tags,
                 created_at, description, task_id, status, attempt, current_step, total_steps, progress_percent,
                 estimated_seconds, progress_at, result_key, public_key, failure_code, failure_message, metadata,
-                updated_at, ended_at, due_at, fee_tokens
+                updated_at, ended_at, due_at, fee_tokens, attempt_failed_at
             )
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                $23, $24, $25, $26, $27, $28)
+                $23, $24, $25, $26, $27, $28, $29)
         )""",
 )
 SAVE_GENERATION = Write(
@@ -63,7 +63,7 @@ SAVE_GENERATION = Write(
                 description = $2, task_id = $3, status = $4, attempt = $5, current_step = $6, total_steps = $7,
                 progress_percent = $8, estimated_seconds = $9, progress_at = $10, result_key = $11, public_key = $12,
                 failure_code = $13, failure_message = $14, metadata = $15, updated_at = $16, ended_at = $17,
-                due_at = $18, fee_tokens = $19
+                due_at = $18, fee_tokens = $19, attempt_failed_at = $20
             FROM before WHERE generations.id = before.id
             RETURNING generations.id, style_id, consumed_tokens - fee_tokens AS tokens, generations.status,
                 before.status AS status_before
@@ -79,7 +79,7 @@ SAVE_GENERATION = Write(
 
 ADVANCE = """
 UPDATE generations SET status = 'processing', current_step = $2, total_steps = $3, progress_percent = $4,
-    estimated_seconds = $5, progress_at = $6, updated_at = $6
+    estimated_seconds = $5, progress_at = $6, updated_at = $6, attempt_failed_at = NULL
 WHERE id = $1 AND ended_at IS NULL AND (current_step IS NULL OR current_step < $2)
 RETURNING status
 """
@@ -95,9 +95,13 @@ UPDATE generations SET due_at = $2 FROM not_begun WHERE generations.id = not_beg
 SILENT = """
 SELECT id FROM generations
 WHERE ended_at IS NULL AND created_at <= $1 AND coalesce(progress_at, due_at, created_at) <= $1
+    AND attempt_failed_at IS NULL
 ORDER BY created_at, id LIMIT $2
 """
 """The index is by when it was asked for: one by its progress would make each progress dearer."""
+UNRESUMED = """
+SELECT id FROM generations WHERE attempt_failed_at <= $1 ORDER BY attempt_failed_at, id LIMIT $2
+"""
 
 AHEAD = f"""
     CASE generations.status WHEN 'queued' THEN (
@@ -259,6 +263,9 @@ class PostgresGenerations(Generations):
     async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:
         return [row["id"] for row in await self._transaction.fetch(SILENT, since, limit)]
 
+    async def unresumed(self, *, since: datetime, limit: int) -> list[GenerationId]:
+        return [row["id"] for row in await self._transaction.fetch(UNRESUMED, since, limit)]
+
 
 class PostgresGenerationsReader(GenerationsReader):
     """One for the whole process: it remembers the length of the queue for a moment."""
@@ -367,6 +374,7 @@ def _changing(generation: Generation) -> tuple[object, ...]:
         generation.ended_at,
         generation.due_at,
         generation.fee_tokens,
+        generation.attempt_failed_at,
     )
 
 
@@ -395,6 +403,7 @@ def _generation(row: Record) -> Generation:
         ended_at=row["ended_at"],
         due_at=row["due_at"],
         fee_tokens=row["fee_tokens"],
+        attempt_failed_at=row["attempt_failed_at"],
     )
 
 

@@ -41,7 +41,7 @@ STYLE = """
 SELECT id, artist_id, name, description, generation_cost_tokens, license_type, tags, task_id, training_status,
     is_active, show_samples, valid_from, valid_to, model_path, training_metric, current_epoch, total_epochs,
     progress_percent, estimated_seconds, progress_at, failure_code, failure_message, thumbnail_key, created_at,
-    updated_at
+    updated_at, retried_at
 FROM styles WHERE id = $1
 """
 
@@ -65,14 +65,14 @@ ADD_STYLE = Write(
                 id, artist_id, name, created_at, description, generation_cost_tokens, license_type, tags, task_id,
                 training_status, is_active, show_samples, valid_from, valid_to, model_path, training_metric,
                 current_epoch, total_epochs, progress_percent, estimated_seconds, progress_at, failure_code,
-                failure_message, thumbnail_key, updated_at, artist_followers
+                failure_message, thumbnail_key, updated_at, retried_at, artist_followers
             )
             SELECT $1, $2::bigint, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                $21, $22, $23, $24, $25, follower_count
+                $21, $22, $23, $24, $25, $26, follower_count
             FROM users WHERE id = $2
         ),
         added_style_texts AS (
-            INSERT INTO style_texts (style_id, texts, grams) VALUES ($1, $26, search_grams($26))
+            INSERT INTO style_texts (style_id, texts, grams) VALUES ($1, $27, search_grams($27))
         )""",
 )
 ADD_ARTWORKS = Write(
@@ -101,12 +101,12 @@ SAVE_STYLE = Write(
                 training_status = $7, is_active = $8, show_samples = $9, valid_from = $10, valid_to = $11,
                 model_path = $12, training_metric = $13, current_epoch = $14, total_epochs = $15,
                 progress_percent = $16, estimated_seconds = $17, progress_at = $18, failure_code = $19,
-                failure_message = $20, thumbnail_key = $21, updated_at = $22
+                failure_message = $20, thumbnail_key = $21, updated_at = $22, retried_at = $23
             WHERE id = $1
             RETURNING id
         ),
         saved_style_texts AS (
-            UPDATE style_texts SET texts = $23, grams = search_grams($23) WHERE style_id = $1 AND texts <> $23
+            UPDATE style_texts SET texts = $24, grams = search_grams($24) WHERE style_id = $1 AND texts <> $24
         )""",
     finds="saved_style",
     rule="style_found",
@@ -459,6 +459,7 @@ def _changing(style: Style) -> tuple[object, ...]:
         *(msgspec.structs.astuple(style.failure) if style.failure else (None,) * 2),
         style.thumbnail_key,
         style.updated_at,
+        style.retried_at,
     )
 
 
@@ -479,6 +480,7 @@ def _style(row: Record) -> Style:
         task_id=TaskId(str(row["task_id"])),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        retried_at=row["retried_at"],
         training_status=TrainingStatus(row["training_status"]),
         is_active=row["is_active"],
         show_samples=row["show_samples"],

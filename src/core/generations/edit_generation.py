@@ -43,13 +43,7 @@ class EditGeneration:
             seen = await self.generations.of_owner(requester, generation_id)
         public_key = await self._published_as(seen, changes)
         copied = [public_key] if public_key and public_key != seen.public_key else []
-        async with removed_on_failure(self.blobs, *copied):
-            await self._save(requester, seen, changes, public_key)
-
-    async def _save(
-        self, requester: UserId, seen: Generation, changes: GenerationChanges, public_key: str | None
-    ) -> None:
-        async with self.transaction:
+        async with removed_on_failure(self.blobs, self.transaction, *copied):
             generation = await self.generations.of_owner(requester, seen.id, lock=True)
             if generation.public_key != seen.public_key:
                 raise GenerationChanged

@@ -62,7 +62,7 @@ INSERT INTO generations (
     result_key, public_key, metadata, like_count, created_at, updated_at, ended_at
 )
 SELECT n, 1 + n % 3000, style, 1 + style % 1000, 30, n, '1:1', ARRAY['tag ' || n % 20, 'rare ' || n % 5000],
-    gen_random_uuid(), status, 1, CASE status WHEN 'completed' THEN 'results/' || n END,
+    gen_random_uuid(), status, 1, CASE status WHEN 'completed' THEN 'generations/' || n END,
     CASE WHEN status = 'completed' AND n % 2 = 0 THEN 'public/' || n END, '{{}}', n % 31,
     '{BEGAN}'::timestamptz + n * interval '1 minute', '{BEGAN}',
     CASE status WHEN 'completed' THEN '{BEGAN}'::timestamptz + (n + 1) * interval '1 minute' END
@@ -120,7 +120,7 @@ INSERT INTO generations (
 )
 SELECT {2 * MANY} + n, CASE WHEN n % 10 = 0 THEN {PROLIFIC} ELSE 1 + n % 1000 END, 14, 15, 30, {2 * MANY} + n, '1:1',
     ARRAY['tag ' || n % 20, CASE WHEN n <= 900 THEN 'early' ELSE 'late' END], gen_random_uuid(), 'completed', 1,
-    'results/' || n, 'public/' || n, '{{}}', n % 31, '{BEGAN}'::timestamptz + n * interval '20 seconds', '{BEGAN}',
+    'generations/' || n, 'public/' || n, '{{}}', n % 31, '{BEGAN}'::timestamptz + n * interval '20 seconds', '{BEGAN}',
     '{BEGAN}'
 FROM generate_series(1, {MANY}) n;
 

@@ -280,7 +280,7 @@ async def test_a_commit_tells_the_outbox_only_with_the_answer(world: World, ann:
     async def work() -> None:
         await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
 
-    waiting = asyncio.create_task(world.outbox.wait("model_training", seconds=PATIENCE))
+    waiting = asyncio.create_task(world.outbox.wait("image_generation", seconds=PATIENCE))
     attempt = await Attempt(world, call(world, ann), work, ANSWER).open()
     assert not waiting.done()
 

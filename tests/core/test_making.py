@@ -12,17 +12,18 @@ from core.errors import ValidationError
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.errors import GenerationNotFound
 from core.generations.fail_generation import FailGeneration
-from core.generations.model import Generation, GenerationProgress, Status
+from core.generations.model import RETRY_DELAYS, Generation, GenerationProgress, Status
 from core.generations.record_progress import RecordProgress
 from core.identifiers import GenerationId
 from core.notifications.views import NotificationItem
 from core.paging import PageRequest
-from core.tasks.outcome import Failure, Outcome
+from core.tasks.outcome import UNKNOWN, Failure, Outcome
 from core.tokens.views import Balance
 from tests.support.world import MemoryWorld
 
 Call = Callable[[MemoryWorld, GenerationId], Awaitable[Outcome]]
 
+MOMENT = timedelta.resolution
 OUT_OF_MEMORY = Failure("GPU_OOM", "Out of memory.")
 HOPELESS = Failure("INVALID_PROMPT", "The prompt cannot be painted.")
 
@@ -44,6 +45,10 @@ async def fail(world: MemoryWorld, generation_id: GenerationId) -> Outcome:
 
 async def fail_for_now(world: MemoryWorld, generation_id: GenerationId) -> Outcome:
     return await world.use_case(FailGeneration)(generation_id, OUT_OF_MEMORY)
+
+
+async def fail_attempt(world: MemoryWorld, generation_id: GenerationId) -> Outcome:
+    return await world.use_case(FailGeneration)(generation_id, Failure("INFERENCE_ERROR", "The attempt failed."))
 
 
 # --- progress ---------------------------------------------------------------------------------------------------------
@@ -112,6 +117,14 @@ async def test_the_image_may_be_named_as_a_web_address(world: MemoryWorld) -> No
         "https://storage.googleapis.com/another-bucket/a.png",
         "https://evil.example/stylelicense-media/a.png",
         "gs://stylelicense-media/",
+        "gs://stylelicense-media/generations/",
+        "gs://stylelicense-media/generations",
+        "gs://stylelicense-media/generations/../signatures/1/a.png",
+        "gs://stylelicense-media/training/1/image_0.png",
+        "gs://stylelicense-media/signatures/1/signature.png",
+        "gs://stylelicense-media/public/generations/1/a.png",
+        "gs://stylelicense-media/results/a.png",
+        "https://storage.googleapis.com/stylelicense-media/training/1/image_0.png",
         "gs://stylelicense-media/../a.png",
         "a.png",
         "",
@@ -131,9 +144,7 @@ async def test_an_image_elsewhere_is_refused(world: MemoryWorld, url: str) -> No
 # --- failure ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "code", ["GENERATION_ERROR", "GENERATION_FAILED", "INVALID_PROMPT", "MODEL_NOT_FOUND", "UNHEARD_OF"]
-)
+@pytest.mark.parametrize("code", ["GENERATION_ERROR", "GENERATION_FAILED", "INVALID_PROMPT", "MODEL_NOT_FOUND"])
 async def test_a_final_failure_gives_the_tokens_back_and_says_why(world: MemoryWorld, code: str) -> None:
     ann, generation = await a_queued_generation(world)
     await progress(world, generation.id)
@@ -246,6 +257,114 @@ async def test_a_failure_told_twice_is_one(world: MemoryWorld, again: Call) -> N
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 30, None)
 
 
+# --- attempts that the server repeats by itself -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["INFERENCE_ERROR", "UNHEARD_OF", UNKNOWN, "gpu_oom", ""])
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_failed_attempt_keeps_the_hold_and_puts_no_task(world: MemoryWorld, code: str, begun: bool) -> None:
+    ann, generation = await a_queued_generation(world)
+    if begun:
+        await progress(world, generation.id)
+    at = world.clock.advance()
+
+    outcome = await world.use_case(FailGeneration)(generation.id, Failure(code, "Why."), retry_count=3)
+
+    assert outcome == Outcome(applied=True, status="retrying")
+    now = world.database.tables.generations[generation.id]
+    assert (now.status, now.attempt, now.task_id) == (Status.RETRYING, 1, generation.task_id)
+    assert (now.attempt_failed_at, now.updated_at, now.progress, now.ended_at) == (at, at, None, None)
+    assert now.failure == Failure(code, "Why.")
+    assert await world.tasks(within=timedelta(hours=1)) == []
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 30, None)
+    assert await notifications(world, ann) == []
+
+
+async def test_the_next_attempt_may_begin_at_its_first_step(world: MemoryWorld) -> None:
+    _, generation = await a_queued_generation(world)
+    await progress(world, generation.id, 40)
+    await fail_attempt(world, generation.id)
+
+    assert await progress(world, generation.id, 0) == Outcome(applied=True, status="processing")
+
+    now = world.database.tables.generations[generation.id]
+    assert (now.status, now.attempt_failed_at) == (Status.PROCESSING, None)
+
+
+async def test_two_failed_attempts_and_a_success_pay_the_artist_once(world: MemoryWorld) -> None:
+    ann, generation = await a_queued_generation(world)
+    for _ in range(2):
+        assert await fail_attempt(world, generation.id) == Outcome(applied=True, status="retrying")
+        world.clock.advance(timedelta(seconds=1))
+
+    assert await complete(world, generation.id) == Outcome(applied=True, status="completed")
+    assert await complete(world, generation.id) == Outcome(applied=False, status="completed")
+
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 0, None)
+    assert (await world.read.tokens.balance(generation.artist_id)).earned_token_balance == 30
+    assert world.database.tables.generations[generation.id].attempt_failed_at is None
+    [told] = await notifications(world, ann)
+    assert told.type == "generation_complete"
+
+
+async def test_another_failed_attempt_is_the_last_activity(world: MemoryWorld) -> None:
+    _, generation = await a_queued_generation(world)
+    await fail_attempt(world, generation.id)
+    at = world.clock.advance()
+
+    assert await fail_attempt(world, generation.id) == Outcome(applied=True, status="retrying")
+
+    now = world.database.tables.generations[generation.id]
+    assert (now.attempt_failed_at, now.last_activity_at, now.attempt) == (at, at, 1)
+
+
+async def test_a_final_failure_counts_after_failed_attempts(world: MemoryWorld) -> None:
+    ann, generation = await a_queued_generation(world)
+    for _ in range(3):
+        await fail_attempt(world, generation.id)
+
+    assert await fail(world, generation.id) == Outcome(applied=True, status="failed")
+
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
+    [told] = await notifications(world, ann)
+    assert told.metadata["error_code"] == HOPELESS.code
+
+
+async def test_a_new_task_may_follow_failed_attempts_and_failed_attempts_a_new_task(world: MemoryWorld) -> None:
+    _, generation = await a_queued_generation(world)
+    await fail_attempt(world, generation.id)
+
+    assert await fail_for_now(world, generation.id) == Outcome(applied=True, status="retrying")
+
+    now = world.database.tables.generations[generation.id]
+    assert (now.attempt, now.attempt_failed_at, now.awaits_new_task) == (2, None, True)
+    assert [task.task_id for task in await world.tasks()] == [now.task_id]
+    assert await fail_attempt(world, generation.id) == Outcome(applied=False, status="retrying")
+    await progress(world, generation.id, 1)
+    assert await fail_attempt(world, generation.id) == Outcome(applied=True, status="retrying")
+    assert world.database.tables.generations[generation.id].attempt == 2
+
+
+@pytest.mark.parametrize("delay", RETRY_DELAYS)
+async def test_the_old_attempt_may_complete_while_a_new_task_waits(world: MemoryWorld, delay: timedelta) -> None:
+    ann, generation = await a_queued_generation(world)
+    while (await world.tasks(within=delay)) == [] or await world.tasks(within=delay - MOMENT) != []:
+        await world.publish(within=timedelta(hours=1))
+        await progress(world, generation.id)
+        await fail_for_now(world, generation.id)
+    [waiting] = await world.tasks(within=delay)
+
+    assert await complete(world, generation.id) == Outcome(applied=True, status="completed")
+
+    world.clock.advance(delay)
+    assert await world.tasks() == [waiting]  # it goes out, and what comes of it changes nothing
+    for late in (progress, complete, fail, fail_for_now, fail_attempt):
+        assert await late(world, generation.id) == Outcome(applied=False, status="completed")
+    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 0, None)
+    assert (await world.read.tokens.balance(generation.artist_id)).earned_token_balance == 30
+    assert len(await notifications(world, ann)) == 1
+
+
 async def test_a_retry_can_complete(world: MemoryWorld) -> None:
     ann, generation = await a_queued_generation(world)
     await fail_for_now(world, generation.id)
@@ -262,8 +381,8 @@ async def test_a_retry_can_complete(world: MemoryWorld) -> None:
 @pytest.mark.parametrize(
     ("end", "late", "status"),
     [
-        *((complete, late, "completed") for late in (progress, complete, fail, fail_for_now)),
-        *((fail, late, "failed") for late in (progress, fail, fail_for_now)),
+        *((complete, late, "completed") for late in (progress, complete, fail, fail_for_now, fail_attempt)),
+        *((fail, late, "failed") for late in (progress, fail, fail_for_now, fail_attempt)),
     ],
 )
 async def test_what_comes_after_the_end_changes_nothing(world: MemoryWorld, end: Call, late: Call, status: str) -> None:
@@ -277,7 +396,7 @@ async def test_what_comes_after_the_end_changes_nothing(world: MemoryWorld, end:
     assert await everything(world, ann, generation) == before
 
 
-@pytest.mark.parametrize("late", [progress, complete, fail, fail_for_now])
+@pytest.mark.parametrize("late", [progress, complete, fail, fail_for_now, fail_attempt])
 async def test_what_comes_after_a_cancellation_changes_nothing(world: MemoryWorld, late: Call) -> None:
     ann, generation = await a_queued_generation(world)
     now, scope = world.clock.now(), world.scope()
@@ -294,14 +413,14 @@ async def test_what_comes_after_a_cancellation_changes_nothing(world: MemoryWorl
 
 @pytest.mark.parametrize(
     "calls",
-    list(dict.fromkeys(permutations([progress, complete, fail, complete, fail]))),
+    list(dict.fromkeys(permutations([progress, complete, fail, fail_attempt, complete, fail]))),
     ids=lambda calls: "-".join(call.__name__ for call in calls),
 )
 async def test_in_any_order_the_first_end_counts_and_money_follows_it(
     world: MemoryWorld, calls: tuple[Call, ...]
 ) -> None:
     ann, generation = await a_queued_generation(world)
-    ends = [call for call in calls if call is not progress]
+    ends = [call for call in calls if call in {complete, fail}]
 
     outcomes = [await call(world, generation.id) for call in calls]
 
@@ -314,7 +433,7 @@ async def test_in_any_order_the_first_end_counts_and_money_follows_it(
     assert len(await notifications(world, ann)) == 1
 
 
-@pytest.mark.parametrize("call", [progress, complete, fail, fail_for_now])
+@pytest.mark.parametrize("call", [progress, complete, fail, fail_for_now, fail_attempt])
 async def test_what_is_not_there_is_not_found(world: MemoryWorld, call: Call) -> None:
     with pytest.raises(GenerationNotFound):
         await call(world, await world.ids.generation())

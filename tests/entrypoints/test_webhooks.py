@@ -3,16 +3,37 @@ from collections.abc import AsyncIterator
 from ipaddress import ip_network
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.accounts.model import User
 from core.generations.model import Generation
 from core.paging import PageRequest
 from core.styles.model import Style
+from core.tasks.outcome import UNKNOWN, Failure
+from entrypoints.http.lenient import MAX_DEPTH
+from entrypoints.http.reports import MAX_CODE, MAX_MESSAGE, NO_REASON
+from entrypoints.http.webhooks import MAX_BODY
 from tests.entrypoints.service import PREVIOUS_TOKEN, TOKEN, Browser, Service
 from tests.support.world import MemoryWorld
 
 RESULT = "gs://stylelicense-media/generations/1.png"
+JSON = "application/json"
+NO_IDS: tuple[object, ...] = ("5", "", -5, -(2**70), 2**63, None, True, 1.5, [], {})
+NO_MODELS: tuple[object, ...] = ("", 5, None, [], "gs://m/\0", "x" * 2001)
+NO_RESULTS: tuple[object, ...] = (
+    None,
+    5,
+    "",
+    "https://evil.example/a.png",
+    "gs://another-bucket/generations/1.png",
+    "gs://stylelicense-media/../secrets",
+    "gs://stylelicense-media/training/1/image_0.png",
+    "gs://stylelicense-media/signatures/1/a.png",
+    "gs://stylelicense-media/public/generations/1/a.png",
+    "gs://stylelicense-media/generations/",
+    "gs://stylelicense-media/generations/a\0.png",
+)
 STEPS = {"current_step": 10, "total_steps": 50, "progress_percent": 20.0, "estimated_seconds": 40}
 EPOCHS = {"current_epoch": 10, "total_epochs": 200, "progress_percent": 5, "estimated_seconds": 3600}
 FAILURE = {"error_message": "No", "error_code": "GPU_OOM"}
@@ -54,6 +75,15 @@ class Scene:
         return await self.send(
             method, call, self.service.ai_server(source) | (headers or {}), self.body(call, **changes)
         )
+
+    async def report(self, call: str, body: str | bytes, *, content_type: str | None = JSON) -> tuple[int, Any]:
+        """A body as it is."""
+        method, source, _ = CALLS[call]
+        headers = self.service.ai_server(source) | ({"Content-Type": content_type} if content_type else {})
+        content = body.encode() if isinstance(body, str) else body
+        response = await self.browser.call(method, f"/api/webhooks/{call}", headers=headers, content=content)
+        answer = response.json()
+        return response.status_code, answer["data"] if response.is_success else answer["error"]
 
     async def send(self, method: str, call: str, headers: dict[str, str], body: Any) -> tuple[int, Any]:
         response = await self.browser.call(method, f"/api/webhooks/{call}", headers=headers, json=body)
@@ -101,16 +131,15 @@ async def test_a_call_is_applied_once(scene: Scene, call: str, changes: dict[str
     assert await scene.state() == after
 
 
-async def test_a_failure_without_a_code_is_final(scene: Scene) -> None:
-    body = {"generation_id": scene.image.id, "error_message": "No"}
+@pytest.mark.parametrize("body", [{"error_code": "INFERENCE_ERROR"}, {"error_code": "SOMETHING_NEW"}, {}])
+async def test_a_failed_attempt_is_followed_by_what_the_server_reports_next(scene: Scene, body: dict[str, Any]) -> None:
+    body = {"generation_id": scene.image.id, "error_message": "No"} | body
     headers = scene.service.ai_server("inference-server")
-    assert await scene.send("POST", "inference/failed", headers, body) == (200, {"applied": True, "status": "failed"})
+    for _ in range(2):
+        told = await scene.send("POST", "inference/failed", headers, body)
+        assert told == (200, {"applied": True, "status": "retrying"})
 
-
-async def test_an_endless_error_message_is_cut_short_and_taken_down(scene: Scene) -> None:
-    await scene.call("inference/failed", error_message="x" * 100_000, error_code="GENERATION_FAILED")
-    image, *_ = await scene.state()
-    assert image.error_message == "x" * 2000
+    assert await scene.call("inference/complete") == (200, {"applied": True, "status": "completed"})
 
 
 async def test_unknown_fields_are_kept_in_the_metadata(scene: Scene, world: MemoryWorld) -> None:
@@ -211,37 +240,17 @@ async def test_what_cannot_be_read_is_422(scene: Scene, call: str, body: bytes) 
 @pytest.mark.parametrize(
     ("call", "changes", "field"),
     [
-        ("training/progress", {"style_id": "5"}, "style_id"),
-        ("training/progress", {"style_id": -5}, "style_id"),
-        ("training/progress", {"style_id": 2**63}, "style_id"),
-        ("training/progress", {"style_id": None}, "style_id"),
-        ("training/progress", {"progress": None}, "progress"),
-        ("training/progress", {"progress": {}}, "progress"),
-        ("training/progress", {"progress": EPOCHS | {"current_epoch": "10"}}, "progress.current_epoch"),
-        ("training/progress", {"progress": EPOCHS | {"current_epoch": -1}}, "progress.current_epoch"),
-        ("training/progress", {"progress": EPOCHS | {"total_epochs": 2**31}}, "progress.total_epochs"),
-        ("training/progress", {"progress": EPOCHS | {"progress_percent": 100.1}}, "progress.progress_percent"),
-        ("training/progress", {"progress": EPOCHS | {"progress_percent": -1}}, "progress.progress_percent"),
-        ("training/progress", {"progress": EPOCHS | {"estimated_seconds": 1.5}}, "progress.estimated_seconds"),
-        ("training/complete", {"model_path": ""}, "model_path"),
-        ("training/complete", {"model_path": 5}, "model_path"),
-        ("training/complete", {"training_metric": "good"}, "training_metric"),
-        ("training/failed", {"error_code": None}, "error_code"),
-        ("training/failed", {"error_message": {}}, "error_message"),
-        ("inference/progress", {"progress": STEPS | {"current_step": True}}, "progress.current_step"),
-        ("inference/progress", {"progress": STEPS | {"progress_percent": "20"}}, "progress.progress_percent"),
-        ("inference/complete", {"result_url": None}, "result_url"),
-        ("inference/complete", {"result_url": "https://evil.example/a.png"}, "result_url"),
-        ("inference/complete", {"result_url": "gs://another-bucket/generations/1.png"}, "result_url"),
-        ("inference/complete", {"result_url": "gs://stylelicense-media/../secrets"}, "result_url"),
-        ("inference/complete", {"metadata": [1]}, "metadata"),
-        ("inference/complete", {"metadata": {"note": "a\0b"}}, "metadata.note"),
-        ("inference/failed", {"retry_count": "3"}, "retry_count"),
-        ("inference/failed", {"retry_count": -1}, "retry_count"),
-        ("inference/failed", {"error_code": ""}, "error_code"),
+        *(("training/progress", {"style_id": wrong}, "style_id") for wrong in NO_IDS),
+        *(("training/complete", {"style_id": wrong}, "style_id") for wrong in NO_IDS),
+        *(("training/failed", {"style_id": wrong}, "style_id") for wrong in NO_IDS),
+        *(("inference/progress", {"generation_id": wrong}, "generation_id") for wrong in NO_IDS),
+        *(("inference/complete", {"generation_id": wrong}, "generation_id") for wrong in NO_IDS),
+        *(("inference/failed", {"generation_id": wrong}, "generation_id") for wrong in NO_IDS),
+        *(("training/complete", {"model_path": wrong}, "model_path") for wrong in NO_MODELS),
+        *(("inference/complete", {"result_url": wrong}, "result_url") for wrong in (*NO_RESULTS, "x" * 2001)),
     ],
 )
-async def test_what_is_not_as_agreed_is_422_and_changes_nothing(
+async def test_an_impossible_id_or_place_is_422_and_changes_nothing(
     scene: Scene, call: str, changes: dict[str, Any], field: str
 ) -> None:
     before = await scene.state()
@@ -251,12 +260,217 @@ async def test_what_is_not_as_agreed_is_422_and_changes_nothing(
     assert await scene.state() == before
 
 
-async def test_numbers_that_are_none_and_bodies_too_large(scene: Scene) -> None:
-    headers = scene.service.ai_server("inference-server") | {"Content-Type": "application/json"}
-    body = json.dumps(scene.body("inference/progress"))
-    for content, status in ((body.replace("20.0", "NaN"), 422), (body + " " * 300_000, 413)):
-        response = await scene.browser.patch("/api/webhooks/inference/progress", headers=headers, content=content)
-        assert response.status_code == status
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_missing_id_is_422(scene: Scene, call: str) -> None:
+    method, source, body = CALLS[call]
+    name = "style_id" if call.startswith("training") else "generation_id"
+    without = {field: value for field, value in body.items() if field != name}
+    status, error = await scene.send(method, call, scene.service.ai_server(source), without)
+    assert (status, list(error["details"])) == (422, [name])
+
+
+async def test_the_result_of_another_generation_is_refused(scene: Scene, world: MemoryWorld) -> None:
+    other = await world.image(await world.user("bob", tokens=100), await world.style(await world.artist("leo")))
+    before = await scene.state()
+
+    status, error = await scene.call("inference/complete", result_url=world.blobs.uri(str(other.result_key)))
+
+    assert (status, error["code"]) == (422, "RESULT_TAKEN")
+    assert await scene.state() == before
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "text/plain", None])
+async def test_whatever_content_type_is_declared(scene: Scene, call: str, content_type: str | None) -> None:
+    status, data = await scene.report(call, json.dumps(scene.body(call)), content_type=content_type)
+    assert (status, data["applied"]) == (200, True)
+
+
+# --- free text is cleaned and cut -------------------------------------------------------------------------------------
+
+MESSAGES = [
+    ('"CUDA error\\u0000"', "CUDA error\ufffd"),
+    ('"caf\\udce9"', "caf\ufffd"),
+    ('"\\ud83d\\ude00 \\ude00\\ud83d"', "\U0001f600 \ufffd\ufffd"),
+    ('"a\x00b\tc\nd\x1b[31m"', "a\ufffdb\tc\nd\x1b[31m"),
+    ('"한글"', "한글"),
+    ('"' + "x" * 300_000 + '"', "x" * MAX_MESSAGE),
+    ('"' + "\\u0000" * 300_000 + '"', "\ufffd" * MAX_MESSAGE),
+    ("null", NO_REASON),
+    ('""', NO_REASON),
+    ("5", "5"),
+    ('{"detail": ["CUDA", 1]}', '{"detail":["CUDA",1]}'),
+    ("NaN", NO_REASON),
+]
+
+
+@pytest.mark.parametrize(("message", "kept"), MESSAGES, ids=lambda text: repr(text[:20]))
+@pytest.mark.parametrize("call", ["training/failed", "inference/failed"])
+async def test_a_failure_is_recorded_whatever_its_message(
+    scene: Scene, world: MemoryWorld, call: str, message: str, kept: str
+) -> None:
+    body = json.dumps(scene.body(call, error_message="MESSAGE", error_code="GENERATION_FAILED"))
+
+    assert await scene.report(call, body.replace('"MESSAGE"', message)) == (200, {"applied": True, "status": "failed"})
+
+    failed = world.database.tables.styles[scene.style.id], world.database.tables.generations[scene.image.id]
+    assert failed[call.startswith("inference")].failure == Failure("GENERATION_FAILED", kept)
+
+
+async def test_a_message_in_another_encoding_is_recorded(scene: Scene, world: MemoryWorld) -> None:
+    body = json.dumps(scene.body("inference/failed", error_message="MESSAGE", error_code="GENERATION_FAILED"))
+    content = body.encode().replace(b"MESSAGE", b"caf\xe9")
+    assert await scene.report("inference/failed", content) == (200, {"applied": True, "status": "failed"})
+    failure = world.database.tables.generations[scene.image.id].failure
+    assert failure == Failure("GENERATION_FAILED", "caf\ufffd")
+
+
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [
+        ("X" * 300, "X" * MAX_CODE),
+        ("BAD\0CODE", "BAD\ufffdCODE"),
+        ("", UNKNOWN),
+        (None, UNKNOWN),
+        (5, UNKNOWN),
+        ({}, UNKNOWN),
+        (" GENERATION_ERROR\n", "GENERATION_ERROR"),
+    ],
+)
+@pytest.mark.parametrize("call", ["training/failed", "inference/failed"])
+async def test_a_failure_is_recorded_whatever_its_code(
+    scene: Scene, world: MemoryWorld, call: str, code: object, kept: str
+) -> None:
+    status, data = await scene.call(call, error_code=code)
+    assert (status, data["applied"]) == (200, True)
+    failed = world.database.tables.styles[scene.style.id], world.database.tables.generations[scene.image.id]
+    assert failed[call.startswith("inference")].failure == Failure(kept, "No")
+
+
+@pytest.mark.parametrize(
+    ("count", "status"),
+    [
+        ("3", "failed"),
+        ("3.0", "failed"),
+        ("4", "failed"),
+        *((other, "retrying") for other in ('"3"', "-1", "NaN", "true", "[]", "1e400")),
+    ],
+)
+async def test_a_retry_count_is_one_or_counts_as_none(scene: Scene, count: str, status: str) -> None:
+    body = json.dumps(scene.body("inference/failed", retry_count="COUNT")).replace('"COUNT"', count)
+    assert await scene.report("inference/failed", body) == (200, {"applied": True, "status": status})
+
+
+# --- measurements count as null, or are clamped -----------------------------------------------------------------------
+
+PROGRESS: list[tuple[str, tuple[int, int, float, int | None]]] = [
+    ('{"CURRENT": 10, "TOTAL": 40, "progress_percent": 20, "estimated_seconds": 12.7}', (10, 40, 20.0, 13)),
+    ('{"CURRENT": 10, "TOTAL": 40, "progress_percent": 20, "estimated_seconds": -1}', (10, 40, 20.0, None)),
+    ('{"CURRENT": 10, "TOTAL": 40, "progress_percent": 20, "estimated_seconds": -0.2}', (10, 40, 20.0, None)),
+    ('{"CURRENT": 10, "TOTAL": 40, "progress_percent": 20, "estimated_seconds": 1e300}', (10, 40, 20.0, None)),
+    ('{"CURRENT": 10, "TOTAL": 40, "progress_percent": 20, "estimated_seconds": "9"}', (10, 40, 20.0, None)),
+    ('{"CURRENT": 10, "TOTAL": 40, "progress_percent": 20, "estimated_seconds": Infinity}', (10, 40, 20.0, None)),
+    ('{"CURRENT": 10, "TOTAL": 40, "progress_percent": 100.00000000000001}', (10, 40, 100.0, None)),
+    ('{"CURRENT": 10, "TOTAL": 40, "progress_percent": -0.5}', (10, 40, 0.0, None)),
+    ('{"CURRENT": 10, "TOTAL": 40, "progress_percent": 1000000000000000000000000}', (10, 40, 25.0, None)),
+    ('{"CURRENT": 10, "TOTAL": 40, "progress_percent": NaN}', (10, 40, 25.0, None)),
+    ('{"CURRENT": 10, "TOTAL": 40, "progress_percent": "20"}', (10, 40, 25.0, None)),
+    ('{"CURRENT": 50, "TOTAL": 40}', (50, 40, 100.0, None)),
+    ('{"CURRENT": 9.6, "TOTAL": 40.0, "progress_percent": 20}', (10, 40, 20.0, None)),
+    ('{"CURRENT": 10, "TOTAL": null}', (10, 0, 0.0, None)),
+    ('{"CURRENT": 10, "TOTAL": 2147483648}', (10, 0, 0.0, None)),
+    ('{"CURRENT": "10", "TOTAL": 40, "progress_percent": 20}', (0, 40, 20.0, None)),
+    ('{"CURRENT": true, "TOTAL": 40, "progress_percent": 20}', (0, 40, 20.0, None)),
+    ('{"CURRENT": -1, "TOTAL": 40, "progress_percent": 20}', (0, 40, 20.0, None)),
+    ("{}", (0, 0, 0.0, None)),
+    ("null", (0, 0, 0.0, None)),
+    ('"half way"', (0, 0, 0.0, None)),
+    ("[1, 2]", (0, 0, 0.0, None)),
+]
+
+
+@pytest.mark.parametrize(("progress", "kept"), PROGRESS, ids=str)
+@pytest.mark.parametrize("call", ["training/progress", "inference/progress"])
+async def test_progress_is_recorded_whatever_its_numbers(
+    scene: Scene, world: MemoryWorld, call: str, progress: str, kept: tuple[int, int, float, int | None]
+) -> None:
+    unit = "epoch" if call.startswith("training") else "step"
+    progress = progress.replace("CURRENT", f"current_{unit}").replace("TOTAL", f"total_{unit}s")
+    body = json.dumps(scene.body(call, progress="PROGRESS")).replace('"PROGRESS"', progress)
+
+    status, data = await scene.report(call, body)
+
+    assert (status, data["applied"]) == (200, True)
+    moved = world.database.tables.styles[scene.style.id], world.database.tables.generations[scene.image.id]
+    stored = moved[call.startswith("inference")].progress
+    assert stored is not None
+    assert msgspec.structs.astuple(stored)[:4] == kept
+    await scene.state()  # which reads it for the owner
+
+
+async def test_progress_without_a_field_of_its_own_is_recorded(scene: Scene) -> None:
+    body = json.dumps({"style_id": scene.style.id})
+    assert await scene.report("training/progress", body) == (200, {"applied": True, "status": "training"})
+
+
+METADATA: list[tuple[str, dict[str, Any]]] = [
+    (
+        '{"loss": NaN, "best": -Infinity, "more": [1, Infinity, {"x": NaN}]}',
+        {"loss": None, "best": None, "more": [1, None, {"x": None}]},
+    ),
+    (
+        '{"big": 1e400, "long": 123456789012345678901234567890, "seed": 18446744073709551615}',
+        {"big": None, "long": None, "seed": 2**64 - 1},
+    ),
+    ('{"digits": ' + "9" * 10_000 + "}", {"digits": None}),
+    ('{"note": "a\\u0000b\\udce9", "a\\u0000": 1}', {"note": "a\ufffdb\ufffd", "a\ufffd": 1}),
+    ("[1]", {"FIELD": [1]}),
+    ('"good"', {"FIELD": "good"}),
+    ("null", {}),
+    ("NaN", {}),
+]
+
+
+@pytest.mark.parametrize(("told", "kept"), METADATA, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("call", "field"), [("training/complete", "training_metric"), ("inference/complete", "metadata")]
+)
+async def test_a_completion_is_recorded_whatever_is_told_of_it(
+    scene: Scene, world: MemoryWorld, call: str, field: str, told: str, kept: dict[str, Any]
+) -> None:
+    body = json.dumps(scene.body(call, **{field: "TOLD"})).replace('"TOLD"', told)
+
+    assert await scene.report(call, body) == (200, {"applied": True, "status": "completed"})
+
+    style, image = world.database.tables.styles[scene.style.id], world.database.tables.generations[scene.image.id]
+    stored = image.metadata if field == "metadata" else style.training_metric or {}
+    assert stored == {field if name == "FIELD" else name: value for name, value in kept.items()}
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH, 100, 1_000, 100_000])
+@pytest.mark.parametrize("brackets", ["[]", '{"a":}'])
+async def test_a_completion_is_recorded_however_deep_its_metadata(
+    scene: Scene, world: MemoryWorld, depth: int, brackets: str
+) -> None:
+    nested = brackets[:-1] * depth + "1" + brackets[-1] * depth
+    body = json.dumps(scene.body("inference/complete", metadata={"worker": "[{", "nested": "NESTED"}, after="}]"))
+
+    call = "inference/complete"
+    assert await scene.report(call, body.replace('"NESTED"', nested)) == (200, {"applied": True, "status": "completed"})
+
+    metadata = world.database.tables.generations[scene.image.id].metadata
+    assert (metadata["worker"], metadata["after"]) == ("[{", "}]")
+    levels, value = 0, metadata["nested"]
+    while isinstance(value, list | dict):
+        [value] = value if isinstance(value, list) else value.values()
+        levels += 1
+    assert (levels, value) == (MAX_DEPTH - 2, None)
+
+
+async def test_a_body_that_is_too_large_is_413(scene: Scene) -> None:
+    body = json.dumps(scene.body("inference/progress")) + " " * MAX_BODY
+    status, error = await scene.report("inference/progress", body)
+    assert (status, error["code"]) == (413, "PAYLOAD_TOO_LARGE")
 
 
 @pytest.mark.parametrize(

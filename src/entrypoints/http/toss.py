@@ -112,6 +112,10 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
             return None
 
 
+NOTHING = Event(UNREADABLE)
+"""What an empty body is read as."""
+
+
 class TossWebhooks(Controller):
     path = "/toss"
     guards = (unidentified,)
@@ -124,7 +128,9 @@ class TossWebhooks(Controller):
         opt={"refusals": (PaymentsUnavailable,)},
         summary="Something has happened to a payment",
     )
-    async def payment(self, data: JSONBody[Event], check_purchase: FromDishka[CheckPurchase]) -> Success[None]:
+    async def payment(
+        self, check_purchase: FromDishka[CheckPurchase], data: JSONBody[Event] = NOTHING
+    ) -> Success[None]:
         """Anybody can call this: it answers the same whatever is known of the order, and whatever the body holds, but
         for an outage, when Toss shall call again.
         """

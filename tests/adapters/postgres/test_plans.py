@@ -120,7 +120,8 @@ INSERT INTO generations (
 )
 SELECT {2 * MANY} + n, CASE WHEN n % 10 = 0 THEN {PROLIFIC} ELSE 1 + n % 1000 END, 14, 15, 30, {2 * MANY} + n, '1:1',
     ARRAY['tag ' || n % 20, CASE WHEN n <= 900 THEN 'early' ELSE 'late' END], gen_random_uuid(), 'completed', 1,
-    'generations/' || n, 'public/' || n, '{{}}', n % 31, '{BEGAN}'::timestamptz + n * interval '20 seconds', '{BEGAN}',
+    'generations/active/' || n, 'public/' || n, '{{}}', n % 31,
+    '{BEGAN}'::timestamptz + n * interval '20 seconds', '{BEGAN}',
     '{BEGAN}'
 FROM generate_series(1, {MANY}) n;
 
@@ -233,6 +234,7 @@ SINGLE: dict[str, Look] = {
     "tags that go with a style": lambda world, _: world.read.styles.recommended_tags(StyleId(14), viewer=None),
     "image": lambda world, _: world.read.generations.detail(GenerationId(14), viewer=ANN),
     "silent images": lambda world, _: _silent_images(world),
+    "images not resumed": lambda world, _: _unresumed_images(world),
     "silent trainings": lambda world, _: _silent_trainings(world),
     "place in the queue": lambda world, _: world.read.generations.last_in_queue(),
 }
@@ -241,6 +243,11 @@ SINGLE: dict[str, Look] = {
 async def _silent_images(world: PostgresWorld) -> object:
     async with world.block() as ports:
         return await ports.generations.silent(since=BEGAN + timedelta(days=1), limit=100)
+
+
+async def _unresumed_images(world: PostgresWorld) -> object:
+    async with world.block() as ports:
+        return await ports.generations.unresumed(since=BEGAN + timedelta(days=1), limit=100)
 
 
 async def _silent_trainings(world: PostgresWorld) -> object:

@@ -41,6 +41,7 @@ from core.generations.cancel_generation import CancelGeneration
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.edit_generation import EditGeneration
 from core.generations.fail_generation import FailGeneration
+from core.generations.fail_unresumed_generations import FailUnresumedGenerations, RetryGrace
 from core.generations.record_progress import RecordProgress
 from core.generations.repository import Generations
 from core.generations.request_generation import RequestGeneration
@@ -142,6 +143,7 @@ def use_cases() -> Provider:
     provider.provide(_webhook_base, scope=Scope.APP)
     provider.provide(_styles_per_artist, scope=Scope.APP)
     provider.provide(_generation_timeout, scope=Scope.APP)
+    provider.provide(_retry_grace, scope=Scope.APP)
     provider.provide(_training_timeout, scope=Scope.APP)
     provider.provide(_orphan_age, scope=Scope.APP)
     provider.provide(_platform_fee, scope=Scope.APP)
@@ -166,6 +168,7 @@ def use_cases() -> Provider:
         CompleteGeneration,
         FailGeneration,
         TimeOutGenerations,
+        FailUnresumedGenerations,
         EditGeneration,
         StartPurchase,
         RecordPayment,
@@ -224,6 +227,10 @@ def _styles_per_artist(settings: Settings) -> StylesPerArtist:
 
 def _generation_timeout(settings: Settings) -> GenerationTimeout:
     return GenerationTimeout(settings.generation_timeout)
+
+
+def _retry_grace(settings: Settings) -> RetryGrace:
+    return RetryGrace(settings.retry_grace)
 
 
 def _training_timeout(settings: Settings) -> TrainingTimeout:

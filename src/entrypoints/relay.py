@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from core.errors import DomainError
 from core.ports.outbox import Outbox
+from core.tasks.model import QUEUES, Queue
 from core.tasks.publish_tasks import PublishTasks
 from entrypoints.container import create_container
 from entrypoints.settings import Settings
@@ -25,37 +26,42 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """Publishes the outbox's tasks as they become due. Any number may run at once."""
+    """Publishes the outbox's tasks as they become due, each queue's on its own. Any number may run at once."""
 
     publish: PublishTasks
     outbox: Outbox
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def run(self) -> None:
-        """Work until cancelled, whatever goes away meanwhile. The batch in hand is finished then: nobody repeats it."""
+        """Work until cancelled, whatever goes away meanwhile. A batch in hand is finished then: nobody repeats it."""
+        async with asyncio.TaskGroup() as group:
+            for queue in QUEUES:
+                group.create_task(self._run(queue))
+
+    async def _run(self, queue: Queue) -> None:
         failures = 0
         while True:
-            trouble = await self._publish_all()
+            trouble = await self._publish_all(queue)
             if trouble is None:
                 if failures:
-                    _log.info("Tasks are published again.")
+                    _log.info("tasks are published again queue=%s", queue)
                 failures = 0
                 continue
             if not failures:
-                _log.warning("Tasks wait in the outbox: %s", trouble)
+                _log.warning("tasks wait in the outbox queue=%s: %s", queue, trouble)
             await self.pause(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
             failures += 1
 
-    async def _publish_all(self) -> str | None:
+    async def _publish_all(self, queue: Queue) -> str | None:
         """Publish what is due and wait for more; what is in the way, if something is."""
         try:
-            claimed, confirmed = await _finished(self.publish(limit=BATCH))
+            claimed, confirmed = await _finished(self.publish(queue, limit=BATCH))
             if claimed < BATCH and claimed == confirmed:
-                await self.outbox.wait(seconds=POLL)
+                await self.outbox.wait(queue, seconds=POLL)
         except DomainError as error:
             return error.message
         except Exception as error:
-            _log.exception("The relay stumbled.")
+            _log.exception("relay iteration failed queue=%s", queue)
             return str(error)
         return None if claimed == confirmed else f"the broker has taken {confirmed} of {claimed}."
 

@@ -91,6 +91,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """None: nobody is held back, which only development does."""
     styles_per_artist: int
     generation_timeout: timedelta
+    retry_grace: timedelta
+    """How long the inference server may take to go on by itself after a failed attempt."""
     training_timeout: timedelta
     orphan_age: timedelta
     """After which an object in the store that nothing refers to is removed."""
@@ -143,6 +145,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         rate_limits=_rate_limits(reader, default="on" if production else "off"),
         styles_per_artist=reader.number("STYLES_PER_ARTIST", 10, low=1, high=10_000),
         generation_timeout=reader.seconds("GENERATION_TIMEOUT", 30 * 60),
+        retry_grace=reader.seconds("RETRY_GRACE", 2 * 60),
         training_timeout=reader.seconds("TRAINING_TIMEOUT", 6 * 60 * 60),
         orphan_age=reader.seconds("ORPHAN_AGE", 24 * 60 * 60, low=60 * 60),
         platform_fee_percent=reader.number("PLATFORM_FEE_PERCENT", 0, low=0, high=100),

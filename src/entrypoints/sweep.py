@@ -12,6 +12,7 @@ from core.accounts.erase_leavers import EraseLeavers
 from core.blobs.drop_orphans import DropOrphans
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.errors import DomainError
+from core.generations.fail_unresumed_generations import FailUnresumedGenerations
 from core.generations.time_out_generations import TimeOutGenerations
 from core.notifications.drop_old_notifications import DropOldNotifications
 from core.ports.idempotency import Answers
@@ -51,6 +52,7 @@ class Sweep:
     """What is to be done from time to time, each step whatever became of the others. Any number may run at once."""
 
     time_out_generations: TimeOutGenerations
+    fail_unresumed_generations: FailUnresumedGenerations
     time_out_trainings: TimeOutTrainings
     expire_purchases: ExpirePurchases
     drop_expired_sessions: DropExpiredSessions
@@ -67,6 +69,7 @@ class Sweep:
     async def __call__(self) -> Swept:
         steps: list[tuple[str, Step, int]] = [
             ("generations_timed_out", self.time_out_generations, SMALL),
+            ("generations_not_resumed", self.fail_unresumed_generations, SMALL),
             ("trainings_timed_out", self.time_out_trainings, SMALL),
             ("purchases_looked_at", self.expire_purchases, SMALL),
             ("sessions_dropped", self.drop_expired_sessions, LARGE),

@@ -40,6 +40,5 @@ async def test_what_is_not_due_does_not_wait(world: World) -> None:
 
     assert (await world.read.backlog.backlog(now=now - timedelta(seconds=1))).outbox == 0
     assert (await world.read.backlog.backlog(now=now)).outbox == 1
-    async with world.outbox.claim(now=now, limit=10) as batch:
-        await batch.published([task.task_id for task in batch.tasks])
+    await world.publish()
     assert (await world.read.backlog.backlog(now=now)).outbox == 0

@@ -38,7 +38,7 @@ async def spendable_held_and_earned(world: World, payer: User, artist: User) -> 
 
 async def complete(world: World, image: Generation) -> Outcome:
     done = world.use_case(CompleteGeneration)
-    return await done(image.id, result_url=world.blobs.uri(f"results/{image.id}.png"), metadata={})
+    return await done(image.id, result_url=world.blobs.uri(f"generations/gen-{image.id}.png"), metadata={})
 
 
 async def advance(world: World, image: Generation) -> Outcome:

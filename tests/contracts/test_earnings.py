@@ -30,7 +30,7 @@ DAY = timedelta(days=1)
 
 async def complete(world: World, image: Generation) -> None:
     done = world.use_case(CompleteGeneration)
-    await done(image.id, result_url=world.blobs.uri(f"results/{image.id}.png"), metadata={})
+    await done(image.id, result_url=world.blobs.uri(f"generations/gen-{image.id}.png"), metadata={})
 
 
 async def earned(world: World, artist: User) -> int | None:

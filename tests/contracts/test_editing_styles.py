@@ -16,7 +16,7 @@ from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.errors import StyleNotFound, StyleNotReady, StyleUsed, TrainingInProgress
 from core.styles.fail_training import FailTraining
-from core.styles.model import License, Style, TrainingStatus
+from core.styles.model import RETRY_UNDECIDED, License, Style, TrainingStatus
 from core.styles.retrain_style import RetrainStyle
 from core.styles.views import CreatedStyle, OwnStyleDetail, StyleQuery
 from core.tasks.outcome import Failure
@@ -303,6 +303,7 @@ async def test_a_failed_style_is_trained_again_on_the_same_images(world: World, 
         training_status=TrainingStatus.PENDING,
         task_id=now.task_id,
         failure=None,
+        retried_at=world.clock.now(),
         updated_at=world.clock.now(),
     )
     [task] = await world.tasks()
@@ -316,6 +317,7 @@ async def test_a_failed_style_is_trained_again_on_the_same_images(world: World, 
 async def test_the_artist_is_told_of_each_training_that_fails(world: World, mia: User) -> None:
     style = await failed_style(world, mia)
     await world.use_case(RetrainStyle)(mia.id, style.id)
+    world.clock.advance(RETRY_UNDECIDED)
     await world.use_case(FailTraining)(style.id, TRAINING_FAILED)
 
     _, unread = await world.read.notifications.list(mia.id, unread_only=True, page=PageRequest())

@@ -50,7 +50,7 @@ async def test_a_generation_is_found_again_as_it_was_added_and_saved(world: Worl
     assert await found(world, generation) == retried
 
     metadata: dict[str, object] = {"seed": 7, "steps": 50, "guidance_scale": 7.5, "more": [None, True, {"a": "b"}]}
-    completed = retried.completed(at=now, result_key="results/1.png", metadata=metadata)
+    completed = retried.completed(at=now, result_key="generations/1.png", metadata=metadata)
     completed = completed.edited(at=now, description=None, public_key="public/generations/1/x.png")
 
     async def complete(ports: Scope) -> None:
@@ -236,7 +236,7 @@ async def test_progress_waits_for_an_end_that_is_being_written_and_yields_to_it(
     async def complete(ports: Scope) -> None:
         await ports.generations.of_id(generation.id, lock=True)
         now = world.clock.now()
-        await ports.generations.save(generation.completed(at=now, result_key="results/1.png", metadata={}))
+        await ports.generations.save(generation.completed(at=now, result_key="generations/1.png", metadata={}))
         await ports.ledger.post(generation.hold_id, at=now)
         await ports.generations.of_id(generation.id)
 
@@ -333,7 +333,7 @@ async def test_detail_of_a_private_image_is_for_its_owner_alone(world: World) ->
     view = await world.read.generations.detail(image.id, viewer=ann.id)
 
     assert (view.status, view.is_public, view.refunded, view.error_message) == ("completed", False, False, None)
-    assert view.result_url == await world.blobs.signed_url(f"results/{image.id}.png")
+    assert view.result_url == await world.blobs.signed_url(f"generations/gen-{image.id}.png")
     for viewer in (None, bob.id, style.artist_id):
         with pytest.raises(GenerationNotFound):
             await world.read.generations.detail(image.id, viewer=viewer)

@@ -287,7 +287,7 @@ async def test_a_commit_tells_the_outbox_only_with_the_answer(world: World, ann:
     async def work(scope: Scope) -> None:
         await world.use_case(RequestGeneration, scope)(ann.id, NewGeneration(style.id, ["cat"]))
 
-    waiting = asyncio.create_task(world.outbox.wait(seconds=PATIENCE))
+    waiting = asyncio.create_task(world.outbox.wait("image_generation", seconds=PATIENCE))
     attempt = await Attempt(world, call(world, ann), work, ANSWER).open()
     assert not waiting.done()
 

@@ -187,7 +187,7 @@ async def test_images_go_with_all_that_others_said_of_them(
             await world.read.generations.detail(image.id, viewer=ann.id)
     with pytest.raises(CommentNotFound):
         await world.read.community.comment(bobs, viewer=bob.id)
-    assert await world.blobs.keys("results/") == [others.result_key]
+    assert await world.blobs.keys("generations/") == [others.result_key]
     assert await world.blobs.keys("public/generations/") == []
     assert await gone(world, ann)
 
@@ -224,7 +224,7 @@ async def test_images_at_work_are_given_up_and_a_late_result_pays_nobody(
     for image in (queued, working):
         with pytest.raises(GenerationNotFound):
             await world.use_case(CompleteGeneration)(
-                image.id, result_url=world.blobs.uri(f"results/{image.id}.png"), metadata={}
+                image.id, result_url=world.blobs.uri(f"generations/gen-{image.id}.png"), metadata={}
             )
     assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 0
     assert (await world.read.tokens.balance(ann.id)).held_tokens == 0
@@ -358,7 +358,7 @@ async def test_what_was_asked_for_before_is_made_and_paid_for(world: World, mia:
     image = await world.generation(ann, style)
 
     await leave(world, mia)
-    await world.use_case(CompleteGeneration)(image.id, result_url=world.blobs.uri("results/1.png"), metadata={})
+    await world.use_case(CompleteGeneration)(image.id, result_url=world.blobs.uri("generations/1.png"), metadata={})
 
     assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 30
     assert (await world.read.tokens.balance(ann.id)).token_balance == 970
@@ -497,7 +497,7 @@ async def test_objects_go_later_when_the_store_is_away(world: World, ann: User, 
 
     await world.use_case(Leave, blobs=away)(ann.id)
     assert await gone(world, ann)
-    assert await world.blobs.keys("results/") == [image.result_key]
+    assert await world.blobs.keys("generations/") == [image.result_key]
     await world.use_case(RemoveUnwantedBlobs)()
 
     assert [key for key in await world.blobs.keys("") if not key.startswith("signatures/")] == [

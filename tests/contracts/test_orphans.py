@@ -61,7 +61,7 @@ async def test_what_no_row_refers_to_is_removed_once_it_is_old(world: World) -> 
 
 
 async def test_what_the_ai_servers_stored_is_left_alone(world: World) -> None:
-    await put(world, "results/1.png", "models/1.safetensors")
+    await put(world, "generations/1.png", "models/1.safetensors")
     world.clock.advance(10 * AGE)
 
     assert await walk(world) == 0

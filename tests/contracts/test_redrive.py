@@ -59,10 +59,10 @@ async def redrive(world: World, dead: MemoryDeadLetters, broker: Broker, *, limi
 
 async def put_aside(world: World, dead: MemoryDeadLetters) -> list[PendingTask]:
     """All that waits in the outbox is published, and put aside by the broker."""
-    async with world.outbox.claim(now=world.clock.now(), limit=100) as batch:
-        await batch.published([task.task_id for task in batch.tasks])
-    dead.bodies += [task.body for task in batch.tasks]
-    return batch.tasks
+    tasks = await world.tasks()
+    await world.publish()
+    dead.bodies += [task.body for task in tasks]
+    return tasks
 
 
 async def an_image(world: World, ann: User) -> GenerationId:

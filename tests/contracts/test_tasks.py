@@ -11,6 +11,7 @@ from core.tasks.model import (
     GenerationOrder,
     GenerationTask,
     PendingTask,
+    Queue,
     Task,
     TrainingOrder,
     TrainingTask,
@@ -128,7 +129,7 @@ async def test_who_stood_by_looks_again_soon(world: World) -> None:
         pass
 
     async with asyncio.timeout(10):
-        await world.outbox.wait(seconds=60)
+        await world.outbox.wait("model_training", seconds=60)
 
 
 async def test_tasks_put_during_a_claim_stay(world: World) -> None:
@@ -175,7 +176,7 @@ async def test_a_claim_that_is_cancelled_gives_back_what_was_not_published(world
 
 
 async def test_a_commit_that_put_a_task_wakes_who_waits(world: World) -> None:
-    waiting = asyncio.create_task(world.outbox.wait(seconds=60))
+    waiting = asyncio.create_task(world.outbox.wait("model_training", seconds=60))
     await commit(world, putting(new_task(world)))
 
     async with asyncio.timeout(10):
@@ -188,12 +189,12 @@ async def test_who_waits_after_the_commit_does_not_miss_it(world: World) -> None
     await commit(world, putting(new_task(world)))
 
     async with asyncio.timeout(10):
-        await world.outbox.wait(seconds=60)
+        await world.outbox.wait("model_training", seconds=60)
 
 
 async def test_waiting_ends_in_any_case(world: World) -> None:
     async with asyncio.timeout(10):
-        await world.outbox.wait(seconds=0.01)
+        await world.outbox.wait("model_training", seconds=0.01)
 
 
 def new_task(world: World) -> TrainingTask:
@@ -227,11 +228,10 @@ def putting(*tasks: Task, due: datetime | None = None) -> Work:
 
 
 @asynccontextmanager
-async def claim(world: World, *, limit: int = 100) -> AsyncIterator[Batch]:
-    async with world.outbox.claim(now=world.clock.now(), limit=limit) as batch:
+async def claim(world: World, queue: Queue = "model_training", *, limit: int = 100) -> AsyncIterator[Batch]:
+    async with world.outbox.claim(queue, now=world.clock.now(), limit=limit) as batch:
         yield batch
 
 
 async def claimed(world: World, after: timedelta) -> list[PendingTask]:
-    async with world.outbox.claim(now=world.clock.now() + after, limit=100) as batch:
-        return batch.tasks
+    return await world.tasks(within=after)

@@ -118,7 +118,7 @@ async def test_an_attempt_that_waits_for_its_time_is_not_silent(world: World, im
         await advance(world, image)
         await world.use_case(FailGeneration)(image.id, Failure("GPU_OOM", "Out of memory."))
         world.clock.advance(delay)
-        await publish(world)
+        await world.publish()
         world.clock.advance(TIMEOUT - MOMENT)
         assert await time_out(world) == 0
     world.clock.advance(MOMENT)
@@ -224,7 +224,7 @@ async def test_an_image_that_comes_too_late_is_noted_and_pays_nobody(
     world.clock.advance()
     assert await complete(world, image) == Outcome(applied=False, status="failed")
 
-    late = {"result_key": f"results/{image.id}.png", "at": came_at.isoformat(), "metadata": {}}
+    late = {"result_key": f"generations/gen-{image.id}.png", "at": came_at.isoformat(), "metadata": {}}
     assert await stored(world, image) == msgspec.structs.replace(given_up, metadata={"late_result": late})
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
     assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 0)
@@ -249,7 +249,7 @@ async def test_after_an_outage_an_attempt_has_all_its_time(world: World, ann: Us
     image = await ask(world, ann, style)
     world.clock.advance(TIMEOUT)
     await time_out(world)
-    await publish(world)
+    await world.publish()
 
     world.clock.advance(TIMEOUT - MOMENT)
     assert await time_out(world) == 0
@@ -270,7 +270,7 @@ async def test_an_attempt_that_somebody_is_changing_is_not_waited_for(world: Wor
 
 async def test_one_that_was_published_is_silent_beside_one_that_was_not(world: World, ann: User, style: Style) -> None:
     published = await ask(world, ann, style)
-    await publish(world)
+    await world.publish()
     waiting = await ask(world, ann, style)
     world.clock.advance(TIMEOUT)
 
@@ -321,14 +321,9 @@ async def ask(world: World, user: User, style: Style) -> GenerationId:
     return (await world.use_case(RequestGeneration)(user.id, NewGeneration(style.id, ["cat"]))).id
 
 
-async def publish(world: World) -> None:
-    async with world.outbox.claim(now=world.clock.now(), limit=10) as batch:
-        await batch.published([task.task_id for task in batch.tasks])
-
-
 async def begin_and_fall_silent(world: World) -> None:
     world.clock.advance(max(RETRY_DELAYS))
-    await publish(world)
+    await world.publish()
     world.clock.advance(TIMEOUT)
 
 
@@ -363,7 +358,7 @@ async def test_a_training_whose_task_waits_for_the_broker_has_not_begun(world: W
     world.clock.advance(TIMEOUT)
 
     assert await time_out_trainings(world) == 0
-    await publish(world)
+    await world.publish()
     world.clock.advance(TIMEOUT - MOMENT)
     assert await time_out_trainings(world) == 0
     world.clock.advance(MOMENT)
@@ -417,7 +412,7 @@ async def test_the_training_silent_longest_comes_first(world: World, mia: User) 
 
 async def complete(world: World, image: Generation) -> Outcome:
     done = world.use_case(CompleteGeneration)
-    return await done(image.id, result_url=world.blobs.uri(f"results/{image.id}.png"), metadata={})
+    return await done(image.id, result_url=world.blobs.uri(f"generations/gen-{image.id}.png"), metadata={})
 
 
 async def silent(world: World, *, limit: int) -> list[GenerationId]:

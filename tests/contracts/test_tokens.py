@@ -490,7 +490,8 @@ def completing(generation: Generation, world: World) -> Work:
     async def work(ports: Scope) -> None:
         at = world.clock.now()
         await ports.ledger.post(generation.hold_id, at=at)
-        await ports.generations.save(generation.completed(at=at, result_key="results/1.png", metadata={}))
+        key = f"generations/gen-{generation.id}.png"
+        await ports.generations.save(generation.completed(at=at, result_key=key, metadata={}))
 
     return work
 

@@ -171,7 +171,9 @@ async def test_withdrawing_while_images_are_paid_for_loses_nothing(world: World,
     style, bob = await world.style(mia, "Oil"), await world.user("bob", tokens=300)
     images = [await world.generation(bob, style) for _ in range(5)]
     complete = [
-        world.use_case(CompleteGeneration)(image.id, result_url=world.blobs.uri(f"results/{image.id}.png"), metadata={})
+        world.use_case(CompleteGeneration)(
+            image.id, result_url=world.blobs.uri(f"generations/gen-{image.id}.png"), metadata={}
+        )
         for image in images
     ]
 

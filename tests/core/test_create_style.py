@@ -313,6 +313,23 @@ async def test_objects_that_may_be_in_use_are_kept(world: MemoryWorld, unknown: 
     assert [style.name for style in world.database.tables.styles.values()] == ["Ink"]
 
 
+async def test_a_store_out_of_reach_does_not_hide_the_refusal(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+    ids = Interrupted(world.ids, "style", lambda: world.style(mia, "Ink"))
+    blobs = failing(world.blobs, "delete", StoreUnavailable())
+
+    with pytest.raises(DuplicateStyleName):
+        await create(world, mia, NewStyle("Ink", "", 1), uploads(), ids=ids, blobs=blobs)
+
+
+async def test_a_store_that_goes_away_while_storing_does_not_hide_the_cancellation(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+    blobs = failing(StoresHalf(world, asyncio.CancelledError()), "delete", StoreUnavailable())
+
+    with pytest.raises(asyncio.CancelledError):
+        await create(world, mia, NewStyle("Ink", "", 1), uploads(), blobs=blobs)
+
+
 class StoresHalf:
     """A store that fails in the middle."""
 

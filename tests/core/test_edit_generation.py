@@ -40,7 +40,7 @@ async def test_a_hidden_image_has_no_copy_any_more_and_comes_back_elsewhere(worl
 
     await edit(world, ann, image, HIDE)
     assert (stored(world, image).public_key, await public_keys(world)) == (None, [])
-    assert await world.blobs.get(f"results/{image.id}.png") == b"an image"
+    assert await world.blobs.get(f"generations/gen-{image.id}.png") == b"an image"
 
     await edit(world, ann, image, PUBLISH)
     [second] = await public_keys(world)
@@ -124,7 +124,7 @@ async def test_only_the_owner_edits(world: MemoryWorld) -> None:
 
 async def test_an_image_that_is_not_in_the_store_cannot_be_published(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
-    await world.blobs.delete(f"results/{image.id}.png")
+    await world.blobs.delete(f"generations/gen-{image.id}.png")
 
     with pytest.raises(BlobNotFound):
         await edit(world, ann, image, PUBLISH)
@@ -215,7 +215,7 @@ async def test_a_copy_that_may_be_in_use_is_kept(world: MemoryWorld) -> None:
 async def an_image(world: MemoryWorld) -> tuple[User, Generation]:
     ann = await world.user("ann", tokens=30)
     image = await world.image(ann, await world.style(await world.artist("mia")))
-    await world.blobs.put(Blob(f"results/{image.id}.png", BytesIO(b"an image"), "image/png"))
+    await world.blobs.put(Blob(f"generations/gen-{image.id}.png", BytesIO(b"an image"), "image/png"))
     return ann, image
 
 

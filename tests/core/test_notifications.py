@@ -82,7 +82,7 @@ async def test_all_seven_are_told_to_whom_they_concern_and_of_nobodys_own_deeds(
         await world.use_case(FailTraining)(failed.id, Failure("TRAINING_ERROR", "No."))
     made, lost = await world.generation(ann, style), await world.generation(ann, style)
     for _ in range(2):
-        await world.use_case(CompleteGeneration)(made.id, result_url=world.blobs.uri("results/1.png"), metadata={})
+        await world.use_case(CompleteGeneration)(made.id, result_url=world.blobs.uri("generations/1.png"), metadata={})
         await world.use_case(FailGeneration)(lost.id, Failure("INVALID_PROMPT", "No."))
     await world.use_case(EditGeneration)(ann.id, made.id, GenerationChanges(description="Mine"))
     image = await world.image(ann, style, public=True)

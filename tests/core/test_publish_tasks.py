@@ -2,9 +2,11 @@ from datetime import timedelta
 
 from core.identifiers import StyleId, TaskId
 from core.ports.broker import Broker
-from core.tasks.model import PendingTask, TrainingOrder, TrainingTask, pending, training_task
+from core.tasks.model import PendingTask, Queue, TrainingOrder, TrainingTask, pending, training_task
 from core.tasks.publish_tasks import PublishTasks
 from tests.support.world import MemoryWorld
+
+QUEUE: Queue = "model_training"
 
 
 class Confirming(Broker):
@@ -28,22 +30,22 @@ async def test_what_is_due_goes_out_once_in_order(world: MemoryWorld) -> None:
     broker = Confirming()
     publish = world.use_case(PublishTasks, broker=broker)
 
-    assert await publish() == (3, 3)
-    assert await publish() == (0, 0)
+    assert await publish(QUEUE) == (3, 3)
+    assert await publish(QUEUE) == (0, 0)
     assert broker.published == [pending(task) for task in tasks]
 
     world.clock.advance(timedelta(seconds=30))
-    assert await publish() == (1, 1)
+    assert await publish(QUEUE) == (1, 1)
     assert broker.published[3:] == [pending(later)]
 
 
 async def test_what_was_not_confirmed_goes_out_again_just_the_same(world: MemoryWorld) -> None:
     one, other = await put(world), await put(world)
 
-    assert await world.use_case(PublishTasks, broker=Confirming(one.task_id))() == (2, 1)
+    assert await world.use_case(PublishTasks, broker=Confirming(one.task_id))(QUEUE) == (2, 1)
 
     broker = Confirming()
-    assert await world.use_case(PublishTasks, broker=broker)() == (1, 1)
+    assert await world.use_case(PublishTasks, broker=broker)(QUEUE) == (1, 1)
     assert broker.published == [pending(one)]
     assert other.task_id not in [task.task_id for task in await world.tasks()]
 
@@ -53,8 +55,8 @@ async def test_one_batch_at_a_time(world: MemoryWorld) -> None:
         await put(world)
     publish = world.use_case(PublishTasks, broker=Confirming())
 
-    assert await publish(limit=2) == (2, 2)
-    assert await publish(limit=2) == (1, 1)
+    assert await publish(QUEUE, limit=2) == (2, 2)
+    assert await publish(QUEUE, limit=2) == (1, 1)
 
 
 async def put(world: MemoryWorld, *, seconds: int = 0) -> TrainingTask:

@@ -1,4 +1,5 @@
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 
@@ -8,8 +9,9 @@ from core.paging import PageRequest
 from core.styles.complete_training import CompleteTraining
 from core.styles.errors import StyleNotFound
 from core.styles.fail_training import FailTraining
-from core.styles.model import Style, TrainingProgress, TrainingStatus
+from core.styles.model import RETRY_UNDECIDED, Style, TrainingProgress, TrainingStatus
 from core.styles.record_training_progress import RecordTrainingProgress
+from core.styles.retrain_style import RetrainStyle
 from core.tasks.outcome import Failure, Outcome
 from tests.support.world import MemoryWorld
 
@@ -88,8 +90,14 @@ async def test_a_failed_training_is_told_with_its_reason(world: MemoryWorld) -> 
     assert told.metadata == {"style_name": "Ink", "error_code": "LOW_QUALITY_DATA", "error_message": "Too dark."}
 
 
-@pytest.mark.parametrize("late", [progress, complete, fail])
-@pytest.mark.parametrize(("end", "status"), [(complete, "completed"), (fail, "failed")])
+@pytest.mark.parametrize(
+    ("end", "late", "status"),
+    [
+        *((complete, late, "completed") for late in (progress, complete, fail)),
+        (fail, progress, "failed"),
+        (fail, fail, "failed"),
+    ],
+)
 async def test_what_comes_after_the_end_changes_nothing(world: MemoryWorld, end: Call, late: Call, status: str) -> None:
     style = await world.untrained_style(await world.artist())
     await end(world, style.id)
@@ -102,10 +110,77 @@ async def test_what_comes_after_the_end_changes_nothing(world: MemoryWorld, end:
     assert (tables.styles[style.id], dict(tables.notifications)) == before
 
 
+# --- the training server repeats what has failed ----------------------------------------------------------------------
+
+
+async def test_a_completion_counts_after_a_failure(world: MemoryWorld) -> None:
+    style = await world.untrained_style(await world.artist())
+    for _ in range(3):
+        await progress(world, style.id)
+        await fail(world, style.id)
+        world.clock.advance(timedelta(hours=1))
+
+    assert await complete(world, style.id) == Outcome(applied=True, status="completed")
+    assert await fail(world, style.id) == Outcome(applied=False, status="completed")
+
+    now = world.database.tables.styles[style.id]
+    assert (now.training_status, now.model_path, now.failure) == (TrainingStatus.COMPLETED, "gs://models/1", None)
+    assert sorted(told.type for told in await notifications(world, style)) == [
+        "style_training_complete",
+        "style_training_failed",
+    ]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_completion_counts_while_a_retry_is_under_way(world: MemoryWorld, begun: bool) -> None:
+    style = await a_retried_style(world)
+    if begun:
+        await progress(world, style.id)
+
+    assert await complete(world, style.id) == Outcome(applied=True, status="completed")
+    assert await complete(world, style.id) == Outcome(applied=False, status="completed")
+
+
+async def test_a_failure_of_the_old_task_does_not_fail_a_pending_retry(world: MemoryWorld) -> None:
+    style = await a_retried_style(world)
+    before = world.database.tables.styles[style.id], dict(world.database.tables.notifications)
+
+    for wait in (timedelta(), timedelta(seconds=5), RETRY_UNDECIDED - timedelta(seconds=5) - timedelta.resolution):
+        world.clock.advance(wait)
+        assert await fail(world, style.id) == Outcome(applied=False, status="pending")
+    assert (world.database.tables.styles[style.id], dict(world.database.tables.notifications)) == before
+
+    world.clock.advance(timedelta.resolution)
+    assert await fail(world, style.id) == Outcome(applied=True, status="failed")
+
+
+async def test_a_retry_that_has_begun_can_fail_and_its_artist_is_notified_again(world: MemoryWorld) -> None:
+    style = await a_retried_style(world)
+    await progress(world, style.id)
+
+    for applied in (True, False, False):
+        assert await fail(world, style.id) == Outcome(applied=applied, status="failed")
+
+    assert [told.type for told in await notifications(world, style)] == ["style_training_failed"] * 2
+
+
+async def test_the_first_attempt_can_fail_before_any_progress(world: MemoryWorld) -> None:
+    style = await world.untrained_style(await world.artist())
+
+    assert await fail(world, style.id) == Outcome(applied=True, status="failed")
+
+
 @pytest.mark.parametrize("call", [progress, complete, fail])
 async def test_what_is_not_there_is_not_found(world: MemoryWorld, call: Call) -> None:
     with pytest.raises(StyleNotFound):
         await call(world, await world.ids.style())
+
+
+async def a_retried_style(world: MemoryWorld) -> Style:
+    style = await world.untrained_style(await world.artist())
+    await fail(world, style.id)
+    await world.use_case(RetrainStyle)(style.artist_id, style.id)
+    return style
 
 
 async def notifications(world: MemoryWorld, style: Style) -> list[NotificationItem]:

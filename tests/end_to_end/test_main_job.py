@@ -194,7 +194,7 @@ async def test_webhooks_that_come_again_or_too_late_change_nothing(
 
     id = {"generation_id": requested["id"]}
     progress = {"current_step": 1, "total_steps": 30, "progress_percent": 3.0, "estimated_seconds": 9}
-    stored = f"https://storage.googleapis.com/{await bucket_of(image)}/generations/{requested['id']}.png"
+    stored = f"https://storage.googleapis.com/{await bucket_of(image)}/generations/gen-{requested['id']}.png"
     answers = [
         await service.webhook("POST", "inference/complete", {**id, "result_url": stored}),
         await service.webhook("PATCH", "inference/progress", {**id, "progress": progress}),

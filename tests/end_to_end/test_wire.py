@@ -136,7 +136,7 @@ async def _generate(
     assert (await buyer.get("/api/tokens/balance"))["held_tokens"] == PRICE
 
     # Completed without any progress before, by two servers at once: one of them counts.
-    complete = {"generation_id": generation_id, "result_url": f"gs://{bucket.name}/results/{generation_id}.png"}
+    complete = {"generation_id": generation_id, "result_url": f"gs://{bucket.name}/generations/gen-{generation_id}.png"}
     answers = await asyncio.gather(*(service.webhook("POST", "inference/complete", complete) for _ in range(8)))
     assert sorted([await applied(answer) for answer in answers]) == [(False, "completed")] * 7 + [(True, "completed")]
     assert await applied(await service.webhook("POST", "inference/failed", out_of_memory)) == (False, "completed")

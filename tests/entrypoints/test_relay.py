@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.identifiers import StyleId, TaskId
+from core.identifiers import GenerationId, StyleId, TaskId
 from core.ports.broker import Broker
 from core.ports.database import DatabaseUnavailable
 from core.ports.outbox import Batch, Outbox
-from core.tasks.model import PendingTask, TrainingOrder, training_task
+from core.tasks.model import GenerationOrder, PendingTask, Queue, TrainingOrder, generation_task, training_task
 from core.tasks.publish_tasks import PublishTasks
 from entrypoints.relay import BACK_OFF, Relay
 from tests.support.world import MemoryWorld
@@ -21,11 +21,12 @@ class MoodyBroker(Broker):
 
     def __init__(self) -> None:
         self.away = False
+        self.full: set[Queue] = set()
         self.taken: list[TaskId] = []
         self.changed = asyncio.Event()
 
     async def publish(self, tasks: list[PendingTask]) -> list[TaskId]:
-        confirmed = [] if self.away else [task.task_id for task in tasks]
+        confirmed = [] if self.away else [task.task_id for task in tasks if task.queue not in self.full]
         self.taken += confirmed
         self.changed.set()
         return confirmed
@@ -59,14 +60,14 @@ class FailingOutbox(Outbox):
         self._errors = list(errors)
 
     @contextlib.asynccontextmanager
-    async def claim(self, *, now: datetime, limit: int) -> AsyncIterator[Batch]:
-        if self._errors:
+    async def claim(self, queue: Queue, *, now: datetime, limit: int) -> AsyncIterator[Batch]:
+        if self._errors and queue == "model_training":
             raise self._errors.pop(0)
-        async with self._outbox.claim(now=now, limit=limit) as batch:
+        async with self._outbox.claim(queue, now=now, limit=limit) as batch:
             yield batch
 
-    async def wait(self, *, seconds: float) -> None:
-        await self._outbox.wait(seconds=seconds)
+    async def wait(self, queue: Queue, *, seconds: float) -> None:
+        await self._outbox.wait(queue, seconds=seconds)
 
 
 @pytest.fixture
@@ -110,6 +111,14 @@ async def put(world: MemoryWorld, *, due_in: timedelta = timedelta()) -> TaskId:
     return task_id
 
 
+async def put_image(world: MemoryWorld) -> TaskId:
+    scope, task_id = world.scope(), world.ids.task()
+    order = GenerationOrder(GenerationId(1), StyleId(1), "gs://m/1", "", [], "1:1", None, 512, 512, 1, "gs://s/1")
+    async with scope.transaction:
+        await scope.queue.put(generation_task(task_id, order, at=world.clock.now(), webhooks=world.webhooks))
+    return task_id
+
+
 async def test_it_publishes_what_waited_and_what_comes(world: MemoryWorld, broker: MoodyBroker, pauses: Pauses) -> None:
     waiting = [await put(world) for _ in range(3)]
 
@@ -142,8 +151,8 @@ async def test_while_the_broker_is_away_it_asks_less_and_less_and_nothing_is_los
     assert broker.taken[:3] == task_ids
     assert pauses.seconds == [*BACK_OFF, BACK_OFF[-1], BACK_OFF[-1], BACK_OFF[-1]]
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", "Tasks wait in the outbox: the broker has taken 0 of 3."),
-        ("INFO", "Tasks are published again."),
+        ("WARNING", "tasks wait in the outbox queue=model_training: the broker has taken 0 of 3."),
+        ("INFO", "tasks are published again queue=model_training"),
     ]
 
 
@@ -175,6 +184,30 @@ async def test_it_outlives_a_database_that_is_away_and_what_nobody_thought_of(
 
     assert broker.taken == [task_id]
     assert pauses.seconds == list(BACK_OFF[:2])
+
+
+async def test_a_full_queue_does_not_delay_the_other(
+    world: MemoryWorld, broker: MoodyBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The relay of the full queue rests for ever after its first attempt; the other's never rests."""
+    broker.full.add("model_training")
+    resting = asyncio.Event()
+
+    async def rest(_seconds: float) -> None:
+        resting.set()
+        await asyncio.get_running_loop().create_future()
+
+    await put(world)
+    async with working(relay(world, broker, rest)):
+        async with asyncio.timeout(5):
+            await resting.wait()
+        images = [await put_image(world) for _ in range(3)]
+        await broker.has(3)
+
+    assert broker.taken == images
+    assert [record.getMessage() for record in caplog.records] == [
+        "tasks wait in the outbox queue=model_training: the broker has taken 0 of 1."
+    ]
 
 
 async def test_what_is_not_due_is_not_published(world: MemoryWorld, broker: MoodyBroker, pauses: Pauses) -> None:

@@ -70,7 +70,7 @@ async def progress(world: MemoryWorld, image: Generation, step: int) -> None:
 
 
 async def complete(world: MemoryWorld, image: Generation) -> None:
-    await world.use_case(CompleteGeneration)(image.id, result_url=world.blobs.uri("results/1.png"), metadata={})
+    await world.use_case(CompleteGeneration)(image.id, result_url=world.blobs.uri("generations/1.png"), metadata={})
 
 
 async def polled(service: Service, session: str | None, path: str) -> Any:

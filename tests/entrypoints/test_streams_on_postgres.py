@@ -82,7 +82,7 @@ async def progress(service: PostgresService, image: Generation, step: int) -> No
 
 
 async def complete(service: PostgresService, image: Generation, world: PostgresWorld) -> None:
-    url = world.blobs.uri("results/1.png")
+    url = world.blobs.uri("generations/1.png")
     await webhook(service, "POST", "complete", {"generation_id": image.id, "result_url": url})
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 
 from core.accounts.model import SESSION_LIFETIME, User
+from core.generations.fail_generation import FailGeneration
 from core.generations.model import Status
 from core.notifications.mark_read import MarkRead
 from core.notifications.model import KEPT_READ
@@ -12,12 +13,14 @@ from core.ports.database import DatabaseUnavailable
 from core.ports.idempotency import Answer, Call, IdempotentCall
 from core.ports.rate_limiter import Limit, RateLimiter
 from core.purchases.start_purchase import StartPurchase
+from core.tasks.outcome import Failure
 from entrypoints.sweep import INTERVAL, SMALL, Sweep, Swept, sweep_regularly
 from tests.entrypoints.service import Service
 from tests.support.world import MemoryWorld
 
 NOTHING = {
     "generations_timed_out": 0,
+    "generations_not_resumed": 0,
     "trainings_timed_out": 0,
     "purchases_looked_at": 0,
     "sessions_dropped": 0,
@@ -57,7 +60,9 @@ async def test_there_may_be_nothing_to_do(service: Service) -> None:
 async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
     await world.untrained_style(mia, "Slow")
-    await world.generation(ann, await world.style(mia))
+    await world.generation(ann, style := await world.style(mia))
+    attempted = await world.generation(ann, style)
+    await world.use_case(FailGeneration)(attempted.id, Failure("INFERENCE_ERROR", "No."))
     await world.use_case(StartPurchase)(ann.id, "basic_100")
     await service.session_of(ann)
     await count_a_call(service)
@@ -87,8 +92,7 @@ async def test_settings_say_how_long_silence_may_be(world: MemoryWorld) -> None:
 
     world.clock.advance(timedelta(seconds=10))
     first = (await sweep(service)).done
-    async with world.outbox.claim(now=world.clock.now(), limit=1) as batch:
-        await batch.published([task.task_id for task in batch.tasks])
+    await world.publish()
     world.clock.advance(timedelta(seconds=10))
     second = (await sweep(service)).done
 
@@ -96,6 +100,20 @@ async def test_settings_say_how_long_silence_may_be(world: MemoryWorld) -> None:
         (1, 0),
         (1, 1),
     ]
+
+
+async def test_settings_say_how_long_a_server_may_take_to_try_again(world: MemoryWorld) -> None:
+    ann, style = await world.user("ann", tokens=100), await world.style(await world.artist("mia"))
+    image = await world.generation(ann, style)
+    service = Service(world, retry_grace=timedelta(seconds=10), frontend_url=None)
+    await world.use_case(FailGeneration)(image.id, Failure("INFERENCE_ERROR", "No."))
+
+    world.clock.advance(timedelta(seconds=10) - timedelta.resolution)
+    first = (await sweep(service)).done["generations_not_resumed"]
+    world.clock.advance(timedelta.resolution)
+    second = (await sweep(service)).done["generations_not_resumed"]
+
+    assert (first, second) == (0, 1)
 
 
 async def test_more_than_a_batch_is_done_at_once(service: Service, world: MemoryWorld) -> None:

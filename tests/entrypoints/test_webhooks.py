@@ -12,7 +12,23 @@ from core.styles.model import Style
 from tests.entrypoints.service import PREVIOUS_TOKEN, TOKEN, Browser, Service
 from tests.support.world import MemoryWorld
 
-RESULT = "gs://stylelicense-media/results/1.png"
+RESULT = "gs://stylelicense-media/generations/1.png"
+JSON = "application/json"
+NO_IDS: tuple[object, ...] = ("5", "", -5, -(2**70), 2**63, None, True, 1.5, [], {})
+NO_MODELS: tuple[object, ...] = ("", 5, None, [], "gs://m/\0", "x" * 2001)
+NO_RESULTS: tuple[object, ...] = (
+    None,
+    5,
+    "",
+    "https://evil.example/a.png",
+    "gs://another-bucket/generations/1.png",
+    "gs://stylelicense-media/../secrets",
+    "gs://stylelicense-media/training/1/image_0.png",
+    "gs://stylelicense-media/signatures/1/a.png",
+    "gs://stylelicense-media/public/generations/1/a.png",
+    "gs://stylelicense-media/generations/",
+    "gs://stylelicense-media/generations/a\0.png",
+)
 STEPS = {"current_step": 10, "total_steps": 50, "progress_percent": 20.0, "estimated_seconds": 40}
 EPOCHS = {"current_epoch": 10, "total_epochs": 200, "progress_percent": 5, "estimated_seconds": 3600}
 FAILURE = {"error_message": "No", "error_code": "GPU_OOM"}
@@ -54,6 +70,15 @@ class Scene:
         return await self.send(
             method, call, self.service.ai_server(source) | (headers or {}), self.body(call, **changes)
         )
+
+    async def report(self, call: str, body: str | bytes, *, content_type: str | None = JSON) -> tuple[int, Any]:
+        """A body as it is."""
+        method, source, _ = CALLS[call]
+        headers = self.service.ai_server(source) | ({"Content-Type": content_type} if content_type else {})
+        content = body.encode() if isinstance(body, str) else body
+        response = await self.browser.call(method, f"/api/webhooks/{call}", headers=headers, content=content)
+        answer = response.json()
+        return response.status_code, answer["data"] if response.is_success else answer["error"]
 
     async def send(self, method: str, call: str, headers: dict[str, str], body: Any) -> tuple[int, Any]:
         response = await self.browser.call(method, f"/api/webhooks/{call}", headers=headers, json=body)
@@ -101,16 +126,15 @@ async def test_a_call_is_applied_once(scene: Scene, call: str, changes: dict[str
     assert await scene.state() == after
 
 
-async def test_a_failure_without_a_code_is_final(scene: Scene) -> None:
-    body = {"generation_id": scene.image.id, "error_message": "No"}
+@pytest.mark.parametrize("body", [{"error_code": "INFERENCE_ERROR"}, {"error_code": "SOMETHING_NEW"}, {}])
+async def test_a_failed_attempt_is_followed_by_what_the_server_reports_next(scene: Scene, body: dict[str, Any]) -> None:
+    body = {"generation_id": scene.image.id, "error_message": "No"} | body
     headers = scene.service.ai_server("inference-server")
-    assert await scene.send("POST", "inference/failed", headers, body) == (200, {"applied": True, "status": "failed"})
+    for _ in range(2):
+        told = await scene.send("POST", "inference/failed", headers, body)
+        assert told == (200, {"applied": True, "status": "retrying"})
 
-
-async def test_an_endless_error_message_is_cut_short_and_taken_down(scene: Scene) -> None:
-    await scene.call("inference/failed", error_message="x" * 100_000, error_code="GENERATION_FAILED")
-    image, *_ = await scene.state()
-    assert image.error_message == "x" * 2000
+    assert await scene.call("inference/complete") == (200, {"applied": True, "status": "completed"})
 
 
 async def test_unknown_fields_are_kept_in_the_metadata(scene: Scene, world: MemoryWorld) -> None:
@@ -211,37 +235,17 @@ async def test_what_cannot_be_read_is_422(scene: Scene, call: str, body: bytes) 
 @pytest.mark.parametrize(
     ("call", "changes", "field"),
     [
-        ("training/progress", {"style_id": "5"}, "style_id"),
-        ("training/progress", {"style_id": -5}, "style_id"),
-        ("training/progress", {"style_id": 2**63}, "style_id"),
-        ("training/progress", {"style_id": None}, "style_id"),
-        ("training/progress", {"progress": None}, "progress"),
-        ("training/progress", {"progress": {}}, "progress"),
-        ("training/progress", {"progress": EPOCHS | {"current_epoch": "10"}}, "progress.current_epoch"),
-        ("training/progress", {"progress": EPOCHS | {"current_epoch": -1}}, "progress.current_epoch"),
-        ("training/progress", {"progress": EPOCHS | {"total_epochs": 2**31}}, "progress.total_epochs"),
-        ("training/progress", {"progress": EPOCHS | {"progress_percent": 100.1}}, "progress.progress_percent"),
-        ("training/progress", {"progress": EPOCHS | {"progress_percent": -1}}, "progress.progress_percent"),
-        ("training/progress", {"progress": EPOCHS | {"estimated_seconds": 1.5}}, "progress.estimated_seconds"),
-        ("training/complete", {"model_path": ""}, "model_path"),
-        ("training/complete", {"model_path": 5}, "model_path"),
-        ("training/complete", {"training_metric": "good"}, "training_metric"),
-        ("training/failed", {"error_code": None}, "error_code"),
-        ("training/failed", {"error_message": {}}, "error_message"),
-        ("inference/progress", {"progress": STEPS | {"current_step": True}}, "progress.current_step"),
-        ("inference/progress", {"progress": STEPS | {"progress_percent": "20"}}, "progress.progress_percent"),
-        ("inference/complete", {"result_url": None}, "result_url"),
-        ("inference/complete", {"result_url": "https://evil.example/a.png"}, "result_url"),
-        ("inference/complete", {"result_url": "gs://another-bucket/results/1.png"}, "result_url"),
-        ("inference/complete", {"result_url": "gs://stylelicense-media/../secrets"}, "result_url"),
-        ("inference/complete", {"metadata": [1]}, "metadata"),
-        ("inference/complete", {"metadata": {"note": "a\0b"}}, "metadata.note"),
-        ("inference/failed", {"retry_count": "3"}, "retry_count"),
-        ("inference/failed", {"retry_count": -1}, "retry_count"),
-        ("inference/failed", {"error_code": ""}, "error_code"),
+        *(("training/progress", {"style_id": wrong}, "style_id") for wrong in NO_IDS),
+        *(("training/complete", {"style_id": wrong}, "style_id") for wrong in NO_IDS),
+        *(("training/failed", {"style_id": wrong}, "style_id") for wrong in NO_IDS),
+        *(("inference/progress", {"generation_id": wrong}, "generation_id") for wrong in NO_IDS),
+        *(("inference/complete", {"generation_id": wrong}, "generation_id") for wrong in NO_IDS),
+        *(("inference/failed", {"generation_id": wrong}, "generation_id") for wrong in NO_IDS),
+        *(("training/complete", {"model_path": wrong}, "model_path") for wrong in NO_MODELS),
+        *(("inference/complete", {"result_url": wrong}, "result_url") for wrong in (*NO_RESULTS, "x" * 2001)),
     ],
 )
-async def test_what_is_not_as_agreed_is_422_and_changes_nothing(
+async def test_an_impossible_id_or_place_is_422_and_changes_nothing(
     scene: Scene, call: str, changes: dict[str, Any], field: str
 ) -> None:
     before = await scene.state()
@@ -251,12 +255,30 @@ async def test_what_is_not_as_agreed_is_422_and_changes_nothing(
     assert await scene.state() == before
 
 
-async def test_numbers_that_are_none_and_bodies_too_large(scene: Scene) -> None:
-    headers = scene.service.ai_server("inference-server") | {"Content-Type": "application/json"}
-    body = json.dumps(scene.body("inference/progress"))
-    for content, status in ((body.replace("20.0", "NaN"), 422), (body + " " * 300_000, 413)):
-        response = await scene.browser.patch("/api/webhooks/inference/progress", headers=headers, content=content)
-        assert response.status_code == status
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_missing_id_is_422(scene: Scene, call: str) -> None:
+    method, source, body = CALLS[call]
+    name = "style_id" if call.startswith("training") else "generation_id"
+    without = {field: value for field, value in body.items() if field != name}
+    status, error = await scene.send(method, call, scene.service.ai_server(source), without)
+    assert (status, list(error["details"])) == (422, [name])
+
+
+async def test_the_result_of_another_generation_is_refused(scene: Scene, world: MemoryWorld) -> None:
+    other = await world.image(await world.user("bob", tokens=100), await world.style(await world.artist("leo")))
+    before = await scene.state()
+
+    status, error = await scene.call("inference/complete", result_url=world.blobs.uri(str(other.result_key)))
+
+    assert (status, error["code"]) == (422, "RESULT_TAKEN")
+    assert await scene.state() == before
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "text/plain", None])
+async def test_whatever_content_type_is_declared(scene: Scene, call: str, content_type: str | None) -> None:
+    status, data = await scene.report(call, json.dumps(scene.body(call)), content_type=content_type)
+    assert (status, data["applied"]) == (200, True)
 
 
 @pytest.mark.parametrize(

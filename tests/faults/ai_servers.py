@@ -24,6 +24,8 @@ DEATH = 0.01
 """Share of the tasks whose consumer dies before it acknowledges them."""
 UNLUCKY, HOPELESS = 0.06, 0.03
 """Shares of the tasks that fail: for a reason that another attempt may mend, and for good."""
+STUMBLES = 0.1
+"""Share of the tasks at which the server itself needs another attempt: images, and trainings that are put back."""
 SHUFFLED = 1.0
 """Seconds within which deliveries come, in whatever order."""
 CONSUMERS = {"image_generation": 4, "model_training": 1}
@@ -125,6 +127,9 @@ class AIServers:
             share = {"progress_percent": number * 40.0, "estimated_seconds": 1}
             step = {"current_step": number, "total_steps": 3} if image else {"current_epoch": number, "total_epochs": 3}
             self._send("PATCH", f"{base}/progress", work, about | {"progress": step | share})
+        if self._random.random() < STUMBLES:
+            code = "INFERENCE_ERROR" if image else "TRAINING_ERROR"
+            self._send("POST", f"{base}/failed", work, about | {"error_code": code, "error_message": "once more\0"})
         fate = self._random.random()
         if fate < HOPELESS:
             code = "GENERATION_FAILED" if image else "TRAINING_FAILED"
@@ -132,7 +137,7 @@ class AIServers:
         elif fate < HOPELESS + UNLUCKY and image:
             self._send("POST", f"{base}/failed", work, about | {"error_code": "GPU_OOM", "error_message": "too large"})
         elif image:
-            key = f"results/{work.subject}/{work.task_id}-{self._made}.png"
+            key = f"generations/{work.subject}/{work.task_id}-{self._made}.png"
             self._record.results.add((work.subject, key))
             self._send("POST", f"{base}/complete", work, about | {"result_url": f"gs://{self._bucket}/{key}"}, key)
         else:

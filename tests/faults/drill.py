@@ -158,6 +158,7 @@ class Drill:
             "INTERNAL_API_TOKEN": TOKEN,
             "AI_SERVERS": "none",
             "GENERATION_TIMEOUT": str(self._plan.silence),
+            "RETRY_GRACE": str(self._plan.silence),
             "TRAINING_TIMEOUT": str(self._plan.silence),
             "STYLES_PER_ARTIST": "1000",
             "RATE_LIMITS": "on",

@@ -167,7 +167,8 @@ class Artist(Client):
         self.record.styles.add(style_id)
         *_, style = await self.person.wait_for(f"/api/styles/{style_id}", "training_status", "completed", "failed")
         while style["training_status"] == "failed":
-            await self.person.ask("POST", f"/api/styles/{style_id}/retrain")
+            # 409: the training server has repeated the task by itself and completed it meanwhile.
+            await self.insist("POST", f"/api/styles/{style_id}/retrain", 202, 409)
             *_, style = await self.person.wait_for(f"/api/styles/{style_id}", "training_status", "completed", "failed")
         return style_id
 

@@ -24,15 +24,15 @@ def sound() -> tuple[Record, Found]:
             Work("task-0", "model_training", STYLE, 1),
         },
         completions=[
-            Completion("image_generation", IMAGE, "results/7.png"),
+            Completion("image_generation", IMAGE, "generations/7.png"),
             Completion("model_training", STYLE, "models/3"),
         ],
-        results={(IMAGE, "results/7.png")},
+        results={(IMAGE, "generations/7.png")},
         balances={USER: 195},
         uses={STYLE: 1},
     )
     there = Found(
-        images={IMAGE: Image("ask-1", STYLE, "completed", 2, "task-2", "results/7.png")},
+        images={IMAGE: Image("ask-1", STYLE, "completed", 2, "task-2", "generations/7.png")},
         styles={STYLE: ("completed", "models/3")},
         comments={5},
         paid={"order-1"},
@@ -136,8 +136,8 @@ def a_completion_applied_twice(record: Record, there: Found) -> None:
 
 
 def another_result_than_the_one_applied(record: Record, there: Found) -> None:
-    record.results.add((IMAGE, "results/8.png"))
-    there.images[IMAGE].result_key = "results/8.png"
+    record.results.add((IMAGE, "generations/8.png"))
+    there.images[IMAGE].result_key = "generations/8.png"
 
 
 def another_model_than_the_one_applied(record: Record, there: Found) -> None:

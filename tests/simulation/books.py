@@ -1,5 +1,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
@@ -7,14 +8,16 @@ import msgspec
 
 from adapters.memory.tables import Entry
 from core.accounts.model import Standing, User
-from core.generations.model import Generation, Status
+from core.generations.model import FINAL, RETRYABLE, Generation, Status
 from core.identifiers import CommentId, GenerationId, OrderId, StyleId, TaskId, TransferId, UserId, WithdrawalId
 from core.ports.idempotency import KEPT
 from core.purchases.model import Purchase, PurchaseStatus
 from core.purchases.payment import Payment, PaymentState
+from core.styles.model import TrainingStatus
 from core.tasks.model import GenerationTask, PendingTask, TrainingTask
 from core.tokens.model import WELCOME_TOKENS, Account, TransferKind
 from tests.simulation.broken import Broken
+from tests.simulation.stage import GRACE
 from tests.simulation.watched import Watched
 from tests.simulation.world import SimulatedWorld
 
@@ -25,6 +28,8 @@ _LEDGER = ("funds", "entries", "generations", "purchases", "withdrawals")
 """What `reconcile` looks at."""
 _NAMES = (*_LEDGER, "users", "styles", "likes", "comments", "answers", "outbox")
 TOLD = {Status.COMPLETED, Status.FAILED}
+SERVER_GIVES_UP = FINAL | RETRYABLE
+"""Codes after which the inference server does not try again by itself."""
 
 
 class Books:
@@ -53,6 +58,8 @@ class Books:
         self._tasks: dict[int, PendingTask] = {}
         """By their place in the outbox."""
         self._ended: dict[GenerationId, Status] = {}
+        self._attempt_failed_at: dict[GenerationId, datetime | None] = {}
+        self._trained: set[StyleId] = set()
         self._paid: set[OrderId] = set()
         self._identities: dict[tuple[str, str], UserId] = {}
         """Whom each belonged to first."""
@@ -125,6 +132,8 @@ class Books:
             return
         status = generation.status
         self._note(f"  generation {generation.id} is {status.value}")
+        if status is Status.FAILED and self._ended.get(generation.id) is not status:
+            self._check_grace(generation)
         if self._ended.setdefault(generation.id, status) is not status and self._ended[generation.id].ended:
             raise Broken(f"generation {generation.id} was {self._ended[generation.id].value}, and is {status.value}")
         self._ended[generation.id] = status
@@ -135,6 +144,15 @@ class Books:
             raise Broken(f"generation {generation.id} is {status.value}, and its owner was not told")
         if status is Status.COMPLETED:
             self._check_fee(generation)
+        self._attempt_failed_at[generation.id] = generation.attempt_failed_at
+
+    def _check_grace(self, generation: Generation) -> None:
+        """A failed attempt that the server repeats by itself is refunded only after the grace period."""
+        if generation.failure is None or generation.failure.code in SERVER_GIVES_UP:
+            return
+        failed_at, ended_at = self._attempt_failed_at.get(generation.id), generation.ended_at
+        if failed_at is None or ended_at is None or ended_at < failed_at + GRACE:
+            raise Broken(f"generation {generation.id} has failed while its server tries again: {generation.failure}")
 
     def _check_removed(self, generation_id: GenerationId) -> None:
         self._note(f"  generation {generation_id} is gone")
@@ -194,6 +212,10 @@ class Books:
         self._note(f"  style {style_id} is {style.training_status.value if style else 'gone'}")
         if style and style.task_id not in self._trainings[style_id]:
             raise Broken(f"style {style_id} has no task")
+        if style and style.training_status is TrainingStatus.COMPLETED:
+            self._trained.add(style_id)
+        elif style and style_id in self._trained:
+            raise Broken(f"style {style_id} was trained, and is {style.training_status.value}")
 
     # --- purchases and users ------------------------------------------------------------------------------------------
 

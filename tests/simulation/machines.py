@@ -11,8 +11,10 @@ from core.accounts.erase_leavers import EraseLeavers
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.fail_generation import FailGeneration
+from core.generations.fail_unresumed_generations import FailUnresumedGenerations
 from core.generations.record_progress import RecordProgress
 from core.generations.time_out_generations import TimeOutGenerations
+from core.identifiers import StyleId
 from core.ports.blob_store import Blob
 from core.purchases.expire_purchases import ExpirePurchases
 from core.styles.complete_training import CompleteTraining
@@ -20,7 +22,7 @@ from core.styles.errors import StyleNotFound
 from core.styles.fail_training import FailTraining
 from core.styles.record_training_progress import RecordTrainingProgress
 from core.styles.time_out_trainings import TimeOutTrainings
-from core.tasks.model import GenerationTask, TrainingTask
+from core.tasks.model import QUEUES, GenerationTask, Queue, TrainingTask
 from core.tasks.outcome import Failure
 from core.tasks.publish_tasks import PublishTasks
 from tests.simulation.stage import Stage
@@ -34,6 +36,11 @@ LATEST = 600
 REPORTS = (10, 30, 20, 50)
 """Steps as they are told: out of order."""
 CODES = ("GPU_OOM", "TIMEOUT", "GENERATION_ERROR")
+ATTEMPT_FAILED = ("INFERENCE_ERROR", "UNKNOWN")
+ATTEMPTS = 3
+"""How often the inference server tries one task; after the last one it reports a final failure."""
+TRAININGS = 3
+"""How often the training server tries one task: it is put back until the queue's delivery limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +56,15 @@ class Machine(ABC):
 class Relay(Machine):
     async def live(self) -> None:
         while True:
-            published = await self.stage.call(PublishTasks, limit=self.stage.random.randrange(1, 10))
-            claimed, confirmed = published or (0, 0)
-            if confirmed < claimed or not claimed:
+            going = [await self._publish(queue) for queue in QUEUES]
+            if not any(going):
                 await self.stage.pause(POLL)
+
+    async def _publish(self, queue: Queue) -> bool:
+        """Whether there may be more."""
+        published = await self.stage.call(PublishTasks, queue, limit=self.stage.random.randrange(1, 10))
+        claimed, confirmed = published or (0, 0)
+        return claimed > 0 and confirmed == claimed
 
 
 class Sweep(Machine):
@@ -61,6 +73,7 @@ class Sweep(Machine):
             await self.stage.pause(SWEEP)
             await self.stage.call(ExpirePurchases, limit=5)
             await self.stage.call(TimeOutGenerations, limit=5)
+            await self.stage.call(FailUnresumedGenerations, limit=5)
             await self.stage.call(TimeOutTrainings, limit=5)
             await self.stage.call(EraseLeavers, limit=5)
             await self.stage.call(RemoveUnwantedBlobs, limit=20)
@@ -71,16 +84,24 @@ class TrainingServer(Machine):
         await self.stage.broker.consume("model_training", self._work)
 
     async def _work(self, body: bytes) -> None:
-        stage, style_id = self.stage, msgspec.json.decode(body, type=TrainingTask).data.style_id
+        style_id = msgspec.json.decode(body, type=TrainingTask).data.style_id
+        for _ in range(TRAININGS):
+            if await self._trained(style_id):
+                return
+
+    async def _trained(self, style_id: StyleId) -> bool:
+        """One attempt; False when the task is put back."""
+        stage = self.stage
         for epoch in REPORTS[: stage.random.randrange(3)]:
             if stage.faults.strike(SILENT):
-                return
+                return True
             self._tell(RecordTrainingProgress, style_id, **progress("epoch", epoch))
             await stage.pause(stage.random.random() * 20)
         if stage.random.random() < 0.25:
             self._tell(FailTraining, style_id, Failure("TRAINING_FAILED", "No."))
-        else:
-            self._tell(CompleteTraining, style_id, model_path=f"gs://models/{style_id}", metric=None)
+            return False
+        self._tell(CompleteTraining, style_id, model_path=f"gs://models/{style_id}", metric=None)
+        return True
 
     def _tell(self, kind: type[Any], *args: object, **kwargs: Any) -> None:
         tell(self.stage, "training webhook", kind, *args, refusals=(StyleNotFound,), **kwargs)
@@ -91,21 +112,35 @@ class InferenceServer(Machine):
         await self.stage.broker.consume("image_generation", self._work)
 
     async def _work(self, body: bytes) -> None:
-        stage, task = self.stage, msgspec.json.decode(body, type=GenerationTask)
-        generation_id = task.data.generation_id
-        await stage.pause(stage.random.random() * 10)
+        task = msgspec.json.decode(body, type=GenerationTask)
+        await self.stage.pause(self.stage.random.random() * 10)
+        for attempt in range(1, ATTEMPTS + 1):
+            if await self._made(task):
+                return
+            if attempt < ATTEMPTS:
+                await self.stage.pause(attempt)
+        self._tell(FailGeneration, task.data.generation_id, Failure("GENERATION_ERROR", "No."))
+
+    async def _made(self, task: GenerationTask) -> bool:
+        """One attempt; False when the server tries again by itself."""
+        stage, generation_id = self.stage, task.data.generation_id
         for step in REPORTS[: stage.random.randrange(4)]:
             if stage.faults.strike(SILENT):
-                return
+                return True
             self._tell(RecordProgress, generation_id, **progress("step", step))
             await stage.pause(stage.random.random() * 5)
-        if stage.random.random() < 0.35:
+        fate = stage.random.random()
+        if fate < 0.25:
+            self._tell(FailGeneration, generation_id, Failure(stage.random.choice(ATTEMPT_FAILED), "No."))
+            return False
+        if fate < 0.5:
             failure = Failure(stage.random.choice(CODES), "No.")
             self._tell(FailGeneration, generation_id, failure, retry_count=stage.random.choice([None, 0, 3]))
         else:
-            key = f"results/{generation_id}/{task.task_id}.png"
+            key = f"generations/{generation_id}/{task.task_id}.png"
             await stage.world.blobs.put(Blob(key, BytesIO(b"an image"), "image/png"))
             self._tell(CompleteGeneration, generation_id, result_url=stage.world.blobs.uri(key), metadata={})
+        return True
 
     def _tell(self, kind: type[Any], *args: object, **kwargs: Any) -> None:
         tell(self.stage, "inference webhook", kind, *args, **kwargs)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any
 from unittest.mock import patch
@@ -12,13 +12,16 @@ from unittest.mock import patch
 import msgspec
 
 from adapters.memory import traces
+from adapters.memory.generations import MemoryGenerations
 from adapters.memory.idempotency import MemoryIdempotentCall
 from adapters.memory.tables import Funds, QueuedTask, Tables
 from adapters.memory.tasks import MemoryBatch, MemoryTaskQueue
 from adapters.memory.traces import MemoryTraces
 from adapters.memory.transaction import MemoryTransaction
 from core.community.like_generation import LikeGeneration
+from core.generations import model
 from core.generations.fail_generation import FailGeneration
+from core.generations.fail_unresumed_generations import FailUnresumedGenerations
 from core.generations.model import Generation, Status
 from core.generations.repository import Generations
 from core.identifiers import GenerationId, HoldId, UserId
@@ -177,6 +180,23 @@ def changed(kind: type[Any], **ports: Callable[[Any], object]) -> Mutant:
     return mutant
 
 
+@contextmanager
+def failed_attempts_final(_: SimulatedWorld) -> Iterator[None]:
+    with patch.object(model, "FINAL", model.FINAL | {"INFERENCE_ERROR"}):
+        yield
+
+
+@contextmanager
+def failed_attempts_forgotten(_: SimulatedWorld) -> Iterator[None]:
+    """Neither the grace period nor the time-out ever ends."""
+
+    async def none(*_: object, **__: object) -> list[GenerationId]:
+        return []
+
+    with patch.object(MemoryGenerations, "unresumed", none):
+        yield
+
+
 class Unlocked:
     """Images that are read without waiting for those who change them."""
 
@@ -218,6 +238,9 @@ MUTANTS: dict[str, Mutant] = {
     "withdrawals-settled-twice": withdrawals_settled_twice,
     "keys-not-claimed": keys_not_claimed,
     "images-erased-at-work": images_erased_at_work,
+    "failed-attempts-final": failed_attempts_final,
+    "failed-attempts-forgotten": failed_attempts_forgotten,
+    "grace-not-waited-for": changed(FailUnresumedGenerations, grace=lambda _: timedelta()),
     "likes-counted-without-a-lock": changed(LikeGeneration, generations=Unlocked),
     "no-refund-after-the-last-attempt": changed(FailGeneration, ledger=NeverVoids),
 }

@@ -8,6 +8,7 @@ from core.accounts.errors import UserNotFound
 from core.community.errors import CommentNotFound
 from core.errors import DomainError
 from core.generations.errors import GenerationNotFound
+from core.generations.fail_unresumed_generations import RetryGrace
 from core.identifiers import CommentId, GenerationId, StyleId, UserId
 from core.ports.images import ImageFacts, Images
 from core.ports.transaction import OutcomeUnknown
@@ -20,6 +21,8 @@ from tests.support.world import World
 
 SILENCE = timedelta(minutes=30)
 """After which an image or a training is given up."""
+GRACE = RetryGrace(timedelta(minutes=2))
+"""Within which an inference server goes on after a failed attempt."""
 
 GONE = (UserNotFound, GenerationNotFound, StyleNotFound, CommentNotFound)
 """What anybody may hear of who has left, or of what was theirs."""
@@ -82,6 +85,7 @@ class Stage(ABC):
             "images": AnyImage(),
             "limit": StylesPerArtist(2),
             "timeout": SILENCE,
+            "grace": GRACE,
         }
 
     async def call(

@@ -18,7 +18,7 @@ SEED = 3
 def test_every_invariant_holds_after_every_step() -> None:
     played = list(campaign(SEED, steps=20_000))
 
-    assert sum(history.images for history in played) > 50
+    assert sum(history.images for history in played) > 40
     assert sum(history.purchases for history in played) > 20
 
 

@@ -76,7 +76,7 @@ from core.styles.fail_training import FailTraining
 from core.styles.model import Artwork, License, Style
 from core.styles.repository import Styles
 from core.styles.views import StylesReader
-from core.tasks.model import PendingTask, WebhookBase
+from core.tasks.model import QUEUES, PendingTask, WebhookBase
 from core.tasks.outcome import Failure
 from core.tasks.views import BacklogReader
 from core.tokens.model import ISSUANCE, Hold, PlatformFee, Transfer, TransferKind, earnings, wallet
@@ -294,7 +294,7 @@ class World(ABC):
         at = self.clock.now()
         generation = generation.completed(
             at=at,
-            result_key=f"results/{generation.id}.png",
+            result_key=f"generations/gen-{generation.id}.png",
             metadata={},
             fee_tokens=self.fee.of(generation.consumed_tokens),
         )
@@ -323,9 +323,18 @@ class World(ABC):
         await self.use_case(LikeGeneration)(user.id, image.id)
 
     async def tasks(self, *, within: timedelta = timedelta()) -> list[PendingTask]:
-        """What the outbox has that is due by now, or within some time; it stays there."""
-        async with self.outbox.claim(now=self.clock.now() + within, limit=100) as batch:
-            return batch.tasks
+        """What the outbox has that is due by now, or within some time, queue by queue; it stays there."""
+        tasks: list[PendingTask] = []
+        for queue in QUEUES:
+            async with self.outbox.claim(queue, now=self.clock.now() + within, limit=100) as batch:
+                tasks += batch.tasks
+        return tasks
+
+    async def publish(self, *, within: timedelta = timedelta()) -> None:
+        """Have those leave the outbox, as if they were published."""
+        for queue in QUEUES:
+            async with self.outbox.claim(queue, now=self.clock.now() + within, limit=100) as batch:
+                await batch.published([task.task_id for task in batch.tasks])
 
     async def _artwork(self, style: Style, index: int) -> Artwork:
         return Artwork(

@@ -8,7 +8,7 @@ from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables, apart
 from adapters.memory.tasks import waits
 from adapters.memory.transaction import MemoryTransaction
-from core.generations.errors import GenerationNotFound
+from core.generations.errors import GenerationNotFound, ResultTaken
 from core.generations.model import Generation, GenerationProgress, Status
 from core.generations.repository import Generations
 from core.generations.views import (
@@ -69,7 +69,7 @@ class MemoryGenerations(Generations):
         stored = apart(generation)
 
         def operation(tables: Tables) -> None:
-            _found(tables, generation.id)
+            _check_result(tables, before=_found(tables, generation.id), after=stored)
             tables.generations[generation.id] = stored
 
         await self._transaction.lock("generation", generation.id)
@@ -83,7 +83,11 @@ class MemoryGenerations(Generations):
             if generation.status.ended or behind:
                 return Outcome(applied=False, status=generation.status.value)
             generation = msgspec.structs.replace(
-                generation, status=Status.PROCESSING, progress=progress, updated_at=progress.last_updated
+                generation,
+                status=Status.PROCESSING,
+                progress=progress,
+                attempt_failed_at=None,
+                updated_at=progress.last_updated,
             )
             await MemoryGenerations(alone).save(generation)
             return Outcome(applied=True, status=generation.status.value)
@@ -97,7 +101,19 @@ class MemoryGenerations(Generations):
         self._transaction.write(operation)
 
     async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:
-        found = [(generation.created_at, generation.id) for generation in _silent(self._transaction.tables, since)]
+        found = [
+            (generation.created_at, generation.id)
+            for generation in _silent(self._transaction.tables, since)
+            if generation.attempt_failed_at is None
+        ]
+        return [generation_id for _, generation_id in sorted(found)[:limit]]
+
+    async def unresumed(self, *, since: datetime, limit: int) -> list[GenerationId]:
+        found = [
+            (generation.attempt_failed_at, generation.id)
+            for generation in self._transaction.tables.generations.values()
+            if generation.attempt_failed_at is not None and generation.attempt_failed_at <= since
+        ]
         return [generation_id for _, generation_id in sorted(found)[:limit]]
 
 
@@ -200,7 +216,7 @@ def _silent(tables: Tables, since: datetime) -> list[Generation]:
     return [
         generation
         for generation in tables.generations.values()
-        if not generation.status.ended and generation.heard_of_at <= since
+        if not generation.status.ended and generation.last_activity_at <= since
     ]
 
 
@@ -209,6 +225,14 @@ def _found(tables: Tables, generation_id: GenerationId) -> Generation:
     if generation is None:
         raise GenerationNotFound
     return generation
+
+
+def _check_result(tables: Tables, *, before: Generation, after: Generation) -> None:
+    """Raises ResultTaken."""
+    if after.result_key in (None, before.result_key):
+        return
+    if any(other.result_key == after.result_key for other in tables.generations.values()):
+        raise ResultTaken
 
 
 def _matches(tables: Tables, generation: Generation, query: FeedQuery) -> bool:

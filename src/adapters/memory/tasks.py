@@ -2,7 +2,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import get_args
 
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.tables import QueuedTask, Tables
@@ -10,7 +9,7 @@ from adapters.memory.transaction import MemoryTransaction
 from core.identifiers import TaskId
 from core.ports.outbox import Batch, Outbox
 from core.ports.task_queue import TaskQueue
-from core.tasks.model import PendingTask, Queue, Task, pending
+from core.tasks.model import QUEUES, PendingTask, Queue, Task, pending
 
 STAND_BY = 0.1
 """Seconds after which a relay looks again that has found another at its queues."""
@@ -24,37 +23,41 @@ def waits(tables: Tables, task_id: TaskId) -> bool:
 class MemoryOutbox(Outbox):
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
-        self._woken = asyncio.Event()
-        self._stands_by = False
+        self._woken = {queue: asyncio.Event() for queue in QUEUES}
+        self._stands_by: set[Queue] = set()
 
     @asynccontextmanager
-    async def claim(self, *, now: datetime, limit: int) -> AsyncIterator[Batch]:
-        mine = set(get_args(Queue)) - self._database.claimed
-        self._stands_by = len(mine) < len(get_args(Queue))
-        self._database.claimed |= mine
-        claimed = dict(self._due(now, mine)[:limit])
+    async def claim(self, queue: Queue, *, now: datetime, limit: int) -> AsyncIterator[Batch]:
+        if queue in self._database.claimed:
+            self._stands_by.add(queue)
+            yield MemoryBatch([])
+            return
+        self._stands_by.discard(queue)
+        self._database.claimed.add(queue)
+        claimed = dict(self._due(now, queue)[:limit])
         batch = MemoryBatch(list(claimed.values()))
         try:
             yield batch
         finally:
             gone = [number for number, task in claimed.items() if task.task_id in batch.confirmed]
             self._database.apply([lambda tables: [tables.outbox.pop(number) for number in gone]])
-            self._database.claimed -= mine
+            self._database.claimed.remove(queue)
 
-    async def wait(self, *, seconds: float) -> None:
+    async def wait(self, queue: Queue, *, seconds: float) -> None:
+        woken = self._woken[queue]
         try:
-            async with asyncio.timeout(STAND_BY if self._stands_by else seconds):
-                await self._woken.wait()
+            async with asyncio.timeout(STAND_BY if queue in self._stands_by else seconds):
+                await woken.wait()
         except TimeoutError:
             return
-        self._woken.clear()
+        woken.clear()
 
-    def wake(self) -> None:
-        self._woken.set()
+    def wake(self, queue: Queue) -> None:
+        self._woken[queue].set()
 
-    def _due(self, now: datetime, queues: set[str]) -> list[tuple[int, PendingTask]]:
+    def _due(self, now: datetime, queue: Queue) -> list[tuple[int, PendingTask]]:
         waiting = self._database.committed.outbox.items()
-        due = [(row.due, number) for number, row in waiting if row.due <= now and row.task.queue in queues]
+        due = [(row.due, number) for number, row in waiting if row.due <= now and row.task.queue == queue]
         return [(number, self._database.committed.outbox[number].task) for _, number in sorted(due)]
 
 
@@ -80,4 +83,4 @@ class MemoryTaskQueue(TaskQueue):
             tables.outbox[number] = row
 
         self._transaction.write(operation)
-        self._transaction.after_commit(self._outbox.wake)
+        self._transaction.after_commit(lambda: self._outbox.wake(row.task.queue))

@@ -1,7 +1,7 @@
 from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
 from core.community.errors import CommentNotFound, DuplicateFollow, DuplicateLike
 from core.errors import DomainError
-from core.generations.errors import GenerationNotFound
+from core.generations.errors import GenerationNotFound, ResultTaken
 from core.notifications.errors import NotificationNotFound
 from core.purchases.errors import PaymentMismatch, PurchaseNotFound
 from core.styles.errors import DuplicateStyleName, StyleNotFound
@@ -26,6 +26,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "pk_artists": AlreadyArtist,
     "pk_follows": DuplicateFollow,
     "pk_likes": DuplicateLike,
+    "uq_generations_result_key": ResultTaken,
     "uq_purchases_payment_key": PaymentMismatch,
     "uq_styles_artist_id_name_key": DuplicateStyleName,
     "uq_transfers_hold_id": HoldAlreadyResolved,

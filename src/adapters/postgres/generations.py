@@ -65,6 +65,7 @@ CHANGING = (
     "ended_at",
     "due_at",
     "fee_tokens",
+    "attempt_failed_at",
 )
 GENERATION = f"SELECT {', '.join((*FIXED, *CHANGING))} FROM generations"
 SAVE_GENERATION = Write(
@@ -92,7 +93,7 @@ SAVE_GENERATION = Write(
 
 ADVANCE = """
 UPDATE generations SET status = 'processing', current_step = $2, total_steps = $3, progress_percent = $4,
-    estimated_seconds = $5, progress_at = $6, updated_at = $6
+    estimated_seconds = $5, progress_at = $6, updated_at = $6, attempt_failed_at = NULL
 WHERE id = $1 AND ended_at IS NULL AND (current_step IS NULL OR current_step < $2)
 RETURNING status
 """
@@ -108,9 +109,13 @@ UPDATE generations SET due_at = $2 FROM not_begun WHERE generations.id = not_beg
 SILENT = """
 SELECT id FROM generations
 WHERE ended_at IS NULL AND created_at <= $1 AND coalesce(progress_at, due_at, created_at) <= $1
+    AND attempt_failed_at IS NULL
 ORDER BY created_at, id LIMIT $2
 """
 """The index is by when it was asked for: one by its progress would make each progress dearer."""
+UNRESUMED = """
+SELECT id FROM generations WHERE attempt_failed_at <= $1 ORDER BY attempt_failed_at, id LIMIT $2
+"""
 
 AHEAD = f"""
     CASE generations.status WHEN 'queued' THEN (
@@ -269,6 +274,9 @@ class PostgresGenerations(Generations):
     async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:
         return [row["id"] for row in await self._transaction.fetch(SILENT, since, limit)]
 
+    async def unresumed(self, *, since: datetime, limit: int) -> list[GenerationId]:
+        return [row["id"] for row in await self._transaction.fetch(UNRESUMED, since, limit)]
+
 
 class QueueLength:
     """The length of the queue, remembered for FRESH seconds for the whole process."""
@@ -401,6 +409,7 @@ def _generation(row: Record) -> Generation:
         ended_at=row["ended_at"],
         due_at=row["due_at"],
         fee_tokens=row["fee_tokens"],
+        attempt_failed_at=row["attempt_failed_at"],
     )
 
 

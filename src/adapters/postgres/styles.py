@@ -63,6 +63,7 @@ CHANGING = (
     "failure_message",
     "thumbnail_key",
     "updated_at",
+    "retried_at",
 )
 STYLE = f"SELECT {', '.join((*FIXED, *CHANGING))} FROM styles WHERE id = $1"
 
@@ -493,6 +494,7 @@ def _style(row: Record) -> Style:
         task_id=TaskId(str(row["task_id"])),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        retried_at=row["retried_at"],
         training_status=TrainingStatus(row["training_status"]),
         is_active=row["is_active"],
         show_samples=row["show_samples"],

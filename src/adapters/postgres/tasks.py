@@ -2,7 +2,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import get_args
 
 from adapters.postgres.listener import Listener
 from adapters.postgres.pool import OpenTransaction, Pool, Record
@@ -11,15 +10,12 @@ from adapters.postgres.writes import hexadecimal, insert
 from core.identifiers import TaskId
 from core.ports.outbox import Batch, Outbox
 from core.ports.task_queue import TaskQueue
-from core.tasks.model import PendingTask, Queue, Task, pending
+from core.tasks.model import QUEUES, PendingTask, Queue, Task, pending
 
-QUEUES = list(get_args(Queue))
-MINE = """
-SELECT queue FROM unnest($1::text[]) AS queue WHERE pg_try_advisory_xact_lock(hashtext('outbox'), hashtext(queue))
-"""
-"""The queues that no other relay is at. PostgreSQL gives them back with the transaction, whatever ends it."""
+LOCK = "SELECT pg_try_advisory_xact_lock(hashtext('outbox'), hashtext($1)) AS locked"
+"""False when another relay is at the queue. PostgreSQL releases it with the transaction, whatever ends it."""
 CLAIM = """
-SELECT sequence, task_id, queue, body FROM outbox WHERE due <= $1 AND queue = ANY($3)
+SELECT sequence, task_id, queue, body FROM outbox WHERE due <= $1 AND queue = $3
 ORDER BY due, sequence LIMIT $2
 FOR UPDATE
 """
@@ -47,39 +43,46 @@ class PostgresOutbox(Outbox):
 
     def __init__(self, pool: Pool, *, listener: Listener | None = None, tells: bool = False) -> None:
         self._pool = pool
-        self._woken = asyncio.Event()
-        self._stands_by = False
+        self._woken = {queue: asyncio.Event() for queue in QUEUES}
+        self._stands_by: set[Queue] = set()
         self._listener = listener
         self._tells = tells
 
     @asynccontextmanager
-    async def claim(self, *, now: datetime, limit: int) -> AsyncIterator[Batch]:
+    async def claim(self, queue: Queue, *, now: datetime, limit: int) -> AsyncIterator[Batch]:
         """The rows stay locked, on a connection of the claim's own, until the block ends."""
         begun = await self._pool.begin()
         batch = PostgresBatch([])
         try:
-            mine = [row["queue"] for row in await begun.fetch(MINE, QUEUES)]
-            self._stands_by = len(mine) < len(QUEUES)
-            if mine:
-                batch = PostgresBatch(await begun.fetch(CLAIM, now, limit, mine))
+            [row] = await begun.fetch(LOCK, queue)
+            if row["locked"]:
+                self._stands_by.discard(queue)
+                batch = PostgresBatch(await begun.fetch(CLAIM, now, limit, queue))
+            else:
+                self._stands_by.add(queue)
             yield batch
         finally:
             await _end(begun, batch.confirmed)
 
-    async def wait(self, *, seconds: float) -> None:
+    async def wait(self, queue: Queue, *, seconds: float) -> None:
         if self._listener is not None:
-            self._listener.listen(CHANNEL, lambda _: self._woken.set())
+            self._listener.listen(CHANNEL, lambda _: self._wake(*QUEUES))
+        woken = self._woken[queue]
         try:
-            async with asyncio.timeout(STAND_BY if self._stands_by else seconds):
-                await self._woken.wait()
+            async with asyncio.timeout(STAND_BY if queue in self._stands_by else seconds):
+                await woken.wait()
         except TimeoutError:
             return
-        self._woken.clear()
+        woken.clear()
 
-    def wake(self) -> None:
-        self._woken.set()
+    def wake(self, queue: Queue) -> None:
+        self._wake(queue)
         if self._tells:
             self._pool.teller.tell(CHANNEL)
+
+    def _wake(self, *queues: Queue) -> None:
+        for queue in queues:
+            self._woken[queue].set()
 
 
 class PostgresTaskQueue(TaskQueue):
@@ -96,7 +99,7 @@ class PostgresTaskQueue(TaskQueue):
             "due": due or task.created_at,
         }
         await self._transaction.write(insert("outbox", tuple(row)), row)
-        self._transaction.after_commit(self._outbox.wake)
+        self._transaction.after_commit(lambda: self._outbox.wake(waiting.queue))
 
 
 async def _end(claim: OpenTransaction, confirmed: list[int]) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from itertools import chain
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
@@ -7,7 +8,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from adapters.rabbitmq.connection import BROKEN, PATIENCE, Address, connect, declare_queues, discard, shared_connection
 from core.identifiers import TaskId
 from core.ports.broker import Broker
-from core.tasks.model import PendingTask
+from core.tasks.model import QUEUES, PendingTask, Queue
 
 REACHABLE_WITHIN = 1.5
 """Seconds."""
@@ -16,10 +17,31 @@ _log = logging.getLogger(__name__)
 
 
 class RabbitMQBroker(Broker):
-    """One connection and one confirming channel, opened when they are needed and given up at the first doubt."""
+    """A connection for each queue: one is given up after a failure, with all that is under way on it."""
 
     def __init__(self, address: Address) -> None:
+        self._publishers: dict[Queue, _Publisher] = {queue: _Publisher(address, queue) for queue in QUEUES}
+
+    async def publish(self, tasks: list[PendingTask]) -> list[TaskId]:
+        queued = [(publisher, [task for task in tasks if task.queue == q]) for q, publisher in self._publishers.items()]
+        confirmed = await asyncio.gather(*(publisher.publish(some) for publisher, some in queued if some))
+        task_ids = set(chain.from_iterable(confirmed))
+        return [task.task_id for task in tasks if task.task_id in task_ids]
+
+    async def reachable(self) -> bool:
+        return await self._publishers["image_generation"].reachable()
+
+    async def close(self) -> None:
+        for publisher in self._publishers.values():
+            await publisher.close()
+
+
+class _Publisher:
+    """One connection and one confirming channel, opened when they are needed and given up at the first doubt."""
+
+    def __init__(self, address: Address, queue: Queue) -> None:
         self._address = address
+        self._queue: Queue = queue
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
         self._opening = asyncio.Lock()
@@ -30,7 +52,7 @@ class RabbitMQBroker(Broker):
                 with shared_connection():
                     channel = await self._confirming_channel()
         except BROKEN as error:
-            _log.warning("RabbitMQ is out of reach: %r", error)
+            _log.warning("RabbitMQ is out of reach queue=%s: %r", self._queue, error)
             return []
         # Sent in this order over one channel, so they arrive in it; only the confirms are awaited together.
         outcomes = await asyncio.gather(*(_send(channel, task) for task in tasks), return_exceptions=True)
@@ -38,7 +60,10 @@ class RabbitMQBroker(Broker):
             if isinstance(outcome, BaseException) and not isinstance(outcome, BROKEN):
                 raise outcome
         if failures := [outcome for outcome in outcomes if outcome is not None]:
-            _log.warning("RabbitMQ has not taken %s of %s tasks: %r", len(failures), len(tasks), failures[0])
+            _log.warning(
+                "RabbitMQ has not taken %s of %s tasks queue=%s: %r",
+                *(len(failures), len(tasks), self._queue, failures[0]),
+            )
             await self._give_up()
         return [task.task_id for task, outcome in zip(tasks, outcomes, strict=True) if outcome is None]
 
@@ -66,7 +91,7 @@ class RabbitMQBroker(Broker):
                 await self._give_up()
                 self._connection = await connect(self._address)
                 channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
-                await declare_queues(channel)
+                await declare_queues(channel, self._queue)
                 self._channel = channel
             return self._channel
 

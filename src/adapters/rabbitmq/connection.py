@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import get_args
 
 import aio_pika
 import msgspec
@@ -11,7 +10,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.connection import make_url
 from aiormq.exceptions import AMQPError
 
-from core.tasks.model import Queue
+from core.tasks.model import QUEUES, Queue
 
 PATIENCE = 4.0
 """Seconds that the broker may take to let somebody in, and as many for what is asked of it then."""
@@ -54,9 +53,10 @@ async def connect(address: Address) -> AbstractConnection:
     return connection
 
 
-async def declare_queues(channel: AbstractChannel) -> None:
-    """Plain and durable, as the consumers declare them too: any argument would refuse one side or the other."""
-    for queue in get_args(Queue):
+async def declare_queues(channel: AbstractChannel, *queues: Queue) -> None:
+    """All, unless some are named; plain and durable, as the consumers declare them too: any argument would refuse one
+    side or the other."""
+    for queue in queues or QUEUES:
         await channel.declare_queue(queue, durable=True)
 
 

@@ -10,6 +10,8 @@ class Pace(msgspec.Struct, frozen=True):
 
     training_seconds: float = 8.0
     generation_seconds: float = 4.0
+    retry_seconds: float = 1.0
+    """Before the inference server's second attempt; twice as long before the third."""
     reports: int = 8
     """How often progress is told on the way."""
 

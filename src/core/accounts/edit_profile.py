@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 from core.accounts.pictures import accept_picture
 from core.accounts.repository import Users
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
-from core.blobs.removed_on_failure import removed_on_failure
+from core.blobs.removed_on_failure import put_all, removed_on_failure
 from core.identifiers import UserId
 from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobStore
 from core.ports.clock import Clock
@@ -40,7 +40,7 @@ class EditProfile:
 
     async def __call__(self, user_id: UserId, changes: ProfileChanges, picture: BinaryIO | None = None) -> None:
         key = await self._store(user_id, picture) if picture else None
-        async with removed_on_failure(self.blobs, *filter(None, [key])), self.transaction:
+        async with removed_on_failure(self.blobs, self.transaction, *filter(None, [key])):
             user = await self.users.of_id(user_id, lock=True)
             edited = user.edited(
                 at=self.clock.now(),
@@ -58,5 +58,5 @@ class EditProfile:
     async def _store(self, user_id: UserId, picture: BinaryIO) -> str:
         facts = await accept_picture(self.images, picture, field="profile_image")
         key = f"{PUBLIC_PREFIX}profiles/{user_id}/{self.secrets.token()[:16]}.{facts.extension}"
-        await self.blobs.put(Blob(key, picture, facts.content_type))
+        await put_all(self.blobs, Blob(key, picture, facts.content_type))
         return key

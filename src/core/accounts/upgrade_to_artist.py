@@ -5,7 +5,7 @@ from core.accounts.errors import AlreadyArtist
 from core.accounts.model import Artist, Requester
 from core.accounts.pictures import accept_picture
 from core.accounts.repository import Users
-from core.blobs.removed_on_failure import removed_on_failure
+from core.blobs.removed_on_failure import put_all, removed_on_failure
 from core.ports.blob_store import Blob, BlobStore
 from core.ports.clock import Clock
 from core.ports.images import Images
@@ -41,8 +41,8 @@ class UpgradeToArtist:
             signature_key=f"signatures/{requester.id}/{self.secrets.token()[:16]}.{facts.extension}",
             created_at=self.clock.now(),
         )
-        await self.blobs.put(Blob(artist.signature_key, signature, facts.content_type))
-        async with removed_on_failure(self.blobs, artist.signature_key), self.transaction:
+        await put_all(self.blobs, Blob(artist.signature_key, signature, facts.content_type))
+        async with removed_on_failure(self.blobs, self.transaction, artist.signature_key):
             user = await self.users.of_id(requester.id, lock=True)
             await self.users.add_artist(artist)
             await self.users.save(user.became_artist(at=artist.created_at))

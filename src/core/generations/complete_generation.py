@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 
 from core.errors import ValidationError
-from core.generations.model import Status
+from core.generations.model import RESULTS, Status
 from core.generations.repository import Generations
 from core.identifiers import GenerationId
 from core.notifications.model import Notification, NotificationType
@@ -17,9 +17,10 @@ from core.tokens.model import PlatformFee
 
 @dataclass(frozen=True, slots=True)
 class CompleteGeneration:
-    """An image is there: pay the artist and tell the owner, once.
+    """Record the image of a generation, pay the artist and notify the owner, once.
 
-    One that comes after its generation was given up is noted there; it pays nobody, and the tokens stay given back.
+    It counts while a new task waits or the server tries again, too: what comes of that task then changes nothing. One
+    that comes after its generation has failed is noted there; it pays nobody, and the refund stays.
     """
 
     generations: Generations
@@ -32,10 +33,8 @@ class CompleteGeneration:
     fee: PlatformFee
 
     async def __call__(self, generation_id: GenerationId, *, result_url: str, metadata: dict[str, object]) -> Outcome:
-        try:
-            result_key = self.blobs.key_of(result_url)
-        except ForeignBlob as error:
-            raise ValidationError(result_url=error.message) from error
+        """Raises ValidationError for what is no object below RESULTS in our bucket, GenerationNotFound, ResultTaken."""
+        result_key = self._result_key(result_url)
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)
             if generation.status is Status.FAILED:
@@ -63,3 +62,12 @@ class CompleteGeneration:
                 )
             )
             return Outcome(applied=True, status=generation.status.value)
+
+    def _result_key(self, url: str) -> str:
+        try:
+            key = self.blobs.key_of(url)
+        except ForeignBlob as error:
+            raise ValidationError(result_url=error.message) from error
+        if not key.startswith(RESULTS):
+            raise ValidationError(result_url=f"The object does not lie below {RESULTS}.")
+        return key

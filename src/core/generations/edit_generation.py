@@ -39,21 +39,15 @@ class EditGeneration:
 
     async def __call__(self, requester: UserId, generation_id: GenerationId, changes: GenerationChanges) -> None:
         if isinstance(changes.description, str):
-            description = parse_free_text(changes.description)
-            if problem := problem_of_free_text(description, limit=MAX_DESCRIPTION):
+            parsed = parse_free_text(changes.description)
+            if problem := problem_of_free_text(parsed, limit=MAX_DESCRIPTION):
                 raise ValidationError(description=problem)
-            changes = msgspec.structs.replace(changes, description=description)
+            changes = msgspec.structs.replace(changes, description=parsed)
         async with self.transaction:
             seen = await self.generations.of_owner(requester, generation_id)
         public_key = await self._published_as(seen, changes)
         copied = [public_key] if public_key and public_key != seen.public_key else []
-        async with removed_on_failure(self.blobs, *copied):
-            await self._save(requester, seen, changes, public_key)
-
-    async def _save(
-        self, requester: UserId, seen: Generation, changes: GenerationChanges, public_key: str | None
-    ) -> None:
-        async with self.transaction:
+        async with removed_on_failure(self.blobs, self.transaction, *copied):
             generation = await self.generations.of_owner(requester, seen.id, lock=True)
             if generation.public_key != seen.public_key:
                 raise GenerationChanged

@@ -14,6 +14,14 @@ class GenerationChanged(DomainError):
     message = "The image was being edited at the same moment; look and try again."
 
 
+class ResultTaken(DomainError):
+    """An object is the result of one generation at most."""
+
+    code = "RESULT_TAKEN"
+    category = Category.INVALID
+    message = "The object is the result of another generation."
+
+
 class GenerationStillProcessing(DomainError):
     code = "GENERATION_STILL_PROCESSING"
     category = Category.CONFLICT

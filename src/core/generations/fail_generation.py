@@ -1,7 +1,7 @@
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from core.generations.model import Generation, Status
+from core.generations.model import Consequence, Generation
 from core.generations.repository import Generations
 from core.generations.task import task_for
 from core.identifiers import GenerationId
@@ -20,10 +20,12 @@ from core.tasks.outcome import Failure, Outcome
 
 @dataclass(frozen=True, slots=True)
 class FailGeneration:
-    """An attempt has failed: send it again where that can help, else give the tokens back and say why.
+    """Act on a failed attempt by its code: put a new task, wait for the server's own next attempt, or refund.
 
-    A failure told while the next attempt has shown no sign of life yet is the last one's again, as far as anybody can
-    tell, so it is passed over; if it was not, the next attempt's silence will count.
+    Webhooks name no task. A failure that is reported while a new task waits, or has been sent and reported nothing, is
+    taken for a repeat of the last one and changes nothing; if it was the new task's, the time-out will count. While the
+    server tries again by itself every failure counts: another failed attempt is the last activity, and the
+    grace period starts anew.
     """
 
     generations: Generations
@@ -45,26 +47,39 @@ class FailGeneration:
         retry_count: int | None = None,
         silent_since: datetime | None = None,
     ) -> Outcome:
-        """With `silent_since` the failure is ours to find, and counts unless the image was heard of after that."""
+        """With `silent_since` this service found the failure: it counts unless there was activity after that."""
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)
             if silent_since is None:
-                passed_over = generation.status is Status.RETRYING
+                passed_over = generation.awaits_new_task
             else:
-                passed_over = generation.heard_of_at > silent_since
+                passed_over = generation.last_activity_at > silent_since
             if generation.status.ended or passed_over:
                 return Outcome(applied=False, status=generation.status.value)
-            delay = generation.retry_delay(failure, retry_count=retry_count)
-            if delay is None:
-                generation = await self._give_up(generation, failure)
-            else:
-                generation = await self._try_again(generation, failure, delay)
+            match generation.consequence(failure, retry_count=retry_count):
+                case Consequence.NEW_TASK:
+                    generation = await self._put_new_task(generation, failure)
+                case Consequence.SERVER_RETRIES:
+                    generation = generation.retried_by_server(at=self.clock.now(), failure=failure)
+                    await self.generations.save(generation)
+                case Consequence.END:
+                    generation = await self._refund(generation, failure)
             return Outcome(applied=True, status=generation.status.value)
 
-    async def _try_again(self, generation: Generation, failure: Failure, delay: timedelta) -> Generation:
+    async def unresumed(self, generation_id: GenerationId, *, since: datetime) -> Outcome:
+        """End one whose server reported a failed attempt at `since` or earlier and nothing after that."""
+        async with self.transaction:
+            generation = await self.generations.of_id(generation_id, lock=True)
+            failed_at, failure = generation.attempt_failed_at, generation.failure
+            if failed_at is None or failure is None or failed_at > since:
+                return Outcome(applied=False, status=generation.status.value)
+            generation = await self._refund(generation, failure)
+            return Outcome(applied=True, status=generation.status.value)
+
+    async def _put_new_task(self, generation: Generation, failure: Failure) -> Generation:
         now = self.clock.now()
         offer = await self.styles.offer(generation.style_id)
-        due = now + delay
+        due = now + generation.retry_delay
         generation = generation.retried(at=now, due=due, failure=failure, task_id=self.ids.task())
         await self.generations.save(generation)
         task = task_for(
@@ -73,7 +88,7 @@ class FailGeneration:
         await self.queue.put(task, due=due)
         return generation
 
-    async def _give_up(self, generation: Generation, failure: Failure) -> Generation:
+    async def _refund(self, generation: Generation, failure: Failure) -> Generation:
         generation = generation.failed(at=self.clock.now(), failure=failure)
         await self.generations.save(generation)
         await self.ledger.void(generation.hold_id, at=generation.updated_at)

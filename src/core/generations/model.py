@@ -19,7 +19,20 @@ MAX_SEED = 2**32 - 1
 RETRY_DELAYS = (timedelta(seconds=0), timedelta(seconds=30), timedelta(seconds=120))
 """How long the second, third and fourth attempt wait."""
 MAX_ATTEMPTS = 1 + len(RETRY_DELAYS)
+FINAL = frozenset({"GENERATION_ERROR", "GENERATION_FAILED", "INVALID_PROMPT", "MODEL_NOT_FOUND"})
 RETRYABLE = frozenset({"GPU_OOM", "OOM_ERROR", "TIMEOUT", "NETWORK_ERROR"})
+"""Codes of failures that a new task may mend. With any code in neither set the inference server tries again itself."""
+RESULTS = "generations/"
+"""Where the inference server stores images; nothing else in the bucket is accepted as one."""
+
+
+class Consequence(Enum):
+    """What follows from a reported failure."""
+
+    NEW_TASK = "new task"
+    SERVER_RETRIES = "server retries"
+    """The attempt is over, the task is not: the server has two more attempts, and reports what comes of them."""
+    END = "end"
 
 
 class Status(Enum):
@@ -92,6 +105,8 @@ class Generation(msgspec.Struct, frozen=True):
     ended_at: datetime | None = None
     due_at: datetime | None = None
     """When the present attempt is to begin; None for the first one, which begins at once."""
+    attempt_failed_at: datetime | None = None
+    """When the inference server reported a failed attempt that it repeats by itself, if nothing came after that."""
     fee_tokens: int = 0
     """What the platform has kept of its price; the artist has the rest."""
 
@@ -105,9 +120,16 @@ class Generation(msgspec.Struct, frozen=True):
         return self.public_key is not None
 
     @property
-    def heard_of_at(self) -> datetime:
-        """The last sign of life of the present attempt, or when it was to begin."""
-        return self.progress.last_updated if self.progress else self.due_at or self.created_at
+    def last_activity_at(self) -> datetime:
+        """The last webhook of the present attempt, or when it was to begin."""
+        if self.progress:
+            return self.progress.last_updated
+        return self.attempt_failed_at or self.due_at or self.created_at
+
+    @property
+    def awaits_new_task(self) -> bool:
+        """Whether a new task was put for the last failure, and no server has reported anything of it yet."""
+        return self.status is Status.RETRYING and self.attempt_failed_at is None
 
     def shown_to(self, viewer: UserId) -> bool:
         """Whether there is an image, and they may see it."""
@@ -128,6 +150,7 @@ class Generation(msgspec.Struct, frozen=True):
             metadata=metadata,
             progress=None,
             failure=None,
+            attempt_failed_at=None,
             updated_at=at,
             ended_at=at,
             fee_tokens=fee_tokens,
@@ -135,7 +158,13 @@ class Generation(msgspec.Struct, frozen=True):
 
     def failed(self, *, at: datetime, failure: Failure) -> "Generation":
         return msgspec.structs.replace(
-            self, status=Status.FAILED, failure=failure, progress=None, updated_at=at, ended_at=at
+            self,
+            status=Status.FAILED,
+            failure=failure,
+            progress=None,
+            attempt_failed_at=None,
+            updated_at=at,
+            ended_at=at,
         )
 
     def completed_late(self, *, at: datetime, result_key: str, metadata: dict[str, object]) -> "Generation":
@@ -152,7 +181,15 @@ class Generation(msgspec.Struct, frozen=True):
 
     def abandoned(self, *, at: datetime) -> "Generation":
         """Given up because there is nobody to have it, at work or not."""
-        return msgspec.structs.replace(self, status=Status.CANCELLED, progress=None, updated_at=at, ended_at=at)
+        return msgspec.structs.replace(
+            self, status=Status.CANCELLED, progress=None, attempt_failed_at=None, updated_at=at, ended_at=at
+        )
+
+    def retried_by_server(self, *, at: datetime, failure: Failure) -> "Generation":
+        """The server's next attempt begins at step 0, so the progress of the failed one is dropped."""
+        return msgspec.structs.replace(
+            self, status=Status.RETRYING, failure=failure, progress=None, attempt_failed_at=at, updated_at=at
+        )
 
     def retried(self, *, at: datetime, due: datetime, failure: Failure, task_id: TaskId) -> "Generation":
         return msgspec.structs.replace(
@@ -162,15 +199,20 @@ class Generation(msgspec.Struct, frozen=True):
             task_id=task_id,
             failure=failure,
             progress=None,
+            attempt_failed_at=None,
             due_at=due,
             updated_at=at,
         )
 
-    def retry_delay(self, failure: Failure, *, retry_count: int | None) -> timedelta | None:
-        """How long to wait before the next attempt; None when there is none."""
-        given_up = retry_count is not None and retry_count >= len(RETRY_DELAYS)
-        if failure.code not in RETRYABLE or self.attempt >= MAX_ATTEMPTS or given_up:
-            return None
+    def consequence(self, failure: Failure, *, retry_count: int | None) -> Consequence:
+        if failure.code in RETRYABLE:
+            given_up = retry_count is not None and retry_count >= len(RETRY_DELAYS)
+            return Consequence.END if given_up or self.attempt >= MAX_ATTEMPTS else Consequence.NEW_TASK
+        return Consequence.END if failure.code in FINAL else Consequence.SERVER_RETRIES
+
+    @property
+    def retry_delay(self) -> timedelta:
+        """How long the next task waits; there is one only for Consequence.NEW_TASK."""
         return RETRY_DELAYS[self.attempt - 1]
 
     def edited(self, *, at: datetime, description: str | None, public_key: str | None) -> "Generation":

@@ -24,12 +24,13 @@ class Generations(Protocol):
     async def save(self, generation: Generation) -> None:
         """One that has just completed counts for its style's `usage_count`.
 
-        Raises GenerationNotFound, which may surface at the commit.
+        Raises GenerationNotFound, or ResultTaken for a `result_key` that another generation has; either may surface at
+        the commit.
         """
         ...
 
     async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
-        """Take progress down: a generation that has not ended is `processing` from now on.
+        """Take progress down: a generation that has not ended is `processing` from now on, after a failed attempt too.
 
         One write outside any transaction, kept when the call returns: nothing in the system is written more often.
 
@@ -44,5 +45,12 @@ class Generations(Protocol):
         ...
 
     async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:
-        """Up to `limit` that have not ended and were last heard of at `since` or earlier, the oldest first."""
+        """Up to `limit` that have not ended and were last active at `since` or earlier, the oldest first.
+
+        Those that wait for the server's own next attempt are not among them: see `unresumed`.
+        """
+        ...
+
+    async def unresumed(self, *, since: datetime, limit: int) -> list[GenerationId]:
+        """Up to `limit` with `attempt_failed_at` at `since` or earlier, those that failed first first."""
         ...

@@ -5,6 +5,8 @@ from core.tasks.model import PendingTask
 
 
 class Broker(Protocol):
+    """Publishing to one queue neither waits for another queue nor fails because of it."""
+
     async def publish(self, tasks: list[PendingTask]) -> list[TaskId]:
         """Hand tasks to their queues, in the order given within each; answer those that the broker has made durable.
 

@@ -6,13 +6,18 @@ from core.ports.clock import Clock
 from core.ports.ids import Ids
 from core.ports.notifier import Notifier
 from core.ports.transaction import Transaction
+from core.styles.model import TrainingStatus
 from core.styles.repository import Styles
 from core.tasks.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class CompleteTraining:
-    """A style's model is there: open it for generations and tell the artist, once."""
+    """Record a style's model, open the style for generations and notify the artist, once.
+
+    It counts after a failure and while a retry is pending, too: the training server repeats a failed task by itself.
+    What comes of the retry's task then changes nothing.
+    """
 
     styles: Styles
     notifier: Notifier
@@ -23,7 +28,7 @@ class CompleteTraining:
     async def __call__(self, style_id: StyleId, *, model_path: str, metric: dict[str, object] | None) -> Outcome:
         async with self.transaction:
             style = await self.styles.of_id(style_id, lock=True)
-            if style.training_status.ended:
+            if style.training_status is TrainingStatus.COMPLETED:
                 return Outcome(applied=False, status=style.training_status.value)
             style = style.trained(at=self.clock.now(), model_path=model_path, metric=metric)
             await self.styles.save(style)
@@ -32,7 +37,7 @@ class CompleteTraining:
                     id=await self.ids.notification(),
                     recipient=style.artist_id,
                     type=NotificationType.STYLE_TRAINING_COMPLETE,
-                    reason=f"training:{style.task_id}",
+                    reason=f"training:{style.task_id}:completed",
                     target_type="style",
                     target_id=style.id,
                     at=style.updated_at,

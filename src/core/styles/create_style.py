@@ -8,6 +8,7 @@ import msgspec
 from core import tags
 from core.accounts.errors import ArtistOnly
 from core.accounts.model import Requester
+from core.blobs.removed_on_failure import put_all, removed_on_failure
 from core.errors import ValidationError
 from core.identifiers import StyleId, UserId
 from core.ports.blob_store import Blob, BlobStore
@@ -15,7 +16,7 @@ from core.ports.clock import Clock
 from core.ports.ids import Ids
 from core.ports.images import ImageFacts, Images, NotAnImage
 from core.ports.task_queue import TaskQueue
-from core.ports.transaction import OutcomeUnknown, Transaction
+from core.ports.transaction import Transaction
 from core.styles import model
 from core.styles.errors import (
     DuplicateStyleName,
@@ -154,28 +155,18 @@ class CreateStyle:
             for artwork, upload, fact in zip(artworks, uploads, facts, strict=True)
         ]
         blobs += [_caption_blob(artwork.key, artwork.caption) for artwork in artworks if artwork.caption]
-        committing = False
-        try:
-            await self.blobs.put(*blobs)
-            async with self.transaction:
-                await self._check_portfolio(style.artist_id, style.name, lock=True)
-                await self.styles.add(style, artworks)
-                await self.queue.put(
-                    training_task(
-                        style.task_id,
-                        TrainingOrder(style.id, [self.blobs.uri(artwork.key) for artwork in artworks], style.tags),
-                        at=style.created_at,
-                        webhooks=self.webhooks,
-                    )
+        await put_all(self.blobs, *blobs)
+        async with removed_on_failure(self.blobs, self.transaction, *(blob.key for blob in blobs)):
+            await self._check_portfolio(style.artist_id, style.name, lock=True)
+            await self.styles.add(style, artworks)
+            await self.queue.put(
+                training_task(
+                    style.task_id,
+                    TrainingOrder(style.id, [self.blobs.uri(artwork.key) for artwork in artworks], style.tags),
+                    at=style.created_at,
+                    webhooks=self.webhooks,
                 )
-                committing = True
-        except OutcomeUnknown:
-            raise
-        except BaseException as error:
-            # A commit that is interrupted may have happened; only an error says that it has not.
-            if isinstance(error, Exception) or not committing:
-                await self.blobs.delete(*(blob.key for blob in blobs))
-            raise
+            )
 
 
 def _normalized(new: NewStyle, uploads: list[TrainingImage]) -> tuple[NewStyle, list[TrainingImage]]:

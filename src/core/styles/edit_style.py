@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from core.accounts.pictures import accept_picture
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
-from core.blobs.removed_on_failure import removed_on_failure
+from core.blobs.removed_on_failure import put_all, removed_on_failure
 from core.identifiers import StyleId, UserId
 from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobStore
 from core.ports.clock import Clock
@@ -48,7 +48,7 @@ class EditStyle:
         self, requester: UserId, style_id: StyleId, changes: StyleChanges, thumbnail: BinaryIO | None = None
     ) -> None:
         key = await self._store(style_id, thumbnail) if thumbnail else None
-        async with removed_on_failure(self.blobs, *filter(None, [key])), self.transaction:
+        async with removed_on_failure(self.blobs, self.transaction, *filter(None, [key])):
             style = await self.styles.of_id(style_id, lock=True)
             style.check_owner(requester)
             edited = style.edited(
@@ -77,5 +77,5 @@ class EditStyle:
     async def _store(self, style_id: StyleId, thumbnail: BinaryIO) -> str:
         facts = await accept_picture(self.images, thumbnail, field="thumbnail")
         key = f"{PUBLIC_PREFIX}styles/{style_id}/{self.secrets.token()[:16]}.{facts.extension}"
-        await self.blobs.put(Blob(key, thumbnail, facts.content_type))
+        await put_all(self.blobs, Blob(key, thumbnail, facts.content_type))
         return key

@@ -13,7 +13,7 @@ from core.tasks.outcome import Failure, Outcome
 
 @dataclass(frozen=True, slots=True)
 class FailTraining:
-    """A training has failed: say so to the artist, once, and why."""
+    """Record that a training has failed, and notify the artist of it, once for each attempt."""
 
     styles: Styles
     notifier: Notifier
@@ -22,20 +22,25 @@ class FailTraining:
     clock: Clock
 
     async def __call__(self, style_id: StyleId, failure: Failure, *, silent_since: datetime | None = None) -> Outcome:
-        """With `silent_since` the failure is ours to find, and counts unless the training moved after that."""
+        """With `silent_since` this service found the failure: it counts unless there was activity after that.
+
+        Else it changes nothing after the end, and while a retry is pending as long as it may be the old task's
+        (`Style.fails_with_old_task`).
+        """
         async with self.transaction:
             style = await self.styles.of_id(style_id, lock=True)
-            moved = silent_since is not None and style.updated_at > silent_since
-            if style.training_status.ended or moved:
+            now = self.clock.now()
+            passed_over = style.fails_with_old_task(at=now) if silent_since is None else style.updated_at > silent_since
+            if style.training_status.ended or passed_over:
                 return Outcome(applied=False, status=style.training_status.value)
-            style = style.failed_training(at=self.clock.now(), failure=failure)
+            style = style.failed_training(at=now, failure=failure)
             await self.styles.save(style)
             await self.notifier.notify(
                 Notification(
                     id=await self.ids.notification(),
                     recipient=style.artist_id,
                     type=NotificationType.STYLE_TRAINING_FAILED,
-                    reason=f"training:{style.task_id}",
+                    reason=f"training:{style.task_id}:failed",
                     target_type="style",
                     target_id=style.id,
                     at=style.updated_at,

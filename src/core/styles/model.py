@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 import msgspec
@@ -25,6 +25,8 @@ MAX_TAGS = 50
 """Tags that the artist gives the style itself."""
 SAMPLES = 4
 """Training images that are shown as samples when the artist allows it."""
+RETRY_UNDECIDED = timedelta(minutes=10)
+"""For how long after a retry a failure is taken for the old task's, unless progress has come since."""
 
 
 class TrainingStatus(Enum):
@@ -92,6 +94,8 @@ class Style(msgspec.Struct, frozen=True):
     training_metric: dict[str, object] | None = None
     progress: TrainingProgress | None = None
     failure: Failure | None = None
+    retried_at: datetime | None = None
+    """When its owner had the training retried last."""
     thumbnail_key: str | None = None
     """Of a public object that the artist gave to stand for the style; None where a sample does."""
 
@@ -120,8 +124,18 @@ class Style(msgspec.Struct, frozen=True):
         if self.training_status is not TrainingStatus.FAILED:
             raise TrainingInProgress
         return msgspec.structs.replace(
-            self, training_status=TrainingStatus.PENDING, task_id=task_id, failure=None, updated_at=at
+            self, training_status=TrainingStatus.PENDING, task_id=task_id, failure=None, retried_at=at, updated_at=at
         )
+
+    def fails_with_old_task(self, *, at: datetime) -> bool:
+        """Whether a failure that is reported `at` this time is taken for that of the task before the retry.
+
+        Webhooks name no task, and the training server repeats a failed one by itself. While a retry is pending and has
+        reported no progress, a failure within RETRY_UNDECIDED is the old task's. Later, or after progress, it is the
+        retry's; a completion still counts after it, so being wrong here costs a notification and no model.
+        """
+        pending = self.training_status is TrainingStatus.PENDING and self.retried_at is not None
+        return pending and at < self.updated_at + RETRY_UNDECIDED
 
     def edited(
         self,

@@ -1,7 +1,7 @@
 """The messages that the AI servers consume. Their shape is a fact of the wire: names and order of fields included."""
 
 from datetime import datetime
-from typing import Literal, NewType
+from typing import Literal, NewType, get_args
 
 import msgspec
 
@@ -11,6 +11,7 @@ WebhookBase = NewType("WebhookBase", str)
 """The URL below which the AI servers reach the webhooks, without a slash at its end."""
 
 Queue = Literal["model_training", "image_generation"]
+QUEUES: tuple[Queue, ...] = get_args(Queue)
 
 
 class TrainingParameters(msgspec.Struct, frozen=True):

@@ -2,6 +2,9 @@
 
 import msgspec
 
+UNKNOWN = "UNKNOWN"
+"""The code of a failure that was reported without one."""
+
 
 class Failure(msgspec.Struct, frozen=True):
     code: str

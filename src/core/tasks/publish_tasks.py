@@ -3,18 +3,20 @@ from dataclasses import dataclass
 from core.ports.broker import Broker
 from core.ports.clock import Clock
 from core.ports.outbox import Outbox
+from core.tasks.model import Queue
 
 
 @dataclass(frozen=True, slots=True)
 class PublishTasks:
-    """Publish what is due in the outbox, one batch; answers how many were claimed and how many confirmed."""
+    """Publish what is due for one queue, one batch: a queue that takes nothing does not delay the others."""
 
     outbox: Outbox
     broker: Broker
     clock: Clock
 
-    async def __call__(self, *, limit: int = 100) -> tuple[int, int]:
-        async with self.outbox.claim(now=self.clock.now(), limit=limit) as batch:
+    async def __call__(self, queue: Queue, *, limit: int = 100) -> tuple[int, int]:
+        """Returns how many tasks were claimed and how many of them the broker has confirmed."""
+        async with self.outbox.claim(queue, now=self.clock.now(), limit=limit) as batch:
             if not batch.tasks:
                 return 0, 0
             confirmed = await self.broker.publish(batch.tasks)

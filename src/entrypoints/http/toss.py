@@ -1,8 +1,9 @@
 """How Toss Payments leads back to us: the browser's way back, and a webhook. Nothing of either is believed."""
 
+import logging
 import re
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlencode
 
 import msgspec
@@ -20,13 +21,21 @@ from core.purchases.errors import PaymentMismatch, PurchaseNotFound
 from core.purchases.model import PurchaseStatus
 from core.purchases.settle_purchase import SettlePurchase
 from entrypoints.http.access import unidentified
-from entrypoints.http.body import convert
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
+from entrypoints.http.lenient import LenientJson, read_object
 
 MAX_KEY = 200
 """Characters of a payment's key, by Toss's documents."""
 STATUS_CHANGED = "PAYMENT_STATUS_CHANGED"
+UNREADABLE = "unreadable"
+"""The type of an event that is none."""
+MAX_EVENT = 1024 * 1024
+"""Bytes of a webhook."""
+MAX_LOGGED = 300
+"""Characters of an event that is ignored."""
+
+_log = logging.getLogger(__name__)
 
 _CODE = re.compile(r"[A-Z_]{1,100}")
 _AMOUNT = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -73,23 +82,45 @@ class PaymentReturnController(Controller):
         return _back(request, order_id, status=status, error=code if _CODE.fullmatch(code) else None)
 
 
-class Event(msgspec.Struct, frozen=True, rename="camel"):
-    event_type: str
-    data: dict[str, Any] = {}
-
-
 class PaymentHint(msgspec.Struct, frozen=True, rename="camel"):
     payment_key: Annotated[str, Meta(min_length=1, max_length=MAX_KEY)]
     order_id: Annotated[OrderId, Meta(min_length=1, max_length=64)]
 
 
-class StatusChanged(msgspec.Struct, frozen=True):
-    data: PaymentHint
+class Event(msgspec.Struct, frozen=True, rename="camel"):
+    """An event of Toss's, of which one kind concerns us: a payment whose status has changed."""
+
+    event_type: str = ""
+    data: dict[str, Any] = {}
+
+    @classmethod
+    def read(cls, body: bytes) -> Self:
+        """Never raises: what cannot be read is an event of no kind, since Toss repeats for days what is refused."""
+        try:
+            return msgspec.convert(read_object(body), cls)
+        except (DomainError, msgspec.ValidationError):
+            return cls(UNREADABLE, {"body": body[:MAX_LOGGED].decode(errors="replace")})
+
+    @property
+    def hint(self) -> PaymentHint | None:
+        """Whose status has changed, if the event is of that kind and names a payment."""
+        if self.event_type != STATUS_CHANGED:
+            return None
+        try:
+            return msgspec.convert(self.data, PaymentHint)
+        except msgspec.ValidationError:
+            return None
+
+
+NOTHING = Event(UNREADABLE)
+"""What an empty body is read as."""
 
 
 class TossWebhooks(Controller):
     path = "/toss"
     guards = (unidentified,)
+    dto = LenientJson
+    request_max_body_size = MAX_EVENT
 
     @post(
         "/payment",
@@ -97,14 +128,17 @@ class TossWebhooks(Controller):
         opt={"refusals": (PaymentsUnavailable,)},
         summary="Something has happened to a payment",
     )
-    async def payment(self, data: JSONBody[Event], check_purchase: FromDishka[CheckPurchase]) -> Success[None]:
-        """Anybody can call this: it answers the same whatever is known of the order, but for an outage, when Toss shall
-        call again.
+    async def payment(
+        self, check_purchase: FromDishka[CheckPurchase], data: JSONBody[Event] = NOTHING
+    ) -> Success[None]:
+        """Anybody can call this: it answers the same whatever is known of the order, and whatever the body holds, but
+        for an outage, when Toss shall call again.
         """
-        if data.event_type == STATUS_CHANGED:
-            hint = convert({"data": data.data}, StatusChanged, strict=True).data
+        if hint := data.hint:
             with suppress(PurchaseNotFound, PaymentMismatch):
                 await check_purchase(hint.order_id, payment_key=hint.payment_key)
+        else:
+            _log.info("Toss event is ignored type=%.100r data=%s", data.event_type, repr(data.data)[:MAX_LOGGED])
         return Success(data=None)
 
 

@@ -113,7 +113,7 @@ async def test_a_cancelled_caller_does_not_disturb_the_others() -> None:
     waiting.cancel()
     recorder.gate.set()
 
-    assert await asyncio.gather(second, other) == [20, 40]
+    assert [await second, await other] == [20, 40]
     assert recorder.batches == [[1, 2], [4]]
 
 

@@ -41,7 +41,7 @@ INSERT INTO generations (
     id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, prompt_tags, task_id, status, attempt,
     result_key, public_key, metadata, like_count, created_at, updated_at, ended_at
 )
-SELECT n, {ANN}, 1, {MIA}, 30, n, '1:1', '{{woman}}', gen_random_uuid(), 'completed', 1, 'results/' || n,
+SELECT n, {ANN}, 1, {MIA}, 30, n, '1:1', '{{woman}}', gen_random_uuid(), 'completed', 1, 'generations/' || n,
     'public/' || n, '{{}}', n % 7, '{BEGAN}'::timestamptz + n / 3 * interval '1 minute', '{BEGAN}', '{BEGAN}'
 FROM generate_series(1, {MANY}) n;
 INSERT INTO transfers

@@ -62,7 +62,7 @@ INSERT INTO generations (
     result_key, public_key, metadata, like_count, created_at, updated_at, ended_at
 )
 SELECT n, 1 + n % 3000, style, 1 + style % 1000, 30, n, '1:1', ARRAY['tag ' || n % 20, 'rare ' || n % 5000],
-    gen_random_uuid(), status, 1, CASE status WHEN 'completed' THEN 'results/' || n END,
+    gen_random_uuid(), status, 1, CASE status WHEN 'completed' THEN 'generations/' || n END,
     CASE WHEN status = 'completed' AND n % 2 = 0 THEN 'public/' || n END, '{{}}', n % 31,
     '{BEGAN}'::timestamptz + n * interval '1 minute', '{BEGAN}',
     CASE status WHEN 'completed' THEN '{BEGAN}'::timestamptz + (n + 1) * interval '1 minute' END
@@ -123,7 +123,8 @@ INSERT INTO generations (
 )
 SELECT {2 * MANY} + n, CASE WHEN n % 10 = 0 THEN {PROLIFIC} ELSE 1 + n % 1000 END, 14, 15, 30, {2 * MANY} + n, '1:1',
     ARRAY['tag ' || n % 20, CASE WHEN n <= 900 THEN 'early' ELSE 'late' END], gen_random_uuid(), 'completed', 1,
-    'results/' || n, 'public/' || n, '{{}}', n % 31, '{BEGAN}'::timestamptz + n * interval '20 seconds', '{BEGAN}',
+    'generations/active/' || n, 'public/' || n, '{{}}', n % 31,
+    '{BEGAN}'::timestamptz + n * interval '20 seconds', '{BEGAN}',
     '{BEGAN}'
 FROM generate_series(1, {MANY}) n;
 
@@ -236,6 +237,7 @@ SINGLE: dict[str, Look] = {
     "tags that go with a style": lambda world, _: world.read.styles.recommended_tags(StyleId(14), viewer=None),
     "image": lambda world, _: world.read.generations.detail(GenerationId(14), viewer=ANN),
     "silent images": lambda world, _: _silent_images(world),
+    "images not resumed": lambda world, _: _unresumed_images(world),
     "silent trainings": lambda world, _: _silent_trainings(world),
     "place in the queue": lambda world, _: world.read.generations.last_in_queue(),
 }
@@ -244,6 +246,11 @@ SINGLE: dict[str, Look] = {
 async def _silent_images(world: PostgresWorld) -> object:
     async with world.block() as ports:
         return await ports.generations.silent(since=BEGAN + timedelta(days=1), limit=100)
+
+
+async def _unresumed_images(world: PostgresWorld) -> object:
+    async with world.block() as ports:
+        return await ports.generations.unresumed(since=BEGAN + timedelta(days=1), limit=100)
 
 
 async def _silent_trainings(world: PostgresWorld) -> object:

@@ -46,14 +46,16 @@ async def test_completing_an_image_takes_four(world: PostgresWorld, pool: Pool) 
 
     async with counted(pool, 4):
         await world.use_case(CompleteGeneration)(
-            generation.id, result_url=world.blobs.uri("results/1.png"), metadata={}
+            generation.id, result_url=world.blobs.uri("generations/1.png"), metadata={}
         )
 
 
 async def test_marking_as_read_takes_one(world: PostgresWorld, pool: Pool) -> None:
     ann, style = await a_buyer_and_a_style(world)
     generation = await world.generation(ann, style)
-    await world.use_case(CompleteGeneration)(generation.id, result_url=world.blobs.uri("results/1.png"), metadata={})
+    await world.use_case(CompleteGeneration)(
+        generation.id, result_url=world.blobs.uri("generations/1.png"), metadata={}
+    )
     page, _ = await world.read.notifications.list(ann.id, unread_only=True, page=PAGE)
 
     async with counted(pool, 1):

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.postgres.listener import Listener
 from adapters.postgres.pool import Pool, create_pool
-from adapters.postgres.tasks import MINE, PostgresOutbox, PostgresTaskQueue
+from adapters.postgres.tasks import LOCK, PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.unit_of_work import UnitOfWork
 from adapters.rabbitmq.broker import RabbitMQBroker
@@ -19,7 +19,7 @@ from adapters.system.clock import SystemClock
 from core.identifiers import StyleId, TaskId
 from core.ports.broker import Broker
 from core.ports.database import DatabaseUnavailable, DatabaseUsage
-from core.tasks.model import PendingTask, TrainingOrder, WebhookBase, training_task
+from core.tasks.model import PendingTask, Queue, TrainingOrder, WebhookBase, training_task
 from core.tasks.publish_tasks import PublishTasks
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support.rabbitmq import Broker as Place
@@ -27,6 +27,7 @@ from tests.support.world import World
 
 PATIENCE = 20.0
 """Seconds."""
+QUEUE: Queue = "model_training"
 
 
 @pytest.fixture
@@ -75,8 +76,8 @@ async def heard(waiting: asyncio.Task[None]) -> None:
 
 async def listening(outbox: PostgresOutbox) -> "asyncio.Task[None]":
     """It waits, and hears what is told from now on."""
-    await outbox.wait(seconds=PATIENCE)  # until it has begun to listen, anything may have been told
-    waiting = asyncio.create_task(outbox.wait(seconds=60))
+    await outbox.wait(QUEUE, seconds=PATIENCE)  # until it has begun to listen, anything may have been told
+    waiting = asyncio.create_task(outbox.wait(QUEUE, seconds=60))
     await asyncio.sleep(0)
     return waiting
 
@@ -126,7 +127,7 @@ async def test_what_is_put_while_it_is_told_is_told_as_well(
     for _ in range(3):
         await put(world, here, server)
         await heard(waiting)
-        waiting = asyncio.create_task(relay.wait(seconds=60))
+        waiting = asyncio.create_task(relay.wait(QUEUE, seconds=60))
     waiting.cancel()
 
 
@@ -139,7 +140,7 @@ async def test_it_listens_again_after_its_connection_broke(
         " AND query LIKE 'LISTEN%'"
     )
     await heard(waiting)  # anything may have been told meanwhile
-    waiting = asyncio.create_task(relay.wait(seconds=60))
+    waiting = asyncio.create_task(relay.wait(QUEUE, seconds=60))
 
     await put(world, here, server)
 
@@ -166,8 +167,8 @@ async def relaying(pool: Pool, broker: Broker, *, until: Callable[[], bool]) -> 
     publish = PublishTasks(outbox, broker, SystemClock())
     async with asyncio.timeout(PATIENCE):
         while not until():
-            if await publish(limit=7) == (0, 0):
-                await outbox.wait(seconds=1)
+            if await publish(QUEUE, limit=7) == (0, 0):
+                await outbox.wait(QUEUE, seconds=1)
 
 
 async def test_relays_at_once_publish_each_task_once_and_in_order(world: World, here: Pool, there: Pool) -> None:
@@ -189,7 +190,7 @@ async def test_relays_at_once_fill_a_real_queue_in_order(world: World, here: Poo
 
     async def relay(pool: Pool, own: RabbitMQBroker) -> None:
         while await here.fetch("SELECT FROM outbox"):
-            await PublishTasks(PostgresOutbox(pool), own, SystemClock())(limit=7)
+            await PublishTasks(PostgresOutbox(pool), own, SystemClock())(QUEUE, limit=7)
 
     async with asyncio.timeout(PATIENCE):
         await asyncio.gather(relay(here, relays[0]), relay(there, relays[1]))
@@ -204,8 +205,8 @@ async def test_a_relay_that_dies_is_followed_by_one_that_stood_by(world: World, 
     follower, broker = PostgresOutbox(here), Noting()
 
     async def die_publishing() -> None:
-        async with PostgresOutbox(there).claim(now=SystemClock().now(), limit=2) as batch:
-            assert await PublishTasks(follower, broker, SystemClock())() == (0, 0)
+        async with PostgresOutbox(there).claim(QUEUE, now=SystemClock().now(), limit=2) as batch:
+            assert await PublishTasks(follower, broker, SystemClock())(QUEUE) == (0, 0)
             await batch.published([task_ids[0]])
             await here.fetch(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
@@ -220,12 +221,12 @@ async def test_a_relay_that_dies_is_followed_by_one_that_stood_by(world: World, 
 
 
 async def test_a_queue_that_another_relay_is_at_does_not_hold_up_the_other(world: World, here: Pool) -> None:
-    """One relay may have one queue, and another the other: what only one of them has is published by that one."""
+    """One relay may have one queue, and another the other."""
     task_id = await put(world, here, PostgresOutbox(here))
     busy = await here.begin()
-    await busy.fetch(MINE, ["image_generation"])
+    await busy.fetch(LOCK, "image_generation")
 
-    async with PostgresOutbox(here).claim(now=SystemClock().now(), limit=9) as batch:
+    async with PostgresOutbox(here).claim(QUEUE, now=SystemClock().now(), limit=9) as batch:
         assert [task.task_id for task in batch.tasks] == [task_id]
     await busy.rollback()
 

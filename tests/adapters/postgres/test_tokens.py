@@ -205,7 +205,8 @@ async def test_withdrawing_earning_and_folding_at_once_loses_and_makes_nothing(
         scope = world.scope()
         async with scope.transaction:
             at = world.clock.now()
-            await scope.generations.save(image.completed(at=at, result_key="results/1.png", metadata={}))
+            key = f"generations/gen-{image.id}.png"
+            await scope.generations.save(image.completed(at=at, result_key=key, metadata={}))
             await scope.ledger.post(image.hold_id, at=at)
 
     ended = await asyncio.gather(

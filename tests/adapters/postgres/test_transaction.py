@@ -193,7 +193,7 @@ async def test_what_a_deferred_constraint_refuses_at_the_commit_is_no_success(
 
     async def complete(ports: Scope) -> None:
         await ports.generations.save(
-            generation.completed(at=world.clock.now(), result_key="results/1.png", metadata={})
+            generation.completed(at=world.clock.now(), result_key="generations/1.png", metadata={})
         )
         if begun:
             accepted.append((await ports.generations.of_id(generation.id)).status)

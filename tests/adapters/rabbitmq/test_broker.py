@@ -14,8 +14,16 @@ import pytest
 
 from adapters.rabbitmq.broker import RabbitMQBroker
 from adapters.rabbitmq.connection import Address, connect
-from core.identifiers import StyleId, TaskId
-from core.tasks.model import PendingTask, TrainingOrder, WebhookBase, pending, training_task
+from core.identifiers import GenerationId, StyleId, TaskId
+from core.tasks.model import (
+    GenerationOrder,
+    PendingTask,
+    TrainingOrder,
+    WebhookBase,
+    generation_task,
+    pending,
+    training_task,
+)
 from tests.support.proxy import Proxy
 from tests.support.rabbitmq import Broker as Place
 from tests.support.rabbitmq import Node
@@ -27,6 +35,12 @@ PROMISED = 10.0
 def task() -> PendingTask:
     order = TrainingOrder(StyleId(1), ["gs://bucket/training/1/image_0.jpg"], ["ink"])
     made = training_task(TaskId(str(uuid4())), order, at=datetime.now(UTC), webhooks=WebhookBase("http://api"))
+    return pending(made)
+
+
+def image_task() -> PendingTask:
+    order = GenerationOrder(GenerationId(1), StyleId(1), "gs://m/1", "", [], "1:1", None, 512, 512, 1, "gs://s/1")
+    made = generation_task(TaskId(str(uuid4())), order, at=datetime.now(UTC), webhooks=WebhookBase("http://api"))
     return pending(made)
 
 
@@ -59,13 +73,28 @@ async def test_a_message_is_what_the_consumers_expect(rabbitmq: RabbitMQBroker, 
 
 
 async def test_a_task_that_no_queue_takes_is_not_published(rabbitmq: RabbitMQBroker, broker: Place) -> None:
-    assert await rabbitmq.reachable()
+    await rabbitmq.publish([task()])
     async with await aio_pika.connect(broker.url) as connection:
         await (await connection.channel()).queue_delete("model_training")
 
     assert await rabbitmq.publish([lost := task()]) == []
     assert await rabbitmq.publish([lost]) == [lost.task_id]  # the queue was declared anew
     assert [message.body for message in await waiting(broker)] == [lost.body]
+
+
+async def test_a_queue_that_takes_nothing_does_not_stop_the_other(rabbitmq: RabbitMQBroker, broker: Place) -> None:
+    async with await aio_pika.connect(broker.url) as connection:
+        channel = await connection.channel()
+        await channel.declare_queue("model_training", durable=True, arguments={"x-max-length": 1})  # not as we do
+
+    for _ in range(5):
+        sent = [task(), image_task(), task(), image_task()]
+        together, alone, refused = await asyncio.gather(
+            rabbitmq.publish(sent), rabbitmq.publish([image := image_task()]), rabbitmq.publish([task()])
+        )
+        assert together == [sent[1].task_id, sent[3].task_id]
+        assert (alone, refused) == ([image.task_id], [])
+    assert await rabbitmq.reachable()
 
 
 async def test_a_frozen_broker_is_given_up_in_time_and_found_again(broker: Place) -> None:

@@ -80,7 +80,9 @@ async def test_what_a_consumer_rejects_is_put_aside_and_worked_on_after_a_redriv
 
         again = await next_of(queue)
         assert again.body == tasks[0].body
-        await world.use_case(CompleteGeneration)(requested.id, result_url=world.blobs.uri("results/1.png"), metadata={})
+        await world.use_case(CompleteGeneration)(
+            requested.id, result_url=world.blobs.uri("generations/1.png"), metadata={}
+        )
         await again.ack()
         assert await dead.get(fail=False) is None
     await rabbitmq.close()

@@ -32,7 +32,7 @@ from core.tasks.model import (
 )
 from tests.support.webhooks import Webhooks, recorded_webhooks
 
-AT_ONCE = Pace(training_seconds=0, generation_seconds=0, reports=4)
+AT_ONCE = Pace(training_seconds=0, generation_seconds=0, retry_seconds=0, reports=4)
 TOKEN = "the-internal-token"
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 BLUE, SAND = (30, 60, 140), (230, 210, 160)
@@ -178,12 +178,12 @@ async def test_a_generation_tells_its_progress_and_leaves_a_signed_picture(
     assert {(call.method, call.path) for call in progress} == {("PATCH", "/api/webhooks/inference/progress")}
     assert (end.method, end.path) == ("POST", "/api/webhooks/inference/complete")
     assert end.body["generation_id"] == 500
-    assert end.body["result_url"] == "gs://stylelicense-media/generations/500.png"
+    assert end.body["result_url"] == "gs://stylelicense-media/generations/gen-500.png"
     assert end.body["metadata"]["seed"] == 5
     assert end.body["metadata"]["steps"] == 30
     assert {(call.authorization, call.source) for call in webhooks.calls} == {(f"Bearer {TOKEN}", "inference-server")}
-    assert blobs.content_type("generations/500.png") == "image/png"
-    picture = Image.open(BytesIO(await blobs.get("generations/500.png")))
+    assert blobs.content_type("generations/gen-500.png") == "image/png"
+    picture = Image.open(BytesIO(await blobs.get("generations/gen-500.png")))
     assert (picture.format, picture.size) == ("PNG", (128, 256))
     red, green, blue = ImageStat.Stat(picture.crop((0, 0, 128, 200))).mean
     assert BLUE[0] <= red <= SAND[0]
@@ -202,7 +202,7 @@ async def test_the_same_seed_gives_the_same_picture(
     pictures = []
     for seed in (5, 5, 6):
         await generate(generation(blobs, webhooks, model_path, "sea", seed=seed))
-        pictures.append(await blobs.get("generations/500.png"))
+        pictures.append(await blobs.get("generations/gen-500.png"))
 
     assert pictures[0] == pictures[1] != pictures[2]
 
@@ -255,6 +255,26 @@ async def test_tags_bring_a_generation_to_fail(
     assert [call.body["error_code"] for call in webhooks.of("failed")] == ["GENERATION_FAILED", "GPU_OOM"]
     assert webhooks.of("complete") == []
     assert await blobs.keys("generations/") == []
+
+
+async def test_the_server_tries_a_task_three_times_by_itself(
+    blobs: MemoryBlobStore, webhooks: Webhooks, generate: Generate, model_path: str
+) -> None:
+    await generate(generation(blobs, webhooks, model_path, "sea", rehearsal.FAILED_ATTEMPTS))
+
+    told = [call.body.get("error_code", call.event) for call in webhooks.calls if call.event != "progress"]
+    assert told == ["INFERENCE_ERROR", "INFERENCE_ERROR", "complete"]
+    assert [call.body["progress"]["current_step"] for call in webhooks.of("progress")].count(0) == 3
+
+
+async def test_after_its_last_attempt_the_failure_is_final(
+    blobs: MemoryBlobStore, webhooks: Webhooks, generate: Generate, model_path: str
+) -> None:
+    await generate(generation(blobs, webhooks, model_path, "sea", rehearsal.NO_ATTEMPTS_LEFT))
+
+    told = [call.body["error_code"] for call in webhooks.of("failed")]
+    assert told == ["INFERENCE_ERROR"] * 3 + ["GENERATION_ERROR"]
+    assert webhooks.of("complete") == []
 
 
 async def test_the_second_attempt_has_memory_enough(

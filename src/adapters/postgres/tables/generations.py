@@ -16,9 +16,15 @@ class GenerationRow(Row):
     __table_args__ = (
         ForeignKeyConstraint(["style_id", "artist_id"], ["styles.id", "styles.artist_id"]),
         Index("uq_generations_hold_id", "hold_id", unique=True),
+        Index("uq_generations_result_key", "result_key", unique=True, postgresql_where=text("result_key IS NOT NULL")),
         Index(None, "owner_id", "created_at", "id", postgresql_include=["status"]),
         Index(None, "style_id", "created_at"),
         Index("ix_generations_unended", "created_at", "id", postgresql_where=text("ended_at IS NULL")),
+        Index(
+            "ix_generations_attempt_failed",
+            *("attempt_failed_at", "id"),
+            postgresql_where=text("attempt_failed_at IS NOT NULL"),
+        ),
         Index("ix_generations_queued", "created_at", "id", postgresql_where=text("status = 'queued'")),
         Index("ix_generations_completed", "ended_at", "created_at", postgresql_where=text("status = 'completed'")),
         Index("ix_generations_public", "created_at", "id", postgresql_where=PUBLIC),
@@ -37,6 +43,7 @@ class GenerationRow(Row):
         CheckConstraint("status <> 'completed' OR result_key IS NOT NULL", name="result"),
         CheckConstraint("public_key IS NULL OR status = 'completed'", name="public"),
         CheckConstraint("(status IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL)", name="ended"),
+        CheckConstraint("attempt_failed_at IS NULL OR status = 'retrying'", name="attempt_failed_at"),
         CheckConstraint("(failure_code IS NULL) = (failure_message IS NULL)", name="failure"),
         CheckConstraint(
             "num_nulls(current_step, total_steps, progress_percent, progress_at) IN (0, 4)", name="progress"
@@ -80,3 +87,4 @@ class GenerationRow(Row):
     ended_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
     fee_tokens: Mapped[Count]
+    attempt_failed_at: Mapped[datetime | None]

@@ -66,6 +66,7 @@ class StyleRow(Row):
     """The artist's `follower_count`, kept by a trigger, so that an index can order by it."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    retried_at: Mapped[datetime | None]
 
 
 class StyleUseRow(Row):

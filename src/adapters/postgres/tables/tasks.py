@@ -10,7 +10,7 @@ from adapters.postgres.tables.base import Row, one_of
 class OutboxRow(Row):
     __tablename__ = "outbox"
     __table_args__ = (
-        Index(None, "due", "sequence"),
+        Index(None, "queue", "due", "sequence"),
         one_of("queue", "model_training", "image_generation"),
     )
 

@@ -1,0 +1,47 @@
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NewType
+
+from core.errors import Category, DomainError
+from core.generations.fail_generation import FailGeneration
+from core.generations.repository import Generations
+from core.identifiers import GenerationId
+from core.ports.clock import Clock
+from core.ports.transaction import Transaction
+
+RetryGrace = NewType("RetryGrace", timedelta)
+"""How long an inference server that reported a failed attempt may take until it reports anything of its next one."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FailUnresumedGenerations:
+    """Fail and refund generations whose server did not resume after a failed attempt, one batch.
+
+    The failure is the one that the server reported. Any number may run at once: each generation is read again under its
+    lock. One that cannot be failed does not stop the others.
+    """
+
+    generations: Generations
+    fail_generation: FailGeneration
+    transaction: Transaction
+    clock: Clock
+    grace: RetryGrace
+
+    async def __call__(self, *, limit: int = 100) -> int:
+        """Returns how many have failed."""
+        since = self.clock.now() - self.grace
+        async with self.transaction:
+            generation_ids = await self.generations.unresumed(since=since, limit=limit)
+        return sum([await self._fail(generation_id, since) for generation_id in generation_ids])
+
+    async def _fail(self, generation_id: GenerationId, since: datetime) -> bool:
+        try:
+            return (await self.fail_generation.unresumed(generation_id, since=since)).applied
+        except DomainError as error:
+            if error.category is Category.UNAVAILABLE:
+                raise
+            _log.exception("generation cannot be failed after its grace period generation=%s", generation_id)
+            return False

@@ -9,10 +9,11 @@ import pytest
 from core.accounts.errors import UserNotFound
 from core.accounts.export_account import ExportAccount
 from core.accounts.leave import Leave
-from core.accounts.model import SESSION_LIFETIME, Requester, Role, Session, User
+from core.accounts.model import SESSION_LIFETIME, Session, User
 from core.accounts.sign_in import token_hash
 from core.community.post_comment import NewComment, PostComment
 from core.purchases.start_purchase import StartPurchase
+from core.requester import Requester, Role
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.support.world import World
 

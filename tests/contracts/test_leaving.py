@@ -12,7 +12,7 @@ from core.accounts.erase_leaver import EraseLeaver
 from core.accounts.erase_leavers import EraseLeavers
 from core.accounts.errors import UserNotFound
 from core.accounts.leave import Leave
-from core.accounts.model import SESSION_LIFETIME, Artist, Requester, Role, Session, User
+from core.accounts.model import SESSION_LIFETIME, Artist, Session, User
 from core.accounts.sign_in import SignIn, token_hash
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.community.delete_comment import DeleteComment
@@ -38,6 +38,7 @@ from core.ports.transaction import OutcomeUnknown
 from core.purchases.expire_purchases import ExpirePurchases
 from core.purchases.model import TIME_TO_SETTLE, PurchaseStatus
 from core.purchases.start_purchase import StartPurchase
+from core.requester import Requester, Role
 from core.search.views import SearchType
 from core.styles.complete_training import CompleteTraining
 from core.styles.errors import StyleNotFound, StyleNotReady

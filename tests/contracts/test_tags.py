@@ -6,12 +6,13 @@ from io import BytesIO
 import pytest
 
 from core.accounts.leave import Leave
-from core.accounts.model import Requester, Role, User
+from core.accounts.model import User
 from core.errors import ValidationError
 from core.generations.edit_generation import EditGeneration, GenerationChanges
 from core.generations.model import Generation
 from core.identifiers import StyleId
 from core.ports.blob_store import Blob
+from core.requester import Requester, Role
 from core.search.fold_tags import FoldTags
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges

@@ -3,12 +3,13 @@ from datetime import datetime
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.transaction import PostgresTransaction, Write
 from core.accounts.errors import UserNotFound
-from core.accounts.model import Artist, Requester, Role, Session, Standing, User
+from core.accounts.model import Artist, Session, Standing, User
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader, Me, MeArtist, Profile, ProfileArtist, ProfileStats
 from core.identifiers import UserId
 from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
+from core.requester import Requester, Role
 from core.search.matching import folded
 
 USER = """

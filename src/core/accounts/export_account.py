@@ -5,13 +5,13 @@ from typing import Any, Protocol
 import msgspec
 
 from core.accounts.export import ExportReader
-from core.accounts.model import Requester
 from core.accounts.views import AccountsReader
 from core.community.views import CommunityReader
 from core.generations.views import GenerationsReader, StatusFilter
 from core.identifiers import UserId
 from core.notifications.views import NotificationsReader
 from core.paging import Keyset, Page, PageRequest
+from core.requester import Requester
 from core.styles.views import StylesReader
 from core.tokens.views import TokensReader, TransactionFilter
 from core.withdrawals.views import WithdrawalsReader

@@ -3,8 +3,9 @@ from typing import Protocol
 
 import msgspec
 
-from core.accounts.model import Artist, Requester, Session, User
+from core.accounts.model import Artist, Session, User
 from core.identifiers import GenerationId, StyleId, UserId
+from core.requester import Requester
 
 
 class Users(Protocol):

@@ -7,7 +7,6 @@ import msgspec
 
 from core import tags
 from core.accounts.errors import ArtistOnly
-from core.accounts.model import Requester
 from core.errors import ValidationError
 from core.identifiers import StyleId, UserId
 from core.ports.blob_store import Blob, BlobStore
@@ -16,6 +15,7 @@ from core.ports.ids import Ids
 from core.ports.images import ImageFacts, Images, NotAnImage
 from core.ports.task_queue import TaskQueue
 from core.ports.transaction import OutcomeUnknown, Transaction
+from core.requester import Requester
 from core.styles import model
 from core.styles.errors import (
     DuplicateStyleName,

@@ -8,12 +8,12 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import HTTPScope
 
 from core.accounts.errors import ArtistOnly, Unauthorized
-from core.accounts.model import Requester
 from core.accounts.repository import Sessions
 from core.accounts.sign_in import token_hash
 from core.errors import Category, DomainError, NotFound
 from core.live_events import Watcher
 from core.ports.clock import Clock
+from core.requester import Requester
 from entrypoints.http.addresses import client_address, lies_in
 from entrypoints.http.cookies import SESSION
 from entrypoints.http.errors import AnyRequest

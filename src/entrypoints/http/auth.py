@@ -13,7 +13,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 from litestar.response import Redirect
 
-from core.accounts.model import Requester
 from core.accounts.sign_in import SignIn
 from core.accounts.sign_out import SignOut
 from core.accounts.views import AccountsReader, Me
@@ -21,6 +20,7 @@ from core.errors import DomainError
 from core.ports.clock import Clock
 from core.ports.identity_provider import IdentityProvider, SignInFailed
 from core.ports.secrets import Secrets
+from core.requester import Requester
 from entrypoints.http.access import CSRF_HEADER, csrf_token, signed_in, unidentified
 from entrypoints.http.cookies import CSRF, SESSION, SIGN_IN, SIGN_IN_LIFETIME, SIGN_IN_PATH, Cookies
 from entrypoints.http.envelope import Success

@@ -5,7 +5,6 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from core.accounts.errors import UserNotFound
-from core.accounts.model import Requester
 from core.community.delete_comment import DeleteComment
 from core.community.edit_comment import EditComment
 from core.community.errors import (
@@ -24,6 +23,7 @@ from core.community.views import CommentView, CommunityReader, Followed, Followe
 from core.errors import Forbidden
 from core.generations.errors import GenerationNotFound
 from core.identifiers import CommentId, GenerationId, UserId
+from core.requester import Requester
 from entrypoints.http.access import anybody, signed_in
 from entrypoints.http.envelope import Success
 from entrypoints.http.paging import Paging, Results

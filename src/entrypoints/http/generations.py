@@ -9,7 +9,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from core.accounts.errors import Unauthorized
-from core.accounts.model import Requester
 from core.generations.cancel_generation import CancelGeneration
 from core.generations.edit_generation import EditGeneration, GenerationChanges
 from core.generations.errors import (
@@ -32,6 +31,7 @@ from core.generations.views import (
 from core.generations.watch_generation import WatchGeneration
 from core.identifiers import MAX_ID, GenerationId, UserId
 from core.live_events import Watcher
+from core.requester import Requester
 from core.styles.errors import StyleNotFound, StyleNotReady
 from core.tags import InvalidTagLanguage, normalise
 from core.tokens.errors import InsufficientTokens

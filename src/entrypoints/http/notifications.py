@@ -6,7 +6,6 @@ from litestar import Controller, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, HeaderParameter
 
-from core.accounts.model import Requester
 from core.identifiers import NotificationId
 from core.live_events import Watcher
 from core.notifications.errors import NotificationNotFound
@@ -14,6 +13,7 @@ from core.notifications.mark_all_read import MarkAllRead
 from core.notifications.mark_read import MarkRead
 from core.notifications.views import NotificationItem, NotificationsReader
 from core.notifications.watch_notifications import WatchNotifications
+from core.requester import Requester
 from entrypoints.http.access import signed_in
 from entrypoints.http.envelope import Success
 from entrypoints.http.paging import Paging

@@ -7,13 +7,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from core.accounts.model import Requester
 from core.identifiers import OrderId
 from core.ports.payment_provider import PaymentsUnavailable
 from core.purchases.errors import InvalidPackage, PurchaseNotFound
 from core.purchases.packages import PACKAGES, Package
 from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import PurchasesReader, PurchaseView, StartedPurchase
+from core.requester import Requester
 from entrypoints.http.access import signed_in, unidentified
 from entrypoints.http.envelope import Success
 

@@ -10,9 +10,9 @@ from litestar import Controller, MediaType, Response, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from core.accounts.model import Requester
 from core.accounts.views import AccountsReader, Me
 from core.purchases.packages import PACKAGES
+from core.requester import Requester
 from entrypoints.http.access import anybody
 
 STYLE = """

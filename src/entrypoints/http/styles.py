@@ -10,11 +10,11 @@ from litestar.params import FromQuery, HeaderParameter, QueryParameter
 from msgspec import UNSET
 
 from core.accounts.errors import InvalidPicture
-from core.accounts.model import Requester
 from core.errors import Forbidden, ValidationError
 from core.generations.views import FeedItem, FeedQuery, GenerationsReader
 from core.identifiers import MAX_ID, StyleId, UserId
 from core.live_events import Watcher
+from core.requester import Requester
 from core.styles import errors
 from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
 from core.styles.delete_style import DeleteStyle

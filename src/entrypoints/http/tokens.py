@@ -6,9 +6,9 @@ from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 
-from core.accounts.model import Requester
 from core.errors import ValidationError
 from core.ports.clock import Clock
+from core.requester import Requester
 from core.tokens.views import Balance, Earnings, EarningsGroup, TokensReader, TransactionFilter, TransactionLine
 from entrypoints.http.access import artist, signed_in
 from entrypoints.http.envelope import Success

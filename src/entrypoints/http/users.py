@@ -17,7 +17,6 @@ from core.accounts.export import (
 )
 from core.accounts.export_account import ExportAccount
 from core.accounts.leave import Leave
-from core.accounts.model import Requester
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.accounts.views import AccountsReader, Me, MeArtist, Profile
 from core.community.views import FollowedUser
@@ -26,6 +25,7 @@ from core.generations.views import GenerationView
 from core.identifiers import UserId
 from core.notifications.views import NotificationItem
 from core.purchases.views import PurchaseView
+from core.requester import Requester
 from core.styles.views import OwnStyleDetail
 from core.tokens.views import TransactionLine
 from core.withdrawals.errors import WithdrawalPending

@@ -7,8 +7,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
 from msgspec import Meta
 
-from core.accounts.model import Requester
 from core.identifiers import WithdrawalId
+from core.requester import Requester
 from core.tokens.errors import InsufficientTokens
 from core.tokens.model import MAX_AMOUNT
 from core.withdrawals.errors import WithdrawalEnded, WithdrawalNotFound

@@ -1,5 +1,5 @@
 from core.accounts.leave import Leave
-from core.accounts.model import Requester
+from core.requester import Requester
 from core.withdrawals.errors import WithdrawalPending
 from tests.simulation.deeds.base import Deed, Deeds
 

@@ -13,7 +13,7 @@ import platform
 import sys
 from statistics import median
 
-from benchmarks import books, leaving, relay, search, streams
+from benchmarks import account_deletion, books, relay, search, streams
 from benchmarks.round_trips import per_call
 from benchmarks.rounds import CONNECTIONS, WIDTHS, Results, at_half_speed, measure
 from benchmarks.scenarios import reads, request_generation, webhooks
@@ -54,7 +54,7 @@ def main() -> int:
         return 0
     if arguments.what == "leaving":
         _say("Setting up a process of the service and somebody with a lot ...")
-        print(_busy(busy) + leaving.report())
+        print(_busy(busy) + account_deletion.report())
         return 0
     if arguments.what == "books":
         _say("Setting up a ledger of a million transfers ...")

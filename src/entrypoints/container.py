@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 from dishka import AnyOf, AsyncContainer, Provider, Scope, make_async_container
 
 from adapters.simulated_ai.source import TaskSource
+from core.account_deletion.delete_account import Leave
+from core.account_deletion.erase_account import EraseLeaver
+from core.account_deletion.erase_accounts import EraseLeavers
+from core.account_deletion.export_account import ExportAccount
+from core.account_deletion.repository import Traces
+from core.account_deletion.views import ExportReader
 from core.accounts.drop_expired_sessions import DropExpiredSessions
 from core.accounts.edit_profile import EditProfile
-from core.accounts.erase_leaver import EraseLeaver
-from core.accounts.erase_leavers import EraseLeavers
-from core.accounts.export import ExportReader
-from core.accounts.export_account import ExportAccount
-from core.accounts.leave import Leave
 from core.accounts.make_admin import MakeAdmin
-from core.accounts.repository import Sessions, Traces, Users
+from core.accounts.repository import Sessions, Users
 from core.accounts.sign_in import IdentityKey, SignIn
 from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
@@ -255,6 +256,7 @@ def system() -> Provider:
 
 
 def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
+    from adapters.postgres.account_deletion import PostgresTraces
     from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
     from adapters.postgres.backlog import PostgresBacklogReader
     from adapters.postgres.books import PostgresBooks
@@ -274,7 +276,6 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
     from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
     from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
-    from adapters.postgres.traces import PostgresTraces
     from adapters.postgres.transaction import PostgresTransaction
     from adapters.postgres.unwanted_blobs import PostgresUnwantedBlobs
     from adapters.postgres.withdrawals import PostgresWithdrawals, PostgresWithdrawalsReader
@@ -334,6 +335,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
 
 
 def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
+    from adapters.memory.account_deletion import MemoryTraces
     from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
     from adapters.memory.backlog import MemoryBacklogReader
     from adapters.memory.books import MemoryBooks
@@ -351,7 +353,6 @@ def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     from adapters.memory.styles import MemoryStyles, MemoryStylesReader
     from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
     from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
-    from adapters.memory.traces import MemoryTraces
     from adapters.memory.transaction import MemoryTransaction
     from adapters.memory.unwanted_blobs import MemoryUnwantedBlobs
     from adapters.memory.withdrawals import MemoryWithdrawals, MemoryWithdrawalsReader

@@ -7,8 +7,8 @@ from typing import Protocol
 import msgspec
 from dishka import AsyncContainer
 
+from core.account_deletion.erase_accounts import EraseLeavers
 from core.accounts.drop_expired_sessions import DropExpiredSessions
-from core.accounts.erase_leavers import EraseLeavers
 from core.blobs.drop_orphans import DropOrphans
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.errors import DomainError

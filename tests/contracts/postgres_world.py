@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+from adapters.postgres.account_deletion import PostgresTraces
 from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
 from adapters.postgres.backlog import PostgresBacklogReader
 from adapters.postgres.books import PostgresBooks
@@ -18,7 +19,6 @@ from adapters.postgres.search import PostgresSearchReader, PostgresTagCounts
 from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
 from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
-from adapters.postgres.traces import PostgresTraces
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.unwanted_blobs import PostgresUnwantedBlobs
 from adapters.postgres.withdrawals import PostgresWithdrawals, PostgresWithdrawalsReader

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from core.account_deletion.delete_account import Leave
+from core.account_deletion.export_account import ExportAccount
 from core.accounts.errors import UserNotFound
-from core.accounts.export_account import ExportAccount
-from core.accounts.leave import Leave
 from core.accounts.model import SESSION_LIFETIME, Session, User
 from core.accounts.sign_in import token_hash
 from core.community.post_comment import NewComment, PostComment

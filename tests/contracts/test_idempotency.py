@@ -7,8 +7,8 @@ from typing import Self
 
 import pytest
 
+from core.account_deletion.delete_account import Leave
 from core.accounts.errors import UserNotFound
-from core.accounts.leave import Leave
 from core.accounts.model import User
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.generations.views import StatusFilter

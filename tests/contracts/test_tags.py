@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 
-from core.accounts.leave import Leave
+from core.account_deletion.delete_account import Leave
 from core.accounts.model import User
 from core.errors import ValidationError
 from core.generations.edit_generation import EditGeneration, GenerationChanges

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from core.accounts.erase_leavers import EraseLeavers
+from core.account_deletion.erase_accounts import EraseLeavers
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.fail_generation import FailGeneration

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from core.accounts.sign_in import SignIn, token_hash
 from core.ports.identity_provider import SignInFailed
+from tests.simulation.deeds.account_deletion import Leaving
 from tests.simulation.deeds.base import Deed
 from tests.simulation.deeds.community import Community
 from tests.simulation.deeds.images import Images
-from tests.simulation.deeds.leaving import Leaving
 from tests.simulation.deeds.purchases import Purchases
 from tests.simulation.deeds.styles import Styles
 from tests.simulation.deeds.withdrawals import Withdrawals

@@ -11,7 +11,7 @@ from adapters.postgres.books import PostgresBooks
 from adapters.postgres.generations import PostgresGenerations
 from adapters.postgres.pool import Pool, create_pool
 from adapters.postgres.purchases import PostgresPurchases
-from core.accounts.leave import Leave
+from core.account_deletion.delete_account import Leave
 from core.community.delete_comment import DeleteComment
 from core.community.follow_user import FollowUser
 from core.community.like_generation import LikeGeneration
@@ -32,7 +32,7 @@ from tests.simulation import clerk
 from tests.simulation.audit import KEYED, RULES, audit
 from tests.simulation.broken import Broken
 from tests.simulation.concurrent import perform
-from tests.simulation.deeds.leaving import Leaving
+from tests.simulation.deeds.account_deletion import Leaving
 
 DEEDS: tuple[type[Any], ...] = (
     CompleteGeneration,

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from adapters.memory.account_deletion import MemoryTraces
 from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
 from adapters.memory.backlog import MemoryBacklogReader
 from adapters.memory.blobs import MemoryBlobStore
@@ -31,15 +32,15 @@ from adapters.memory.secrets import SequentialSecrets
 from adapters.memory.styles import MemoryStyles, MemoryStylesReader
 from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
 from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
-from adapters.memory.traces import MemoryTraces
 from adapters.memory.transaction import MemoryTransaction
 from adapters.memory.unwanted_blobs import MemoryUnwantedBlobs
 from adapters.memory.withdrawals import MemoryWithdrawals, MemoryWithdrawalsReader
 from adapters.pillow.images import PillowImages
-from core.accounts.erase_leaver import EraseLeaver
-from core.accounts.export import ExportReader
+from core.account_deletion.erase_account import EraseLeaver
+from core.account_deletion.repository import Traces
+from core.account_deletion.views import ExportReader
 from core.accounts.model import Artist, User
-from core.accounts.repository import Sessions, Traces, Users
+from core.accounts.repository import Sessions, Users
 from core.accounts.sign_in import IdentityKey
 from core.accounts.views import AccountsReader
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs

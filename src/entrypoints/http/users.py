@@ -6,17 +6,11 @@ from litestar import Controller, MediaType, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.response import Stream
 
+from core.account_deletion.delete_account import Leave
+from core.account_deletion.export_account import ExportAccount
+from core.account_deletion.views import CommentRecord, FollowerRecord, IdentityRecord, LikeRecord, SessionRecord
 from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.errors import AlreadyArtist, InvalidPicture, UsernameTaken, UserNotFound
-from core.accounts.export import (
-    CommentRecord,
-    FollowerRecord,
-    IdentityRecord,
-    LikeRecord,
-    SessionRecord,
-)
-from core.accounts.export_account import ExportAccount
-from core.accounts.leave import Leave
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.accounts.views import AccountsReader, Me, MeArtist, Profile
 from core.community.views import FollowedUser

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from adapters.postgres.pool import create_pool
-from core.accounts.leave import Leave
+from core.account_deletion.delete_account import Leave
 from tests.adapters.postgres.test_plans import BEGAN, FILL, PROLIFIC
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support import postgres

@@ -7,11 +7,11 @@ from io import BytesIO
 
 import pytest
 
+from core.account_deletion.delete_account import Leave
+from core.account_deletion.erase_account import EraseLeaver
+from core.account_deletion.erase_accounts import EraseLeavers
 from core.accounts.edit_profile import EditProfile, ProfileChanges
-from core.accounts.erase_leaver import EraseLeaver
-from core.accounts.erase_leavers import EraseLeavers
 from core.accounts.errors import UserNotFound
-from core.accounts.leave import Leave
 from core.accounts.model import SESSION_LIFETIME, Artist, Session, User
 from core.accounts.sign_in import SignIn, token_hash
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
@@ -439,8 +439,8 @@ async def test_erasing_goes_on_where_it_was_interrupted(
 async def test_what_takes_long_is_left_to_the_sweep(
     world: World, mia: User, ann: User, bob: User, style: Style, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.accounts.erase_leaver.PIECE", 2)
-    monkeypatch.setattr("core.accounts.erase_leaver.ROUNDS", 2)
+    monkeypatch.setattr("core.account_deletion.erase_account.PIECE", 2)
+    monkeypatch.setattr("core.account_deletion.erase_account.ROUNDS", 2)
     images = [await world.image(mia, style, public=True) for _ in range(7)]
     own = [await world.image(ann, style, public=True) for _ in range(5)]
     for image in images:
@@ -473,7 +473,7 @@ async def test_what_takes_long_is_left_to_the_sweep(
 
 
 async def test_who_leaves_waits_a_moment_only(world: World, mia: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.accounts.erase_leaver.PIECE", 1)
+    monkeypatch.setattr("core.account_deletion.erase_account.PIECE", 1)
     fans = [await world.user(f"fan-{number}") for number in range(10)]
     for fan in fans:
         await world.follow(fan, mia)

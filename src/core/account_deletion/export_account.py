@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from core.accounts.export import ExportReader
+from core.account_deletion.views import ExportReader
 from core.accounts.views import AccountsReader
 from core.community.views import CommunityReader
 from core.generations.views import GenerationsReader, StatusFilter

@@ -6,8 +6,8 @@ from typing import Any
 import asyncpg
 import pytest
 
+from core.account_deletion.delete_account import Leave
 from core.accounts.errors import UserNotFound
-from core.accounts.leave import Leave
 from core.accounts.model import User
 from core.community.errors import DuplicateLike
 from core.paging import PageRequest

@@ -2,7 +2,7 @@ from datetime import datetime
 
 from adapters.postgres.pool import Record
 from adapters.postgres.transaction import PostgresTransaction
-from core.accounts.repository import Removed, Traces
+from core.account_deletion.repository import Removed, Traces
 from core.identifiers import GenerationId, StyleId, UserId
 from core.ports import changes
 from core.purchases.model import TIME_TO_SETTLE

@@ -1,4 +1,4 @@
-from core.accounts.leave import Leave
+from core.account_deletion.delete_account import Leave
 from core.requester import Requester
 from core.withdrawals.errors import WithdrawalPending
 from tests.simulation.deeds.base import Deed, Deeds

@@ -2,8 +2,9 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.accounts.erase_leaver import EraseLeaver
-from core.accounts.repository import Traces, Users
+from core.account_deletion.erase_account import EraseLeaver
+from core.account_deletion.repository import Traces
+from core.accounts.repository import Users
 from core.errors import DomainError
 from core.identifiers import UserId
 from core.ports.clock import Clock

@@ -1,8 +1,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.account_deletion.repository import Traces
 from core.accounts.model import User
-from core.accounts.repository import Traces, Users
+from core.accounts.repository import Users
 from core.accounts.sign_in import IdentityKey, identity_hash
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.generations.repository import Generations

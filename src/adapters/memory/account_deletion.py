@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from adapters.memory.tables import Tables, Uses
 from adapters.memory.transaction import MemoryTransaction
-from core.accounts.repository import Removed, Traces
+from core.account_deletion.repository import Removed, Traces
 from core.generations.model import Generation, Status
 from core.identifiers import CommentId, GenerationId, StyleId, UserId
 from core.ports import changes

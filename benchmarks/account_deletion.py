@@ -14,7 +14,7 @@ from benchmarks.people import populate
 from benchmarks.servers import MEBIBYTE, Server, free_port, server
 from benchmarks.stage import environ
 from benchmarks.table import table
-from core.accounts.erase_leavers import EraseLeavers
+from core.account_deletion.erase_accounts import EraseLeavers
 from core.identifiers import UserId
 from entrypoints.container import create_container, embedded_database, upgrade_database
 from entrypoints.settings import read_settings

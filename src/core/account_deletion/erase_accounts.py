@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 
-from core.accounts.erase_leaver import EraseLeaver
+from core.account_deletion.erase_account import EraseLeaver
 from core.accounts.repository import Users
 from core.ports.transaction import Transaction
 

@@ -14,7 +14,7 @@ from benchmarks.people import populate
 from benchmarks.servers import MEBIBYTE, Server, free_port, server
 from benchmarks.stage import environ
 from benchmarks.table import table
-from core.account_deletion.erase_accounts import EraseLeavers
+from core.account_deletion.erase_accounts import EraseAccounts
 from core.identifiers import UserId
 from entrypoints.container import create_container, embedded_database, upgrade_database
 from entrypoints.settings import read_settings
@@ -129,7 +129,7 @@ async def _export(client: httpx.AsyncClient, running: Server) -> tuple[int, floa
 
 async def _sweep(container: AsyncContainer) -> None:
     async with container() as request:
-        await (await request.get(EraseLeavers))()
+        await (await request.get(EraseAccounts))()
 
 
 async def _make(url: str, user_id: UserId) -> None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from dishka import AnyOf, AsyncContainer, Provider, Scope, make_async_container
 
 from adapters.simulated_ai.source import TaskSource
-from core.account_deletion.delete_account import Leave
-from core.account_deletion.erase_account import EraseLeaver
-from core.account_deletion.erase_accounts import EraseLeavers
+from core.account_deletion.delete_account import DeleteAccount
+from core.account_deletion.erase_account import EraseAccount
+from core.account_deletion.erase_accounts import EraseAccounts
 from core.account_deletion.export_account import ExportAccount
-from core.account_deletion.repository import Traces
+from core.account_deletion.repository import PersonalData
 from core.account_deletion.views import ExportReader
 from core.accounts.drop_expired_sessions import DropExpiredSessions
 from core.accounts.edit_profile import EditProfile
@@ -188,9 +188,9 @@ def use_cases() -> Provider:
         WatchTraining,
         WatchNotifications,
         DropExpiredSessions,
-        Leave,
-        EraseLeaver,
-        EraseLeavers,
+        DeleteAccount,
+        EraseAccount,
+        EraseAccounts,
         RemoveUnwantedBlobs,
         DropOrphans,
         Sweep,
@@ -256,7 +256,7 @@ def system() -> Provider:
 
 
 def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
-    from adapters.postgres.account_deletion import PostgresTraces
+    from adapters.postgres.account_deletion import PostgresPersonalData
     from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
     from adapters.postgres.backlog import PostgresBacklogReader
     from adapters.postgres.books import PostgresBooks
@@ -317,7 +317,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider.provide(PostgresTransaction, provides=AnyOf[PostgresTransaction, Transaction], scope=request)
     provider.provide(PostgresUsers, provides=Users, scope=request)
     provider.provide(PostgresSessions, provides=Sessions, scope=request)
-    provider.provide(PostgresTraces, provides=Traces, scope=request)
+    provider.provide(PostgresPersonalData, provides=PersonalData, scope=request)
     provider.provide(PostgresTokenLedger, provides=TokenLedger, scope=request)
     provider.provide(PostgresPurchases, provides=Purchases, scope=request)
     provider.provide(PostgresWithdrawals, provides=Withdrawals, scope=request)
@@ -335,7 +335,7 @@ def postgres() -> Provider:  # noqa: PLR0915 - a list, not a procedure
 
 
 def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
-    from adapters.memory.account_deletion import MemoryTraces
+    from adapters.memory.account_deletion import MemoryPersonalData
     from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
     from adapters.memory.backlog import MemoryBacklogReader
     from adapters.memory.books import MemoryBooks
@@ -384,7 +384,7 @@ def memory() -> Provider:  # noqa: PLR0915 - a list, not a procedure
     provider.provide(MemoryTransaction, provides=AnyOf[MemoryTransaction, Transaction], scope=request)
     provider.provide(MemoryUsers, provides=Users, scope=request)
     provider.provide(MemorySessions, provides=Sessions, scope=request)
-    provider.provide(MemoryTraces, provides=Traces, scope=request)
+    provider.provide(MemoryPersonalData, provides=PersonalData, scope=request)
     provider.provide(MemoryTokenLedger, provides=TokenLedger, scope=request)
     provider.provide(MemoryPurchases, provides=Purchases, scope=request)
     provider.provide(MemoryWithdrawals, provides=Withdrawals, scope=request)

@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 from dishka import AsyncContainer
 
-from core.account_deletion.erase_accounts import EraseLeavers
+from core.account_deletion.erase_accounts import EraseAccounts
 from core.accounts.drop_expired_sessions import DropExpiredSessions
 from core.blobs.drop_orphans import DropOrphans
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
@@ -61,7 +61,7 @@ class Sweep:
     fold_uses: FoldUses
     fold_tags: FoldTags
     drop_orphans: DropOrphans
-    erase_leavers: EraseLeavers
+    erase_accounts: EraseAccounts
     remove_unwanted_blobs: RemoveUnwantedBlobs
 
     async def __call__(self) -> Swept:
@@ -77,7 +77,7 @@ class Sweep:
             ("uses_folded", self.fold_uses, LARGE),
             ("tags_folded", self.fold_tags, LARGE),
             ("objects_looked_at", self.drop_orphans, OBJECTS),
-            ("leavers_erased", self.erase_leavers, SMALL),
+            ("accounts_erased", self.erase_accounts, SMALL),
             ("blobs_removed", self.remove_unwanted_blobs, OBJECTS),
         ]
         swept = Swept(done={name: 0 for name, _, _ in steps}, failed=[])

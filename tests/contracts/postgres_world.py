@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from adapters.postgres.account_deletion import PostgresTraces
+from adapters.postgres.account_deletion import PostgresPersonalData
 from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
 from adapters.postgres.backlog import PostgresBacklogReader
 from adapters.postgres.books import PostgresBooks
@@ -69,7 +69,7 @@ class PostgresWorld(World):
             PostgresComments(transaction),
             PostgresWithdrawals(transaction),
             PostgresUnwantedBlobs(transaction),
-            PostgresTraces(transaction),
+            PostgresPersonalData(transaction),
             PostgresTagCounts(transaction),
         )
 

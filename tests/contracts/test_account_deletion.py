@@ -7,9 +7,9 @@ from io import BytesIO
 
 import pytest
 
-from core.account_deletion.delete_account import Leave
-from core.account_deletion.erase_account import EraseLeaver
-from core.account_deletion.erase_accounts import EraseLeavers
+from core.account_deletion.delete_account import DeleteAccount
+from core.account_deletion.erase_account import EraseAccount
+from core.account_deletion.erase_accounts import EraseAccounts
 from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.errors import UserNotFound
 from core.accounts.model import SESSION_LIFETIME, Artist, Session, User
@@ -87,7 +87,7 @@ async def in_order(world: World) -> AsyncIterator[None]:
 
 
 async def leave(world: World, user: User) -> None:
-    await world.use_case(Leave)(user.id)
+    await world.use_case(DeleteAccount)(user.id)
 
 
 async def say(world: World, author: User, image: Generation, *, to: CommentId | None = None) -> CommentId:
@@ -395,7 +395,7 @@ async def test_who_was_deactivated_does_not_come_back(world: World, ann: User) -
 
 async def test_who_was_erased_comes_back_as_a_new_user_without_welcome_tokens(world: World) -> None:
     first = await world.use_case(SignIn)(MIN_JUN, user_agent="")
-    await world.use_case(Leave)(first.user_id)
+    await world.use_case(DeleteAccount)(first.user_id)
 
     second = await world.use_case(SignIn)(MIN_JUN, user_agent="")
     other = await world.use_case(SignIn)(Identity("google", "2", MIN_JUN.email, None, None), user_agent="")
@@ -404,7 +404,7 @@ async def test_who_was_erased_comes_back_as_a_new_user_without_welcome_tokens(wo
     assert second.user_id != first.user_id
     assert (await world.read.accounts.me(second.user_id)).token_balance == 0
     assert (await world.read.accounts.me(other.user_id)).token_balance == 100
-    await world.use_case(Leave)(second.user_id)
+    await world.use_case(DeleteAccount)(second.user_id)
     assert (await world.use_case(SignIn)(MIN_JUN, user_agent="")).is_new
 
 
@@ -425,9 +425,9 @@ async def test_erasing_goes_on_where_it_was_interrupted(
         ports = {name: getattr(scope, name) for name in scope.__slots__} | {"transaction": transaction}
         try:
             if at == 1:
-                await world.use_case(Leave, **ports)(ann.id)
+                await world.use_case(DeleteAccount, **ports)(ann.id)
                 raise AssertionError("nothing was interrupted")
-            if await world.use_case(EraseLeaver, **ports)(ann.id):
+            if await world.use_case(EraseAccount, **ports)(ann.id):
                 break
         except OutcomeUnknown:
             assert await world.scope().sessions.requester(b"", at=world.clock.now()) is None
@@ -457,7 +457,7 @@ async def test_what_takes_long_is_left_to_the_sweep(
     with pytest.raises(UserNotFound):
         await world.read.accounts.profile(ann.id, viewer=None)
     sweeps = 0
-    while not await world.use_case(EraseLeavers)():
+    while not await world.use_case(EraseAccounts)():
         sweeps += 1
         for image in images:
             shown = await world.read.generations.detail(image.id, viewer=bob.id)
@@ -466,7 +466,7 @@ async def test_what_takes_long_is_left_to_the_sweep(
 
     assert sweeps > 2
     assert await gone(world, ann)
-    assert await world.use_case(EraseLeavers)() == 0
+    assert await world.use_case(EraseAccounts)() == 0
     for image in images:
         shown = await world.read.generations.detail(image.id, viewer=bob.id)
         assert (shown.like_count, shown.comment_count) == (0, 0)
@@ -484,10 +484,10 @@ async def test_who_leaves_waits_a_moment_only(world: World, mia: User, monkeypat
         def now(self) -> datetime:
             return world.clock.advance(timedelta(seconds=1))
 
-    await world.use_case(Leave, clock=Hurrying())(mia.id)
+    await world.use_case(DeleteAccount, clock=Hurrying())(mia.id)
 
     assert not await gone(world, mia)
-    assert await world.use_case(EraseLeavers)() == 1
+    assert await world.use_case(EraseAccounts)() == 1
     assert await gone(world, mia)
 
 
@@ -496,7 +496,7 @@ async def test_objects_go_later_when_the_store_is_away(world: World, ann: User, 
     await store(world, str(image.result_key), f"public/profiles/{ann.id}/x.png", "public/profiles/0/x.png")
     away = failing(world.blobs, "delete", StoreUnavailable())
 
-    await world.use_case(Leave, blobs=away)(ann.id)
+    await world.use_case(DeleteAccount, blobs=away)(ann.id)
     assert await gone(world, ann)
     assert await world.blobs.keys("results/") == [image.result_key]
     await world.use_case(RemoveUnwantedBlobs)()
@@ -524,7 +524,7 @@ async def test_who_leaves_while_they_do_everything_leaves_nothing(
         world.use_case(UnlikeGeneration)(ann.id, others[0].id),
         world.use_case(PostComment)(ann.id, others[1].id, NewComment("Me")),
         world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"])),
-        world.use_case(Leave)(ann.id),
+        world.use_case(DeleteAccount)(ann.id),
         world.use_case(FollowUser)(ann.id, mia.id),
         world.use_case(UnfollowUser)(ann.id, bob.id),
         *(world.use_case(LikeGeneration)(bob.id, image.id) for image in theirs),
@@ -539,7 +539,7 @@ async def test_who_leaves_while_they_do_everything_leaves_nothing(
     errors = [answer for answer in answers if isinstance(answer, BaseException)]
     assert all(isinstance(error, DomainError) for error in errors), errors
     world.clock.advance(timedelta(minutes=1))
-    await world.use_case(EraseLeavers)()
+    await world.use_case(EraseAccounts)()
     assert await gone(world, ann)
     for image in others:
         shown = await world.read.generations.detail(image.id, viewer=mia.id)
@@ -563,7 +563,7 @@ async def test_many_leave_at_once(world: World, mia: User, style: Style) -> None
             await say(world, fan, image)
 
     await asyncio.gather(*(leave(world, fan) for fan in crowd), return_exceptions=True)
-    await world.use_case(EraseLeavers)()
+    await world.use_case(EraseAccounts)()
 
     assert [await gone(world, fan) for fan in crowd] == [True] * len(crowd)
     for image in images:
@@ -580,11 +580,13 @@ async def test_a_first_request_for_a_style_while_its_artist_leaves(
     """It comes before, and the artist is kept as a name, or after, and there is no style."""
     requests = [world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"])) for _ in range(4)]
 
-    answers = await asyncio.gather(*requests[:2], world.use_case(Leave)(mia.id), *requests[2:], return_exceptions=True)
+    answers = await asyncio.gather(
+        *requests[:2], world.use_case(DeleteAccount)(mia.id), *requests[2:], return_exceptions=True
+    )
 
     errors = [answer for answer in answers if isinstance(answer, BaseException)]
     assert all(isinstance(error, StyleNotFound | StyleNotReady) for error in errors), errors
-    await world.use_case(EraseLeavers)()
+    await world.use_case(EraseAccounts)()
     assert await gone(world, mia) == (len(errors) == 4)
     assert (await world.read.tokens.balance(ann.id)).held_tokens == 30 * (4 - len(errors))
 
@@ -594,12 +596,12 @@ async def test_a_withdrawal_asked_for_while_the_artist_leaves_is_before_or_after
 ) -> None:
     await world.image(mia, style)
 
-    async def lock_out(ports: Scope) -> None:
+    async def revoke_access(ports: Scope) -> None:
         user = await ports.users.of_id(mia.id, lock=True)
         await ports.users.save(user.left(at=world.clock.now()))
-        await ports.traces.lock_out(mia.id, at=world.clock.now())
+        await ports.personal_data.revoke_access(mia.id, at=world.clock.now())
 
-    leaving = await Block(world, lock_out).open()
+    leaving = await Block(world, revoke_access).open()
     asking = asyncio.create_task(world.use_case(RequestWithdrawal)(mia.id, 30))
     async with asyncio.timeout(10):
         while not (asking.done() or await world.lock_is_awaited()):  # noqa: ASYNC110 - no database has an event for it
@@ -648,8 +650,8 @@ async def test_nobody_is_removed_while_anything_is_left_of_them(
     if left == "told":
         await world.use_case(UnfollowUser)(ann.id, zoe.id)
 
-    removed = await commit(world, lambda ports: ports.traces.remove_user(zoe.id, identity=b"zoe"))
+    removed = await commit(world, lambda ports: ports.personal_data.remove_user(zoe.id, identity=b"zoe"))
 
     assert removed is (left == "nothing")
     assert await commit(world, lambda ports: ports.users.username_taken("zoe")) is (not removed)
-    assert await commit(world, lambda ports: ports.users.was_here(b"zoe")) is removed
+    assert await commit(world, lambda ports: ports.users.was_erased(b"zoe")) is removed

@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 
-from core.account_deletion.delete_account import Leave
+from core.account_deletion.delete_account import DeleteAccount
 from core.accounts.model import User
 from core.errors import ValidationError
 from core.generations.edit_generation import EditGeneration, GenerationChanges
@@ -226,7 +226,7 @@ async def test_what_who_was_erased_wrote_is_not_recommended(
         await fold(world)
     await world.image(ann, ink, prompt_tags=["boat", "late"])
 
-    await world.use_case(Leave)(ann.id)
+    await world.use_case(DeleteAccount)(ann.id)
 
     expected = {"ink": 10, "boat": 1} | {f"number {n}": 1 for n in range(10)}
     for _ in range(2):

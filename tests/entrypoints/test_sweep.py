@@ -28,7 +28,7 @@ NOTHING = {
     "uses_folded": 0,
     "tags_folded": 0,
     "objects_looked_at": 0,
-    "leavers_erased": 0,
+    "accounts_erased": 0,
     "blobs_removed": 0,
 }
 

@@ -33,7 +33,7 @@ SELECT (SELECT count(*) FROM generations WHERE status NOT IN ('completed', 'fail
        (SELECT count(*) FROM purchases WHERE status = 'pending') AS purchases,
        (SELECT count(*) FROM withdrawals WHERE status = 'pending') AS withdrawals,
        (SELECT count(*) FROM outbox) AS tasks,
-       (SELECT count(*) FROM users WHERE standing = 'leaving') AS leavers
+       (SELECT count(*) FROM users WHERE standing = 'leaving') AS deletions
 """
 
 

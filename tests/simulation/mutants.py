@@ -12,7 +12,7 @@ from unittest.mock import patch
 import msgspec
 
 from adapters.memory import account_deletion
-from adapters.memory.account_deletion import MemoryTraces
+from adapters.memory.account_deletion import MemoryPersonalData
 from adapters.memory.idempotency import MemoryOnce
 from adapters.memory.tables import Funds, QueuedTask, Tables
 from adapters.memory.tasks import MemoryBatch, MemoryTaskQueue
@@ -153,7 +153,7 @@ def images_erased_at_work(_: SimulatedWorld) -> Iterator[None]:
             if image.owner_id == user_id
         ]
 
-    with patch.object(MemoryTraces, "unended_images", none), patch.object(account_deletion, "_images", all_of):
+    with patch.object(MemoryPersonalData, "unended_images", none), patch.object(account_deletion, "_images", all_of):
         yield
 
 

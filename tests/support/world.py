@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from adapters.memory.account_deletion import MemoryTraces
+from adapters.memory.account_deletion import MemoryPersonalData
 from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
 from adapters.memory.backlog import MemoryBacklogReader
 from adapters.memory.blobs import MemoryBlobStore
@@ -36,8 +36,8 @@ from adapters.memory.transaction import MemoryTransaction
 from adapters.memory.unwanted_blobs import MemoryUnwantedBlobs
 from adapters.memory.withdrawals import MemoryWithdrawals, MemoryWithdrawalsReader
 from adapters.pillow.images import PillowImages
-from core.account_deletion.erase_account import EraseLeaver
-from core.account_deletion.repository import Traces
+from core.account_deletion.erase_account import EraseAccount
+from core.account_deletion.repository import PersonalData
 from core.account_deletion.views import ExportReader
 from core.accounts.model import Artist, User
 from core.accounts.repository import Sessions, Users
@@ -110,7 +110,7 @@ class Scope:
     comments: Comments
     withdrawals: Withdrawals
     unwanted: UnwantedBlobs
-    traces: Traces
+    personal_data: PersonalData
     tag_counts: TagCounts
 
 
@@ -196,7 +196,7 @@ class World(ABC):
             "remove_unwanted": RemoveUnwantedBlobs(**_wanted(RemoveUnwantedBlobs, places | own | ports)),
         }
         own |= {
-            "erase": EraseLeaver(**_wanted(EraseLeaver, places | own | ports)),
+            "erase": EraseAccount(**_wanted(EraseAccount, places | own | ports)),
         }
         return kind(**_wanted(kind, places | own | ports))
 
@@ -383,7 +383,7 @@ class MemoryWorld(World):
             MemoryComments(transaction),
             MemoryWithdrawals(transaction),
             MemoryUnwantedBlobs(transaction),
-            MemoryTraces(transaction),
+            MemoryPersonalData(transaction),
             MemoryTagCounts(),
         )
 

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from adapters.memory.tables import Tables, Uses
 from adapters.memory.transaction import MemoryTransaction
-from core.account_deletion.repository import Removed, Traces
+from core.account_deletion.repository import PersonalData, Removed
 from core.generations.model import Generation, Status
 from core.identifiers import CommentId, GenerationId, StyleId, UserId
 from core.ports import changes
@@ -15,11 +15,11 @@ Key = TypeVar("Key")
 Row = TypeVar("Row")
 
 
-class MemoryTraces(Traces):
+class MemoryPersonalData(PersonalData):
     def __init__(self, transaction: MemoryTransaction) -> None:
         self._transaction = transaction
 
-    async def lock_out(self, user_id: UserId, *, at: datetime) -> None:
+    async def revoke_access(self, user_id: UserId, *, at: datetime) -> None:
         def operation(tables: Tables) -> None:
             _remove(tables.sessions, lambda _, session: session.user_id == user_id)
             for style in _of(tables.styles, lambda style: style.artist_id == user_id and style.is_active):

@@ -2,7 +2,7 @@ from datetime import datetime
 
 from adapters.postgres.pool import Record
 from adapters.postgres.transaction import PostgresTransaction
-from core.account_deletion.repository import Removed, Traces
+from core.account_deletion.repository import PersonalData, Removed
 from core.identifiers import GenerationId, StyleId, UserId
 from core.ports import changes
 from core.purchases.model import TIME_TO_SETTLE
@@ -163,11 +163,11 @@ REMOVE_USER = [
 KEEP_IDENTITY = "INSERT INTO erased_identities (identity) VALUES ($1) ON CONFLICT (identity) DO NOTHING"
 
 
-class PostgresTraces(Traces):
+class PostgresPersonalData(PersonalData):
     def __init__(self, transaction: PostgresTransaction) -> None:
         self._transaction = transaction
 
-    async def lock_out(self, user_id: UserId, *, at: datetime) -> None:
+    async def revoke_access(self, user_id: UserId, *, at: datetime) -> None:
         for session in await self._ask(END_SESSIONS, user_id):
             self._transaction.tell_of(changes.session(session["token_hash"]))
         await self._ask(HIDE_ARTIST, user_id)

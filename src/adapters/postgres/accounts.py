@@ -174,14 +174,14 @@ class PostgresUsers(Users):
             folded(artist.artist_name),
         )
 
-    async def leaver(self, user_id: UserId) -> User | None:
+    async def pending_deletion(self, user_id: UserId) -> User | None:
         row = await self._transaction.fetchrow(LEAVER, user_id, lock=True)
         return _user(row) if row else None
 
-    async def leavers(self, *, limit: int) -> list[UserId]:
+    async def pending_deletions(self, *, limit: int) -> list[UserId]:
         return [row["id"] for row in await self._transaction.fetch(LEAVERS, limit)]
 
-    async def was_here(self, identity: bytes) -> bool:
+    async def was_erased(self, identity: bytes) -> bool:
         known = "SELECT FROM erased_identities WHERE identity = $1"
         return await self._transaction.fetchrow(known, identity) is not None
 

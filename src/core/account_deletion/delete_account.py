@@ -2,8 +2,8 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.account_deletion.erase_account import EraseLeaver
-from core.account_deletion.repository import Traces
+from core.account_deletion.erase_account import EraseAccount
+from core.account_deletion.repository import PersonalData
 from core.accounts.repository import Users
 from core.errors import DomainError
 from core.identifiers import UserId
@@ -14,16 +14,16 @@ from core.withdrawals.errors import WithdrawalPending
 _log = logging.getLogger(__name__)
 
 AT_ONCE = timedelta(seconds=2)
-"""Whoever leaves waits no longer for what is theirs to be erased; the sweep does the rest."""
+"""How long the call goes on erasing; the maintenance pass does the rest."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
-    """Go for good: locked out at once, then erased as far as that can be, now or by the sweep."""
+class DeleteAccount:
+    """Delete one's own account: access is revoked at once, personal data is erased now or by the maintenance pass."""
 
     users: Users
-    traces: Traces
-    erase: EraseLeaver
+    personal_data: PersonalData
+    erase: EraseAccount
     transaction: Transaction
     clock: Clock
 
@@ -31,11 +31,11 @@ class Leave:
         """Raises WithdrawalPending: whoever is to be paid has to be there for it."""
         async with self.transaction:
             user = await self.users.of_id(requester, lock=True)
-            if await self.traces.withdrawal_pending(requester):
+            if await self.personal_data.withdrawal_pending(requester):
                 raise WithdrawalPending
             now = self.clock.now()
             await self.users.save(user.left(at=now))
-            await self.traces.lock_out(requester, at=now)
+            await self.personal_data.revoke_access(requester, at=now)
         try:
             await self.erase(requester, until=now + AT_ONCE)
         except DomainError as error:

@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.account_deletion.repository import Traces
+from core.account_deletion.repository import PersonalData
 from core.accounts.model import User
 from core.accounts.repository import Users
 from core.accounts.sign_in import IdentityKey, identity_hash
@@ -24,8 +24,8 @@ ROUNDS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class EraseLeaver:
-    """Erase what somebody who has left leaves behind, one transaction after the other.
+class EraseAccount:
+    """Erase the personal data of a deleted account, one transaction after the other.
 
     An artist is kept as a name where others have images in a style of theirs; images and styles stay as well then.
 
@@ -34,7 +34,7 @@ class EraseLeaver:
     """
 
     users: Users
-    traces: Traces
+    personal_data: PersonalData
     generations: Generations
     styles: Styles
     ledger: TokenLedger
@@ -61,11 +61,11 @@ class EraseLeaver:
         """Whether a piece of each kind was all there is."""
         rows = [await self._abandon_images(user_id)]
         for remove in (
-            self.traces.remove_likes,
-            self.traces.remove_comments,
-            self.traces.remove_follows,
-            self.traces.remove_notifications,
-            self.traces.remove_answers,
+            self.personal_data.remove_likes,
+            self.personal_data.remove_comments,
+            self.personal_data.remove_follows,
+            self.personal_data.remove_notifications,
+            self.personal_data.remove_answers,
         ):
             async with self.transaction:
                 rows.append(await remove(user_id, limit=PIECE))
@@ -73,7 +73,7 @@ class EraseLeaver:
 
     async def _abandon_images(self, user_id: UserId) -> int:
         async with self.transaction:
-            unended = await self.traces.unended_images(user_id, limit=PIECE)
+            unended = await self.personal_data.unended_images(user_id, limit=PIECE)
         for generation_id in unended:
             await self._abandon(generation_id)
         return len(unended)
@@ -90,15 +90,15 @@ class EraseLeaver:
 
     async def _ended(self, user_id: UserId) -> bool:
         async with self.transaction:
-            if await self.users.leaver(user_id) is None:
+            if await self.users.pending_deletion(user_id) is None:
                 return True
-            used = await self.traces.used_by_others(user_id)
+            used = await self.personal_data.used_by_others(user_id)
         return await (self._deactivate(user_id) if used else self._remove(user_id))
 
     async def _deactivate(self, user_id: UserId) -> bool:
         places = [_pictures(user_id)]
         async with self.transaction:
-            user = await self.users.leaver(user_id)
+            user = await self.users.pending_deletion(user_id)
             if user is not None:
                 await self.users.save(user.deactivated(at=self.clock.now()))
                 await self.unwanted.add(*places)
@@ -109,7 +109,7 @@ class EraseLeaver:
         if await self._remove_images(user_id):
             return False
         async with self.transaction:
-            style_ids = await self.traces.styles(user_id)
+            style_ids = await self.personal_data.styles(user_id)
         try:
             for style_id in style_ids:
                 await self._remove_style(style_id)
@@ -120,7 +120,7 @@ class EraseLeaver:
     async def _remove_images(self, user_id: UserId) -> bool:
         """Whether there was one."""
         async with self.transaction:
-            removed = await self.traces.remove_images(user_id, limit=PIECE)
+            removed = await self.personal_data.remove_images(user_id, limit=PIECE)
             if removed.places:
                 await self.unwanted.add(*removed.places)
         if removed.places:
@@ -141,10 +141,10 @@ class EraseLeaver:
     async def _remove_user(self, user_id: UserId) -> bool:
         places = [_pictures(user_id), f"signatures/{user_id}/"]
         async with self.transaction:
-            user = await self.users.leaver(user_id)
+            user = await self.users.pending_deletion(user_id)
             if user is None:
                 return True
-            if not await self.traces.remove_user(user_id, identity=self._hash(user)):
+            if not await self.personal_data.remove_user(user_id, identity=self._hash(user)):
                 return False
             await self.unwanted.add(*places)
         await self.remove_unwanted.at_once(places)

@@ -13,16 +13,16 @@ class Removed(msgspec.Struct, frozen=True):
     """Where in the store the objects lie that belonged to them."""
 
 
-class Traces(Protocol):
-    """What somebody leaves behind, taken away in pieces, each in the open transaction.
+class PersonalData(Protocol):
+    """The personal data of an account that is being deleted, removed in batches, each in the open transaction.
 
-    A removal takes some `limit` rows at most and answers how many: less than `limit` once there are no more. It keeps
-    all that others are shown exact, their counts above all. Any number may work at the same one at once.
+    A removal takes up to `limit` rows and answers how many it took: less than `limit` when none are left. All counts
+    that others are shown stay exact. Any number of processes may remove the data of the same account.
     """
 
-    async def lock_out(self, user_id: UserId, *, at: datetime) -> None:
-        """From the commit on none of their sessions signs anybody in, none of their styles is for sale, no search
-        finds them, and no money is taken for a purchase of theirs; what was taken just before is still asked for."""
+    async def revoke_access(self, user_id: UserId, *, at: datetime) -> None:
+        """From the commit on their sessions are revoked, their styles are closed, no search finds them, and no
+        payment of theirs is captured; the provider is still asked about one that was captured just before."""
         ...
 
     async def withdrawal_pending(self, user_id: UserId) -> bool: ...

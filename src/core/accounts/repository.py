@@ -35,15 +35,15 @@ class Users(Protocol):
         """Raises AlreadyArtist, which may surface at the commit."""
         ...
 
-    async def leaver(self, user_id: UserId) -> User | None:
-        """Somebody who is leaving and not erased yet, locked."""
+    async def pending_deletion(self, user_id: UserId) -> User | None:
+        """The user if their account is deleted and not yet erased, locked."""
         ...
 
-    async def leavers(self, *, limit: int) -> list[UserId]:
-        """Up to `limit` who are leaving, those who left first, first."""
+    async def pending_deletions(self, *, limit: int) -> list[UserId]:
+        """Up to `limit` users whose account is deleted and not yet erased, first deleted first."""
         ...
 
-    async def was_here(self, identity: bytes) -> bool:
+    async def was_erased(self, identity: bytes) -> bool:
         """Whether somebody with this identity, as `identity_hash` has it, has been erased."""
         ...
 

@@ -6,7 +6,7 @@ from litestar import Controller, MediaType, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.response import Stream
 
-from core.account_deletion.delete_account import Leave
+from core.account_deletion.delete_account import DeleteAccount
 from core.account_deletion.export_account import ExportAccount
 from core.account_deletion.views import CommentRecord, FollowerRecord, IdentityRecord, LikeRecord, SessionRecord
 from core.accounts.edit_profile import EditProfile, ProfileChanges
@@ -114,14 +114,14 @@ class UsersController(Controller):
         "/me",
         guards=[signed_in],
         opt={"refusals": (WithdrawalPending,)},
-        summary="Leave for good",
-        description="Everything of mine is erased. An artist with whose styles others have had images made is kept as a"
-        " name instead, and cannot sign in again. Tokens that are left are lost.",
+        summary="Delete the current user's account",
+        description="All personal data is erased. An artist whose styles others have used is kept as a name instead,"
+        " and cannot sign in again. Remaining tokens are lost.",
     )
-    async def leave(
-        self, request: AnyRequest, requester: NamedDependency[Requester], leave: FromDishka[Leave]
+    async def delete_account(
+        self, request: AnyRequest, requester: NamedDependency[Requester], use_case: FromDishka[DeleteAccount]
     ) -> Response[None]:
-        await leave(requester.id)
+        await use_case(requester.id)
         cookies: Cookies = request.app.state.cookies
         return Response(None, cookies=cookies.signed_out())
 

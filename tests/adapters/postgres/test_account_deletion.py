@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from core.account_deletion.delete_account import Leave
+from core.account_deletion.delete_account import DeleteAccount
 from core.accounts.errors import UserNotFound
 from core.accounts.model import User
 from core.community.errors import DuplicateLike
@@ -119,7 +119,7 @@ async def test_of_who_was_erased_only_numbers_are_left_where_the_books_need_them
     user = await a_whole_life(world)
     assert {"users", "artists", "artist_texts", "comments", "sessions"} <= await tables_with(sql, "mia-of-nowhere")
 
-    await world.use_case(Leave)(user.id)
+    await world.use_case(DeleteAccount)(user.id)
 
     assert await referring(sql, user) == KEPT
     assert await tables_with(sql, "mia-of-nowhere") == set()
@@ -135,7 +135,7 @@ async def test_who_is_removed_waits_for_whoever_refers_to_them(world: PostgresWo
         await ports.users.username_taken("nobody")  # sends what is held back
 
     liking = await Block(world, like).open()
-    removing = await Block(world, lambda ports: ports.traces.remove_user(ann.id, identity=b"ann")).waits()
+    removing = await Block(world, lambda ports: ports.personal_data.remove_user(ann.id, identity=b"ann")).waits()
     await (liking.commit() if committed else liking.roll_back())
 
     assert await removing.commit() is (not committed)

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from adapters.postgres.pool import create_pool
-from core.account_deletion.delete_account import Leave
+from core.account_deletion.delete_account import DeleteAccount
 from tests.adapters.postgres.test_plans import BEGAN, FILL, PROLIFIC
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support import postgres
@@ -69,7 +69,7 @@ SELECT relname, seq_scan, seq_tup_read FROM pg_stat_user_tables WHERE seq_scan >
 @pytest.fixture
 async def crowded(postgres_server: postgres.Server, _template: str) -> AsyncIterator[str]:
     """Where an index is used whenever there is one that serves, however few rows a table has here."""
-    name = f"test_leaving_{uuid4().hex[:8]}"
+    name = f"test_account_deletion_{uuid4().hex[:8]}"
     url = await postgres_server.create(name, _template)
     connection = await asyncpg.connect(url)
     try:
@@ -87,7 +87,7 @@ async def crowded(postgres_server: postgres.Server, _template: str) -> AsyncIter
 async def test_nothing_is_searched_from_end_to_end_for_who_leaves(crowded: str) -> None:
     """Nor by what the schema's own rules look up for each row that goes."""
     async with create_pool(crowded, max_size=4) as pool:
-        await PostgresWorld(pool).use_case(Leave)(PROLIFIC)
+        await PostgresWorld(pool).use_case(DeleteAccount)(PROLIFIC)
 
     connection = await asyncpg.connect(crowded)
     try:

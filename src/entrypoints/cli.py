@@ -82,7 +82,7 @@ def relay(settings: Settings) -> None:
 
 def redrive(settings: Settings, limit: int) -> None:
     """hand tasks that the broker has put aside to their queues again"""
-    from core.tasks.redrive_tasks import RedriveTasks
+    from core.dead_letters.redrive_tasks import RedriveTasks
 
     with _complete(settings, share=True) as complete:
         redriven = asyncio.run(_called(complete, RedriveTasks, limit=limit))

@@ -38,6 +38,7 @@ from core.community.repository import Comments, Follows, Likes
 from core.community.unfollow_user import UnfollowUser
 from core.community.unlike_generation import UnlikeGeneration
 from core.community.views import CommunityReader
+from core.dead_letters.redrive_tasks import RedriveTasks
 from core.generations.cancel_generation import CancelGeneration
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.edit_generation import EditGeneration
@@ -101,7 +102,6 @@ from core.styles.views import StylesReader
 from core.styles.watch_training import WatchTraining
 from core.tasks.model import WebhookBase
 from core.tasks.publish_tasks import PublishTasks
-from core.tasks.redrive_tasks import RedriveTasks
 from core.tasks.views import BacklogReader
 from core.tokens.fold_balances import FoldBalances
 from core.tokens.model import PlatformFee

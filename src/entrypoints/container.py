@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dishka import AnyOf, AsyncContainer, Provider, Scope, make_async_container
 
-from adapters.simulated_ai.source import TaskSource
+from adapters.task_source import TaskSource
 from core.account_deletion.delete_account import DeleteAccount
 from core.account_deletion.erase_account import EraseAccount
 from core.account_deletion.erase_accounts import EraseAccounts
@@ -117,9 +117,9 @@ from entrypoints.sweep import Sweep
 from entrypoints.tick import Tick
 
 if TYPE_CHECKING:
-    from adapters.postgres.embedded import EmbeddedPostgres
-    from adapters.simulated_ai.servers import SimulatedAIServers
-    from adapters.stand_in import ASGIApp
+    from adapters.development.embedded_postgres import EmbeddedPostgres
+    from adapters.development.simulated_ai.servers import SimulatedAIServers
+    from adapters.development.stand_in import ASGIApp
 
 
 def create_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
@@ -513,8 +513,8 @@ def cloud_storage() -> Provider:
 
 async def simulated_ai_servers(container: AsyncContainer, settings: Settings) -> "SimulatedAIServers":
     """AI servers for development, on the broker and the store that the settings choose."""
-    from adapters.simulated_ai.pace import Pace
-    from adapters.simulated_ai.servers import SimulatedAIServers
+    from adapters.development.simulated_ai.pace import Pace
+    from adapters.development.simulated_ai.servers import SimulatedAIServers
 
     return SimulatedAIServers(
         await container.get(TaskSource), await container.get(BlobStore), settings.internal_api_token or "", Pace()
@@ -529,8 +529,8 @@ def with_stand_ins(app: "ASGIApp", settings: Settings, *, sign_in: str | None, p
 
 
 def _with_local_sign_in(app: "ASGIApp", settings: Settings, path: str) -> "ASGIApp":
-    from adapters.local_openid.app import WithLocalOpenID
-    from adapters.local_openid.provider import LocalOpenIDProvider
+    from adapters.development.local_openid.app import WithLocalOpenID
+    from adapters.development.local_openid.provider import LocalOpenIDProvider
 
     if settings.google is None or settings.production:
         raise ValueError("no client of a local provider in the settings")
@@ -544,8 +544,8 @@ def _with_local_sign_in(app: "ASGIApp", settings: Settings, path: str) -> "ASGIA
 
 
 def _with_sandbox_payments(app: "ASGIApp", settings: Settings, path: str) -> "ASGIApp":
-    from adapters.sandbox_payments.app import WithSandboxPayments
-    from adapters.sandbox_payments.provider import SandboxPayments
+    from adapters.development.payment_sandbox.app import WithSandboxPayments
+    from adapters.development.payment_sandbox.provider import SandboxPayments
 
     if settings.toss is None or settings.production:
         raise ValueError("no key of a sandbox in the settings")
@@ -555,7 +555,7 @@ def _with_sandbox_payments(app: "ASGIApp", settings: Settings, path: str) -> "AS
 
 def embedded_database(directory: Path) -> "EmbeddedPostgres":
     """A database server for development."""
-    from adapters.postgres.embedded import EmbeddedPostgres
+    from adapters.development.embedded_postgres import EmbeddedPostgres
 
     return EmbeddedPostgres(directory)
 

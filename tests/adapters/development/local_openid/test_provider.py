@@ -9,9 +9,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from adapters.local_openid.app import WithLocalOpenID
-from adapters.local_openid.provider import CODE_LIFETIME, TOKEN_LIFETIME, LocalOpenIDProvider
-from adapters.stand_in import Message, Receive, Send
+from adapters.development.local_openid.app import WithLocalOpenID
+from adapters.development.local_openid.provider import CODE_LIFETIME, TOKEN_LIFETIME, LocalOpenIDProvider
+from adapters.development.stand_in import Message, Receive, Send
 
 ISSUER = "http://127.0.0.1:8000/sign-in"
 CALLBACK = "http://127.0.0.1:8000/api/auth/google/callback"

@@ -3,10 +3,10 @@ from dataclasses import dataclass
 
 import httpx
 
-from adapters.simulated_ai.inference import InferenceServer
-from adapters.simulated_ai.pace import Pace
-from adapters.simulated_ai.source import TaskSource
-from adapters.simulated_ai.training import TrainingServer
+from adapters.development.simulated_ai.inference import InferenceServer
+from adapters.development.simulated_ai.pace import Pace
+from adapters.development.simulated_ai.training import TrainingServer
+from adapters.task_source import TaskSource
 from core.ports.blob_store import BlobStore
 
 

@@ -2,7 +2,7 @@ import colorsys
 from collections.abc import Sequence
 from random import Random
 
-from adapters.simulated_ai.style_model import Colour
+from adapters.development.simulated_ai.style_model import Colour
 
 
 def mixed(one: Sequence[int], other: Sequence[int], share: float) -> Colour:

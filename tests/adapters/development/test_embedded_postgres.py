@@ -7,7 +7,7 @@ import asyncpg
 import psutil
 import pytest
 
-from adapters.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from adapters.development.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 
 
 @pytest.fixture(scope="module")

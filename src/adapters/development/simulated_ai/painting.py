@@ -7,10 +7,10 @@ from random import Random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from adapters.simulated_ai.compositions import compose
-from adapters.simulated_ai.compositions.sheet import Composition
-from adapters.simulated_ai.pigments import Pigments, mixed
-from adapters.simulated_ai.style_model import Colour, StyleModel
+from adapters.development.simulated_ai.compositions import compose
+from adapters.development.simulated_ai.compositions.sheet import Composition
+from adapters.development.simulated_ai.pigments import Pigments, mixed
+from adapters.development.simulated_ai.style_model import Colour, StyleModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ import msgspec
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
+from adapters.development.simulated_ai import rehearsal
+from adapters.development.simulated_ai.inference import InferenceServer
+from adapters.development.simulated_ai.pace import Pace
+from adapters.development.simulated_ai.servers import SimulatedAIServers
+from adapters.development.simulated_ai.training import TrainingServer
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.clock import ManualClock
-from adapters.simulated_ai import rehearsal
-from adapters.simulated_ai.inference import InferenceServer
-from adapters.simulated_ai.pace import Pace
-from adapters.simulated_ai.servers import SimulatedAIServers
-from adapters.simulated_ai.source import TaskSource
-from adapters.simulated_ai.training import TrainingServer
+from adapters.task_source import TaskSource
 from core.identifiers import GenerationId, StyleId, TaskId
 from core.ports.blob_store import Blob, StoreUnavailable
 from core.tasks.model import (

@@ -6,12 +6,12 @@ from io import BytesIO
 import httpx
 import msgspec
 
-from adapters.simulated_ai import rehearsal, style_model
-from adapters.simulated_ai.pace import Pace, stages
-from adapters.simulated_ai.painting import paint
-from adapters.simulated_ai.rehearsal import Failed, FellSilent
-from adapters.simulated_ai.signature import sign
-from adapters.simulated_ai.webhooks import Webhooks
+from adapters.development.simulated_ai import rehearsal, style_model
+from adapters.development.simulated_ai.pace import Pace, stages
+from adapters.development.simulated_ai.painting import paint
+from adapters.development.simulated_ai.rehearsal import Failed, FellSilent
+from adapters.development.simulated_ai.signature import sign
+from adapters.development.simulated_ai.webhooks import Webhooks
 from core.ports.blob_store import Blob, BlobNotFound, BlobStore, ForeignBlob, StoreUnavailable
 from core.tasks.model import GenerationOrder, GenerationTask
 

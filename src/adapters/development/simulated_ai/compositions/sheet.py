@@ -5,8 +5,8 @@ from random import Random
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from adapters.simulated_ai.pigments import Pigments
-from adapters.simulated_ai.style_model import Colour
+from adapters.development.simulated_ai.pigments import Pigments
+from adapters.development.simulated_ai.style_model import Colour
 
 Flow = Callable[[float, float], float]
 """The direction of the brush, in radians, at a place given as shares of width and height."""

@@ -1,7 +1,7 @@
 import math
 
-from adapters.simulated_ai.compositions.sheet import Composition, Sheet
-from adapters.simulated_ai.pigments import mixed
+from adapters.development.simulated_ai.compositions.sheet import Composition, Sheet
+from adapters.development.simulated_ai.pigments import mixed
 
 
 def portrait(sheet: Sheet) -> Composition:

@@ -2,8 +2,8 @@ import math
 
 from PIL import Image, ImageFilter
 
-from adapters.simulated_ai.compositions.sheet import Composition, Sheet
-from adapters.simulated_ai.pigments import mixed
+from adapters.development.simulated_ai.compositions.sheet import Composition, Sheet
+from adapters.development.simulated_ai.pigments import mixed
 
 
 def city(sheet: Sheet) -> Composition:

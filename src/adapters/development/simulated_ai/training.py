@@ -6,10 +6,10 @@ from io import BytesIO
 import httpx
 import msgspec
 
-from adapters.simulated_ai import rehearsal, style_model
-from adapters.simulated_ai.pace import Pace, stages
-from adapters.simulated_ai.rehearsal import Failed, FellSilent
-from adapters.simulated_ai.webhooks import Webhooks
+from adapters.development.simulated_ai import rehearsal, style_model
+from adapters.development.simulated_ai.pace import Pace, stages
+from adapters.development.simulated_ai.rehearsal import Failed, FellSilent
+from adapters.development.simulated_ai.webhooks import Webhooks
 from core.errors import DomainError
 from core.ports.blob_store import Blob, BlobStore
 from core.tasks.model import TrainingOrder, TrainingTask

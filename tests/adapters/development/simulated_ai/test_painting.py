@@ -6,9 +6,17 @@ from itertools import pairwise
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
-from adapters.simulated_ai.painting import paint
-from adapters.simulated_ai.signature import sign
-from adapters.simulated_ai.style_model import Colour, StyleModel, UnreadableModel, decode, encode, learn, tile
+from adapters.development.simulated_ai.painting import paint
+from adapters.development.simulated_ai.signature import sign
+from adapters.development.simulated_ai.style_model import (
+    Colour,
+    StyleModel,
+    UnreadableModel,
+    decode,
+    encode,
+    learn,
+    tile,
+)
 from core.tasks.model import SignatureConfig
 
 DUSK = StyleModel(((28, 43, 82), (222, 180, 96), (63, 104, 150), (236, 222, 190), (170, 72, 52)), 0.3)

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from random import Random
 
-from adapters.simulated_ai.compositions.city import city
-from adapters.simulated_ai.compositions.currents import currents
-from adapters.simulated_ai.compositions.flowers import flowers
-from adapters.simulated_ai.compositions.landscape import landscape
-from adapters.simulated_ai.compositions.portrait import portrait
-from adapters.simulated_ai.compositions.sea import sea
-from adapters.simulated_ai.compositions.sheet import Composition, Sheet
-from adapters.simulated_ai.pigments import Pigments
+from adapters.development.simulated_ai.compositions.city import city
+from adapters.development.simulated_ai.compositions.currents import currents
+from adapters.development.simulated_ai.compositions.flowers import flowers
+from adapters.development.simulated_ai.compositions.landscape import landscape
+from adapters.development.simulated_ai.compositions.portrait import portrait
+from adapters.development.simulated_ai.compositions.sea import sea
+from adapters.development.simulated_ai.compositions.sheet import Composition, Sheet
+from adapters.development.simulated_ai.pigments import Pigments
 
 _SUBJECTS: list[tuple[set[str], Callable[[Sheet], Composition]]] = [
     ({"portrait", "woman", "man", "girl", "boy", "person", "face", "queen", "king", "angel", "dancer"}, portrait),

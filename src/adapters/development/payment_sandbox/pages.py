@@ -1,6 +1,6 @@
 from html import escape
 
-from adapters.sandbox_payments.provider import Checkout
+from adapters.development.payment_sandbox.provider import Checkout
 
 _PAGE = """<!doctype html>
 <html lang="en">

@@ -1,6 +1,6 @@
 from html import escape
 
-from adapters.local_openid.provider import Parameters
+from adapters.development.local_openid.provider import Parameters
 
 _SUGGESTIONS = ("artist@example.com", "buyer@example.com")
 

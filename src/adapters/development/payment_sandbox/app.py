@@ -1,9 +1,9 @@
 import json
 from http import HTTPStatus
 
-from adapters.sandbox_payments.pages import checkout_page, refusal_page
-from adapters.sandbox_payments.provider import Json, NoSuchPayment, Refusal, SandboxPayments, Told
-from adapters.stand_in import Answer, ASGIApp, Request, WithStandIn, as_json, as_page, to
+from adapters.development.payment_sandbox.pages import checkout_page, refusal_page
+from adapters.development.payment_sandbox.provider import Json, NoSuchPayment, Refusal, SandboxPayments, Told
+from adapters.development.stand_in import Answer, ASGIApp, Request, WithStandIn, as_json, as_page, to
 
 
 class WithSandboxPayments(WithStandIn):

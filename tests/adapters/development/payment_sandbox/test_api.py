@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.sandbox_payments.app import WithSandboxPayments
-from adapters.sandbox_payments.provider import SandboxPayments
+from adapters.development.payment_sandbox.app import WithSandboxPayments
+from adapters.development.payment_sandbox.provider import SandboxPayments
 
 PATH = "/sandbox/toss"
 KEY = "test_sk"

@@ -3,9 +3,15 @@ import binascii
 from http import HTTPStatus
 from urllib.parse import unquote
 
-from adapters.local_openid.pages import refusal_page, sign_in_page
-from adapters.local_openid.provider import InvalidClient, LocalOpenIDProvider, Parameters, ProtocolError, is_email
-from adapters.stand_in import Answer, ASGIApp, Request, WithStandIn, as_json, as_page, to
+from adapters.development.local_openid.pages import refusal_page, sign_in_page
+from adapters.development.local_openid.provider import (
+    InvalidClient,
+    LocalOpenIDProvider,
+    Parameters,
+    ProtocolError,
+    is_email,
+)
+from adapters.development.stand_in import Answer, ASGIApp, Request, WithStandIn, as_json, as_page, to
 
 
 class WithLocalOpenID(WithStandIn):

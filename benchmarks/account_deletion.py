@@ -16,7 +16,9 @@ from benchmarks.stage import environ
 from benchmarks.table import table
 from core.account_deletion.erase_accounts import EraseAccounts
 from core.identifiers import UserId
-from entrypoints.container import create_container, embedded_database, upgrade_database
+from entrypoints.container import create_container
+from entrypoints.container.development import embedded_database
+from entrypoints.container.migrations import upgrade_database
 from entrypoints.settings import read_settings
 
 IMAGES, LIKES, COMMENTS, FOLLOWERS = 10_000, 30_000, 30_000, 10_000

@@ -15,7 +15,8 @@ from core.ports.images import Images
 from core.ports.media_files import MediaFiles
 from core.ports.payment_provider import PaymentProvider
 from core.ports.secrets import Secrets
-from entrypoints.container import postgres, use_cases
+from entrypoints.container.postgres import postgres
+from entrypoints.container.use_cases import use_cases
 from entrypoints.http.app import create_app
 from entrypoints.settings import Settings
 from tests.contracts.postgres_world import PostgresWorld

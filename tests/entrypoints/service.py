@@ -30,7 +30,8 @@ from core.ports.media_files import MediaFiles
 from core.ports.payment_provider import PaymentProvider
 from core.ports.secrets import Secrets
 from core.tasks.model import PendingTask
-from entrypoints.container import memory, use_cases
+from entrypoints.container.memory import memory
+from entrypoints.container.use_cases import use_cases
 from entrypoints.http.app import create_app
 from entrypoints.http.streams import Streams
 from entrypoints.settings import Settings, read_settings

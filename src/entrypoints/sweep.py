@@ -15,12 +15,10 @@ from core.errors import DomainError
 from core.generations.time_out_generations import TimeOutGenerations
 from core.notifications.drop_old_notifications import DropOldNotifications
 from core.ports.idempotency import Idempotency
+from core.ports.maintenance import Maintenance
 from core.ports.rate_limiter import RateLimiter
 from core.purchases.expire_purchases import ExpirePurchases
-from core.search.fold_tags import FoldTags
-from core.styles.fold_uses import FoldUses
 from core.styles.time_out_trainings import TimeOutTrainings
-from core.tokens.fold_balances import FoldBalances
 
 INTERVAL = 60.0
 """Seconds between sweeps where they are done in the background."""
@@ -57,9 +55,7 @@ class Sweep:
     drop_old_notifications: DropOldNotifications
     limiter: RateLimiter
     idempotency: Idempotency
-    fold_balances: FoldBalances
-    fold_uses: FoldUses
-    fold_tags: FoldTags
+    maintenance: Maintenance
     drop_orphans: DropOrphans
     erase_accounts: EraseAccounts
     remove_unwanted_blobs: RemoveUnwantedBlobs
@@ -73,9 +69,9 @@ class Sweep:
             ("notifications_dropped", self.drop_old_notifications, LARGE),
             ("rate_limits_dropped", self.limiter.forget, LARGE),
             ("answers_dropped", self.idempotency.forget, LARGE),
-            ("balances_folded", self.fold_balances, LARGE),
-            ("uses_folded", self.fold_uses, LARGE),
-            ("tags_folded", self.fold_tags, LARGE),
+            ("balances_rolled_up", self.maintenance.roll_up_balances, LARGE),
+            ("uses_rolled_up", self.maintenance.roll_up_uses, LARGE),
+            ("tags_rolled_up", self.maintenance.roll_up_tags, LARGE),
             ("objects_looked_at", self.drop_orphans, OBJECTS),
             ("accounts_erased", self.erase_accounts, SMALL),
             ("blobs_removed", self.remove_unwanted_blobs, OBJECTS),

@@ -13,11 +13,9 @@ from core.generations.model import Generation
 from core.identifiers import StyleId
 from core.ports.blob_store import Blob
 from core.requester import Requester, Role
-from core.search.fold_tags import FoldTags
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.errors import StyleNotFound
-from core.styles.fold_uses import FoldUses
 from core.styles.model import Style
 from core.styles.views import RECOMMENDED
 from tests.support.world import World
@@ -45,8 +43,8 @@ async def recommended(world: World, style: Style, viewer: User | None = None) ->
 async def fold(world: World) -> None:
     """Several at once, for each of which it is too much to do it alone."""
     for _ in range(20):
-        await asyncio.gather(*(world.use_case(FoldTags)(limit=5) for _ in range(3)))
-        await asyncio.gather(*(world.use_case(FoldUses)(limit=1) for _ in range(3)))
+        await asyncio.gather(*(world.maintenance.roll_up_tags(limit=5) for _ in range(3)))
+        await asyncio.gather(*(world.maintenance.roll_up_uses(limit=1) for _ in range(3)))
 
 
 # --- in use -----------------------------------------------------------------------------------------------------------
@@ -185,7 +183,7 @@ async def test_counts_are_exact_when_many_publish_the_same_new_tags(world: World
 
     await asyncio.gather(
         *(world.use_case(EditGeneration)(ann.id, image.id, GenerationChanges(is_public=True)) for image in images),
-        *(world.use_case(FoldTags)() for _ in range(3)),
+        *(world.maintenance.roll_up_tags(limit=1000) for _ in range(3)),
     )
 
     assert await used(world) == [("a", 8), ("b", 8)]

@@ -47,6 +47,7 @@ from core.ports.dead_letters import DeadLetters
 from core.ports.idempotency import Idempotency
 from core.ports.ids import Ids
 from core.ports.images import Images
+from core.ports.maintenance import Maintenance
 from core.ports.notifier import Notifier
 from core.ports.orphaned_blobs import OrphanedBlobs
 from core.ports.outbox import Outbox
@@ -58,7 +59,6 @@ from core.ports.transaction import Transaction
 from core.ports.unwanted_blobs import UnwantedBlobs
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
-from core.search.repository import TagCounts
 from core.search.views import SearchReader
 from core.styles.model import Artwork, License, Style
 from core.styles.repository import Styles
@@ -100,7 +100,6 @@ class Scope:
     withdrawals: Withdrawals
     unwanted: UnwantedBlobs
     personal_data: PersonalData
-    tag_counts: TagCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +132,7 @@ class World(ABC):
     read: Readers
     books: Books
     orphans: OrphanedBlobs
+    maintenance: Maintenance
     parts: Container
 
     def __init__(self) -> None:
@@ -165,6 +165,7 @@ class World(ABC):
         self.changes = self.parts.get(Changes)
         self.books = self.parts.get(Books)
         self.orphans = self.parts.get(OrphanedBlobs)
+        self.maintenance = self.parts.get(Maintenance)
         self.read = self.parts.get(Readers)
 
     def scope(self) -> Scope:

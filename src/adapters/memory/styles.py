@@ -126,10 +126,6 @@ class MemoryStyles(Styles):
             )
             return Outcome(applied=True, status=status.value)
 
-    async def fold_uses(self, *, limit: int) -> int:  # noqa: ARG002 - there is nothing to take
-        """Images are counted when they are asked for here."""
-        return 0
-
     async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
         def operation(tables: Tables) -> None:
             for style in _silent(tables, silent_since):

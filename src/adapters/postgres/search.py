@@ -2,10 +2,8 @@ from adapters.postgres.accounts import picture_url
 from adapters.postgres.paging import WINDOW, Arguments
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.styles import OPEN, PEOPLE, THUMBNAIL, USES, thumbnail_url
-from adapters.postgres.transaction import PostgresTransaction
 from core.ports.blob_store import BlobStore
 from core.search.matching import Match, MatchedBy, best_match, folded, wanted
-from core.search.repository import TagCounts
 from core.search.views import CANDIDATES, Found, FoundArtist, FoundStyle, SearchReader, SearchType, UsedTag
 from core.styles.views import StyleArtist
 from core.tags import as_beginning
@@ -109,33 +107,6 @@ def _most_used(begins: str, whole: str, order: str, limit: int) -> str:
         )
         LIMIT {limit}
     """
-
-
-FOLD_TAGS = """
-WITH party AS MATERIALIZED (
-    SELECT name FROM tags WHERE name IN (SELECT name FROM tag_deltas LIMIT $1)
-    ORDER BY name FOR NO KEY UPDATE SKIP LOCKED
-),
-gone AS (
-    DELETE FROM tag_deltas WHERE id IN (SELECT id FROM party JOIN tag_deltas USING (name) LIMIT $1)
-    RETURNING name, amount
-),
-folded AS (
-    UPDATE tags SET usage_count = usage_count + amount
-    FROM (SELECT name, sum(amount)::bigint AS amount FROM gone GROUP BY name) difference
-    WHERE tags.name = difference.name
-)
-SELECT count(*) AS folded FROM gone
-"""
-
-
-class PostgresTagCounts(TagCounts):
-    def __init__(self, transaction: PostgresTransaction) -> None:
-        self._transaction = transaction
-
-    async def fold(self, *, limit: int) -> int:
-        row = await self._transaction.fetchrow(FOLD_TAGS, limit, lock=True)
-        return row["folded"] if row else 0
 
 
 class PostgresSearchReader(SearchReader):

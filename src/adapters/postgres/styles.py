@@ -205,32 +205,6 @@ WHERE styles.id = $1 AND {SEES}
 ORDER BY tag.count DESC, tag.name
 """
 
-FOLD = """
-WITH used AS MATERIALIZED (
-    SELECT id FROM styles WHERE id IN (SELECT style_id FROM style_uses LIMIT $1)
-    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-),
-gone AS (
-    DELETE FROM style_uses WHERE (style_id, generation_id) IN (
-        SELECT style_id, generation_id FROM used JOIN style_uses ON style_id = used.id LIMIT $1
-    )
-    RETURNING style_id, generation_id, tokens
-),
-added_tags AS (
-    INSERT INTO style_tags (style_id, name, count)
-    SELECT gone.style_id, name, count(*)
-    FROM gone JOIN generations ON id = generation_id CROSS JOIN unnest(prompt_tags) name
-    GROUP BY gone.style_id, name
-    ON CONFLICT (style_id, name) DO UPDATE SET count = style_tags.count + excluded.count
-),
-added AS (
-    UPDATE styles SET usage_count = usage_count + images, earned_tokens = earned_tokens + tokens
-    FROM (SELECT style_id, count(*) AS images, sum(tokens) AS tokens FROM gone GROUP BY style_id) taken
-    WHERE styles.id = taken.style_id
-)
-SELECT count(*) AS folded FROM gone
-"""
-
 OPEN = "training_status = 'completed' AND is_active"
 UNFINISHED = "training_status <> 'completed'"
 
@@ -328,10 +302,6 @@ class PostgresStyles(Styles):
         if advanced is not None:
             pool.teller.tell(CHANNEL, changes.style(style_id))
         return Outcome(applied=advanced is not None, status=row["training_status"])
-
-    async def fold_uses(self, *, limit: int) -> int:
-        row = await self._transaction.fetchrow(FOLD, limit, lock=True)
-        return row["folded"] if row else 0
 
     async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
         await self._transaction.fetch(PUT_OFF, silent_since, at, lock=True)

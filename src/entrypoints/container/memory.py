@@ -12,11 +12,12 @@ from adapters.memory.export import MemoryExportReader
 from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
 from adapters.memory.idempotency import MemoryIdempotency
 from adapters.memory.ids import MemoryIds
+from adapters.memory.maintenance import MemoryMaintenance
 from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
 from adapters.memory.orphaned_blobs import MemoryOrphanedBlobs
 from adapters.memory.purchases import MemoryPurchases, MemoryPurchasesReader
 from adapters.memory.rate_limits import MemoryRateLimiter
-from adapters.memory.search import MemorySearchReader, MemoryTagCounts
+from adapters.memory.search import MemorySearchReader
 from adapters.memory.styles import MemoryStyles, MemoryStylesReader
 from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
 from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
@@ -38,6 +39,7 @@ from core.ports.changes import Changes
 from core.ports.database import Database
 from core.ports.idempotency import Idempotency
 from core.ports.ids import Ids
+from core.ports.maintenance import Maintenance
 from core.ports.notifier import Notifier
 from core.ports.orphaned_blobs import OrphanedBlobs
 from core.ports.outbox import Outbox
@@ -48,7 +50,6 @@ from core.ports.transaction import Transaction
 from core.ports.unwanted_blobs import UnwantedBlobs
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
-from core.search.repository import TagCounts
 from core.search.views import SearchReader
 from core.styles.repository import Styles
 from core.styles.views import StylesReader
@@ -76,6 +77,7 @@ def memory() -> Provider:
     provider.provide(MemoryPurchasesReader, provides=PurchasesReader, scope=app)
     provider.provide(MemoryWithdrawalsReader, provides=WithdrawalsReader, scope=app)
     provider.provide(MemoryBooks, provides=Books, scope=app)
+    provider.provide(MemoryMaintenance, provides=Maintenance, scope=app)
     provider.provide(MemoryOrphanedBlobs, provides=OrphanedBlobs, scope=app)
     provider.provide(MemoryBacklogReader, provides=BacklogReader, scope=app)
     provider.provide(MemoryStylesReader, provides=StylesReader, scope=app)
@@ -92,7 +94,6 @@ def memory() -> Provider:
     provider.provide(MemoryWithdrawals, provides=Withdrawals, scope=request)
     provider.provide(MemoryStyles, provides=Styles, scope=request)
     provider.provide(MemoryGenerations, provides=Generations, scope=request)
-    provider.provide(MemoryTagCounts, provides=TagCounts, scope=request)
     provider.provide(MemoryNotifier, provides=Notifier, scope=request)
     provider.provide(MemoryNotifications, provides=Notifications, scope=request)
     provider.provide(MemoryFollows, provides=Follows, scope=request)

@@ -15,12 +15,13 @@ from adapters.postgres.generations import PostgresGenerations, PostgresGeneratio
 from adapters.postgres.idempotency import PostgresIdempotency
 from adapters.postgres.ids import PostgresIds
 from adapters.postgres.listener import Listener
+from adapters.postgres.maintenance import PostgresMaintenance
 from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
 from adapters.postgres.orphaned_blobs import PostgresOrphanedBlobs
 from adapters.postgres.pool import Pool, create_pool
 from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
 from adapters.postgres.rate_limits import PostgresRateLimiter
-from adapters.postgres.search import PostgresSearchReader, PostgresTagCounts
+from adapters.postgres.search import PostgresSearchReader
 from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
 from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
@@ -42,6 +43,7 @@ from core.ports.changes import Changes
 from core.ports.database import Database
 from core.ports.idempotency import Idempotency
 from core.ports.ids import Ids
+from core.ports.maintenance import Maintenance
 from core.ports.notifier import Notifier
 from core.ports.orphaned_blobs import OrphanedBlobs
 from core.ports.outbox import Outbox
@@ -52,7 +54,6 @@ from core.ports.transaction import Transaction
 from core.ports.unwanted_blobs import UnwantedBlobs
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
-from core.search.repository import TagCounts
 from core.search.views import SearchReader
 from core.styles.repository import Styles
 from core.styles.views import StylesReader
@@ -91,6 +92,7 @@ def postgres() -> Provider:
     provider.provide(PostgresPurchasesReader, provides=PurchasesReader, scope=app)
     provider.provide(PostgresWithdrawalsReader, provides=WithdrawalsReader, scope=app)
     provider.provide(PostgresBooks, provides=Books, scope=app)
+    provider.provide(PostgresMaintenance, provides=Maintenance, scope=app)
     provider.provide(PostgresOrphanedBlobs, provides=OrphanedBlobs, scope=app)
     provider.provide(PostgresBacklogReader, provides=BacklogReader, scope=app)
     provider.provide(PostgresStylesReader, provides=StylesReader, scope=app)
@@ -107,7 +109,6 @@ def postgres() -> Provider:
     provider.provide(PostgresWithdrawals, provides=Withdrawals, scope=request)
     provider.provide(PostgresStyles, provides=Styles, scope=request)
     provider.provide(PostgresGenerations, provides=Generations, scope=request)
-    provider.provide(PostgresTagCounts, provides=TagCounts, scope=request)
     provider.provide(PostgresNotifier, provides=Notifier, scope=request)
     provider.provide(PostgresNotifications, provides=Notifications, scope=request)
     provider.provide(PostgresFollows, provides=Follows, scope=request)

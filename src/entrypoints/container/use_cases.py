@@ -44,20 +44,17 @@ from core.purchases.expire_purchases import ExpirePurchases
 from core.purchases.record_payment import RecordPayment
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
-from core.search.fold_tags import FoldTags
 from core.styles.complete_training import CompleteTraining
 from core.styles.create_style import CreateStyle, StylesPerArtist
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle
 from core.styles.fail_training import FailTraining
-from core.styles.fold_uses import FoldUses
 from core.styles.record_training_progress import RecordTrainingProgress
 from core.styles.retrain_style import RetrainStyle
 from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
 from core.styles.watch_training import WatchTraining
 from core.tasks.model import WebhookBase
 from core.tasks.publish_tasks import PublishTasks
-from core.tokens.fold_balances import FoldBalances
 from core.tokens.model import PlatformFee
 from core.tokens.reconcile import Reconcile
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
@@ -107,9 +104,6 @@ def use_cases() -> Provider:
         RequestWithdrawal,
         SettleWithdrawal,
         RejectWithdrawal,
-        FoldBalances,
-        FoldUses,
-        FoldTags,
         RedriveTasks,
         MarkRead,
         MarkAllRead,

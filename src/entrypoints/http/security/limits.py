@@ -8,7 +8,7 @@ from litestar.handlers import BaseRouteHandler
 
 from core.errors import Category, DomainError
 from core.ports.rate_limiter import Allowance, RateLimiter
-from entrypoints.http.addresses import client_address
+from entrypoints.http.security.addresses import client_address
 from entrypoints.settings import RateLimits
 
 Connection = ASGIConnection[Any, Any, Any, Any]

@@ -14,11 +14,11 @@ from core.errors import Category, DomainError, NotFound
 from core.live_events import Watcher
 from core.ports.clock import Clock
 from core.requester import Requester
-from entrypoints.http.addresses import client_address, lies_in
-from entrypoints.http.cookies import SESSION
 from entrypoints.http.errors import AnyRequest
-from entrypoints.http.idempotency import recognise
-from entrypoints.http.limits import LIMIT, count_call
+from entrypoints.http.middleware.idempotency import recognise
+from entrypoints.http.security.addresses import client_address, lies_in
+from entrypoints.http.security.cookies import SESSION
+from entrypoints.http.security.limits import LIMIT, count_call
 from entrypoints.settings import Network
 
 Connection = ASGIConnection[Any, Any, Any, Any]

@@ -10,8 +10,8 @@ from litestar.params import FromPath
 from litestar.response import File
 
 from entrypoints.http import openapi
-from entrypoints.http.access import unidentified
 from entrypoints.http.errors import AnyRequest
+from entrypoints.http.security.access import unidentified
 
 ASSETS = {
     "swagger-ui.css": "text/css",

@@ -9,7 +9,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter
 
 from core.ports.blob_store import PUBLIC_PREFIX, BlobNotFound
 from core.ports.media_files import MediaFiles
-from entrypoints.http.access import unidentified
+from entrypoints.http.security.access import unidentified
 
 PUBLIC = "public, max-age=31536000, immutable"
 """A public object never changes: what is published anew gets a new name."""

@@ -24,10 +24,10 @@ from core.errors import Forbidden
 from core.generations.errors import GenerationNotFound
 from core.identifiers import CommentId, GenerationId, UserId
 from core.requester import Requester
-from entrypoints.http.access import anybody, signed_in
 from entrypoints.http.envelope import Success
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId
+from entrypoints.http.security.access import anybody, signed_in
 
 
 class CommentChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

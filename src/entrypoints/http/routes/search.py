@@ -6,8 +6,8 @@ from litestar.params import FromQuery, QueryParameter
 
 from core.paging import DEFAULT_LIMIT, MAX_LIMIT
 from core.search.views import CANDIDATES, Found, SearchReader, SearchType, UsedTag
-from entrypoints.http.access import anybody
 from entrypoints.http.envelope import Success
+from entrypoints.http.security.access import anybody
 
 
 class SearchController(Controller):

@@ -34,12 +34,12 @@ from core.styles.views import (
 )
 from core.styles.watch_training import WatchTraining
 from core.tags import InvalidTagLanguage, normalise
-from entrypoints.http.access import anybody, artist
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.forms import FormBody
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId, comma_separated
+from entrypoints.http.security.access import anybody, artist
 from entrypoints.http.streams import EVENTS, LAST_EVENT_ID, MEDIA_TYPE, EventStream, TooManyStreams
 from entrypoints.http.uploads import Upload
 

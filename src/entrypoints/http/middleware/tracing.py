@@ -12,8 +12,8 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from core.ports.database import Spent, spent
 from entrypoints.http.envelope import Refusal, Refused
 from entrypoints.http.errors import INTERNAL
-from entrypoints.http.limits import limit_headers
 from entrypoints.http.metrics import Metrics
+from entrypoints.http.security.limits import limit_headers
 from entrypoints.http.streams import MEDIA_TYPE
 from entrypoints.logs import trace_id
 

@@ -14,10 +14,10 @@ from core.notifications.mark_read import MarkRead
 from core.notifications.views import NotificationItem, NotificationsReader
 from core.notifications.watch_notifications import WatchNotifications
 from core.requester import Requester
-from entrypoints.http.access import signed_in
 from entrypoints.http.envelope import Success
 from entrypoints.http.paging import Paging
 from entrypoints.http.params import PathId
+from entrypoints.http.security.access import signed_in
 from entrypoints.http.streams import EVENTS, LAST_EVENT_ID, MEDIA_TYPE, EventStream, TooManyStreams
 
 

@@ -19,10 +19,10 @@ from core.purchases.check_purchase import CheckPurchase
 from core.purchases.errors import PaymentMismatch, PurchaseNotFound
 from core.purchases.model import PurchaseStatus
 from core.purchases.settle_purchase import SettlePurchase
-from entrypoints.http.access import unidentified
 from entrypoints.http.body import convert
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
+from entrypoints.http.security.access import unidentified
 
 MAX_KEY = 200
 """Characters of a payment's key, by Toss's documents."""

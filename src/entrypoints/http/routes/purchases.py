@@ -14,8 +14,8 @@ from core.purchases.packages import PACKAGES, Package
 from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import PurchasesReader, PurchaseView, StartedPurchase
 from core.requester import Requester
-from entrypoints.http.access import signed_in, unidentified
 from entrypoints.http.envelope import Success
+from entrypoints.http.security.access import signed_in, unidentified
 
 
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

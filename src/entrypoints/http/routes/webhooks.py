@@ -21,10 +21,10 @@ from core.styles.errors import StyleNotFound
 from core.styles.fail_training import FailTraining
 from core.styles.record_training_progress import RecordTrainingProgress
 from core.tasks.outcome import Failure, Outcome
-from entrypoints.http.access import inference_server, training_server
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import MALFORMED, AnyRequest
-from entrypoints.http.toss import TossWebhooks
+from entrypoints.http.routes.toss import TossWebhooks
+from entrypoints.http.security.access import inference_server, training_server
 
 MAX_BODY = 256 * 1024
 """Bytes."""

@@ -1,8 +1,8 @@
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, post
 
-from entrypoints.http.access import scheduler
 from entrypoints.http.envelope import Success
+from entrypoints.http.security.access import scheduler
 from entrypoints.tick import Tick, Ticked
 
 

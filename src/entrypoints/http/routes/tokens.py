@@ -10,9 +10,9 @@ from core.errors import ValidationError
 from core.ports.clock import Clock
 from core.requester import Requester
 from core.tokens.views import Balance, Earnings, EarningsGroup, TokensReader, TransactionFilter, TransactionLine
-from entrypoints.http.access import artist, signed_in
 from entrypoints.http.envelope import Success
 from entrypoints.http.paging import Paging, Results
+from entrypoints.http.security.access import artist, signed_in
 
 DAYS, MAX_DAYS = 30, 366
 FIRST_DAY = f"The first day, in UTC; {DAYS} days in all when it is left out."

@@ -13,7 +13,7 @@ from litestar.params import QueryParameter
 from core.accounts.views import AccountsReader, Me
 from core.purchases.packages import PACKAGES
 from core.requester import Requester
-from entrypoints.http.access import anybody
+from entrypoints.http.security.access import anybody
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d1b2e; --paper: #faf8f3; --soft: #8883; --accent: #c2410c }

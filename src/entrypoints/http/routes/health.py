@@ -8,8 +8,8 @@ from litestar import Controller, get
 from core.ports.blob_store import BlobStore
 from core.ports.broker import Broker
 from core.ports.database import Database, DatabaseUnavailable
-from entrypoints.http.access import unidentified
 from entrypoints.http.envelope import Success
+from entrypoints.http.security.access import unidentified
 from entrypoints.http.version import VERSION
 
 State = Literal["ok", "unreachable"]

@@ -24,13 +24,13 @@ from core.styles.views import OwnStyleDetail
 from core.tokens.views import TransactionLine
 from core.withdrawals.errors import WithdrawalPending
 from core.withdrawals.views import WithdrawalView
-from entrypoints.http.access import anybody, signed_in
-from entrypoints.http.cookies import Cookies
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.forms import FormBody
-from entrypoints.http.limits import LIMIT, Own
 from entrypoints.http.params import PathId
+from entrypoints.http.security.access import anybody, signed_in
+from entrypoints.http.security.cookies import Cookies
+from entrypoints.http.security.limits import LIMIT, Own
 
 MAX_PICTURE_BODY = 4 * 1024 * 1024
 """Bytes: a picture of 2 MB as a data URL, and some text."""

@@ -21,12 +21,12 @@ from core.ports.clock import Clock
 from core.ports.identity_provider import IdentityProvider, SignInFailed
 from core.ports.secrets import Secrets
 from core.requester import Requester
-from entrypoints.http.access import CSRF_HEADER, csrf_token, signed_in, unidentified
-from entrypoints.http.cookies import CSRF, SESSION, SIGN_IN, SIGN_IN_LIFETIME, SIGN_IN_PATH, Cookies
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
-from entrypoints.http.limits import LIMIT, Own
-from entrypoints.http.signing import Signer
+from entrypoints.http.security.access import CSRF_HEADER, csrf_token, signed_in, unidentified
+from entrypoints.http.security.cookies import CSRF, SESSION, SIGN_IN, SIGN_IN_LIFETIME, SIGN_IN_PATH, Cookies
+from entrypoints.http.security.limits import LIMIT, Own
+from entrypoints.http.security.signing import Signer
 
 _FRONTEND_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,2000}")
 """A path of this origin: `//host` and `/\\host` are other origins to a browser, which also drops tabs and newlines."""

@@ -17,10 +17,10 @@ from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
 from core.withdrawals.views import WithdrawalsReader, WithdrawalToSettle, WithdrawalView
-from entrypoints.http.access import admin, artist
 from entrypoints.http.envelope import Success
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId
+from entrypoints.http.security.access import admin, artist
 
 
 class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

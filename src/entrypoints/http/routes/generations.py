@@ -35,11 +35,11 @@ from core.requester import Requester
 from core.styles.errors import StyleNotFound, StyleNotReady
 from core.tags import InvalidTagLanguage, normalise
 from core.tokens.errors import InsufficientTokens
-from entrypoints.http.access import anybody, signed_in
 from entrypoints.http.envelope import Success
-from entrypoints.http.limits import LIMIT, Own
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId, comma_separated
+from entrypoints.http.security.access import anybody, signed_in
+from entrypoints.http.security.limits import LIMIT, Own
 from entrypoints.http.streams import EVENTS, LAST_EVENT_ID, MEDIA_TYPE, EventStream, TooManyStreams
 
 

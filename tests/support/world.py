@@ -10,9 +10,8 @@ from functools import cache
 from io import BytesIO
 from typing import Any, TypeVar, cast
 
+import dishka
 import msgspec
-from dishka import Container, Provider, make_container
-from dishka import Scope as Lifetime
 
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.broker import MemoryBroker
@@ -76,8 +75,7 @@ from entrypoints.settings import Settings, read_settings
 
 UseCase = TypeVar("UseCase")
 
-PATIENCE = 10.0
-"""Seconds."""
+PATIENCE = 10.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,6 @@ class World(ABC):
     books: Books
     orphans: OrphanedBlobs
     maintenance: Maintenance
-    parts: Container
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -156,9 +153,9 @@ class World(ABC):
             World: self,
         }
 
-    def wire(self, parts: Container, given: Mapping[Any, object]) -> None:
+    def wire(self, parts: dishka.Container, given: Mapping[Any, object]) -> None:
         """Over a technology, see `parts_over`; `given` is what it takes from this world, besides `self.given`."""
-        self.parts = parts(self.given | dict(given), scope=Lifetime.APP)
+        self.parts = parts(self.given | dict(given), scope=dishka.Scope.APP)
         self.ids = self.parts.get(Ids)
         self.outbox = self.parts.get(Outbox)
         self.idempotency = self.parts.get(Idempotency)
@@ -333,7 +330,7 @@ class World(ABC):
 
 
 class MemoryWorld(World):
-    def __init__(self, parts: Container | None = None, given: Mapping[Any, object] | None = None) -> None:
+    def __init__(self, parts: dishka.Container | None = None, given: Mapping[Any, object] | None = None) -> None:
         super().__init__()
         self.wire(parts or parts_over(memory), given or {})
         self.database = self.parts.get(MemoryDatabase)
@@ -346,19 +343,20 @@ class MemoryWorld(World):
 
 
 @cache
-def parts_over(technology: Callable[[], Provider], *given: type[Any]) -> Container:
+def parts_over(technology: Callable[[], dishka.Provider], *given: type[Any]) -> dishka.Container:
     """The parts of all worlds over a technology: put together once, which takes longer than most tests.
 
     `given` is what each world gives besides the ports that are the same over every technology.
     """
-    provider = Provider(scope=Lifetime.APP)
+    provider = dishka.Provider(scope=dishka.Scope.APP)
     for part in (World, *GIVEN, *given):
         provider.from_context(part, override=part is Settings or part in given)
     provider.provide(Readers)
-    provider.provide(Scope, scope=Lifetime.REQUEST)
-    provider.provide(_fee, scope=Lifetime.REQUEST, override=True)
-    provider.provide(_pace, scope=Lifetime.REQUEST, override=True)
-    return make_container(use_cases(), technology(), provider, start_scope=Lifetime.RUNTIME, lock_factory=None)
+    provider.provide(Scope, scope=dishka.Scope.REQUEST)
+    provider.provide(_fee, scope=dishka.Scope.REQUEST, override=True)
+    provider.provide(_pace, scope=dishka.Scope.REQUEST, override=True)
+    providers = (use_cases(), technology(), provider)
+    return dishka.make_container(*providers, start_scope=dishka.Scope.RUNTIME, lock_factory=None)
 
 
 def _fee(world: World) -> PlatformFee:
@@ -371,8 +369,6 @@ def _pace(world: World) -> Pace:
 
 def _with(part: UseCase, ports: Mapping[str, object]) -> UseCase:
     """The same with `ports`, in the use cases that it calls as well."""
-    if not ports:
-        return part
     changes: dict[str, object] = {}
     for field in fields(cast("Any", part)):
         value = getattr(part, field.name)

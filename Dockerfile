@@ -25,7 +25,7 @@ RUN python -m venv --without-pip /opt/venv \
 
 FROM base AS service
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin service
-COPY alembic.ini* pyproject.toml ./
+COPY pyproject.toml ./
 COPY migrations migrations
 COPY src src
 RUN python -m compileall -q src migrations

@@ -2,8 +2,8 @@
 
 `make bench ARGS=reads` measures the calls that only look, `ARGS=search` searching 100,000 styles.
 `make bench ARGS=books` measures how long it takes to prove that a million transfers are in order, `ARGS=streams` what
-live events cost and how soon they come, `ARGS=relay` how soon a task is in RabbitMQ, `ARGS=leaving` how somebody with
-a lot is exported and erased.
+live events cost and how soon they come, `ARGS=relay` how soon a task is in RabbitMQ, `ARGS=account-deletion`
+how long the export and the erasure of a large account take.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import platform
 import sys
 from statistics import median
 
-from benchmarks import books, leaving, relay, search, streams
+from benchmarks import account_deletion, books, relay, search, streams
 from benchmarks.round_trips import per_call
 from benchmarks.rounds import CONNECTIONS, WIDTHS, Results, at_half_speed, measure
 from benchmarks.scenarios import reads, request_generation, webhooks
@@ -36,9 +36,9 @@ def main() -> int:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["main", "all", "reads", "search", "books", "streams", "relay", "leaving"],
+        choices=["main", "all", "reads", "search", "books", "streams", "relay", "account-deletion"],
         default="main",
-        help="the main job, every call, looking at the books, live events, the relay, or leaving",
+        help="the main job, every call, looking at the books, live events, the relay, or account deletion",
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement in each round")
@@ -52,9 +52,9 @@ def main() -> int:
         _say("Setting up a database and a RabbitMQ ...")
         print(_busy(busy) + relay.report())
         return 0
-    if arguments.what == "leaving":
+    if arguments.what == "account-deletion":
         _say("Setting up a process of the service and somebody with a lot ...")
-        print(_busy(busy) + leaving.report())
+        print(_busy(busy) + account_deletion.report())
         return 0
     if arguments.what == "books":
         _say("Setting up a ledger of a million transfers ...")

@@ -14,7 +14,9 @@ from benchmarks.people import populate
 from benchmarks.stage import environ
 from core.tokens.reconcile import Reconcile
 from core.tokens.reconciliation import Invariant
-from entrypoints.container import create_container, embedded_database, upgrade_database
+from entrypoints.container import create_container
+from entrypoints.container.development import embedded_database
+from entrypoints.container.migrations import upgrade_database
 from entrypoints.settings import Settings, read_settings
 
 SECONDS = 10.0

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import msgspec
 
-from adapters.postgres.embedded import VERSION
+from adapters.development.embedded_postgres import VERSION
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # as where the service imports it

@@ -19,7 +19,9 @@ from core.ports.task_queue import TaskQueue
 from core.ports.transaction import Transaction
 from core.tasks.model import PendingTask, TrainingOrder, WebhookBase, training_task
 from core.tasks.publish_tasks import PublishTasks
-from entrypoints.container import create_container, embedded_database, upgrade_database
+from entrypoints.container import create_container
+from entrypoints.container.development import embedded_database
+from entrypoints.container.migrations import upgrade_database
 from entrypoints.relay import Relay
 from entrypoints.settings import read_settings
 from tests.support import shared

@@ -14,7 +14,8 @@ from benchmarks import catalogue
 from benchmarks.servers import free_port, server
 from benchmarks.stage import environ
 from benchmarks.table import table
-from entrypoints.container import embedded_database, upgrade_database
+from entrypoints.container.development import embedded_database
+from entrypoints.container.migrations import upgrade_database
 
 TARGET = 0.020
 """Seconds."""

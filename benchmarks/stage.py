@@ -13,7 +13,9 @@ from benchmarks.people import People, settle
 from benchmarks.pgbench import Limit
 from benchmarks.scenarios.scenario import PAGE, SPEND
 from benchmarks.servers import Server, free_port, server
-from entrypoints.container import create_container, embedded_database, upgrade_database
+from entrypoints.container import create_container
+from entrypoints.container.development import embedded_database
+from entrypoints.container.migrations import upgrade_database
 from entrypoints.settings import Settings, read_settings
 
 PROCESSES = 2

@@ -8,11 +8,11 @@ from typing import Literal
 
 import msgspec
 
-from core.accounts.model import Requester
 from core.accounts.repository import Sessions
 from core.ports import changes
 from core.ports.changes import Changes, Topic
 from core.ports.clock import Clock
+from core.requester import Requester
 
 HEARTBEAT = timedelta(seconds=15)
 """After which a watcher looks even if nothing was told, and shows that the stream is alive."""

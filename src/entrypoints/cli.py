@@ -63,10 +63,10 @@ def demo(settings: Settings) -> None:
 
 def migrate(settings: Settings) -> None:
     """bring the database up to date"""
-    from entrypoints import container
+    from entrypoints.container.migrations import upgrade_database
 
     with _complete(settings, share=True) as complete:
-        _say(f"The database is at revision {container.upgrade_database(_url(complete))}.")
+        _say(f"The database is at revision {upgrade_database(_url(complete))}.")
 
 
 def relay(settings: Settings) -> None:
@@ -82,7 +82,7 @@ def relay(settings: Settings) -> None:
 
 def redrive(settings: Settings, limit: int) -> None:
     """hand tasks that the broker has put aside to their queues again"""
-    from core.tasks.redrive_tasks import RedriveTasks
+    from core.dead_letters.redrive_tasks import RedriveTasks
 
     with _complete(settings, share=True) as complete:
         redriven = asyncio.run(_called(complete, RedriveTasks, limit=limit))
@@ -179,18 +179,18 @@ def _complete(settings: Settings, *, share: bool = False) -> Iterator[Settings]:
 
 def _prepare_database(settings: Settings) -> None:
     """In production migrations are a step of their own: many servers start, and old ones are still running."""
-    from entrypoints import container
+    from entrypoints.container.migrations import database_is_behind, upgrade_database
 
     if not settings.production:
-        container.upgrade_database(_url(settings))
-    elif container.database_is_behind(_url(settings)):
+        upgrade_database(_url(settings))
+    elif database_is_behind(_url(settings)):
         raise Refused("The database lacks migrations: run `python -m entrypoints.cli migrate` first.")
 
 
 async def _called(settings: Settings, use_case: UseCase[Answer], *args: object, **options: object) -> Answer:
-    from entrypoints import container
+    from entrypoints.container import create_container
 
-    parts = container.create_container(settings)
+    parts = create_container(settings)
     try:
         async with parts() as scope:
             call = await scope.get(cast("type[Any]", use_case))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from entrypoints import container
+from entrypoints.container.development import embedded_database
 from entrypoints.refused import Refused
 from entrypoints.settings import OpenIDClient, Settings, Toss
 
@@ -48,7 +48,7 @@ def embedded_parts(settings: Settings, *, say: Say, share: bool = False) -> Iter
         if settings.database_url is not None:
             yield settings
             return
-        database = container.embedded_database(data_dir / "postgres")
+        database = embedded_database(data_dir / "postgres")
         if not database.exists:
             say(f"Creating a database in {data_dir} (once, a few seconds) ...")
         try:

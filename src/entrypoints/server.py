@@ -13,7 +13,7 @@ from granian.server.embed import Server
 
 from core.ports.outbox import Outbox
 from core.tasks.publish_tasks import PublishTasks
-from entrypoints import container as parts
+from entrypoints.container import create_container
 from entrypoints.http.app import create_app
 from entrypoints.relay import Relay
 from entrypoints.settings import Settings
@@ -52,10 +52,14 @@ async def _run(
     settings: Settings, local_sign_in: str | None, sandbox_payments: str | None, started: Callable[[], None]
 ) -> None:
     stop = stop_event()
-    container = parts.create_container(settings)
+    container = create_container(settings)
     try:
         app = create_app(container, settings)
-        asgi = parts.with_stand_ins(app, settings, sign_in=local_sign_in, payments=sandbox_payments)
+        asgi: object = app
+        if local_sign_in or sandbox_payments:
+            from entrypoints.container.development import with_stand_ins
+
+            asgi = with_stand_ins(app, settings, sign_in=local_sign_in, payments=sandbox_payments)
         async with app.lifespan(), _beside(container, settings):
             await serve(asgi, settings, stop=stop, started=started, stopping=app.state.streams.close)
     finally:
@@ -71,7 +75,9 @@ async def _beside(container: AsyncContainer, settings: Settings) -> AsyncIterato
     if not settings.production:
         workers.append(sweep_regularly(container))
     if settings.ai_servers == "simulated":
-        workers.append((await parts.simulated_ai_servers(container, settings)).run())
+        from entrypoints.container.development import simulated_ai_servers
+
+        workers.append((await simulated_ai_servers(container, settings)).run())
     tasks = [asyncio.create_task(worker) for worker in workers]
     for task in tasks:
         task.add_done_callback(_tell_if_it_broke)

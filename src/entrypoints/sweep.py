@@ -7,8 +7,8 @@ from typing import Protocol
 import msgspec
 from dishka import AsyncContainer
 
+from core.account_deletion.erase_accounts import EraseAccounts
 from core.accounts.drop_expired_sessions import DropExpiredSessions
-from core.accounts.erase_leavers import EraseLeavers
 from core.blobs.drop_orphans import DropOrphans
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.errors import DomainError
@@ -16,12 +16,10 @@ from core.generations.fail_unresumed_generations import FailUnresumedGenerations
 from core.generations.time_out_generations import TimeOutGenerations
 from core.notifications.drop_old_notifications import DropOldNotifications
 from core.ports.idempotency import Answers
+from core.ports.maintenance import Maintenance
 from core.ports.rate_limiter import RateLimiter
 from core.purchases.expire_purchases import ExpirePurchases
-from core.search.fold_tags import FoldTags
-from core.styles.fold_uses import FoldUses
 from core.styles.time_out_trainings import TimeOutTrainings
-from core.tokens.fold_balances import FoldBalances
 
 INTERVAL = 60.0
 """Seconds between sweeps where they are done in the background."""
@@ -59,11 +57,9 @@ class Sweep:
     drop_old_notifications: DropOldNotifications
     limiter: RateLimiter
     answers: Answers
-    fold_balances: FoldBalances
-    fold_uses: FoldUses
-    fold_tags: FoldTags
+    maintenance: Maintenance
     drop_orphans: DropOrphans
-    erase_leavers: EraseLeavers
+    erase_accounts: EraseAccounts
     remove_unwanted_blobs: RemoveUnwantedBlobs
 
     async def __call__(self) -> Swept:
@@ -76,11 +72,11 @@ class Sweep:
             ("notifications_dropped", self.drop_old_notifications, LARGE),
             ("rate_limits_dropped", self.limiter.forget, LARGE),
             ("answers_dropped", self.answers.purge, LARGE),
-            ("balances_folded", self.fold_balances, LARGE),
-            ("uses_folded", self.fold_uses, LARGE),
-            ("tags_folded", self.fold_tags, LARGE),
+            ("balances_rolled_up", self.maintenance.roll_up_balances, LARGE),
+            ("uses_rolled_up", self.maintenance.roll_up_uses, LARGE),
+            ("tags_rolled_up", self.maintenance.roll_up_tags, LARGE),
             ("objects_looked_at", self.drop_orphans, OBJECTS),
-            ("leavers_erased", self.erase_leavers, SMALL),
+            ("accounts_erased", self.erase_accounts, SMALL),
             ("blobs_removed", self.remove_unwanted_blobs, OBJECTS),
         ]
         swept = Swept(done={name: 0 for name, _, _ in steps}, failed=[])

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
-from core.accounts.model import Artist, Requester, Role, Session, User
+from core.accounts.model import Artist, Session, User
 from core.accounts.views import Me, MeArtist, Profile, ProfileArtist, ProfileStats
+from core.requester import Requester, Role
 from tests.contracts.overlap import Block, Work, commit, race, sending
 from tests.support.world import Scope, World
 

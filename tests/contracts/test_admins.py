@@ -3,7 +3,7 @@ import pytest
 
 from core.accounts.errors import UserNotFound
 from core.accounts.make_admin import MakeAdmin
-from core.accounts.model import Role
+from core.requester import Role
 from tests.support.world import World
 
 

@@ -14,7 +14,7 @@ from adapters.memory.broker import MemoryBroker
 from adapters.rabbitmq.broker import RabbitMQBroker
 from adapters.rabbitmq.connection import Address
 from adapters.rabbitmq.consumer import RabbitMQTaskSource
-from adapters.simulated_ai.source import TaskSource
+from adapters.task_source import TaskSource
 from core.identifiers import StyleId, TaskId
 from core.ports.broker import Broker
 from core.tasks.model import PendingTask, Queue, TrainingOrder, WebhookBase, pending, training_task

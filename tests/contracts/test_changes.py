@@ -147,7 +147,7 @@ async def test_who_is_locked_out_is_told_so_at_each_of_their_sessions(world: Wor
             await ports.sessions.add(session)
             topics.append(changes.session(session.token_hash))
     with world.changes.subscribe(*topics, last.topic) as subscription:
-        block = await Block(world, lambda ports: ports.traces.lock_out(ann.id, at=now)).open()
+        block = await Block(world, lambda ports: ports.personal_data.revoke_access(ann.id, at=now)).open()
         assert await last.alone(subscription)
 
         assert await block.commit() is None

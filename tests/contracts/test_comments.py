@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.accounts.model import Requester, Role, User
+from core.accounts.model import User
 from core.community.delete_comment import DeleteComment
 from core.community.edit_comment import EditComment
 from core.community.errors import CommentNotFound, ReplyDepthExceeded
@@ -16,6 +16,7 @@ from core.generations.errors import GenerationNotFound
 from core.generations.model import Generation
 from core.identifiers import CommentId
 from core.paging import PageRequest
+from core.requester import Requester, Role
 from tests.contracts.paging import walk
 from tests.support.world import World
 

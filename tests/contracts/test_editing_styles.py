@@ -7,11 +7,12 @@ from io import BytesIO
 import msgspec
 import pytest
 
-from core.accounts.model import Requester, Role, User
+from core.accounts.model import User
 from core.errors import Forbidden, ValidationError
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.paging import PageRequest
 from core.ports.blob_store import Blob
+from core.requester import Requester, Role
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.errors import StyleNotFound, StyleNotReady, StyleUsed, TrainingInProgress

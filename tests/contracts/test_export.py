@@ -6,13 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from core.account_deletion.delete_account import DeleteAccount
+from core.account_deletion.export_account import ExportAccount
 from core.accounts.errors import UserNotFound
-from core.accounts.export_account import ExportAccount
-from core.accounts.leave import Leave
-from core.accounts.model import SESSION_LIFETIME, Requester, Role, Session, User
+from core.accounts.model import SESSION_LIFETIME, Session, User
 from core.accounts.sign_in import token_hash
 from core.community.post_comment import NewComment, PostComment
 from core.purchases.start_purchase import StartPurchase
+from core.requester import Requester, Role
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.support.world import World
 
@@ -74,7 +75,7 @@ async def test_something_of_everything_and_nothing_of_others(world: World) -> No
 
 
 async def test_pieces_come_one_after_the_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.accounts.export_account.PIECE", 2)
+    monkeypatch.setattr("core.account_deletion.export_account.PIECE", 2)
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=500)
     style = await world.style(mia)
     fans = [await world.user(f"fan-{n}") for n in range(5)]
@@ -109,7 +110,7 @@ async def test_pieces_come_one_after_the_other(world: World, monkeypatch: pytest
 
 async def test_of_who_has_left_nothing_is_exported(world: World) -> None:
     ann = await world.user("ann")
-    await world.use_case(Leave)(ann.id)
+    await world.use_case(DeleteAccount)(ann.id)
 
     with pytest.raises(UserNotFound):
         await exported(world, ann)

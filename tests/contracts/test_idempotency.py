@@ -6,8 +6,8 @@ from typing import Self
 
 import pytest
 
+from core.account_deletion.delete_account import DeleteAccount
 from core.accounts.errors import UserNotFound
-from core.accounts.leave import Leave
 from core.accounts.model import User
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.generations.views import StatusFilter
@@ -360,4 +360,4 @@ async def test_nothing_is_answered_to_somebody_who_was_just_erased(world: World,
 
 
 async def erase(world: World, user: User) -> None:
-    await world.use_case(Leave)(user.id)
+    await world.use_case(DeleteAccount)(user.id)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.accounts.model import Requester, User
+from core.accounts.model import User
 from core.community.delete_comment import DeleteComment
 from core.community.post_comment import NewComment, PostComment
 from core.community.unfollow_user import UnfollowUser
@@ -16,6 +16,7 @@ from core.generations.views import FeedQuery, FeedSort, StatusFilter
 from core.identifiers import CommentId
 from core.notifications.mark_read import MarkRead
 from core.paging import Page, PageRequest
+from core.requester import Requester
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.views import StyleQuery, StyleSort

@@ -4,6 +4,7 @@ import pytest
 
 from adapters.memory.dead_letters import MemoryDeadLetters
 from core.accounts.model import User
+from core.dead_letters.redrive_tasks import Redriven, RedriveTasks
 from core.generations.cancel_generation import CancelGeneration
 from core.generations.fail_generation import FailGeneration
 from core.generations.request_generation import NewGeneration, RequestGeneration
@@ -16,7 +17,6 @@ from core.styles.model import Style
 from core.styles.retrain_style import RetrainStyle
 from core.tasks.model import PendingTask, TrainingOrder, pending, training_task
 from core.tasks.outcome import Failure
-from core.tasks.redrive_tasks import Redriven, RedriveTasks
 from tests.support.world import World
 
 

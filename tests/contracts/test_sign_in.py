@@ -6,10 +6,10 @@ import pytest
 from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.errors import UserNotFound
 from core.accounts.make_admin import MakeAdmin
-from core.accounts.model import Role
 from core.accounts.sign_in import SignedIn, SignIn
 from core.identifiers import UserId
 from core.ports.identity_provider import Identity, SignInFailed
+from core.requester import Role
 from tests.contracts.overlap import Block, commit
 from tests.contracts.test_export import exported
 from tests.support.world import PATIENCE, Scope, World

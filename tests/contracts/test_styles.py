@@ -4,9 +4,10 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from core.accounts.model import Requester, Role, User
+from core.accounts.model import User
 from core.identifiers import ArtworkId, StyleId, UserId
 from core.paging import Page, PageRequest
+from core.requester import Requester, Role
 from core.styles.errors import DuplicateStyleName, StyleNotFound
 from core.styles.model import SAMPLES, Artwork, License, Offer, Style, TrainingProgress, TrainingStatus
 from core.styles.views import (

@@ -5,8 +5,8 @@ from io import BytesIO
 
 import pytest
 
-from core.accounts.leave import Leave
-from core.accounts.model import Requester, Role, User
+from core.account_deletion.delete_account import DeleteAccount
+from core.accounts.model import User
 from core.errors import ValidationError
 from core.generations.edit_generation import EditGeneration, GenerationChanges
 from core.generations.model import Generation
@@ -14,12 +14,11 @@ from core.generations.views import FeedQuery
 from core.identifiers import StyleId
 from core.paging import PageRequest
 from core.ports.blob_store import Blob
-from core.search.fold_tags import FoldTags
+from core.requester import Requester, Role
 from core.search.views import SearchType
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.errors import StyleNotFound
-from core.styles.fold_uses import FoldUses
 from core.styles.model import Style
 from core.styles.views import RECOMMENDED, StyleQuery
 from tests.support.world import World
@@ -47,8 +46,8 @@ async def recommended(world: World, style: Style, viewer: User | None = None) ->
 async def fold(world: World) -> None:
     """Several at once, for each of which it is too much to do it alone."""
     for _ in range(20):
-        await asyncio.gather(*(world.use_case(FoldTags)(limit=5) for _ in range(3)))
-        await asyncio.gather(*(world.use_case(FoldUses)(limit=1) for _ in range(3)))
+        await asyncio.gather(*(world.maintenance.roll_up_tags(limit=5) for _ in range(3)))
+        await asyncio.gather(*(world.maintenance.roll_up_uses(limit=1) for _ in range(3)))
 
 
 # --- in use -----------------------------------------------------------------------------------------------------------
@@ -187,7 +186,7 @@ async def test_counts_are_exact_when_many_publish_the_same_new_tags(world: World
 
     await asyncio.gather(
         *(world.use_case(EditGeneration)(ann.id, image.id, GenerationChanges(is_public=True)) for image in images),
-        *(world.use_case(FoldTags)() for _ in range(3)),
+        *(world.maintenance.roll_up_tags(limit=1000) for _ in range(3)),
     )
 
     assert await used(world) == [("a", 8), ("b", 8)]
@@ -299,7 +298,7 @@ async def test_what_who_was_erased_wrote_is_not_recommended(
         await fold(world)
     await world.image(ann, ink, public=True, prompt_tags=["boat", "late"])
 
-    await world.use_case(Leave)(ann.id)
+    await world.use_case(DeleteAccount)(ann.id)
 
     expected = {"ink": 10, "boat": 1} | {f"number {n}": 1 for n in range(10)}
     for _ in range(2):

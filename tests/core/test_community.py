@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.accounts.errors import UserNotFound
-from core.accounts.model import Requester, Role, User
+from core.accounts.model import User
 from core.community.delete_comment import DeleteComment
 from core.community.edit_comment import EditComment
 from core.community.errors import CommentNotFound, DuplicateLike, ReplyDepthExceeded, SelfFollowNotAllowed
@@ -22,6 +22,7 @@ from core.generations.errors import GenerationNotFound
 from core.generations.model import Generation
 from core.identifiers import CommentId, UserId
 from core.notifications.model import Notification, NotificationType
+from core.requester import Requester, Role
 from tests.core.failing import Broken, failing
 from tests.support.world import MemoryWorld
 

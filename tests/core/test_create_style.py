@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from core.accounts.errors import ArtistOnly
-from core.accounts.model import Requester, Role, User
+from core.accounts.model import User
 from core.errors import DomainError, ValidationError
 from core.ports.blob_store import Blob, StoreUnavailable
 from core.ports.transaction import OutcomeUnknown
+from core.requester import Requester, Role
 from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
 from core.styles.errors import (
     DuplicateStyleName,

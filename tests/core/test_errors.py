@@ -5,10 +5,10 @@ import core.generations.errors
 import core.notifications.errors
 import core.styles.errors
 import core.tokens.errors
-from core.accounts.model import Requester, Role
 from core.errors import DomainError, InvalidCursor
 from core.identifiers import UserId
 from core.ports.identity_provider import SignInFailed
+from core.requester import Requester, Role
 
 MODULES = (
     core.accounts.errors,

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.accounts.model import SESSION_LIFETIME, Requester, Role, Session, User
+from core.accounts.model import SESSION_LIFETIME, Session, User
 from core.accounts.sign_in import token_hash
 from core.accounts.sign_out import SignOut
 from core.generations.errors import GenerationNotFound
@@ -18,6 +18,7 @@ from core.notifications.model import Notification, NotificationType
 from core.notifications.views import NotificationItem
 from core.notifications.watch_notifications import LATE, LATEST, WatchNotifications
 from core.ports.changes import Changes, Subscription, Topic
+from core.requester import Requester, Role
 from core.styles.watch_training import WatchTraining
 from core.tasks.outcome import Failure
 from tests.support.world import MemoryWorld

@@ -4,10 +4,11 @@ import msgspec
 import pytest
 
 from core.accounts.errors import AlreadyArtist, InvalidPicture, UserNotFound
-from core.accounts.model import Requester, Role, User
+from core.accounts.model import User
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.errors import ValidationError
 from core.ports.transaction import OutcomeUnknown
+from core.requester import Requester, Role
 from tests.core.failing import Broken, LosesConnection, failing
 from tests.support.pictures import noise, picture
 from tests.support.world import MemoryWorld

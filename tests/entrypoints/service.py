@@ -13,29 +13,23 @@ from litestar import Litestar
 
 from adapters.filesystem.blobs import FilesystemBlobStore
 from adapters.memory.database import MemoryDatabase
-from adapters.memory.dead_letters import MemoryDeadLetters
 from adapters.memory.tasks import MemoryOutbox
-from adapters.pillow.images import PillowImages
 from core.accounts.model import SESSION_LIFETIME, Session, User
 from core.accounts.sign_in import token_hash
 from core.identifiers import TaskId
 from core.live_events import Pace
 from core.ports.blob_store import BlobStore
 from core.ports.broker import Broker
-from core.ports.clock import Clock
-from core.ports.dead_letters import DeadLetters
 from core.ports.identity_provider import Identity, IdentityProvider, SignInFailed
-from core.ports.images import Images
 from core.ports.media_files import MediaFiles
-from core.ports.payment_provider import PaymentProvider
-from core.ports.secrets import Secrets
 from core.tasks.model import PendingTask
-from entrypoints.container import memory, use_cases
+from entrypoints.container.memory import memory
+from entrypoints.container.use_cases import use_cases
 from entrypoints.http.app import create_app
 from entrypoints.http.streams import Streams
 from entrypoints.settings import Settings, read_settings
 from tests.entrypoints.contract import Contract
-from tests.support.world import MemoryWorld
+from tests.support.world import GIVEN, MemoryWorld
 
 API = "https://api.example.com"
 FRONTEND = "https://example.com"
@@ -104,13 +98,6 @@ class SwitchableBroker(Broker):
         return self.up
 
 
-class SwitchableDatabase(MemoryDatabase):
-    up = True
-
-    async def reachable(self) -> bool:
-        return self.up
-
-
 class Browser:
     """A client that keeps cookies and sends the CSRF token as the frontend does."""
 
@@ -152,17 +139,12 @@ class Service:
         self.settings = settings(gcs_bucket_name=None if media else "a-bucket", **changes)
         self.identity_provider = PreparedIdentityProvider()
         self.broker = SwitchableBroker()
-        given: dict[type[Any], object] = {
+        given = world.given | {
             Settings: self.settings,
-            Clock: world.clock,
-            Secrets: world.secrets,
-            Images: IMAGES,
             BlobStore: media or world.blobs,
             MediaFiles: media,
             IdentityProvider: self.identity_provider,
             Broker: self.broker,
-            DeadLetters: MemoryDeadLetters(),
-            PaymentProvider: world.payments,
             MemoryDatabase: world.database,
             MemoryOutbox: world.outbox,
             Pace: pace,
@@ -201,30 +183,12 @@ def asgi(app: Litestar, address: str = "127.0.0.1") -> httpx.ASGITransport:
     return httpx.ASGITransport(app, client=(address, 50000))  # type: ignore[arg-type]
 
 
-IMAGES = PillowImages()
-GIVEN: tuple[type[Any], ...] = (
-    Clock,
-    Secrets,
-    Images,
-    BlobStore,
-    MediaFiles,
-    IdentityProvider,
-    Broker,
-    DeadLetters,
-    PaymentProvider,
-    MemoryDatabase,
-    MemoryOutbox,
-    Pace,
-)
-
-
 @cache
 def _parts() -> AsyncContainer:
     """The parts of all services: put together once, which takes longer than most tests. Each has its own scope."""
     given = Provider(scope=Scope.APP)
-    given.from_context(Settings, override=True)
-    for part in GIVEN:
-        given.from_context(part, override=part in (MemoryDatabase, MemoryOutbox, Pace))
+    for part in (*GIVEN, MediaFiles, IdentityProvider, MemoryDatabase, MemoryOutbox, Pace):
+        given.from_context(part, override=part in (Settings, MemoryDatabase, MemoryOutbox, Pace))
     return make_async_container(use_cases(), memory(), given, start_scope=Scope.RUNTIME)
 
 

@@ -11,7 +11,7 @@ from adapters.memory.accounts import MemoryAccountsReader
 from core.ports.blob_store import StoreUnavailable
 from entrypoints.http import errors, messages
 from entrypoints.http.app import create_app
-from entrypoints.http.cors import Cors
+from entrypoints.http.middleware.cors import Cors
 from tests.entrypoints.service import FRONTEND, Browser, Service, asgi, settings
 from tests.support.world import MemoryWorld
 

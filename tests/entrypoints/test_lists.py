@@ -6,7 +6,7 @@ import pytest
 
 from core.accounts.model import User
 from core.community.post_comment import NewComment, PostComment
-from entrypoints.http.signing import Signer
+from entrypoints.http.security.signing import Signer
 from tests.entrypoints.service import Browser, Service
 from tests.support.world import MemoryWorld
 

@@ -396,10 +396,10 @@ async def test_a_webhook_of_another_shape_is_ignored_and_logged(
     anonymous: Browser, caplog: pytest.LogCaptureFixture, other: Any
 ) -> None:
     """DEPOSIT_CALLBACK, for one, has no `eventType`. What is refused comes again for days."""
-    caplog.set_level(logging.INFO, logger="entrypoints.http.toss")
+    caplog.set_level(logging.INFO, logger="entrypoints.http.routes.toss")
     response = await anonymous.post(WEBHOOK, json=other)
     assert (response.status_code, response.json()) == (200, {"success": True, "data": None})
-    [message] = [record.getMessage() for record in caplog.records if record.name == "entrypoints.http.toss"]
+    [message] = [record.getMessage() for record in caplog.records if record.name == "entrypoints.http.routes.toss"]
     assert message.startswith("Toss event is ignored")
     assert len(message) < 1000
 
@@ -409,11 +409,11 @@ async def test_a_webhook_of_another_shape_is_ignored_and_logged(
 async def test_a_webhook_that_is_no_json_is_ignored_and_logged(
     anonymous: Browser, caplog: pytest.LogCaptureFixture, content: bytes, content_type: str | None
 ) -> None:
-    caplog.set_level(logging.INFO, logger="entrypoints.http.toss")
+    caplog.set_level(logging.INFO, logger="entrypoints.http.routes.toss")
     headers = {"Content-Type": content_type} if content_type else {}
     response = await anonymous.post(WEBHOOK, content=content, headers=headers)
     assert (response.status_code, response.json()) == (200, {"success": True, "data": None})
-    assert len([record for record in caplog.records if record.name == "entrypoints.http.toss"]) == 1
+    assert len([record for record in caplog.records if record.name == "entrypoints.http.routes.toss"]) == 1
 
 
 async def test_a_webhook_may_come_late(world: MemoryWorld, buyer: Buyer, anonymous: Browser) -> None:

@@ -25,7 +25,8 @@ from core.ports.database import DatabaseUnavailable
 from core.styles.complete_training import CompleteTraining
 from core.styles.delete_style import DeleteStyle
 from core.styles.record_training_progress import RecordTrainingProgress
-from entrypoints import container, server
+from entrypoints import server
+from entrypoints.container.use_cases import _pace
 from entrypoints.http import streams
 from entrypoints.http.streams import PER_USER
 from tests.entrypoints.following import Following, following
@@ -456,7 +457,7 @@ async def test_a_browser_that_takes_nothing_holds_nobody_up(
 
 @pytest.mark.parametrize(("connections", "looks"), [(1, 1), (2, 1), (10, 5)])
 def test_calls_have_half_of_the_connections_to_themselves(connections: int, looks: int) -> None:
-    turn = container._pace(settings(database_pool_size=connections)).turn
+    turn = _pace(settings(database_pool_size=connections)).turn
     assert isinstance(turn, asyncio.Semaphore)
     assert turn._value == looks
 

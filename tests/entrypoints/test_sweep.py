@@ -27,11 +27,11 @@ NOTHING = {
     "notifications_dropped": 0,
     "rate_limits_dropped": 0,
     "answers_dropped": 0,
-    "balances_folded": 0,
-    "uses_folded": 0,
-    "tags_folded": 0,
+    "balances_rolled_up": 0,
+    "uses_rolled_up": 0,
+    "tags_rolled_up": 0,
     "objects_looked_at": 0,
-    "leavers_erased": 0,
+    "accounts_erased": 0,
     "blobs_removed": 0,
 }
 
@@ -72,7 +72,7 @@ async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> 
         await scope.users.save((await world.user("bob")).left(at=world.clock.now()))
     world.clock.advance(max(SESSION_LIFETIME, timedelta(hours=6)))
 
-    whole = {"balances_folded": 0, "uses_folded": 0, "tags_folded": 0}  # in memory
+    whole = {"balances_rolled_up": 0, "uses_rolled_up": 0, "tags_rolled_up": 0}  # in memory
     nothing_yet = {"notifications_dropped": 0} | whole
     assert await sweep(service) == Swept(dict.fromkeys(NOTHING, 1) | nothing_yet, [])
 

@@ -16,7 +16,7 @@ from core.generations import model
 from core.identifiers import TaskId
 from core.tasks.model import PendingTask
 from entrypoints import cli
-from entrypoints.http import idempotency
+from entrypoints.http.middleware import idempotency
 
 TOO_LATE = 2.0
 """Seconds between an answer and its commit."""

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import asyncpg
 import httpx
 
-from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.development.embedded_postgres import EmbeddedPostgres
 from tests.support import gcs, openid, rabbitmq, sandbox, shared
 
 QUEUE = "^image_generation$"

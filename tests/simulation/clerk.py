@@ -1,11 +1,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from core.accounts.model import Requester, Role
 from core.community.delete_comment import DeleteComment
 from core.community.errors import CommentNotFound
 from core.identifiers import UserId, WithdrawalId
 from core.paging import PageRequest
+from core.requester import Requester, Role
 from core.withdrawals.errors import WithdrawalEnded
 from core.withdrawals.model import WithdrawalStatus
 from core.withdrawals.reject_withdrawal import RejectWithdrawal

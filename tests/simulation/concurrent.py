@@ -7,7 +7,6 @@ from typing import Any
 from adapters.postgres.pool import Pool
 from core.purchases.model import PurchaseStatus
 from core.purchases.payment import PaymentState
-from core.tokens.fold_balances import FoldBalances
 from core.tokens.model import PlatformFee
 from tests.contracts.postgres_world import PostgresWorld
 from tests.simulation import play
@@ -33,7 +32,7 @@ SELECT (SELECT count(*) FROM generations WHERE status NOT IN ('completed', 'fail
        (SELECT count(*) FROM purchases WHERE status = 'pending') AS purchases,
        (SELECT count(*) FROM withdrawals WHERE status = 'pending') AS withdrawals,
        (SELECT count(*) FROM outbox) AS tasks,
-       (SELECT count(*) FROM users WHERE standing = 'leaving') AS leavers
+       (SELECT count(*) FROM users WHERE standing = 'leaving') AS deletions
 """
 
 
@@ -47,7 +46,7 @@ async def perform(pool: Pool, *, seed: int, calls: int, heard: Sequence[str] = (
     async with asyncio.TaskGroup() as group:
         stage = ConcurrentStage(world, pool, Random(seed), group, calls, heard)
         play.enter(stage)
-        stage.enter("folding", stage.fold, ends=False)
+        stage.enter("maintenance", stage.roll_up, ends=False)
         await stage.played.wait()
         stage.settle_down()
         await play.close(stage)
@@ -125,11 +124,11 @@ class ConcurrentStage(Stage):
         if len(self.answers) >= self._calls and not self._to_be_heard:
             self.played.set()
 
-    async def fold(self) -> None:
+    async def roll_up(self) -> None:
         """Earnings are rolled up all the while."""
         while True:
             await self.pause(5)
-            await self.world.use_case(FoldBalances)()
+            await self.world.maintenance.roll_up_balances(limit=1000)
 
     def switch_off(self) -> None:
         for task in self._lasting:

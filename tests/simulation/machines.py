@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from core.accounts.erase_leavers import EraseLeavers
+from core.account_deletion.erase_accounts import EraseAccounts
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.fail_generation import FailGeneration
@@ -75,7 +75,7 @@ class Sweep(Machine):
             await self.stage.call(TimeOutGenerations, limit=5)
             await self.stage.call(FailUnresumedGenerations, limit=5)
             await self.stage.call(TimeOutTrainings, limit=5)
-            await self.stage.call(EraseLeavers, limit=5)
+            await self.stage.call(EraseAccounts, limit=5)
             await self.stage.call(RemoveUnwantedBlobs, limit=20)
 
 

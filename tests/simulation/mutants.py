@@ -11,12 +11,12 @@ from unittest.mock import patch
 
 import msgspec
 
-from adapters.memory import traces
+from adapters.memory import account_deletion
+from adapters.memory.account_deletion import MemoryPersonalData
 from adapters.memory.generations import MemoryGenerations
 from adapters.memory.idempotency import MemoryIdempotentCall
 from adapters.memory.tables import Funds, QueuedTask, Tables
 from adapters.memory.tasks import MemoryBatch, MemoryTaskQueue
-from adapters.memory.traces import MemoryTraces
 from adapters.memory.transaction import MemoryTransaction
 from core.community.like_generation import LikeGeneration
 from core.generations import model
@@ -157,7 +157,7 @@ def images_erased_at_work(_: SimulatedWorld) -> Iterator[None]:
             if image.owner_id == user_id
         ]
 
-    with patch.object(MemoryTraces, "unended_images", none), patch.object(traces, "_images", all_of):
+    with patch.object(MemoryPersonalData, "unended_images", none), patch.object(account_deletion, "_images", all_of):
         yield
 
 

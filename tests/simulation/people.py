@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 from core.accounts.sign_in import SignIn, token_hash
 from core.ports.identity_provider import SignInFailed
+from tests.simulation.deeds.account_deletion import AccountDeletion
 from tests.simulation.deeds.base import Deed
 from tests.simulation.deeds.community import Community
 from tests.simulation.deeds.images import Images
-from tests.simulation.deeds.leaving import Leaving
 from tests.simulation.deeds.purchases import Purchases
 from tests.simulation.deeds.styles import Styles
 from tests.simulation.deeds.withdrawals import Withdrawals
 from tests.simulation.person import Person
 from tests.simulation.stage import Stage
 
-DEEDS = (Images, Purchases, Styles, Withdrawals, Community, Leaving)
+DEEDS = (Images, Purchases, Styles, Withdrawals, Community, AccountDeletion)
 IMPATIENT = 0.2
 THOUGHT = 4.0
 """Seconds between two deeds, on average."""

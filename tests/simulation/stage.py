@@ -41,7 +41,7 @@ class Stage(ABC):
         """Whether people come to an end."""
         self.settling = 0
         """Confirmations under way. The provider promises how long they take, so the clock does not jump meanwhile."""
-        self.leavers: set[UserId] = set()
+        self.deleted: set[UserId] = set()
         """Who has asked to be erased."""
         # What people have heard of:
         self.users: list[UserId] = []
@@ -103,7 +103,7 @@ class Stage(ABC):
         return answer
 
     def expected(self, refusal: DomainError, *refusals: type[DomainError]) -> bool:
-        gone = GONE if self.leavers else ()
+        gone = GONE if self.deleted else ()
         return isinstance(refusal, (OutcomeUnknown, *gone, *refusals))
 
 

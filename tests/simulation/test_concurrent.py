@@ -11,7 +11,7 @@ from adapters.postgres.books import PostgresBooks
 from adapters.postgres.generations import PostgresGenerations
 from adapters.postgres.pool import Pool, create_pool
 from adapters.postgres.purchases import PostgresPurchases
-from core.accounts.leave import Leave
+from core.account_deletion.delete_account import DeleteAccount
 from core.community.delete_comment import DeleteComment
 from core.community.follow_user import FollowUser
 from core.community.like_generation import LikeGeneration
@@ -32,7 +32,7 @@ from tests.simulation import clerk
 from tests.simulation.audit import KEYED, RULES, audit
 from tests.simulation.broken import Broken
 from tests.simulation.concurrent import perform
-from tests.simulation.deeds.leaving import Leaving
+from tests.simulation.deeds.account_deletion import AccountDeletion
 
 DEEDS: tuple[type[Any], ...] = (
     CompleteGeneration,
@@ -47,7 +47,7 @@ DEEDS: tuple[type[Any], ...] = (
     UnlikeGeneration,
     PostComment,
     DeleteComment,
-    Leave,
+    DeleteAccount,
 )
 TWICE: tuple[type[Any], ...] = (RequestGeneration, StartPurchase)
 HEARD = [
@@ -91,9 +91,9 @@ async def test_every_invariant_holds_when_everything_has_ended(
 async def test_the_audit_finds_what_breaks_a_rule(
     pool: Pool, sql: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Leaving, "open_to", lambda *_: {})  # so that something of everything is left
+    monkeypatch.setattr(AccountDeletion, "open_to", lambda *_: {})  # so that something of everything is left
     monkeypatch.setattr(clerk, "DELETED", 0)
-    await perform(pool, seed=2, calls=300, heard=[deed for deed in HEARD if not deed.startswith("Leave ")])
+    await perform(pool, seed=2, calls=300, heard=[deed for deed in HEARD if not deed.startswith("DeleteAccount ")])
 
     rules = RULES | KEYED
     assert BREAKS.keys() == rules.keys()

@@ -1,10 +1,13 @@
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 from random import Random
 from types import TracebackType
 from typing import Any, Self, cast
 from uuid import UUID
+
+from dishka import Container, Provider
+from dishka import Scope as Lifetime
 
 from adapters.memory.accounts import followers
 from adapters.memory.community import MemoryFollows, MemoryLikes
@@ -12,15 +15,17 @@ from adapters.memory.database import MemoryDatabase
 from adapters.memory.generations import likes
 from adapters.memory.ids import MemoryIds
 from adapters.memory.transaction import MemoryTransaction
+from core.community.repository import Follows, Likes
 from core.identifiers import GenerationId, TaskId, UserId
 from core.ports.idempotency import Answer, Call, IdempotentCall
 from core.ports.transaction import OutcomeUnknown, Transaction
 from core.tokens.model import PlatformFee
+from entrypoints.container.memory import memory
 from tests.simulation.broken import Broken
 from tests.simulation.faults import Faults
 from tests.simulation.scheduler import turn
 from tests.simulation.watched import watch
-from tests.support.world import MemoryWorld, Scope
+from tests.support.world import MemoryWorld, Readers, Scope, parts_over
 
 CONNECTION_LOST = 0.005
 FEES = (0, 7, 15, 100)
@@ -31,8 +36,8 @@ class SimulatedWorld(MemoryWorld):
     """The memory adapters, with a turn before every call of theirs and after every commit."""
 
     def __init__(self, random: Random) -> None:
-        super().__init__()
         self.faults = Faults(random)
+        super().__init__(parts_over(stepping_memory, Faults), {Faults: self.faults})
         watch(self.database.tables)
         self.ids = RepeatableIds(self.database, random)
         self.fee = PlatformFee(random.choice(FEES))
@@ -45,22 +50,33 @@ class SimulatedWorld(MemoryWorld):
             "places": stepping(self.read.generations, "places"),
         }
 
-    def scope(self) -> Scope:
-        scope = super().scope()
-        real = cast("MemoryTransaction", scope.transaction)
-        scope = replace(scope, likes=ExactLikes(real), follows=ExactFollows(real))
-        names = [port.name for port in fields(Scope) if port.name not in {"transaction", "call", "read"}]
-        transaction, call = SteppingTransaction(real, self.faults), SteppingCall(scope.call, self.faults)
-        return replace(
-            scope, transaction=transaction, call=call, **{name: stepping(getattr(scope, name), name) for name in names}
-        )
+
+def stepping_memory() -> Provider:
+    """The wiring of the memory adapters, with a turn before every call of a port that joins the transaction."""
+    provider = memory()
+    provider.provide(ExactLikes, provides=Likes, scope=Lifetime.REQUEST, override=True)
+    provider.provide(ExactFollows, provides=Follows, scope=Lifetime.REQUEST, override=True)
+    provider.decorate(SteppingTransaction, provides=Transaction)
+    provider.decorate(SteppingCall, provides=IdempotentCall)
+    for port in fields(Scope):
+        if port.type not in {Transaction, IdempotentCall, Container, Readers}:
+            provider.decorate(_stepping_port(port.type, port.name), provides=port.type)
+    return provider
+
+
+def _stepping_port(kind: Any, name: str) -> Callable[[Any], Any]:
+    def port(real: Any) -> Any:
+        return stepping(real, name)
+
+    port.__annotations__ = {"real": kind, "return": kind}
+    return port
 
 
 class SteppingTransaction(Transaction):
     """Commits after a turn and answers after another. The connection may be lost before or after the commit."""
 
-    def __init__(self, real: MemoryTransaction, faults: Faults) -> None:
-        self.real = real
+    def __init__(self, real: Transaction, faults: Faults) -> None:
+        self.real = cast("MemoryTransaction", real)
         self._faults = faults
 
     async def __aenter__(self) -> Self:

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from adapters.development.embedded_postgres import EmbeddedPostgres
 from adapters.postgres import migrate
-from adapters.postgres.embedded import EmbeddedPostgres
 from tests.support import shared
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"

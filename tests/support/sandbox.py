@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from adapters.sandbox_payments.app import WithSandboxPayments
-from adapters.sandbox_payments.provider import SandboxPayments
+from adapters.development.payment_sandbox.app import WithSandboxPayments
+from adapters.development.payment_sandbox.provider import SandboxPayments
 from entrypoints import server
 from entrypoints.settings import read_settings
 from tests.support.ports import free_port

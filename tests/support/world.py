@@ -2,77 +2,63 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import timedelta
+from functools import cache
 from io import BytesIO
 from typing import Any, TypeVar, cast
 
+import dishka
 import msgspec
 
-from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
-from adapters.memory.backlog import MemoryBacklogReader
 from adapters.memory.blobs import MemoryBlobStore
-from adapters.memory.books import MemoryBooks
+from adapters.memory.broker import MemoryBroker
 from adapters.memory.clock import ManualClock
-from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
-from adapters.memory.database import MemoryDatabase, Reads, UnitOfWork
-from adapters.memory.export import MemoryExportReader
-from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
-from adapters.memory.idempotency import MemoryAnswers, MemoryIdempotentCall
-from adapters.memory.ids import MemoryIds
-from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
-from adapters.memory.orphaned_blobs import MemoryOrphanedBlobs
+from adapters.memory.database import MemoryDatabase
+from adapters.memory.dead_letters import MemoryDeadLetters
 from adapters.memory.payment_provider import MemoryPaymentProvider
-from adapters.memory.purchases import MemoryPurchases, MemoryPurchasesReader
-from adapters.memory.search import MemorySearchReader, MemoryTagCounts
 from adapters.memory.secrets import SequentialSecrets
-from adapters.memory.styles import MemoryStyles, MemoryStylesReader
-from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
-from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
-from adapters.memory.traces import MemoryTraces
-from adapters.memory.transaction import MemoryTransaction
-from adapters.memory.unwanted_blobs import MemoryUnwantedBlobs
-from adapters.memory.withdrawals import MemoryWithdrawals, MemoryWithdrawalsReader
 from adapters.pillow.images import PillowImages
-from core.accounts.erase_leaver import EraseLeaver
-from core.accounts.export import ExportReader
+from core.account_deletion.repository import PersonalData
+from core.account_deletion.views import ExportReader
 from core.accounts.model import Artist, User
-from core.accounts.repository import Sessions, Traces, Users
-from core.accounts.sign_in import IdentityKey
+from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader
-from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.community.follow_user import FollowUser
 from core.community.like_generation import LikeGeneration
 from core.community.repository import Comments, Follows, Likes
 from core.community.views import CommunityReader
-from core.generations.fail_generation import FailGeneration
 from core.generations.model import AspectRatio, Generation
 from core.generations.repository import Generations
 from core.generations.views import GenerationsReader
 from core.identifiers import HoldId, UserId
-from core.live_events import Pace, Watch
+from core.live_events import Pace
 from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
-from core.ports.blob_store import Blob
+from core.ports.blob_store import Blob, BlobStore
 from core.ports.books import Books
+from core.ports.broker import Broker
 from core.ports.changes import Changes
+from core.ports.clock import Clock
+from core.ports.dead_letters import DeadLetters
 from core.ports.idempotency import Answers, IdempotentCall
 from core.ports.ids import Ids
+from core.ports.images import Images
+from core.ports.maintenance import Maintenance
 from core.ports.notifier import Notifier
 from core.ports.orphaned_blobs import OrphanedBlobs
 from core.ports.outbox import Outbox
+from core.ports.payment_provider import PaymentProvider
+from core.ports.secrets import Secrets
 from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
 from core.ports.unwanted_blobs import UnwantedBlobs
-from core.purchases.record_payment import RecordPayment
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
-from core.search.repository import TagCounts
 from core.search.views import SearchReader
-from core.styles.fail_training import FailTraining
 from core.styles.model import Artwork, License, Style
 from core.styles.repository import Styles
 from core.styles.views import StylesReader
@@ -83,11 +69,13 @@ from core.tokens.model import ISSUANCE, Hold, PlatformFee, Transfer, TransferKin
 from core.tokens.views import TokensReader
 from core.withdrawals.repository import Withdrawals
 from core.withdrawals.views import WithdrawalsReader
+from entrypoints.container.memory import memory
+from entrypoints.container.use_cases import use_cases
+from entrypoints.settings import Settings, read_settings
 
 UseCase = TypeVar("UseCase")
 
-PATIENCE = 10.0
-"""Seconds."""
+PATIENCE = 10.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +97,7 @@ class Readers:
 class Scope:
     """The ports of one unit of work, named as the use cases name them."""
 
+    parts: dishka.Container
     transaction: Transaction
     call: IdempotentCall
     read: Readers
@@ -126,12 +115,16 @@ class Scope:
     comments: Comments
     withdrawals: Withdrawals
     unwanted: UnwantedBlobs
-    traces: Traces
-    tag_counts: TagCounts
+    personal_data: PersonalData
+
+
+GIVEN = (Settings, Clock, Secrets, BlobStore, PaymentProvider, Images, Broker, DeadLetters)
+"""What every world gives, whatever it is over."""
+SETTINGS = msgspec.structs.replace(read_settings({}), api_base_url="https://api.example", secret_key="a secret")
 
 
 class World(ABC):
-    """All ports over one database, and a clock that stands still until it is moved."""
+    """All ports over one database, wired as the service is, and a clock that stands still until it is moved."""
 
     ids: Ids
     outbox: Outbox
@@ -140,6 +133,7 @@ class World(ABC):
     read: Readers
     books: Books
     orphans: OrphanedBlobs
+    maintenance: Maintenance
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -147,13 +141,36 @@ class World(ABC):
         self.blobs = MemoryBlobStore(self.clock)
         self.payments = MemoryPaymentProvider()
         self.images = PillowImages()
-        self.webhooks = WebhookBase("https://api.example")
+        self.webhooks = WebhookBase(SETTINGS.api_base_url)
         self.fee = PlatformFee(0)
         self.pace = Pace(timedelta(hours=1))
+        self.given: dict[Any, object] = {
+            Settings: SETTINGS,
+            Clock: self.clock,
+            Secrets: self.secrets,
+            BlobStore: self.blobs,
+            PaymentProvider: self.payments,
+            Images: self.images,
+            Broker: MemoryBroker(),
+            DeadLetters: MemoryDeadLetters(),
+            World: self,
+        }
 
-    @abstractmethod
+    def wire(self, parts: dishka.Container, given: Mapping[Any, object]) -> None:
+        """Over a technology, see `parts_over`; `given` is what it takes from this world, besides `self.given`."""
+        self.parts = parts(self.given | dict(given), scope=dishka.Scope.APP)
+        self.ids = self.parts.get(Ids)
+        self.outbox = self.parts.get(Outbox)
+        self.answers = self.parts.get(Answers)
+        self.changes = self.parts.get(Changes)
+        self.books = self.parts.get(Books)
+        self.orphans = self.parts.get(OrphanedBlobs)
+        self.maintenance = self.parts.get(Maintenance)
+        self.read = self.parts().get(Readers)
+
     def scope(self) -> Scope:
         """The ports of one more call."""
+        return self.parts().get(Scope)
 
     @asynccontextmanager
     async def block(self) -> AsyncIterator[Scope]:
@@ -171,35 +188,8 @@ class World(ABC):
         """Whether somebody is waiting for a lock right now."""
 
     def use_case(self, kind: type[UseCase], scope: Scope | None = None, /, **ports: object) -> UseCase:
-        """The use case on the ports of a scope, by default one of its own; `ports` come instead of the world's."""
-        scope = scope or self.scope()
-        places = {name: getattr(scope, name) for name in scope.__slots__}
-        own = {
-            "ids": self.ids,
-            "outbox": self.outbox,
-            "places": scope.read.generations,
-            "clock": self.clock,
-            "secrets": self.secrets,
-            "blobs": self.blobs,
-            "images": self.images,
-            "webhooks": self.webhooks,
-            "books": self.books,
-            "orphans": self.orphans,
-            "fee": self.fee,
-            "identity_key": IdentityKey(b"a key"),
-            "provider": self.payments,
-            "watch": Watch(self.changes, scope.sessions, self.clock, self.pace),
-            "record": RecordPayment(scope.users, scope.purchases, scope.ledger, scope.transaction, self.clock),
-        }
-        own |= {
-            "fail_generation": FailGeneration(**_wanted(FailGeneration, places | own)),
-            "fail_training": FailTraining(**_wanted(FailTraining, places | own)),
-            "remove_unwanted": RemoveUnwantedBlobs(**_wanted(RemoveUnwantedBlobs, places | own | ports)),
-        }
-        own |= {
-            "erase": EraseLeaver(**_wanted(EraseLeaver, places | own | ports)),
-        }
-        return kind(**_wanted(kind, places | own | ports))
+        """The use case in a scope, by default one of its own; `ports`, by the names of its fields, come instead."""
+        return _with((scope or self.scope()).parts.get(kind), ports)
 
     async def user(self, username: str = "ann", *, tokens: int = 0) -> User:
         """Somebody with a wallet, and `tokens` in it."""
@@ -352,56 +342,10 @@ class World(ABC):
 
 
 class MemoryWorld(World):
-    def __init__(self) -> None:
+    def __init__(self, parts: dishka.Container | None = None, given: Mapping[Any, object] | None = None) -> None:
         super().__init__()
-        self.database = MemoryDatabase()
-        self.ids = MemoryIds(self.database)
-        self.answers = MemoryAnswers(self.database, self.clock)
-        self.outbox = self._outbox = MemoryOutbox(self.database)
-        self.changes = self.database.changes
-        self.read = self._readers(self.database)
-        self.books = MemoryBooks(self.database)
-        self.orphans = MemoryOrphanedBlobs(self.database)
-
-    def _readers(self, reads: Reads) -> Readers:
-        return Readers(
-            MemoryAccountsReader(reads, self.blobs),
-            MemoryTokensReader(reads),
-            MemoryStylesReader(reads, self.blobs),
-            MemoryGenerationsReader(reads, self.blobs),
-            MemoryNotificationsReader(reads, self.blobs),
-            MemoryPurchasesReader(reads),
-            MemorySearchReader(reads, self.blobs),
-            MemoryCommunityReader(reads, self.blobs),
-            MemoryWithdrawalsReader(reads),
-            MemoryBacklogReader(reads),
-            MemoryExportReader(reads),
-        )
-
-    def scope(self) -> Scope:
-        unit = UnitOfWork(self.database)
-        transaction = MemoryTransaction(unit)
-        return Scope(
-            transaction,
-            MemoryIdempotentCall(unit),
-            self._readers(unit),
-            MemoryUsers(transaction),
-            MemorySessions(transaction),
-            MemoryTokenLedger(transaction),
-            MemoryStyles(transaction),
-            MemoryGenerations(transaction),
-            MemoryTaskQueue(transaction, self._outbox),
-            MemoryNotifier(transaction),
-            MemoryNotifications(transaction),
-            MemoryPurchases(transaction),
-            MemoryFollows(transaction),
-            MemoryLikes(transaction),
-            MemoryComments(transaction),
-            MemoryWithdrawals(transaction),
-            MemoryUnwantedBlobs(transaction),
-            MemoryTraces(transaction),
-            MemoryTagCounts(),
-        )
+        self.wire(parts or parts_over(memory), given or {})
+        self.database = self.parts.get(MemoryDatabase)
 
     async def hear(self) -> None:
         return
@@ -410,8 +354,41 @@ class MemoryWorld(World):
         return self.database.locks.awaited
 
 
-def _wanted(kind: type[object], known: Mapping[str, Any]) -> dict[str, Any]:
-    return {field.name: known[field.name] for field in fields(cast("Any", kind))}
+@cache
+def parts_over(technology: Callable[[], dishka.Provider], *given: type[Any]) -> dishka.Container:
+    """The parts of all worlds over a technology: put together once, which takes longer than most tests.
+
+    `given` is what each world gives besides the ports that are the same over every technology.
+    """
+    provider = dishka.Provider(scope=dishka.Scope.APP)
+    for part in (World, *GIVEN, *given):
+        provider.from_context(part, override=part is Settings or part in given)
+    provider.provide(Readers, scope=dishka.Scope.REQUEST)
+    provider.provide(Scope, scope=dishka.Scope.REQUEST)
+    provider.provide(_fee, scope=dishka.Scope.REQUEST, override=True)
+    provider.provide(_pace, scope=dishka.Scope.REQUEST, override=True)
+    providers = (use_cases(), technology(), provider)
+    return dishka.make_container(*providers, start_scope=dishka.Scope.RUNTIME, lock_factory=None)
+
+
+def _fee(world: World) -> PlatformFee:
+    return world.fee
+
+
+def _pace(world: World) -> Pace:
+    return world.pace
+
+
+def _with(part: UseCase, ports: Mapping[str, object]) -> UseCase:
+    """The same with `ports`, in the use cases that it calls as well."""
+    changes: dict[str, object] = {}
+    for field in fields(cast("Any", part)):
+        value = getattr(part, field.name)
+        if field.name in ports:
+            changes[field.name] = ports[field.name]
+        elif is_dataclass(value) and not isinstance(value, type):
+            changes[field.name] = _with(value, ports)
+    return cast("UseCase", replace(cast("Any", part), **changes))
 
 
 def gift(to: UserId, tokens: int, world: World, *, reference: str | None = None) -> Transfer:

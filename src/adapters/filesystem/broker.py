@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from adapters.simulated_ai.source import RETRY_AFTER, TaskSource
+from adapters.task_source import RETRY_AFTER, TaskSource
 from core.identifiers import TaskId
 from core.ports.broker import Broker
 from core.tasks.model import PendingTask

@@ -7,13 +7,14 @@ from adapters.memory.tables import Tables
 from adapters.memory.tokens import available, earned
 from adapters.memory.transaction import MemoryTransaction
 from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
-from core.accounts.model import Artist, Requester, Session, Standing, User
+from core.accounts.model import Artist, Session, Standing, User
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader, Me, MeArtist, OwnProfile, Profile, ProfileArtist, ProfileStats
 from core.generations.model import Status
 from core.identifiers import UserId
 from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
+from core.requester import Requester
 
 
 class MemoryUsers(Users):
@@ -74,17 +75,17 @@ class MemoryUsers(Users):
 
         self._transaction.write(operation)
 
-    async def leaver(self, user_id: UserId) -> User | None:
+    async def pending_deletion(self, user_id: UserId) -> User | None:
         await self._transaction.lock("user", user_id)
         user = self._transaction.tables.users.get(user_id)
         return user if user and user.standing is Standing.LEAVING else None
 
-    async def leavers(self, *, limit: int) -> list[UserId]:
+    async def pending_deletions(self, *, limit: int) -> list[UserId]:
         users = self._transaction.tables.users.values()
         leaving = sorted((user.updated_at, user.id) for user in users if user.standing is Standing.LEAVING)
         return [user_id for _, user_id in leaving[:limit]]
 
-    async def was_here(self, identity: bytes) -> bool:
+    async def was_erased(self, identity: bytes) -> bool:
         return identity in self._transaction.tables.erased
 
 

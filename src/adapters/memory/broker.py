@@ -2,7 +2,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
-from adapters.simulated_ai.source import RETRY_AFTER, TaskSource
+from adapters.task_source import RETRY_AFTER, TaskSource
 from core.identifiers import TaskId
 from core.ports.broker import Broker
 from core.tasks.model import PendingTask

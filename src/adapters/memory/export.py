@@ -1,7 +1,7 @@
 from adapters.memory.accounts import found
 from adapters.memory.database import Reads
 from adapters.memory.purchases import purchase_view
-from core.accounts.export import (
+from core.account_deletion.views import (
     CommentRecord,
     ExportReader,
     FollowerRecord,

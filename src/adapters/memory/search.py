@@ -7,7 +7,6 @@ from core.accounts.model import Standing
 from core.identifiers import TagId
 from core.ports.blob_store import BlobStore
 from core.search.matching import MatchedBy, best_match, parse_query
-from core.search.repository import TagCounts
 from core.search.views import Found, FoundArtist, FoundStyle, SearchReader, SearchType, UsedTag
 from core.styles.model import Style, TrainingStatus
 from core.styles.views import StyleArtist
@@ -97,9 +96,3 @@ class MemorySearchReader(SearchReader):
 
 def _can_be_used(style: Style) -> bool:
     return style.training_status is TrainingStatus.COMPLETED and style.is_active
-
-
-class MemoryTagCounts(TagCounts):
-    async def fold(self, *, limit: int) -> int:  # noqa: ARG002 - there is nothing to take
-        """Tags are counted here when they are read."""
-        return 0

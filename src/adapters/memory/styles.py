@@ -10,12 +10,12 @@ from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables, Uses, apart
 from adapters.memory.tasks import waits
 from adapters.memory.transaction import MemoryTransaction
-from core.accounts.model import Requester
 from core.generations.model import Generation, Status
 from core.identifiers import StyleId, UserId
 from core.paging import Keyset, Page, PageRequest
 from core.ports import changes
 from core.ports.blob_store import BlobStore
+from core.requester import Requester
 from core.styles.errors import DuplicateStyleName, StyleNotFound, StyleUsed
 from core.styles.model import SAMPLES, Artwork, Offer, Style, TrainingProgress, TrainingStatus
 from core.styles.repository import Portfolio, Styles
@@ -127,10 +127,6 @@ class MemoryStyles(Styles):
                 )
             )
             return Outcome(applied=True, status=status.value)
-
-    async def fold_uses(self, *, limit: int) -> int:  # noqa: ARG002 - there is nothing to take
-        """Images are counted when they are asked for here."""
-        return 0
 
     async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
         def operation(tables: Tables) -> None:

@@ -102,10 +102,6 @@ class MemoryTokenLedger(TokenLedger):
 
         self._transaction.write(operation)
 
-    async def fold(self, *, limit: int) -> int:  # noqa: ARG002 - there is nothing to take
-        """Balances are whole here."""
-        return 0
-
     def _next_id(self) -> TransferId:
         return TransferId(self._transaction.database.next("transfer"))
 

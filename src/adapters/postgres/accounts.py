@@ -7,12 +7,13 @@ from adapters.postgres.pool import Reads, Record
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.writes import Write, assignments, hexadecimal, insert
 from core.accounts.errors import UserNotFound
-from core.accounts.model import Artist, Requester, Role, Session, Standing, User
+from core.accounts.model import Artist, Session, Standing, User
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader, Me, MeArtist, OwnProfile, Profile, ProfileArtist, ProfileStats
 from core.identifiers import UserId
 from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
+from core.requester import Requester, Role
 from core.text import comparison_key
 
 FIXED = ("id", "provider", "subject", "created_at")
@@ -149,14 +150,14 @@ class PostgresUsers(Users):
         texts = {"user_id": artist.user_id, "artist_name": comparison_key(artist.artist_name)}
         await self._transaction.write(ADD_ARTIST_TEXTS, texts)
 
-    async def leaver(self, user_id: UserId) -> User | None:
+    async def pending_deletion(self, user_id: UserId) -> User | None:
         row = await self._transaction.fetchrow(LEAVER, user_id, lock=True)
         return _user(row) if row else None
 
-    async def leavers(self, *, limit: int) -> list[UserId]:
+    async def pending_deletions(self, *, limit: int) -> list[UserId]:
         return [row["id"] for row in await self._transaction.fetch(LEAVERS, limit)]
 
-    async def was_here(self, identity: bytes) -> bool:
+    async def was_erased(self, identity: bytes) -> bool:
         known = "SELECT FROM erased_identities WHERE identity = $1"
         return await self._transaction.fetchrow(known, identity) is not None
 

@@ -1,7 +1,6 @@
 from adapters.postgres.pool import Reads
 from adapters.postgres.purchases import purchase_view
-from core.accounts.errors import UserNotFound
-from core.accounts.export import (
+from core.account_deletion.views import (
     CommentRecord,
     ExportReader,
     FollowerRecord,
@@ -9,6 +8,7 @@ from core.accounts.export import (
     LikeRecord,
     SessionRecord,
 )
+from core.accounts.errors import UserNotFound
 from core.identifiers import UserId
 from core.purchases.views import PurchaseView
 

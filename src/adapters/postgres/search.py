@@ -2,10 +2,8 @@ from adapters.postgres.accounts import picture_url
 from adapters.postgres.paging import WINDOW, Arguments
 from adapters.postgres.pool import Reads, Record
 from adapters.postgres.styles import OPEN, PEOPLE, THUMBNAIL, USES, thumbnail_url
-from adapters.postgres.transaction import PostgresTransaction
 from core.ports.blob_store import BlobStore
 from core.search.matching import Match, MatchedBy, best_match, parse_query
-from core.search.repository import TagCounts
 from core.search.views import CANDIDATES, Found, FoundArtist, FoundStyle, SearchReader, SearchType, UsedTag
 from core.styles.views import StyleArtist
 from core.tags import as_beginning
@@ -110,59 +108,6 @@ def _most_used(begins: str, whole: str, order: str, limit: int) -> str:
         )
         LIMIT {limit}
     """
-
-
-FOLD_TAGS = """
-WITH party AS MATERIALIZED (
-    SELECT name FROM tags WHERE name IN (SELECT name FROM tag_deltas LIMIT $1)
-    ORDER BY name FOR NO KEY UPDATE SKIP LOCKED
-),
-gone AS (
-    DELETE FROM tag_deltas WHERE id IN (SELECT id FROM party JOIN tag_deltas USING (name) LIMIT $1)
-    RETURNING name, amount
-),
-folded AS (
-    UPDATE tags SET usage_count = usage_count + amount
-    FROM (SELECT name, sum(amount)::bigint AS amount FROM gone GROUP BY name) difference
-    WHERE tags.name = difference.name
-)
-SELECT count(*) AS folded FROM gone
-"""
-
-FOLD_STYLE_TAGS = """
-WITH locked AS MATERIALIZED (
-    SELECT id FROM styles WHERE id IN (SELECT style_id FROM style_tag_deltas LIMIT $1)
-    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-),
-gone AS (
-    DELETE FROM style_tag_deltas WHERE id IN (
-        SELECT delta.id FROM locked JOIN style_tag_deltas delta ON style_id = locked.id ORDER BY delta.id LIMIT $1
-    )
-    RETURNING style_id, name, amount
-),
-folded AS (
-    INSERT INTO style_tags (style_id, name, count)
-    SELECT style_id, name, sum(amount)::bigint FROM gone GROUP BY style_id, name
-    ON CONFLICT (style_id, name) DO UPDATE SET count = style_tags.count + excluded.count
-)
-SELECT style_id, count(*) AS folded FROM gone GROUP BY style_id
-"""
-"""The oldest first: an image is published before it is hidden, so no count falls below zero on the way."""
-DROP_UNUSED_STYLE_TAGS = "DELETE FROM style_tags WHERE style_id = ANY($1) AND count <= 0"
-"""Of styles that the fold has locked. It keeps no words of an image that is hidden or erased."""
-
-
-class PostgresTagCounts(TagCounts):
-    def __init__(self, transaction: PostgresTransaction) -> None:
-        self._transaction = transaction
-
-    async def fold(self, *, limit: int) -> int:
-        row = await self._transaction.fetchrow(FOLD_TAGS, limit, lock=True)
-        styles = await self._transaction.fetch(FOLD_STYLE_TAGS, limit, lock=True)
-        if styles:
-            await self._transaction.fetch(DROP_UNUSED_STYLE_TAGS, [style["style_id"] for style in styles], lock=True)
-        folded: int = (row["folded"] if row else 0) + sum(style["folded"] for style in styles)
-        return folded
 
 
 class PostgresSearchReader(SearchReader):

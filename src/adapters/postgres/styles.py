@@ -11,11 +11,11 @@ from adapters.postgres.pool import Reads, Record
 from adapters.postgres.transaction import Explain, PostgresTransaction
 from adapters.postgres.writes import Row, Write, assignments, flattened
 from core.accounts.errors import UserNotFound
-from core.accounts.model import Requester
 from core.identifiers import StyleId, TaskId, UserId
 from core.paging import Page, PageRequest
 from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
+from core.requester import Requester
 from core.styles.errors import StyleNotFound, StyleUsed
 from core.styles.model import SAMPLES, Artwork, License, Offer, Style, TrainingProgress, TrainingStatus
 from core.styles.repository import Portfolio, Styles
@@ -240,25 +240,6 @@ WHERE styles.id = $1 AND {SEES}
 ORDER BY tag.count DESC, tag.name
 """
 
-FOLD = """
-WITH used AS MATERIALIZED (
-    SELECT id FROM styles WHERE id IN (SELECT style_id FROM style_uses LIMIT $1)
-    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-),
-gone AS (
-    DELETE FROM style_uses WHERE (style_id, generation_id) IN (
-        SELECT style_id, generation_id FROM used JOIN style_uses ON style_id = used.id LIMIT $1
-    )
-    RETURNING style_id, generation_id, tokens
-),
-added AS (
-    UPDATE styles SET usage_count = usage_count + images, earned_tokens = earned_tokens + tokens
-    FROM (SELECT style_id, count(*) AS images, sum(tokens) AS tokens FROM gone GROUP BY style_id) taken
-    WHERE styles.id = taken.style_id
-)
-SELECT count(*) AS folded FROM gone
-"""
-
 OPEN = "training_status = 'completed' AND is_active"
 UNFINISHED = "training_status <> 'completed'"
 
@@ -357,10 +338,6 @@ class PostgresStyles(Styles):
         if advanced is not None:
             unit.pool.teller.tell(CHANNEL, changes.style(style_id))
         return Outcome(applied=advanced is not None, status=row["training_status"])
-
-    async def fold_uses(self, *, limit: int) -> int:
-        row = await self._transaction.fetchrow(FOLD, limit, lock=True)
-        return row["folded"] if row else 0
 
     async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
         await self._transaction.fetch(PUT_OFF, silent_since, at, lock=True)

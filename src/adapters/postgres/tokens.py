@@ -130,21 +130,6 @@ def _is(account: str, kind: AccountKind) -> str:
     return f"{account}.kind = '{kind.value}' AND {owned}"
 
 
-# Deleting parts of a balance is what folds them: a trigger adds them to it. The account first, as every other does.
-FOLD = """
-WITH party AS MATERIALIZED (
-    SELECT id FROM accounts WHERE id IN (SELECT account_id FROM balance_deltas LIMIT $1)
-    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-),
-gone AS (
-    DELETE FROM balance_deltas WHERE (account_id, transfer_id) IN (
-        SELECT account_id, transfer_id FROM party JOIN balance_deltas ON account_id = party.id LIMIT $1
-    )
-    RETURNING account_id
-)
-SELECT count(*) AS folded FROM gone
-"""
-
 FREE = """
 SELECT (balance - held + (SELECT coalesce(sum(amount), 0) FROM balance_deltas WHERE account_id = id))::bigint AS tokens
 FROM accounts WHERE kind = $1 AND owner_id = $2
@@ -269,10 +254,6 @@ class PostgresTokenLedger(TokenLedger):
 
     async def void(self, hold_id: HoldId, *, at: datetime) -> None:
         await self._transaction.write(VOID, {"hold_id": hold_id, "at": at})
-
-    async def fold(self, *, limit: int) -> int:
-        row = await self._transaction.fetchrow(FOLD, limit, lock=True)
-        return row["folded"] if row else 0
 
     async def _insufficient(self, account: Account, required: int) -> InsufficientTokens:
         row = await self._transaction.unit.fetchrow(FREE, account.kind.value, account.owner)

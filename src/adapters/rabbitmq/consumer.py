@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from aio_pika.abc import AbstractIncomingMessage
 
 from adapters.rabbitmq.connection import BROKEN, PATIENCE, Address, connected, declare_queues
-from adapters.simulated_ai.source import RETRY_AFTER, TaskSource
+from adapters.task_source import RETRY_AFTER, TaskSource
 
 RECONNECT_AFTER = 0.5
 """Seconds."""

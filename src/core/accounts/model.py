@@ -7,6 +7,7 @@ import msgspec
 from core.errors import ValidationError
 from core.identifiers import UserId
 from core.ports.blob_store import PUBLIC_PREFIX
+from core.requester import Role
 from core.text import parse_free_text, problem_of_free_text, problem_of_name
 
 SESSION_LIFETIME = timedelta(days=14)
@@ -18,12 +19,6 @@ MIN_USERNAME = 3
 USERNAME_RULE = "3 to 30 characters: lower-case letters, digits, dots, hyphens and underscores."
 _USERNAME = re.compile(r"[a-z0-9._-]{3,30}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
-
-
-class Role(Enum):
-    USER = "user"
-    ARTIST = "artist"
-    ADMIN = "admin"
 
 
 class Standing(Enum):
@@ -117,18 +112,6 @@ class Session(msgspec.Struct, frozen=True):
     created_at: datetime
     expires_at: datetime
     user_agent: str
-
-
-class Requester(msgspec.Struct, frozen=True):
-    """Who asks, as the session tells."""
-
-    id: UserId
-    role: Role
-    is_artist: bool
-
-    @property
-    def is_admin(self) -> bool:
-        return self.role is Role.ADMIN
 
 
 def username_from(email: str | None, name: str | None) -> str:

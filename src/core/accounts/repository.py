@@ -1,10 +1,9 @@
 from datetime import datetime
 from typing import Protocol
 
-import msgspec
-
-from core.accounts.model import Artist, Requester, Session, User
-from core.identifiers import GenerationId, StyleId, UserId
+from core.accounts.model import Artist, Session, User
+from core.identifiers import UserId
+from core.requester import Requester
 
 
 class Users(Protocol):
@@ -36,76 +35,16 @@ class Users(Protocol):
         """Raises AlreadyArtist, which may surface at the commit."""
         ...
 
-    async def leaver(self, user_id: UserId) -> User | None:
-        """Somebody who is leaving and not erased yet, locked."""
+    async def pending_deletion(self, user_id: UserId) -> User | None:
+        """The user if their account is deleted and not yet erased, locked."""
         ...
 
-    async def leavers(self, *, limit: int) -> list[UserId]:
-        """Up to `limit` who are leaving, those who left first, first."""
+    async def pending_deletions(self, *, limit: int) -> list[UserId]:
+        """Up to `limit` users whose account is deleted and not yet erased, first deleted first."""
         ...
 
-    async def was_here(self, identity: bytes) -> bool:
+    async def was_erased(self, identity: bytes) -> bool:
         """Whether somebody with this identity, as `identity_hash` has it, has been erased."""
-        ...
-
-
-class Removed(msgspec.Struct, frozen=True):
-    rows: int
-    """How many were taken; 0 once there are none."""
-    places: list[str]
-    """Where in the store the objects lie that belonged to them."""
-
-
-class Traces(Protocol):
-    """What somebody leaves behind, taken away in pieces, each in the open transaction.
-
-    A removal takes some `limit` rows at most and answers how many: less than `limit` once there are no more. It keeps
-    all that others are shown exact, their counts above all. Any number may work at the same one at once.
-    """
-
-    async def lock_out(self, user_id: UserId, *, at: datetime) -> None:
-        """From the commit on none of their sessions signs anybody in, none of their styles is for sale, no search
-        finds them, and no money is taken for a purchase of theirs; what was taken just before is still asked for."""
-        ...
-
-    async def withdrawal_pending(self, user_id: UserId) -> bool: ...
-
-    async def unended_images(self, user_id: UserId, *, limit: int) -> list[GenerationId]: ...
-
-    async def remove_likes(self, user_id: UserId, *, limit: int) -> int: ...
-
-    async def remove_comments(self, user_id: UserId, *, limit: int) -> int:
-        """With the replies to them."""
-        ...
-
-    async def remove_follows(self, user_id: UserId, *, limit: int) -> int:
-        """Those of others as well as their own."""
-        ...
-
-    async def remove_notifications(self, user_id: UserId, *, limit: int) -> int:
-        """Those to them, and those to others that name them."""
-        ...
-
-    async def remove_answers(self, user_id: UserId, *, limit: int) -> int:
-        """What their calls with a key of their own were answered."""
-        ...
-
-    async def used_by_others(self, user_id: UserId) -> bool:
-        """Whether somebody else ever asked for an image with a style of theirs that is still there."""
-        ...
-
-    async def remove_images(self, user_id: UserId, *, limit: int) -> Removed:
-        """Of those that have ended, with all that others have said of them; hidden first. The styles that they were
-        made with are as often used as before."""
-        ...
-
-    async def styles(self, user_id: UserId) -> list[StyleId]: ...
-
-    async def remove_user(self, user_id: UserId, *, identity: bytes) -> bool:
-        """The user, and the artist; False while there is anything left of what the others remove.
-
-        Tokens, purchases and withdrawals stay, under a number that nobody has any more. So does `identity`.
-        """
         ...
 
 

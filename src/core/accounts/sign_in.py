@@ -101,10 +101,10 @@ class SignIn:
             updated_at=now,
             profile_image=identity.picture,
         )
-        was_here = await self.users.was_here(identity_hash(self.identity_key, user.provider, user.subject))
+        was_erased = await self.users.was_erased(identity_hash(self.identity_key, user.provider, user.subject))
         await self.users.add(user)
         await self.ledger.open(wallet(user.id))
-        if not was_here:
+        if not was_erased:
             await self.ledger.transfer(welcome_bonus(user.id, at=now))
         return user
 

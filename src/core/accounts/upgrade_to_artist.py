@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from core.accounts.errors import AlreadyArtist
-from core.accounts.model import Artist, Requester
+from core.accounts.model import Artist
 from core.accounts.pictures import accept_picture
 from core.accounts.repository import Users
 from core.blobs.removed_on_failure import put_all, removed_on_failure
@@ -12,6 +12,7 @@ from core.ports.images import Images
 from core.ports.secrets import Secrets
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
+from core.requester import Requester
 from core.text import parse_name
 from core.tokens.model import earnings
 

@@ -1,11 +1,11 @@
 from dataclasses import dataclass
 
-from core.accounts.model import Requester
 from core.community.repository import Comments
 from core.errors import Forbidden
 from core.generations.repository import Generations
 from core.identifiers import CommentId
 from core.ports.transaction import Transaction
+from core.requester import Requester
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,11 +50,3 @@ class TokenLedger(Protocol):
         Raises HoldAlreadyResolved or HoldNotFound; either may surface at the commit.
         """
         ...
-
-    async def fold(self, *, limit: int) -> int:
-        """Have balances that are read as a sum of many parts read more quickly; they stay what they are.
-
-        Takes up to `limit` parts at once and answers how many it took. Any number may do so at the same time, and no
-        other movement waits for more than this.
-        """
-        ...

@@ -7,7 +7,6 @@ import msgspec
 
 from core import tags
 from core.accounts.errors import ArtistOnly
-from core.accounts.model import Requester
 from core.blobs.removed_on_failure import put_all, removed_on_failure
 from core.errors import ValidationError
 from core.identifiers import StyleId, UserId
@@ -17,6 +16,7 @@ from core.ports.ids import Ids
 from core.ports.images import ImageFacts, Images, NotAnImage
 from core.ports.task_queue import TaskQueue
 from core.ports.transaction import Transaction
+from core.requester import Requester
 from core.styles import model
 from core.styles.errors import (
     DuplicateStyleName,

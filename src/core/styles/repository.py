@@ -69,11 +69,3 @@ class Styles(Protocol):
     async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
         """Up to `limit` whose training has not ended and last moved at `since` or earlier, the longest silent first."""
         ...
-
-    async def fold_uses(self, *, limit: int) -> int:
-        """Have counts that are read as a sum of many parts, an image each, read more quickly; they stay what they are.
-
-        Takes up to `limit` parts at once and answers how many it took. Any number may do so at the same time, and who
-        completes an image does not wait for it.
-        """
-        ...

@@ -4,9 +4,9 @@ from typing import Protocol
 
 import msgspec
 
-from core.accounts.model import Requester
 from core.identifiers import ArtworkId, StyleId, UserId
 from core.paging import Page, PageRequest
+from core.requester import Requester
 from core.styles.model import TrainingProgress
 from core.tasks.outcome import Failure
 

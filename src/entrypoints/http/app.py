@@ -9,34 +9,34 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from entrypoints.http import access
-from entrypoints.http.auth import AuthController
 from entrypoints.http.body import StrictJson
-from entrypoints.http.community import CommunityController
-from entrypoints.http.cookies import Cookies
-from entrypoints.http.cors import Cors
-from entrypoints.http.documents import DocumentsController
 from entrypoints.http.errors import EXCEPTION_HANDLERS
-from entrypoints.http.generations import GenerationsController
-from entrypoints.http.health import HealthController
-from entrypoints.http.idempotency import Idempotent
-from entrypoints.http.internal import InternalController
-from entrypoints.http.media import MediaController
 from entrypoints.http.metrics import Metrics, MetricsController
-from entrypoints.http.notifications import NotificationsController
+from entrypoints.http.middleware.cors import Cors
+from entrypoints.http.middleware.idempotency import Idempotent
+from entrypoints.http.middleware.tracing import Tracing
 from entrypoints.http.paging import paging
-from entrypoints.http.purchases import PurchasesController
-from entrypoints.http.search import SearchController, TagsController
-from entrypoints.http.signing import Signer
-from entrypoints.http.start_page import StartPageController
+from entrypoints.http.routes.auth import AuthController
+from entrypoints.http.routes.community import CommunityController
+from entrypoints.http.routes.documents import DocumentsController
+from entrypoints.http.routes.generations import GenerationsController
+from entrypoints.http.routes.health import HealthController
+from entrypoints.http.routes.internal import InternalController
+from entrypoints.http.routes.media import MediaController
+from entrypoints.http.routes.notifications import NotificationsController
+from entrypoints.http.routes.purchases import PurchasesController
+from entrypoints.http.routes.search import SearchController, TagsController
+from entrypoints.http.routes.start_page import StartPageController
+from entrypoints.http.routes.styles import StylesController
+from entrypoints.http.routes.tokens import TokensController
+from entrypoints.http.routes.toss import PaymentReturnController
+from entrypoints.http.routes.users import UsersController
+from entrypoints.http.routes.webhooks import WEBHOOKS
+from entrypoints.http.routes.withdrawals import WithdrawalsController, WithdrawalsToSettleController
+from entrypoints.http.security import access
+from entrypoints.http.security.cookies import Cookies
+from entrypoints.http.security.signing import Signer
 from entrypoints.http.streams import Streams
-from entrypoints.http.styles import StylesController
-from entrypoints.http.tokens import TokensController
-from entrypoints.http.toss import PaymentReturnController
-from entrypoints.http.tracing import Tracing
-from entrypoints.http.users import UsersController
-from entrypoints.http.webhooks import WEBHOOKS
-from entrypoints.http.withdrawals import WithdrawalsController, WithdrawalsToSettleController
 from entrypoints.settings import Settings
 
 MAX_BODY = 1024 * 1024

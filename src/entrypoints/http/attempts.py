@@ -9,9 +9,9 @@ from typing import NamedTuple
 import msgspec
 from litestar.datastructures import Cookie
 
-from entrypoints.http.cookies import SIGN_IN, Cookies
 from entrypoints.http.errors import AnyRequest
-from entrypoints.http.signing import Signer
+from entrypoints.http.security.cookies import SIGN_IN, Cookies
+from entrypoints.http.security.signing import Signer
 
 MAX_ATTEMPTS = 5
 """The oldest ones are given up when a browser begins more."""

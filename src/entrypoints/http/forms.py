@@ -14,7 +14,7 @@ from core.errors import ValidationError
 from entrypoints.http import uploads
 from entrypoints.http.body import UnsupportedMediaType, convert, decode
 from entrypoints.http.errors import AnyRequest
-from entrypoints.http.idempotency import check_body, has_key
+from entrypoints.http.middleware.idempotency import check_body, has_key
 from entrypoints.http.uploads import Upload
 
 Fields = TypeVar("Fields", bound=msgspec.Struct)

@@ -13,8 +13,8 @@ from core.ports.database import DatabaseUnavailable, DatabaseUsage
 from core.styles.model import TrainingStatus
 from core.tasks.views import Backlog, BacklogReader
 from core.tokens.reconciliation import Reconciliation
-from entrypoints.http.access import operator
 from entrypoints.http.errors import AnyRequest
+from entrypoints.http.security.access import operator
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 UNMATCHED = "unmatched"

@@ -16,13 +16,13 @@ from litestar.typing import FieldDefinition
 from core.accounts.errors import ArtistOnly, Unauthorized
 from core.errors import DomainError, NotFound, ValidationError
 from core.ports.idempotency import IdempotencyKeyReused
-from entrypoints.http import access
-from entrypoints.http.cookies import SESSION
 from entrypoints.http.envelope import Refused
 from entrypoints.http.errors import FRAMEWORK, REPLAYED, MalformedBody, status_of
 from entrypoints.http.forms import FormBody
-from entrypoints.http.idempotency import HEADER
-from entrypoints.http.limits import LIMIT, RateLimitExceeded
+from entrypoints.http.middleware.idempotency import HEADER
+from entrypoints.http.security import access
+from entrypoints.http.security.cookies import SESSION
+from entrypoints.http.security.limits import LIMIT, RateLimitExceeded
 from entrypoints.http.streams import EVENTS, MEDIA_TYPE
 from entrypoints.http.version import VERSION
 

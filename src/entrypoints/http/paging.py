@@ -8,7 +8,7 @@ from litestar.params import QueryParameter
 
 from core.errors import InvalidCursor
 from core.paging import DEFAULT_LIMIT, MAX_LIMIT, Keyset, Page, PageRequest
-from entrypoints.http.signing import Signer
+from entrypoints.http.security.signing import Signer
 
 Row = TypeVar("Row")
 

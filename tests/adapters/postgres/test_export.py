@@ -28,7 +28,7 @@ class Counting(Pool):
 
 async def test_no_statement_has_more_rows_than_a_piece(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more tells whether there is another piece."""
-    monkeypatch.setattr("core.accounts.export_account.PIECE", 3)
+    monkeypatch.setattr("core.account_deletion.export_account.PIECE", 3)
     pool = Counting(database_url, max_size=4)
     world = PostgresWorld(pool)
     mia = await world.artist("mia", tokens=1000)

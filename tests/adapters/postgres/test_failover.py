@@ -14,10 +14,10 @@ import asyncpg
 import psutil
 import pytest
 
+from adapters.development.embedded_postgres import EmbeddedPostgres
 from adapters.postgres import listener as listening
 from adapters.postgres import migrate
 from adapters.postgres.connections import ConnectionLost, ServerUnusable
-from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.listener import Listener
 from adapters.postgres.pool import Pool, create_pool
 from core.accounts.sign_in import SignIn

@@ -67,8 +67,7 @@ async def test_tags_by_their_beginning(world: PostgresWorld, limit: int) -> None
         await world.style(
             mia, f"Style {number}", tags=["blue", "black", "brown", *["ash", "azure", "amber"][number % 3 :]]
         )
-    async with world.block() as ports:
-        await ports.tag_counts.fold(limit=1000)
+    await world.maintenance.roll_up_tags(limit=1000)
     await world.style(mia, "Last", tags=["ash", "aqua"])
 
     tags = await world.read.search.tags("a", limit=limit)

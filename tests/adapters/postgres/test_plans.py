@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 
 from adapters.postgres.paging import WINDOW
-from core.accounts.model import Requester, Role
 from core.generations.views import FeedQuery, FeedSort, StatusFilter
 from core.identifiers import CommentId, GenerationId, StyleId, UserId
 from core.paging import Keyset, PageRequest
+from core.requester import Requester, Role
 from core.styles.views import StyleQuery, StyleSort
 from core.tokens.views import EarningsGroup, TransactionFilter
 from core.withdrawals.model import WithdrawalStatus

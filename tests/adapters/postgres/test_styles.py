@@ -4,7 +4,6 @@ from typing import Any
 import asyncpg
 
 from core.paging import PageRequest
-from core.styles.fold_uses import FoldUses
 from tests.contracts.postgres_world import PostgresWorld
 
 
@@ -30,7 +29,7 @@ async def test_folding_changes_no_count(world: PostgresWorld, sql: "asyncpg.Conn
 
 
 async def fold(world: PostgresWorld, *, limit: int = 2) -> int:
-    return await world.use_case(FoldUses)(limit=limit)
+    return await world.maintenance.roll_up_uses(limit=limit)
 
 
 async def test_folding_takes_no_more_than_asked_for_and_waits_for_nobody(

@@ -10,7 +10,6 @@ from adapters.postgres.pool import Pool
 from core.accounts.model import User
 from core.generations.model import Generation
 from core.tokens.errors import InsufficientTokens
-from core.tokens.fold_balances import FoldBalances
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.contracts.postgres_world import PostgresWorld
 from tests.contracts.test_books import play
@@ -242,7 +241,7 @@ async def test_who_withdraws_waits_for_a_fold_and_does_not_lock_against_it(
 
 
 async def fold(world: PostgresWorld) -> None:
-    while await world.use_case(FoldBalances)():
+    while await world.maintenance.roll_up_balances(limit=1000):
         pass
 
 

@@ -10,10 +10,10 @@ from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 from adapters.rabbitmq.broker import RabbitMQBroker
 from adapters.rabbitmq.connection import DEAD, Address
 from adapters.rabbitmq.dead_letters import RabbitMQDeadLetters
+from core.dead_letters.redrive_tasks import Redriven, RedriveTasks
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.model import Status
 from core.generations.request_generation import NewGeneration, RequestGeneration
-from core.tasks.redrive_tasks import Redriven, RedriveTasks
 from tests.support.rabbitmq import Broker
 from tests.support.world import MemoryWorld
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
-from core.accounts.model import Requester
 from core.errors import DomainError
 from core.ports.idempotency import Answer
+from core.requester import Requester
 from tests.simulation.keyed import ANOTHER, TWINS, Keyed
 from tests.simulation.person import Person
 from tests.simulation.stage import Stage

@@ -1,6 +1,5 @@
 from functools import partial
 
-from core.accounts.model import Requester
 from core.community.delete_comment import DeleteComment
 from core.community.edit_comment import EditComment
 from core.community.errors import (
@@ -20,6 +19,7 @@ from core.generations.errors import GenerationNotFound
 from core.generations.views import FeedQuery
 from core.identifiers import CommentId, GenerationId, UserId
 from core.paging import PageRequest
+from core.requester import Requester
 from tests.simulation.deeds.base import Deed, Deeds
 
 IN_SIGHT = 2

@@ -1,6 +1,5 @@
 import msgspec
 
-from core.accounts.model import Requester
 from core.generations.cancel_generation import CancelGeneration
 from core.generations.edit_generation import EditGeneration, GenerationChanges
 from core.generations.errors import (
@@ -13,6 +12,7 @@ from core.generations.errors import (
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.generations.views import RequestedGeneration
 from core.identifiers import GenerationId
+from core.requester import Requester
 from core.styles.errors import StyleNotFound, StyleNotReady
 from core.tokens.errors import InsufficientTokens
 from tests.simulation.deeds.base import Deed, Deeds

@@ -1,6 +1,5 @@
 import msgspec
 
-from core.accounts.model import Requester
 from core.ports.payment_provider import PaymentsUnavailable
 from core.purchases.check_purchase import CheckPurchase
 from core.purchases.errors import PaymentMismatch
@@ -9,6 +8,7 @@ from core.purchases.payment import Payment, PaymentState
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import StartedPurchase
+from core.requester import Requester
 from tests.simulation.deeds.base import Deed, Deeds
 
 LOST, DOUBLED, LATE = 0.15, 0.2, 0.1

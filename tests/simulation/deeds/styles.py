@@ -3,10 +3,10 @@ from io import BytesIO
 import msgspec
 
 from core.accounts.errors import AlreadyArtist
-from core.accounts.model import Requester
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.errors import Forbidden
 from core.identifiers import StyleId
+from core.requester import Requester
 from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges

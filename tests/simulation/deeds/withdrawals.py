@@ -1,4 +1,4 @@
-from core.accounts.model import Requester
+from core.requester import Requester
 from core.tokens.errors import InsufficientTokens
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.simulation.deeds.base import Deed, Deeds

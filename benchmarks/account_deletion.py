@@ -1,0 +1,165 @@
+"""Somebody with a lot goes: how soon they are answered, how long the sweeps take then, and what an export costs."""
+
+import asyncio
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import asyncpg
+import httpx
+from dishka import AsyncContainer
+
+from benchmarks.people import populate
+from benchmarks.servers import MEBIBYTE, Server, free_port, server
+from benchmarks.stage import environ
+from benchmarks.table import table
+from core.account_deletion.erase_accounts import EraseAccounts
+from core.identifiers import UserId
+from entrypoints.container import create_container
+from entrypoints.container.development import embedded_database
+from entrypoints.container.migrations import upgrade_database
+from entrypoints.settings import read_settings
+
+IMAGES, LIKES, COMMENTS, FOLLOWERS = 10_000, 30_000, 30_000, 10_000
+PROMPT = 5.0
+"""Seconds within which whoever leaves is answered."""
+GROWTH = 32.0
+"""Mebibytes that an export may take, however long it is."""
+TIMEOUT = 120.0
+
+# What years would have left: by somebody, and by others for them. The ledger is no part of it.
+MAKE = f"""
+SET session_replication_role = replica;
+
+CREATE TEMPORARY TABLE style AS SELECT id, artist_id FROM styles ORDER BY id LIMIT 1;
+
+INSERT INTO users (id, provider, subject, username, role, bio, created_at, updated_at)
+SELECT 1000000 + n, 'benchmark', n, 'reader-' || n, 'user', '', now(), now() FROM generate_series(1, {FOLLOWERS}) n;
+
+INSERT INTO generations (
+    id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, prompt_tags, task_id, status, attempt,
+    result_key, public_key, metadata, like_count, comment_count, created_at, updated_at, ended_at
+)
+SELECT 1000000 + n, CASE WHEN n <= {IMAGES} THEN %(user)s ELSE 1000001 END, style.id, artist_id, 10, 1000000 + n, '1:1',
+    '{{woman,portrait}}', gen_random_uuid(), 'completed', 1, 'generations/' || n, 'public/generations/' || n, '{{}}',
+    CASE WHEN n > {IMAGES} THEN 1 ELSE 0 END, CASE WHEN n <= {IMAGES} THEN {COMMENTS // IMAGES} ELSE 0 END,
+    now() - n * interval '1 second', now(), now()
+FROM generate_series(1, {IMAGES + LIKES}) n, style;
+
+INSERT INTO likes (user_id, generation_id, created_at)
+SELECT %(user)s, 1000000 + {IMAGES} + n, now() FROM generate_series(1, {LIKES}) n;
+INSERT INTO comments (generation_id, author_id, content, created_at, updated_at)
+SELECT 1000001 + n %% {IMAGES}, 1000001 + n %% {FOLLOWERS}, 'Nice', now(), now() FROM generate_series(1, {COMMENTS}) n;
+INSERT INTO follows (follower_id, followed_id, created_at)
+SELECT 1000000 + n, %(user)s, now() FROM generate_series(1, {FOLLOWERS}) n;
+UPDATE users SET follower_count = {FOLLOWERS} WHERE id = %(user)s;
+INSERT INTO notifications (recipient_id, actor_id, type, reason, target_type, target_id, metadata, created_at)
+SELECT %(user)s, 1000000 + n, 'follow', 'follow:' || n, 'user', 1000000 + n, '{{}}', now()
+FROM generate_series(1, {FOLLOWERS}) n;
+INSERT INTO tags (name, usage_count) SELECT unnest('{{woman,portrait}}'::text[]), {IMAGES + LIKES};
+INSERT INTO style_tags (style_id, name, count)
+SELECT id, unnest('{{woman,portrait}}'::text[]), {IMAGES + LIKES} FROM style;
+
+RESET session_replication_role;
+"""
+
+
+def report() -> str:
+    """On a process of the service and a database of their own; nothing of them is left behind."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
+        database = embedded_database(directory / "postgres")
+        stack.callback(database.stop)
+        url = database.start()
+        upgrade_database(url)
+        port = free_port()
+        variables = {**environ(url), "PORT": str(port), "DATA_DIR": str(directory / "service")}
+        log = directory / "service.log"
+        running = stack.enter_context(server("entrypoints.cli", "run", port=port, log=log, environ=variables))
+        return asyncio.run(_report(variables, running))
+
+
+async def _report(variables: dict[str, str], running: Server) -> str:
+    container = create_container(read_settings(variables))
+    try:
+        _, [(user_id, session), *_] = await populate(container)
+        await _make(variables["DATABASE_URL"], user_id)
+        cookies = {"sessionid": session}
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{running.port}", cookies=cookies, timeout=TIMEOUT
+        ) as client:
+            csrf = (await client.get("/api/auth/me")).raise_for_status().headers["X-CSRFToken"]
+            size, exported_in, growth = await _export(client, running)
+            began = time.perf_counter()
+            (await client.delete("/api/users/me", headers={"X-CSRFToken": csrf})).raise_for_status()
+            answered_in = time.perf_counter() - began
+        left = await _left(variables["DATABASE_URL"], user_id)
+        began = time.perf_counter()
+        while await _left(variables["DATABASE_URL"], user_id):
+            await _sweep(container)
+        swept_in = time.perf_counter() - began
+    finally:
+        await container.close()
+    return table(
+        [
+            [f"{IMAGES:,} images, {LIKES:,} likes, {COMMENTS:,} comments, {FOLLOWERS:,} followers", "", ""],
+            ["an export of them", f"{size / MEBIBYTE:.1f} MB", ""],
+            ["takes", f"{exported_in:.1f} s", ""],
+            ["memory of the process grows by", f"{growth:.0f} MB", _verdict(growth < GROWTH, f"{GROWTH:.0f} MB")],
+            [
+                "DELETE /api/users/me is answered in",
+                f"{answered_in:.1f} s",
+                _verdict(answered_in < PROMPT, f"{PROMPT:.0f} s"),
+            ],
+            ["rows of theirs left to the sweep", f"{left:,}", ""],
+            ["erased by it after", f"{swept_in:.1f} s", ""],
+        ]
+    )
+
+
+async def _export(client: httpx.AsyncClient, running: Server) -> tuple[int, float, float]:
+    """Bytes, seconds, and by how many mebibytes the process grew meanwhile."""
+    before, most, size, began = running.memory, 0, 0, time.perf_counter()
+    async with client.stream("GET", "/api/users/me/export") as response:
+        response.raise_for_status()
+        async for piece in response.aiter_bytes():
+            size += len(piece)
+            most = max(most, running.memory)
+    return size, time.perf_counter() - began, (most - before) / MEBIBYTE
+
+
+async def _sweep(container: AsyncContainer) -> None:
+    async with container() as request:
+        await (await request.get(EraseAccounts))()
+
+
+async def _make(url: str, user_id: UserId) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(MAKE % {"user": user_id})
+        await connection.execute("VACUUM ANALYZE")
+    finally:
+        await connection.close()
+
+
+async def _left(url: str, user_id: UserId) -> int:
+    """Rows of the user, the user included."""
+    connection = await asyncpg.connect(url)
+    try:
+        count: int = await connection.fetchval(
+            """
+            SELECT (SELECT count(*) FROM users WHERE id = $1) + (SELECT count(*) FROM likes WHERE user_id = $1)
+                + (SELECT count(*) FROM generations WHERE owner_id = $1)
+                + (SELECT count(*) FROM follows WHERE followed_id = $1)
+                + (SELECT count(*) FROM notifications WHERE recipient_id = $1)
+            """,
+            user_id,
+        )
+        return count
+    finally:
+        await connection.close()
+
+
+def _verdict(met: bool, target: str) -> str:
+    return f"target: < {target}, {'met' if met else 'missed'}"

@@ -1,0 +1,1 @@
+"""Stand-ins and embedded parts for development; never imported in production."""

@@ -1,0 +1,39 @@
+from html import escape
+
+from adapters.development.payment_sandbox.provider import Checkout
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Payment</title>
+<style>
+  :root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
+  body {{ display: grid; place-items: center; min-height: 100vh; margin: 0 }}
+  main {{ width: min(22rem, 90vw) }}
+  button {{ box-sizing: border-box; width: 100%; padding: .7rem; margin: .25rem 0; font: inherit; cursor: pointer;
+    border: 1px solid #8888; border-radius: .5rem }}
+  button.go {{ background: #3656d6; color: #fff; border: 0 }}
+  p {{ opacity: .75 }}
+</style>
+<main>{content}</main>
+</html>
+"""
+
+
+def checkout_page(payment: Checkout) -> str:
+    return _PAGE.format(
+        content=f"""
+<h1>{escape(payment.order_name)}</h1>
+<p>KRW {payment.amount:,}. This stands in for Toss Payments on your own machine: no card, no money.</p>
+<form method="post">
+  <button class="go" name="choice" value="pay">Pay</button>
+  <button name="choice" value="refused">Pay with a card that is refused</button>
+  <button name="choice" value="decline">Go back without paying</button>
+</form>
+"""
+    )
+
+
+def refusal_page(problem: str) -> str:
+    return _PAGE.format(content=f"<h1>This cannot be done</h1><p>{escape(problem)}</p>")

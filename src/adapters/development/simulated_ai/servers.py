@@ -1,0 +1,29 @@
+import asyncio
+from dataclasses import dataclass
+
+import httpx
+
+from adapters.development.simulated_ai.inference import InferenceServer
+from adapters.development.simulated_ai.pace import Pace
+from adapters.development.simulated_ai.training import TrainingServer
+from adapters.task_source import TaskSource
+from core.ports.blob_store import BlobStore
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedAIServers:
+    """A training server and an inference server, each with one task at a time."""
+
+    source: TaskSource
+    blobs: BlobStore
+    token: str
+    """The bearer token of the webhooks."""
+    pace: Pace
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with httpx.AsyncClient(trust_env=False) as client, asyncio.TaskGroup() as servers:
+            training = TrainingServer(self.blobs, client, self.token, self.pace)
+            inference = InferenceServer(self.blobs, client, self.token, self.pace)
+            servers.create_task(self.source.consume("model_training", training))
+            servers.create_task(self.source.consume("image_generation", inference))

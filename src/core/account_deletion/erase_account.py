@@ -1,0 +1,158 @@
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.account_deletion.repository import PersonalData
+from core.accounts.model import User
+from core.accounts.repository import Users
+from core.accounts.sign_in import IdentityKey, identity_hash
+from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
+from core.generations.repository import Generations
+from core.identifiers import GenerationId, StyleId, UserId
+from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
+from core.ports.clock import Clock
+from core.ports.token_ledger import TokenLedger
+from core.ports.transaction import Transaction
+from core.ports.unwanted_blobs import UnwantedBlobs
+from core.styles.delete_style import places_of
+from core.styles.errors import StyleNotFound, StyleUsed
+from core.styles.repository import Styles
+
+PIECE = 500
+"""Rows of a transaction."""
+ROUNDS = 100
+"""Pieces of each kind in one call."""
+
+
+@dataclass(frozen=True, slots=True)
+class EraseAccount:
+    """Erase the personal data of a deleted account, one transaction after the other.
+
+    An artist is kept as a name where others have images in a style of theirs; images and styles stay as well then.
+
+    Whoever comes second, after a crash too, goes on where the first one was. What calls that were under way still
+    write is found by the next look, and after the last one there is no user to write it for.
+    """
+
+    users: Users
+    personal_data: PersonalData
+    generations: Generations
+    styles: Styles
+    ledger: TokenLedger
+    unwanted: UnwantedBlobs
+    remove_unwanted: RemoveUnwantedBlobs
+    blobs: BlobStore
+    transaction: Transaction
+    clock: Clock
+    identity_key: IdentityKey
+
+    async def __call__(self, user_id: UserId, *, until: datetime | None = None) -> bool:
+        """Answers whether it is done; if not, there is more than one call's share, or than could be done in time.
+
+        What is begun before `until` is finished: a piece of each kind.
+        """
+        for _ in range(ROUNDS):
+            if await self._cleared(user_id) and await self._ended(user_id):
+                return True
+            if until is not None and self.clock.now() >= until:
+                return False
+        return False
+
+    async def _cleared(self, user_id: UserId) -> bool:
+        """Whether a piece of each kind was all there is."""
+        rows = [await self._abandon_images(user_id)]
+        for remove in (
+            self.personal_data.remove_likes,
+            self.personal_data.remove_comments,
+            self.personal_data.remove_follows,
+            self.personal_data.remove_notifications,
+            self.personal_data.remove_answers,
+        ):
+            async with self.transaction:
+                rows.append(await remove(user_id, limit=PIECE))
+        return max(rows) < PIECE
+
+    async def _abandon_images(self, user_id: UserId) -> int:
+        async with self.transaction:
+            unended = await self.personal_data.unended_images(user_id, limit=PIECE)
+        for generation_id in unended:
+            await self._abandon(generation_id)
+        return len(unended)
+
+    async def _abandon(self, generation_id: GenerationId) -> None:
+        """The tokens are set free again, and what the AI servers still make of it pays nobody."""
+        async with self.transaction:
+            generation = await self.generations.of_id(generation_id, lock=True)
+            if generation.status.ended:
+                return
+            generation = generation.abandoned(at=self.clock.now())
+            await self.generations.save(generation)
+            await self.ledger.void(generation.hold_id, at=generation.updated_at)
+
+    async def _ended(self, user_id: UserId) -> bool:
+        async with self.transaction:
+            if await self.users.pending_deletion(user_id) is None:
+                return True
+            used = await self.personal_data.used_by_others(user_id)
+        return await (self._deactivate(user_id) if used else self._remove(user_id))
+
+    async def _deactivate(self, user_id: UserId) -> bool:
+        places = [_pictures(user_id)]
+        async with self.transaction:
+            user = await self.users.pending_deletion(user_id)
+            if user is not None:
+                await self.users.save(user.deactivated(at=self.clock.now()))
+                await self.unwanted.add(*places)
+        await self.remove_unwanted.at_once(places)
+        return True
+
+    async def _remove(self, user_id: UserId) -> bool:
+        if await self._remove_images(user_id):
+            return False
+        async with self.transaction:
+            style_ids = await self.personal_data.styles(user_id)
+        try:
+            for style_id in style_ids:
+                await self._remove_style(style_id)
+        except StyleUsed:  # by a call that was under way
+            return False
+        return await self._remove_user(user_id)
+
+    async def _remove_images(self, user_id: UserId) -> bool:
+        """Whether there was one."""
+        async with self.transaction:
+            removed = await self.personal_data.remove_images(user_id, limit=PIECE)
+            if removed.places:
+                await self.unwanted.add(*removed.places)
+        if removed.places:
+            await self.remove_unwanted.at_once(removed.places)
+        return removed.rows > 0
+
+    async def _remove_style(self, style_id: StyleId) -> None:
+        async with self.transaction:
+            try:
+                style = await self.styles.of_id(style_id, lock=True)
+            except StyleNotFound:
+                return
+            await self.styles.remove(style_id)
+            places = places_of(style, self.blobs)
+            await self.unwanted.add(*places)
+        await self.remove_unwanted.at_once(places)
+
+    async def _remove_user(self, user_id: UserId) -> bool:
+        places = [_pictures(user_id), f"signatures/{user_id}/"]
+        async with self.transaction:
+            user = await self.users.pending_deletion(user_id)
+            if user is None:
+                return True
+            if not await self.personal_data.remove_user(user_id, identity=self._hash(user)):
+                return False
+            await self.unwanted.add(*places)
+        await self.remove_unwanted.at_once(places)
+        return True
+
+    def _hash(self, user: User) -> bytes:
+        return identity_hash(self.identity_key, user.provider, user.subject)
+
+
+def _pictures(user_id: UserId) -> str:
+    return f"{PUBLIC_PREFIX}profiles/{user_id}/"

@@ -1,0 +1,107 @@
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from core.account_deletion.views import ExportReader
+from core.accounts.views import AccountsReader
+from core.community.views import CommunityReader
+from core.generations.views import GenerationsReader, StatusFilter
+from core.identifiers import UserId
+from core.notifications.views import NotificationsReader
+from core.paging import Keyset, Page, PageRequest
+from core.requester import Requester
+from core.styles.views import StylesReader
+from core.tokens.views import TokensReader, TransactionFilter
+from core.withdrawals.views import WithdrawalsReader
+
+PIECE = 100
+"""Rows in memory at once."""
+
+
+class Numbered(Protocol):
+    @property
+    def number(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExportAccount:
+    """Everything that is held about somebody, a section after the other, a piece in memory at a time.
+
+    Each piece is as it is when it is read. What is no more than a means is left out: session tokens, which are stored
+    as hashes only, and what calls were answered, kept for a day, or how many there were.
+    """
+
+    export: ExportReader
+    accounts: AccountsReader
+    styles: StylesReader
+    generations: GenerationsReader
+    community: CommunityReader
+    tokens: TokensReader
+    withdrawals: WithdrawalsReader
+    notifications: NotificationsReader
+
+    async def __call__(self, requester: Requester) -> dict[str, msgspec.Struct | AsyncIterator[object]]:
+        """What there is one of, or the rows, by section. Raises UserNotFound."""
+        who = requester.id
+        me, identity = await self.accounts.me(who), await self.export.identity(who)
+
+        async def told(page: PageRequest) -> Page[object]:
+            rows, _ = await self.notifications.list(who, unread_only=False, page=page)
+            return Page(list(rows.rows), rows.next)
+
+        return {
+            "profile": me,
+            "identity": identity,
+            "sessions": self._sessions(who),
+            "styles": self._styles(requester),
+            "generations": _pages(
+                lambda page: self.generations.list_own(who, status=StatusFilter.ALL, is_public=None, page=page)
+            ),
+            "likes": _numbered(lambda after: self.export.likes(who, after=after, limit=PIECE)),
+            "comments": _numbered(lambda after: self.export.comments(who, after=after, limit=PIECE)),
+            "following": _pages(lambda page: self.community.following(who, page=page)),
+            "followers": _numbered(lambda after: self.export.followers(who, after=after, limit=PIECE)),
+            "notifications": _pages(told),
+            "transactions": _pages(lambda page: self.tokens.transactions(who, type=TransactionFilter.ALL, page=page)),
+            "purchases": self._purchases(who),
+            "withdrawals": _pages(lambda page: self.withdrawals.list_own(who, page=page)),
+        }
+
+    async def _styles(self, requester: Requester) -> AsyncIterator[object]:
+        async for style in _pages(lambda page: self.styles.list_own(requester.id, page=page)):
+            yield await self.styles.detail(style.id, viewer=requester)
+
+    async def _sessions(self, user_id: UserId) -> AsyncIterator[object]:
+        after = b""
+        while rows := await self.export.sessions(user_id, after=after, limit=PIECE):
+            for _, session in rows:
+                yield session
+            after, _ = rows[-1]
+
+    async def _purchases(self, user_id: UserId) -> AsyncIterator[object]:
+        after = ""
+        while rows := await self.export.purchases(user_id, after=after, limit=PIECE):
+            for purchase in rows:
+                yield purchase
+            after = rows[-1].order_id
+
+
+async def _pages(read: Callable[[PageRequest], Awaitable[Page[Any]]]) -> AsyncIterator[Any]:
+    after: Keyset | None = None
+    while True:
+        page = await read(PageRequest(limit=PIECE, after=after))
+        for row in page.rows:
+            yield row
+        if page.next is None:
+            return
+        after = page.next
+
+
+async def _numbered(read: Callable[[int], Awaitable[Sequence[Numbered]]]) -> AsyncIterator[Numbered]:
+    after = 0
+    while rows := await read(after):
+        for row in rows:
+            yield row
+        after = rows[-1].number

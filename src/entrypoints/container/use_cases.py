@@ -1,0 +1,181 @@
+"""The use cases, and the settings that they are given."""
+
+import asyncio
+import hmac
+from random import SystemRandom
+
+from dishka import Provider, Scope
+
+from core.account_deletion.delete_account import DeleteAccount
+from core.account_deletion.erase_account import EraseAccount
+from core.account_deletion.erase_accounts import EraseAccounts
+from core.account_deletion.export_account import ExportAccount
+from core.accounts.drop_expired_sessions import DropExpiredSessions
+from core.accounts.edit_profile import EditProfile
+from core.accounts.make_admin import MakeAdmin
+from core.accounts.sign_in import IdentityKey, SignIn
+from core.accounts.sign_out import SignOut
+from core.accounts.upgrade_to_artist import UpgradeToArtist
+from core.blobs.drop_orphans import DropOrphans, OrphanAge
+from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
+from core.community.delete_comment import DeleteComment
+from core.community.edit_comment import EditComment
+from core.community.follow_user import FollowUser
+from core.community.like_generation import LikeGeneration
+from core.community.post_comment import PostComment
+from core.community.unfollow_user import UnfollowUser
+from core.community.unlike_generation import UnlikeGeneration
+from core.dead_letters.redrive_tasks import RedriveTasks
+from core.generations.cancel_generation import CancelGeneration
+from core.generations.complete_generation import CompleteGeneration
+from core.generations.edit_generation import EditGeneration
+from core.generations.fail_generation import FailGeneration
+from core.generations.fail_unresumed_generations import FailUnresumedGenerations, RetryGrace
+from core.generations.record_progress import RecordProgress
+from core.generations.request_generation import RequestGeneration
+from core.generations.time_out_generations import GenerationTimeout, TimeOutGenerations
+from core.generations.watch_generation import WatchGeneration
+from core.live_events import Pace, Watch
+from core.notifications.drop_old_notifications import DropOldNotifications
+from core.notifications.mark_all_read import MarkAllRead
+from core.notifications.mark_read import MarkRead
+from core.notifications.watch_notifications import WatchNotifications
+from core.ports.database import DatabaseUsage
+from core.purchases.check_purchase import CheckPurchase
+from core.purchases.expire_purchases import ExpirePurchases
+from core.purchases.record_payment import RecordPayment
+from core.purchases.settle_purchase import SettlePurchase
+from core.purchases.start_purchase import StartPurchase
+from core.styles.complete_training import CompleteTraining
+from core.styles.create_style import CreateStyle, StylesPerArtist
+from core.styles.delete_style import DeleteStyle
+from core.styles.edit_style import EditStyle
+from core.styles.fail_training import FailTraining
+from core.styles.record_training_progress import RecordTrainingProgress
+from core.styles.retrain_style import RetrainStyle
+from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
+from core.styles.watch_training import WatchTraining
+from core.tasks.model import WebhookBase
+from core.tasks.publish_tasks import PublishTasks
+from core.tokens.model import PlatformFee
+from core.tokens.reconcile import Reconcile
+from core.withdrawals.reject_withdrawal import RejectWithdrawal
+from core.withdrawals.request_withdrawal import RequestWithdrawal
+from core.withdrawals.settle_withdrawal import SettleWithdrawal
+from entrypoints.settings import Settings
+from entrypoints.sweep import Sweep
+from entrypoints.tick import Tick
+
+
+def use_cases() -> Provider:
+    provider = Provider(scope=Scope.REQUEST)
+    provider.from_context(Settings, scope=Scope.APP)
+    provider.provide(_webhook_base, scope=Scope.APP)
+    provider.provide(_styles_per_artist, scope=Scope.APP)
+    provider.provide(_generation_timeout, scope=Scope.APP)
+    provider.provide(_training_timeout, scope=Scope.APP)
+    provider.provide(_retry_grace, scope=Scope.APP)
+    provider.provide(_orphan_age, scope=Scope.APP)
+    provider.provide(_platform_fee, scope=Scope.APP)
+    provider.provide(_identity_key, scope=Scope.APP)
+    provider.provide_all(
+        SignIn,
+        SignOut,
+        EditProfile,
+        UpgradeToArtist,
+        MakeAdmin,
+        CreateStyle,
+        EditStyle,
+        DeleteStyle,
+        RetrainStyle,
+        RecordTrainingProgress,
+        CompleteTraining,
+        FailTraining,
+        TimeOutTrainings,
+        RequestGeneration,
+        CancelGeneration,
+        RecordProgress,
+        CompleteGeneration,
+        FailGeneration,
+        TimeOutGenerations,
+        FailUnresumedGenerations,
+        EditGeneration,
+        StartPurchase,
+        RecordPayment,
+        SettlePurchase,
+        CheckPurchase,
+        ExpirePurchases,
+        RequestWithdrawal,
+        SettleWithdrawal,
+        RejectWithdrawal,
+        RedriveTasks,
+        MarkRead,
+        MarkAllRead,
+        DropOldNotifications,
+        Watch,
+        WatchGeneration,
+        WatchTraining,
+        WatchNotifications,
+        DropExpiredSessions,
+        DeleteAccount,
+        EraseAccount,
+        EraseAccounts,
+        RemoveUnwantedBlobs,
+        DropOrphans,
+        Sweep,
+        Tick,
+        FollowUser,
+        UnfollowUser,
+        LikeGeneration,
+        UnlikeGeneration,
+        PostComment,
+        EditComment,
+        DeleteComment,
+    )
+    provider.provide(_pace, scope=Scope.APP)
+    provider.provide(PublishTasks, scope=Scope.APP)
+    provider.provide(Reconcile, scope=Scope.APP)
+    provider.provide(ExportAccount)
+    provider.provide(_usage)
+    return provider
+
+
+def _webhook_base(settings: Settings) -> WebhookBase:
+    return WebhookBase(settings.api_base_url)
+
+
+def _styles_per_artist(settings: Settings) -> StylesPerArtist:
+    return StylesPerArtist(settings.styles_per_artist)
+
+
+def _generation_timeout(settings: Settings) -> GenerationTimeout:
+    return GenerationTimeout(settings.generation_timeout)
+
+
+def _retry_grace(settings: Settings) -> RetryGrace:
+    return RetryGrace(settings.retry_grace)
+
+
+def _usage() -> DatabaseUsage:
+    return DatabaseUsage()
+
+
+def _training_timeout(settings: Settings) -> TrainingTimeout:
+    return TrainingTimeout(settings.training_timeout)
+
+
+def _pace(settings: Settings) -> Pace:
+    """Streams have half of the database's connections at most; calls have the others to themselves."""
+    return Pace(chance=SystemRandom().random, turn=asyncio.Semaphore(max(1, settings.database_pool_size // 2)))
+
+
+def _orphan_age(settings: Settings) -> OrphanAge:
+    return OrphanAge(settings.orphan_age)
+
+
+def _platform_fee(settings: Settings) -> PlatformFee:
+    return PlatformFee(settings.platform_fee_percent)
+
+
+def _identity_key(settings: Settings) -> IdentityKey:
+    return IdentityKey(hmac.digest((settings.secret_key or "").encode(), b"erased identities", "sha256"))

@@ -1,0 +1,126 @@
+"""What surrounds every request, whatever becomes of it: a trace id, security headers, one line in the log."""
+
+import logging
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+import msgspec
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from core.ports.database import DatabaseUsage
+from entrypoints.http.envelope import Refusal, Refused
+from entrypoints.http.errors import INTERNAL
+from entrypoints.http.metrics import Metrics
+from entrypoints.http.security.limits import limit_headers
+from entrypoints.http.streams import MEDIA_TYPE
+from entrypoints.logs import trace_id
+
+access_log = logging.getLogger("access")
+logger = logging.getLogger(__name__)
+
+Header = tuple[bytes, bytes]
+
+HEADERS: tuple[Header, ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+"""What an answer says unless its controller says otherwise."""
+STRICT_TRANSPORT: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+
+
+class Tracing:
+    """The outermost layer within the request's container.
+
+    Also answers HEAD as GET without the body, and 500 where nothing else could.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, https: bool) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._headers = (*HEADERS, STRICT_TRANSPORT) if https else HEADERS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        path, method = scope["path"], scope["method"]
+        usage: DatabaseUsage = await scope["state"]["dishka_container"].get(DatabaseUsage)
+        started = time.perf_counter()
+
+        def count() -> None:
+            self._metrics.count(scope, method, exchange.status, time.perf_counter() - started, usage)
+
+        exchange = _Exchange(scope, send, self._headers, streams=count)
+        if method == "HEAD":
+            scope["method"] = "GET"
+        token = trace_id.set(exchange.trace_id)
+        try:
+            await self._app(scope, receive, exchange.send)
+        except Exception:
+            logger.exception("unforeseen error in %s %s", method, path)
+            if exchange.status:
+                raise
+            await exchange.fail()
+        finally:
+            if not exchange.stream:
+                count()
+            _log_access(scope, method, exchange.status, time.perf_counter() - started)
+            trace_id.reset(token)
+
+
+def _log_access(scope: Scope, method: str, status: int | None, seconds: float) -> None:
+    """The path without its query, which may hold what signs somebody in."""
+    user = scope.get("user")
+    said = {
+        "method": method,
+        "path": scope["path"],
+        "status": status,
+        "milliseconds": round(seconds * 1000, 1),
+        "user_id": user.id if user else None,
+    }
+    access_log.info("%(method)s %(path)s %(status)s in %(milliseconds)s ms", said, extra=said)
+
+
+class _Exchange:
+    def __init__(
+        self, scope: HTTPScope, send: Send, headers: tuple[Header, ...], *, streams: Callable[[], None]
+    ) -> None:
+        self._scope = scope
+        self.trace_id = uuid4().hex
+        self.status: int | None = None
+        """None until the answer has begun."""
+        self.stream = False
+        """Whether it goes on for as long as somebody follows it; `streams` was called when it had begun."""
+        self._streams = streams
+        self._send = send
+        self._headers = headers
+        self._head = scope["method"] == "HEAD"
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message["headers"])
+            said = {name.lower() for name, _ in headers}
+            headers += [header for header in self._headers if header[0] not in said]
+            headers += limit_headers(self._scope.get("state", {}))
+            headers.append((b"x-trace-id", self.trace_id.encode()))
+            message["headers"] = headers
+            if (b"content-type", MEDIA_TYPE.encode()) in headers:
+                self.stream = True
+                self._streams()
+        elif message["type"] == "http.response.body" and self._head:
+            return
+        await self._send(message)
+        if self._head:  # at once: the body of a stream may be long in coming
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def fail(self) -> None:
+        body = msgspec.json.encode(Refused(error=Refusal(*INTERNAL, None)))
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,1 @@
+"""The routes, by noun: controllers around the use cases and readers."""

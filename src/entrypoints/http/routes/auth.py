@@ -1,0 +1,162 @@
+"""Signing in with the identity provider, who one is, and signing out."""
+
+import re
+from typing import Annotated
+from urllib.parse import quote, urlsplit
+
+from dishka.integrations.litestar import FromDishka
+from litestar import Controller, Response, get, post
+from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, QueryParameter
+from litestar.response import Redirect
+
+from core.accounts.repository import Sessions
+from core.accounts.sign_in import SignIn, token_hash
+from core.accounts.sign_out import SignOut
+from core.accounts.views import AccountsReader, Me
+from core.errors import DomainError
+from core.ports.clock import Clock
+from core.ports.identity_provider import IdentityProvider, SignInFailed
+from core.ports.secrets import Secrets
+from core.requester import Requester
+from entrypoints.http import attempts
+from entrypoints.http.attempts import Attempt
+from entrypoints.http.envelope import Success
+from entrypoints.http.errors import AnyRequest
+from entrypoints.http.security.access import CSRF_HEADER, csrf_token, signed_in, unidentified
+from entrypoints.http.security.cookies import CSRF, SESSION, SIGN_IN_LIFETIME, SIGN_IN_PATH, Cookies
+from entrypoints.http.security.limits import LIMIT, Own
+
+_FRONTEND_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
+"""A path of this origin: `//host` and `/\\host` are other origins to a browser, which also drops tabs and newlines."""
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class AuthController(Controller):
+    path = "/api/auth"
+    tags = ("Auth",)
+
+    @get(
+        "/google/login",
+        guards=[unidentified],
+        opt={LIMIT: Own.SIGN_IN},
+        status_code=302,
+        summary="Go to the identity provider",
+    )
+    async def login(
+        self,
+        request: AnyRequest,
+        provider: FromDishka[IdentityProvider],
+        secrets: FromDishka[Secrets],
+        clock: FromDishka[Clock],
+        next: Annotated[str, QueryParameter(description="Where to go then: a path of the frontend.")] = "/",
+        login_hint: Annotated[str | None, QueryParameter(description="The e-mail to sign in with.")] = None,
+    ) -> Redirect:
+        now = clock.now()
+        attempt = Attempt(
+            state=secrets.token(),
+            nonce=secrets.token(),
+            code_verifier=secrets.token(),
+            next=next if _FRONTEND_PATH.fullmatch(next) and attempts.fits(next) else "/",
+            until=now + SIGN_IN_LIFETIME,
+        )
+        try:
+            url = await provider.authorization_url(
+                redirect_uri=_redirect_uri(request),
+                state=attempt.state,
+                nonce=attempt.nonce,
+                code_verifier=attempt.code_verifier,
+                login_hint=login_hint,
+            )
+        except SignInFailed as error:
+            return _refused(request, error.reason)
+        return Redirect(url, status_code=302, cookies=attempts.begin(request, attempt, at=now))
+
+    @get("/google/callback", guards=[unidentified], status_code=302, summary="Come back from the identity provider")
+    async def callback(
+        self,
+        request: AnyRequest,
+        provider: FromDishka[IdentityProvider],
+        sign_in: FromDishka[SignIn],
+        sign_out: FromDishka[SignOut],
+        sessions: FromDishka[Sessions],
+        clock: FromDishka[Clock],
+        code: FromQuery[str | None] = None,
+        returned_state: Annotated[str | None, QueryParameter(name="state")] = None,
+        error: FromQuery[str | None] = None,
+    ) -> Redirect:
+        now = clock.now()
+        attempt = attempts.find(request, returned_state, at=now)
+        earlier = request.cookies.get(SESSION)
+        if attempt is None and earlier and await sessions.requester(token_hash(earlier), at=now):
+            return _to_frontend(request, "/")  # loaded again, most likely
+        if attempt is None:
+            return _refused(request, "invalid_state")
+        if error is not None or code is None:
+            return _refused(request, "access_denied" if error == "access_denied" else "provider_refused", attempt)
+        try:
+            identity = await provider.identify(
+                code=code,
+                redirect_uri=_redirect_uri(request),
+                nonce=attempt.nonce,
+                code_verifier=attempt.code_verifier,
+            )
+            session = await sign_in(identity, user_agent=request.headers.get("User-Agent", ""))
+            if earlier:
+                await sign_out(earlier)
+        except SignInFailed as failure:
+            return _refused(request, failure.reason, attempt)
+        except DomainError as failure:
+            return _refused(request, failure.code.lower(), attempt)
+        cookies = _cookies(request)
+        return _to_frontend(
+            request,
+            quote(attempt.next, safe="/?#[]@!$&'()*+,;=%:~-._"),
+            cookies.session(session.token),
+            cookies.csrf(csrf_token(request, session.token)),
+            attempts.end(request, attempt),
+        )
+
+    @get("/me", guards=[signed_in], summary="Who I am")
+    async def me(
+        self, request: AnyRequest, requester: NamedDependency[Requester], accounts: FromDishka[AccountsReader]
+    ) -> Response[Success[Me]]:
+        token = csrf_token(request, request.cookies[SESSION])
+        known = request.cookies.get(CSRF) == token
+        return Response(
+            Success(data=await accounts.me(requester.id)),
+            headers={CSRF_HEADER: token},
+            cookies=[] if known else [_cookies(request).csrf(token)],
+        )
+
+    @post("/logout", guards=[signed_in], status_code=200, summary="Sign out")
+    async def logout(self, request: AnyRequest, sign_out: FromDishka[SignOut]) -> Response[Success[None]]:
+        await sign_out(request.cookies[SESSION])
+        return Response(Success(data=None), cookies=_cookies(request).signed_out())
+
+
+def _refused(request: AnyRequest, reason: str, attempt: Attempt | None = None) -> Redirect:
+    """Back to the frontend without a new session; the attempt, if it was one, is used up, and no other is."""
+    ended = [attempts.end(request, attempt)] if attempt else []
+    return _to_frontend(request, f"/login?error={quote(reason, safe='')}", *ended)
+
+
+def _to_frontend(request: AnyRequest, path: str, *cookies: Cookie) -> Redirect:
+    """Without a frontend this service's own start page stands in for it, on whatever host the browser came to."""
+    return Redirect((request.app.state.settings.frontend_url or "") + path, status_code=302, cookies=cookies)
+
+
+def _redirect_uri(request: AnyRequest) -> str:
+    """The callback; on a developer's machine under the name by which the browser came, for cookies are kept by name."""
+    own = urlsplit(request.app.state.settings.api_base_url)
+    asked = request.headers.get("Host", "")
+    if own.hostname in LOOPBACK and urlsplit(f"//{asked}").hostname in LOOPBACK:
+        own = own._replace(netloc=asked)
+    return f"{own.geturl()}{SIGN_IN_PATH}/callback"
+
+
+def _cookies(request: AnyRequest) -> Cookies:
+    cookies: Cookies = request.app.state.cookies
+    return cookies

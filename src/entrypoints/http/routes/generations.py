@@ -1,0 +1,190 @@
+import hashlib
+from enum import Enum
+from typing import Annotated
+
+import msgspec
+from dishka.integrations.litestar import FromDishka
+from litestar import Controller, MediaType, Response, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
+
+from core.accounts.errors import Unauthorized
+from core.generations.cancel_generation import CancelGeneration
+from core.generations.edit_generation import EditGeneration, GenerationChanges
+from core.generations.errors import (
+    GenerationChanged,
+    GenerationEnded,
+    GenerationNotCompleted,
+    GenerationNotFound,
+    GenerationStillProcessing,
+)
+from core.generations.request_generation import NewGeneration, RequestGeneration
+from core.generations.views import (
+    FeedItem,
+    FeedQuery,
+    FeedSort,
+    GenerationsReader,
+    GenerationView,
+    RequestedGeneration,
+    StatusFilter,
+)
+from core.generations.watch_generation import WatchGeneration
+from core.identifiers import MAX_ID, GenerationId, UserId
+from core.live_events import Watcher
+from core.requester import Requester
+from core.styles.errors import StyleNotFound, StyleNotReady
+from core.tags import InvalidTagLanguage, normalise
+from core.tokens.errors import InsufficientTokens
+from entrypoints.http.envelope import Success
+from entrypoints.http.paging import Paging, Results
+from entrypoints.http.params import PathId, comma_separated
+from entrypoints.http.security.access import anybody, signed_in
+from entrypoints.http.security.limits import LIMIT, Own
+from entrypoints.http.streams import EVENTS, LAST_EVENT_ID, MEDIA_TYPE, EventStream, TooManyStreams
+
+
+class PublicFilter(Enum):
+    ALL = "all"
+    TRUE = "true"
+    FALSE = "false"
+
+
+class GenerationsController(Controller):
+    path = "/api/generations"
+    tags = ("Generations",)
+
+    @post(
+        "/",
+        guards=[signed_in],
+        opt={LIMIT: Own.GENERATE, "refusals": (StyleNotFound, StyleNotReady, InsufficientTokens, InvalidTagLanguage)},
+        summary="Have an image made",
+    )
+    async def request(
+        self,
+        data: JSONBody[NewGeneration],
+        requester: NamedDependency[Requester],
+        request_generation: FromDishka[RequestGeneration],
+    ) -> Response[Success[RequestedGeneration]]:
+        requested = await request_generation(requester.id, data)
+        return Response(Success(data=requested), headers={"Location": f"/api/generations/{requested.id}"})
+
+    @get("/feed", guards=[anybody], opt={"refusals": (InvalidTagLanguage, Unauthorized)}, summary="Public images")
+    async def feed(
+        self,
+        viewer: NamedDependency[Requester | None],
+        paging: NamedDependency[Paging],
+        generations: FromDishka[GenerationsReader],
+        sort: FromQuery[FeedSort] = FeedSort.RECENT,
+        with_tags: Annotated[str, QueryParameter(name="tags", description="Comma-separated; all must match.")] = "",
+        user_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_ID)] = None,
+        following: Annotated[bool, QueryParameter(description="Only of people whom I follow.")] = False,
+    ) -> Success[Results[FeedItem]]:
+        if following and viewer is None:
+            raise Unauthorized
+        query = FeedQuery(
+            sort=sort,
+            tags=normalise(comma_separated([with_tags]), field="tags"),
+            user_id=UserId(user_id) if user_id else None,
+            followed_by=viewer.id if viewer and following else None,
+        )
+        order = f"feed:{sort.value}{':following' if following else ''}"
+        page = await generations.feed(query, viewer=viewer.id if viewer else None, page=paging.request(order))
+        return Success(data=paging.results(order, page))
+
+    @get("/me", guards=[signed_in], summary="My images")
+    async def list_own(
+        self,
+        requester: NamedDependency[Requester],
+        paging: NamedDependency[Paging],
+        generations: FromDishka[GenerationsReader],
+        status: FromQuery[StatusFilter] = StatusFilter.ALL,
+        is_public: FromQuery[PublicFilter] = PublicFilter.ALL,
+    ) -> Success[Results[GenerationView]]:
+        page = await generations.list_own(
+            requester.id,
+            status=status,
+            is_public=None if is_public is PublicFilter.ALL else is_public is PublicFilter.TRUE,
+            page=paging.request("own-generations"),
+        )
+        return Success(data=paging.results("own-generations", page))
+
+    @get(
+        "/{generation_id:int}",
+        guards=[anybody],
+        opt={"refusals": (GenerationNotFound,)},
+        summary="An image and how far it has come",
+    )
+    async def detail(
+        self,
+        generation_id: PathId[GenerationId],
+        viewer: NamedDependency[Requester | None],
+        generations: FromDishka[GenerationsReader],
+        if_none_match: Annotated[str, HeaderParameter(name="If-None-Match")] = "",
+    ) -> Response[Success[GenerationView]]:
+        generation = await generations.detail(generation_id, viewer=viewer.id if viewer else None)
+        return _unless_known(Success(data=generation), if_none_match)
+
+    @get(
+        "/{generation_id:int}/events",
+        guards=[anybody],
+        media_type=MEDIA_TYPE,
+        opt={
+            EVENTS: ("status", "progress"),
+            "answers": (GenerationView,),
+            "refusals": (GenerationNotFound, TooManyStreams),
+        },
+        summary="An image as it comes along, until it has ended",
+    )
+    async def watch(
+        self,
+        generation_id: PathId[GenerationId],
+        watching_viewer: NamedDependency[Watcher | None],
+        watch_generation: FromDishka[WatchGeneration],
+        last_event_id: Annotated[str, HeaderParameter(name=LAST_EVENT_ID)] = "",
+    ) -> EventStream:
+        return EventStream(watch_generation(watching_viewer, generation_id, known=last_event_id))
+
+    @patch(
+        "/{generation_id:int}",
+        guards=[signed_in],
+        opt={"refusals": (GenerationNotFound, GenerationNotCompleted, GenerationChanged)},
+        summary="Publish, hide or describe my image",
+    )
+    async def edit(
+        self,
+        generation_id: PathId[GenerationId],
+        data: JSONBody[GenerationChanges],
+        requester: NamedDependency[Requester],
+        edit_generation: FromDishka[EditGeneration],
+        generations: FromDishka[GenerationsReader],
+    ) -> Success[GenerationView]:
+        await edit_generation(requester.id, generation_id, data)
+        return Success(data=await generations.detail(generation_id, viewer=requester.id))
+
+    @post(
+        "/{generation_id:int}/cancel",
+        guards=[signed_in],
+        opt={"refusals": (GenerationNotFound, GenerationStillProcessing, GenerationEnded)},
+        status_code=200,
+        summary="Give up my image that waits, and have the tokens back",
+    )
+    async def cancel(
+        self,
+        generation_id: PathId[GenerationId],
+        requester: NamedDependency[Requester],
+        cancel_generation: FromDishka[CancelGeneration],
+        generations: FromDishka[GenerationsReader],
+    ) -> Success[GenerationView]:
+        await cancel_generation(requester.id, generation_id)
+        return Success(data=await generations.detail(generation_id, viewer=requester.id))
+
+
+def _unless_known(answer: Success[GenerationView], if_none_match: str) -> Response[Success[GenerationView]]:
+    """304 for who has the very same answer already: who polls an image learns cheaply that nothing has moved."""
+    body = msgspec.json.encode(answer)
+    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    known = {candidate.strip().removeprefix("W/") for candidate in if_none_match.split(",")}
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Cookie"}
+    if tag in known or if_none_match.strip() == "*":
+        return Response(None, status_code=304, headers=headers)  # type: ignore[arg-type]
+    return Response(body, media_type=MediaType.JSON, headers=headers)  # type: ignore[arg-type]

@@ -1,0 +1,58 @@
+import asyncio
+from typing import Literal
+
+import msgspec
+from dishka.integrations.litestar import FromDishka
+from litestar import Controller, get
+
+from core.ports.blob_store import BlobStore
+from core.ports.broker import Broker
+from core.ports.database import Database, DatabaseUnavailable
+from entrypoints.http.envelope import Success
+from entrypoints.http.security.access import unidentified
+from entrypoints.http.version import VERSION
+
+State = Literal["ok", "unreachable"]
+
+
+class Checks(msgspec.Struct, frozen=True):
+    database: State
+    queue: State
+    storage: State
+
+
+class Health(msgspec.Struct, frozen=True):
+    status: Literal["ok", "degraded"]
+    """`degraded` without the queue or the storage: the service goes on, and tasks wait."""
+    version: str
+    checks: Checks
+
+
+class Ready(msgspec.Struct, frozen=True):
+    status: Literal["ok"]
+
+
+class HealthController(Controller):
+    path = "/api/health"
+    tags = ("Health",)
+    guards = (unidentified,)
+
+    @get("/", summary="How the service and what it stands on are")
+    async def health(
+        self, database: FromDishka[Database], broker: FromDishka[Broker], blobs: FromDishka[BlobStore]
+    ) -> Success[Health]:
+        reachable = await asyncio.gather(database.reachable(), broker.reachable(), blobs.reachable())
+        checks = Checks(*("ok" if answers else "unreachable" for answers in reachable))
+        if checks.database != "ok":
+            raise DatabaseUnavailable(details={"checks": checks})
+        return Success(data=Health("ok" if all(reachable) else "degraded", VERSION, checks))
+
+    @get("/live", summary="Whether the process runs")
+    async def live(self) -> Success[Ready]:
+        return Success(data=Ready("ok"))
+
+    @get("/ready", summary="Whether calls can be answered")
+    async def ready(self, database: FromDishka[Database]) -> Success[Ready]:
+        if not await database.reachable():
+            raise DatabaseUnavailable
+        return Success(data=Ready("ok"))

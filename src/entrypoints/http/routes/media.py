@@ -1,0 +1,48 @@
+"""Objects of a store that has no web server of its own."""
+
+import hashlib
+from typing import Annotated
+
+from dishka.integrations.litestar import FromDishka
+from litestar import Controller, Response, get
+from litestar.params import FromPath, FromQuery, HeaderParameter
+
+from core.ports.blob_store import PUBLIC_PREFIX, BlobNotFound
+from core.ports.media_files import MediaFiles
+from entrypoints.http.security.access import unidentified
+
+PUBLIC = "public, max-age=31536000, immutable"
+"""A public object never changes: what is published anew gets a new name."""
+PRIVATE = "private, max-age=300"
+
+
+class MediaController(Controller):
+    path = "/media"
+    tags = ("Media",)
+    guards = (unidentified,)
+
+    @get(
+        "/{key:path}",
+        media_type="image/*",
+        opt={"refusals": (BlobNotFound,)},
+        summary="An object, at the URL that another answer gave",
+    )
+    async def read(
+        self,
+        key: FromPath[str],
+        files: FromDishka[MediaFiles],
+        expires: FromQuery[str | None] = None,
+        signature: FromQuery[str | None] = None,
+        if_none_match: Annotated[str, HeaderParameter(name="If-None-Match")] = "",
+    ) -> Response[bytes]:
+        key = key.removeprefix("/")
+        media = await files.read(key, expires=expires, signature=signature)
+        tag = f'"{hashlib.blake2b(media.content, digest_size=12).hexdigest()}"'
+        headers = {
+            "ETag": tag,
+            "Cache-Control": PUBLIC if key.startswith(PUBLIC_PREFIX) else PRIVATE,
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        }
+        if tag in if_none_match:
+            return Response(b"", status_code=304, headers=headers)
+        return Response(media.content, media_type=media.content_type, headers=headers)

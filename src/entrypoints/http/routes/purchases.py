@@ -1,0 +1,63 @@
+from typing import Annotated
+
+import msgspec
+from dishka.integrations.litestar import FromDishka
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta
+
+from core.identifiers import OrderId
+from core.ports.payment_provider import PaymentsUnavailable
+from core.purchases.errors import InvalidPackage, PurchaseNotFound
+from core.purchases.packages import PACKAGES, Package
+from core.purchases.start_purchase import StartPurchase
+from core.purchases.views import PurchasesReader, PurchaseView, StartedPurchase
+from core.requester import Requester
+from entrypoints.http.envelope import Success
+from entrypoints.http.security.access import signed_in, unidentified
+
+
+class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The package alone: what it costs is not for the client to say."""
+
+    package_id: Annotated[str, Meta(max_length=100)]
+
+
+class PurchasesController(Controller):
+    path = "/api/tokens"
+    tags = ("Tokens",)
+
+    @get("/packages", guards=[unidentified], summary="What tokens cost")
+    async def packages(self) -> Success[list[Package]]:
+        return Success(data=PACKAGES)
+
+    @post(
+        "/purchase",
+        guards=[signed_in],
+        opt={"refusals": (InvalidPackage, PaymentsUnavailable)},
+        summary="Buy tokens: the answer says where to pay",
+    )
+    async def purchase(
+        self,
+        data: JSONBody[Choice],
+        requester: NamedDependency[Requester],
+        start_purchase: FromDishka[StartPurchase],
+    ) -> Response[Success[StartedPurchase]]:
+        started = await start_purchase(requester.id, data.package_id)
+        location = f"/api/tokens/purchases/{started.order_id}"
+        return Response(Success(data=started), headers={"Location": location})
+
+    @get(
+        "/purchases/{order_id:str}",
+        guards=[signed_in],
+        opt={"refusals": (PurchaseNotFound,)},
+        summary="What has become of a purchase",
+    )
+    async def state(
+        self,
+        order_id: FromPath[OrderId],
+        requester: NamedDependency[Requester],
+        purchases: FromDishka[PurchasesReader],
+    ) -> Success[PurchaseView]:
+        return Success(data=await purchases.of_owner(requester.id, order_id))

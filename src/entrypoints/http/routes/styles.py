@@ -1,0 +1,282 @@
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Annotated
+
+import msgspec
+from dishka.integrations.litestar import FromDishka
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, HeaderParameter, QueryParameter
+from msgspec import UNSET
+
+from core.accounts.errors import InvalidPicture
+from core.errors import Forbidden, ValidationError
+from core.generations.views import FeedItem, FeedQuery, GenerationsReader
+from core.identifiers import MAX_ID, StyleId, UserId
+from core.live_events import Watcher
+from core.requester import Requester
+from core.styles import errors
+from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
+from core.styles.delete_style import DeleteStyle
+from core.styles.edit_style import EditStyle, StyleChanges
+from core.styles.model import MAX_ARTWORKS, MAX_IMAGE, License
+from core.styles.retrain_style import RetrainStyle
+from core.styles.views import (
+    CreatedStyle,
+    OwnStyleCard,
+    OwnStyleDetail,
+    RecommendedTags,
+    StyleCard,
+    StyleDetail,
+    StyleQuery,
+    StyleSort,
+    StylesReader,
+)
+from core.styles.watch_training import WatchTraining
+from core.tags import InvalidTagLanguage, normalise
+from entrypoints.http.envelope import Success
+from entrypoints.http.errors import AnyRequest
+from entrypoints.http.forms import FormBody
+from entrypoints.http.paging import Paging, Results
+from entrypoints.http.params import PathId, comma_separated
+from entrypoints.http.security.access import anybody, artist
+from entrypoints.http.streams import EVENTS, LAST_EVENT_ID, MEDIA_TYPE, EventStream, TooManyStreams
+from entrypoints.http.uploads import Upload
+
+MAX_BODY = MAX_ARTWORKS * MAX_IMAGE + 8 * 1024 * 1024
+"""Bytes: as many images as a style can have, each as large as it may be, with their captions."""
+
+MAX_THUMBNAIL_BODY = 4 * 1024 * 1024
+"""Bytes: a picture of 2 MB as a data URL, and some text."""
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class TrainingFilter(Enum):
+    COMPLETED = "completed"
+    ALL = "all"
+    """One's own unfinished ones as well."""
+
+
+class StyleFields(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    description: str = ""
+    generation_cost_tokens: int
+    license_type: License = License.PERSONAL
+    tags: list[str] = []
+    """Repeated or comma-separated."""
+    captions: list[str] = []
+    """One per image, in the same order."""
+    rights_affirmed: bool = True
+    valid_from: Moment | None = None
+    valid_to: Moment | None = None
+    show_samples: bool = True
+
+
+STYLE = FormBody(StyleFields, files=("images", "training_images"), several=True, lists=("tags", "captions"))
+CHANGES = FormBody(StyleChanges, files=("thumbnail",), json=True)
+
+REFUSALS = (
+    errors.StyleLimitReached,
+    errors.DuplicateStyleName,
+    errors.RightsNotAffirmed,
+    errors.InsufficientImages,
+    errors.TooManyImages,
+    errors.InvalidImageFormat,
+    errors.ImageSizeExceeded,
+    errors.ImageResolutionTooLow,
+    InvalidTagLanguage,
+)
+
+
+class StylesController(Controller):
+    path = "/api/styles"
+    tags = ("Styles",)
+
+    @get("/", guards=[anybody], opt={"refusals": (InvalidTagLanguage,)}, summary="Styles that can be used")
+    async def list(
+        self,
+        viewer: NamedDependency[Requester | None],
+        paging: NamedDependency[Paging],
+        styles: FromDishka[StylesReader],
+        sort: FromQuery[StyleSort] = StyleSort.RECENT,
+        with_tags: Annotated[str, QueryParameter(name="tags", description="Comma-separated; all must match.")] = "",
+        artist_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_ID)] = None,
+        training_status: FromQuery[TrainingFilter] = TrainingFilter.COMPLETED,
+    ) -> Success[Results[StyleCard]]:
+        query = StyleQuery(
+            sort=sort,
+            tags=normalise(comma_separated([with_tags]), field="tags"),
+            artist_id=UserId(artist_id) if artist_id else None,
+            own_unfinished=viewer.id if viewer and training_status is TrainingFilter.ALL else None,
+        )
+        order = f"styles:{sort.value}"
+        return Success(data=paging.results(order, await styles.list(query, page=paging.request(order))))
+
+    @get("/me", guards=[artist], summary="My styles, whatever their state")
+    async def list_own(
+        self, requester: NamedDependency[Requester], paging: NamedDependency[Paging], styles: FromDishka[StylesReader]
+    ) -> Success[Results[OwnStyleCard]]:
+        page = await styles.list_own(requester.id, page=paging.request("own-styles"))
+        return Success(data=paging.results("own-styles", page))
+
+    @get(
+        "/{style_id:int}",
+        guards=[anybody],
+        opt={"refusals": (errors.StyleNotFound,), "answers": (Success[OwnStyleDetail], Success[StyleDetail])},
+        summary="A style; more of it for its owner",
+    )
+    async def detail(
+        self, style_id: PathId[StyleId], viewer: NamedDependency[Requester | None], styles: FromDishka[StylesReader]
+    ) -> Success[StyleDetail]:
+        return Success(data=await styles.detail(style_id, viewer=viewer))
+
+    @get(
+        "/{style_id:int}/events",
+        guards=[anybody],
+        media_type=MEDIA_TYPE,
+        opt={
+            EVENTS: ("status", "progress"),
+            "answers": (OwnStyleDetail, StyleDetail),
+            "refusals": (errors.StyleNotFound, TooManyStreams),
+        },
+        summary="A style's training as it comes along, until it has ended",
+    )
+    async def watch(
+        self,
+        style_id: PathId[StyleId],
+        watching_viewer: NamedDependency[Watcher | None],
+        watch_training: FromDishka[WatchTraining],
+        last_event_id: Annotated[str, HeaderParameter(name=LAST_EVENT_ID)] = "",
+    ) -> EventStream:
+        return EventStream(watch_training(watching_viewer, style_id, known=last_event_id))
+
+    @get(
+        "/{style_id:int}/examples",
+        guards=[anybody],
+        opt={"refusals": (errors.StyleNotFound,)},
+        summary="Public images made with a style",
+    )
+    async def examples(
+        self,
+        style_id: PathId[StyleId],
+        viewer: NamedDependency[Requester | None],
+        paging: NamedDependency[Paging],
+        styles: FromDishka[StylesReader],
+        generations: FromDishka[GenerationsReader],
+    ) -> Success[Results[FeedItem]]:
+        await styles.detail(style_id, viewer=viewer)
+        order = f"examples:{style_id}"
+        page = await generations.feed(
+            FeedQuery(style_id=style_id), viewer=viewer.id if viewer else None, page=paging.request(order)
+        )
+        return Success(data=paging.results(order, page))
+
+    @get(
+        "/{style_id:int}/recommended-tags",
+        guards=[anybody],
+        opt={"refusals": (errors.StyleNotFound,)},
+        summary="Tags that go with a style: those that its artworks and the images made with it have most often",
+    )
+    async def recommended_tags(
+        self, style_id: PathId[StyleId], viewer: NamedDependency[Requester | None], styles: FromDishka[StylesReader]
+    ) -> Success[RecommendedTags]:
+        return Success(data=await styles.recommended_tags(style_id, viewer=viewer))
+
+    @post(
+        "/",
+        guards=[artist],
+        request_max_body_size=MAX_BODY,
+        opt={"body": STYLE, "refusals": REFUSALS},
+        summary="Make a style of 10 to 100 pictures and have it trained",
+    )
+    async def create(
+        self, request: AnyRequest, requester: NamedDependency[Requester], create_style: FromDishka[CreateStyle]
+    ) -> Response[Success[CreatedStyle]]:
+        async with STYLE.read(request) as (fields, files):
+            images = [*files.get("images", []), *files.get("training_images", [])]
+            created = await create_style(requester, _new_style(fields), _training_images(images, fields.captions))
+        return Response(Success(data=created), headers={"Location": f"/api/styles/{created.id}"})
+
+    @patch(
+        "/{style_id:int}",
+        guards=[artist],
+        request_max_body_size=MAX_THUMBNAIL_BODY,
+        opt={
+            "body": CHANGES,
+            "refusals": (errors.StyleNotFound, Forbidden, errors.StyleNotReady, InvalidPicture),
+            "answers": (Success[OwnStyleDetail],),
+        },
+        summary="Change the terms of my style",
+    )
+    async def edit(
+        self,
+        request: AnyRequest,
+        style_id: PathId[StyleId],
+        requester: NamedDependency[Requester],
+        edit_style: FromDishka[EditStyle],
+        styles: FromDishka[StylesReader],
+    ) -> Success[StyleDetail]:
+        async with CHANGES.read(request) as (changes, files):
+            valid_to = changes.valid_to if changes.valid_to is UNSET else _utc("valid_to", changes.valid_to)
+            thumbnails = files.get("thumbnail", [])
+            await edit_style(
+                requester.id,
+                style_id,
+                msgspec.structs.replace(changes, valid_to=valid_to),
+                thumbnails[0].content if thumbnails else None,
+            )
+        return Success(data=await styles.detail(style_id, viewer=requester))
+
+    @delete(
+        "/{style_id:int}",
+        guards=[artist],
+        opt={"refusals": (errors.StyleNotFound, Forbidden)},
+        summary="Delete my style, or close it once it was used",
+    )
+    async def remove(
+        self, style_id: PathId[StyleId], requester: NamedDependency[Requester], delete_style: FromDishka[DeleteStyle]
+    ) -> None:
+        await delete_style(requester.id, style_id)
+
+    @post(
+        "/{style_id:int}/retrain",
+        guards=[artist],
+        opt={"refusals": (errors.StyleNotFound, Forbidden, errors.TrainingInProgress)},
+        status_code=202,
+        summary="Have my style, whose training has failed, trained again",
+    )
+    async def retrain(
+        self, style_id: PathId[StyleId], requester: NamedDependency[Requester], retrain_style: FromDishka[RetrainStyle]
+    ) -> Success[CreatedStyle]:
+        return Success(data=await retrain_style(requester.id, style_id))
+
+
+def _new_style(fields: StyleFields) -> NewStyle:
+    return NewStyle(
+        name=fields.name,
+        description=fields.description,
+        generation_cost_tokens=fields.generation_cost_tokens,
+        license_type=fields.license_type,
+        tags=comma_separated(fields.tags),
+        rights_affirmed=fields.rights_affirmed,
+        valid_from=_utc("valid_from", fields.valid_from),
+        valid_to=_utc("valid_to", fields.valid_to),
+        show_samples=fields.show_samples,
+    )
+
+
+def _training_images(images: list[Upload], captions: list[str]) -> list[TrainingImage]:
+    if captions and len(captions) != len(images):
+        raise ValidationError(captions=f"One per image: {len(images)}, not {len(captions)}.")
+    return [
+        TrainingImage(image.name, image.size, image.content, captions[index] if captions else None)
+        for index, image in enumerate(images)
+    ]
+
+
+def _utc(field: str, moment: datetime | None) -> datetime | None:
+    try:
+        return moment.astimezone(UTC) if moment else None
+    except OverflowError:
+        raise ValidationError(**{field: "Out of range."}) from None

@@ -1,0 +1,60 @@
+from datetime import date, timedelta
+from typing import Annotated
+
+from dishka.integrations.litestar import FromDishka
+from litestar import Controller, get
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, QueryParameter
+
+from core.errors import ValidationError
+from core.ports.clock import Clock
+from core.requester import Requester
+from core.tokens.views import Balance, Earnings, EarningsGroup, TokensReader, TransactionFilter, TransactionLine
+from entrypoints.http.envelope import Success
+from entrypoints.http.paging import Paging, Results
+from entrypoints.http.params import time_zone
+from entrypoints.http.security.access import artist, signed_in
+
+DAYS, MAX_DAYS = 30, 366
+FIRST_DAY = f"The first day; {DAYS} days in all when it is left out."
+LAST_DAY = "The last day; today when it is left out."
+ZONE = "The time zone of these days and of those in the answer, as in the IANA database: `Asia/Seoul`."
+
+
+class TokensController(Controller):
+    path = "/api/tokens"
+    tags = ("Tokens",)
+
+    @get("/balance", guards=[signed_in], summary="My tokens")
+    async def balance(
+        self, requester: NamedDependency[Requester], tokens: FromDishka[TokensReader]
+    ) -> Success[Balance]:
+        return Success(data=await tokens.balance(requester.id))
+
+    @get("/transactions", guards=[signed_in], summary="Every movement of my tokens")
+    async def transactions(
+        self,
+        requester: NamedDependency[Requester],
+        paging: NamedDependency[Paging],
+        tokens: FromDishka[TokensReader],
+        type: FromQuery[TransactionFilter] = TransactionFilter.ALL,
+    ) -> Success[Results[TransactionLine]]:
+        page = await tokens.transactions(requester.id, type=type, page=paging.request("transactions"))
+        return Success(data=paging.results("transactions", page))
+
+    @get("/earnings", guards=[artist], summary="What my styles have earned in a period")
+    async def earnings(
+        self,
+        requester: NamedDependency[Requester],
+        tokens: FromDishka[TokensReader],
+        clock: FromDishka[Clock],
+        since: Annotated[date | None, QueryParameter(name="from", description=FIRST_DAY)] = None,
+        until: Annotated[date | None, QueryParameter(name="to", description=LAST_DAY)] = None,
+        group_by: FromQuery[EarningsGroup] = EarningsGroup.DAY,
+        tz: Annotated[str, QueryParameter(description=ZONE)] = "UTC",
+    ) -> Success[Earnings]:
+        last = until or clock.now().astimezone(time_zone(tz)).date()
+        first = since or max(last, date.min + timedelta(days=DAYS - 1)) - timedelta(days=DAYS - 1)
+        if not timedelta() <= last - first < timedelta(days=MAX_DAYS):
+            raise ValidationError(**{"from": f"Not after `to`, and at most {MAX_DAYS} days with it."})
+        return Success(data=await tokens.earnings(requester.id, first=first, last=last, group=group_by, zone=tz))

@@ -1,0 +1,155 @@
+"""How Toss Payments leads back to us: the browser's way back, and a webhook. Nothing of either is believed."""
+
+import logging
+import re
+from contextlib import suppress
+from typing import Annotated, Any, Self
+from urllib.parse import urlencode
+
+import msgspec
+from dishka.integrations.litestar import FromDishka
+from litestar import Controller, get, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import Redirect
+from msgspec import Meta
+
+from core.errors import DomainError
+from core.identifiers import OrderId
+from core.ports.payment_provider import PaymentsUnavailable
+from core.purchases.check_purchase import CheckPurchase
+from core.purchases.errors import PaymentMismatch, PurchaseNotFound
+from core.purchases.model import PurchaseStatus
+from core.purchases.settle_purchase import SettlePurchase
+from entrypoints.http.envelope import Success
+from entrypoints.http.errors import AnyRequest
+from entrypoints.http.lenient import LenientJson, read_object
+from entrypoints.http.security.access import unidentified
+
+MAX_KEY = 200
+"""Characters of a payment's key, by Toss's documents."""
+STATUS_CHANGED = "PAYMENT_STATUS_CHANGED"
+UNREADABLE = "unreadable"
+"""The type of an event that is none."""
+MAX_EVENT = 1024 * 1024
+"""Bytes of a webhook."""
+MAX_LOGGED = 300
+"""Characters of an event that is ignored."""
+
+_log = logging.getLogger(__name__)
+
+_CODE = re.compile(r"[A-Z_]{1,100}")
+_AMOUNT = re.compile(r"[0-9]{1,12}", re.ASCII)
+
+
+class PaymentReturnController(Controller):
+    """Where the browser comes back to from the payment page, once or often, with a session or without."""
+
+    path = "/api/payments/toss/{order_id:str}"
+    tags = ("Tokens",)
+    guards = (unidentified,)
+
+    @get("/success", status_code=302, summary="Come back from the payment page, having agreed to pay")
+    async def success(
+        self,
+        order_id: FromPath[OrderId],
+        request: AnyRequest,
+        settle_purchase: FromDishka[SettlePurchase],
+        payment_key: Annotated[str, QueryParameter(name="paymentKey")] = "",
+        amount: FromQuery[str] = "",
+    ) -> Redirect:
+        if not 0 < len(payment_key) <= MAX_KEY or not _AMOUNT.fullmatch(amount):
+            return _back(request, order_id, error=PaymentMismatch.code)
+        try:
+            status = await settle_purchase(order_id, payment_key=payment_key, amount=int(amount))
+        except PaymentsUnavailable as unavailable:
+            return _back(request, order_id, status=PurchaseStatus.PENDING, error=unavailable.code)
+        except DomainError as refusal:
+            return _back(request, order_id, error=refusal.code)
+        return _back(request, order_id, status=status)
+
+    @get("/fail", status_code=302, summary="Come back from the payment page without having paid")
+    async def fail(
+        self,
+        order_id: FromPath[OrderId],
+        request: AnyRequest,
+        check_purchase: FromDishka[CheckPurchase],
+        code: FromQuery[str] = "",
+    ) -> Redirect:
+        try:
+            status = await check_purchase(order_id)
+        except DomainError as refusal:
+            return _back(request, order_id, error=refusal.code)
+        return _back(request, order_id, status=status, error=code if _CODE.fullmatch(code) else None)
+
+
+class PaymentHint(msgspec.Struct, frozen=True, rename="camel"):
+    payment_key: Annotated[str, Meta(min_length=1, max_length=MAX_KEY)]
+    order_id: Annotated[OrderId, Meta(min_length=1, max_length=64)]
+
+
+class Event(msgspec.Struct, frozen=True, rename="camel"):
+    """An event of Toss's, of which one kind concerns us: a payment whose status has changed."""
+
+    event_type: str = ""
+    data: dict[str, Any] = {}
+
+    @classmethod
+    def read(cls, body: bytes) -> Self:
+        """Never raises: what cannot be read is an event of no kind, since Toss repeats for days what is refused."""
+        try:
+            return msgspec.convert(read_object(body), cls)
+        except (DomainError, msgspec.ValidationError):
+            return cls(UNREADABLE, {"body": body[:MAX_LOGGED].decode(errors="replace")})
+
+    @property
+    def hint(self) -> PaymentHint | None:
+        """Whose status has changed, if the event is of that kind and names a payment."""
+        if self.event_type != STATUS_CHANGED:
+            return None
+        try:
+            return msgspec.convert(self.data, PaymentHint)
+        except msgspec.ValidationError:
+            return None
+
+
+NOTHING = Event(UNREADABLE)
+"""What an empty body is read as."""
+
+
+class TossWebhooks(Controller):
+    path = "/toss"
+    guards = (unidentified,)
+    dto = LenientJson
+    request_max_body_size = MAX_EVENT
+
+    @post(
+        "/payment",
+        status_code=200,
+        opt={"refusals": (PaymentsUnavailable,)},
+        summary="Something has happened to a payment",
+    )
+    async def payment(
+        self, check_purchase: FromDishka[CheckPurchase], data: JSONBody[Event] = NOTHING
+    ) -> Success[None]:
+        """Anybody can call this: it answers the same whatever is known of the order, and whatever the body holds, but
+        for an outage, when Toss shall call again.
+        """
+        if hint := data.hint:
+            with suppress(PurchaseNotFound, PaymentMismatch):
+                await check_purchase(hint.order_id, payment_key=hint.payment_key)
+        else:
+            _log.info("Toss event is ignored type=%.100r data=%s", data.event_type, repr(data.data)[:MAX_LOGGED])
+        return Success(data=None)
+
+
+def _back(
+    request: AnyRequest, order_id: OrderId, *, status: PurchaseStatus | None = None, error: str | None = None
+) -> Redirect:
+    """To the page that shows what has become of the purchase."""
+    query: dict[str, str] = {"order_id": order_id}
+    if status is not None:
+        query["status"] = status.value
+    if error is not None:
+        query["error"] = error.lower()
+    frontend = request.app.state.settings.frontend_url or ""
+    return Redirect(f"{frontend}/purchases?{urlencode(query)}", status_code=302)

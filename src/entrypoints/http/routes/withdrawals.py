@@ -1,0 +1,118 @@
+from typing import Annotated
+
+import msgspec
+from dishka.integrations.litestar import FromDishka
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, JSONBody
+from msgspec import Meta
+
+from core.identifiers import WithdrawalId
+from core.requester import Requester
+from core.tokens.errors import InsufficientTokens
+from core.tokens.model import MAX_AMOUNT
+from core.withdrawals.errors import WithdrawalEnded, WithdrawalNotFound
+from core.withdrawals.model import MAX_REASON, WithdrawalStatus
+from core.withdrawals.reject_withdrawal import RejectWithdrawal
+from core.withdrawals.request_withdrawal import RequestWithdrawal
+from core.withdrawals.settle_withdrawal import SettleWithdrawal
+from core.withdrawals.views import WithdrawalsReader, WithdrawalToSettle, WithdrawalView
+from entrypoints.http.envelope import Success
+from entrypoints.http.paging import Paging, Results
+from entrypoints.http.params import PathId
+from entrypoints.http.security.access import admin, artist
+
+
+class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    amount: Annotated[int, Meta(ge=1, le=MAX_AMOUNT)]
+
+
+class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    reason: Annotated[str, Meta(min_length=1, max_length=MAX_REASON)]
+
+
+class WithdrawalsController(Controller):
+    path = "/api/tokens/withdrawals"
+    tags = ("Tokens",)
+    guards = (artist,)
+
+    @post("/", opt={"refusals": (InsufficientTokens,)}, summary="Ask for earnings in money")
+    async def request(
+        self,
+        data: JSONBody[Wish],
+        requester: NamedDependency[Requester],
+        request_withdrawal: FromDishka[RequestWithdrawal],
+    ) -> Response[Success[WithdrawalView]]:
+        requested = await request_withdrawal(requester.id, data.amount)
+        location = f"/api/tokens/withdrawals/{requested.id}"
+        return Response(Success(data=requested), headers={"Location": location})
+
+    @get("/", summary="My withdrawals")
+    async def list_own(
+        self,
+        requester: NamedDependency[Requester],
+        paging: NamedDependency[Paging],
+        withdrawals: FromDishka[WithdrawalsReader],
+    ) -> Success[Results[WithdrawalView]]:
+        page = await withdrawals.list_own(requester.id, page=paging.request("withdrawals"))
+        return Success(data=paging.results("withdrawals", page))
+
+    @get(
+        "/{withdrawal_id:int}",
+        opt={"refusals": (WithdrawalNotFound,)},
+        summary="What has become of a withdrawal",
+    )
+    async def state(
+        self,
+        withdrawal_id: PathId[WithdrawalId],
+        requester: NamedDependency[Requester],
+        withdrawals: FromDishka[WithdrawalsReader],
+    ) -> Success[WithdrawalView]:
+        return Success(data=await withdrawals.of_owner(requester.id, withdrawal_id))
+
+
+class WithdrawalsToSettleController(Controller):
+    path = "/api/admin/withdrawals"
+    tags = ("Admin",)
+    guards = (admin,)
+
+    @get("/", summary="Everybody's withdrawals")
+    async def list(
+        self,
+        paging: NamedDependency[Paging],
+        withdrawals: FromDishka[WithdrawalsReader],
+        status: FromQuery[WithdrawalStatus | None] = None,
+    ) -> Success[Results[WithdrawalToSettle]]:
+        page = await withdrawals.list(status=status, page=paging.request("admin-withdrawals"))
+        return Success(data=paging.results("admin-withdrawals", page))
+
+    @post(
+        "/{withdrawal_id:int}/settle",
+        status_code=200,
+        opt={"refusals": (WithdrawalNotFound, WithdrawalEnded)},
+        summary="The artist has the money",
+    )
+    async def settle(
+        self,
+        withdrawal_id: PathId[WithdrawalId],
+        requester: NamedDependency[Requester],
+        settle_withdrawal: FromDishka[SettleWithdrawal],
+    ) -> Success[None]:
+        await settle_withdrawal(requester.id, withdrawal_id)
+        return Success(data=None)
+
+    @post(
+        "/{withdrawal_id:int}/reject",
+        status_code=200,
+        opt={"refusals": (WithdrawalNotFound, WithdrawalEnded)},
+        summary="There will be no money: the artist has the tokens back",
+    )
+    async def reject(
+        self,
+        withdrawal_id: PathId[WithdrawalId],
+        data: JSONBody[Rejection],
+        requester: NamedDependency[Requester],
+        reject_withdrawal: FromDishka[RejectWithdrawal],
+    ) -> Success[None]:
+        await reject_withdrawal(requester.id, withdrawal_id, reason=data.reason)
+        return Success(data=None)

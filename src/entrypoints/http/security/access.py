@@ -1,0 +1,158 @@
+"""Who may call what. Every route names one of these guards; nothing of a body is read before it has agreed."""
+
+import hmac
+from typing import Any, cast
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import HTTPScope
+
+from core.accounts.errors import ArtistOnly, Unauthorized
+from core.accounts.repository import Sessions
+from core.accounts.sign_in import token_hash
+from core.errors import Category, DomainError, NotFound
+from core.live_events import Watcher
+from core.ports.clock import Clock
+from core.requester import Requester
+from entrypoints.http.errors import AnyRequest
+from entrypoints.http.middleware.idempotency import check_key
+from entrypoints.http.security.addresses import client_address, lies_in
+from entrypoints.http.security.cookies import SESSION
+from entrypoints.http.security.limits import LIMIT, count_call
+from entrypoints.settings import Network
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+CSRF_HEADER = "X-CSRFToken"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class CsrfFailed(DomainError):
+    code = "CSRF_FAILED"
+    category = Category.FORBIDDEN
+    message = "The CSRF token is missing or wrong."
+
+
+async def anybody(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Signed in or not: who it is matters for what they see. Changes nothing, so it needs no CSRF token."""
+    await _identify(connection, handler)
+
+
+async def unidentified(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Anybody, and who it is does not matter: sessions are not looked up, and only a limit of the route's own holds."""
+    if LIMIT in handler.opt:
+        await count_call(connection, handler)
+
+
+async def signed_in(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Somebody signed in, and for what changes anything: from a page that may speak for them."""
+    await _identify(connection, handler)
+    if connection.scope["user"] is None:
+        raise Unauthorized
+    if cast("HTTPScope", connection.scope)["method"] not in SAFE_METHODS:
+        _check_csrf(connection)
+        await check_key(connection, handler)
+
+
+async def artist(connection: Connection, handler: BaseRouteHandler) -> None:
+    """An artist; a user may become one."""
+    await signed_in(connection, handler)
+    if not connection.scope["user"].is_artist:
+        raise ArtistOnly
+
+
+async def admin(connection: Connection, handler: BaseRouteHandler) -> None:
+    """An admin. To others there is nothing here."""
+    await signed_in(connection, handler)
+    if not connection.scope["user"].is_admin:
+        raise NotFound
+
+
+async def training_server(connection: Connection, _: BaseRouteHandler) -> None:
+    _check_ai_server(connection, "training-server")
+
+
+async def inference_server(connection: Connection, _: BaseRouteHandler) -> None:
+    _check_ai_server(connection, "inference-server")
+
+
+async def scheduler(connection: Connection, _: BaseRouteHandler) -> None:
+    """Whoever knows the internal token: a scheduled job, wherever it comes from."""
+    if not _genuine(connection):
+        raise Unauthorized("This call is for the operator's scheduler.")
+
+
+async def operator(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Whoever knows the internal token; anybody on a development machine."""
+    if connection.app.state.settings.production:
+        await scheduler(connection, handler)
+
+
+GUARDS = frozenset(
+    {anybody, unidentified, signed_in, artist, admin, training_server, inference_server, scheduler, operator}
+)
+
+
+def requester(request: AnyRequest) -> Requester:
+    """Who asks, as a dependency of routes for the signed-in."""
+    user: Requester | None = request.scope["user"]
+    if user is None:
+        raise Unauthorized
+    return user
+
+
+def viewer(request: AnyRequest) -> Requester | None:
+    """Who looks, if anybody that we know, as a dependency of routes for anybody."""
+    user: Requester | None = request.scope["user"]
+    return user
+
+
+def watcher(request: AnyRequest) -> Watcher:
+    """Who watches, and by which session, as a dependency of streams for the signed-in."""
+    return Watcher(requester(request), token_hash(request.cookies[SESSION]))
+
+
+def watching_viewer(request: AnyRequest) -> Watcher | None:
+    """The same, if it is anybody that we know, as a dependency of streams for anybody."""
+    return watcher(request) if viewer(request) else None
+
+
+def csrf_token(connection: Connection, session_token: str) -> str:
+    token: str = connection.app.state.signer.mac("csrf", session_token.encode())
+    return token
+
+
+async def _identify(connection: Connection, handler: BaseRouteHandler) -> None:
+    """One lookup for a session cookie, none without it; the call counts for whoever it is."""
+    connection.scope["user"] = None
+    if token := connection.cookies.get(SESSION):
+        container = connection.scope["state"]["dishka_container"]
+        sessions, clock = await container.get(Sessions), await container.get(Clock)
+        connection.scope["user"] = await sessions.requester(token_hash(token), at=clock.now())
+    await count_call(connection, handler)
+
+
+def _check_csrf(connection: Connection) -> None:
+    expected = csrf_token(connection, connection.cookies[SESSION])
+    if not hmac.compare_digest(expected.encode(), connection.headers.get(CSRF_HEADER, "").encode()):
+        raise CsrfFailed
+
+
+def _check_ai_server(connection: Connection, source: str) -> None:
+    """The bearer token, the source and the network, else Unauthorized: which one was wrong is not told."""
+    named = connection.headers.get("X-Request-Source") == source
+    if not (_genuine(connection) and named and _from_allowed_network(connection)):
+        raise Unauthorized("This call is for the AI servers.")
+
+
+def _genuine(connection: Connection) -> bool:
+    """Whether the bearer token is one of the service's own."""
+    scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
+    tokens: list[str] = connection.app.state.internal_api_tokens
+    known = [hmac.compare_digest(token.encode(), valid.encode()) for valid in tokens]
+    return scheme.lower() == "bearer" and any(known)
+
+
+def _from_allowed_network(connection: Connection) -> bool:
+    allowed: list[Network] = connection.app.state.webhook_allowed_networks
+    return not allowed or lies_in(client_address(connection), allowed)

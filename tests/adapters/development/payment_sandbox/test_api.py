@@ -1,0 +1,136 @@
+"""The sandbox as one meets it: Toss's API, and a page. What a payment goes through is in the contract of payments."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters.development.payment_sandbox.app import WithSandboxPayments
+from adapters.development.payment_sandbox.provider import SandboxPayments
+
+PATH = "/sandbox/toss"
+KEY = "test_sk"
+ORDER = {
+    "method": "CARD",
+    "amount": 45_000,
+    "orderId": "order-1",
+    "orderName": "<b>500</b> tokens",
+    "successUrl": "http://service/success?from=toss",
+    "failUrl": "http://service/fail",
+}
+
+
+async def the_service(scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": f"the service at {scope['path']}".encode()})
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    app = WithSandboxPayments(the_service, SandboxPayments(secret_key=KEY, url=f"http://service{PATH}"), path=PATH)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service", auth=(KEY, "")) as client:
+        yield client
+
+
+async def create(client: httpx.AsyncClient, **headers: str) -> Any:
+    answer = await client.post(f"{PATH}/v1/payments", json=ORDER, headers=headers)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+async def confirm(client: httpx.AsyncClient, payment: Any, **headers: str) -> tuple[int, Any]:
+    asked = {"paymentKey": payment["paymentKey"], "orderId": "order-1", "amount": 45_000}
+    answer = await client.post(f"{PATH}/v1/payments/confirm", json=asked, headers=headers)
+    return answer.status_code, answer.json()
+
+
+async def look(client: httpx.AsyncClient, payment: Any) -> Any:
+    return (await client.get(f"{PATH}/v1/payments/{payment['paymentKey']}")).json()
+
+
+@pytest.mark.parametrize("path", ["/", "/sandbox", "/sandbox/tossed", "/api/tokens/packages"])
+async def test_everything_else_is_the_services_own(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path)).text == f"the service at {path}"
+
+
+@pytest.mark.parametrize("auth", [None, ("", ""), (KEY, KEY), ("another", ""), ("", KEY)])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/payments"), ("POST", "/v1/payments/confirm"), ("GET", "/v1/payments/orders/order-1")],
+)
+async def test_the_api_is_for_whoever_has_the_key(
+    client: httpx.AsyncClient, auth: tuple[str, str] | None, method: str, path: str
+) -> None:
+    answer = await client.request(method, f"{PATH}{path}", json=ORDER, auth=auth)
+    assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHORIZED_KEY")
+
+
+async def test_an_idempotency_key_has_one_answer_a_refusal_too(client: httpx.AsyncClient) -> None:
+    assert await create(client, **{"Idempotency-Key": "a"}) == await create(client, **{"Idempotency-Key": "a"})
+
+    payment = await create(client)
+    once = {"Idempotency-Key": "b"}
+    refused = await confirm(client, payment, **once)
+    assert (refused[0], refused[1]["code"]) == (404, "NOT_FOUND_PAYMENT_SESSION")
+    await client.post(payment["checkout"]["url"], data={"choice": "pay"})
+
+    assert await confirm(client, payment, **once) == refused
+    status, confirmed = await confirm(client, payment, **{"Idempotency-Key": "c"})
+    assert (status, confirmed["status"]) == (200, "DONE")
+    assert await confirm(client, payment, **{"Idempotency-Key": "c"}) == (status, confirmed)
+    assert (await confirm(client, payment))[1]["code"] == "ALREADY_PROCESSED_PAYMENT"
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"orderId": "x", "amount": "much"}'])
+async def test_a_malformed_call_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
+    answer = await client.post(f"{PATH}/v1/payments", content=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize("path", ["/v1/payments", "/v1/payments/x", "/v1/payments/orders/x", "/v2", "/"])
+async def test_what_is_not_there_is_not_found(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(f"{PATH}{path}")
+    assert answer.status_code == 404
+    assert answer.json()["code"] in {"NOT_FOUND", "NOT_FOUND_PAYMENT"}
+
+
+async def test_looking_at_the_page_and_pressing_nothing_pays_nothing(client: httpx.AsyncClient) -> None:
+    payment = await create(client)
+    page = await client.get(payment["checkout"]["url"] + "?choice=pay", auth=None)
+    assert "<h1>&lt;b&gt;500&lt;/b&gt; tokens</h1>" in page.text
+    assert "KRW 45,000" in page.text
+    for pressed in ({}, {"choice": ""}, {"choice": "other"}):
+        assert (await client.post(payment["checkout"]["url"], data=pressed)).status_code == 200
+
+    assert (await look(client, payment))["status"] == "READY"
+
+
+async def test_the_browser_goes_back_with_what_toss_sends_along(client: httpx.AsyncClient) -> None:
+    payment = await create(client)
+    back = httpx.URL((await client.post(payment["checkout"]["url"], data={"choice": "pay"})).headers["location"])
+    assert back.copy_with(query=None) == "http://service/success"
+    assert dict(back.params) == {
+        "from": "toss",
+        "paymentType": "NORMAL",
+        "orderId": "order-1",
+        "paymentKey": payment["paymentKey"],
+        "amount": "45000",
+    }
+
+
+async def test_who_goes_back_after_all_does_not_undo_a_payment(client: httpx.AsyncClient) -> None:
+    payment = await create(client)
+    await client.post(payment["checkout"]["url"], data={"choice": "pay"})
+    await confirm(client, payment)
+
+    await client.post(payment["checkout"]["url"], data={"choice": "decline"})
+
+    assert (await look(client, payment))["status"] == "DONE"
+
+
+async def test_a_page_that_is_not_there(client: httpx.AsyncClient) -> None:
+    answer = await client.get(f"{PATH}/checkout/made-up")
+    assert answer.status_code == 404
+    assert "There is no such payment." in answer.text

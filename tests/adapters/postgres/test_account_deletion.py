@@ -1,0 +1,144 @@
+"""Whatever table there is or comes to be: what refers to a user is exported, and erased or kept on purpose."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import pytest
+
+from core.account_deletion.delete_account import DeleteAccount
+from core.accounts.errors import UserNotFound
+from core.accounts.model import User
+from core.community.errors import DuplicateLike
+from core.paging import PageRequest
+from core.ports.idempotency import Answer, Call
+from core.withdrawals.reject_withdrawal import RejectWithdrawal
+from tests.contracts.overlap import Block
+from tests.contracts.postgres_world import PostgresWorld
+from tests.contracts.test_export import a_life, exported
+from tests.support.world import Scope
+
+NAMES_OF_USERS = {
+    *("user_id", "owner_id", "author_id", "artist_id", "actor_id", "recipient_id", "follower_id", "followed_id"),
+    "ended_by",
+}
+SECTIONS = {
+    "users": "profile",
+    "artists": "profile",
+    "artist_texts": "profile",
+    "sessions": "sessions",
+    "styles": "styles",
+    "generations": "generations",
+    "likes": "likes",
+    "comments": "comments",
+    "follows": "following",
+    "notifications": "notifications",
+    "accounts": "transactions",
+    "purchases": "purchases",
+    "withdrawals": "withdrawals",
+}
+"""Where in the export a table's rows are found."""
+NOT_EXPORTED = {"idempotency_keys"}
+"""A means, kept for a day: see ExportAccount."""
+KEPT = {("accounts", "owner_id"), ("purchases", "user_id"), ("withdrawals", "artist_id"), ("withdrawals", "ended_by")}
+"""Money and tokens, under a number that is nobody's."""
+COLUMNS = f"""
+SELECT table_name, column_name FROM information_schema.columns
+JOIN information_schema.tables USING (table_schema, table_name)
+WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND (
+    column_name IN ({", ".join(f"'{name}'" for name in sorted(NAMES_OF_USERS))})
+    OR (table_name, column_name) IN (
+        SELECT child.relname, attname FROM pg_constraint
+        JOIN pg_class child ON child.oid = conrelid JOIN pg_class parent ON parent.oid = confrelid
+        JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY(conkey)
+        WHERE contype = 'f' AND parent.relname IN ('users', 'artists')
+    )
+)
+"""
+TABLES = """
+SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'
+"""
+
+
+async def columns(sql: "asyncpg.Connection[Any]") -> set[tuple[str, str]]:
+    """All that refer to users, by foreign key or by name."""
+    return {("users", "id"), *((row["table_name"], row["column_name"]) for row in await sql.fetch(COLUMNS))}
+
+
+async def referring(sql: "asyncpg.Connection[Any]", user: User) -> set[tuple[str, str]]:
+    return {
+        (table, column)
+        for table, column in await columns(sql)
+        if await sql.fetchval(f'SELECT count(*) FROM "{table}" WHERE "{column}" = $1', user.id)
+    }
+
+
+async def tables_with(sql: "asyncpg.Connection[Any]", text: str) -> set[str]:
+    found = set()
+    for row in await sql.fetch(TABLES):
+        name = row["table_name"]
+        if await sql.fetchval(f'SELECT count(*) FROM "{name}" one WHERE strpos(one::text, $1) > 0', text):
+            found.add(name)
+    return found
+
+
+async def a_whole_life(world: PostgresWorld) -> User:
+    user, other = await world.artist("mia-of-nowhere", tokens=500), await world.artist("zoe", tokens=500)
+    await a_life(world, user, other)
+    for withdrawal in (await world.read.withdrawals.list(status=None, page=PageRequest())).rows:
+        await world.use_case(RejectWithdrawal)(user.id, withdrawal.id, reason="No.")
+    async with world.scope().call as call:
+        await call.begin(Call(user.id, "a key", b"a call", world.clock.now()))
+        await call.finish(Answer(201, {}, b"{}"))
+    return user
+
+
+async def test_a_life_has_a_row_for_every_column_that_refers_to_users(
+    world: PostgresWorld, sql: "asyncpg.Connection[Any]"
+) -> None:
+    """Else what follows would prove nothing of it: have `a_life` leave one."""
+    user = await a_whole_life(world)
+
+    assert await referring(sql, user) == await columns(sql)
+
+
+async def test_every_table_that_refers_to_users_has_a_place_in_the_export(
+    world: PostgresWorld, sql: "asyncpg.Connection[Any]"
+) -> None:
+    user = await a_whole_life(world)
+
+    told = await exported(world, user)
+
+    assert {table for table, _ in await columns(sql)} == SECTIONS.keys() | NOT_EXPORTED
+    assert set(SECTIONS.values()) <= {name for name, rows in told.items() if rows}
+
+
+async def test_of_who_was_erased_only_numbers_are_left_where_the_books_need_them(
+    world: PostgresWorld, sql: "asyncpg.Connection[Any]"
+) -> None:
+    user = await a_whole_life(world)
+    assert {"users", "artists", "artist_texts", "comments", "sessions"} <= await tables_with(sql, "mia-of-nowhere")
+
+    await world.use_case(DeleteAccount)(user.id)
+
+    assert await referring(sql, user) == KEPT
+    assert await tables_with(sql, "mia-of-nowhere") == set()
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_who_is_removed_waits_for_whoever_refers_to_them(world: PostgresWorld, committed: bool) -> None:
+    mia, ann = await world.artist("mia", tokens=100), await world.user("ann")
+    image = await world.image(mia, await world.style(mia), public=True)
+
+    async def like(ports: Scope) -> None:
+        await ports.likes.add(ann.id, image.id, at=world.clock.now())
+        await ports.users.username_taken("nobody")  # sends what is held back
+
+    liking = await Block(world, like).open()
+    removing = await Block(world, lambda ports: ports.personal_data.remove_user(ann.id, identity=b"ann")).waits()
+    await (liking.commit() if committed else liking.roll_back())
+
+    assert await removing.commit() is (not committed)
+    outcome = (await asyncio.gather(world.like(ann, image), return_exceptions=True))[0]
+    assert isinstance(outcome, DuplicateLike if committed else UserNotFound)
+    assert (await world.read.generations.detail(image.id, viewer=None)).like_count == committed

@@ -1,0 +1,657 @@
+"""Leaving: locked out at once, erased or kept as a name, nothing of others is lost, and the books stay in order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from io import BytesIO
+
+import pytest
+
+from core.account_deletion.delete_account import DeleteAccount
+from core.account_deletion.erase_account import EraseAccount
+from core.account_deletion.erase_accounts import EraseAccounts
+from core.accounts.edit_profile import EditProfile, ProfileChanges
+from core.accounts.errors import UserNotFound
+from core.accounts.model import SESSION_LIFETIME, Artist, Session, User
+from core.accounts.sign_in import SignIn, token_hash
+from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
+from core.community.delete_comment import DeleteComment
+from core.community.errors import CommentNotFound
+from core.community.follow_user import FollowUser
+from core.community.like_generation import LikeGeneration
+from core.community.post_comment import NewComment, PostComment
+from core.community.unfollow_user import UnfollowUser
+from core.community.unlike_generation import UnlikeGeneration
+from core.errors import DomainError
+from core.generations.complete_generation import CompleteGeneration
+from core.generations.errors import GenerationNotFound
+from core.generations.model import Generation
+from core.generations.record_progress import RecordProgress
+from core.generations.request_generation import NewGeneration, RequestGeneration
+from core.generations.views import FeedQuery
+from core.identifiers import CommentId
+from core.paging import PageRequest
+from core.ports.blob_store import Blob, StoreUnavailable
+from core.ports.clock import Clock
+from core.ports.identity_provider import Identity, SignInFailed
+from core.ports.transaction import OutcomeUnknown
+from core.purchases.expire_purchases import ExpirePurchases
+from core.purchases.model import TIME_TO_SETTLE, PurchaseStatus
+from core.purchases.start_purchase import StartPurchase
+from core.requester import Requester, Role
+from core.search.views import SearchType
+from core.styles.complete_training import CompleteTraining
+from core.styles.errors import StyleNotFound, StyleNotReady
+from core.styles.model import Style
+from core.styles.views import StyleQuery
+from core.tokens.model import earnings
+from core.tokens.reconcile import Reconcile
+from core.tokens.views import TransactionFilter
+from core.withdrawals.errors import WithdrawalPending
+from core.withdrawals.reject_withdrawal import RejectWithdrawal
+from core.withdrawals.request_withdrawal import RequestWithdrawal
+from tests.contracts.overlap import Block, commit
+from tests.core.failing import LosesConnection, failing
+from tests.support.pictures import picture
+from tests.support.world import Scope, World
+
+MIN_JUN = Identity("google", "1076915", "min.jun@example.com", "Min Jun", None)
+PAGE = PageRequest(limit=100)
+
+
+@pytest.fixture
+async def mia(world: World) -> User:
+    return await world.artist("mia", tokens=1000)
+
+
+@pytest.fixture
+async def ann(world: World) -> User:
+    return await world.user("ann", tokens=1000)
+
+
+@pytest.fixture
+async def bob(world: World) -> User:
+    return await world.user("bob", tokens=1000)
+
+
+@pytest.fixture
+async def style(world: World, mia: User) -> Style:
+    return await world.style(mia)
+
+
+@pytest.fixture(autouse=True)
+async def in_order(world: World) -> AsyncIterator[None]:
+    """Whoever leaves, and however."""
+    yield
+    assert (await world.use_case(Reconcile)()).sound
+
+
+async def leave(world: World, user: User) -> None:
+    await world.use_case(DeleteAccount)(user.id)
+
+
+async def say(world: World, author: User, image: Generation, *, to: CommentId | None = None) -> CommentId:
+    return await world.use_case(PostComment)(author.id, image.id, NewComment("Nice", to))
+
+
+async def session(world: World, user: User) -> bytes:
+    hashed, now = token_hash(world.secrets.token()), world.clock.now()
+    opened = Session(hashed, user.id, now, now + SESSION_LIFETIME, "a screen")
+    await commit(world, lambda ports: ports.sessions.add(opened))
+    return hashed
+
+
+async def gone(world: World, user: User) -> bool:
+    """Erased to the last row: nobody can refer to them any more, and a user of the same name can come."""
+    try:
+        await commit(world, lambda ports: ports.sessions.add(_session(world, user)))
+    except UserNotFound:
+        return await commit(world, lambda ports: ports.users.username_taken(user.username)) is False
+    return False
+
+
+def _session(world: World, user: User) -> Session:
+    now = world.clock.now()
+    return Session(token_hash("another"), user.id, now, now + SESSION_LIFETIME, "")
+
+
+async def store(world: World, *keys: str) -> None:
+    await world.blobs.put(*(Blob(key, BytesIO(b"x"), "image/png") for key in keys))
+
+
+# --- erased -----------------------------------------------------------------------------------------------------------
+
+
+async def test_who_has_left_is_signed_out_and_gone(world: World, ann: User) -> None:
+    sessions = [await session(world, ann) for _ in range(2)]
+
+    await leave(world, ann)
+
+    for hashed in sessions:
+        assert await world.scope().sessions.requester(hashed, at=world.clock.now()) is None
+    assert await gone(world, ann)
+    for reading in (world.read.accounts.me(ann.id), world.read.accounts.profile(ann.id, viewer=None)):
+        with pytest.raises(UserNotFound):
+            await reading
+    with pytest.raises(UserNotFound):
+        await leave(world, ann)
+
+
+async def test_counts_of_others_stay_exact(world: World, mia: User, ann: User, bob: User, style: Style) -> None:
+    image = await world.image(mia, style, public=True)
+    for user in (ann, bob):
+        await world.like(user, image)
+        await world.follow(user, mia)
+        await world.follow(mia, user)
+    mias = await say(world, mia, image)
+    bobs = await say(world, bob, image, to=mias)
+    await say(world, ann, image, to=mias)
+    anns = await say(world, ann, image)
+    await say(world, bob, image, to=anns)
+
+    await leave(world, ann)
+
+    shown = await world.read.generations.detail(image.id, viewer=bob.id)
+    assert (shown.like_count, shown.is_liked, shown.comment_count) == (1, True, 2)
+    [comment] = (await world.read.community.comments(image.id, viewer=None, page=PAGE)).rows
+    assert (comment.id, comment.reply_count, [reply.id for reply in comment.replies]) == (mias, 1, [bobs])
+    profile = await world.read.accounts.profile(mia.id, viewer=bob.id)
+    assert profile.artist
+    assert (profile.artist.follower_count, profile.is_following, profile.stats.following_count) == (1, True, 1)
+    assert (await world.read.styles.detail(style.id, viewer=None)).artist.follower_count == 1
+    told, unread = await world.read.notifications.list(mia.id, unread_only=False, page=PAGE)
+    assert {row.actor.username for row in told.rows if row.actor} == {"bob"}
+    assert unread == len(told.rows) == 4
+    with pytest.raises(CommentNotFound):
+        await world.read.community.comment(anns, viewer=bob.id)
+    assert await gone(world, ann)
+
+
+async def test_images_go_with_all_that_others_said_of_them(
+    world: World, mia: User, ann: User, bob: User, style: Style
+) -> None:
+    public, private = await world.image(ann, style, public=True), await world.image(ann, style)
+    others = await world.image(bob, style, public=True)
+    await world.failed_generation(ann, style)
+    await store(world, str(public.public_key), str(public.result_key), str(private.result_key), str(others.result_key))
+    await world.like(bob, public)
+    await world.like(ann, public)
+    anns = await say(world, ann, public)
+    bobs = await say(world, bob, public, to=anns)
+
+    await leave(world, ann)
+
+    feed = await world.read.generations.feed(FeedQuery(), viewer=bob.id, page=PAGE)
+    assert [item.id for item in feed.rows] == [others.id]
+    for image in (public, private):
+        with pytest.raises(GenerationNotFound):
+            await world.read.generations.detail(image.id, viewer=ann.id)
+    with pytest.raises(CommentNotFound):
+        await world.read.community.comment(bobs, viewer=bob.id)
+    assert await world.blobs.keys("generations/") == [others.result_key]
+    assert await world.blobs.keys("public/generations/") == []
+    assert await gone(world, ann)
+
+
+async def test_what_a_style_was_used_for_and_earned_stays(world: World, mia: User, ann: User, style: Style) -> None:
+    await world.image(ann, style)
+    await world.image(mia, style)
+
+    await leave(world, ann)
+
+    [own] = (await world.read.styles.list_own(mia.id, page=PAGE)).rows
+    assert (own.usage_count, own.total_earned_tokens) == (2, 60)
+    assert (await world.read.styles.detail(style.id, viewer=None)).stats.total_generations == 2
+    assert (await world.read.search.search("ink", type=SearchType.STYLES, limit=5)).styles[0].usage_count == 2
+    assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 60
+    lines = (await world.read.tokens.transactions(mia.id, type=TransactionFilter.GENERATION, page=PAGE)).rows
+    assert {(line.direction, line.sender and line.sender.username) for line in lines} == {
+        ("in", None),
+        ("in", "mia"),
+        ("out", "mia"),
+    }
+
+
+async def test_images_at_work_are_given_up_and_a_late_result_pays_nobody(
+    world: World, mia: User, ann: User, style: Style
+) -> None:
+    queued, working = await world.generation(ann, style), await world.generation(ann, style)
+    await world.use_case(RecordProgress)(
+        working.id, current_step=1, total_steps=9, progress_percent=1.0, estimated_seconds=None
+    )
+
+    await leave(world, ann)
+
+    for image in (queued, working):
+        with pytest.raises(GenerationNotFound):
+            await world.use_case(CompleteGeneration)(
+                image.id, result_url=world.blobs.uri(f"generations/gen-{image.id}.png"), metadata={}
+            )
+    assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 0
+    assert (await world.read.tokens.balance(ann.id)).held_tokens == 0
+
+
+async def test_an_artist_whose_styles_nobody_else_used_is_erased_with_them(
+    world: World, mia: User, ann: User, style: Style
+) -> None:
+    training = await world.untrained_style(mia, "Oil")
+    await world.image(mia, style, public=True)
+    await world.use_case(EditProfile)(mia.id, ProfileChanges(), BytesIO(picture()))
+    await store(world, f"training/{style.id}/image_0.jpg", f"training/{training.id}/image_0.txt")
+
+    await leave(world, mia)
+
+    assert await gone(world, mia)
+    assert (await world.read.styles.list(StyleQuery(), page=PAGE)).rows == []
+    for removed in (style, training):
+        with pytest.raises(StyleNotFound):
+            await world.read.styles.detail(removed.id, viewer=Requester(mia.id, Role.ADMIN, is_artist=True))
+    assert await world.blobs.keys("") == []
+    with pytest.raises(StyleNotFound):
+        await world.use_case(CompleteTraining)(training.id, model_path="gs://models/x", metric=None)
+    await world.artist("mia")
+
+
+async def test_tokens_stay_with_nobody(world: World, ann: User) -> None:
+    await leave(world, ann)
+
+    assert (await world.read.tokens.balance(ann.id)).token_balance == 1000
+    assert (await world.use_case(Reconcile)()).sound
+
+
+async def test_a_purchase_that_waits_can_no_longer_be_paid(world: World, ann: User) -> None:
+    started = await world.use_case(StartPurchase)(ann.id, "basic_100")
+
+    await leave(world, ann)
+
+    purchase = await commit(world, lambda ports: ports.purchases.of_order(started.order_id))
+    assert not purchase.payable(at=purchase.created_at)
+    with pytest.raises(UserNotFound):
+        await world.use_case(StartPurchase)(ann.id, "basic_100")
+    world.clock.advance(TIME_TO_SETTLE)
+    await world.use_case(ExpirePurchases)()
+    purchase = await commit(world, lambda ports: ports.purchases.of_order(started.order_id))
+    assert purchase.status is PurchaseStatus.EXPIRED
+
+
+async def test_money_whose_taking_nobody_heard_of_is_found_when_the_buyer_is_gone(
+    world: World, ann: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    started = await world.use_case(StartPurchase)(ann.id, "basic_100")
+    key = started.payment_url.rpartition("/")[2]
+    world.payments.agree(started.order_id)
+    await world.payments.confirm(started.order_id, payment_key=key, amount=10_000)
+
+    await leave(world, ann)
+    world.clock.advance(TIME_TO_SETTLE)
+    await world.use_case(ExpirePurchases)()
+
+    purchase = await commit(world, lambda ports: ports.purchases.of_order(started.order_id))
+    assert purchase.status is PurchaseStatus.PAID
+    assert (await world.read.tokens.balance(ann.id)).token_balance == 1100
+    assert (await world.use_case(Reconcile)()).sound
+    [told] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert f"user {ann.id}, who has left" in told
+    assert key in told
+
+
+async def test_who_is_to_be_paid_stays_until_it_is_settled(world: World, mia: User, style: Style) -> None:
+    await world.image(mia, style)
+    hashed = await session(world, mia)
+    withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 30)
+
+    with pytest.raises(WithdrawalPending):
+        await leave(world, mia)
+    assert await world.scope().sessions.requester(hashed, at=world.clock.now()) is not None
+
+    await world.use_case(RejectWithdrawal)(mia.id, withdrawal.id, reason="No.")
+    await leave(world, mia)
+    assert await gone(world, mia)
+    with pytest.raises(UserNotFound):
+        await world.use_case(RequestWithdrawal)(mia.id, 30)
+    [kept] = (await world.read.withdrawals.list(status=None, page=PAGE)).rows
+    assert (kept.id, kept.artist.id, kept.artist.artist_name, kept.artist.verified_email) == (
+        withdrawal.id,
+        mia.id,
+        None,
+        None,
+    )
+
+
+# --- deactivated ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("outcome", ["completed", "failed"])
+async def test_an_artist_whose_style_others_used_is_kept_as_a_name(
+    world: World, mia: User, ann: User, bob: User, style: Style, outcome: str
+) -> None:
+    image = await (world.image if outcome == "completed" else world.failed_generation)(ann, style)
+    unused, own = await world.style(mia, "Oil"), await world.image(mia, style, public=True)
+    hashed = await session(world, mia)
+    await world.use_case(EditProfile)(mia.id, ProfileChanges(bio="I paint"), BytesIO(picture()))
+    await world.follow(bob, mia)
+    await world.like(mia, own)
+
+    await leave(world, mia)
+
+    assert await world.scope().sessions.requester(hashed, at=world.clock.now()) is None
+    shown = await world.read.generations.detail(image.id, viewer=ann.id)
+    assert (shown.style.name, shown.style.artist.artist_name) == ("Ink", "Mia")
+    assert (await world.read.generations.detail(own.id, viewer=None)).like_count == 0
+    for kept in (style, unused):
+        assert not (await world.read.styles.detail(kept.id, viewer=None)).is_active
+    with pytest.raises(StyleNotReady):
+        await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
+    with pytest.raises(UserNotFound):
+        await world.read.accounts.profile(mia.id, viewer=ann.id)
+    with pytest.raises(UserNotFound):
+        await world.use_case(FollowUser)(ann.id, mia.id)
+    assert (await world.read.search.search("mia", type=SearchType.ALL, limit=5)).artists == []
+    assert (await world.read.community.following(bob.id, page=PAGE)).rows == []
+    assert [key for key in await world.blobs.keys("") if key.startswith("public/profiles/")] == []
+    assert len(await world.blobs.keys("signatures/")) == 1
+    stored = await commit(world, lambda ports: ports.users.of_identity("test", "mia"))
+    assert stored
+    assert (stored.email, stored.bio, stored.profile_image) == (None, "", None)
+
+
+async def test_what_was_asked_for_before_is_made_and_paid_for(world: World, mia: User, ann: User, style: Style) -> None:
+    image = await world.generation(ann, style)
+
+    await leave(world, mia)
+    await world.use_case(CompleteGeneration)(image.id, result_url=world.blobs.uri("generations/1.png"), metadata={})
+
+    assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 30
+    assert (await world.read.tokens.balance(ann.id)).token_balance == 970
+
+
+async def test_who_is_kept_as_a_name_is_told_nothing(world: World, mia: User, ann: User, style: Style) -> None:
+    await world.image(ann, style)
+    own, training = await world.image(mia, style, public=True), await world.untrained_style(mia, "Oil")
+
+    await leave(world, mia)
+    await world.like(ann, own)
+    await say(world, ann, own)
+    await world.use_case(CompleteTraining)(training.id, model_path="gs://models/x", metric=None)
+
+    assert (await world.read.notifications.list(mia.id, unread_only=False, page=PAGE))[1] == 0
+    assert (await world.read.generations.detail(own.id, viewer=None)).like_count == 1
+
+
+async def test_who_was_deactivated_does_not_come_back(world: World, ann: User) -> None:
+    signed_in = await world.use_case(SignIn)(MIN_JUN, user_agent="")
+    artist = await commit(world, lambda ports: ports.users.of_id(signed_in.user_id))
+    await upgrade(world, artist)
+    await world.image(ann, await world.style(artist))
+    await leave(world, artist)
+
+    with pytest.raises(SignInFailed) as refused:
+        await world.use_case(SignIn)(MIN_JUN, user_agent="")
+    assert refused.value.reason == "account_closed"
+
+
+# --- coming back ------------------------------------------------------------------------------------------------------
+
+
+async def test_who_was_erased_comes_back_as_a_new_user_without_welcome_tokens(world: World) -> None:
+    first = await world.use_case(SignIn)(MIN_JUN, user_agent="")
+    await world.use_case(DeleteAccount)(first.user_id)
+
+    second = await world.use_case(SignIn)(MIN_JUN, user_agent="")
+    other = await world.use_case(SignIn)(Identity("google", "2", MIN_JUN.email, None, None), user_agent="")
+
+    assert second.is_new
+    assert second.user_id != first.user_id
+    assert (await world.read.accounts.me(second.user_id)).token_balance == 0
+    assert (await world.read.accounts.me(other.user_id)).token_balance == 100
+    await world.use_case(DeleteAccount)(second.user_id)
+    assert (await world.use_case(SignIn)(MIN_JUN, user_agent="")).is_new
+
+
+# --- pieces -----------------------------------------------------------------------------------------------------------
+
+
+async def test_erasing_goes_on_where_it_was_interrupted(
+    world: World, mia: User, ann: User, bob: User, style: Style
+) -> None:
+    image, liked = await world.image(ann, style, public=True), await world.image(mia, style, public=True)
+    await world.like(ann, liked)
+    await world.like(bob, image)
+    at = 0
+    while True:
+        at += 1
+        scope = world.scope()
+        transaction = LosesConnection(scope.transaction, at=at)
+        ports = {name: getattr(scope, name) for name in scope.__slots__} | {"transaction": transaction}
+        try:
+            if at == 1:
+                await world.use_case(DeleteAccount, **ports)(ann.id)
+                raise AssertionError("nothing was interrupted")
+            if await world.use_case(EraseAccount, **ports)(ann.id):
+                break
+        except OutcomeUnknown:
+            assert await world.scope().sessions.requester(b"", at=world.clock.now()) is None
+    assert at > 8
+    assert await gone(world, ann)
+    assert (await world.read.generations.detail(liked.id, viewer=None)).like_count == 0
+
+
+async def test_what_takes_long_is_left_to_the_sweep(
+    world: World, mia: User, ann: User, bob: User, style: Style, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.account_deletion.erase_account.PIECE", 2)
+    monkeypatch.setattr("core.account_deletion.erase_account.ROUNDS", 2)
+    images = [await world.image(mia, style, public=True) for _ in range(7)]
+    own = [await world.image(ann, style, public=True) for _ in range(5)]
+    for image in images:
+        await world.like(ann, image)
+        comment = await say(world, ann, image)
+        for _ in range(3):
+            await say(world, bob, image, to=comment)
+    for image in own:
+        await world.like(bob, image)
+        await say(world, bob, image, to=await say(world, bob, image))
+
+    await leave(world, ann)
+    assert not await gone(world, ann)
+    with pytest.raises(UserNotFound):
+        await world.read.accounts.profile(ann.id, viewer=None)
+    sweeps = 0
+    while not await world.use_case(EraseAccounts)():
+        sweeps += 1
+        for image in images:
+            shown = await world.read.generations.detail(image.id, viewer=bob.id)
+            comments = (await world.read.community.comments(image.id, viewer=None, page=PAGE)).rows
+            assert shown.comment_count == sum(1 + row.reply_count for row in comments)
+
+    assert sweeps > 2
+    assert await gone(world, ann)
+    assert await world.use_case(EraseAccounts)() == 0
+    for image in images:
+        shown = await world.read.generations.detail(image.id, viewer=bob.id)
+        assert (shown.like_count, shown.comment_count) == (0, 0)
+
+
+async def test_who_leaves_waits_a_moment_only(world: World, mia: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.account_deletion.erase_account.PIECE", 1)
+    fans = [await world.user(f"fan-{number}") for number in range(10)]
+    for fan in fans:
+        await world.follow(fan, mia)
+
+    class Hurrying(Clock):
+        """A second passes at each look."""
+
+        def now(self) -> datetime:
+            return world.clock.advance(timedelta(seconds=1))
+
+    await world.use_case(DeleteAccount, clock=Hurrying())(mia.id)
+
+    assert not await gone(world, mia)
+    assert await world.use_case(EraseAccounts)() == 1
+    assert await gone(world, mia)
+
+
+async def test_objects_go_later_when_the_store_is_away(world: World, ann: User, style: Style) -> None:
+    image = await world.image(ann, style)
+    await store(world, str(image.result_key), f"public/profiles/{ann.id}/x.png", "public/profiles/0/x.png")
+    away = failing(world.blobs, "delete", StoreUnavailable())
+
+    await world.use_case(DeleteAccount, blobs=away)(ann.id)
+    assert await gone(world, ann)
+    assert await world.blobs.keys("generations/") == [image.result_key]
+    await world.use_case(RemoveUnwantedBlobs)()
+
+    assert [key for key in await world.blobs.keys("") if not key.startswith("signatures/")] == [
+        "public/profiles/0/x.png"
+    ]
+
+
+# --- at once ----------------------------------------------------------------------------------------------------------
+
+
+async def test_who_leaves_while_they_do_everything_leaves_nothing(
+    world: World, mia: User, ann: User, bob: User, style: Style
+) -> None:
+    """Calls of theirs that were under way, and calls of others that concern them."""
+    theirs = [await world.image(ann, style, public=True) for _ in range(2)]
+    others = [await world.image(mia, style, public=True) for _ in range(2)]
+    await world.like(ann, others[0])
+    await world.follow(ann, bob)
+    comment = await say(world, ann, others[0])
+
+    answers = await asyncio.gather(
+        *(world.use_case(LikeGeneration)(ann.id, image.id) for image in others),
+        world.use_case(UnlikeGeneration)(ann.id, others[0].id),
+        world.use_case(PostComment)(ann.id, others[1].id, NewComment("Me")),
+        world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"])),
+        world.use_case(DeleteAccount)(ann.id),
+        world.use_case(FollowUser)(ann.id, mia.id),
+        world.use_case(UnfollowUser)(ann.id, bob.id),
+        *(world.use_case(LikeGeneration)(bob.id, image.id) for image in theirs),
+        world.use_case(FollowUser)(bob.id, ann.id),
+        world.use_case(PostComment)(bob.id, theirs[0].id, NewComment("You")),
+        world.use_case(PostComment)(bob.id, others[0].id, NewComment("Too", comment)),
+        world.use_case(DeleteComment)(Requester(ann.id, Role.USER, is_artist=False), comment),
+        world.use_case(StartPurchase)(ann.id, "basic_100"),
+        return_exceptions=True,
+    )
+
+    errors = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert all(isinstance(error, DomainError) for error in errors), errors
+    world.clock.advance(timedelta(minutes=1))
+    await world.use_case(EraseAccounts)()
+    assert await gone(world, ann)
+    for image in others:
+        shown = await world.read.generations.detail(image.id, viewer=mia.id)
+        comments = (await world.read.community.comments(image.id, viewer=None, page=PAGE)).rows
+        assert (shown.like_count, shown.comment_count) == (0, sum(1 + row.reply_count for row in comments))
+        assert {row.user.username for row in comments} <= {"bob"}
+    for user in (mia, bob):
+        profile = await world.read.accounts.profile(user.id, viewer=None)
+        assert profile.stats.following_count == 0
+    assert (await world.read.tokens.balance(ann.id)).held_tokens == 0
+
+
+async def test_many_leave_at_once(world: World, mia: User, style: Style) -> None:
+    crowd = [await world.user(f"fan-{n}") for n in range(8)]
+    images = [await world.image(mia, style, public=True) for _ in range(3)]
+    for n, fan in enumerate(crowd):
+        await world.follow(fan, mia)
+        await world.follow(fan, crowd[n - 1])
+        for image in images:
+            await world.like(fan, image)
+            await say(world, fan, image)
+
+    await asyncio.gather(*(leave(world, fan) for fan in crowd), return_exceptions=True)
+    await world.use_case(EraseAccounts)()
+
+    assert [await gone(world, fan) for fan in crowd] == [True] * len(crowd)
+    for image in images:
+        shown = await world.read.generations.detail(image.id, viewer=None)
+        assert (shown.like_count, shown.comment_count) == (0, 0)
+    profile = await world.read.accounts.profile(mia.id, viewer=None)
+    assert profile.artist
+    assert profile.artist.follower_count == 0
+
+
+async def test_a_first_request_for_a_style_while_its_artist_leaves(
+    world: World, mia: User, ann: User, style: Style
+) -> None:
+    """It comes before, and the artist is kept as a name, or after, and there is no style."""
+    requests = [world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"])) for _ in range(4)]
+
+    answers = await asyncio.gather(
+        *requests[:2], world.use_case(DeleteAccount)(mia.id), *requests[2:], return_exceptions=True
+    )
+
+    errors = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert all(isinstance(error, StyleNotFound | StyleNotReady) for error in errors), errors
+    await world.use_case(EraseAccounts)()
+    assert await gone(world, mia) == (len(errors) == 4)
+    assert (await world.read.tokens.balance(ann.id)).held_tokens == 30 * (4 - len(errors))
+
+
+async def test_a_withdrawal_asked_for_while_the_artist_leaves_is_before_or_after(
+    world: World, mia: User, style: Style
+) -> None:
+    await world.image(mia, style)
+
+    async def revoke_access(ports: Scope) -> None:
+        user = await ports.users.of_id(mia.id, lock=True)
+        await ports.users.save(user.left(at=world.clock.now()))
+        await ports.personal_data.revoke_access(mia.id, at=world.clock.now())
+
+    leaving = await Block(world, revoke_access).open()
+    asking = asyncio.create_task(world.use_case(RequestWithdrawal)(mia.id, 30))
+    async with asyncio.timeout(10):
+        while not (asking.done() or await world.lock_is_awaited()):  # noqa: ASYNC110 - no database has an event for it
+            await asyncio.sleep(0)
+    await leaving.commit()
+
+    with pytest.raises(UserNotFound):
+        await asking
+
+
+async def upgrade(world: World, user: User) -> None:
+    now = world.clock.now()
+    async with world.block() as ports:
+        await ports.users.add_artist(Artist(user.id, "Min", "min@example.com", f"signatures/{user.id}/x.png", now))
+        await ports.users.save(user.became_artist(at=now))
+        await ports.ledger.open(earnings(user.id))
+
+
+# --- the last step ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "left", ["like", "comment", "follow", "follower", "told", "named", "image", "style", "nothing"]
+)
+async def test_nobody_is_removed_while_anything_is_left_of_them(
+    world: World, mia: User, ann: User, style: Style, left: str
+) -> None:
+    zoe = await world.artist("zoe", tokens=100)
+    image = await world.image(ann, style, public=True)
+    match left:
+        case "like":
+            await world.like(zoe, image)
+        case "comment":
+            await say(world, zoe, image)
+        case "follow":
+            await world.follow(zoe, ann)
+        case "follower" | "told":
+            await world.follow(ann, zoe)
+        case "named":
+            await world.follow(zoe, ann)
+            await world.use_case(UnfollowUser)(zoe.id, ann.id)
+        case "image":
+            await world.failed_generation(zoe, style)
+        case "style":
+            await world.untrained_style(zoe)
+    if left == "told":
+        await world.use_case(UnfollowUser)(ann.id, zoe.id)
+
+    removed = await commit(world, lambda ports: ports.personal_data.remove_user(zoe.id, identity=b"zoe"))
+
+    assert removed is (left == "nothing")
+    assert await commit(world, lambda ports: ports.users.username_taken("zoe")) is (not removed)
+    assert await commit(world, lambda ports: ports.users.was_erased(b"zoe")) is removed

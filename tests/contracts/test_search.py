@@ -48,7 +48,7 @@ async def test_a_style_is_shown_with_its_artist_and_why_it_was_found(world: Worl
     expected = FoundStyle(
         id=ink.id,
         name="Ink Wash",
-        thumbnail_url=await world.blobs.signed_url(f"training/{ink.id}/image_0.jpg"),
+        thumbnail_url=await world.blobs.signed_url(f"samples/{ink.id}/image_0.jpg"),
         artist=StyleArtist(mia.id, "mia", "Mia"),
         matched_by=MatchedBy.NAME,
         usage_count=1,

@@ -19,6 +19,7 @@ from core.styles.errors import StyleNotFound
 from core.styles.fold_uses import FoldUses
 from core.styles.model import Style
 from core.styles.views import RECOMMENDED
+from tests.support.pictures import picture
 from tests.support.world import World
 
 
@@ -180,7 +181,7 @@ async def test_counts_are_exact_when_many_publish_the_same_new_tags(world: World
     ink = await world.style(mia, "Ink", tags=[])
     images = [await world.image(ann, ink, prompt_tags=["a", "b"] if n % 2 else ["b", "a"]) for n in range(8)]
     for image in images:
-        await world.blobs.put(Blob(str(image.result_key), BytesIO(b"an image"), "image/png"))
+        await world.blobs.put(Blob(str(image.result_key), BytesIO(picture()), "image/png"))
 
     await asyncio.gather(
         *(world.use_case(EditGeneration)(ann.id, image.id, GenerationChanges(is_public=True)) for image in images),

@@ -71,6 +71,7 @@ async def test_pictures_and_captions_lie_where_the_trainer_looks_for_them(world:
         *(f"{folder}/image_{index}.png" for index in range(9)),
         f"{folder}/image_9.jpg",
         f"{folder}/image_9.txt",
+        *(f"samples/{created.id}/image_{index}.png" for index in range(4)),
     }
     assert await world.blobs.get(f"{folder}/image_9.jpg") == picture(600, 512, format="jpeg")
     assert world.blobs.content_type(f"{folder}/image_9.jpg") == "image/jpeg"

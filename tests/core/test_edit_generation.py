@@ -12,6 +12,7 @@ from core.generations.model import Generation
 from core.ports.blob_store import Blob, BlobNotFound, StoreUnavailable
 from core.ports.transaction import OutcomeUnknown
 from tests.core.failing import Broken, Interrupted, LosesConnection, failing
+from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
 
 PUBLISH = GenerationChanges(is_public=True)
@@ -27,7 +28,7 @@ async def test_a_published_image_is_a_copy_that_anybody_may_read(world: MemoryWo
     [key] = await public_keys(world)
     assert key.startswith(f"public/generations/{image.id}/")
     assert key.endswith(".png")
-    assert await world.blobs.get(key) == b"an image"
+    assert await world.blobs.get(key) == picture()
     now = stored(world, image)
     assert (now.public_key, now.is_public, now.updated_at) == (key, True, world.clock.now())
     assert now.result_key == image.result_key
@@ -40,7 +41,7 @@ async def test_a_hidden_image_has_no_copy_any_more_and_comes_back_elsewhere(worl
 
     await edit(world, ann, image, HIDE)
     assert (stored(world, image).public_key, await public_keys(world)) == (None, [])
-    assert await world.blobs.get(f"results/{image.id}.png") == b"an image"
+    assert await world.blobs.get(f"results/{image.id}.png") == picture()
 
     await edit(world, ann, image, PUBLISH)
     [second] = await public_keys(world)
@@ -215,7 +216,7 @@ async def test_a_copy_that_may_be_in_use_is_kept(world: MemoryWorld) -> None:
 async def an_image(world: MemoryWorld) -> tuple[User, Generation]:
     ann = await world.user("ann", tokens=30)
     image = await world.image(ann, await world.style(await world.artist("mia")))
-    await world.blobs.put(Blob(f"results/{image.id}.png", BytesIO(b"an image"), "image/png"))
+    await world.blobs.put(Blob(f"results/{image.id}.png", BytesIO(picture()), "image/png"))
     return ann, image
 
 

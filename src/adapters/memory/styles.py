@@ -222,7 +222,7 @@ class MemoryStylesReader(StylesReader):
             profile_image=picture_url(artist, self._blobs),
             follower_count=followers(tables, artist.id),
         )
-        samples = tables.artworks[style.id][:SAMPLES] if style.show_samples else ()
+        samples = [artwork.sample_key for artwork in tables.artworks[style.id][:SAMPLES] if style.show_samples]
         return StyleDetail(
             **card,
             valid_from=style.valid_from,
@@ -230,7 +230,7 @@ class MemoryStylesReader(StylesReader):
             is_active=style.is_active,
             updated_at=style.updated_at,
             stats=StyleStats(total_generations=card["usage_count"], avg_likes=likes / len(latest) if latest else 0.0),
-            sample_artworks=[await self._blobs.signed_url(artwork.key) for artwork in samples],
+            sample_artworks=[await self._blobs.signed_url(key) for key in samples if key],
             progress=style.progress,
         )
 
@@ -257,7 +257,8 @@ class MemoryStylesReader(StylesReader):
 async def thumbnail_url(tables: Tables, style: Style, blobs: BlobStore) -> str | None:
     if style.thumbnail_key:
         return blobs.public_url(style.thumbnail_key)
-    return await blobs.signed_url(tables.artworks[style.id][0].key) if style.show_samples else None
+    key = tables.artworks[style.id][0].sample_key if style.show_samples else None
+    return await blobs.signed_url(key) if key else None
 
 
 def _silent(tables: Tables, since: datetime) -> list[Style]:

@@ -15,6 +15,7 @@ USER = """
 SELECT id, provider, subject, email, username, role, bio, profile_image, standing, created_at, updated_at FROM users
 """
 
+ARTIST = "SELECT user_id, artist_name, verified_email, signature_key, created_at FROM artists WHERE user_id = $1"
 LEAVER = f"{USER} WHERE id = $1 AND standing = 'leaving' FOR NO KEY UPDATE"
 LEAVERS = "SELECT id FROM users WHERE standing = 'leaving' ORDER BY updated_at, id LIMIT $1"
 
@@ -54,6 +55,21 @@ ADD_ARTIST = Write(
             INSERT INTO artist_texts (user_id, username, artist_name, grams)
             SELECT id, username, $6, search_grams(username || E'\n' || $6) FROM users WHERE id = $1
         )""",
+)
+# Of the users' kind, not of the artists': both change `artist_texts`, and one statement changes a row once only.
+SAVE_ARTIST = Write(
+    touches="users",
+    ctes="""
+        saved_artist AS (
+            UPDATE artists SET artist_name = $2, signature_key = $3 WHERE user_id = $1
+            RETURNING user_id AS id
+        ),
+        saved_artist_texts AS (
+            UPDATE artist_texts SET artist_name = $4, grams = search_grams(username || E'\n' || $4)
+            WHERE user_id = $1 AND artist_name <> $4
+        )""",
+    finds="saved_artist",
+    rule="user_found",
 )
 ADD_SESSION = Write(
     touches="sessions",
@@ -171,6 +187,15 @@ class PostgresUsers(Users):
             artist.signature_key,
             artist.created_at,
             folded(artist.artist_name),
+        )
+
+    async def artist(self, user_id: UserId) -> Artist | None:
+        row = await self._transaction.fetchrow(ARTIST, user_id)
+        return Artist(**row) if row else None
+
+    async def save_artist(self, artist: Artist) -> None:
+        await self._transaction.write(
+            SAVE_ARTIST, artist.user_id, artist.artist_name, artist.signature_key, folded(artist.artist_name)
         )
 
     async def leaver(self, user_id: UserId) -> User | None:

@@ -79,11 +79,11 @@ ADD_ARTWORKS = Write(
     touches="artworks",
     ctes="""
         added_artworks AS (
-            INSERT INTO artworks (style_id, id, index, key, format, width, height, size, caption, tags)
-            SELECT $1::bigint, id, index, key, format, width, height, size, caption, tags
+            INSERT INTO artworks (style_id, id, index, key, format, width, height, size, caption, tags, sample_key)
+            SELECT $1::bigint, id, index, key, format, width, height, size, caption, tags, sample_key
             FROM jsonb_to_recordset($2) AS artwork (
                 id bigint, index bigint, key text, format text, width bigint, height bigint, size bigint, caption text,
-                tags text[]
+                tags text[], sample_key text
             )
             RETURNING id, tags
         ),
@@ -118,7 +118,8 @@ REMOVE_STYLE = Write(
     rule="style_found",
 )
 ARTWORKS = """
-SELECT id, style_id, index, key, format, width, height, size, caption, tags FROM artworks WHERE style_id = $1
+SELECT id, style_id, index, key, format, width, height, size, caption, tags, sample_key FROM artworks
+WHERE style_id = $1
 ORDER BY index
 """
 
@@ -146,7 +147,7 @@ USES = "usage_count + (SELECT count(*) FROM style_uses WHERE style_id = styles.i
 THUMBNAIL = """
     coalesce(
         thumbnail_key,
-        CASE WHEN show_samples THEN (SELECT key FROM artworks WHERE style_id = styles.id AND index = 0) END
+        CASE WHEN show_samples THEN (SELECT sample_key FROM artworks WHERE style_id = styles.id AND index = 0) END
     ) AS thumbnail
 """
 PROGRESS = "current_epoch, total_epochs, progress_percent, estimated_seconds, progress_at"
@@ -172,7 +173,8 @@ SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles
     (
         SELECT jsonb_agg(
             jsonb_build_object(
-                'id', id, 'key', key, 'caption', caption, 'tags', tags, 'width', width, 'height', height
+                'id', id, 'key', key, 'caption', caption, 'tags', tags, 'width', width, 'height', height,
+                'sample_key', sample_key
             ) ORDER BY index
         )
         FROM artworks WHERE style_id = $1 AND (index < $4 OR styles.artist_id = $2 OR $3)
@@ -416,7 +418,9 @@ class PostgresStylesReader(StylesReader):
             "is_active": row["is_active"],
             "updated_at": row["updated_at"],
             "stats": StyleStats(row["usage_count"], row["avg_likes"]),
-            "sample_artworks": [await self._blobs.signed_url(sample["key"]) for sample in samples],
+            "sample_artworks": [
+                await self._blobs.signed_url(sample["sample_key"]) for sample in samples if sample["sample_key"]
+            ],
             "progress": _progress(row),
         }
 

@@ -23,7 +23,7 @@ from core.tasks.model import WebhookBase
 from core.tokens.model import Hold, TransferKind, earnings, wallet
 
 
-class NewGeneration(msgspec.Struct, frozen=True):
+class NewGeneration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     style_id: Annotated[StyleId, msgspec.Meta(ge=1, le=MAX_ID)]
     prompt_tags: list[str]
     description: str | None = None

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.response import Stream
 
 from core.accounts.edit_profile import EditProfile, ProfileChanges
-from core.accounts.errors import AlreadyArtist, InvalidPicture, UsernameTaken, UserNotFound
+from core.accounts.errors import AlreadyArtist, ArtistOnly, InvalidPicture, UsernameTaken, UserNotFound
 from core.accounts.export import (
     CommentRecord,
     FollowerRecord,
@@ -40,9 +40,11 @@ from entrypoints.http.params import PathId
 
 MAX_PICTURE_BODY = 4 * 1024 * 1024
 """Bytes: a picture of 2 MB as a data URL, and some text."""
+MAX_PROFILE_BODY = 7 * 1024 * 1024
+"""Bytes: a profile image and a signature, each of 2 MB, as data URLs, and some text."""
 
 
-class ArtistApplication(msgspec.Struct, frozen=True):
+class ArtistApplication(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     artist_name: str
     verified_email: str
 
@@ -52,7 +54,7 @@ class Upgraded(msgspec.Struct, frozen=True):
     artist: MeArtist | None
 
 
-PROFILE = FormBody(ProfileChanges, files=("profile_image",), json=True)
+PROFILE = FormBody(ProfileChanges, files=("profile_image", "signature_image"), json=True)
 APPLICATION = FormBody(ArtistApplication, files=("signature_image",), json=True)
 
 
@@ -85,9 +87,9 @@ class UsersController(Controller):
     @patch(
         "/me",
         guards=[signed_in],
-        request_max_body_size=MAX_PICTURE_BODY,
-        opt={"body": PROFILE, "refusals": (UsernameTaken, InvalidPicture)},
-        summary="Change my username, bio or picture",
+        request_max_body_size=MAX_PROFILE_BODY,
+        opt={"body": PROFILE, "refusals": (UsernameTaken, ArtistOnly, InvalidPicture)},
+        summary="Change my username, bio or picture; as an artist also my artist name or signature",
     )
     async def edit(
         self,
@@ -97,8 +99,13 @@ class UsersController(Controller):
         accounts: FromDishka[AccountsReader],
     ) -> Success[Profile]:
         async with PROFILE.read(request) as (changes, files):
-            pictures = files.get("profile_image", [])
-            await edit_profile(requester.id, changes, pictures[0].content if pictures else None)
+            pictures, signatures = files.get("profile_image", []), files.get("signature_image", [])
+            await edit_profile(
+                requester.id,
+                changes,
+                pictures[0].content if pictures else None,
+                signatures[0].content if signatures else None,
+            )
         return Success(data=await accounts.profile(requester.id, viewer=requester.id))
 
     @get(

@@ -206,6 +206,12 @@ async def test_an_artist_is_found_by_the_present_username(world: World, mia: Use
     assert found.artists[0].matched_by is MatchedBy.ARTIST_NAME
 
 
+async def test_an_artist_is_found_by_the_present_artist_name(world: World, mia: User) -> None:
+    await world.use_case(EditProfile)(mia.id, ProfileChanges(artist_name="Égret", username="heron"))
+
+    assert [await artists(world, text) for text in ("égret", "HERON", "mia")] == [["heron"], ["heron"], []]
+
+
 async def test_a_username_that_was_not_given_is_not_found(world: World, mia: User) -> None:
     await world.user("taken")
 

@@ -10,6 +10,7 @@ from core.accounts.make_admin import MakeAdmin
 from core.identifiers import OrderId
 from core.purchases.start_purchase import StartPurchase
 from core.withdrawals.request_withdrawal import RequestWithdrawal
+from entrypoints.http.forms import FormBody
 from tests.entrypoints.service import Browser, Service
 from tests.support.world import MemoryWorld
 
@@ -127,8 +128,11 @@ async def test_an_image_with_no_seed_at_all(stage: Stage, seed: object) -> None:
 async def test_an_image_costs_what_the_style_says(service: Service, world: MemoryWorld) -> None:
     style = await world.style(await world.artist())
     async with service.browser(await world.user("ann", tokens=100)) as browser:
+        wanted = {"style_id": style.id, "prompt_tags": ["cat"]}
         own = {"consumed_tokens": 0, "price": -1, "generation_cost_tokens": 0}
-        await browser.post("/api/generations", json={"style_id": style.id, "prompt_tags": ["cat"], **own})
+        refused = await browser.post("/api/generations", json=wanted | own)
+        assert (refused.status_code, set(refused.json()["error"]["details"])) == (422, set(own))
+        await browser.post("/api/generations", json=wanted)
 
         assert (await browser.get("/api/tokens/balance")).json()["data"]["token_balance"] == 70
 
@@ -220,3 +224,17 @@ async def test_money_that_is_not_the_price_buys_nothing(
         state = (await browser.get(f"/api/tokens/purchases/{order_id}")).json()["data"]
         assert (state["status"], state["failure"]["code"]) == ("failed", "PAYMENT_MISMATCH")
         assert (await browser.get("/api/tokens/balance")).json()["data"]["token_balance"] == 0
+
+
+def test_unknown_fields_are_refused_in_every_body_of_the_browsers_api(service: Service) -> None:
+    unguarded, guarded = {}, 0
+    for route in service.app.routes:
+        for handler in getattr(route, "route_handlers", []):
+            form, data = handler.opt.get("body"), handler.parsed_data_field
+            body = form.fields if isinstance(form, FormBody) else data and data.annotation
+            if body and "/webhooks" not in route.path:
+                guarded += 1
+                if not body.__struct_config__.forbid_unknown_fields:
+                    unguarded[route.path] = body
+    assert unguarded == {}
+    assert guarded > 8

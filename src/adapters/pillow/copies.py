@@ -31,7 +31,7 @@ def copy_of(image: ImageFile, *, format: Literal["jpeg", "png"], max_side: int |
     image.load()
     orientation, profile = _orientation(image), image.info.get("icc_profile")
     upright = _in_srgb(_eight_bit(image), profile)
-    if turn := _UPRIGHT.get(orientation):
+    if (turn := _UPRIGHT.get(orientation)) is not None:
         upright = upright.transpose(turn)
     if max_side is not None:
         upright.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)

@@ -25,7 +25,11 @@ FILLERS = (b"\xa5\x2d\x93\x61\x4e\xb8\x17\xc9" * 8, b"\x5a\xd2\x6c\x9e\xb1\x47\x
 
 
 class PillowImages(Images):
-    """One thread of its own decodes one image after another, so that memory is bounded by the largest of them."""
+    """One thread of its own decodes one image after another, so that memory is bounded by the largest of them.
+
+    A JPEG carries no checksums: damage to its compressed data is found only where the decoder stumbles on it, or where
+    it leaves too little.
+    """
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="images")

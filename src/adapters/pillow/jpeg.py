@@ -72,7 +72,8 @@ class _Frame:
         units, blocks = self._extent([self.components[name] for name in names])
         if restart_interval and len(_RESTART.findall(data)) < (units - 1) // restart_interval:
             raise NotAnImage("JPEG with too few restarts")
-        if not self.progressive and 8 * len(data) < 2 * blocks:  # two codes a block, of a bit at least
+        # Two codes a block, of a bit at least; in a progressive scan one code can stand for all blocks.
+        if 8 * len(data) < (1 if self.progressive else 2 * blocks):
             raise NotAnImage("JPEG with too little data")
 
     def check_complete(self) -> None:

@@ -30,11 +30,12 @@ def copy_of(image: ImageFile, *, format: Literal["jpeg", "png"], max_side: int |
         image.draft(None, (max_side, max_side))  # a JPEG is decoded at a half, a quarter or an eighth of its size
     image.load()
     orientation, profile = _orientation(image), image.info.get("icc_profile")
-    upright = _in_srgb(_eight_bit(image), profile)
+    plain = _eight_bit(image)
+    if max_side is not None:  # before the colours, of which a conversion costs memory
+        plain.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+    upright = _in_srgb(plain, profile)
     if (turn := _UPRIGHT.get(orientation)) is not None:
         upright = upright.transpose(turn)
-    if max_side is not None:
-        upright.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     upright.info = {}  # encoders write comments, profiles and resolutions that they find here
     encoded = BytesIO()
     upright.save(encoded, format, **({"quality": QUALITY} if format == "jpeg" else {}))

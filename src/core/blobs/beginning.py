@@ -1,5 +1,4 @@
 import io
-import os
 from typing import Any, BinaryIO, cast
 
 
@@ -25,8 +24,8 @@ class _Beginning(io.RawIOBase):
         buffer[: len(data)] = data
         return len(data)
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        if whence == os.SEEK_END:
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_END:
             return self._content.seek(max(self._size + offset, 0))
         return self._content.seek(offset, whence)
 

@@ -123,7 +123,7 @@ def test_files_that_are_named_are_there(file: Path) -> None:
     named = re.findall(r"`([\w./-]+\.(?:py|md|toml|txt|yml|svg)|\w[\w/]+/)`", text)
     places = (ROOT, ROOT / "src", ROOT / "src/core", ROOT / "src/adapters", ROOT / "src/entrypoints", file.parent)
     anywhere = {path.name for path in (ROOT / "src").rglob("*.py")}
-    in_storage = {"public/", "training/", "signatures/", ".data/"}
+    in_storage = {"public/", "samples/", "training/", "signatures/", ".data/"}
     assert {
         name
         for name in named

@@ -157,6 +157,20 @@ async def test_a_name_is_free_again_when_who_took_it_rolls_back(world: World) ->
     assert (await world.read.accounts.me(other.id)).username == "ann"
 
 
+async def test_an_artist_that_is_saved_is_kept(world: World) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann")
+    artist = await commit(world, lambda ports: ports.users.artist(mia.id))
+    assert artist is not None
+    changed = artist.edited(artist_name="Mia K", signature_key="signatures/1/new.png")
+
+    await commit(world, lambda ports: ports.users.save_artist(changed))
+
+    assert await commit(world, lambda ports: ports.users.artist(mia.id)) == changed != artist
+    assert await commit(world, lambda ports: ports.users.artist(ann.id)) is None
+    with pytest.raises(UserNotFound):
+        await commit(world, lambda ports: ports.users.save_artist(msgspec.structs.replace(artist, user_id=ann.id)))
+
+
 async def test_one_is_an_artist_only_once(world: World) -> None:
     mia = await world.artist("mia")
     again = Artist(mia.id, "Again", "again@example.com", "signatures/2.png", world.clock.now())

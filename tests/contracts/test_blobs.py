@@ -17,6 +17,7 @@ from adapters.filesystem.blobs import FilesystemBlobStore
 from adapters.gcs.blobs import GcsBlobStore
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.clock import ManualClock
+from core.blobs.beginning import beginning_of
 from core.ports.blob_store import Blob, BlobNotFound, BlobStore, ForeignBlob
 from tests.support.gcs import Bucket
 
@@ -137,6 +138,14 @@ async def test_any_size_goes_in_and_comes_out(case: Case, size: int) -> None:
     assert await case.store.get("a.png") == content
 
 
+async def test_the_beginning_of_a_file_is_stored_as_if_it_were_all_of_it(case: Case) -> None:
+    content = BytesIO(b"a picture" + b"and more" * 500_000)
+    content.seek(50)
+    for size in (0, 1, 9, 3_000_000):
+        await case.store.put(Blob("a.png", beginning_of(content, size), "image/png"))
+        assert await case.store.get("a.png") == content.getvalue()[:size]
+
+
 async def test_an_upload_as_web_servers_keep_it_is_stored(case: Case) -> None:
     with SpooledTemporaryFile(max_size=10) as upload:
         upload.write(b"larger than what stays in memory")
@@ -214,16 +223,24 @@ async def test_what_is_stored_has_an_age(case: Case) -> None:
         assert before - moment <= found.stored_at <= case.now() + moment
 
 
+async def test_an_object_is_copied_onto_itself(case: Case) -> None:
+    await case.store.put(blob("a.png", b"content"))
+    await case.store.copy("a.png", "a.png")
+    assert await case.store.get("a.png") == b"content"
+
+
 async def test_what_is_put_or_copied_anew_is_young_again(tmp_path: Path) -> None:
     clock = ManualClock()
     for store in (in_memory(clock).store, in_a_folder(tmp_path, clock).store):
-        await store.put(blob("a.png"), blob("b.png"), blob("c.png"))
+        await store.put(blob("a.png"), blob("b.png"), blob("c.png"), blob("d.png", b"kept"))
         stored = clock.now()
         later = clock.advance(timedelta(days=1))
         await store.put(blob("b.png"))
         await store.copy("a.png", "c.png")
+        await store.copy("d.png", "d.png")
 
-        assert [found.stored_at for found in await store.stored("", limit=3)] == [stored, later, later]
+        assert [found.stored_at for found in await store.stored("", limit=4)] == [stored, later, later, later]
+        assert await store.get("d.png") == b"kept"
 
 
 @pytest.mark.parametrize("key", ["a b.png", "그림/하나.png", "100%/a+b&c=d.png", "a~b'(c).png", "..a/b..png"])

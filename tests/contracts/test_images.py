@@ -2,17 +2,19 @@
 
 import io
 import random
+import re
 import struct
-import zipfile
 import zlib
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, cast
 
 import pytest
-from PIL import Image, ImageDraw, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from adapters.pillow.images import PillowImages
-from core.ports.images import ImageFacts, Images, NotAnImage
+from core.ports.images import ImageCopy, ImageFacts, Images, NotAnImage
+from tests.support import photographs
+from tests.support.photographs import a_zip, chunk, drawn, galaxy_trailer, jpeg_with, parts_of, segment
 
 JPEG_MODES = ["RGB", "L", "CMYK"]
 PNG_MODES = ["RGB", "RGBA", "L", "LA", "P", "1", "I;16"]
@@ -25,29 +27,12 @@ def images() -> Images:
     return PillowImages()
 
 
-def picture(mode: str = "RGB", size: tuple[int, int] = (96, 64)) -> Image.Image:
-    """Something with edges, colours and noise in it, always the same."""
-    image = Image.effect_noise(size, 60).convert("RGB")
-    draw = ImageDraw.Draw(image)
-    draw.ellipse((10, 10, 60, 50), fill=(200, 40, 40))
-    draw.line((0, 0, *size), fill=(20, 90, 200), width=3)
-    return image.convert(mode)
-
-
 def encoded(format: str, mode: str = "RGB", size: tuple[int, int] = (96, 64), **options: Any) -> bytes:
-    file = io.BytesIO()
-    picture(mode, size).save(file, format, **options)
-    return file.getvalue()
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return photographs.encoded(drawn(mode, size), format, **options)
 
 
 def png_with(extra: bytes, *, before: bytes = b"IEND") -> bytes:
-    png = encoded("PNG")
-    at = png.index(before) - 4
-    return png[:at] + extra + png[at:]
+    return photographs.png_with(encoded("PNG"), extra, before=before)
 
 
 async def refused(images: Images, content: bytes) -> bool:
@@ -78,11 +63,18 @@ async def test_a_png_is_known(images: Images, mode: str, options: dict[str, Any]
     assert (facts.extension, facts.content_type) == ("png", "image/png")
 
 
-async def test_an_interlaced_png_is_known(images: Images) -> None:
-    # Adam7 of a single pixel has one pass, which is the pixel itself.
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 1))
-    png = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\x00\x80")) + chunk(b"IEND", b"")
-    assert (await images.inspect(io.BytesIO(png))).width == 1
+def interlaced(size: tuple[int, int], *, rows: int) -> bytes:
+    """Gray, of so many bytes: each row has its filter's byte and its pixels."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 1))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(rows))) + chunk(b"IEND", b"")
+
+
+# Adam7's passes of 8 x 8: 1, 1, 2, 4, 8, 16 and 32 pixels in 1, 1, 1, 2, 2, 4 and 4 rows.
+@pytest.mark.parametrize(("size", "rows"), [((1, 1), 2), ((8, 8), 64 + 15), ((5, 3), 15 + 7)])
+async def test_an_interlaced_png_is_known(images: Images, size: tuple[int, int], rows: int) -> None:
+    facts = await images.inspect(io.BytesIO(interlaced(size, rows=rows)))
+    assert (facts.width, facts.height) == size
+    assert await refused(images, interlaced(size, rows=rows - 1))
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
@@ -163,33 +155,151 @@ async def test_a_png_is_refused_when_any_bit_is_wrong(images: Images) -> None:
         assert await refused(images, bytes(damaged)), f"byte {position}"
 
 
-def a_zip() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("payload.html", "<script>alert(1)</script>")
-    return file.getvalue()
+def scans_of(jpeg: bytes) -> list[int]:
+    """Where the compressed data of each scan begins."""
+    starts = [found.start() for found in re.finditer(rb"\xff\xda", jpeg)]
+    return [start + 2 + struct.unpack_from(">H", jpeg, start + 2)[0] for start in starts]
 
 
-@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+@pytest.mark.parametrize("mode", JPEG_MODES)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"optimize": True},
+        {"quality": 100, "subsampling": 0},
+        {"restart_marker_rows": 1},
+        {"restart_marker_blocks": 2},
+        {"progressive": True},
+        {"progressive": True, "restart_marker_rows": 1},
+    ],
+    ids=str,
+)
+async def test_a_jpeg_that_is_cut_is_refused_though_an_end_follows(
+    images: Images, mode: str, options: dict[str, Any]
+) -> None:
+    content = encoded("JPEG", mode, (32, 24), **options)
+    whole = len(content) - 2
+    # Every byte of the last 40, and before them every seventh. The very last one may hold a bit that says nothing.
+    for end in [*range(scans_of(content)[0], whole - 40, 7), *range(max(whole - 40, scans_of(content)[0]), whole - 1)]:
+        if content[end - 1] != 0xFF:  # half of a marker
+            assert await refused(images, content[:end] + b"\xff\xd9"), f"{end} of {len(content)} bytes"
+
+
+@pytest.mark.parametrize("color", ["teal", "black", "gray"])
+@pytest.mark.parametrize(
+    "options", [{}, {"optimize": True}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str
+)
+async def test_a_jpeg_of_one_colour_that_is_cut_is_refused(images: Images, color: str, options: dict[str, Any]) -> None:
+    content = photographs.encoded(Image.new("RGB", (512, 512), color), "JPEG", **options)
+    await images.inspect(io.BytesIO(content))
+    for share in (0.02, 0.3, 0.5, 0.9):
+        for start in scans_of(content):
+            end = start + int((len(content) - 2 - start) * share)
+            if len(content) - end < 4:  # the last scan is one code for all blocks; half of it is as good as all of it
+                continue
+            assert await refused(images, content[:end].rstrip(b"\xff") + b"\xff\xd9"), share
+
+
+async def test_a_jpeg_that_lacks_a_part_in_its_middle_is_refused(images: Images) -> None:
+    content = encoded("JPEG", size=(200, 160), restart_marker_rows=1)
+    third, fourth = content.index(b"\xff\xd2"), content.index(b"\xff\xd3")
+    await images.inspect(io.BytesIO(content))
+    for missing in (2, 20, fourth - third - 2):
+        assert await refused(images, content[: fourth - missing] + content[fourth:]), missing
+    assert await refused(images, content[:third] + content[fourth:])
+
+
+async def test_a_progressive_jpeg_without_its_last_scans_is_refused(images: Images) -> None:
+    content = encoded("JPEG", progressive=True)
+    for scan in range(1, content.count(b"\xff\xda")):
+        end = -1
+        for _ in range(scan + 1):
+            end = content.index(b"\xff\xda", end + 1)
+        tables = content.rfind(b"\xff\xc4", 0, end)
+        assert await refused(images, content[:tables] + b"\xff\xd9"), f"{scan} scans"
+
+
+async def test_a_png_that_is_cut_is_refused_though_its_checksums_are_right(images: Images) -> None:
+    content = encoded("PNG", size=(40, 30))
+    begin = content.index(b"IDAT") + 4
+    (length,) = struct.unpack(">I", content[begin - 8 : begin - 4])
+    for kept in range(length):
+        cut = content[: begin - 8] + chunk(b"IDAT", content[begin : begin + kept]) + chunk(b"IEND", b"")
+        assert await refused(images, cut), f"{kept} of {length} bytes"
+
+
+async def test_a_png_with_more_than_its_pixels_is_refused(images: Images) -> None:
+    assert await refused(images, empty_png(8, 8, data=bytes(9 * 8 + 1)))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(bytes(9 * 8)) + b"more")
+    assert await refused(images, b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b""))
+
+
+FOREIGN_DATA = [
+    pytest.param(a_zip(), id="zip"),
+    pytest.param(a_zip() + bytes(100), id="zip with padding"),
+    pytest.param(b"%PDF-1.7\n1 0 obj", id="pdf"),
+    pytest.param(b"  <!DOCTYPE html><p>hello", id="html"),
+    pytest.param(b"<script>alert(1)</script>", id="script"),
+    pytest.param(b"<?php system($_GET[0]); ?>", id="php"),
+    pytest.param(b"Rar!\x1a\x07\x01\x00", id="rar"),
+    pytest.param(b"7z\xbc\xaf\x27\x1c\x00\x04", id="7z"),
+]
+
+
+@pytest.mark.parametrize("foreign", FOREIGN_DATA)
+async def test_a_picture_that_is_something_else_as_well_is_refused(images: Images, foreign: bytes) -> None:
+    for place, content in {
+        "private chunk": png_with(chunk(b"prVt", foreign)),
+        "text chunk": png_with(chunk(b"tEXt", b"Comment\0" + foreign), before=b"IDAT"),
+        "behind a PNG": encoded("PNG") + foreign,
+        "COM": jpeg_with(encoded("JPEG"), segment(0xFE, foreign)),
+        "APP13": jpeg_with(encoded("JPEG"), segment(0xED, foreign)),
+        "EXIF": jpeg_with(encoded("JPEG"), segment(0xE1, b"Exif\0\0" + foreign)),
+        "behind a JPEG": encoded("JPEG") + foreign,
+        "behind padding": encoded("JPEG") + bytes(100_000) + foreign,
+    }.items():
+        assert await refused(images, content), place
+
+
+async def test_an_archive_among_the_pixels_is_refused(images: Images) -> None:
+    row = b"\0" + a_zip()
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", len(row) - 1, 1, 8, 0, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(row, 0))
+    assert a_zip() in pixels
+    assert await refused(images, b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b""))
+
+
 @pytest.mark.parametrize(
     "tail",
     [
-        pytest.param(a_zip(), id="zip"),
-        pytest.param(b"<script>alert(1)</script>", id="html"),
+        pytest.param(galaxy_trailer(), id="galaxy"),
         pytest.param(b"\n", id="newline"),
-        pytest.param(bytes(100_000) + b"x", id="behind padding"),
+        pytest.param(b"\x00" * 70_000, id="zeros"),
+        pytest.param(b"\xff" * 3 + b"\x00" * 12, id="padding"),
+        pytest.param(b"\x00\x00\x00\x18ftypmp42" + random.Random(1).randbytes(200_000), id="video"),
         pytest.param(encoded("PNG"), id="png"),
         pytest.param(encoded("JPEG"), id="jpeg"),
     ],
 )
-async def test_nothing_rides_along_behind_the_image(images: Images, format: str, tail: bytes) -> None:
-    assert await refused(images, encoded(format) + tail)
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+async def test_what_phones_write_behind_a_picture_does_not_count(images: Images, format: str, tail: bytes) -> None:
+    content = encoded(format)
+    facts = await images.inspect(io.BytesIO(content + tail))
+    assert facts == ImageFacts(format.lower(), 96, 64, len(content))
 
 
-@pytest.mark.parametrize("padding", [b"\x00", b"\x00" * 70_000, b"\xff", b"\xff" * 3 + b"\x00" * 12])
-async def test_padding_behind_a_jpeg_is_nothing_but_behind_a_png_is_something(images: Images, padding: bytes) -> None:
-    await images.inspect(io.BytesIO(encoded("JPEG") + padding))
-    assert await refused(images, encoded("PNG") + padding)
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)
+async def test_of_a_jpeg_of_several_pictures_the_first_counts(images: Images, options: dict[str, Any]) -> None:
+    file = io.BytesIO()
+    drawn().save(file, "MPO", save_all=True, append_images=[drawn("L").convert("RGB")], **options)
+    content = file.getvalue()
+    facts = await images.inspect(io.BytesIO(content))
+    assert (facts.width, facts.height) == (96, 64)
+    assert content[facts.size - 2 : facts.size + 2] == b"\xff\xd9\xff\xd8"
+    assert (await images.inspect(io.BytesIO(content[: facts.size]))).size == facts.size
+    Image.open(io.BytesIO(content[: facts.size])).load()
 
 
 async def test_the_end_of_a_thumbnail_is_not_the_end_of_the_image(images: Images) -> None:
@@ -201,13 +311,7 @@ async def test_the_end_of_a_thumbnail_is_not_the_end_of_the_image(images: Images
 
 async def test_moving_images_are_refused(images: Images) -> None:
     file = io.BytesIO()
-    picture().save(file, "PNG", save_all=True, append_images=[picture("L").convert("RGB").rotate(90)])
-    assert await refused(images, file.getvalue())
-
-
-async def test_a_jpeg_of_several_pictures_is_refused(images: Images) -> None:
-    file = io.BytesIO()
-    picture().save(file, "MPO", save_all=True, append_images=[picture()])
+    drawn().save(file, "PNG", save_all=True, append_images=[drawn("L").convert("RGB").rotate(90)])
     assert await refused(images, file.getvalue())
 
 
@@ -286,3 +390,124 @@ async def test_data_between_the_segments_of_a_jpeg_is_refused(images: Images) ->
     between_scans = content.rindex(b"\xff\xc4")
     for smuggled in (b"\xff\x01\x00\x04ab", b"\xff\xd8\x00\x04ab"):
         assert await refused(images, content[:between_scans] + smuggled + content[between_scans:]), smuggled
+
+
+def colours_at(copy: ImageCopy, *places: tuple[int, int]) -> list[tuple[int, ...]]:
+    with Image.open(copy.content) as image:
+        return [image.convert("RGBA").getpixel(place) for place in places]  # type: ignore[misc]
+
+
+def near(found: tuple[int, ...], wanted: tuple[int, ...], by: int = 4) -> bool:
+    return all(abs(one - other) <= by for one, other in zip(found, wanted, strict=False))
+
+
+async def copied(images: Images, content: bytes, *, max_side: int | None = None) -> ImageCopy:
+    file = io.BytesIO(content)
+    await images.inspect(file)
+    copy = await images.reencode(file, max_side=max_side)
+    assert file.tell() == copy.content.tell() == 0
+    assert await images.inspect(copy.content) == copy.facts
+    return copy
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+async def test_a_copy_has_no_metadata(images: Images, format: str) -> None:
+    content = photographs.with_metadata(drawn(), format)
+    content += galaxy_trailer() if format == "JPEG" else b"behind"
+    assert [secret for secret in photographs.SECRETS if secret in content] != []
+    copy = await copied(images, content)
+    stored = copy.content.read()
+    assert set(parts_of(stored)) <= ALLOWED_PARTS
+    assert not any(secret in stored for secret in photographs.SECRETS)
+    with Image.open(io.BytesIO(stored)) as image:
+        assert (dict(image.getexif()), image.info.get("icc_profile")) == ({}, None)
+        image.load()
+        assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+
+
+ALLOWED_PARTS = {b"IHDR", b"IDAT", b"IEND", b"\xe0", b"\xdb", b"\xc0", b"\xc4"}
+"""Of a PNG: header, pixels, end; of a JPEG: JFIF's own header, tables and frame."""
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+async def test_a_copy_is_upright(images: Images, format: str, orientation: int) -> None:
+    upright = Image.new("RGB", (64, 32), "white")
+    upright.paste("red", (0, 0, 16, 16))
+    upright.paste("blue", (48, 16, 64, 32))
+    held = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Transpose's numbers of what undoes each orientation
+    stored = upright.transpose(Image.Transpose(held[orientation])) if orientation > 1 else upright
+    copy = await copied(images, photographs.with_metadata(stored, format, orientation=orientation))
+    assert (copy.facts.width, copy.facts.height) == (64, 32)
+    red, blue, white = colours_at(copy, (4, 4), (60, 28), (30, 16))
+    assert near(red, (255, 0, 0), 8)
+    assert near(blue, (0, 0, 255), 8)
+    assert near(white, (255, 255, 255))
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+async def test_a_copy_is_in_srgb(images: Images, format: str) -> None:
+    p3 = Image.new("RGB", (32, 32), (200, 100, 50))
+    copy = await copied(images, photographs.encoded(p3, format, icc_profile=photographs.profile()))
+    [colour] = colours_at(copy, (16, 16))
+    assert near(colour, (216, 92, 24), 6)  # by the matrices and curves of both spaces: P3 has the wider red
+
+    gray = Image.new("L", (32, 32), 128)
+    copy = await copied(images, photographs.encoded(gray, format, icc_profile=photographs.profile(gamma=1.0)))
+    [colour] = colours_at(copy, (16, 16))
+    assert near(colour, (188, 188, 188), 6)
+
+
+@pytest.mark.parametrize("profile", [b"no profile", photographs.profile()[:200]])
+async def test_a_profile_that_cannot_be_used_leaves_the_colours(images: Images, profile: bytes) -> None:
+    image = Image.new("RGB", (32, 32), (200, 100, 50))
+    copy = await copied(images, photographs.encoded(image, "JPEG", icc_profile=profile))
+    [colour] = colours_at(copy, (16, 16))
+    assert near(colour, (200, 100, 50))
+
+
+@pytest.mark.parametrize("options", [{}, {"icc_profile": photographs.profile()}], ids=["plain", "with an RGB profile"])
+async def test_a_copy_of_a_cmyk_jpeg_is_rgb(images: Images, options: dict[str, Any]) -> None:
+    inks = Image.new("CMYK", (32, 32), (0, 255, 255, 0))
+    copy = await copied(images, photographs.encoded(inks, "JPEG", **options))
+    with Image.open(copy.content) as image:
+        assert image.mode == "RGB"
+        assert near(image.getpixel((9, 9)), (255, 0, 0), 8)  # type: ignore[arg-type]
+
+
+async def test_a_copy_of_a_png_has_eight_bits_a_channel_and_keeps_what_shows_through(images: Images) -> None:
+    deep = Image.new("I;16", (32, 32), 0x80FF)
+    copy = await copied(images, photographs.encoded(deep, "PNG"))
+    with Image.open(copy.content) as image:
+        assert (image.mode, image.getpixel((3, 3))) == ("L", 0x80)
+
+    glass = Image.new("RGBA", (32, 32), (200, 100, 50, 77))
+    for mode, wanted in (("RGBA", (200, 100, 50, 77)), ("LA", (124, 124, 124, 77))):
+        copy = await copied(images, photographs.encoded(glass.convert(mode), "PNG"))
+        [found] = colours_at(copy, (3, 3))
+        assert near(found, wanted, 1)
+
+    palette = Image.new("RGB", (32, 32), (200, 100, 50)).quantize(4)
+    copy = await copied(images, photographs.encoded(palette, "PNG", transparency=0))
+    assert colours_at(copy, (3, 3))[0][3] == 0
+    copy = await copied(images, photographs.encoded(palette, "PNG"))
+    assert near(colours_at(copy, (3, 3))[0], (200, 100, 50, 255), 2)
+    copy = await copied(images, photographs.encoded(Image.new("1", (32, 32), 1), "PNG"))
+    assert colours_at(copy, (3, 3)) == [(255, 255, 255, 255)]
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+@pytest.mark.parametrize(
+    ("size", "wanted"), [((2000, 1000), (512, 256)), ((600, 1200), (256, 512)), ((300, 200), (300, 200))]
+)
+async def test_a_copy_can_be_smaller(
+    images: Images, format: str, size: tuple[int, int], wanted: tuple[int, int]
+) -> None:
+    copy = await copied(images, encoded(format, "RGB", size), max_side=512)
+    assert (copy.facts.width, copy.facts.height, copy.facts.format) == (*wanted, format.lower())
+
+
+async def test_what_is_no_image_cannot_be_copied(images: Images) -> None:
+    for content in (b"", b"no image", encoded("GIF"), encoded("PNG")[:60]):
+        with pytest.raises(NotAnImage):
+            await images.reencode(io.BytesIO(content))

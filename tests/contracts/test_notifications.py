@@ -211,7 +211,7 @@ async def test_a_target_is_shown_as_it_is_now(world: World) -> None:
         page, _ = await world.read.notifications.list(user.id, unread_only=False, page=PageRequest())
         return next(item for item in page.rows if item.id == notification.id).target
 
-    thumbnail = await world.blobs.signed_url(f"training/{style.id}/image_0.jpg")
+    thumbnail = await world.blobs.signed_url(f"samples/{style.id}/image_0.jpg")
     result = await world.blobs.signed_url(f"generations/gen-{private.id}.png")
     published = world.blobs.public_url(f"public/generations/{public.id}/image.png")
     assert await target(mia, "style", style.id) == Target(style.id, "Ink", thumbnail)

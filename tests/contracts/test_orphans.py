@@ -38,6 +38,7 @@ async def referred(world: World) -> list[str]:
         f"public/generations/{image.id}/image.png",
         picture,
         thumbnail,
+        f"samples/{style.id}/image_0.jpg",
         f"signatures/{mia.id}/signature.png",
         f"training/{style.id}/image_0.jpg",
         f"training/{style.id}/image_0.txt",
@@ -48,15 +49,15 @@ async def referred(world: World) -> list[str]:
 
 async def test_what_no_row_refers_to_is_removed_once_it_is_old(world: World) -> None:
     wanted = await referred(world)
-    await put(world, *(f"{key}.old" for key in wanted if not key.startswith("training/")))
-    await put(world, "training/404/image_0.jpg", "training/404/image_0.txt", "public/odd.png", "signatures/x/y.png")
+    await put(world, *(f"{key}.old" for key in wanted if not key.startswith(("samples/", "training/"))))
+    await put(world, "training/404/image_0.jpg", "samples/404/image_0.jpg", "public/odd.png", "signatures/x/y.png")
 
     world.clock.advance(AGE - MOMENT)
-    assert await walk(world) == 14
-    assert len(await world.blobs.keys("")) == 14
+    assert await walk(world) == 15
+    assert len(await world.blobs.keys("")) == 15
 
     world.clock.advance(AGE)
-    assert await walk(world) == 14
+    assert await walk(world) == 15
     assert await world.blobs.keys("") == wanted
 
 

@@ -48,7 +48,7 @@ async def test_a_style_is_shown_with_its_artist_and_why_it_was_found(world: Worl
     expected = FoundStyle(
         id=ink.id,
         name="Ink Wash",
-        thumbnail_url=await world.blobs.signed_url(f"training/{ink.id}/image_0.jpg"),
+        thumbnail_url=await world.blobs.signed_url(f"samples/{ink.id}/image_0.jpg"),
         artist=StyleArtist(mia.id, "mia", "Mia"),
         matched_by=MatchedBy.NAME,
         usage_count=1,
@@ -218,6 +218,12 @@ async def test_an_artist_is_found_by_the_present_username(world: World, mia: Use
     await world.use_case(EditProfile)(mia.id, ProfileChanges(username="heron"))
 
     assert (await artists(world, "heron"), await artists(world, "mia")) == (["heron"], ["heron"])
+
+
+async def test_an_artist_is_found_by_the_present_artist_name(world: World, mia: User) -> None:
+    await world.use_case(EditProfile)(mia.id, ProfileChanges(artist_name="Égret", username="heron"))
+
+    assert [await artists(world, text) for text in ("égret", "HERON", "mia")] == [["heron"], ["heron"], []]
 
 
 async def test_a_username_that_was_not_given_is_not_found(world: World, mia: User) -> None:

@@ -341,7 +341,7 @@ async def test_a_card(world: World) -> None:
         id=style.id,
         name="Ink",
         description="Black on white",
-        thumbnail_url=await world.blobs.signed_url(f"training/{style.id}/image_0.jpg"),
+        thumbnail_url=await world.blobs.signed_url(f"samples/{style.id}/image_0.jpg"),
         artist=StyleArtist(mia.id, "mia", "Mia"),
         training_status="completed",
         generation_cost_tokens=30,
@@ -452,7 +452,7 @@ async def test_artists_see_all_of_their_own(world: World) -> None:
         id=closed.id,
         name="Closed",
         description="Black on white",
-        thumbnail_url=await world.blobs.signed_url(f"training/{closed.id}/image_0.jpg"),
+        thumbnail_url=await world.blobs.signed_url(f"samples/{closed.id}/image_0.jpg"),
         artist=StyleArtist(mia.id, "mia", "Mia"),
         training_status="completed",
         generation_cost_tokens=30,
@@ -493,7 +493,7 @@ async def test_detail_for_anybody(world: World) -> None:
         id=style.id,
         name="Ink",
         description="Black on white",
-        thumbnail_url=await world.blobs.signed_url(f"training/{style.id}/image_0.jpg"),
+        thumbnail_url=await world.blobs.signed_url(f"samples/{style.id}/image_0.jpg"),
         artist=StyleDetailArtist(mia.id, "mia", "Mia", profile_image=None, follower_count=1),
         training_status="completed",
         generation_cost_tokens=30,
@@ -509,7 +509,7 @@ async def test_detail_for_anybody(world: World) -> None:
         sample_artworks=[
             SampleArtwork(
                 artwork.id,
-                await world.blobs.signed_url(f"training/{style.id}/image_{artwork.index}.jpg"),
+                await world.blobs.signed_url(f"samples/{style.id}/image_{artwork.index}.jpg"),
                 ["ink", f"number {artwork.index}"],
             )
             for artwork in await commit(world, lambda ports: ports.styles.artworks(style.id))

@@ -21,6 +21,7 @@ from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.errors import StyleNotFound
 from core.styles.model import Style
 from core.styles.views import RECOMMENDED, StyleQuery
+from tests.support.pictures import picture
 from tests.support.world import World
 
 
@@ -182,7 +183,7 @@ async def test_counts_are_exact_when_many_publish_the_same_new_tags(world: World
     ink = await world.style(mia, "Ink", tags=[])
     images = [await world.image(ann, ink, prompt_tags=["a", "b"] if n % 2 else ["b", "a"]) for n in range(8)]
     for image in images:
-        await world.blobs.put(Blob(str(image.result_key), BytesIO(b"an image"), "image/png"))
+        await world.blobs.put(Blob(str(image.result_key), BytesIO(picture()), "image/png"))
 
     await asyncio.gather(
         *(world.use_case(EditGeneration)(ann.id, image.id, GenerationChanges(is_public=True)) for image in images),
@@ -221,7 +222,7 @@ async def test_what_is_hidden_again_is_recommended_no_longer(
     ink = await world.style(mia, "Ink", tags=["ink"])
     others = await world.image(ann, ink, public=True, prompt_tags=["boat"])
     image = await world.image(ann, ink, prompt_tags=["boat", "secret"])
-    await world.blobs.put(Blob(str(image.result_key), BytesIO(b"an image"), "image/png"))
+    await world.blobs.put(Blob(str(image.result_key), BytesIO(picture()), "image/png"))
 
     async def counts() -> tuple[int, int]:
         if folded:
@@ -248,7 +249,7 @@ async def test_counts_are_the_same_while_their_parts_are_folded_one_at_a_time(
     for _ in range(8):
         tags = await recommended(world, ink)
         assert (tags.get("boat"), tags.get("secret")) == (1, None)
-        await world.use_case(FoldTags)(limit=1)
+        await world.maintenance.roll_up_tags(limit=1)
 
 
 async def test_recommendations_are_exact_when_many_publish_and_hide_at_once(world: World, mia: User, ann: User) -> None:
@@ -256,12 +257,12 @@ async def test_recommendations_are_exact_when_many_publish_and_hide_at_once(worl
     shown = [await world.image(ann, ink, public=True, prompt_tags=["a", "b"]) for _ in range(4)]
     hidden = [await world.image(ann, ink, prompt_tags=["b", "c"]) for _ in range(4)]
     for image in hidden:
-        await world.blobs.put(Blob(str(image.result_key), BytesIO(b"an image"), "image/png"))
+        await world.blobs.put(Blob(str(image.result_key), BytesIO(picture()), "image/png"))
 
     await asyncio.gather(
         *(world.use_case(EditGeneration)(ann.id, image.id, GenerationChanges(is_public=True)) for image in hidden),
         *(hide(world, ann, image) for image in shown),
-        *(world.use_case(FoldTags)(limit=3) for _ in range(4)),
+        *(world.maintenance.roll_up_tags(limit=3) for _ in range(4)),
     )
 
     for _ in range(2):

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
+from PIL import Image
 
 from core.accounts.errors import ArtistOnly
 from core.accounts.model import User
@@ -29,6 +30,7 @@ from core.styles.views import CreatedStyle
 from core.tags import InvalidTagLanguage
 from core.tasks.model import PendingTask
 from tests.core.failing import Broken, Interrupted, LosesConnection, failing
+from tests.support.photographs import SECRETS, drawn, galaxy_trailer, with_metadata
 from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
 
@@ -72,6 +74,7 @@ async def test_pictures_and_captions_lie_where_the_trainer_looks_for_them(world:
         *(f"{folder}/image_{index}.png" for index in range(9)),
         f"{folder}/image_9.jpg",
         f"{folder}/image_9.txt",
+        *(f"samples/{created.id}/image_{index}.png" for index in range(4)),
     }
     assert await world.blobs.get(f"{folder}/image_9.jpg") == picture(600, 512, format="jpeg")
     assert world.blobs.content_type(f"{folder}/image_9.jpg") == "image/jpeg"
@@ -91,6 +94,46 @@ async def test_tags_are_collected(world: MemoryWorld) -> None:
     assert world.database.tables.styles[created.id].tags == ["ink", "black", "cat", "red hat"]
     artworks = world.database.tables.artworks[created.id]
     assert [artwork.tags for artwork in artworks[:3]] == [["ink", "cat", "red hat"], ["ink", "cat"], ["ink"]]
+
+
+async def test_each_image_has_the_tags_that_are_given_for_it(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+    first = msgspec.structs.replace(upload(0, caption="a hat"), tags=["Red  Cat", "ink", "red cat"])
+    images = [first, *uploads(8), msgspec.structs.replace(upload(9), tags=["dog"])]
+
+    created = await create(world, mia, NewStyle("Ink", "", 1, tags=["black"]), images)
+
+    assert world.database.tables.styles[created.id].tags == ["ink", "black", "red cat", "a hat", "dog"]
+    artworks = world.database.tables.artworks[created.id]
+    assert [artworks[index].tags for index in (0, 1, 9)] == [["ink", "red cat", "a hat"], ["ink"], ["ink", "dog"]]
+
+
+async def test_tags_of_an_image_are_checked_as_all_tags_are(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+
+    for tags, error in ((["고양이"], InvalidTagLanguage), ([str(number) for number in range(51)], ValidationError)):
+        images = [*uploads(9), msgspec.structs.replace(upload(9), tags=tags)]
+        with pytest.raises(error) as refused:
+            await create(world, mia, NewStyle("Ink", "", 1), images)
+        assert set(refused.value.details or {}) == {"image_tags.9"}
+
+
+async def test_the_trainer_gets_the_original_and_others_a_copy_without_metadata(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+    original = with_metadata(drawn("RGB", (1500, 2250)), "JPEG", orientation=6)
+    images = [upload(index, original + galaxy_trailer()) for index in range(10)]
+
+    created = await create(world, mia, NewStyle("Ink", "", 1), images)
+
+    for artwork in world.database.tables.artworks[created.id]:
+        assert await world.blobs.get(artwork.key) == original
+        assert artwork.size == len(original)
+        assert (artwork.sample_key is not None) == (artwork.index < 4)
+        if artwork.sample_key:
+            shown = await world.blobs.get(artwork.sample_key)
+            assert not any(secret in shown for secret in SECRETS)
+            with Image.open(BytesIO(shown)) as image:
+                assert image.size == (1024, 683)
 
 
 async def test_a_name_that_cannot_be_a_tag_is_none(world: MemoryWorld) -> None:

@@ -7,11 +7,13 @@ from msgspec import UNSET
 from core.accounts.model import User
 from core.errors import ValidationError
 from core.generations.edit_generation import EditGeneration, GenerationChanges
-from core.generations.errors import GenerationChanged, GenerationNotCompleted, GenerationNotFound
+from core.generations.errors import GenerationChanged, GenerationNotCompleted, GenerationNotFound, ResultBroken
 from core.generations.model import Generation
 from core.ports.blob_store import Blob, BlobNotFound, StoreUnavailable
 from core.ports.transaction import OutcomeUnknown
 from tests.core.failing import Broken, Interrupted, LosesConnection, failing
+from tests.support.photographs import SECRETS, drawn, with_metadata
+from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
 
 PUBLISH = GenerationChanges(is_public=True)
@@ -27,7 +29,7 @@ async def test_a_published_image_is_a_copy_that_anybody_may_read(world: MemoryWo
     [key] = await public_keys(world)
     assert key.startswith(f"public/generations/{image.id}/")
     assert key.endswith(".png")
-    assert await world.blobs.get(key) == b"an image"
+    assert await world.blobs.get(key) == picture()
     now = stored(world, image)
     assert (now.public_key, now.is_public, now.updated_at) == (key, True, world.clock.now())
     assert now.result_key == image.result_key
@@ -40,7 +42,7 @@ async def test_a_hidden_image_has_no_copy_any_more_and_comes_back_elsewhere(worl
 
     await edit(world, ann, image, HIDE)
     assert (stored(world, image).public_key, await public_keys(world)) == (None, [])
-    assert await world.blobs.get(f"generations/gen-{image.id}.png") == b"an image"
+    assert await world.blobs.get(f"generations/gen-{image.id}.png") == picture()
 
     await edit(world, ann, image, PUBLISH)
     [second] = await public_keys(world)
@@ -132,9 +134,34 @@ async def test_an_image_that_is_not_in_the_store_cannot_be_published(world: Memo
     assert stored(world, image) == image
 
 
+async def test_what_is_published_has_no_metadata(world: MemoryWorld) -> None:
+    ann, image = await an_image(world)
+    result = with_metadata(drawn(), "PNG")
+    await world.blobs.put(Blob(f"generations/gen-{image.id}.png", BytesIO(result), "image/png"))
+
+    await edit(world, ann, image, PUBLISH)
+
+    [key] = await public_keys(world)
+    shown = await world.blobs.get(key)
+    assert not any(secret in shown for secret in SECRETS)
+    assert world.blobs.content_type(key) == "image/png"
+    assert await world.blobs.get(f"generations/gen-{image.id}.png") == result
+
+
+@pytest.mark.parametrize("result", [b"", b"no image", picture()[:-20]])
+async def test_a_broken_image_cannot_be_published(world: MemoryWorld, result: bytes) -> None:
+    ann, image = await an_image(world)
+    await world.blobs.put(Blob(f"generations/gen-{image.id}.png", BytesIO(result), "image/png"))
+
+    with pytest.raises(ResultBroken):
+        await edit(world, ann, image, PUBLISH)
+
+    assert (stored(world, image), await public_keys(world)) == (image, [])
+
+
 async def test_of_two_that_publish_at_once_one_is_told_and_leaves_no_copy(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
-    blobs = Interrupted(world.blobs, "copy", lambda: edit(world, ann, image, PUBLISH))
+    blobs = Interrupted(world.blobs, "put", lambda: edit(world, ann, image, PUBLISH))
 
     with pytest.raises(GenerationChanged):
         await edit(world, ann, image, PUBLISH, blobs=blobs)
@@ -159,7 +186,7 @@ async def test_what_is_published_while_it_is_hidden_stays_readable(world: Memory
 async def test_a_description_changed_meanwhile_is_kept(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     describe = GenerationChanges(description="a cat")
-    blobs = Interrupted(world.blobs, "copy", lambda: edit(world, ann, image, describe))
+    blobs = Interrupted(world.blobs, "put", lambda: edit(world, ann, image, describe))
 
     await edit(world, ann, image, PUBLISH, blobs=blobs)
 
@@ -169,7 +196,7 @@ async def test_a_description_changed_meanwhile_is_kept(world: MemoryWorld) -> No
 async def test_a_store_out_of_reach_leaves_a_public_image_public_and_a_private_one_private(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     with pytest.raises(StoreUnavailable):
-        await edit(world, ann, image, PUBLISH, blobs=failing(world.blobs, "copy", StoreUnavailable()))
+        await edit(world, ann, image, PUBLISH, blobs=failing(world.blobs, "put", StoreUnavailable()))
     assert (stored(world, image).is_public, await public_keys(world)) == (False, [])
 
     await edit(world, ann, image, PUBLISH)
@@ -215,7 +242,7 @@ async def test_a_copy_that_may_be_in_use_is_kept(world: MemoryWorld) -> None:
 async def an_image(world: MemoryWorld) -> tuple[User, Generation]:
     ann = await world.user("ann", tokens=30)
     image = await world.image(ann, await world.style(await world.artist("mia")))
-    await world.blobs.put(Blob(f"generations/gen-{image.id}.png", BytesIO(b"an image"), "image/png"))
+    await world.blobs.put(Blob(f"generations/gen-{image.id}.png", BytesIO(picture()), "image/png"))
     return ann, image
 
 

@@ -1,15 +1,20 @@
+from datetime import timedelta
 from io import BytesIO
 
 import msgspec
 import pytest
+from msgspec import UNSET
+from PIL import Image, ImageColor
 
 from core.accounts.edit_profile import EditProfile, ProfileChanges
-from core.accounts.errors import InvalidPicture, UsernameTaken, UserNotFound
+from core.accounts.errors import ArtistOnly, InvalidPicture, UsernameTaken, UserNotFound
 from core.accounts.model import User
+from core.blobs.drop_orphans import DropOrphans, OrphanAge
 from core.errors import ValidationError
 from core.ports.blob_store import StoreUnavailable
 from core.ports.transaction import OutcomeUnknown
 from tests.core.failing import Broken, LosesConnection, failing
+from tests.support.photographs import SECRETS, drawn, with_metadata
 from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
 
@@ -69,7 +74,7 @@ async def test_a_picture_is_public_and_replaces_the_one_before(world: MemoryWorl
     assert key != before
     assert key.startswith(f"public/profiles/{ann.id}/")
     assert key.endswith(".jpg" if format == "jpeg" else ".png")
-    assert await world.blobs.get(key) == content
+    assert await shows(world, key, "red")
     assert world.blobs.content_type(key) == f"image/{format}"
     assert (await profile(world, ann))[2] == world.blobs.public_url(key)
 
@@ -99,7 +104,7 @@ async def test_text_alone_leaves_the_picture(world: MemoryWorld) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"no image", picture()[:-10], picture(4097, 1), picture() + b"more"],
+    [b"no image", picture()[:-10], picture(4097, 1), picture() + b"<script>"],
     ids=["text", "truncated", "too wide", "polyglot"],
 )
 async def test_what_is_no_fit_picture_is_refused(world: MemoryWorld, content: bytes) -> None:
@@ -151,6 +156,94 @@ async def test_a_picture_that_may_be_in_use_is_kept(world: MemoryWorld) -> None:
 
     [key] = await world.blobs.keys("")
     assert (await profile(world, ann))[2] == world.blobs.public_url(key)
+
+
+async def test_a_picture_has_no_metadata(world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+
+    await world.use_case(EditProfile)(ann.id, ProfileChanges(), BytesIO(with_metadata(drawn(), "JPEG") + b"\n"))
+
+    [key] = await world.blobs.keys("")
+    stored = await world.blobs.get(key)
+    assert not any(secret in stored for secret in SECRETS)
+    assert stored.endswith(b"\xff\xd9")
+
+
+async def test_a_new_signature_is_used_from_then_on_and_the_one_before_stays_for_a_while(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+    style = await world.style(mia)
+    [before] = await world.blobs.keys("signatures/")
+    world.clock.advance(timedelta(days=30))
+
+    new = with_metadata(drawn("RGB", (300, 100)), "PNG")
+    await world.use_case(EditProfile)(mia.id, ProfileChanges(), None, BytesIO(new))
+
+    [after] = set(await world.blobs.keys("signatures/")) - {before}
+    async with world.block() as scope:
+        assert (await scope.styles.offer(style.id)).signature_key == after
+    assert after.startswith(f"signatures/{mia.id}/")
+    stored = await world.blobs.get(after)
+    assert not any(secret in stored for secret in SECRETS)
+    drop = world.use_case(DropOrphans, age=OrphanAge(timedelta(days=1)))
+    world.clock.advance(timedelta(hours=23))
+    await drop()
+    assert sorted(await world.blobs.keys("signatures/")) == sorted([before, after])
+    world.clock.advance(timedelta(days=1))
+    await drop()
+    assert await world.blobs.keys("signatures/") == [after]
+
+
+async def test_a_signature_that_was_lost_can_be_replaced(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+    await world.blobs.delete(*await world.blobs.keys(""))
+
+    await world.use_case(EditProfile)(mia.id, ProfileChanges(), None, BytesIO(picture()))
+
+    assert len(await world.blobs.keys("signatures/")) == 1
+
+
+async def test_an_artist_changes_the_artist_name(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+
+    await world.use_case(EditProfile)(mia.id, ProfileChanges(username="mia-k", artist_name=" 미아 K "))
+
+    artist = (await world.read.accounts.profile(mia.id, viewer=None)).artist
+    assert artist is not None
+    assert artist.artist_name == "미아 K"
+    assert len(await world.blobs.keys("signatures/")) == 1
+
+
+@pytest.mark.parametrize("changes", [ProfileChanges(bio="x", artist_name="Ann"), ProfileChanges(bio="x")])
+async def test_only_artists_have_an_artist_name_and_a_signature(world: MemoryWorld, changes: ProfileChanges) -> None:
+    ann = await world.user("ann")
+    signature = BytesIO(picture()) if changes.artist_name is UNSET else None
+
+    with pytest.raises(ArtistOnly):
+        await world.use_case(EditProfile)(ann.id, changes, BytesIO(picture()), signature)
+
+    assert await profile(world, ann) == ("ann", "", None)
+    assert await world.blobs.keys("") == []
+
+
+async def test_a_wrong_artist_name_or_signature_changes_nothing(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+    before = await world.blobs.keys("")
+
+    with pytest.raises(ValidationError) as refused:
+        await world.use_case(EditProfile)(mia.id, ProfileChanges(artist_name=" "), None, BytesIO(picture()))
+    assert set(refused.value.details or {}) == {"artist_name"}
+    with pytest.raises(InvalidPicture) as bad:
+        await world.use_case(EditProfile)(mia.id, ProfileChanges(bio="x"), BytesIO(picture()), BytesIO(b"x"))
+    assert set(bad.value.details or {}) == {"signature_image"}
+
+    assert await world.blobs.keys("") == before
+
+
+async def shows(world: MemoryWorld, key: str, color: str) -> bool:
+    with Image.open(BytesIO(await world.blobs.get(key))) as image:
+        found, wanted = image.convert("RGB").getpixel((9, 9)), ImageColor.getrgb(color)
+    assert isinstance(found, tuple)
+    return all(abs(one - other) < 4 for one, other in zip(found, wanted, strict=True))
 
 
 async def profile(world: MemoryWorld, user: User) -> tuple[str, str, str | None]:

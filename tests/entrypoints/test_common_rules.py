@@ -116,7 +116,7 @@ async def test_a_body_that_is_too_large(service: Service, world: MemoryWorld, de
 
     headers = {"Content-Type": "application/json"}
     async with service.browser(await world.user()) as browser:
-        for method, path, size in (("POST", "/api/generations", 2), ("PATCH", "/api/users/me", 5)):
+        for method, path, size in (("POST", "/api/generations", 2), ("PATCH", "/api/users/me", 8)):
             content = b" " * size * 1024 * 1024 if declared else chunks()
             response = await browser.call(method, path, content=content, headers=headers)
             assert refusal(response) == (413, "PAYLOAD_TOO_LARGE", None)

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from tests.entrypoints.service import Browser, Service
+from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
 
 
@@ -111,7 +112,7 @@ async def test_publishing_and_hiding(service: Service, world: MemoryWorld, anony
 
     ann = await world.user("ann", tokens=100)
     image = await world.image(ann, await world.style(await world.artist()))
-    await world.blobs.put(Blob(f"generations/gen-{image.id}.png", BytesIO(b"an image"), "image/png"))
+    await world.blobs.put(Blob(f"generations/gen-{image.id}.png", BytesIO(picture()), "image/png"))
     path = f"/api/generations/{image.id}"
     async with service.browser(ann) as browser:
         assert (await anonymous.get(path)).status_code == 404

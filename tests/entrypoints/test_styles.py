@@ -5,9 +5,11 @@ import pytest
 from PIL import Image
 
 from core.accounts.model import User
+from core.styles.complete_training import CompleteTraining
 from core.styles.model import MAX_IMAGE
 from tests.entrypoints.pictures import picture, pictures
 from tests.entrypoints.service import Browser, Service
+from tests.support.photographs import SECRETS, drawn, galaxy_trailer, with_metadata
 from tests.support.world import MemoryWorld
 
 FIELDS = {
@@ -65,6 +67,56 @@ async def test_a_style_is_made_of_pictures(service: Service, world: MemoryWorld,
     assert await world.blobs.get(f"training/{created['id']}/image_1.png") == picture(hue=1)
 
 
+async def test_tags_of_each_image(service: Service, world: MemoryWorld) -> None:
+    async with service.browser(await world.artist()) as browser:
+        response = await browser.post(
+            "/api/styles",
+            data=FIELDS | {"tags": "water", "image_tags": ["Red Cat, night", ""] + ["dog"] * 8},
+            files=[*pictures(6), *pictures(4, field="training_images")],
+        )
+        assert response.status_code == 201
+        style = (await browser.get(response.headers["location"])).json()["data"]
+
+    assert style["tags"] == ["ink wash", "water", "red cat", "night", "dog"]
+    assert [artwork["tags"] for artwork in style["artworks"][:3]] == [
+        ["ink wash", "red cat", "night"],
+        ["ink wash"],
+        ["ink wash", "dog"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "problem"), [("pictures", "There is no such field."), ("description", "Text is needed, not a file.")]
+)
+async def test_a_file_that_no_field_is_for(service: Service, world: MemoryWorld, field: str, problem: str) -> None:
+    artist = await world.artist()
+    fields = {name: value for name, value in FIELDS.items() if name != field}
+    async with service.browser(artist) as browser:
+        files = [*pictures(10), (field, ("a.png", picture(), "image/png"))]
+        response = await browser.post("/api/styles", data=fields, files=files)
+    assert (response.status_code, response.json()["error"]["code"]) == (422, "VALIDATION_ERROR")
+    assert response.json()["error"]["details"] == {field: problem}
+    assert await nothing_is_left(service, world, artist)
+
+
+async def test_samples_are_copies_without_metadata(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+    content = with_metadata(drawn("RGB", (600, 512)), "JPEG") + galaxy_trailer()
+    files = [("images", (f"{index}.jpg", content, "image/jpeg")) for index in range(10)]
+    mia = await world.artist()
+    async with service.browser(mia) as browser:
+        status, created = await create(browser, files=files)
+    assert status == 201
+    await world.use_case(CompleteTraining)(created["id"], model_path="gs://m/1", metric=None)
+
+    shown = (await anonymous.get(f"/api/styles/{created['id']}")).json()["data"]
+    assert len(shown["sample_artworks"]) == 4
+    for url in (shown["thumbnail_url"], *shown["sample_artworks"]):
+        key = url.removeprefix("https://memory.invalid/").partition("?")[0]
+        assert key.startswith("samples/")
+        stored = await world.blobs.get(key)
+        assert not any(secret in stored for secret in SECRETS)
+
+
 async def test_large_files_arrive_whole(service: Service, world: MemoryWorld) -> None:
     noise = BytesIO()
     Image.effect_noise((1600, 1600), 90).save(noise, "PNG")
@@ -99,7 +151,11 @@ async def test_large_files_arrive_whole(service: Service, world: MemoryWorld) ->
         ({"tags": "수채화"}, "INVALID_TAG_LANGUAGE", ["tags"]),
         ({"captions": ["one", "two"]}, "VALIDATION_ERROR", ["captions"]),
         ({"captions": ["x" * 501] + [""] * 9}, "VALIDATION_ERROR", ["captions.0"]),
+        ({"image_tags": ["cat", "dog"]}, "VALIDATION_ERROR", ["image_tags"]),
+        ({"image_tags": ["cat"] * 11, "captions": [""] * 9}, "VALIDATION_ERROR", ["captions", "image_tags"]),
+        ({"image_tags": [""] * 9 + ["cat, 고양이"]}, "INVALID_TAG_LANGUAGE", ["image_tags.9"]),
         ({"description": "a\0b"}, "VALIDATION_ERROR", ["description"]),
+        ({"image_tag": "cat", "colour": "red"}, "VALIDATION_ERROR", ["image_tag", "colour"]),
         ({"images": "not a file"}, "VALIDATION_ERROR", ["images"]),
     ],
 )

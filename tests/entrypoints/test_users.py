@@ -50,6 +50,33 @@ async def test_editing_ones_profile(service: Service, world: MemoryWorld, body: 
     assert await world.blobs.get(key) == picture(64, 64)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"json": {"artist_name": "Mia K", "signature_image": data_url(picture(64, 64, hue=9))}},
+        {"data": {"artist_name": "Mia K"}, "files": {"signature_image": ("me.png", picture(64, 64, hue=9))}},
+    ],
+    ids=["JSON", "multipart"],
+)
+async def test_an_artist_edits_name_and_signature(service: Service, world: MemoryWorld, body: dict[str, Any]) -> None:
+    mia = await world.artist()
+    (before,) = await world.blobs.keys("signatures/")
+    style = await world.style(mia)
+    async with service.browser(mia) as browser:
+        response = await browser.patch("/api/users/me", **body)
+        me = (await browser.get("/api/auth/me")).json()["data"]
+    assert response.status_code == 200
+    assert response.json()["data"]["artist"]["artist_name"] == me["artist"]["artist_name"] == "Mia K"
+    (key,) = set(await world.blobs.keys("signatures/")) - {before}
+    assert await world.blobs.get(key) == picture(64, 64, hue=9)
+    assert key in me["artist"]["signature_image_url"]
+
+    async with service.browser(await world.user("ann", tokens=100)) as browser:
+        await browser.post("/api/generations", json={"style_id": style.id, "prompt_tags": ["cat"]})
+    (task,) = await world.tasks()
+    assert world.blobs.uri(key) in task.body.decode()
+
+
 async def test_what_is_left_out_stays(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user("ann")) as browser:
         await browser.patch("/api/users/me", json={"bio": "Hello"})
@@ -73,6 +100,13 @@ async def test_what_is_left_out_stays(service: Service, world: MemoryWorld) -> N
         ({"json": {"profile_image": data_url(b"none")}}, 422, "INVALID_IMAGE_FORMAT", ["profile_image"]),
         ({"files": {"profile_image": ("a.png", b"none")}}, 422, "INVALID_IMAGE_FORMAT", ["profile_image"]),
         ({"files": [("profile_image", ("a.png", b"a"))] * 2}, 422, "VALIDATION_ERROR", ["profile_image"]),
+        ({"json": {"artist_name": "Ann"}}, 403, "ARTIST_ONLY", None),
+        ({"json": {"signature_image": data_url(picture())}}, 403, "ARTIST_ONLY", None),
+        ({"files": {"signature_image": ("a.png", picture())}}, 403, "ARTIST_ONLY", None),
+        ({"files": {"signature_image": ("a.png", b"none")}}, 422, "INVALID_IMAGE_FORMAT", ["signature_image"]),
+        ({"json": {"avatar": "x"}}, 422, "VALIDATION_ERROR", ["avatar"]),
+        ({"files": {"avatar": ("a.png", picture())}}, 422, "VALIDATION_ERROR", ["avatar"]),
+        ({"files": {"bio": ("a.png", picture())}}, 422, "VALIDATION_ERROR", ["bio"]),
     ],
 )
 async def test_a_change_that_is_refused(

@@ -1,6 +1,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from io import BytesIO
 from random import Random
 from typing import Any, BinaryIO
 
@@ -10,7 +11,7 @@ from core.errors import DomainError
 from core.generations.errors import GenerationNotFound
 from core.generations.fail_unresumed_generations import RetryGrace
 from core.identifiers import CommentId, GenerationId, StyleId, UserId
-from core.ports.images import ImageFacts, Images
+from core.ports.images import ImageCopy, ImageFacts, Images
 from core.ports.transaction import OutcomeUnknown
 from core.styles.create_style import StylesPerArtist
 from core.styles.errors import StyleNotFound
@@ -113,3 +114,8 @@ class AnyImage(Images):
     async def inspect(self, content: BinaryIO) -> ImageFacts:
         content.seek(0)  # its twin may have read it
         return ImageFacts("png", width=512, height=512, size=len(content.read()))
+
+    async def reencode(self, content: BinaryIO, *, max_side: int | None = None) -> ImageCopy:
+        facts = await self.inspect(content)
+        content.seek(0)
+        return ImageCopy(facts, BytesIO(content.read()))

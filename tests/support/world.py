@@ -59,7 +59,7 @@ from core.ports.unwanted_blobs import UnwantedBlobs
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
 from core.search.views import SearchReader
-from core.styles.model import Artwork, License, Style
+from core.styles.model import SAMPLES, Artwork, License, Style
 from core.styles.repository import Styles
 from core.styles.views import StylesReader
 from core.tasks.model import QUEUES, PendingTask, WebhookBase
@@ -338,6 +338,7 @@ class World(ABC):
             size=1000 + index,
             caption=f"number {index}" if index % 2 else None,
             tags=[*style.tags[:1], f"number {index}"],
+            sample_key=f"samples/{style.id}/image_{index}.jpg" if index < SAMPLES else None,
         )
 
 

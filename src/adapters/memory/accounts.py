@@ -75,6 +75,18 @@ class MemoryUsers(Users):
 
         self._transaction.write(operation)
 
+    async def artist(self, user_id: UserId) -> Artist | None:
+        return self._transaction.tables.artists.get(user_id)
+
+    async def save_artist(self, artist: Artist) -> None:
+        def operation(tables: Tables) -> None:
+            if artist.user_id not in tables.artists:
+                raise UserNotFound
+            tables.artists[artist.user_id] = artist
+
+        await self._transaction.lock("user", artist.user_id)
+        self._transaction.write(operation)
+
     async def pending_deletion(self, user_id: UserId) -> User | None:
         await self._transaction.lock("user", user_id)
         user = self._transaction.tables.users.get(user_id)

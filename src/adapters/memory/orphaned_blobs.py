@@ -31,4 +31,4 @@ def _named(tables: Tables) -> set[str | None]:
 def _of_a_style(tables: Tables, key: str) -> bool:
     folder, _, rest = key.partition("/")
     owner = rest.partition("/")[0]
-    return folder == "training" and any(str(style_id) == owner for style_id in tables.styles)
+    return folder in ("training", "samples") and any(str(style_id) == owner for style_id in tables.styles)

@@ -220,7 +220,7 @@ class MemoryStylesReader(StylesReader):
             profile_image=picture_url(artist, self._blobs),
             follower_count=followers(tables, artist.id),
         )
-        samples = tables.artworks[style.id][:SAMPLES] if style.show_samples else ()
+        samples = tables.artworks[style.id][:SAMPLES] if style.show_samples else []
         return StyleDetail(
             **card,
             valid_from=style.valid_from,
@@ -228,7 +228,9 @@ class MemoryStylesReader(StylesReader):
             is_active=style.is_active,
             updated_at=style.updated_at,
             stats=StyleStats(total_generations=card["usage_count"], avg_likes=likes / len(latest) if latest else 0.0),
-            sample_artworks=[await self._sample(artwork) for artwork in samples],
+            sample_artworks=[
+                await self._sample(artwork, artwork.sample_key) for artwork in samples if artwork.sample_key
+            ],
             progress=style.progress,
         )
 
@@ -241,8 +243,8 @@ class MemoryStylesReader(StylesReader):
             failure=style.failure,
         )
 
-    async def _sample(self, artwork: Artwork) -> SampleArtwork:
-        return SampleArtwork(artwork.id, await self._blobs.signed_url(artwork.key), list(artwork.tags))
+    async def _sample(self, artwork: Artwork, key: str) -> SampleArtwork:
+        return SampleArtwork(artwork.id, await self._blobs.signed_url(key), list(artwork.tags))
 
     async def _artwork(self, artwork: Artwork) -> ArtworkView:
         return ArtworkView(
@@ -258,7 +260,8 @@ class MemoryStylesReader(StylesReader):
 async def thumbnail_url(tables: Tables, style: Style, blobs: BlobStore) -> str | None:
     if style.thumbnail_key:
         return blobs.public_url(style.thumbnail_key)
-    return await blobs.signed_url(tables.artworks[style.id][0].key) if style.show_samples else None
+    key = tables.artworks[style.id][0].sample_key if style.show_samples else None
+    return await blobs.signed_url(key) if key else None
 
 
 def _silent(tables: Tables, since: datetime) -> list[Style]:

@@ -22,6 +22,7 @@ USER = f"""
 SELECT {", ".join((*FIXED, *CHANGING))} FROM users
 """
 
+ARTIST = "SELECT user_id, artist_name, verified_email, signature_key, created_at FROM artists WHERE user_id = $1"
 LEAVER = f"{USER} WHERE id = $1 AND standing = 'leaving' FOR NO KEY UPDATE"
 LEAVERS = "SELECT id FROM users WHERE standing = 'leaving' ORDER BY updated_at, id LIMIT $1"
 
@@ -51,6 +52,23 @@ ADD_ARTIST_TEXTS = Write(
             SELECT id, username, artist_name, search_grams(username || E'\\n' || artist_name)
             FROM given_artist_texts JOIN users ON users.id = user_id
         )""",
+)
+# It touches the users, not the artists: both change `artist_texts`, and one statement changes a row only once.
+SAVE_ARTIST = Write(
+    touches="users",
+    given="user_id bigint, artist_name text, signature_key text, key text",
+    ctes="""
+        saved_artist AS (
+            UPDATE artists SET artist_name = given.artist_name, signature_key = given.signature_key
+            FROM given_users given WHERE artists.user_id = given.user_id
+            RETURNING artists.user_id
+        ),
+        saved_artist_texts AS (
+            UPDATE artist_texts SET artist_name = given.key, grams = search_grams(username || E'\\n' || given.key)
+            FROM given_users given WHERE artist_texts.user_id = given.user_id AND artist_texts.artist_name <> given.key
+        )""",
+    finds="saved_artist",
+    rule="user_found",
 )
 END_SESSION = Write(
     touches="sessions",
@@ -149,6 +167,19 @@ class PostgresUsers(Users):
         await self._transaction.write(insert("artists", tuple(row)), row)
         texts = {"user_id": artist.user_id, "artist_name": comparison_key(artist.artist_name)}
         await self._transaction.write(ADD_ARTIST_TEXTS, texts)
+
+    async def artist(self, user_id: UserId) -> Artist | None:
+        row = await self._transaction.fetchrow(ARTIST, user_id)
+        return Artist(**row) if row else None
+
+    async def save_artist(self, artist: Artist) -> None:
+        row = {
+            "user_id": artist.user_id,
+            "artist_name": artist.artist_name,
+            "signature_key": artist.signature_key,
+            "key": comparison_key(artist.artist_name),
+        }
+        await self._transaction.write(SAVE_ARTIST, row)
 
     async def pending_deletion(self, user_id: UserId) -> User | None:
         row = await self._transaction.fetchrow(LEAVER, user_id, lock=True)

@@ -13,6 +13,7 @@ def _owner(folder: str) -> str:
 AMONG = f"""
 SELECT key FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, place)
 WHERE NOT EXISTS (SELECT FROM styles WHERE id = {_owner("training")})
+    AND NOT EXISTS (SELECT FROM styles WHERE id = {_owner("samples")})
     AND NOT EXISTS (SELECT FROM artists WHERE user_id = {_owner("signatures")} AND signature_key = key)
     AND NOT EXISTS (SELECT FROM users WHERE id = {_owner("public/profiles")} AND profile_image = key)
     AND NOT EXISTS (SELECT FROM styles WHERE id = {_owner("public/styles")} AND thumbnail_key = key)

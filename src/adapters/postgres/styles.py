@@ -83,7 +83,7 @@ SELECT FROM artists JOIN users ON users.id = user_id WHERE user_id = $1 AND stan
 FOR NO KEY UPDATE OF artists, users
 """
 
-ARTWORK = "id, style_id, index, key, format, width, height, size, caption, tags"
+ARTWORK = "id, style_id, index, key, format, width, height, size, caption, tags, sample_key"
 
 ADD_STYLE = Write(
     touches="styles",
@@ -176,7 +176,7 @@ USES = "usage_count + (SELECT count(*) FROM style_uses WHERE style_id = styles.i
 THUMBNAIL = """
     coalesce(
         thumbnail_key,
-        CASE WHEN show_samples THEN (SELECT key FROM artworks WHERE style_id = styles.id AND index = 0) END
+        CASE WHEN show_samples THEN (SELECT sample_key FROM artworks WHERE style_id = styles.id AND index = 0) END
     ) AS thumbnail
 """
 PROGRESS = "current_epoch, total_epochs, progress_percent, estimated_seconds, progress_at"
@@ -204,7 +204,8 @@ SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles
     (
         SELECT jsonb_agg(
             jsonb_build_object(
-                'id', id, 'key', key, 'caption', caption, 'tags', tags, 'width', width, 'height', height
+                'id', id, 'key', key, 'caption', caption, 'tags', tags, 'width', width, 'height', height,
+                'sample_key', sample_key
             ) ORDER BY index
         )
         FROM artworks
@@ -423,8 +424,9 @@ class PostgresStylesReader(StylesReader):
             "updated_at": row["updated_at"],
             "stats": StyleStats(row["usage_count"], row["avg_likes"]),
             "sample_artworks": [
-                SampleArtwork(sample["id"], await self._blobs.signed_url(sample["key"]), sample["tags"])
+                SampleArtwork(sample["id"], await self._blobs.signed_url(sample["sample_key"]), sample["tags"])
                 for sample in samples
+                if sample["sample_key"]
             ],
             "progress": _progress(row),
         }

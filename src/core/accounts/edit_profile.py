@@ -1,15 +1,18 @@
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from core.accounts.pictures import accept_picture
+from core.accounts.errors import ArtistOnly
+from core.accounts.model import Artist, User
+from core.accounts.pictures import accept_picture, signature_key
 from core.accounts.repository import Users
 from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
 from core.blobs.removed_on_failure import put_all, removed_on_failure
 from core.identifiers import UserId
-from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobStore
+from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobNotFound, BlobStore, StoreUnavailable
 from core.ports.clock import Clock
 from core.ports.images import Images
 from core.ports.secrets import Secrets
@@ -23,11 +26,17 @@ class ProfileChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     username: str | UnsetType = UNSET
     bio: str | UnsetType = UNSET
+    artist_name: str | UnsetType = UNSET
+    """Artists only."""
 
 
 @dataclass(frozen=True, slots=True)
 class EditProfile:
-    """Change one's own username, bio or picture."""
+    """Change one's own username, bio or picture; for artists also the artist name or the signature.
+
+    The tasks that are sent out from then on name the new signature. The one before stays for a while, since tasks that
+    were sent out name it: the walk for orphans removes it once it is as old as OrphanAge, counted from now.
+    """
 
     users: Users
     unwanted: UnwantedBlobs
@@ -38,25 +47,60 @@ class EditProfile:
     secrets: Secrets
     clock: Clock
 
-    async def __call__(self, user_id: UserId, changes: ProfileChanges, picture: BinaryIO | None = None) -> None:
-        key = await self._store(user_id, picture) if picture else None
-        async with removed_on_failure(self.blobs, self.transaction, *filter(None, [key])):
+    async def __call__(
+        self,
+        user_id: UserId,
+        changes: ProfileChanges,
+        picture: BinaryIO | None = None,
+        signature: BinaryIO | None = None,
+    ) -> None:
+        picture_blob = await self._picture(user_id, picture) if picture else None
+        signature_blob = await self._signature(user_id, signature) if signature else None
+        blobs = [blob for blob in (picture_blob, signature_blob) if blob]
+        replaced: list[str] = []
+        await put_all(self.blobs, *blobs)
+        async with removed_on_failure(self.blobs, self.transaction, *(blob.key for blob in blobs)):
             user = await self.users.of_id(user_id, lock=True)
-            edited = user.edited(
-                at=self.clock.now(),
-                username=user.username if changes.username is UNSET else parse_name(changes.username),
-                bio=user.bio if changes.bio is UNSET else changes.bio,
-                profile_image=key or user.profile_image,
-            )
-            await self.users.save(edited)
-            replaced = [user.own_picture] if key and user.own_picture else []
-            if replaced:
+            await self.users.save(self._edited(user, changes, picture_blob))
+            if picture_blob and user.own_picture:
+                replaced = [user.own_picture]
                 await self.unwanted.add(*replaced)
+            artist = await self._edit_artist(user_id, changes, signature_blob)
         if replaced:
             await self.remove_unwanted.at_once(replaced)
+        if artist and signature_blob:
+            await self._keep_for_a_while(artist.signature_key)
 
-    async def _store(self, user_id: UserId, picture: BinaryIO) -> str:
-        facts = await accept_picture(self.images, picture, field="profile_image")
-        key = f"{PUBLIC_PREFIX}profiles/{user_id}/{self.secrets.token()[:16]}.{facts.extension}"
-        await put_all(self.blobs, Blob(key, picture, facts.content_type))
-        return key
+    def _edited(self, user: User, changes: ProfileChanges, picture: Blob | None) -> User:
+        return user.edited(
+            at=self.clock.now(),
+            username=user.username if changes.username is UNSET else parse_name(changes.username),
+            bio=user.bio if changes.bio is UNSET else changes.bio,
+            profile_image=picture.key if picture else user.profile_image,
+        )
+
+    async def _edit_artist(self, user_id: UserId, changes: ProfileChanges, signature: Blob | None) -> Artist | None:
+        """The artist as they were before, if anything of them changes."""
+        if changes.artist_name is UNSET and signature is None:
+            return None
+        artist = await self.users.artist(user_id)
+        if artist is None:
+            raise ArtistOnly
+        name = artist.artist_name if changes.artist_name is UNSET else parse_name(changes.artist_name)
+        key = signature.key if signature else artist.signature_key
+        await self.users.save_artist(artist.edited(artist_name=name, signature_key=key))
+        return artist
+
+    async def _picture(self, user_id: UserId, picture: BinaryIO) -> Blob:
+        copy = await accept_picture(self.images, picture, field="profile_image")
+        key = f"{PUBLIC_PREFIX}profiles/{user_id}/{self.secrets.token()[:16]}.{copy.facts.extension}"
+        return Blob(key, copy.content, copy.facts.content_type)
+
+    async def _signature(self, user_id: UserId, signature: BinaryIO) -> Blob:
+        copy = await accept_picture(self.images, signature, field="signature_image")
+        return Blob(signature_key(user_id, copy.facts, self.secrets), copy.content, copy.facts.content_type)
+
+    async def _keep_for_a_while(self, key: str) -> None:
+        """An object that is copied onto itself counts as stored just now."""
+        with suppress(BlobNotFound, StoreUnavailable):
+            await self.blobs.copy(key, key)

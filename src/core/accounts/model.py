@@ -104,6 +104,9 @@ class Artist(msgspec.Struct, frozen=True):
         if problems:
             raise ValidationError(**problems)
 
+    def edited(self, *, artist_name: str, signature_key: str) -> "Artist":
+        return msgspec.structs.replace(self, artist_name=artist_name, signature_key=signature_key)
+
 
 class Session(msgspec.Struct, frozen=True):
     token_hash: bytes

@@ -1,7 +1,9 @@
 from typing import BinaryIO
 
 from core.accounts.errors import InvalidPicture
-from core.ports.images import ImageFacts, Images, NotAnImage
+from core.identifiers import UserId
+from core.ports.images import ImageCopy, ImageFacts, Images, NotAnImage
+from core.ports.secrets import Secrets
 
 MAX_PICTURE = 2 * 1024 * 1024
 """Bytes of a profile image or signature."""
@@ -9,14 +11,23 @@ MAX_SIDE = 4096
 """Pixels."""
 
 
-async def accept_picture(images: Images, content: BinaryIO, *, field: str) -> ImageFacts:
-    """What the picture is. Raises InvalidPicture for one that is none, or too large."""
+async def accept_picture(images: Images, content: BinaryIO, *, field: str) -> ImageCopy:
+    """The copy of the picture that others may see. Raises InvalidPicture for one that is none, or too large."""
     try:
         facts = await images.inspect(content)
+        _check_size(facts, field)
+        return await images.reencode(content)
     except NotAnImage:
         raise InvalidPicture(field, "Not a complete JPEG or PNG image.") from None
+
+
+def _check_size(facts: ImageFacts, field: str) -> None:
     if facts.size > MAX_PICTURE:
         raise InvalidPicture(field, f"At most {MAX_PICTURE // 1024 // 1024} MB.")
     if max(facts.width, facts.height) > MAX_SIDE:
         raise InvalidPicture(field, f"At most {MAX_SIDE} pixels a side.")
-    return facts
+
+
+def signature_key(artist: UserId, facts: ImageFacts, secrets: Secrets) -> str:
+    """A new place in the store for a signature of this artist."""
+    return f"signatures/{artist}/{secrets.token()[:16]}.{facts.extension}"

@@ -35,6 +35,14 @@ class Users(Protocol):
         """Raises AlreadyArtist, which may surface at the commit."""
         ...
 
+    async def artist(self, user_id: UserId) -> Artist | None:
+        """None for users who are no artists. The user's lock is the artist's too."""
+        ...
+
+    async def save_artist(self, artist: Artist) -> None:
+        """Name and signature. Raises UserNotFound, which may surface at the commit."""
+        ...
+
     async def pending_deletion(self, user_id: UserId) -> User | None:
         """The user if their account is deleted and not yet erased, locked."""
         ...

@@ -3,7 +3,7 @@ from typing import BinaryIO
 
 from core.accounts.errors import AlreadyArtist
 from core.accounts.model import Artist
-from core.accounts.pictures import accept_picture
+from core.accounts.pictures import accept_picture, signature_key
 from core.accounts.repository import Users
 from core.blobs.removed_on_failure import put_all, removed_on_failure
 from core.ports.blob_store import Blob, BlobStore
@@ -34,15 +34,15 @@ class UpgradeToArtist:
     ) -> None:
         if requester.is_artist:
             raise AlreadyArtist
-        facts = await accept_picture(self.images, signature, field="signature_image")
+        copy = await accept_picture(self.images, signature, field="signature_image")
         artist = Artist(
             user_id=requester.id,
             artist_name=parse_name(artist_name),
             verified_email=verified_email.strip(),
-            signature_key=f"signatures/{requester.id}/{self.secrets.token()[:16]}.{facts.extension}",
+            signature_key=signature_key(requester.id, copy.facts, self.secrets),
             created_at=self.clock.now(),
         )
-        await put_all(self.blobs, Blob(artist.signature_key, signature, facts.content_type))
+        await put_all(self.blobs, Blob(artist.signature_key, copy.content, copy.facts.content_type))
         async with removed_on_failure(self.blobs, self.transaction, artist.signature_key):
             user = await self.users.of_id(requester.id, lock=True)
             await self.users.add_artist(artist)

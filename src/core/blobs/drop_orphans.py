@@ -12,7 +12,7 @@ from core.ports.orphaned_blobs import OrphanedBlobs, Walk
 OrphanAge = NewType("OrphanAge", timedelta)
 """How old an object has to be before it counts as one that nobody will refer to any more."""
 
-OWN_PREFIXES = ("public/", "signatures/", "training/")
+OWN_PREFIXES = ("public/", "samples/", "signatures/", "training/")
 """Where this service puts objects, sorted. What the AI servers put elsewhere is not looked at."""
 
 _log = logging.getLogger(__name__)

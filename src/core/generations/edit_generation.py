@@ -1,16 +1,18 @@
 from dataclasses import dataclass
+from io import BytesIO
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from core.blobs.removed_on_failure import removed_on_failure
 from core.errors import ValidationError
-from core.generations.errors import GenerationChanged, GenerationNotCompleted
+from core.generations.errors import GenerationChanged, GenerationNotCompleted, ResultBroken
 from core.generations.model import MAX_DESCRIPTION, Generation
 from core.generations.repository import Generations
 from core.identifiers import GenerationId, UserId
-from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
+from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobStore
 from core.ports.clock import Clock
+from core.ports.images import ImageCopy, Images, NotAnImage
 from core.ports.secrets import Secrets
 from core.ports.transaction import Transaction
 from core.text import parse_free_text, problem_of_free_text
@@ -27,12 +29,13 @@ class GenerationChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 class EditGeneration:
     """Publish, hide or describe one's own image.
 
-    An image is published by a copy under a name that cannot be guessed, and hidden by deleting that copy first: what
-    the database calls private is never readable.
+    An image is published by a copy without metadata under a name that cannot be guessed, and hidden by deleting that
+    copy first: what the database calls private is never readable.
     """
 
     generations: Generations
     blobs: BlobStore
+    images: Images
     transaction: Transaction
     secrets: Secrets
     clock: Clock
@@ -61,11 +64,19 @@ class EditGeneration:
         if changes.is_public is True and not generation.is_public:
             if generation.result_key is None:
                 raise GenerationNotCompleted
-            extension = generation.result_key.rpartition(".")[2]
-            key = f"{PUBLIC_PREFIX}generations/{generation.id}/{self.secrets.token()[:16]}.{extension}"
-            await self.blobs.copy(generation.result_key, key)
+            copy = await self._copy(generation.result_key)
+            key = f"{PUBLIC_PREFIX}generations/{generation.id}/{self.secrets.token()[:16]}.{copy.facts.extension}"
+            await self.blobs.put(Blob(key, copy.content, copy.facts.content_type))
             return key
         if changes.is_public is False and generation.public_key is not None:
             await self.blobs.delete(generation.public_key)
             return None
         return generation.public_key
+
+    async def _copy(self, result_key: str) -> ImageCopy:
+        content = BytesIO(await self.blobs.get(result_key))
+        try:
+            await self.images.inspect(content)
+            return await self.images.reencode(content)
+        except NotAnImage:
+            raise ResultBroken from None

@@ -38,3 +38,11 @@ class GenerationNotCompleted(DomainError):
     code = "GENERATION_NOT_COMPLETED"
     category = Category.CONFLICT
     message = "There is no image yet that could be shown."
+
+
+class ResultBroken(DomainError):
+    """What the inference server stored is no image that others could be shown."""
+
+    code = "RESULT_BROKEN"
+    category = Category.CONFLICT
+    message = "The stored image is damaged and cannot be published."

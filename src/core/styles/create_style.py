@@ -7,13 +7,14 @@ import msgspec
 
 from core import tags
 from core.accounts.errors import ArtistOnly
+from core.blobs.beginning import beginning_of
 from core.blobs.removed_on_failure import put_all, removed_on_failure
 from core.errors import ValidationError
 from core.identifiers import StyleId, UserId
 from core.ports.blob_store import Blob, BlobStore
 from core.ports.clock import Clock
 from core.ports.ids import Ids
-from core.ports.images import ImageFacts, Images, NotAnImage
+from core.ports.images import ImageCopy, ImageFacts, Images, NotAnImage
 from core.ports.task_queue import TaskQueue
 from core.ports.transaction import Transaction
 from core.requester import Requester
@@ -58,6 +59,7 @@ class TrainingImage(msgspec.Struct, frozen=True):
     """Bytes."""
     content: BinaryIO
     caption: str | None = None
+    tags: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +81,17 @@ class CreateStyle:
             raise ArtistOnly
         new, uploads = _normalized(new, uploads)
         name = new.name
-        style_tags = _check(new, uploads)
+        style_tags, image_tags = _check(new, uploads)
         async with self.transaction:  # before the costly part; checked once more, under a lock, at the end
             await self._check_portfolio(requester.id, name)
         facts = [await self._inspect(index, upload) for index, upload in enumerate(uploads)]
+        samples = [await self._sample(index, upload) for index, upload in enumerate(uploads[: model.SAMPLES])]
 
         style_id = await self.ids.style()
         name_tag = tags.as_tag(name)
         artworks = [
-            await self._artwork(style_id, index, name_tag, upload, fact)
-            for index, (upload, fact) in enumerate(zip(uploads, facts, strict=True))
+            await self._artwork(style_id, index, [*([name_tag] if name_tag else []), *own_tags], upload, fact)
+            for index, (upload, fact, own_tags) in enumerate(zip(uploads, facts, image_tags, strict=True))
         ]
         now = self.clock.now()
         style = Style(
@@ -106,7 +109,7 @@ class CreateStyle:
             valid_from=new.valid_from,
             valid_to=new.valid_to,
         )
-        await self._store(style, artworks, uploads, facts)
+        await self._store(style, artworks, _blobs(artworks, uploads, facts, samples))
         return CreatedStyle(style.id, style.name, style.training_status.value, len(artworks), style.created_at, None)
 
     async def _check_portfolio(self, artist_id: UserId, name: str, *, lock: bool = False) -> None:
@@ -129,8 +132,14 @@ class CreateStyle:
             )
         return facts
 
+    async def _sample(self, index: int, upload: TrainingImage) -> ImageCopy:
+        try:
+            return await self.images.reencode(upload.content, max_side=model.SAMPLE_SIDE)
+        except NotAnImage:
+            raise InvalidImageFormat(index=index, file=upload.file) from None
+
     async def _artwork(
-        self, style_id: StyleId, index: int, name_tag: str | None, upload: TrainingImage, facts: ImageFacts
+        self, style_id: StyleId, index: int, own_tags: list[str], upload: TrainingImage, facts: ImageFacts
     ) -> Artwork:
         caption = upload.caption
         found = tags.found_in(caption) if caption else []
@@ -144,17 +153,11 @@ class CreateStyle:
             height=facts.height,
             size=facts.size,
             caption=caption,
-            tags=list(dict.fromkeys([*([name_tag] if name_tag else []), *found])),
+            tags=list(dict.fromkeys([*own_tags, *found])),
+            sample_key=f"samples/{style_id}/image_{index}.{facts.extension}" if index < model.SAMPLES else None,
         )
 
-    async def _store(
-        self, style: Style, artworks: list[Artwork], uploads: list[TrainingImage], facts: list[ImageFacts]
-    ) -> None:
-        blobs = [
-            Blob(artwork.key, upload.content, fact.content_type)
-            for artwork, upload, fact in zip(artworks, uploads, facts, strict=True)
-        ]
-        blobs += [_caption_blob(artwork.key, artwork.caption) for artwork in artworks if artwork.caption]
+    async def _store(self, style: Style, artworks: list[Artwork], blobs: list[Blob]) -> None:
         await put_all(self.blobs, *blobs)
         async with removed_on_failure(self.blobs, self.transaction, *(blob.key for blob in blobs)):
             await self._check_portfolio(style.artist_id, style.name, lock=True)
@@ -177,8 +180,8 @@ def _normalized(new: NewStyle, uploads: list[TrainingImage]) -> tuple[NewStyle, 
     ]
 
 
-def _check(new: NewStyle, uploads: list[TrainingImage]) -> list[str]:
-    """What can be refused by looking alone; answers the style's own tags."""
+def _check(new: NewStyle, uploads: list[TrainingImage]) -> tuple[list[str], list[list[str]]]:
+    """What can be refused by looking alone; returns the tags of the style itself and those of each image."""
     if not new.rights_affirmed:
         raise RightsNotAffirmed
     problems = model.problems_of_terms(new.description, new.generation_cost_tokens, new.valid_from, new.valid_to)
@@ -189,18 +192,38 @@ def _check(new: NewStyle, uploads: list[TrainingImage]) -> list[str]:
     for index, upload in enumerate(uploads):
         if problem := problem_of_free_text(upload.caption or "", limit=model.MAX_CAPTION):
             problems[f"captions.{index}"] = problem
+        if len(upload.tags) > model.MAX_IMAGE_TAGS:
+            problems[f"image_tags.{index}"] = f"At most {model.MAX_IMAGE_TAGS}."
     if problems:
         raise ValidationError(**problems)
     style_tags = tags.normalise(new.tags, field="tags")
+    image_tags = [tags.normalise(upload.tags, field=f"image_tags.{index}") for index, upload in enumerate(uploads)]
     if len(uploads) < model.MIN_ARTWORKS:
         raise InsufficientImages(required=model.MIN_ARTWORKS, received=len(uploads))
     if len(uploads) > model.MAX_ARTWORKS:
         raise TooManyImages(allowed=model.MAX_ARTWORKS, received=len(uploads))
-    return style_tags
+    return style_tags, image_tags
 
 
 def _collected(artworks: list[Artwork]) -> list[str]:
     return [tag for artwork in artworks for tag in artwork.tags]
+
+
+def _blobs(
+    artworks: list[Artwork], uploads: list[TrainingImage], facts: list[ImageFacts], samples: list[ImageCopy]
+) -> list[Blob]:
+    """The images as they came, up to where each ends; their captions; and the copies that are samples."""
+    blobs = []
+    for artwork, upload, fact in zip(artworks, uploads, facts, strict=True):
+        content = upload.content if fact.size == upload.size else beginning_of(upload.content, fact.size)
+        blobs.append(Blob(artwork.key, content, fact.content_type))
+    blobs += [_caption_blob(artwork.key, artwork.caption) for artwork in artworks if artwork.caption]
+    blobs += [
+        Blob(artwork.sample_key, sample.content, sample.facts.content_type)
+        for artwork, sample in zip(artworks, samples, strict=False)
+        if artwork.sample_key
+    ]
+    return blobs
 
 
 def _caption_blob(image_key: str, caption: str) -> Blob:

@@ -49,7 +49,7 @@ class DeleteStyle:
 
 def places_of(style: Style, blobs: BlobStore) -> list[str]:
     """Where in the store its objects lie."""
-    places = [f"training/{style.id}/"]
+    places = [f"training/{style.id}/", f"samples/{style.id}/"]
     if style.thumbnail_key:
         places.append(style.thumbnail_key)
     if style.model_path:

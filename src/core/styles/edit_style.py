@@ -75,7 +75,7 @@ class EditStyle:
             await self.remove_unwanted.at_once(replaced)
 
     async def _store(self, style_id: StyleId, thumbnail: BinaryIO) -> str:
-        facts = await accept_picture(self.images, thumbnail, field="thumbnail")
-        key = f"{PUBLIC_PREFIX}styles/{style_id}/{self.secrets.token()[:16]}.{facts.extension}"
-        await put_all(self.blobs, Blob(key, thumbnail, facts.content_type))
+        copy = await accept_picture(self.images, thumbnail, field="thumbnail")
+        key = f"{PUBLIC_PREFIX}styles/{style_id}/{self.secrets.token()[:16]}.{copy.facts.extension}"
+        await put_all(self.blobs, Blob(key, copy.content, copy.facts.content_type))
         return key

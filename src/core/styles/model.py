@@ -23,10 +23,14 @@ MAX_PRICE = 10_000
 """Tokens for one image."""
 MAX_TAGS = 50
 """Tags that the artist gives the style itself."""
+MAX_IMAGE_TAGS = 50
+"""Tags that the artist gives one image."""
 SAMPLES = 4
 """Training images that are shown as samples when the artist allows it."""
 RETRY_UNDECIDED = timedelta(minutes=10)
 """For how long after a retry a failure is taken for the old task's, unless progress has come since."""
+SAMPLE_SIDE = 1024
+"""Pixels that a side of a sample has at most."""
 
 
 class TrainingStatus(Enum):
@@ -71,6 +75,8 @@ class Artwork(msgspec.Struct, frozen=True):
     """Bytes."""
     caption: str | None
     tags: list[str]
+    sample_key: str | None = None
+    """Of the copy that others may see as a sample; None for those that are no samples."""
 
 
 class Style(msgspec.Struct, frozen=True):

@@ -30,7 +30,7 @@ class StyleCard(msgspec.Struct, frozen=True):
     name: str
     description: str
     thumbnail_url: str | None
-    """Of the artist's own choice; or signed, of the first training image; None where samples are not allowed."""
+    """Of the artist's own choice; or signed, of the first sample; None where samples are not allowed."""
     artist: StyleArtist
     training_status: str
     generation_cost_tokens: int
@@ -97,7 +97,7 @@ class StyleDetail(msgspec.Struct, frozen=True):
     updated_at: datetime
     stats: StyleStats
     sample_artworks: list[SampleArtwork]
-    """The first training images; empty where the artist does not allow it."""
+    """Copies of the first training images; empty where the artist does not allow it."""
     progress: TrainingProgress | None
 
 

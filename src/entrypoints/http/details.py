@@ -39,6 +39,7 @@ KOREAN = {
     "One per image: {}, not {}.": "이미지마다 하나씩 필요합니다: {}개인데 {}개가 왔습니다.",
     "Out of range.": "범위를 벗어났습니다.",
     "Text cannot hold the character NUL.": "텍스트에는 NUL 문자가 들어갈 수 없습니다.",
+    "Text is needed, not a file.": "파일이 아니라 텍스트가 필요합니다.",
     "Text is UTF-8.": "텍스트는 UTF-8이어야 합니다.",
     "The URI does not lie in this service's own bucket.": "이 서비스의 저장소에 속하지 않는 주소입니다.",
     "The object does not lie below {}.": "객체가 {} 아래에 있지 않습니다.",

@@ -53,7 +53,17 @@ class FormBody(msgspec.Struct, Generic[Fields], frozen=True):
         else:
             raise UnsupportedMediaType
 
+    def _check_known(self, form: uploads.Form) -> None:
+        """Raises ValidationError for fields that are not known, and for files where text is expected."""
+        texts = {field.encode_name for field in msgspec.structs.fields(self.fields)}
+        unknown = [name for name in (*form.texts, *form.files) if name not in texts and name not in self.files]
+        if unknown:
+            raise ValidationError(**dict.fromkeys(unknown, "There is no such field."))
+        if misplaced := [name for name in form.files if name not in self.files]:
+            raise ValidationError(**dict.fromkeys(misplaced, "Text is needed, not a file."))
+
     def _from_form(self, form: uploads.Form) -> tuple[Fields, dict[str, list[Upload]]]:
+        self._check_known(form)
         if problems := {name: "A file is needed." for name in self.files if any(form.texts.get(name, []))}:
             raise ValidationError(**problems)
         repeated = [name for name, values in form.texts.items() if len(values) > 1 and name not in self.lists]

@@ -44,6 +44,7 @@ KOREAN = {
     "PURCHASE_NOT_FOUND": "해당 구매를 찾을 수 없습니다.",
     "RATE_LIMIT_EXCEEDED": "짧은 시간에 요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.",
     "REPLY_DEPTH_EXCEEDED": "답글에는 답글을 달 수 없습니다.",
+    "RESULT_BROKEN": "저장된 이미지가 손상되어 공개할 수 없습니다.",
     "RESULT_TAKEN": "다른 이미지 생성의 결과물입니다.",
     "RIGHTS_NOT_AFFIRMED": "본인에게 권리가 있는 이미지로만 스타일을 만들 수 있습니다.",
     "SELF_FOLLOW_NOT_ALLOWED": "자기 자신은 팔로우할 수 없습니다.",

@@ -97,3 +97,4 @@ class ArtworkRow(Row):
     size: Mapped[int]
     caption: Mapped[str | None]
     tags: Mapped[Tags]
+    sample_key: Mapped[str | None]

@@ -17,6 +17,7 @@ from core.generations.errors import (
     GenerationNotCompleted,
     GenerationNotFound,
     GenerationStillProcessing,
+    ResultBroken,
 )
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.generations.views import (
@@ -147,7 +148,7 @@ class GenerationsController(Controller):
     @patch(
         "/{generation_id:int}",
         guards=[signed_in],
-        opt={"refusals": (GenerationNotFound, GenerationNotCompleted, GenerationChanged)},
+        opt={"refusals": (GenerationNotFound, GenerationNotCompleted, GenerationChanged, ResultBroken)},
         summary="Publish, hide or describe my image",
     )
     async def edit(

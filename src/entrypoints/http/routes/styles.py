@@ -58,7 +58,7 @@ class TrainingFilter(Enum):
     """One's own unfinished ones as well."""
 
 
-class StyleFields(msgspec.Struct, frozen=True, kw_only=True):
+class StyleFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     description: str = ""
     generation_cost_tokens: int
@@ -67,13 +67,17 @@ class StyleFields(msgspec.Struct, frozen=True, kw_only=True):
     """Repeated or comma-separated."""
     captions: list[str] = []
     """One per image, in the same order."""
+    image_tags: list[str] = []
+    """One comma-separated list per image, in the same order; an empty one where an image has none."""
     rights_affirmed: bool = True
     valid_from: Moment | None = None
     valid_to: Moment | None = None
     show_samples: bool = True
 
 
-STYLE = FormBody(StyleFields, files=("images", "training_images"), several=True, lists=("tags", "captions"))
+STYLE = FormBody(
+    StyleFields, files=("images", "training_images"), several=True, lists=("tags", "captions", "image_tags")
+)
 CHANGES = FormBody(StyleChanges, files=("thumbnail",), json=True)
 
 REFUSALS = (
@@ -195,7 +199,7 @@ class StylesController(Controller):
     ) -> Response[Success[CreatedStyle]]:
         async with STYLE.read(request) as (fields, files):
             images = [*files.get("images", []), *files.get("training_images", [])]
-            created = await create_style(requester, _new_style(fields), _training_images(images, fields.captions))
+            created = await create_style(requester, _new_style(fields), _training_images(images, fields))
         return Response(Success(data=created), headers={"Location": f"/api/styles/{created.id}"})
 
     @patch(
@@ -266,11 +270,23 @@ def _new_style(fields: StyleFields) -> NewStyle:
     )
 
 
-def _training_images(images: list[Upload], captions: list[str]) -> list[TrainingImage]:
-    if captions and len(captions) != len(images):
-        raise ValidationError(captions=f"One per image: {len(images)}, not {len(captions)}.")
+def _training_images(images: list[Upload], fields: StyleFields) -> list[TrainingImage]:
+    per_image = {"captions": fields.captions, "image_tags": fields.image_tags}
+    problems = {
+        name: f"One per image: {len(images)}, not {len(texts)}."
+        for name, texts in per_image.items()
+        if texts and len(texts) != len(images)
+    }
+    if problems:
+        raise ValidationError(**problems)
     return [
-        TrainingImage(image.name, image.size, image.content, captions[index] if captions else None)
+        TrainingImage(
+            image.name,
+            image.size,
+            image.content,
+            caption=fields.captions[index] if fields.captions else None,
+            tags=comma_separated([fields.image_tags[index]]) if fields.image_tags else [],
+        )
         for index, image in enumerate(images)
     ]
 

@@ -10,7 +10,7 @@ from core.account_deletion.delete_account import DeleteAccount
 from core.account_deletion.export_account import ExportAccount
 from core.account_deletion.views import CommentRecord, FollowerRecord, IdentityRecord, LikeRecord, SessionRecord
 from core.accounts.edit_profile import EditProfile, ProfileChanges
-from core.accounts.errors import AlreadyArtist, InvalidPicture, UsernameTaken, UserNotFound
+from core.accounts.errors import AlreadyArtist, ArtistOnly, InvalidPicture, UsernameTaken, UserNotFound
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.accounts.views import AccountsReader, Me, MeArtist, OwnProfile, Profile
 from core.community.views import FollowedUser
@@ -34,9 +34,11 @@ from entrypoints.http.security.limits import LIMIT, Own
 
 MAX_PICTURE_BODY = 4 * 1024 * 1024
 """Bytes: a picture of 2 MB as a data URL, and some text."""
+MAX_PROFILE_BODY = 7 * 1024 * 1024
+"""Bytes: a profile image and a signature, each of 2 MB, as data URLs, and some text."""
 
 
-class ArtistApplication(msgspec.Struct, frozen=True):
+class ArtistApplication(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     artist_name: str
     verified_email: str
 
@@ -46,7 +48,7 @@ class Upgraded(msgspec.Struct, frozen=True):
     artist: MeArtist | None
 
 
-PROFILE = FormBody(ProfileChanges, files=("profile_image",), json=True)
+PROFILE = FormBody(ProfileChanges, files=("profile_image", "signature_image"), json=True)
 APPLICATION = FormBody(ArtistApplication, files=("signature_image",), json=True)
 
 
@@ -79,9 +81,9 @@ class UsersController(Controller):
     @patch(
         "/me",
         guards=[signed_in],
-        request_max_body_size=MAX_PICTURE_BODY,
-        opt={"body": PROFILE, "refusals": (UsernameTaken, InvalidPicture)},
-        summary="Change my username, bio or picture",
+        request_max_body_size=MAX_PROFILE_BODY,
+        opt={"body": PROFILE, "refusals": (UsernameTaken, ArtistOnly, InvalidPicture)},
+        summary="Change my username, bio or picture; as an artist also my artist name or signature",
     )
     async def edit(
         self,
@@ -91,8 +93,13 @@ class UsersController(Controller):
         accounts: FromDishka[AccountsReader],
     ) -> Success[OwnProfile]:
         async with PROFILE.read(request) as (changes, files):
-            pictures = files.get("profile_image", [])
-            await edit_profile(requester.id, changes, pictures[0].content if pictures else None)
+            pictures, signatures = files.get("profile_image", []), files.get("signature_image", [])
+            await edit_profile(
+                requester.id,
+                changes,
+                pictures[0].content if pictures else None,
+                signatures[0].content if signatures else None,
+            )
         return Success(data=await accounts.own_profile(requester.id))
 
     @get(

@@ -1,0 +1,96 @@
+"""Copies of pictures that others may see: the pixels, upright and in sRGB, and nothing else."""
+
+from io import BytesIO
+from typing import Literal, cast
+
+from PIL import Image, ImageCms
+from PIL.ImageFile import ImageFile
+
+QUALITY = 90
+"""Of a JPEG, as libjpeg counts it."""
+ORIENTATION = 0x0112
+"""The EXIF tag that says how the picture was held (EXIF 2.32, 4.6.4)."""
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SRGB = ImageCms.createProfile("sRGB")
+_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+"""By the colour space that a profile is for."""
+
+
+def copy_of(image: ImageFile, *, format: Literal["jpeg", "png"], max_side: int | None) -> tuple[BytesIO, int, int]:
+    """The encoded copy, its width and its height. `image` was opened, and may have been loaded."""
+    if max_side is not None:
+        image.draft(None, (max_side, max_side))  # a JPEG is decoded at a half, a quarter or an eighth of its size
+    image.load()
+    orientation, profile = _orientation(image), image.info.get("icc_profile")
+    plain = _eight_bit(image)
+    if max_side is not None:  # before the colours, of which a conversion costs memory
+        plain.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+    upright = _in_srgb(plain, profile)
+    if (turn := _UPRIGHT.get(orientation)) is not None:
+        upright = upright.transpose(turn)
+    upright.info = {}  # encoders write comments, profiles and resolutions that they find here
+    encoded = BytesIO()
+    upright.save(encoded, format, **({"quality": QUALITY} if format == "jpeg" else {}))
+    encoded.seek(0)
+    return encoded, upright.width, upright.height
+
+
+def _orientation(image: ImageFile) -> int:
+    try:
+        return cast("int", image.getexif().get(ORIENTATION, 1))
+    except Exception:  # broken metadata: the picture stays as it is stored
+        return 1
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """In one of the modes L, LA, RGB, RGBA and CMYK."""
+    if image.mode.startswith("I;16"):
+        # Pillow would clip what is above 255. The high byte is what it takes itself of 16-bit colours.
+        high = image.tobytes()[0 if image.mode.endswith("B") else 1 :: 2]
+        return Image.frombytes("L", image.size, high)
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode == "P":
+        return image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if "transparency" in image.info and image.mode in ("L", "RGB"):
+        return image.convert(f"{image.mode}A")
+    return image if image.mode in ("L", "LA", "RGB", "RGBA", "CMYK") else image.convert("RGB")
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """In L, LA, RGB or RGBA. Without a profile, and with one that cannot be used, colours are taken to be in sRGB."""
+    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
+    colours = image.convert(image.mode.removesuffix("A")) if alpha else image
+    if profile:
+        colours = _converted(colours, profile)
+    if colours.mode == "CMYK":
+        colours = colours.convert("RGB")
+    if alpha:
+        colours = colours.copy() if colours is image else colours
+        colours.putalpha(alpha)
+    return colours
+
+
+def _converted(colours: Image.Image, profile: bytes) -> Image.Image:
+    try:
+        opened = ImageCms.ImageCmsProfile(BytesIO(profile))
+        mode = _MODES[opened.profile.xcolor_space]
+        if mode == "CMYK" or colours.mode == "CMYK":
+            matches = mode == colours.mode
+        else:
+            matches = mode == "RGB" or colours.mode == "L"
+        if not matches:
+            return colours
+        source = colours if colours.mode == mode else colours.convert(mode)
+        converted = ImageCms.profileToProfile(source, opened, _SRGB, outputMode="RGB")
+    except Exception:  # profiles are broken in many ways; the colours stay as they are stored
+        return colours
+    return converted or colours

@@ -25,6 +25,7 @@ KOREAN = {
     "At most {} MB.": "최대 {}MB까지 가능합니다.",
     "At most {} characters.": "최대 {}자까지 가능합니다.",
     "At most {} pixels a side.": "한 변은 최대 {}픽셀까지 가능합니다.",
+    "Nested too deeply.": "너무 깊이 중첩되어 있습니다.",
     "Not a complete JPEG or PNG image.": "온전한 JPEG 또는 PNG 이미지가 아닙니다.",
     "Not after `to`, and at most {} days with it.": "`to`보다 늦을 수 없고, 그날을 포함해 최대 {}일까지 가능합니다.",
     "Not an e-mail address.": "이메일 주소가 아닙니다.",

@@ -22,6 +22,7 @@ from core.styles.fail_training import FailTraining
 from core.styles.record_training_progress import RecordTrainingProgress
 from core.tasks.outcome import Failure, Outcome
 from entrypoints.http.access import inference_server, training_server
+from entrypoints.http.body import decode
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import MALFORMED, AnyRequest
 from entrypoints.http.toss import TossWebhooks
@@ -149,6 +150,6 @@ WEBHOOKS = DishkaRouter(
 
 def _with_extras(told: dict[str, Any] | None, body: bytes, type_: type[msgspec.Struct]) -> dict[str, Any]:
     """What was told in its place, and whatever else the body has beside the fields that we know."""
-    plain: dict[str, Any] = msgspec.json.decode(body)
+    plain = decode(body, dict[str, Any])
     extras = {name: value for name, value in plain.items() if name not in type_.__struct_fields__}
     return {**extras, **(told or {})}

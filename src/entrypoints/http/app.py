@@ -13,11 +13,13 @@ from entrypoints.http import access
 from entrypoints.http.auth import AuthController
 from entrypoints.http.body import StrictJson
 from entrypoints.http.community import CommunityController
+from entrypoints.http.conditional import Conditional
 from entrypoints.http.cookies import Cookies
 from entrypoints.http.cors import Cors
 from entrypoints.http.documents import DocumentsController
 from entrypoints.http.errors import EXCEPTION_HANDLERS
 from entrypoints.http.generations import GenerationsController
+from entrypoints.http.heads import OneLineEach, Paths, check_query
 from entrypoints.http.health import HealthController
 from entrypoints.http.idempotency import Idempotent
 from entrypoints.http.internal import InternalController
@@ -97,6 +99,7 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
         dto=StrictJson,
         return_dto=None,
         exception_handlers=EXCEPTION_HANDLERS,
+        before_request=check_query,
         request_max_body_size=MAX_BODY,
         lifespan=list(lifespan),
         logging_config=None,
@@ -116,6 +119,6 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
         ),
     )
     setup_dishka(container, app)
-    inner = Cors(Idempotent(app.asgi_handler), settings.cors_allowed_origins)
-    app.asgi_handler = Tracing(inner, metrics, https=settings.production)
+    inner = Cors(Idempotent(Conditional(Paths(app.asgi_handler))), settings.cors_allowed_origins)
+    app.asgi_handler = Tracing(OneLineEach(inner), metrics, https=settings.production)
     return app

@@ -88,6 +88,12 @@ async def serving(application: Any, settings: Any) -> AsyncIterator[Server]:
         await task
 
 
+@pytest.fixture(autouse=True)
+def long_closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is not closed at once fails a test."""
+    monkeypatch.setattr(bodies, "CLOSED_WITHIN", 2 * ENOUGH)
+
+
 @pytest.fixture
 async def service(world: MemoryWorld) -> AsyncIterator[Service]:
     service = Service(world, rate_limits=None)
@@ -354,6 +360,7 @@ async def test_only_the_client_is_timed(monkeypatch: pytest.MonkeyPatch) -> None
             await asyncio.sleep(0.05)
 
     async def receive() -> Any:
+        await asyncio.sleep(0.002)
         return parts.pop(0)
 
     async def send(message: Any) -> None:

@@ -13,7 +13,9 @@ from litestar.routes import HTTPRoute
 
 from adapters.filesystem.blobs import FilesystemBlobStore
 from core.accounts.make_admin import MakeAdmin
+from core.errors import ValidationError
 from entrypoints.http import access
+from entrypoints.http.body import MAX_DEPTH, decode
 from entrypoints.http.errors import name_as_sent
 from entrypoints.http.forms import FormBody
 from entrypoints.http.openapi import guard_of
@@ -175,6 +177,17 @@ VALUES = {
     "5,000 objects": nested(5000, b'{"a":', b"}"),
     "100,000 arrays": nested(100_000, b"[", b"]"),
 }
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")], ids=["arrays", "objects"])
+def test_what_is_nested_too_deeply_is_refused_long_before_anything_fails_of_it(opening: bytes, closing: bytes) -> None:
+    decode(b'{"a": %b}' % nested(MAX_DEPTH - 1, opening, closing), dict[str, Any])
+    with pytest.raises(ValidationError) as refused:
+        decode(b'{"a": %b}' % nested(MAX_DEPTH, opening, closing), dict[str, Any])
+    (problem,) = (refused.value.details or {}).values()
+    assert problem == "Nested too deeply."
+
+
 COLLIDING = [
     "self",
     "cls",

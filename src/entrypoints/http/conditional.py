@@ -10,7 +10,7 @@ IF_NONE_MATCH = "If-None-Match"
 CONDITIONAL = "conditional"
 """A route's option: its answers of success have an `ETag`. For the API document."""
 
-_TAG = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_TAG = re.compile(rb'"[\x21\x23-\x7e\x80-\xff]*"')
 _ABOUT_CONTENT = frozenset({b"content-length", b"content-type"})
 
 

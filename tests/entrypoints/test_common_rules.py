@@ -121,6 +121,21 @@ async def test_a_header_that_is_no_list_is_not_believed_twice(
         assert (await browser.client.patch("/api/users/me", content=b"{}", headers=right)).status_code == 200
 
 
+@pytest.mark.parametrize("host", ["[", "[::1", "[nowhere]", "a b", "a/b", "a:b", "a:99999", "\xbd", "a, a"])
+@pytest.mark.parametrize("path", ["/api/auth/google/login", "/api/styles?limit=0", "/api/health/live"])
+async def test_a_host_that_is_none(service: Service, path: str, host: str) -> None:
+    async with httpx.AsyncClient(transport=asgi(service.app), base_url="https://api.example.com") as client:
+        response = await client.get(path, headers=[(b"Host", host.encode("latin-1"))])
+    assert refusal(response) == (400, "BAD_REQUEST", None)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "localhost", "api.example.com:8000", "[::1]:8000", "127.0.0.1", "xn--9d0bm53a.kr"]
+)
+async def test_a_host(anonymous: Browser, host: str) -> None:
+    assert (await anonymous.client.get("/api/health/live", headers={"Host": host})).status_code == 200
+
+
 async def test_a_trace_id_is_our_own_and_another_one_each_time(anonymous: Browser) -> None:
     first = await anonymous.get("/api/health/live", headers={"X-Trace-Id": "theirs"})
     second = await anonymous.get("/api/health/live", headers={"X-Trace-Id": "theirs"})

@@ -19,7 +19,7 @@ from entrypoints.http.cors import Cors
 from entrypoints.http.documents import DocumentsController
 from entrypoints.http.errors import EXCEPTION_HANDLERS
 from entrypoints.http.generations import GenerationsController
-from entrypoints.http.heads import OneLineEach, Paths, check_query
+from entrypoints.http.heads import OneLineEach, Targets, check_query
 from entrypoints.http.health import HealthController
 from entrypoints.http.idempotency import Idempotent
 from entrypoints.http.internal import InternalController
@@ -119,6 +119,6 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
         ),
     )
     setup_dishka(container, app)
-    inner = Cors(Idempotent(Conditional(Paths(app.asgi_handler))), settings.cors_allowed_origins)
+    inner = Cors(Idempotent(Conditional(Targets(app.asgi_handler))), settings.cors_allowed_origins)
     app.asgi_handler = Tracing(OneLineEach(inner), metrics, https=settings.production)
     return app

@@ -1,13 +1,14 @@
 """What a request says before its body: header lines, the path, and the method OPTIONS."""
 
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from litestar import Request
 from litestar.enums import ScopeType
-from litestar.exceptions import NotFoundException
-from litestar.types import ASGIApp, Message, Method, Receive, Scope, Send
+from litestar.exceptions import ClientException, HTTPException, NotFoundException
+from litestar.types import ASGIApp, HTTPScope, Message, Method, Receive, Scope, Send
 
 from core.errors import ValidationError
 from entrypoints.http.body import text_problem
@@ -17,6 +18,8 @@ Header = tuple[bytes, bytes]
 
 NOT_OFFERED: Method = "TRACE"
 """A method that no path has."""
+
+_HOST = re.compile(r"[\w.~!$&'()*+;=%:\[\]-]*", re.ASCII)
 
 
 class OneLineEach:
@@ -41,8 +44,10 @@ def _joined(headers: Iterable[Header]) -> list[Header]:
     return [(name, (b"; " if name == b"cookie" else b", ").join(values)) for name, values in lines.items()]
 
 
-class Paths:
-    """Around the routes: a path with a NUL names nothing, and OPTIONS is answered for each path that there is."""
+class Targets:
+    """Around the routes: a path with a NUL names nothing, what is addressed to no host is no request, and OPTIONS is
+    answered for each path that there is.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -50,15 +55,30 @@ class Paths:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
-        elif "\0" in scope["path"]:
+        elif error := _error(scope):
             request: AnyRequest = Request(scope, receive, send)
-            refusal = refuse_http_exception(request, NotFoundException())
+            refusal = refuse_http_exception(request, error)
             await refusal.to_asgi_response(None, request)(scope, receive, send)
         elif scope["method"] == "OPTIONS":
             scope["method"] = NOT_OFFERED
             await self._app(scope, receive, _options(send))
         else:
             await self._app(scope, receive, send)
+
+
+def _error(scope: HTTPScope) -> HTTPException | None:
+    if "\0" in scope["path"]:
+        return NotFoundException()
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+    return None if _is_host(host) else ClientException()
+
+
+def _is_host(host: str) -> bool:
+    """RFC 9112, 3.2: what is no host, or two of them, is refused. The framework fails of it wherever it needs a URL."""
+    try:
+        return bool(_HOST.fullmatch(host)) and urlsplit(f"//{host}").port != 0
+    except ValueError:
+        return False
 
 
 def _options(send: Send) -> Send:

@@ -38,7 +38,7 @@ class ValidationError(DomainError):
     category = Category.INVALID
     message = "Some fields are not valid."
 
-    def __init__(self, **fields: str) -> None:
+    def __init__(self, /, **fields: str) -> None:  # a field may have any name, `self` too
         super().__init__(details=dict(fields))
 
 

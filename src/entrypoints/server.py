@@ -5,6 +5,7 @@ import contextlib
 import logging
 import resource
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import uvloop
 from dishka import AsyncContainer
@@ -15,6 +16,7 @@ from core.ports.outbox import Outbox
 from core.tasks.publish_tasks import PublishTasks
 from entrypoints.container import create_container
 from entrypoints.http.app import create_app
+from entrypoints.http.bodies import Bodies
 from entrypoints.relay import Relay
 from entrypoints.settings import Settings
 from entrypoints.signals import stop_event
@@ -95,7 +97,7 @@ def _tell_if_it_broke(task: asyncio.Task[None]) -> None:
 
 
 async def serve(
-    asgi: object,
+    asgi: Any,
     settings: Settings,
     *,
     stop: asyncio.Event,
@@ -107,7 +109,7 @@ async def serve(
     `stopping` ends those that would never finish by themselves.
     """
     server = Server(
-        asgi,
+        Bodies(asgi),
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGINL,  # the lifespan is ours: a failing one must end the start

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from typing import Any
 
 import httpx
@@ -72,13 +73,77 @@ async def test_head_is_get_without_the_body(anonymous: Browser) -> None:
     assert (await anonymous.call("HEAD", "/api/auth/logout")).status_code == 405
 
 
+async def test_options_tells_what_a_path_offers(service: Service) -> None:
+    paths = {route.path_format for route in service.app.routes}
+    async with service.browser() as browser:
+        for path in sorted(paths):
+            filled = re.sub(r"\{[a-z_]+\}", "1", path)
+            options = await browser.call("OPTIONS", filled)
+            refused = await browser.call("CONNECT", filled)
+            assert (options.status_code, options.content, refused.status_code) == (204, b"", 405), path
+            assert options.headers.get_list("allow") == refused.headers.get_list("allow"), path
+            allowed = options.headers["allow"].split(", ")
+            assert ("GET" in allowed) == ("HEAD" in allowed)
+    assert (await _options(service, "/api/styles")) == "GET, HEAD, OPTIONS, POST"
+    assert len(paths) > 50
+
+
+async def _options(service: Service, path: str) -> str:
+    async with service.browser() as browser:
+        allow: str = (await browser.call("OPTIONS", path)).headers["allow"]
+    return allow
+
+
+async def test_options_of_what_is_not_there(anonymous: Browser) -> None:
+    assert refusal(await anonymous.call("OPTIONS", "/api/nothing"))[:2] == (404, "NOT_FOUND")
+
+
+async def test_a_list_in_several_header_lines_is_one(service: Service, world: MemoryWorld) -> None:
+    session = await service.session_of(await world.user())
+    transport = asgi(service.app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://api.example.com") as client:
+        languages = [("Accept-Language", "en;q=0.5"), ("Accept-Language", "ko;q=0.7")]
+        refused = await client.get("/api/auth/me", headers=languages)
+        cookies = [("Cookie", "theme=dark"), ("Cookie", f"sessionid={session}")]
+        me = await client.get("/api/auth/me", headers=cookies)
+    assert refused.json()["error"]["message"] == messages.KOREAN["UNAUTHORIZED"]
+    assert me.status_code == 200
+
+
+@pytest.mark.parametrize("header", ["Content-Type", "X-CSRFToken"])
+async def test_a_header_that_is_no_list_is_not_believed_twice(
+    service: Service, world: MemoryWorld, header: str
+) -> None:
+    async with service.browser(await world.user()) as browser:
+        right = {"Content-Type": "application/json", "X-CSRFToken": browser.csrf or ""}
+        headers = [*right.items(), (header, right[header])]
+        response = await browser.client.patch("/api/users/me", content=b"{}", headers=headers)
+        assert response.status_code == {"Content-Type": 415, "X-CSRFToken": 403}[header]
+        assert (await browser.client.patch("/api/users/me", content=b"{}", headers=right)).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["[", "[::1", "[nowhere]", "a b", "a/b", "a:b", "a:99999", "\xbd", "a, a"])
+@pytest.mark.parametrize("path", ["/api/auth/google/login", "/api/styles?limit=0", "/api/health/live"])
+async def test_a_host_that_is_none(service: Service, path: str, host: str) -> None:
+    async with httpx.AsyncClient(transport=asgi(service.app), base_url="https://api.example.com") as client:
+        response = await client.get(path, headers=[(b"Host", host.encode("latin-1"))])
+    assert refusal(response) == (400, "BAD_REQUEST", None)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "localhost", "api.example.com:8000", "[::1]:8000", "127.0.0.1", "xn--9d0bm53a.kr"]
+)
+async def test_a_host(anonymous: Browser, host: str) -> None:
+    assert (await anonymous.client.get("/api/health/live", headers={"Host": host})).status_code == 200
+
+
 async def test_a_trace_id_is_our_own_and_another_one_each_time(anonymous: Browser) -> None:
     first = await anonymous.get("/api/health/live", headers={"X-Trace-Id": "theirs"})
     second = await anonymous.get("/api/health/live", headers={"X-Trace-Id": "theirs"})
     assert len({"theirs", first.headers["x-trace-id"], second.headers["x-trace-id"]}) == 3
 
 
-@pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b'{"bio": nope}', b"[" * 100_000, b'{"bio": "\\ud800"}'])
+@pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b'{"bio": nope}', b"[" * 100_000])
 async def test_malformed_json(service: Service, world: MemoryWorld, body: bytes) -> None:
     async with service.browser(await world.user(tokens=10)) as browser:
         for method, path in (("PATCH", "/api/users/me"), ("POST", "/api/generations")):
@@ -154,6 +219,9 @@ async def test_text_that_no_database_keeps_is_refused(service: Service, world: M
         }
         body = {"style_id": 1, "prompt_tags": ["cat"], "description": "a backslash: \\u0000"}
         assert refusal(await browser.post("/api/generations", json=body))[1] == "STYLE_NOT_FOUND"
+        content = b'{"style_id": 1, "prompt_tags": ["cat", "caf\\udce9"]}'
+        response = await browser.post("/api/generations", content=content, headers={"Content-Type": "application/json"})
+        assert refusal(response)[2] == {"prompt_tags.1": "Text is UTF-8."}
 
 
 @pytest.mark.parametrize(

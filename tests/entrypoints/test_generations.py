@@ -81,6 +81,21 @@ async def test_a_style_that_is_not_trained(service: Service, world: MemoryWorld)
     assert (response.status_code, response.json()["error"]["code"]) == (422, "STYLE_NOT_READY")
 
 
+KNOWN = [
+    ["TAG"],
+    ["W/TAG"],
+    ['"other", TAG'],
+    ['"a,b",W/TAG , "c"'],
+    ["*"],
+    [" * "],
+    ['"other"', "TAG"],
+    ["TAG", '"other"'],
+    ['W/"other"', '"a"', "W/TAG"],
+]
+"""Lines of If-None-Match that name a tag (RFC 9110, 13.1.2)."""
+UNKNOWN = [['"other"'], ['"a, b"'], [""], ['"*"'], ["other"], ['"other"', '"another"']]
+
+
 async def test_polling_an_image_that_has_not_moved_costs_no_body(service: Service, world: MemoryWorld) -> None:
     ann = await world.user("ann", tokens=100)
     image = await world.generation(ann, await world.style(await world.artist()))
@@ -89,10 +104,16 @@ async def test_polling_an_image_that_has_not_moved_costs_no_body(service: Servic
         first = await browser.get(path)
         tag = first.headers["etag"]
         assert first.headers["cache-control"] == "private, no-cache"
-        for sent in (tag, f"W/{tag}", f'"other", {tag}', "*"):
-            known = await browser.get(path, headers={"If-None-Match": sent})
+        for sent in KNOWN:
+            known = await browser.get(path, headers=[("If-None-Match", line.replace("TAG", tag)) for line in sent])
             assert (known.status_code, known.headers["etag"]) == (304, tag)
-        assert (await browser.get(path, headers={"If-None-Match": '"other"'})).status_code == 200
+            assert known.headers["cache-control"] == "private, no-cache"
+            assert not {"content-length", "content-type"} & known.headers.keys()
+            head = await browser.client.head(path, headers=[("If-None-Match", tag)])
+            assert head.status_code == 304
+        for sent in UNKNOWN:
+            other = await browser.get(path, headers=[("If-None-Match", line.replace("TAG", tag)) for line in sent])
+            assert (other.status_code, other.content) == (200, first.content)
 
         progress = {"current_step": 1, "total_steps": 50, "progress_percent": 2, "estimated_seconds": 30}
         await browser.client.patch(

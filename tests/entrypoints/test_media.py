@@ -77,5 +77,13 @@ async def test_what_is_stored_never_runs_as_a_page(media: FilesystemBlobStore, a
 async def test_an_object_that_one_has_is_not_sent_again(media: FilesystemBlobStore, anonymous: Browser) -> None:
     url = media.public_url("public/generations/1/cat.png")
     tag = (await anonymous.get(url)).headers["etag"]
-    assert (await anonymous.get(url, headers={"If-None-Match": tag})).status_code == 304
-    assert (await anonymous.get(url, headers={"If-None-Match": '"other"'})).status_code == 200
+    for sent in (tag, f"W/{tag}", f'"a,b", {tag}', "*"):
+        known = await anonymous.get(url, headers={"If-None-Match": sent})
+        assert (known.status_code, known.headers["etag"]) == (304, tag)
+        assert known.headers["cache-control"] == "public, max-age=31536000, immutable"
+    for sent in ('"other"', tag.strip('"'), f'"other{tag[1:]}'):
+        assert (await anonymous.get(url, headers={"If-None-Match": sent})).content == PICTURE
+
+
+async def test_what_is_not_there_is_no_answer_that_one_has(anonymous: Browser) -> None:
+    assert (await anonymous.get("/media/public/nothing.png", headers={"If-None-Match": "*"})).status_code == 404

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import logging
+import re
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Any
@@ -19,6 +20,9 @@ LEEWAY = 60
 """Seconds that the provider's clock may differ from ours."""
 PATIENCE = 10.0
 """Seconds for the discovery document, and for all that identifying takes."""
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""NUL and lone surrogates: JSON carries them, and no database keeps them."""
 
 logger = logging.getLogger(__name__)
 
@@ -89,10 +93,13 @@ class OpenIDIdentityProvider(IdentityProvider):
 
     def _identity(self, claims: dict[str, Any]) -> Identity:
         verified = claims.get("email_verified") is True
+        subject, email = claims["sub"], claims.get("email")
+        if not _text(subject) or (isinstance(email, str) and _UNSTORABLE.search(email)):
+            raise SignInFailed("invalid_token")
         return Identity(
             provider=self._name,
-            subject=claims["sub"],
-            email=_text(claims.get("email")) if verified else None,
+            subject=subject,
+            email=_text(email) if verified else None,
             name=_text(claims.get("name")),
             picture=_https(claims.get("picture")),
         )
@@ -133,7 +140,8 @@ def _challenge(code_verifier: str) -> str:
 
 
 def _text(claim: object) -> str | None:
-    return claim if isinstance(claim, str) and claim else None
+    """The claim if it is text that can be kept."""
+    return claim if isinstance(claim, str) and claim and not _UNSTORABLE.search(claim) else None
 
 
 def _https(claim: object) -> str | None:

@@ -10,7 +10,9 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from entrypoints.http.body import StrictJson
+from entrypoints.http.conditional import Conditional
 from entrypoints.http.errors import EXCEPTION_HANDLERS
+from entrypoints.http.heads import OneLineEach, Targets, check_query
 from entrypoints.http.metrics import Metrics, MetricsController
 from entrypoints.http.middleware.cors import Cors
 from entrypoints.http.middleware.idempotency import Idempotent
@@ -97,6 +99,7 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
         dto=StrictJson,
         return_dto=None,
         exception_handlers=EXCEPTION_HANDLERS,
+        before_request=check_query,
         request_max_body_size=MAX_BODY,
         lifespan=list(lifespan),
         logging_config=None,
@@ -115,7 +118,7 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
             }
         ),
     )
-    inner = Cors(Idempotent(app.asgi_handler), settings.cors_allowed_origins)
-    app.asgi_handler = Tracing(inner, metrics, https=settings.production)
+    inner = Cors(Idempotent(Conditional(Targets(app.asgi_handler))), settings.cors_allowed_origins)
+    app.asgi_handler = Tracing(OneLineEach(inner), metrics, https=settings.production)
     setup_dishka(container, app)  # outermost: the request's container holds the unit of work that they share
     return app

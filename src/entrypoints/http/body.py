@@ -1,5 +1,6 @@
 """JSON bodies: decoded strictly, and everything that is wrong with them told by field."""
 
+import json
 import re
 from typing import Any, TypeVar, cast
 
@@ -10,13 +11,20 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
-from core.errors import ValidationError
+from core.errors import DomainError, ValidationError
 from entrypoints.http.errors import MalformedBody
 
 Decoded = TypeVar("Decoded")
 
+MAX_DEPTH = 100
+"""Arrays and objects within one another. What reads them recursively, here or behind, is never at its limit then."""
+
 _WHERE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[^\]]+)\]")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+
+_Place = tuple[Any, object] | None
+"""Where a value is: the place of what it is in, and its name or number there."""
 
 
 class UnsupportedMediaType(HTTPException):
@@ -59,9 +67,9 @@ def decode(body: bytes, type_: type[Decoded]) -> Decoded:
     except msgspec.ValidationError:
         raise ValidationError(**_problems(_plain(body), type_)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise MalformedBody from None
-    if b"\\u0000" in body:
-        refuse_nul(_plain(body))
+        raise _refusal(body) from None
+    if b"\\u0000" in body or body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        _plain(body)
     return decoded
 
 
@@ -73,17 +81,58 @@ def convert(plain: dict[str, object], type_: type[Decoded], *, strict: bool) -> 
         raise ValidationError(**_problems(plain, type_, strict=strict)) from None
 
 
-def refuse_nul(plain: object) -> None:
-    """Raises ValidationError for text with a NUL in it: databases keep none. So nothing behind HTTP need care."""
-    if where := _nul_in(plain, ""):
-        raise ValidationError(**{where.lstrip("."): "Text cannot hold the character NUL."})
+def refuse_unstorable(plain: object) -> None:
+    """Raises ValidationError for what no database keeps, so that nothing behind HTTP needs care: text with a NUL or
+    with half of a surrogate pair, names included, and what is nested deeper than MAX_DEPTH.
+    """
+    left: list[tuple[object, _Place, int]] = [(plain, None, 0)]
+    while left:
+        value, place, depth = left.pop()
+        if isinstance(value, str):
+            if problem := text_problem(value):
+                raise ValidationError(**{_written(place): problem})
+        elif isinstance(value, dict | list):
+            if depth >= MAX_DEPTH:
+                raise ValidationError(**{_written(place): "Nested too deeply."})
+            if isinstance(value, dict):
+                if problem := next(filter(None, map(text_problem, value)), None):
+                    raise ValidationError(**{_written(place): problem})
+                items = list(value.items())
+            else:
+                items = list(enumerate(value))
+            left.extend((item, (place, step), depth + 1) for step, item in reversed(items))
+
+
+def text_problem(text: str) -> str | None:
+    """Why no database keeps a text; None for one that can be kept."""
+    found = _NO_TEXT.search(text)
+    if not found:
+        return None
+    return "Text cannot hold the character NUL." if found[0] == "\0" else "Text is UTF-8."
 
 
 def _plain(body: bytes) -> object:
     try:
-        return msgspec.json.decode(body)
+        plain = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise MalformedBody from None
+        raise _refusal(body) from None
+    refuse_unstorable(plain)
+    return plain
+
+
+def _refusal(body: bytes) -> DomainError:
+    """What to answer to a body that msgspec cannot read: to it a lone surrogate (RFC 8259, 8.2) is no JSON at all."""
+    if not body.lstrip().startswith(b"{"):
+        return MalformedBody()
+    try:
+        refuse_unstorable(json.loads(body))
+    except ValidationError as refusal:
+        return refusal
+    except RecursionError:
+        return ValidationError(body="Nested too deeply.")
+    except ValueError:
+        pass
+    return MalformedBody()
 
 
 def _problems(plain: object, type_: type[Any], *, strict: bool = True) -> dict[str, str]:
@@ -117,14 +166,10 @@ def _where(message: str) -> tuple[str, str]:
     return "".join(f".{step}" for step in steps), f"{message[: found.start()]}."
 
 
-def _nul_in(plain: object, path: str) -> str | None:
-    if isinstance(plain, str):
-        return path if "\0" in plain else None
-    items: list[tuple[object, object]] = []
-    if isinstance(plain, dict):
-        if any("\0" in name for name in plain):
-            return path or "body"
-        items = list(plain.items())
-    elif isinstance(plain, list):
-        items = list(enumerate(plain))
-    return next((where for step, value in items if (where := _nul_in(value, f"{path}.{step}"))), None)
+def _written(place: _Place) -> str:
+    """As `a.0.b`; the whole is `body`."""
+    steps: list[str] = []
+    while place is not None:
+        place, step = place
+        steps.append(str(step))
+    return ".".join(reversed(steps)) or "body"

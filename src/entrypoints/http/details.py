@@ -31,6 +31,7 @@ KOREAN = {
     "Control, bidirectional and invisible characters are not allowed.": (
         "제어 문자, 글자 방향 문자, 보이지 않는 문자는 사용할 수 없습니다."
     ),
+    "Nested too deeply.": "너무 깊이 중첩되어 있습니다.",
     "Not a complete JPEG or PNG image.": "온전한 JPEG 또는 PNG 이미지가 아닙니다.",
     "Not a name of the IANA time zone database.": "IANA 시간대 데이터베이스에 없는 이름입니다.",
     "Not after `to`, and at most {} days with it.": "`to`보다 늦을 수 없고, 그날을 포함해 최대 {}일까지 가능합니다.",

@@ -9,6 +9,7 @@ from litestar.enums import ParamType
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 from litestar.params import ParameterKwarg
 from litestar.types import ExceptionHandlersMap
+from litestar.typing import FieldDefinition
 
 from core.errors import Category, Details, DomainError, NotFound, ValidationError
 from core.ports.idempotency import AlreadyAnswered
@@ -36,10 +37,12 @@ FRAMEWORK = {
     400: ("BAD_REQUEST", "The request cannot be understood."),
     404: ("NOT_FOUND", "There is no such thing."),
     405: ("METHOD_NOT_ALLOWED", "This cannot be done here."),
+    408: ("REQUEST_TIMEOUT", "The body of the request did not arrive in time."),
     413: ("PAYLOAD_TOO_LARGE", "The request is too large."),
     415: ("UNSUPPORTED_MEDIA_TYPE", "This kind of content is not understood here."),
+    499: ("CLIENT_CLOSED_REQUEST", "The connection was closed before the request had arrived."),
 }
-"""What the framework refuses before a controller is asked."""
+"""What is refused before a controller is asked, or while it reads the body."""
 
 MALFORMED = "malformed"
 """A route's option: the status code for what cannot be read."""
@@ -84,8 +87,12 @@ def refuse_invalid_parameters(request: AnyRequest, error: ValidationException) -
 def _as_sent(request: AnyRequest, parameter: str) -> str:
     """The name that the client knows a parameter by."""
     field = request.route_handler.parsed_fn_signature.parameters.get(parameter)
-    kwarg = field.kwarg_definition if field else None
-    return (kwarg.name if isinstance(kwarg, ParameterKwarg) else None) or parameter
+    return name_as_sent(field) if field else parameter
+
+
+def name_as_sent(field: FieldDefinition) -> str:
+    kwarg = field.kwarg_definition
+    return (kwarg.name if isinstance(kwarg, ParameterKwarg) else None) or field.name
 
 
 def refuse_http_exception(request: AnyRequest, error: HTTPException) -> Response[Refused]:
@@ -107,7 +114,7 @@ def replay(_: AnyRequest, error: AlreadyAnswered) -> Response[bytes]:
 
 def fail(request: AnyRequest, error: Exception) -> Response[Refused]:
     """What was not foreseen: told to the log with everything, to the client with nothing but the trace id."""
-    logger.error("unforeseen error in %s %s", request.method, request.url.path, exc_info=error)
+    logger.error("unforeseen error in %s %s", request.method, request.scope["path"], exc_info=error)
     return answer(request, 500, *INTERNAL)
 
 

@@ -16,6 +16,7 @@ from litestar.typing import FieldDefinition
 from core.accounts.errors import ArtistOnly, Unauthorized
 from core.errors import DomainError, NotFound, ValidationError
 from core.ports.idempotency import IdempotencyKeyReused
+from entrypoints.http.conditional import CONDITIONAL, IF_NONE_MATCH
 from entrypoints.http.envelope import Refused
 from entrypoints.http.errors import FRAMEWORK, REPLAYED, MalformedBody, status_of
 from entrypoints.http.forms import FormBody
@@ -60,6 +61,13 @@ IDEMPOTENCY_KEY: Schema = {
     "description": "Of your choice, one for each thing to be done: for 24 hours the same call with the same key gets"
     f" the first answer of success again, with `{REPLAYED}: true`, and does nothing a second time.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+KNOWN: Schema = {
+    "name": IF_NONE_MATCH,
+    "in": "header",
+    "required": False,
+    "description": "`ETag` of an earlier answer, or several with commas between them.",
+    "schema": {"type": "string"},
 }
 SOURCES = {access.training_server: "training-server", access.inference_server: "inference-server"}
 
@@ -108,6 +116,8 @@ def _operation(path: str, method: str, handler: HTTPRouteHandler) -> Schema:
         )
     if _idempotent(method, handler):
         parameters.append(IDEMPOTENCY_KEY)
+    if CONDITIONAL in handler.opt:
+        parameters.append(KNOWN)
     operation: Schema = {
         "operationId": f"{method.lower()}{path.title().replace('/', '').replace('-', '').translate(BRACES)}",
         "summary": handler.summary,
@@ -203,7 +213,7 @@ def _responses(path: str, method: str, handler: HTTPRouteHandler, *, validated: 
         refusals += [IdempotencyKeyReused, ValidationError]
     if _body(handler):
         refusals += [ValidationError, MalformedBody]
-        framework = [413, 415]
+        framework = [408, 413, 415]
     if validated:
         refusals.append(ValidationError)
     if "{" in path:
@@ -218,7 +228,7 @@ def _responses(path: str, method: str, handler: HTTPRouteHandler, *, validated: 
             codes[status].append(code)
     return {
         str(handler.status_code): _success(handler),
-        **({"304": {"description": "Nothing has changed"}} if "if_none_match" in _names(handler) else {}),
+        **({"304": {"description": "Nothing has changed"}} if CONDITIONAL in handler.opt else {}),
         **({"204": {"description": "It has ended, as is known already"}} if EVENTS in handler.opt else {}),
         **{
             str(status): {"description": " or ".join(f"`{code}`" for code in codes[status]), "content": FAILURE}
@@ -229,10 +239,6 @@ def _responses(path: str, method: str, handler: HTTPRouteHandler, *, validated: 
 
 
 FAILURE = {"application/json": {"schema": {"$ref": REF.format(name="Refused")}}}
-
-
-def _names(handler: HTTPRouteHandler) -> Sequence[str]:
-    return list(handler.parsed_fn_signature.parameters)
 
 
 def _success(handler: HTTPRouteHandler) -> Schema:

@@ -13,7 +13,7 @@ from litestar.exceptions import HTTPException
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
 from core.errors import ValidationError
-from entrypoints.http.body import refuse_nul
+from entrypoints.http.body import refuse_unstorable
 from entrypoints.http.errors import AnyRequest, MalformedBody
 
 MAX_PARTS = 500
@@ -56,7 +56,8 @@ async def receive(request: AnyRequest, spool: IO[bytes]) -> Form:
         raise PayloadTooLarge from None
     except MultipartError:
         raise MalformedBody from None
-    refuse_nul({name: values[0] if len(values) == 1 else values for name, values in form.texts.items()})
+    refuse_unstorable({name: values[0] if len(values) == 1 else values for name, values in form.texts.items()})
+    refuse_unstorable({name: [file.name for file in files] for name, files in form.files.items()})
     return form
 
 

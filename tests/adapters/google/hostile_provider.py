@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
-from joserfc import jwt
+from joserfc import jws
 from joserfc.jwk import ECKey, Key, RSAKey
 
 CLIENT_ID, CLIENT_SECRET = "the-client", "the-client's-secret"
@@ -70,7 +70,8 @@ class HostileProvider:
         self, changes: Mapping[str, object] = {}, *, key: Key | None = None, alg: str = "RS256", kid: str = "key-1"
     ) -> str:
         """A token of its own, right in everything but the changes; a claim that becomes None is left out."""
-        return jwt.encode({"alg": alg, "kid": kid}, self.claims(changes), key or self.key, [alg])
+        claims = json.dumps(self.claims(changes))
+        return jws.serialize_compact({"alg": alg, "kid": kid, "typ": "JWT"}, claims, key or self.key, [alg])
 
     def says(self, id_token: object) -> None:
         self.answers["/token"] = lambda: (200, {"access_token": "access", "token_type": "Bearer", "id_token": id_token})

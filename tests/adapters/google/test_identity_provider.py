@@ -148,6 +148,11 @@ UNBELIEVABLE: dict[str, Changes] = {
     "no subject": {"sub": None},
     "an empty subject": {"sub": ""},
     "a subject that is a number": {"sub": 5},
+    "a subject with a NUL": {"sub": "subject\0-1"},
+    "a subject with half of a surrogate pair": {"sub": "subject-\udce9"},
+    "a verified e-mail with a NUL": {"email": "ina\0@example.com"},
+    "an e-mail with a NUL that nobody has verified": {"email": "ina\0@example.com", "email_verified": False},
+    "an e-mail with half of a surrogate pair": {"email": "ina\ud83d@example.com"},
 }
 
 
@@ -294,6 +299,15 @@ async def test_only_a_verified_email_is_kept(
 ) -> None:
     hostile.says(hostile.token(claims))
     assert (await identify(provider)).email == email
+
+
+@pytest.mark.parametrize("text", ["Ina\0", "\udce9Ina"])
+async def test_a_name_or_picture_that_no_database_keeps_is_left_out(
+    hostile: HostileProvider, provider: OpenIDIdentityProvider, text: str
+) -> None:
+    hostile.says(hostile.token({"name": text, "picture": f"https://example.com/{text}.png"}))
+    identity = await identify(provider)
+    assert (identity.subject, identity.name, identity.picture) == ("subject-1", None, None)
 
 
 @pytest.mark.parametrize("picture", [None, "", 5, "javascript:alert(1)", "http://example.com/a.png", "data:image/png,"])

@@ -1,14 +1,14 @@
 """Objects of a store that has no web server of its own."""
 
 import hashlib
-from typing import Annotated
 
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, Response, get
-from litestar.params import FromPath, FromQuery, HeaderParameter
+from litestar.params import FromPath, FromQuery
 
 from core.ports.blob_store import PUBLIC_PREFIX, BlobNotFound
 from core.ports.media_files import MediaFiles
+from entrypoints.http.conditional import CONDITIONAL
 from entrypoints.http.security.access import unidentified
 
 PUBLIC = "public, max-age=31536000, immutable"
@@ -24,7 +24,7 @@ class MediaController(Controller):
     @get(
         "/{key:path}",
         media_type="image/*",
-        opt={"refusals": (BlobNotFound,)},
+        opt={CONDITIONAL: True, "refusals": (BlobNotFound,)},
         summary="An object, at the URL that another answer gave",
     )
     async def read(
@@ -33,7 +33,6 @@ class MediaController(Controller):
         files: FromDishka[MediaFiles],
         expires: FromQuery[str | None] = None,
         signature: FromQuery[str | None] = None,
-        if_none_match: Annotated[str, HeaderParameter(name="If-None-Match")] = "",
     ) -> Response[bytes]:
         key = key.removeprefix("/")
         media = await files.read(key, expires=expires, signature=signature)
@@ -43,6 +42,4 @@ class MediaController(Controller):
             "Cache-Control": PUBLIC if key.startswith(PUBLIC_PREFIX) else PRIVATE,
             "Content-Security-Policy": "default-src 'none'; sandbox",
         }
-        if tag in if_none_match:
-            return Response(b"", status_code=304, headers=headers)
         return Response(media.content, media_type=media.content_type, headers=headers)

@@ -1,0 +1,53 @@
+"""Answers that the client has already (RFC 9110, 13)."""
+
+import re
+from http import HTTPStatus
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+IF_NONE_MATCH = "If-None-Match"
+CONDITIONAL = "conditional"
+"""A route's option: its answers of success have an `ETag`. For the API document."""
+
+_TAG = re.compile(rb'"[\x21\x23-\x7e\x80-\xff]*"')
+_ABOUT_CONTENT = frozenset({b"content-length", b"content-type"})
+
+
+class Conditional:
+    """Around the routes: an answer of success to GET, HEAD included, whose `ETag` the client names becomes 304."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        named = dict(scope["headers"]).get(b"if-none-match")
+        if named is None:
+            await self._app(scope, receive, send)
+            return
+        unchanged = False
+
+        async def send_if_changed(message: Message) -> None:
+            nonlocal unchanged
+            if message["type"] == "http.response.start":
+                headers = message["headers"]
+                tag = next((value for name, value in headers if name.lower() == b"etag"), None)
+                unchanged = message["status"] == HTTPStatus.OK and tag is not None and _matches(named, tag)
+                if unchanged:
+                    message["status"] = HTTPStatus.NOT_MODIFIED
+                    message["headers"] = [header for header in headers if header[0].lower() not in _ABOUT_CONTENT]
+            elif message["type"] == "http.response.body" and unchanged:
+                if message["more_body"]:
+                    return
+                message["body"] = b""
+            await send(message)
+
+        await self._app(scope, receive, send_if_changed)
+
+
+def _matches(named: bytes, tag: bytes) -> bool:
+    """Whether a list of tags has this one, by weak comparison (8.8.3.2); `*` is any."""
+    return named.strip() == b"*" or tag.removeprefix(b"W/") in _TAG.findall(named)

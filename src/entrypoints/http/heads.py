@@ -1,0 +1,122 @@
+"""What a request says before its body: header lines, the path, and the method OPTIONS."""
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from urllib.parse import parse_qsl, urlsplit
+
+from litestar import Request
+from litestar.enums import ScopeType
+from litestar.exceptions import ClientException, HTTPException, NotFoundException
+from litestar.types import ASGIApp, HTTPScope, Message, Method, Receive, Scope, Send
+
+from core.errors import ValidationError
+from entrypoints.http.body import text_problem
+from entrypoints.http.errors import AnyRequest, name_as_sent, refuse_http_exception
+
+Header = tuple[bytes, bytes]
+
+NOT_OFFERED: Method = "TRACE"
+"""A method that no path has."""
+
+_HOST = re.compile(r"[\w.~!$&'()*+;=%:\[\]-]*", re.ASCII)
+
+
+class OneLineEach:
+    """A header in several lines becomes one: with commas (RFC 9110, 5.3), cookies with semicolons (RFC 9113, 8.2.3).
+
+    A header that is no list gets a value that nothing accepts: a proxy may have read another line than we would.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP:
+            scope["headers"] = _joined(scope["headers"])
+        await self._app(scope, receive, send)
+
+
+def _joined(headers: Iterable[Header]) -> list[Header]:
+    lines: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        lines.setdefault(name, []).append(value)
+    return [(name, (b"; " if name == b"cookie" else b", ").join(values)) for name, values in lines.items()]
+
+
+class Targets:
+    """Around the routes: a path with a NUL names nothing, what is addressed to no host is no request, and OPTIONS is
+    answered for each path that there is.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+        elif error := _error(scope):
+            request: AnyRequest = Request(scope, receive, send)
+            refusal = refuse_http_exception(request, error)
+            await refusal.to_asgi_response(None, request)(scope, receive, send)
+        elif scope["method"] == "OPTIONS":
+            scope["method"] = NOT_OFFERED
+            await self._app(scope, receive, _options(send))
+        else:
+            await self._app(scope, receive, send)
+
+
+def _error(scope: HTTPScope) -> HTTPException | None:
+    if "\0" in scope["path"]:
+        return NotFoundException()
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+    return None if _is_host(host) else ClientException()
+
+
+def _is_host(host: str) -> bool:
+    """RFC 9112, 3.2: what is no host, or two of them, is refused. The framework fails of it wherever it needs a URL."""
+    try:
+        return bool(_HOST.fullmatch(host)) and urlsplit(f"//{host}").port != 0
+    except ValueError:
+        return False
+
+
+def _options(send: Send) -> Send:
+    """The refusal of a method, turned into what OPTIONS tells: so both list the same ones (RFC 9110, 9.3.7).
+
+    The framework's own handlers of OPTIONS have their controllers' guards, and do not know all methods of a path.
+    """
+    refused = False
+
+    async def send_methods(message: Message) -> None:
+        nonlocal refused
+        if message["type"] == "http.response.start":
+            refused = message["status"] == HTTPStatus.METHOD_NOT_ALLOWED
+            if refused:
+                message["status"] = HTTPStatus.NO_CONTENT
+                message["headers"] = [header for header in message["headers"] if header[0].lower() == b"allow"]
+        elif message["type"] == "http.response.body" and refused:
+            message["body"] = b""
+        await send(message)
+
+    return send_methods
+
+
+async def check_query(request: AnyRequest) -> None:
+    """Before a route: text in its query parameters is UTF-8 (RFC 3986, 2.5) without a NUL. Raises ValidationError."""
+    query = request.scope["query_string"]
+    if b"%" not in query:
+        return
+    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape")
+    problems = {name: problem for name, value in given if (problem := text_problem(value))}
+    if problems and (known := problems.keys() & _parameters(request)):
+        raise ValidationError(**{name: problems[name] for name in known})
+
+
+def _parameters(request: AnyRequest) -> set[str]:
+    """The names by which clients know the parameters of a route and of the dependencies that it has."""
+    handler = request.route_handler
+    fields = handler.parsed_fn_signature.parameters
+    dependencies = [each for name, each in handler.resolve_dependencies().items() if name in fields]
+    inner = [field for each in dependencies for field in each.parsed_fn_signature.parameters.values()]
+    return {name_as_sent(field) for field in (*fields.values(), *inner)}

@@ -16,7 +16,7 @@ from core.ports.outbox import Outbox
 from core.tasks.publish_tasks import PublishTasks
 from entrypoints.container import create_container
 from entrypoints.http.app import create_app
-from entrypoints.http.bodies import Bodies
+from entrypoints.http.middleware.bodies import Bodies
 from entrypoints.relay import Relay
 from entrypoints.settings import Settings
 from entrypoints.signals import stop_event

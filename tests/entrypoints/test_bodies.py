@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from entrypoints import server
-from entrypoints.http import bodies
+from entrypoints.http.middleware import bodies
 from tests.entrypoints.service import Service
 from tests.support.ports import free_port
 from tests.support.world import MemoryWorld

@@ -10,11 +10,11 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from entrypoints.http.body import StrictJson
-from entrypoints.http.conditional import Conditional
 from entrypoints.http.errors import EXCEPTION_HANDLERS
-from entrypoints.http.heads import OneLineEach, Targets, check_query
 from entrypoints.http.metrics import Metrics, MetricsController
+from entrypoints.http.middleware.conditional import Conditional
 from entrypoints.http.middleware.cors import Cors
+from entrypoints.http.middleware.heads import OneLineEach, Targets, check_query
 from entrypoints.http.middleware.idempotency import Idempotent
 from entrypoints.http.middleware.tracing import Tracing
 from entrypoints.http.paging import paging

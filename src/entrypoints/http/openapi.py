@@ -16,10 +16,10 @@ from litestar.typing import FieldDefinition
 from core.accounts.errors import ArtistOnly, Unauthorized
 from core.errors import DomainError, NotFound, ValidationError
 from core.ports.idempotency import IdempotencyKeyReused
-from entrypoints.http.conditional import CONDITIONAL, IF_NONE_MATCH
 from entrypoints.http.envelope import Refused
 from entrypoints.http.errors import FRAMEWORK, REPLAYED, MalformedBody, status_of
 from entrypoints.http.forms import FormBody
+from entrypoints.http.middleware.conditional import CONDITIONAL, IF_NONE_MATCH
 from entrypoints.http.middleware.idempotency import HEADER
 from entrypoints.http.security import access
 from entrypoints.http.security.cookies import SESSION

@@ -20,11 +20,11 @@ from core.ports.clock import Clock
 from core.ports.identity_provider import IdentityProvider, SignInFailed
 from core.ports.secrets import Secrets
 from core.requester import Requester
-from entrypoints.http import attempts
-from entrypoints.http.attempts import Attempt
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
+from entrypoints.http.security import attempts
 from entrypoints.http.security.access import CSRF_HEADER, csrf_token, signed_in, unidentified
+from entrypoints.http.security.attempts import Attempt
 from entrypoints.http.security.cookies import CSRF, SESSION, SIGN_IN_LIFETIME, SIGN_IN_PATH, Cookies
 from entrypoints.http.security.limits import LIMIT, Own
 

@@ -36,8 +36,8 @@ from core.requester import Requester
 from core.styles.errors import StyleNotFound, StyleNotReady
 from core.tags import InvalidTagLanguage, normalise
 from core.tokens.errors import InsufficientTokens
-from entrypoints.http.conditional import CONDITIONAL
 from entrypoints.http.envelope import Success
+from entrypoints.http.middleware.conditional import CONDITIONAL
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId, comma_separated
 from entrypoints.http.security.access import anybody, signed_in

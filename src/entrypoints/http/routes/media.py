@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery
 
 from core.ports.blob_store import PUBLIC_PREFIX, BlobNotFound
 from core.ports.media_files import MediaFiles
-from entrypoints.http.conditional import CONDITIONAL
+from entrypoints.http.middleware.conditional import CONDITIONAL
 from entrypoints.http.security.access import unidentified
 
 PUBLIC = "public, max-age=31536000, immutable"

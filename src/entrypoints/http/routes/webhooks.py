@@ -20,7 +20,7 @@ from core.tasks.outcome import Outcome
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import MALFORMED
 from entrypoints.http.lenient import LenientJson
-from entrypoints.http.reports import (
+from entrypoints.http.routes.reports import (
     ImageCompleted,
     ImageFailed,
     ImageMoved,

@@ -5,7 +5,7 @@ import pytest
 
 from adapters.memory.clock import ManualClock
 from adapters.memory.rate_limits import MemoryRateLimiter
-from adapters.postgres.rate_limits import PostgresRateLimiter
+from adapters.postgres.rate_limits import PostgresRateLimiter, RateLimitCounts
 from core.ports.database import DatabaseUsage
 from core.ports.rate_limiter import Limit, RateLimiter
 from tests.contracts.conftest import Pools
@@ -29,7 +29,7 @@ def memory_limiter(clock: ManualClock) -> MemoryRateLimiter:
 
 @pytest.fixture
 async def postgres_limiter(database_url: str, pools: Pools, clock: ManualClock) -> PostgresRateLimiter:
-    return PostgresRateLimiter(await pools.on(database_url), DatabaseUsage(), clock)
+    return PostgresRateLimiter(RateLimitCounts(await pools.on(database_url)), DatabaseUsage(), clock)
 
 
 @pytest.fixture(params=["memory", "postgres"])

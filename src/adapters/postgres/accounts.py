@@ -2,8 +2,8 @@ from datetime import datetime
 
 import msgspec
 
-from adapters.postgres.lookups import Lookup
 from adapters.postgres.pool import Reads, Record
+from adapters.postgres.statements import lookup
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.writes import Write, assignments, hexadecimal, insert
 from core.accounts.errors import UserNotFound
@@ -79,7 +79,7 @@ END_SESSION = Write(
         )""",
 )
 
-REQUESTER = Lookup(
+REQUESTER = lookup(
     {"token_hash": "bytea", "at": "timestamptz"},
     """
 SELECT users.id, users.role, artists.user_id IS NOT NULL AS is_artist
@@ -90,7 +90,7 @@ WHERE sessions.token_hash = asked.token_hash AND sessions.expires_at > asked.at 
 """,
 )
 
-ME = Lookup(
+ME = lookup(
     {"user_id": "bigint"},
     """
 SELECT users.id, username, email, profile_image, role, bio, users.created_at, follower_count,
@@ -210,7 +210,7 @@ class PostgresSessions(Sessions):
         self._transaction.tell_of(changes.session(token_hash))
 
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
-        row = await self._transaction.unit.lookup(REQUESTER, token_hash, at)
+        row = await self._transaction.unit.row(REQUESTER, token_hash, at)
         return Requester(row["id"], Role(row["role"]), row["is_artist"]) if row else None
 
     async def drop_expired(self, *, now: datetime, limit: int) -> int:
@@ -223,7 +223,7 @@ class PostgresAccountsReader(AccountsReader):
         self._blobs = blobs
 
     async def me(self, user_id: UserId) -> Me:
-        row = await self._reads.lookup(ME, user_id)
+        row = await self._reads.row(ME, user_id)
         if row is None:
             raise UserNotFound
         return Me(

@@ -6,9 +6,9 @@ import msgspec
 
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.changes import CHANNEL
-from adapters.postgres.lookups import Lookup
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Pool, Reads, Record
+from adapters.postgres.statements import BatchedStatement, lookup
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.writes import Row, Write, assignments, flattened, insert
 from core.generations.errors import GenerationNotFound
@@ -91,12 +91,26 @@ SAVE_GENERATION = Write(
     rule="generation_found",
 )
 
-ADVANCE = """
-UPDATE generations SET status = 'processing', current_step = $2, total_steps = $3, progress_percent = $4,
-    estimated_seconds = $5, progress_at = $6, updated_at = $6, attempt_failed_at = NULL
-WHERE id = $1 AND ended_at IS NULL AND (current_step IS NULL OR current_step < $2)
-RETURNING status
-"""
+ADVANCE = BatchedStatement("""
+WITH asked AS (
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::float8[], $5::bigint[], $6::timestamptz[])
+        WITH ORDINALITY AS asked (id, step, steps, percent, seconds, at, place)
+),
+furthest AS MATERIALIZED (SELECT DISTINCT ON (id) * FROM asked ORDER BY id, step DESC, place),
+locked AS MATERIALIZED (
+    SELECT id, status FROM generations JOIN furthest USING (id) ORDER BY id FOR NO KEY UPDATE OF generations
+),
+advanced AS (
+    UPDATE generations SET status = 'processing', current_step = step, total_steps = steps, progress_percent = percent,
+        estimated_seconds = seconds, progress_at = at, updated_at = at, attempt_failed_at = NULL
+    FROM locked JOIN furthest USING (id)
+    WHERE generations.id = locked.id AND ended_at IS NULL AND (current_step IS NULL OR current_step < step)
+    RETURNING generations.id, generations.status, place
+)
+SELECT asked.place, coalesce(advanced.status, locked.status) AS status,
+    coalesce(advanced.place = asked.place, false) AS applied
+FROM asked JOIN locked USING (id) LEFT JOIN advanced USING (id)
+""")
 
 PUT_OFF = """
 WITH not_begun AS MATERIALIZED (
@@ -163,7 +177,7 @@ def _view(viewer: str) -> str:
 """
 
 
-DETAIL = Lookup(
+DETAIL = lookup(
     {"viewer": "bigint", "generation_id": "bigint"},
     f"""
 SELECT {_view("asked.viewer")} FROM generations {PARTS}
@@ -260,13 +274,12 @@ class PostgresGenerations(Generations):
 
     async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
         unit = self._transaction.unit
-        advanced = await unit.fetchrow(ADVANCE, generation_id, *msgspec.structs.astuple(progress))
-        row = advanced or await unit.fetchrow("SELECT status FROM generations WHERE id = $1", generation_id)
+        row = await unit.row(ADVANCE, generation_id, *msgspec.structs.astuple(progress))
         if row is None:
             raise GenerationNotFound
-        if advanced is not None:
+        if row["applied"]:
             unit.pool.teller.tell(CHANNEL, changes.generation(generation_id))
-        return Outcome(applied=advanced is not None, status=row["status"])
+        return Outcome(applied=row["applied"], status=row["status"])
 
     async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
         await self._transaction.fetch(PUT_OFF, silent_since, at, lock=True)
@@ -304,7 +317,7 @@ class PostgresGenerationsReader(GenerationsReader):
         self._queue = queue
 
     async def detail(self, generation_id: GenerationId, *, viewer: UserId | None) -> GenerationView:
-        row = await self._reads.lookup(DETAIL, viewer, generation_id)
+        row = await self._reads.row(DETAIL, viewer, generation_id)
         if row is None:
             raise GenerationNotFound
         return await self._view(row, viewer)

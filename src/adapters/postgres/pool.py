@@ -15,7 +15,7 @@ from adapters.postgres.connections import (
     connect,
     unavailability,
 )
-from adapters.postgres.lookups import BatchedLookups, Lookup
+from adapters.postgres.statements import BatchedStatement, BatchedStatements
 from adapters.postgres.telling import Teller
 from adapters.postgres.writes import BatchedWrites
 from core.ports.database import Database, DatabaseUnavailable, DatabaseUsage
@@ -54,8 +54,8 @@ class Reads(Protocol):
         rows = await self.fetch(sql, *args)
         return rows[0] if rows else None
 
-    async def lookup(self, lookup: Lookup, *values: object) -> Record | None:
-        """The row of a lookup, if there is one."""
+    async def row(self, statement: BatchedStatement, *values: object) -> Record | None:
+        """The row that a statement answers this call with, if there is one. May be sent together with other calls."""
         ...
 
 
@@ -80,7 +80,7 @@ class Pool(Database, Reads):
     def __init__(self, dsn: str, max_size: int) -> None:
         self.round_trips = 0
         self.teller = Teller(self.fetch)
-        self.lookups = BatchedLookups(self.fetch)
+        self.statements = BatchedStatements(self.fetch)
         self.writes = BatchedWrites(self.fetch)
         self.dsn = dsn
         self._max_size = max_size
@@ -108,8 +108,8 @@ class Pool(Database, Reads):
         self.release(connection)
         return rows
 
-    async def lookup(self, lookup: Lookup, *values: object) -> Record | None:
-        return await self.lookups(lookup, *values)
+    async def row(self, statement: BatchedStatement, *values: object) -> Record | None:
+        return await self.statements(statement, *values)
 
     async def begin(self, *, usage: DatabaseUsage | None = None) -> "OpenTransaction":
         """Begin a transaction of several statements."""

@@ -1,25 +1,49 @@
-from adapters.postgres.pool import Pool, Record
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from adapters.postgres.batching import Batcher
+from adapters.postgres.pool import Pool
 from core.ports.clock import Clock
 from core.ports.database import DatabaseUsage
 from core.ports.rate_limiter import Allowance, Limit, RateLimiter, allowance
 
 HIT = """
-INSERT INTO rate_limits AS kept (key, slot, calls, previous, expires_at) VALUES ($1, $2, 1, 0, $5)
-ON CONFLICT (key) DO UPDATE SET
-    slot = $2,
-    calls = CASE kept.slot WHEN $2 THEN kept.calls ELSE 0 END + 1,
-    previous = CASE kept.slot WHEN $2 THEN kept.previous WHEN $2 - 1 THEN kept.calls ELSE 0 END,
-    expires_at = $5
-WHERE CASE kept.slot WHEN $2 THEN kept.previous WHEN $2 - 1 THEN kept.calls ELSE 0 END * (1 - $3::float8)
-    + CASE kept.slot WHEN $2 THEN kept.calls ELSE 0 END + 1 <= $4
-RETURNING calls, previous
+WITH hits AS (
+    SELECT *, row_number() OVER (PARTITION BY key ORDER BY place) AS number
+    FROM unnest($1::text[], $2::bigint[], $3::float8[], $4::bigint[], $5::timestamptz[])
+        WITH ORDINALITY AS hit (key, slot, over, most, expires_at, place)
+),
+asked AS (
+    SELECT key, max(slot) AS slot, max(over) AS over, max(most) AS most, max(expires_at) AS expires_at,
+        count(*) AS hits
+    FROM hits GROUP BY key
+),
+counted AS (
+    INSERT INTO rate_limits AS kept (key, slot, calls, previous, expires_at, granted)
+    SELECT key, slot, least(hits, most), 0, expires_at, least(hits, most) FROM asked ORDER BY key
+    ON CONFLICT (key) DO UPDATE SET (slot, calls, previous, expires_at, granted) = (
+        SELECT asked.slot, shifted.calls + allowed.granted, shifted.previous, asked.expires_at, allowed.granted
+        FROM asked
+        CROSS JOIN LATERAL (
+            SELECT CASE kept.slot WHEN asked.slot THEN kept.calls ELSE 0 END AS calls,
+                CASE kept.slot WHEN asked.slot THEN kept.previous WHEN asked.slot - 1 THEN kept.calls ELSE 0 END
+                    AS previous
+        ) shifted
+        CROSS JOIN LATERAL (
+            SELECT greatest(0, least(
+                asked.hits, floor(asked.most - shifted.previous * (1 - asked.over))::bigint - shifted.calls
+            )) AS granted
+        ) allowed
+        WHERE asked.key = kept.key
+    )
+    RETURNING key, calls, previous, granted
+)
+SELECT place, number <= granted AS allowed, calls - granted + least(number, granted) AS calls, previous
+FROM hits JOIN counted USING (key)
 """
 """One statement counts and judges, so that callers at once cannot slip through between the two."""
-REFUSED = """
-SELECT CASE slot WHEN $2 THEN calls ELSE 0 END AS calls,
-    CASE slot WHEN $2 THEN previous WHEN $2 - 1 THEN calls ELSE 0 END AS previous
-FROM rate_limits WHERE key = $1
-"""
 FORGET = """
 WITH expired AS MATERIALIZED (
     SELECT key FROM rate_limits WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -29,25 +53,56 @@ RETURNING rate_limits.key
 """
 
 
-class PostgresRateLimiter(RateLimiter):
-    """In an unlogged table: after a crash of the database the counts begin anew, and no call waits for the disk."""
+class Hit(NamedTuple):
+    key: str
+    slot: int
+    over: float
+    """The share of the slot that is over."""
+    most: int
+    """Calls that are allowed within a window."""
+    expires_at: datetime
 
-    def __init__(self, pool: Pool, usage: DatabaseUsage, clock: Clock) -> None:
+
+class Counts(NamedTuple):
+    allowed: bool
+    calls: int
+    previous: int
+
+
+class RateLimitCounts:
+    """The counts of all processes. Calls that are counted at the same time are sent as one statement.
+
+    In an unlogged table: after a crash of the database the counts begin anew, and no call waits for the disk.
+    """
+
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.hit: Batcher[Hit, Counts] = Batcher(self._send)
+
+    async def _send(self, hits: Sequence[Hit]) -> Sequence[Counts]:
+        rows = await self._pool.fetch(HIT, *zip(*hits, strict=True))
+        counts = {row["place"]: Counts(row["allowed"], row["calls"], row["previous"]) for row in rows}
+        return [counts[place] for place in range(1, len(hits) + 1)]
+
+    async def forget(self, *, before: datetime, limit: int) -> int:
+        return len(await self._pool.fetch(FORGET, before, limit))
+
+
+class PostgresRateLimiter(RateLimiter):
+    """A call counts even if it is refused later: its count is a transaction of its own."""
+
+    def __init__(self, counts: RateLimitCounts, usage: DatabaseUsage, clock: Clock) -> None:
+        self._counts = counts
         self._usage = usage
         self._clock = clock
 
     async def hit(self, key: str, limit: Limit) -> Allowance:
         slot, over = limit.slot(self._clock.now())
-        counted = await self._fetchrow(HIT, key, slot, over, limit.calls, limit.weightless_at(slot))
-        counts = counted or await self._fetchrow(REFUSED, key, slot)
-        calls, previous = (counts["calls"], counts["previous"]) if counts else (0, 0)
-        return allowance(limit, allowed=counted is not None, calls=calls, previous=previous, over=over)
-
-    async def _fetchrow(self, sql: str, *args: object) -> Record | None:
-        """The first row of a statement that is a transaction of its own: a call counts even if it is refused later."""
-        rows = await self._pool.fetch(sql, *args, usage=self._usage)
-        return rows[0] if rows else None
+        began = time.perf_counter()
+        counts = await self._counts.hit(Hit(key, slot, over, limit.calls, limit.weightless_at(slot)))
+        self._usage.seconds += time.perf_counter() - began
+        self._usage.statements += 1
+        return allowance(limit, allowed=counts.allowed, calls=counts.calls, previous=counts.previous, over=over)
 
     async def forget(self, *, limit: int) -> int:
-        return len(await self._pool.fetch(FORGET, self._clock.now(), limit))
+        return await self._counts.forget(before=self._clock.now(), limit=limit)

@@ -5,9 +5,9 @@ import msgspec
 
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.changes import CHANNEL
-from adapters.postgres.lookups import Lookup
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Reads, Record
+from adapters.postgres.statements import lookup
 from adapters.postgres.transaction import Explain, PostgresTransaction
 from adapters.postgres.writes import Row, Write, assignments, flattened
 from core.accounts.errors import UserNotFound
@@ -68,7 +68,7 @@ CHANGING = (
 STYLE = f"SELECT {', '.join((*FIXED, *CHANGING))} FROM styles WHERE id = $1"
 
 
-OFFER = Lookup(
+OFFER = lookup(
     {"style_id": "bigint"},
     """
 SELECT id AS style_id, artist_id, generation_cost_tokens, training_status, is_active, valid_from, valid_to, model_path,
@@ -189,7 +189,7 @@ PEOPLE = "JOIN users ON users.id = styles.artist_id JOIN artists ON artists.user
 
 SEES = "(training_status = 'completed' OR styles.artist_id = $2 OR $3::boolean)"
 
-DETAIL = Lookup(
+DETAIL = lookup(
     {"style_id": "bigint", "viewer": "bigint", "is_admin": "boolean"},
     f"""
 SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles.updated_at, profile_image,
@@ -303,7 +303,7 @@ class PostgresStyles(Styles):
         return Portfolio([row["name_key"] for row in rows])
 
     async def offer(self, style_id: StyleId) -> Offer:
-        row = await self._transaction.lookup(OFFER, style_id)
+        row = await self._transaction.row(OFFER, style_id)
         if row is None:
             raise StyleNotFound
         columns = {name: row[name] for name in Offer.__struct_fields__}
@@ -370,7 +370,7 @@ class PostgresStylesReader(StylesReader):
 
     async def detail(self, style_id: StyleId, *, viewer: Requester | None) -> StyleDetail | OwnStyleDetail:
         is_admin = viewer is not None and viewer.is_admin
-        row = await self._reads.lookup(DETAIL, style_id, viewer and viewer.id, is_admin)
+        row = await self._reads.row(DETAIL, style_id, viewer and viewer.id, is_admin)
         if row is None:
             raise StyleNotFound
         shown = await self._detail(row)

@@ -5,9 +5,9 @@ from typing import Literal
 import asyncpg
 import msgspec
 
-from adapters.postgres.lookups import Lookup
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Reads, Record
+from adapters.postgres.statements import lookup
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.writes import Write
 from core.identifiers import HoldId, UserId
@@ -135,7 +135,7 @@ SELECT (balance - held + (SELECT coalesce(sum(amount), 0) FROM balance_deltas WH
 FROM accounts WHERE kind = $1 AND owner_id = $2
 """
 
-BALANCE = Lookup(
+BALANCE = lookup(
     {"user_id": "bigint"},
     """
 SELECT
@@ -276,7 +276,7 @@ class PostgresTokensReader(TokensReader):
         self._reads = reads
 
     async def balance(self, user_id: UserId) -> Balance:
-        row = await self._reads.lookup(BALANCE, user_id)
+        row = await self._reads.row(BALANCE, user_id)
         if row is None:
             raise RuntimeError("a sum without a row")
         return Balance(user_id, row["free"], row["held"], row["earned"])

@@ -8,8 +8,8 @@ import asyncpg
 from adapters.postgres.changes import CHANNEL
 from adapters.postgres.connections import ConnectionLost
 from adapters.postgres.errors import REFUSALS
-from adapters.postgres.lookups import Lookup
 from adapters.postgres.pool import OpenTransaction, Record
+from adapters.postgres.statements import BatchedStatement
 from adapters.postgres.unit_of_work import Deferral, UnitOfWork
 from adapters.postgres.writes import Row, Rows, Write, combined
 from core.errors import DomainError
@@ -66,11 +66,11 @@ class PostgresTransaction(Transaction):
         rows = await self.fetch(sql, *args, lock=lock)
         return rows[0] if rows else None
 
-    async def lookup(self, lookup: Lookup, *values: object) -> Record | None:
-        """The row of a lookup, if there is one; read as `fetch` reads without a lock."""
+    async def row(self, statement: BatchedStatement, *values: object) -> Record | None:
+        """The row that a statement answers this call with, if there is one; read as `fetch` reads without a lock."""
         if self._open.begun is None and not self._open.held:
-            return await self.unit.lookup(lookup, *values)
-        return await self.fetchrow(lookup.statement, *([value] for value in values))
+            return await self.unit.row(statement, *values)
+        return await self.fetchrow(statement.sql, *([value] for value in values))
 
     async def write(self, write: Write, *rows: Row, explain: Mapping[str | None, Explain] = _PLAIN) -> None:
         """Change, at the latest at the end of the block."""

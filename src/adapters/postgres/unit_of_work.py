@@ -3,8 +3,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from adapters.postgres.lookups import Lookup
 from adapters.postgres.pool import OpenTransaction, Pool, Reads, Record
+from adapters.postgres.statements import BatchedStatement
 from adapters.postgres.writes import Rows, Write
 from core.ports.database import DatabaseUnavailable, DatabaseUsage
 from core.ports.transaction import OutcomeUnknown
@@ -46,14 +46,14 @@ class UnitOfWork(Reads):
             self.check_nothing_committed(error)
             raise
 
-    async def lookup(self, lookup: Lookup, *values: object) -> Record | None:
+    async def row(self, statement: BatchedStatement, *values: object) -> Record | None:
         transaction = self.deferral.transaction if self.deferral else None
         try:
             if transaction is not None:
-                rows = await transaction.fetch(lookup.statement, *([value] for value in values))
+                rows = await transaction.fetch(statement.sql, *([value] for value in values))
                 return rows[0] if rows else None
             with self._measured():
-                return await self.pool.lookups(lookup, *values)
+                return await self.pool.statements(statement, *values)
         except DatabaseUnavailable as error:
             self.check_nothing_committed(error)
             raise

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from adapters.postgres.batching import MOST, Batcher
-from adapters.postgres.lookups import Lookup
 from adapters.postgres.pool import Pool, create_pool
+from adapters.postgres.statements import lookup
 from core.accounts.model import User
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.ports.database import DatabaseUnavailable
@@ -19,7 +19,7 @@ from core.tokens.errors import InsufficientTokens
 from tests.adapters.postgres.counting import counted
 from tests.contracts.postgres_world import PostgresWorld
 
-SQUARE = Lookup({"number": "bigint"}, "SELECT asked.number * asked.number AS square WHERE asked.number > 0")
+SQUARE = lookup({"number": "bigint"}, "SELECT asked.number * asked.number AS square WHERE asked.number > 0")
 LOSE_CONNECTION = """
 CREATE FUNCTION lose_connection() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -128,7 +128,7 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 
 async def test_lookups_of_one_moment_are_one_statement_and_each_has_its_row(pool: Pool) -> None:
     async with counted(pool, 1):
-        rows = await asyncio.gather(*(pool.lookup(SQUARE, number) for number in (3, -1, 2, 3)))
+        rows = await asyncio.gather(*(pool.row(SQUARE, number) for number in (3, -1, 2, 3)))
 
     assert [row and row["square"] for row in rows] == [9, None, 4, 9]
 

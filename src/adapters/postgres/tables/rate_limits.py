@@ -17,5 +17,7 @@ class RateLimitRow(Row):
     slot: Mapped[int]
     calls: Mapped[int]
     previous: Mapped[int]
+    granted: Mapped[int] = mapped_column(server_default=text("0"))
+    """Of the calls that the last statement counted, those that were allowed."""
     expires_at: Mapped[datetime] = mapped_column(server_default=text("now() + '01:00:00'::interval"))
     """When it weighs nothing any more, and the same all through a slot; the default is for servers of before."""

@@ -76,12 +76,19 @@ async def _plan(url: str, sql: str, args: tuple[object, ...], *, generic: bool) 
 def _literal(value: object) -> str:
     if value is None:
         return "NULL"
-    if isinstance(value, list):
-        listed = ",".join(f'"{one}"' for one in value)
+    if isinstance(value, list | tuple):
+        listed = ",".join("NULL" if one is None else f'"{_element(one)}"' for one in value)
         return f"'{{{listed}}}'"
-    if isinstance(value, bytes):
-        return f"'\\x{value.hex()}'"
-    return f"'{value}'"
+    return f"'{_text(value)}'"
+
+
+def _element(value: object) -> str:
+    """In an array literal a backslash escapes."""
+    return _text(value).replace("\\", "\\\\")
+
+
+def _text(value: object) -> str:
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
 class _Listening(Pool):

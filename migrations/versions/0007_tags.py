@@ -2,8 +2,32 @@
 
 from alembic import op
 
-revision = "0024"
-down_revision = "0023"
+revision = "0007"
+down_revision = "0006"
+
+COMMENTS = {
+    "TABLE tags": "Tags that were in use once.",
+    "COLUMN tags.usage_count": """
+        Styles that can be used and published generations that have it, as far as `tag_deltas` is rolled up.""",
+    "INDEX uq_tags_name": "A tag has one row. By bytes: what begins alike is one range.",
+    "INDEX ix_tags_popular": "The most used tags.",
+    "TABLE tag_deltas": """
+        Changes of a tag's use that are not rolled up yet. Appended, so that nobody waits for a popular tag's row.""",
+    "INDEX ix_tag_deltas_name": "A tag's changes.",
+    "TABLE style_tags": """
+        How many of a style's artworks, and of the generations completed with it, have a tag, as far as `style_uses` is
+        rolled up.""",
+    "INDEX ix_style_tags_popular": "A style's most used tags.",
+    "FUNCTION count_tags(text[], text[])": """
+        Appends what was removed and what was added. New names are rare, and only they need a row at once, for its id;
+        they are sorted, so that no two transactions wait for each other.""",
+    "FUNCTION count_tags_of_style()": "Counts the tags of a style while it can be used.",
+    "TRIGGER styles_tags ON styles": "Tags are counted as styles can be used.",
+    "FUNCTION count_tags_of_generation()": "Counts the tags of a generation while it is published.",
+    "TRIGGER generations_tags_insert ON generations": "Tags are counted as generations are published.",
+    "TRIGGER generations_tags_update ON generations": "Tags are counted as generations are published.",
+    "TRIGGER generations_tags_delete ON generations": "Tags are counted as generations are published.",
+}
 
 
 def upgrade() -> None:
@@ -36,35 +60,34 @@ def upgrade() -> None:
         )
     """)
     op.execute("CREATE INDEX ix_style_tags_popular ON style_tags (style_id, count DESC, name)")
-    # New names are rare; only they need a row at once, for the sake of their id. Sorted, nobody waits in a circle.
     op.execute("""
-        CREATE FUNCTION count_tags(gone text[], come text[]) RETURNS void LANGUAGE sql AS $$
+        CREATE FUNCTION count_tags(removed text[], added text[]) RETURNS void LANGUAGE sql AS $$
             INSERT INTO tags (name)
-            SELECT DISTINCT come_name COLLATE "C" FROM unnest(come) come_name
-            WHERE NOT EXISTS (SELECT FROM tags WHERE name = come_name)
+            SELECT DISTINCT added_name COLLATE "C" FROM unnest(added) added_name
+            WHERE NOT EXISTS (SELECT FROM tags WHERE name = added_name)
             ORDER BY 1
             ON CONFLICT DO NOTHING;
 
             INSERT INTO tag_deltas (name, amount)
             SELECT name, sum(amount)
-            FROM (SELECT unnest(gone), -1 UNION ALL SELECT unnest(come), 1) changed (name, amount)
+            FROM (SELECT unnest(removed), -1 UNION ALL SELECT unnest(added), 1) changed (name, amount)
             GROUP BY name HAVING sum(amount) <> 0;
         $$
     """)
     op.execute("""
         CREATE FUNCTION count_tags_of_style() RETURNS trigger LANGUAGE plpgsql AS $$
         DECLARE
-            gone text[] := '{}';
-            come text[] := '{}';
+            removed text[] := '{}';
+            added text[] := '{}';
         BEGIN
             IF TG_OP <> 'INSERT' AND OLD.training_status = 'completed' AND OLD.is_active THEN
-                gone := OLD.tags;
+                removed := OLD.tags;
             END IF;
             IF TG_OP <> 'DELETE' AND NEW.training_status = 'completed' AND NEW.is_active THEN
-                come := NEW.tags;
+                added := NEW.tags;
             END IF;
-            IF gone <> come THEN
-                PERFORM count_tags(gone, come);
+            IF removed <> added THEN
+                PERFORM count_tags(removed, added);
             END IF;
             RETURN NULL;
         END $$
@@ -74,7 +97,7 @@ def upgrade() -> None:
         FOR EACH ROW EXECUTE FUNCTION count_tags_of_style()
     """)
     op.execute("""
-        CREATE FUNCTION count_tags_of_image() RETURNS trigger LANGUAGE plpgsql AS $$
+        CREATE FUNCTION count_tags_of_generation() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             IF TG_OP <> 'DELETE' AND NEW.public_key IS NOT NULL THEN
                 PERFORM count_tags('{}', NEW.prompt_tags);
@@ -91,44 +114,19 @@ def upgrade() -> None:
     ):
         op.execute(f"""
             CREATE TRIGGER generations_tags_{event.split()[0].lower()} AFTER {event} ON generations
-            FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION count_tags_of_image()
+            FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION count_tags_of_generation()
         """)
-    _fill()
+    for subject, comment in COMMENTS.items():
+        op.execute(f"COMMENT ON {subject} IS $comment${' '.join(comment.split())}$comment$")
 
 
 def downgrade() -> None:
     for event in ("insert", "update", "delete"):
         op.execute(f"DROP TRIGGER generations_tags_{event} ON generations")
     op.execute("DROP TRIGGER styles_tags ON styles")
-    op.execute("DROP FUNCTION count_tags_of_image")
+    op.execute("DROP FUNCTION count_tags_of_generation")
     op.execute("DROP FUNCTION count_tags_of_style")
     op.execute("DROP FUNCTION count_tags")
     op.execute("DROP TABLE style_tags")
     op.execute("DROP TABLE tag_deltas")
     op.execute("DROP TABLE tags")
-
-
-def _fill() -> None:
-    op.execute("""
-        INSERT INTO tags (name, usage_count)
-        SELECT name, count(*)
-        FROM (
-            SELECT unnest(tags) FROM styles WHERE training_status = 'completed' AND is_active
-            UNION ALL SELECT unnest(prompt_tags) FROM generations WHERE public_key IS NOT NULL
-        ) used (name)
-        GROUP BY name
-    """)
-    # What waits in style_uses is counted when that is folded.
-    op.execute("""
-        INSERT INTO style_tags (style_id, name, count)
-        SELECT style_id, name, count(*)
-        FROM (
-            SELECT style_id, name FROM artworks CROSS JOIN unnest(tags) name
-            UNION ALL
-            SELECT style_id, name FROM generations CROSS JOIN unnest(prompt_tags) name
-            WHERE status = 'completed' AND NOT EXISTS (
-                SELECT FROM style_uses WHERE (style_id, generation_id) = (generations.style_id, generations.id)
-            )
-        ) used
-        GROUP BY style_id, name
-    """)

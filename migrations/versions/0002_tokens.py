@@ -40,8 +40,8 @@ COMMENTS = {
     "INDEX ix_transfers_out": "What has left an account, by time.",
     "INDEX ix_transfers_in": "What has come into an account, by time.",
     "FUNCTION check_transfers()": """
-        Compares the transfers of a statement with their accounts and holds: one query for all of these rules, where a
-        CHECK is parsed again by each statement.""",
+        Compares the transfers of a statement with their accounts and holds. PostgreSQL parses a CHECK again in each
+        statement, and a function once.""",
     "TRIGGER transfers_check ON transfers": """
         Tokens go between the accounts that their kind says, in its phases (transfers_go_as_named). A transfer refers to
         what its kind says: a generation, a purchase and its price, or neither (transfers_reference_of_kind). A post or
@@ -154,53 +154,56 @@ def _transfers() -> None:
     op.execute("""
         CREATE FUNCTION check_transfers() RETURNS trigger LANGUAGE plpgsql AS $$
         DECLARE
-            transfer bigint;
+            transfer record;
+            sold integer;
             rule text;
         BEGIN
-            SELECT checked.id, checked.broken INTO transfer, rule
-            FROM (
-                SELECT made.id, CASE
-                    WHEN made.hold_id IS NOT NULL THEN CASE WHEN
-                        made.phase IN ('post', 'void') AND hold.phase = 'hold'
-                        AND made.kind = hold.kind AND made.reference = hold.reference AND made.amount = hold.amount
-                        AND made.debit_account_id = hold.debit_account_id
-                        AND made.credit_account_id = hold.credit_account_id
-                        AND made.generation_id IS NOT DISTINCT FROM hold.generation_id
-                        AND num_nonnulls(made.order_id, made.price_per_token, made.total_price, made.currency_code) = 0
-                    THEN NULL ELSE 'transfers_resolve_as_held' END
-                    WHEN (
-                        (made.kind, made.phase, debit.kind, credit.kind) IN (
-                            ('bonus', 'single', 'issuance', 'wallet'),
-                            ('purchase', 'single', 'issuance', 'wallet'),
-                            ('refund', 'single', 'issuance', 'wallet'),
-                            ('generation', 'hold', 'wallet', 'earnings'),
-                            ('fee', 'single', 'earnings', 'fees'),
-                            ('withdrawal', 'hold', 'earnings', 'issuance')
-                        )
-                    ) IS NOT TRUE THEN 'transfers_go_as_named'
-                    WHEN (
-                        made.reference = CASE made.kind
-                            WHEN 'generation' THEN 'generation:' || made.generation_id
-                            WHEN 'fee' THEN 'fee:generation:' || made.generation_id
-                            WHEN 'purchase' THEN 'purchase:' || made.order_id
-                            ELSE made.reference
-                        END
-                        AND (made.kind IN ('generation', 'fee')) = (made.generation_id IS NOT NULL)
-                        AND num_nonnulls(made.order_id, made.price_per_token, made.total_price, made.currency_code)
-                            = CASE made.kind WHEN 'purchase' THEN 4 ELSE 0 END
-                    ) IS NOT TRUE THEN 'transfers_reference_of_kind'
-                END AS broken
+            FOR transfer IN
+                SELECT made.*, debit.kind AS debit_kind, credit.kind AS credit_kind
                 FROM made
-                LEFT JOIN transfers hold ON hold.id = made.hold_id
-                LEFT JOIN accounts debit ON debit.id = made.debit_account_id AND made.hold_id IS NULL
-                LEFT JOIN accounts credit ON credit.id = made.credit_account_id AND made.hold_id IS NULL
-            ) checked
-            WHERE checked.broken IS NOT NULL
-            LIMIT 1;
-            IF FOUND THEN
-                RAISE EXCEPTION 'transfer % breaks the rule %', transfer, rule
-                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = rule;
-            END IF;
+                LEFT JOIN accounts debit ON debit.id = made.debit_account_id
+                LEFT JOIN accounts credit ON credit.id = made.credit_account_id
+            LOOP
+                sold := num_nonnulls(
+                    transfer.order_id, transfer.price_per_token, transfer.total_price, transfer.currency_code
+                );
+                IF transfer.hold_id IS NOT NULL THEN
+                    IF transfer.phase NOT IN ('post', 'void') OR sold > 0 OR NOT EXISTS (
+                        SELECT FROM transfers hold
+                        WHERE hold.id = transfer.hold_id AND hold.phase = 'hold' AND hold.kind = transfer.kind
+                            AND hold.reference = transfer.reference AND hold.amount = transfer.amount
+                            AND hold.debit_account_id = transfer.debit_account_id
+                            AND hold.credit_account_id = transfer.credit_account_id
+                            AND hold.generation_id IS NOT DISTINCT FROM transfer.generation_id
+                    ) THEN
+                        rule := 'transfers_resolve_as_held';
+                    END IF;
+                ELSIF ((transfer.kind, transfer.phase, transfer.debit_kind, transfer.credit_kind) IN (
+                    ('bonus', 'single', 'issuance', 'wallet'),
+                    ('purchase', 'single', 'issuance', 'wallet'),
+                    ('refund', 'single', 'issuance', 'wallet'),
+                    ('generation', 'hold', 'wallet', 'earnings'),
+                    ('fee', 'single', 'earnings', 'fees'),
+                    ('withdrawal', 'hold', 'earnings', 'issuance')
+                )) IS NOT TRUE THEN
+                    rule := 'transfers_go_as_named';
+                ELSIF (
+                    transfer.reference = CASE transfer.kind
+                        WHEN 'generation' THEN 'generation:' || transfer.generation_id
+                        WHEN 'fee' THEN 'fee:generation:' || transfer.generation_id
+                        WHEN 'purchase' THEN 'purchase:' || transfer.order_id
+                        ELSE transfer.reference
+                    END
+                    AND (transfer.kind IN ('generation', 'fee')) = (transfer.generation_id IS NOT NULL)
+                    AND sold = CASE transfer.kind WHEN 'purchase' THEN 4 ELSE 0 END
+                ) IS NOT TRUE THEN
+                    rule := 'transfers_reference_of_kind';
+                END IF;
+                IF rule IS NOT NULL THEN
+                    RAISE EXCEPTION 'transfer % breaks the rule %', transfer.id, rule
+                    USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = rule;
+                END IF;
+            END LOOP;
             RETURN NULL;
         END $$
     """)

@@ -18,7 +18,7 @@ WORKERS ?= 2
 FAST_TESTS := tests/test_architecture.py tests/test_documents.py tests/core
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-faults simulate check fmt bench migrate relay redrive sweep reconcile rabbitmq-policy lock clean \
+.PHONY: help run demo test test-faults simulate check fmt bench migrate schema relay redrive sweep reconcile rabbitmq-policy lock clean \
 	check-format check-lint check-types check-imports check-tests
 
 help: ## Show what can be made
@@ -52,6 +52,9 @@ bench: $(DEV) ## Measure the main job beside its limits
 
 migrate: $(RUN) ## Bring the database of DATABASE_URL (or the embedded one) up to date
 	@$(ENTRY) migrate
+
+schema: $(DEV) ## Write src/adapters/postgres/schema.sql, the whole schema to read, anew from the migrations
+	@PYTHONPATH=src $(BIN)/python -W ignore -m tests.support.schema
 
 relay: $(RUN) ## Publish waiting tasks and sweep, from a process of their own
 	@$(ENTRY) relay

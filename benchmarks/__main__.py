@@ -3,7 +3,7 @@
 `make bench ARGS=reads` measures the calls that only look, `ARGS=search` searching 100,000 styles.
 `make bench ARGS=books` measures how long it takes to prove that a million transfers are in order, `ARGS=streams` what
 live events cost and how soon they come, `ARGS=relay` how soon a task is in RabbitMQ, `ARGS=account-deletion`
-how long the export and the erasure of a large account take.
+how long the export and the erasure of a large account take, `ARGS=schema` what each check and trigger costs.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import platform
 import sys
 from statistics import median
 
-from benchmarks import account_deletion, books, relay, search, streams
+from benchmarks import account_deletion, books, relay, schema, search, streams
 from benchmarks.round_trips import per_call
 from benchmarks.rounds import CONNECTIONS, WIDTHS, Results, at_half_speed, measure
 from benchmarks.scenarios import reads, request_generation, webhooks
@@ -30,31 +30,32 @@ IDLE = 0.5
 SLOWEST = 0.020
 """Seconds within which 99 of 100 answers are to come at half of the top rate."""
 
+REPORTS = {
+    "search": ("a process of the service and 100,000 styles, which takes a minute or more", search.report),
+    "relay": ("a database and a RabbitMQ", relay.report),
+    "account-deletion": ("a process of the service and somebody with a lot", account_deletion.report),
+    "schema": ("a database with 100,000 generations", schema.report),
+}
+"""What is set up, and what is told about it."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["main", "all", "reads", "search", "books", "streams", "relay", "account-deletion"],
+        choices=["main", "all", "reads", "books", "streams", *REPORTS],
         default="main",
-        help="the main job, every call, looking at the books, live events, the relay, or account deletion",
+        help="the main job, every call, looking at the books, live events, the relay, account deletion, or the schema",
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement in each round")
     arguments = parser.parse_args()
     busy = os.getloadavg()[0]
-    if arguments.what == "search":
-        _say("Setting up a process of the service and 100,000 styles, which takes a minute or more ...")
-        print(_busy(busy) + search.report())
-        return 0
-    if arguments.what == "relay":
-        _say("Setting up a database and a RabbitMQ ...")
-        print(_busy(busy) + relay.report())
-        return 0
-    if arguments.what == "account-deletion":
-        _say("Setting up a process of the service and somebody with a lot ...")
-        print(_busy(busy) + account_deletion.report())
+    if arguments.what in REPORTS:
+        sets_up, report = REPORTS[arguments.what]
+        _say(f"Setting up {sets_up} ...")
+        print(_busy(busy) + report())
         return 0
     if arguments.what == "books":
         _say("Setting up a ledger of a million transfers ...")

@@ -1,12 +1,92 @@
-"""The ledger of tokens."""
+"""The ledger of tokens: accounts, the transfers between them, and the balances that follow from these."""
 
 from alembic import op
 
 revision = "0002"
 down_revision = "0001"
 
+COMMENTS = {
+    "FUNCTION refuse_change()": "Refuses to change or remove rows.",
+    "FUNCTION refuse_direct_change()": "Refuses to write what only the ledger's triggers write.",
+    "TABLE accounts": """
+        Who has how many tokens. Free to spend is `balance - held`; to `balance` belong the account's rows of
+        `balance_deltas`, which are rolled up later. The platform's two accounts, `issuance` and `fees`, are there from
+        the beginning.""",
+    "COLUMN accounts.owner_id": "Of a wallet or of earnings. No foreign key: the account outlives its owner.",
+    "COLUMN accounts.balance": "What posted and single transfers have moved in, less what they have moved out.",
+    "COLUMN accounts.held": "Tokens of `balance` in open holds.",
+    "CONSTRAINT uq_accounts_kind_owner_id ON accounts": "One account of a kind for each owner, one for the platform.",
+    "CONSTRAINT ck_accounts_kind ON accounts": "Wallets and earnings have an owner, the platform's accounts have none.",
+    "CONSTRAINT ck_accounts_solvent ON accounts": """
+        No wallet and no earnings spend what they do not have, or a held token twice; the platform holds nothing.""",
+    "TRIGGER accounts_change_by_transfers ON accounts": """
+        Balances are what the transfers say: only a trigger changes them.""",
+    "TRIGGER accounts_open_empty ON accounts": "Balances are what the transfers say: an account begins with nothing.",
+    "TRIGGER accounts_stay ON accounts": "History does not change: transfers find their accounts without foreign keys.",
+    "TABLE transfers": """
+        Double-entry and append-only: each row moves tokens from the debit account to the credit account, or holds them
+        to be moved.""",
+    "COLUMN transfers.phase": """
+        `single` moves tokens at once; `hold` keeps them in the debit account until `post` moves them or `void` frees
+        them.""",
+    "COLUMN transfers.reference": "What it is for, such as `generation:17`: no movement happens twice.",
+    "COLUMN transfers.hold_id": "The hold that a post or void resolves. No foreign key: check_transfers finds it.",
+    "COLUMN transfers.generation_id": "The generation that is paid for. No foreign key: history outlives it.",
+    "COLUMN transfers.order_id": "The purchase that is credited, with the price that was paid.",
+    "CONSTRAINT ck_transfers_amount ON transfers": """
+        Every transfer moves something, in the direction that its accounts say; no sum overflows.""",
+    "INDEX uq_transfers_reference": "A movement happens once, however often it is asked for.",
+    "INDEX uq_transfers_hold_id": "A hold is resolved once.",
+    "INDEX ix_transfers_out": "What has left an account, by time.",
+    "INDEX ix_transfers_in": "What has come into an account, by time.",
+    "FUNCTION check_transfers()": """
+        Compares the transfers of a statement with their accounts and holds. PostgreSQL parses a CHECK again in each
+        statement, and a function once.""",
+    "TRIGGER transfers_check ON transfers": """
+        Tokens go between the accounts that their kind says, in its phases (transfers_go_as_named). A transfer refers to
+        what its kind says: a generation, a purchase and its price, or neither (transfers_reference_of_kind). A post or
+        void repeats its hold (transfers_resolve_as_held). After statements triggers run in the order of their names, so
+        this is before transfers_move_tokens.""",
+    "FUNCTION move_tokens()": """
+        Updates wallets in place, because only their owner spends from them. Earnings and the platform's accounts, which
+        many pay into at once, get rows of `balance_deltas` instead, so that nobody waits for a popular account.
+        Earnings that are debited are rolled up first, under the account's lock, so that the whole balance is compared.
+        A fee is taken from what the same transaction has posted, so it is not compared. Of several accounts the one
+        with the least id is locked first, so that no two transactions wait for each other.""",
+    "TRIGGER transfers_move_tokens ON transfers": """
+        Balances are what the transfers say, and their sum is zero: both sides change as a transfer is written.""",
+    "TRIGGER transfers_append_only ON transfers": "History does not change.",
+    "TABLE balance_deltas": """
+        Parts of balances that are not rolled up yet. Deleting a row is what rolls it up.""",
+    "FUNCTION roll_up_deltas()": "Adds deleted rows of `balance_deltas` to the balances.",
+    "TRIGGER balance_deltas_roll_up ON balance_deltas": """
+        Balances are what the transfers say: no part of one is lost.""",
+    "TRIGGER balance_deltas_change_by_transfers ON balance_deltas": """
+        Balances are what the transfers say: only a trigger adds a part of one.""",
+}
+
 
 def upgrade() -> None:
+    op.execute("""
+        CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+        END $$
+    """)
+    op.execute("""
+        CREATE FUNCTION refuse_direct_change() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION '% change by transfers only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+        END $$
+    """)
+    _accounts()
+    _transfers()
+    _balance_deltas()
+    for subject, comment in COMMENTS.items():
+        op.execute(f"COMMENT ON {subject} IS $comment${' '.join(comment.split())}$comment$")
+
+
+def _accounts() -> None:
     op.execute("""
         CREATE TABLE accounts (
             id bigint GENERATED BY DEFAULT AS IDENTITY,
@@ -16,14 +96,30 @@ def upgrade() -> None:
             held bigint DEFAULT 0 NOT NULL,
             CONSTRAINT pk_accounts PRIMARY KEY (id),
             CONSTRAINT uq_accounts_kind_owner_id UNIQUE NULLS NOT DISTINCT (kind, owner_id),
-            CONSTRAINT ck_accounts_kind CHECK (kind IN ('wallet', 'earnings', 'issuance', 'fees')),
-            CONSTRAINT ck_accounts_owner CHECK ((kind IN ('wallet', 'earnings')) = (owner_id IS NOT NULL)),
-            CONSTRAINT ck_accounts_solvent CHECK (kind NOT IN ('wallet', 'earnings') OR balance - held >= 0),
-            CONSTRAINT ck_accounts_held CHECK (held >= 0 AND (kind = 'wallet' OR held = 0)),
-            CONSTRAINT fk_accounts_owner_id FOREIGN KEY (owner_id) REFERENCES users (id)
+            CONSTRAINT ck_accounts_kind CHECK (
+                CASE WHEN owner_id IS NULL THEN kind IN ('issuance', 'fees') ELSE kind IN ('wallet', 'earnings') END
+            ),
+            CONSTRAINT ck_accounts_solvent CHECK (
+                CASE WHEN owner_id IS NULL THEN held = 0 ELSE held BETWEEN 0 AND balance END
+            )
         ) WITH (fillfactor = 70)
     """)
     op.execute("INSERT INTO accounts (kind) VALUES ('issuance'), ('fees')")
+    op.execute("""
+        CREATE TRIGGER accounts_change_by_transfers BEFORE UPDATE ON accounts
+        FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION refuse_direct_change()
+    """)
+    op.execute("""
+        CREATE TRIGGER accounts_open_empty BEFORE INSERT ON accounts
+        FOR EACH ROW WHEN (NEW.balance <> 0 OR NEW.held <> 0) EXECUTE FUNCTION refuse_direct_change()
+    """)
+    op.execute("""
+        CREATE TRIGGER accounts_stay BEFORE DELETE OR TRUNCATE ON accounts
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+    """)
+
+
+def _transfers() -> None:
     op.execute("""
         CREATE TABLE transfers (
             id bigint GENERATED BY DEFAULT AS IDENTITY,
@@ -35,26 +131,14 @@ def upgrade() -> None:
             amount bigint NOT NULL,
             hold_id bigint,
             generation_id bigint,
+            order_id text,
             memo text,
             price_per_token bigint,
             total_price bigint,
             currency_code text,
             created_at timestamptz NOT NULL,
             CONSTRAINT pk_transfers PRIMARY KEY (id),
-            CONSTRAINT ck_transfers_phase CHECK (phase IN ('hold', 'post', 'void', 'single')),
-            CONSTRAINT ck_transfers_kind CHECK (
-                kind IN ('bonus', 'purchase', 'generation', 'refund', 'withdrawal')
-            ),
-            CONSTRAINT ck_transfers_amount CHECK (amount BETWEEN 1 AND 1000000000),
-            CONSTRAINT ck_transfers_accounts CHECK (debit_account_id <> credit_account_id),
-            CONSTRAINT ck_transfers_hold CHECK ((phase IN ('post', 'void')) = (hold_id IS NOT NULL)),
-            CONSTRAINT ck_transfers_price CHECK (
-                num_nulls(price_per_token, total_price, currency_code) IN (0, 3)
-                AND (kind = 'purchase' OR price_per_token IS NULL)
-            ),
-            CONSTRAINT fk_transfers_debit_account_id FOREIGN KEY (debit_account_id) REFERENCES accounts (id),
-            CONSTRAINT fk_transfers_credit_account_id FOREIGN KEY (credit_account_id) REFERENCES accounts (id),
-            CONSTRAINT fk_transfers_hold_id FOREIGN KEY (hold_id) REFERENCES transfers (id)
+            CONSTRAINT ck_transfers_amount CHECK (amount BETWEEN 1 AND 1000000000)
         )
     """)
     op.execute(
@@ -68,57 +152,158 @@ def upgrade() -> None:
     op.execute("CREATE UNIQUE INDEX uq_transfers_reference ON transfers (reference) WHERE hold_id IS NULL")
     op.execute("CREATE UNIQUE INDEX uq_transfers_hold_id ON transfers (hold_id) WHERE hold_id IS NOT NULL")
     op.execute("""
-        CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+        CREATE FUNCTION check_transfers() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            transfer record;
+            sold integer;
+            rule text;
         BEGIN
-            RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+            FOR transfer IN
+                SELECT made.*, debit.kind AS debit_kind, credit.kind AS credit_kind
+                FROM made
+                LEFT JOIN accounts debit ON debit.id = made.debit_account_id
+                LEFT JOIN accounts credit ON credit.id = made.credit_account_id
+            LOOP
+                sold := num_nonnulls(
+                    transfer.order_id, transfer.price_per_token, transfer.total_price, transfer.currency_code
+                );
+                IF transfer.hold_id IS NOT NULL THEN
+                    IF transfer.phase NOT IN ('post', 'void') OR sold > 0 OR NOT EXISTS (
+                        SELECT FROM transfers hold
+                        WHERE hold.id = transfer.hold_id AND hold.phase = 'hold' AND hold.kind = transfer.kind
+                            AND hold.reference = transfer.reference AND hold.amount = transfer.amount
+                            AND hold.debit_account_id = transfer.debit_account_id
+                            AND hold.credit_account_id = transfer.credit_account_id
+                            AND hold.generation_id IS NOT DISTINCT FROM transfer.generation_id
+                    ) THEN
+                        rule := 'transfers_resolve_as_held';
+                    END IF;
+                ELSIF ((transfer.kind, transfer.phase, transfer.debit_kind, transfer.credit_kind) IN (
+                    ('bonus', 'single', 'issuance', 'wallet'),
+                    ('purchase', 'single', 'issuance', 'wallet'),
+                    ('refund', 'single', 'issuance', 'wallet'),
+                    ('generation', 'hold', 'wallet', 'earnings'),
+                    ('fee', 'single', 'earnings', 'fees'),
+                    ('withdrawal', 'hold', 'earnings', 'issuance')
+                )) IS NOT TRUE THEN
+                    rule := 'transfers_go_as_named';
+                ELSIF (
+                    transfer.reference = CASE transfer.kind
+                        WHEN 'generation' THEN 'generation:' || transfer.generation_id
+                        WHEN 'fee' THEN 'fee:generation:' || transfer.generation_id
+                        WHEN 'purchase' THEN 'purchase:' || transfer.order_id
+                        ELSE transfer.reference
+                    END
+                    AND (transfer.kind IN ('generation', 'fee')) = (transfer.generation_id IS NOT NULL)
+                    AND sold = CASE transfer.kind WHEN 'purchase' THEN 4 ELSE 0 END
+                ) IS NOT TRUE THEN
+                    rule := 'transfers_reference_of_kind';
+                END IF;
+                IF rule IS NOT NULL THEN
+                    RAISE EXCEPTION 'transfer % breaks the rule %', transfer.id, rule
+                    USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = rule;
+                END IF;
+            END LOOP;
+            RETURN NULL;
         END $$
+    """)
+    op.execute("""
+        CREATE TRIGGER transfers_check AFTER INSERT ON transfers REFERENCING NEW TABLE AS made
+        FOR EACH STATEMENT EXECUTE FUNCTION check_transfers()
+    """)
+    op.execute("""
+        CREATE FUNCTION move_tokens() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            several boolean;
+            withdraws boolean;
+            moves boolean;
+        BEGIN
+            SELECT
+                count(*) FILTER (WHERE kind <> 'fee') > 1,
+                bool_or(kind = 'withdrawal'),
+                bool_or(phase IN ('post', 'single'))
+            INTO several, withdraws, moves FROM made;
+
+            IF several OR withdraws THEN
+                PERFORM FROM accounts WHERE id IN (
+                    SELECT debit_account_id FROM made WHERE kind IN ('generation', 'withdrawal')
+                    UNION ALL SELECT credit_account_id FROM made WHERE kind IN ('bonus', 'purchase', 'refund')
+                )
+                ORDER BY id FOR NO KEY UPDATE;
+            END IF;
+            IF withdraws THEN
+                DELETE FROM balance_deltas WHERE account_id IN (
+                    SELECT debit_account_id FROM made WHERE kind = 'withdrawal'
+                );
+            END IF;
+
+            UPDATE accounts SET balance = balance + change.moved, held = held + change.held_more
+            FROM (
+                SELECT side.account_id, sum(side.moved)::bigint AS moved, sum(side.held_more)::bigint AS held_more
+                FROM (
+                    SELECT debit_account_id AS account_id, CASE phase WHEN 'post' THEN -amount ELSE 0 END AS moved,
+                        CASE phase WHEN 'hold' THEN amount ELSE -amount END AS held_more
+                    FROM made WHERE kind IN ('generation', 'withdrawal')
+                    UNION ALL
+                    SELECT credit_account_id, amount, 0 FROM made WHERE kind IN ('bonus', 'purchase', 'refund')
+                ) side
+                GROUP BY side.account_id
+            ) change
+            WHERE accounts.id = change.account_id;
+
+            IF moves THEN
+                INSERT INTO balance_deltas (account_id, transfer_id, amount)
+                SELECT debit_account_id, id, -amount FROM made WHERE phase = 'single'
+                UNION ALL
+                SELECT credit_account_id, id, amount FROM made WHERE phase = 'post' OR kind = 'fee';
+            END IF;
+            RETURN NULL;
+        END $$
+    """)
+    op.execute("""
+        CREATE TRIGGER transfers_move_tokens AFTER INSERT ON transfers REFERENCING NEW TABLE AS made
+        FOR EACH STATEMENT EXECUTE FUNCTION move_tokens()
     """)
     op.execute("""
         CREATE TRIGGER transfers_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON transfers
         FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
     """)
-    op.execute("""
-        CREATE FUNCTION resolve_as_held() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            IF NOT EXISTS (
-                SELECT FROM transfers hold
-                WHERE hold.id = NEW.hold_id AND hold.phase = 'hold' AND hold.reference = NEW.reference
-                    AND hold.amount = NEW.amount AND hold.debit_account_id = NEW.debit_account_id
-                    AND hold.credit_account_id = NEW.credit_account_id
-            ) THEN
-                RAISE EXCEPTION 'transfer % differs from hold %', NEW.id, NEW.hold_id
-                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'transfers_resolve_as_held';
-            END IF;
-            RETURN NEW;
-        END $$
-    """)
-    op.execute("""
-        CREATE TRIGGER transfers_resolve_as_held BEFORE INSERT ON transfers
-        FOR EACH ROW WHEN (NEW.hold_id IS NOT NULL) EXECUTE FUNCTION resolve_as_held()
-    """)
+
+
+def _balance_deltas() -> None:
     op.execute("""
         CREATE TABLE balance_deltas (
             account_id bigint NOT NULL,
             transfer_id bigint NOT NULL,
             amount bigint NOT NULL,
-            CONSTRAINT pk_balance_deltas PRIMARY KEY (account_id, transfer_id) INCLUDE (amount),
-            CONSTRAINT fk_balance_deltas_account_id FOREIGN KEY (account_id) REFERENCES accounts (id),
-            CONSTRAINT fk_balance_deltas_transfer_id FOREIGN KEY (transfer_id) REFERENCES transfers (id)
+            CONSTRAINT pk_balance_deltas PRIMARY KEY (account_id, transfer_id) INCLUDE (amount)
         )
     """)
-    # A write that has to find something breaks this rule when it does not, and so takes its whole statement back.
     op.execute("""
-        CREATE FUNCTION refuse(rule text) RETURNS void LANGUAGE plpgsql AS $$
+        CREATE FUNCTION roll_up_deltas() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            RAISE EXCEPTION 'refused: %', rule USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = rule;
+            UPDATE accounts SET balance = balance + total
+            FROM (SELECT account_id, sum(amount) AS total FROM removed GROUP BY account_id) rolled_up
+            WHERE accounts.id = account_id;
+            RETURN NULL;
         END $$
+    """)
+    op.execute("""
+        CREATE TRIGGER balance_deltas_roll_up AFTER DELETE ON balance_deltas REFERENCING OLD TABLE AS removed
+        FOR EACH STATEMENT EXECUTE FUNCTION roll_up_deltas()
+    """)
+    op.execute("""
+        CREATE TRIGGER balance_deltas_change_by_transfers BEFORE INSERT OR UPDATE OR TRUNCATE ON balance_deltas
+        FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION refuse_direct_change()
     """)
 
 
 def downgrade() -> None:
-    op.execute("DROP FUNCTION refuse")
     op.execute("DROP TABLE balance_deltas")
     op.execute("DROP TABLE transfers")
-    op.execute("DROP FUNCTION resolve_as_held")
-    op.execute("DROP FUNCTION refuse_change")
     op.execute("DROP TABLE accounts")
+    op.execute("DROP FUNCTION roll_up_deltas")
+    op.execute("DROP FUNCTION move_tokens")
+    op.execute("DROP FUNCTION check_transfers")
+    op.execute("DROP FUNCTION refuse_direct_change")
+    op.execute("DROP FUNCTION refuse_change")

@@ -188,7 +188,14 @@ def engine(url: str) -> AsyncEngine:
 
 def differences(connection: Connection) -> list[Any]:
     options = {"compare_type": True, "compare_server_default": True, "include_name": in_public}
-    return list(compare_metadata(MigrationContext.configure(connection, opts=options), Row.metadata))
+    found = compare_metadata(MigrationContext.configure(connection, opts=options), Row.metadata)
+    return [difference for difference in found if not is_comment(difference)]
+
+
+def is_comment(difference: Any) -> bool:
+    """Comments are in the migrations alone, and in schema.sql."""
+    kind = difference[0][0] if isinstance(difference, list) else difference[0]
+    return kind in ("modify_comment", "add_table_comment", "remove_table_comment")
 
 
 def in_public(name: str | None, kind: str, parents: object) -> bool:

@@ -240,6 +240,45 @@ async def test_who_withdraws_waits_for_a_fold_and_does_not_lock_against_it(
     assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 0
 
 
+GIFTS = """
+INSERT INTO transfers (phase, reference, kind, debit_account_id, credit_account_id, amount, created_at)
+SELECT 'single', 'gift:' || number, 'bonus', platform.id, wallet.id, number, now()
+FROM accounts platform, accounts wallet, generate_series(1, 3) number
+WHERE platform.kind = 'issuance' AND wallet.kind = 'wallet' ORDER BY wallet.id DESC
+"""
+
+
+async def test_one_statement_may_make_several_transfers(world: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
+    await world.user("ann", tokens=5)
+
+    assert await sql.execute(GIFTS) == "INSERT 0 3"
+
+    rows = {row["kind"]: row for row in await sql.fetch(BALANCES)}
+    assert (rows["wallet"]["balance"], rows["issuance"]["balance"]) == (11, -11)
+    assert all(row["balance"] == row["moved"] for row in rows.values())
+
+
+async def test_accounts_are_locked_in_the_order_of_their_ids(
+    world: PostgresWorld, pool: Pool, sql: "asyncpg.Connection[Any]"
+) -> None:
+    """So that two statements with several transfers never wait for each other."""
+    await sql.execute(
+        "INSERT INTO accounts (kind, owner_id) SELECT 'wallet', number FROM generate_series(1, 20) number"
+    )
+    gifts = GIFTS.replace("'gift:' || number", "concat('gift:', number, '/', wallet.id)")
+    first = await sql.fetchval("SELECT min(id) FROM accounts WHERE kind = 'wallet'")
+
+    async with sql.transaction():
+        await sql.execute("SELECT FROM accounts WHERE id = $1 FOR NO KEY UPDATE", first)
+        giving = asyncio.create_task(pool.fetch(gifts))
+        while not (giving.done() or await world.lock_is_awaited()):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await sql.execute("SELECT FROM accounts WHERE kind = 'wallet' FOR NO KEY UPDATE NOWAIT")
+
+    await giving
+    assert all(row["balance"] == row["moved"] for row in await sql.fetch(BALANCES))
+
+
 async def fold(world: PostgresWorld) -> None:
     while await world.maintenance.roll_up_balances(limit=1000):
         pass

@@ -1,4 +1,7 @@
-"""The schema, declared: what the migrations arrive at. At run time nothing imports it; queries are written by hand."""
+"""The tables, declared: what the migrations arrive at. At run time nothing imports it; queries are written by hand.
+
+Triggers and functions, and what each constraint is for, are in schema.sql.
+"""
 
 from adapters.postgres.tables.accounts import ArtistRow, ErasedIdentityRow, SessionRow, UserRow
 from adapters.postgres.tables.base import Row

@@ -15,7 +15,6 @@ class GenerationRow(Row):
     __tablename__ = "generations"
     __table_args__ = (
         ForeignKeyConstraint(["style_id", "artist_id"], ["styles.id", "styles.artist_id"]),
-        Index("uq_generations_hold_id", "hold_id", unique=True),
         Index("uq_generations_result_key", "result_key", unique=True, postgresql_where=text("result_key IS NOT NULL")),
         Index(None, "owner_id", "created_at", "id", postgresql_include=["status"]),
         Index(None, "style_id", "created_at"),
@@ -39,7 +38,6 @@ class GenerationRow(Row):
         Index("ix_generations_public_tags", "prompt_tags", postgresql_using="gin", postgresql_where=PUBLIC),
         one_of("status", "queued", "processing", "retrying", "completed", "failed", "cancelled"),
         one_of("aspect_ratio", "1:1", "2:2", "1:2"),
-        CheckConstraint("consumed_tokens > 0", name="consumed_tokens"),
         CheckConstraint("status <> 'completed' OR result_key IS NOT NULL", name="result"),
         CheckConstraint("public_key IS NULL OR status = 'completed'", name="public"),
         CheckConstraint("(status IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL)", name="ended"),

@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.tables.base import Row
@@ -17,7 +17,6 @@ class RateLimitRow(Row):
     slot: Mapped[int]
     calls: Mapped[int]
     previous: Mapped[int]
-    granted: Mapped[int] = mapped_column(server_default=text("0"))
+    granted: Mapped[int]
     """Of the calls that the last statement counted, those that were allowed."""
-    expires_at: Mapped[datetime] = mapped_column(server_default=text("now() + '01:00:00'::interval"))
-    """When it weighs nothing any more, and the same all through a slot; the default is for servers of before."""
+    expires_at: Mapped[datetime]

@@ -1,7 +1,7 @@
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped
 
 from adapters.postgres.tables.base import Id, Row, one_of
 
@@ -16,7 +16,6 @@ class WithdrawalRow(Row):
         Index(None, "created_at", "id"),
         Index(None, "status", "created_at", "id"),
         one_of("status", "pending", "settled", "rejected"),
-        CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("num_nulls(ended_at, ended_by) = CASE status WHEN 'pending' THEN 2 ELSE 0 END", name="ended"),
         CheckConstraint("(status = 'rejected') = (reason IS NOT NULL)", name="reason"),
     )
@@ -25,7 +24,7 @@ class WithdrawalRow(Row):
     artist_id: Mapped[int]
     """No foreign key: it outlives the artist."""
     amount: Mapped[int]
-    hold_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"))
+    hold_id: Mapped[int]
     created_at: Mapped[datetime]
     status: Mapped[str]
     reason: Mapped[str | None]

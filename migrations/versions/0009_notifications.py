@@ -1,9 +1,22 @@
-"""What people are told."""
+"""Notifications."""
 
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0009"
+down_revision = "0008"
+
+COMMENTS = {
+    "TABLE notifications": "What users are notified of, each once.",
+    "COLUMN notifications.reason": "What it is for, such as the id of a like.",
+    "COLUMN notifications.actor_id": "The user who has caused it.",
+    "CONSTRAINT uq_notifications_recipient_id_reason ON notifications": "A user is notified of one thing once.",
+    "CONSTRAINT ck_notifications_type ON notifications": "A type that the core knows.",
+    "CONSTRAINT ck_notifications_target_type ON notifications": "A target that the API links to.",
+    "INDEX ix_notifications_recipient_id_created_at_id": "A user's notifications, by time.",
+    "INDEX ix_notifications_unread": "A user's unread notifications.",
+    "INDEX ix_notifications_read": "Notifications that were read long ago, to be removed.",
+    "INDEX ix_notifications_actor_id": "Notifications that a user has caused, when the account is deleted.",
+}
 
 
 def upgrade() -> None:
@@ -38,6 +51,10 @@ def upgrade() -> None:
     op.execute(
         "CREATE INDEX ix_notifications_unread ON notifications (recipient_id, created_at, id) WHERE read_at IS NULL"
     )
+    op.execute("CREATE INDEX ix_notifications_read ON notifications (read_at, id) WHERE read_at IS NOT NULL")
+    op.execute("CREATE INDEX ix_notifications_actor_id ON notifications (actor_id) WHERE actor_id IS NOT NULL")
+    for subject, comment in COMMENTS.items():
+        op.execute(f"COMMENT ON {subject} IS $comment${' '.join(comment.split())}$comment$")
 
 
 def downgrade() -> None:

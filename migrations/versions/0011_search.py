@@ -1,12 +1,24 @@
-"""What styles and artists are called, folded and cut into pieces for an index: there is no pg_trgm everywhere."""
+"""Names of styles and artists, normalized and cut into pieces for an index: not every server has pg_trgm."""
 
-import unicodedata
-
-import sqlalchemy as sa
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0011"
+down_revision = "0010"
+
+COMMENTS = {
+    "FUNCTION search_grams(text)": """
+        Pieces of one to three characters of each line: with `^` in front at the beginning of the line, with `|` at the
+        beginning of a word, with `.` anywhere; and `=` in front of the whole line.""",
+    "TABLE style_texts": """
+        What a style is found by. Beside the style, of which other columns are updated often.""",
+    "COLUMN style_texts.texts": "Its name and tags, normalized, with a line break before and after each.",
+    "COLUMN style_texts.grams": "Their pieces, cut by search_grams.",
+    "INDEX ix_style_texts_grams": "Styles by pieces of their names and tags.",
+    "TABLE artist_texts": "What an artist is found by.",
+    "COLUMN artist_texts.artist_name": "Normalized.",
+    "COLUMN artist_texts.grams": "The pieces of both names, cut by search_grams.",
+    "INDEX ix_artist_texts_grams": "Artists by pieces of their names.",
+}
 
 
 def upgrade() -> None:
@@ -45,34 +57,13 @@ def upgrade() -> None:
             CONSTRAINT fk_artist_texts_user_id FOREIGN KEY (user_id) REFERENCES artists (user_id) ON DELETE CASCADE
         )
     """)
-    _fill()
     for table in ("style_texts", "artist_texts"):
         op.execute(f"CREATE INDEX ix_{table}_grams ON {table} USING gin (grams) WITH (fastupdate = off)")
+    for subject, comment in COMMENTS.items():
+        op.execute(f"COMMENT ON {subject} IS $comment${' '.join(comment.split())}$comment$")
 
 
 def downgrade() -> None:
     op.execute("DROP TABLE artist_texts")
     op.execute("DROP TABLE style_texts")
     op.execute("DROP FUNCTION search_grams")
-
-
-def _fill() -> None:
-    """The database cannot fold every script; here it is done as on the day of this migration."""
-    database = op.get_bind()
-    insert = sa.text("INSERT INTO style_texts (style_id, texts, grams) VALUES (:id, :texts, search_grams(:texts))")
-    for style in database.execute(sa.text("SELECT id, name, tags FROM styles")).all():
-        texts = "\n".join(["", _folded(style.name), *style.tags, ""])
-        database.execute(insert, {"id": style.id, "texts": texts})
-    insert = sa.text(
-        "INSERT INTO artist_texts (user_id, username, artist_name, grams)"
-        " VALUES (:id, :username, :name, search_grams(:username || E'\\n' || :name))"
-    )
-    people = "SELECT user_id AS id, username, artist_name FROM artists JOIN users ON users.id = user_id"
-    for artist in database.execute(sa.text(people)).all():
-        names = {"id": artist.id, "username": artist.username, "name": _folded(artist.artist_name)}
-        database.execute(insert, names)
-
-
-def _folded(text: str) -> str:
-    composed = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-    return " ".join(composed.split())

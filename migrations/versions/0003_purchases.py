@@ -2,8 +2,34 @@
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0003"
+down_revision = "0002"
+
+COMMENTS = {
+    "TABLE purchases": "Orders of token packages at the payment provider.",
+    "COLUMN purchases.user_id": "The buyer. No foreign key: the purchase outlives the user.",
+    "COLUMN purchases.total_price": "In the currency's smallest unit, as sent to the payment provider.",
+    "COLUMN purchases.expires_at": "No payment is captured after this.",
+    "COLUMN purchases.check_at": "When the payment provider is asked next what has become of it, while it is pending.",
+    "COLUMN purchases.payment_key": "The payment at the provider that has paid for it, or has failed.",
+    "CONSTRAINT uq_purchases_payment_key ON purchases": "A payment buys once.",
+    "CONSTRAINT ck_purchases_status ON purchases": "A status that the core knows.",
+    "CONSTRAINT ck_purchases_terms ON purchases": "Nothing is bought for nothing.",
+    "CONSTRAINT ck_purchases_ended ON purchases": "Pending or ended, never both.",
+    "CONSTRAINT ck_purchases_payment ON purchases": "What was paid or has failed names its payment.",
+    "CONSTRAINT ck_purchases_failure ON purchases": "What has failed says why, and nothing else does.",
+    "INDEX ix_purchases_check_at": "Pending purchases that are to be checked at the payment provider.",
+    "INDEX ix_purchases_user_id": "A user's purchases, when the account is deleted or exported.",
+    "TRIGGER purchases_stay_paid ON purchases": """
+        Money that was taken is credited once: a paid purchase does not change.""",
+    "TRIGGER purchases_stay_credited ON purchases": "Money that was taken is credited once: a paid purchase stays.",
+    "FUNCTION paid_is_credited()": "Finds the transfer that credits a paid purchase to its buyer.",
+    "TRIGGER purchases_paid_is_credited ON purchases": """
+        Paid and credited are one thing, at the commit: no paid purchase without its transfer.""",
+    "FUNCTION credited_is_paid()": "Finds the paid purchase that a transfer credits.",
+    "TRIGGER transfers_credited_is_paid ON transfers": """
+        Paid and credited are one thing, at the commit: no transfer of a purchase that is not paid.""",
+}
 
 
 def upgrade() -> None:
@@ -32,23 +58,18 @@ def upgrade() -> None:
             CONSTRAINT ck_purchases_payment CHECK ((status IN ('paid', 'failed')) = (payment_key IS NOT NULL)),
             CONSTRAINT ck_purchases_failure CHECK (
                 num_nulls(failure_code, failure_message) = CASE status WHEN 'failed' THEN 0 ELSE 2 END
-            ),
-            CONSTRAINT fk_purchases_user_id FOREIGN KEY (user_id) REFERENCES users (id)
+            )
         )
     """)
     op.execute("CREATE INDEX ix_purchases_user_id ON purchases (user_id)")
     op.execute("CREATE INDEX ix_purchases_check_at ON purchases (check_at, order_id) WHERE status = 'pending'")
-    op.execute("ALTER TABLE transfers ADD COLUMN order_id text")
-    op.execute("ALTER TABLE transfers DROP CONSTRAINT ck_transfers_price")
-    op.execute("""
-        ALTER TABLE transfers ADD CONSTRAINT ck_transfers_price CHECK (
-            num_nulls(order_id, price_per_token, total_price, currency_code)
-            = CASE kind WHEN 'purchase' THEN 0 ELSE 4 END
-        )
-    """)
     op.execute("""
         CREATE TRIGGER purchases_stay_paid BEFORE UPDATE ON purchases
         FOR EACH ROW WHEN (OLD.status = 'paid' AND OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION refuse_change()
+    """)
+    op.execute("""
+        CREATE TRIGGER purchases_stay_credited BEFORE DELETE ON purchases
+        FOR EACH ROW WHEN (OLD.status = 'paid') EXECUTE FUNCTION refuse_change()
     """)
     op.execute("""
         CREATE FUNCTION paid_is_credited() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -83,20 +104,14 @@ def upgrade() -> None:
     op.execute("""
         CREATE CONSTRAINT TRIGGER transfers_credited_is_paid AFTER INSERT ON transfers
         DEFERRABLE INITIALLY DEFERRED
-        FOR EACH ROW WHEN (NEW.kind = 'purchase') EXECUTE FUNCTION credited_is_paid()
+        FOR EACH ROW WHEN (NEW.order_id IS NOT NULL) EXECUTE FUNCTION credited_is_paid()
     """)
+    for subject, comment in COMMENTS.items():
+        op.execute(f"COMMENT ON {subject} IS $comment${' '.join(comment.split())}$comment$")
 
 
 def downgrade() -> None:
     op.execute("DROP TRIGGER transfers_credited_is_paid ON transfers")
-    op.execute("DROP FUNCTION credited_is_paid")
-    op.execute("ALTER TABLE transfers DROP CONSTRAINT ck_transfers_price")
-    op.execute("ALTER TABLE transfers DROP COLUMN order_id")
-    op.execute("""
-        ALTER TABLE transfers ADD CONSTRAINT ck_transfers_price CHECK (
-            num_nulls(price_per_token, total_price, currency_code) IN (0, 3)
-            AND (kind = 'purchase' OR price_per_token IS NULL)
-        )
-    """)
     op.execute("DROP TABLE purchases")
+    op.execute("DROP FUNCTION credited_is_paid")
     op.execute("DROP FUNCTION paid_is_credited")

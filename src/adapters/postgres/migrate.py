@@ -1,6 +1,8 @@
 """Bringing a database to the schema of this version, and back."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +24,7 @@ def upgrade(dsn: str, revision: str | None = None) -> None:
     """Run the migrations that are missing, up to `revision` or the newest, quick when none is.
 
     A database ahead of this version is left as it is. For a thread without a running event loop, as all here. All raise
-    DatabaseUnavailable.
+    DatabaseUnavailable, also for what the database refuses: the user may lack a privilege.
     """
     asyncio.run(_migrate(dsn, "upgrade", revision or head()))
 
@@ -43,30 +45,31 @@ def current(dsn: str) -> str:
 
 
 async def _current(dsn: str) -> str:
-    connection = await _connect(dsn)
-    try:
+    async with _connection(dsn) as connection:
         return await _revision(connection)
-    finally:
-        await connection.close()
 
 
 async def _migrate(dsn: str, direction: Literal["upgrade", "downgrade"], revision: str) -> None:
-    connection = await _connect(dsn)
-    try:
+    async with _connection(dsn) as connection:
         if _is_there(await _revision(connection), direction, revision):
             return
         await connection.execute("SELECT pg_advisory_lock($1)", ONE_AT_A_TIME)
         if not _is_there(await _revision(connection), direction, revision):
             await _run(dsn, direction, revision)
+
+
+@asynccontextmanager
+async def _connection(dsn: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
+    try:
+        connection = await asyncpg.connect(dsn)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseUnavailable(f"The database is out of reach: {error}") from error
+    try:
+        yield connection
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseUnavailable(f"The database refuses: {error}") from error
     finally:
         await connection.close()
-
-
-async def _connect(dsn: str) -> "asyncpg.Connection[Any]":
-    try:
-        return await asyncpg.connect(dsn)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise DatabaseUnavailable(f"The database is out of reach: {error}") from error
 
 
 def _is_there(present: str, direction: Literal["upgrade", "downgrade"], wanted: str) -> bool:
@@ -86,6 +89,7 @@ async def _run(dsn: str, direction: Literal["upgrade", "downgrade"], revision: s
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy import Connection, NullPool  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
 
     def run(connection: Connection) -> None:
@@ -96,6 +100,9 @@ async def _run(dsn: str, direction: Literal["upgrade", "downgrade"], revision: s
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn), poolclass=NullPool
     )
-    async with engine.connect() as connection:
-        await connection.run_sync(run)
-        await connection.commit()
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(run)
+            await connection.commit()
+    except DBAPIError as error:
+        raise DatabaseUnavailable(f"The database refuses a migration: {error.orig}") from error

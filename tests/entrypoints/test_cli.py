@@ -20,8 +20,12 @@ BROKER = {"RABBITMQ_HOST": "127.0.0.1", "RABBITMQ_PORT": "1"}
 """One that does not answer; there are commands that want one to be named."""
 
 
-def cli(command: str, *, cwd: Path = NOWHERE, **environ: str) -> "subprocess.CompletedProcess[str]":
+def cli(command: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     """The command, run to its end, with nothing in its environment but this."""
+    return cli_in(NOWHERE, command, **environ)
+
+
+def cli_in(cwd: Path, command: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "entrypoints.cli", *command.split()],
         env=environment(**environ),
@@ -159,8 +163,8 @@ def test_a_second_service_on_a_data_directory_is_told_in_a_line(tmp_path: Path) 
 def test_a_command_reads_the_env_file_of_its_working_directory(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=nonsense\nHOST=localhost\n")
 
-    refused = cli("run", cwd=tmp_path)
-    overruled = cli("demo", cwd=tmp_path, PORT="1", API_BASE_URL="http://service.invalid:8000")
+    refused = cli_in(tmp_path, "run")
+    overruled = cli_in(tmp_path, "demo", PORT="1", API_BASE_URL="http://service.invalid:8000")
 
     assert refused.returncode == 2
     assert refused.stderr.splitlines() == [

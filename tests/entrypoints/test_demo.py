@@ -20,7 +20,7 @@ from tests.support.processes import environment
 class Service(BaseHTTPRequestHandler):
     """As much of one as tells that it is one."""
 
-    headers_sent = ("X-Trace-Id",)
+    headers_sent: tuple[str, ...] = ("X-Trace-Id",)
 
     def do_GET(self) -> None:
         self.send_response(200)

@@ -10,17 +10,21 @@ ENV PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0
 WORKDIR /app
 
-# Dependencies come from the locks, hashes checked, and are compiled once; pip itself stays behind in these stages.
+# Dependencies are what is in the locks and nothing else, hashes checked, and are compiled once; pip itself stays behind in these stages.
 FROM base AS production-dependencies
 COPY requirements/production.txt /tmp/requirements.txt
 RUN python -m venv --without-pip /opt/venv \
- && pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r /tmp/requirements.txt \
+ && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --only-binary :all: \
+        -r /tmp/requirements.txt \
+ && pip --python /opt/venv/bin/python check \
  && python -m compileall -q /opt/venv
 
 FROM base AS development-dependencies
 COPY requirements/run.txt /tmp/requirements.txt
 RUN python -m venv --without-pip /opt/venv \
- && pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r /tmp/requirements.txt \
+ && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --only-binary :all: \
+        -r /tmp/requirements.txt \
+ && pip --python /opt/venv/bin/python check \
  && python -m compileall -q /opt/venv
 
 FROM base AS service

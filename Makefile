@@ -9,8 +9,13 @@ SET_POLICY = $(RABBITMQCTL) set_policy -p '$(or $(RABBITMQ_VHOST),/)' --apply-to
 QUEUES := model_training|image_generation
 DEAD_LETTER := "dead-letter-exchange": "", "dead-letter-routing-key": "dead"
 ENTRY := PYTHONPATH=src $(BIN)/python -m entrypoints.cli
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# What is in a lock is what is installed, whatever has been released since: nothing is resolved, and nothing is built, since
+# what builds a package is not locked. `make run WHEELS=` does build where there is no wheel, given the compilers.
 # What is used is compiled when it is first used; compiling everything takes a third of the time.
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes
+WHEELS ?= --only-binary :all:
+INSTALL := $(PIP) install --quiet --no-compile --no-deps --require-hashes $(WHEELS)
+CHECK := $(PIP) check --quiet || { echo "'make clean' removes what an earlier lock has left in $(VENV)."; false; }
 # Two jobs at once and, where this make can, each job's output in one piece.
 PARALLEL := --no-print-directory --keep-going --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # Measured on two cores: two workers take a quarter to a third off. WORKERS=0 runs tests in one process, as a debugger likes it.
@@ -18,7 +23,7 @@ WORKERS ?= 2
 FAST_TESTS := tests/test_architecture.py tests/test_documents.py tests/core
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-faults simulate check fmt bench migrate schema relay redrive sweep reconcile rabbitmq-policy lock clean \
+.PHONY: help run demo test coverage test-faults simulate check fmt bench migrate schema relay redrive sweep reconcile admin rabbitmq-policy lock clean \
 	check-format check-lint check-types check-imports check-tests
 
 help: ## Show what can be made
@@ -34,6 +39,14 @@ demo: $(RUN) ## Play an artist and a buyer through the API and leave the painted
 
 test: $(DEV) ## Run every test, on a real PostgreSQL, RabbitMQ, storage emulator and OpenID provider
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) $(ARGS)
+
+coverage: $(DEV) ## Run every test and measure, in every process, which lines and branches of src/ run
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest --numprocesses $(WORKERS) $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --fail-under=95
+	@echo "src/core alone:"
+	@$(BIN)/coverage report --include='src/core/*' --fail-under=100
 
 test-faults: $(DEV) ## Kill, freeze and stop the service and what it stands on, under load; some minutes (ARGS="--seed 42")
 	@PYTHONPATH=src $(BIN)/python -m tests.faults $(ARGS)
@@ -70,6 +83,9 @@ rabbitmq-policy: ## Have the broker put aside what consumers reject or fail at t
 reconcile: $(RUN) ## Prove on the whole ledger that no token was made, lost or spent twice
 	@$(ENTRY) reconcile
 
+admin: $(RUN) ## Make somebody who has signed in an admin (ARGS=someone@example.com)
+	@$(ENTRY) admin $(ARGS)
+
 sweep: $(RUN) ## Time out, expire and remove what has had its time, once
 	@$(ENTRY) sweep
 
@@ -83,7 +99,7 @@ clean: ## Remove the virtual environment and all caches (.data/ stays)
 	find src tests migrations benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # One set of versions for Linux and macOS and every Python from 3.11 on; no host name is written into it.
-LOCK := pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+LOCK := pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 check-format:
@@ -109,12 +125,15 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "'$(PYTHON)' cannot make a virtual environment (on Debian and Ubuntu: apt-get install python3-venv)"; exit 1; }
 
+# Where the tests' packages are, too, they come along: their versions belong together.
 $(RUN): requirements/run.txt | $(BIN)/python
 	@echo "Installing what the service needs into $(VENV) ..."
-	@$(INSTALL) -r requirements/run.txt
+	@$(INSTALL) -r $(if $(wildcard $(DEV)),requirements/dev.txt,requirements/run.txt)
+	@$(CHECK)
 	@touch $@
 
 $(DEV): requirements/dev.txt | $(BIN)/python
 	@echo "Installing what tests and tools need into $(VENV) ..."
 	@$(INSTALL) -r requirements/dev.txt
+	@$(CHECK)
 	@touch $(RUN) $@

@@ -18,7 +18,8 @@ MEBIBYTE = 1024 * 1024
 STARTS_WITHIN = 30.0
 """Seconds."""
 STOPS_WITHIN = 10.0
-KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
+ROOT = Path(__file__).parents[1]
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 """All that a server is told of the environment that the benchmark was started in: no setting comes from outside."""
 
 
@@ -53,7 +54,8 @@ def server(module: str, *arguments: str, port: int, log: Path, environ: Mapping[
         began = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
-            env={**{name: os.environ[name] for name in KEPT if name in os.environ}, **environ},
+            cwd=Path(__file__).parent,  # not where an `.env` may be
+            env=_kept() | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"} | dict(environ),
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C is for the benchmark, which stops it
@@ -72,6 +74,10 @@ def server(module: str, *arguments: str, port: int, log: Path, environ: Mapping[
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _kept() -> dict[str, str]:
+    return {name: os.environ[name] for name in KEPT if name in os.environ}
 
 
 def _wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

@@ -1,5 +1,6 @@
 """What the documents say is true, where that can be checked."""
 
+import os
 import re
 from collections.abc import Iterator
 from itertools import product
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.settings import SettingsError, read_settings
+from entrypoints.settings import SettingsError, environment, read_settings
 from tests.entrypoints.service import Service
 from tests.support.world import MemoryWorld
 
@@ -82,9 +83,10 @@ def test_the_example_environment_marks_what_production_requires(required: set[st
     assert required <= marked
 
 
-def test_the_example_environment_is_what_holds_without_any() -> None:
-    example = dict(re.findall(r"^(\w+)=(.*)$", ENV_EXAMPLE, re.MULTILINE))
-    assert read_settings(example) == read_settings({})
+def test_the_example_environment_is_what_holds_without_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text(ENV_EXAMPLE)
+    monkeypatch.setattr(os, "environ", {})
+    assert read_settings(environment(tmp_path)) == read_settings({})
 
 
 def test_the_readme_names_every_command_and_no_other() -> None:

@@ -14,12 +14,14 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from core.errors import DomainError
+from core.ports.database import DatabaseUnavailable
 from entrypoints import logs, signals
 from entrypoints.refused import Refused
-from entrypoints.settings import Settings, SettingsError, read_settings
+from entrypoints.settings import Settings, SettingsError, environment, read_settings
 
 Answer = TypeVar("Answer")
 UseCase = Callable[..., Callable[..., Awaitable[Answer]]]
@@ -36,11 +38,9 @@ def run(settings: Settings) -> None:
 
     gc.disable()  # until it runs: what is made meanwhile stays
     _check_address(settings)
-    importing = threading.Thread(target=importlib.import_module, args=("entrypoints.server",))
-    importing.start()
     local_sign_in = None if settings.google else development.LOCAL_SIGN_IN
     sandbox_payments = None if settings.toss or settings.production else development.SANDBOX_PAYMENTS
-    with _complete(settings) as complete:
+    with _imported("entrypoints.server") as importing, _complete(settings, "run") as complete:
         _prepare_database(complete)
         importing.join()
         from entrypoints import server
@@ -65,7 +65,7 @@ def migrate(settings: Settings) -> None:
     """bring the database up to date"""
     from entrypoints.container.migrations import upgrade_database
 
-    with _complete(settings, share=True) as complete:
+    with _complete(settings, "migrate", beside=True) as complete:
         _say(f"The database is at revision {upgrade_database(_url(complete))}.")
 
 
@@ -75,7 +75,9 @@ def relay(settings: Settings) -> None:
         raise Refused("RABBITMQ_HOST is not set: the in-process queue has its relay in the server.")
     from entrypoints.relay import run_relay
 
-    with _complete(settings, share=True) as complete:
+    with _complete(settings, "relay", beside=True, create=False) as complete:
+        with contextlib.suppress(DatabaseUnavailable):  # the relay waits for a database that is out of reach
+            _refuse_if_behind(complete)
         asyncio.run(run_relay(complete))
         signals.ignore_signals()
 
@@ -84,7 +86,7 @@ def redrive(settings: Settings, limit: int) -> None:
     """hand tasks that the broker has put aside to their queues again"""
     from core.dead_letters.redrive_tasks import RedriveTasks
 
-    with _complete(settings, share=True) as complete:
+    with _database(settings, "redrive") as complete:
         redriven = asyncio.run(_called(complete, RedriveTasks, limit=limit))
     _say(f"{redriven.moved:8} moved to their queues")
     _say(f"{redriven.over:8} removed: nobody waits for what they would make")
@@ -97,7 +99,7 @@ def sweep(settings: Settings) -> None:
     """time out, expire and remove what has had its time, once"""
     from entrypoints.sweep import Sweep
 
-    with _complete(settings, share=True) as complete:
+    with _database(settings, "sweep") as complete:
         swept = asyncio.run(_called(complete, Sweep))
     _say("\n".join(f"{number:8} {name.replace('_', ' ')}" for name, number in swept.done.items()))
     if swept.failed:
@@ -108,7 +110,7 @@ def reconcile(settings: Settings) -> None:
     """prove that no token was made, lost or spent twice"""
     from core.tokens.reconcile import Reconcile
 
-    with _complete(settings, share=True) as complete:
+    with _database(settings, "reconcile") as complete:
         reconciliation = asyncio.run(_called(complete, Reconcile))
     for finding in reconciliation.findings:
         told = f"{finding.broken} BROKEN, first: {finding.first}" if finding.broken else "ok"
@@ -121,7 +123,7 @@ def admin(settings: Settings, email: str) -> None:
     """make somebody who has signed in an admin"""
     from core.accounts.make_admin import MakeAdmin
 
-    with _complete(settings, share=True) as complete:
+    with _database(settings, "admin") as complete:
         made = asyncio.run(_called(complete, MakeAdmin, email))
     _say(f"{made.username} is an admin.")
 
@@ -151,14 +153,14 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = COMMANDS[asked.pop("command")]
     signals.interrupt_on_signals()
     try:
-        settings = read_settings()
+        settings = read_settings(environment(Path.cwd()))
         logs.configure(as_json=settings.production)
         chosen(settings, **asked)
     except SettingsError as error:
         _say(error)
         return MISUSED
-    except (Refused, DomainError) as error:
-        _say(error)
+    except (Refused, DomainError, OSError) as error:
+        _say(" ".join(str(error).split()) or type(error).__name__)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -166,25 +168,51 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def _complete(settings: Settings, *, share: bool = False) -> Iterator[Settings]:
+def _imported(module: str) -> Iterator[threading.Thread]:
+    """Import the module while the block runs. The block is not left before: Python cannot end in the middle of it."""
+    importing = threading.Thread(target=importlib.import_module, args=(module,))
+    importing.start()
+    try:
+        yield importing
+    finally:
+        importing.join()
+
+
+@contextlib.contextmanager
+def _complete(settings: Settings, command: str, *, beside: bool = False, create: bool = True) -> Iterator[Settings]:
     """The settings with what is embedded in place of what is not given; production gives everything."""
     if settings.production:
         yield settings
         return
     from entrypoints import development
 
-    with development.embedded_parts(settings, say=_say, share=share) as complete:
+    with development.embedded_parts(settings, command=command, say=_say, beside=beside, create=create) as complete:
+        yield complete
+
+
+@contextlib.contextmanager
+def _database(settings: Settings, command: str) -> Iterator[Settings]:
+    """For a command that needs a migrated database, the running service's if it runs on this data directory."""
+    with _complete(settings, command, beside=True, create=False) as complete:
+        _refuse_if_behind(complete)
         yield complete
 
 
 def _prepare_database(settings: Settings) -> None:
     """In production migrations are a step of their own: many servers start, and old ones are still running."""
-    from entrypoints.container.migrations import database_is_behind, upgrade_database
+    from entrypoints.container.migrations import upgrade_database
 
-    if not settings.production:
+    if settings.production:
+        _refuse_if_behind(settings)
+    else:
         upgrade_database(_url(settings))
-    elif database_is_behind(_url(settings)):
-        raise Refused("The database lacks migrations: run `python -m entrypoints.cli migrate` first.")
+
+
+def _refuse_if_behind(settings: Settings) -> None:
+    from entrypoints.container.migrations import database_is_behind
+
+    if database_is_behind(_url(settings)):
+        raise Refused("The database lacks migrations: run `make migrate` (`python -m entrypoints.cli migrate`) first.")
 
 
 async def _called(settings: Settings, use_case: UseCase[Answer], *args: object, **options: object) -> Answer:
@@ -215,7 +243,7 @@ def _check_address(settings: Settings) -> None:
             probe.bind(address)
     except OSError as error:
         raise Refused(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.\n"
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
             f"If the service runs there already, use that one; else choose another port: PORT=8001 make run"
         ) from error
 

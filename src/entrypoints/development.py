@@ -1,15 +1,16 @@
 """What a development machine lacks: secrets, a database, an identity and a payment provider. Never for production."""
 
 import contextlib
-import fcntl
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from entrypoints.container.development import embedded_database
+from entrypoints.data_directory import UNKNOWN, DataDirectory, Holder
 from entrypoints.refused import Refused
 from entrypoints.settings import OpenIDClient, Settings, Toss
 
@@ -17,6 +18,11 @@ LOCAL_SIGN_IN = "/local-sign-in"
 """The path below which the stand-in for Google answers."""
 SANDBOX_PAYMENTS = "/sandbox/toss"
 """The path below which the stand-in for Toss Payments answers."""
+
+SERVICE = "run"
+"""The command that is the service."""
+STARTS_WITHIN = 60.0
+"""Seconds that a database which is being created may take."""
 
 Say = Callable[[str], None]
 
@@ -27,51 +33,100 @@ class _Secrets(msgspec.Struct, frozen=True):
 
 
 @contextlib.contextmanager
-def embedded_parts(settings: Settings, *, say: Say, share: bool = False) -> Iterator[Settings]:
+def embedded_parts(
+    settings: Settings, *, command: str, say: Say, beside: bool = False, create: bool = True
+) -> Iterator[Settings]:
     """The settings completed by what is embedded; it runs until the block is left.
 
-    With `share` a database that another process has started is used along with it and left running; without it, raises
-    Refused when another process uses the data directory.
+    `command` is what runs in the block. `beside` another process that uses the data directory it takes that one's
+    database and address, unless its own settings name others. Raises Refused if another process uses the directory and
+    it is not to run beside it, and if there is no database and it is not to `create` one.
     """
-    data_dir = settings.data_dir
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _lock(data_dir / "lock") as owned:
-        if not owned and not share:
-            raise Refused(f"The service is running already on the state in {data_dir.resolve()}: stop that one first.")
-        settings = _with_secrets(settings)
-        if settings.google is None:
-            client = OpenIDClient("local", settings.secret_key or "", _discovery_url(settings))
-            settings = msgspec.structs.replace(settings, google=client)
-        if settings.toss is None:
-            sandbox = Toss("sandbox", f"{settings.api_base_url}{SANDBOX_PAYMENTS}")
-            settings = msgspec.structs.replace(settings, toss=sandbox)
-        if settings.database_url is not None:
+    directory = DataDirectory(settings.data_dir)
+    database = embedded_database(settings.data_dir / "postgres") if settings.database_url is None else None
+    other = _started_database(directory) if database and beside else None
+    if database and not (other or create or database.exists):
+        raise Refused(f"There is no database in {_shown(directory)} yet: `make run` creates it.")
+    me = Holder(command, os.getpid(), settings.api_base_url if command == SERVICE else None, settings.database_url)
+    with directory.held(me) as held:
+        if not held:
+            if not beside:
+                raise Refused(_in_use(directory))
+            settings = _beside(settings, directory)
+        settings = _with_stand_ins(_with_secrets(settings))
+        if settings.database_url or not database:
             yield settings
             return
-        database = embedded_database(data_dir / "postgres")
         if not database.exists:
-            say(f"Creating a database in {data_dir} (once, a few seconds) ...")
+            say(f"Creating a database in {settings.data_dir} (once, a few seconds) ...")
         try:
-            yield msgspec.structs.replace(settings, database_url=database.start())
+            url = database.start()
+            directory.describe(msgspec.structs.replace(me, database_url=url))
+            yield msgspec.structs.replace(settings, database_url=url)
         finally:
-            if owned:
-                database.stop()
+            database.stop()
+
+
+def service_url(settings: Settings) -> str | None:
+    """The URL of the service that uses the data directory, also of one that has yet to answer; None if there is none.
+
+    Raises Refused if another command uses the directory, so that no service can be started on it.
+    """
+    directory = DataDirectory(settings.data_dir)
+    holder = directory.holder()
+    if holder is not None and holder.command not in {SERVICE, UNKNOWN}:
+        raise Refused(_in_use(directory))
+    return holder.api_base_url if holder else None
+
+
+def _started_database(directory: DataDirectory) -> str | None:
+    """The URL of the database of the process that uses the directory, which may be about to start it."""
+    deadline = time.monotonic() + STARTS_WITHIN
+    while (holder := directory.holder()) and holder.database_url is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return holder.database_url if holder else None
+
+
+def _beside(settings: Settings, directory: DataDirectory) -> Settings:
+    """The settings with the database and the address of the process that uses the directory, where none are set."""
+    holder = directory.holder()
+    database_url = settings.database_url or (holder and holder.database_url)
+    if database_url is None:
+        raise Refused(_in_use(directory))
+    own_address = settings.api_base_url != settings.local_url
+    return msgspec.structs.replace(
+        settings,
+        database_url=database_url,
+        api_base_url=settings.api_base_url if own_address or not holder else holder.api_base_url or settings.local_url,
+    )
+
+
+def _in_use(directory: DataDirectory) -> str:
+    holder = directory.holder()
+    if holder and holder.api_base_url:
+        return (
+            f"The service is running already on the state in {_shown(directory)}, at {holder.api_base_url}: "
+            "stop that one first."
+        )
+    return f"The state in {_shown(directory)} is in use by {holder or UNKNOWN}: try again when that has ended."
+
+
+def _shown(directory: DataDirectory) -> Path:
+    return directory.path.resolve()
+
+
+def _with_stand_ins(settings: Settings) -> Settings:
+    if settings.google is None:
+        client = OpenIDClient("local", settings.secret_key or "", _discovery_url(settings))
+        settings = msgspec.structs.replace(settings, google=client)
+    if settings.toss is None:
+        sandbox = Toss("sandbox", f"{settings.api_base_url}{SANDBOX_PAYMENTS}")
+        settings = msgspec.structs.replace(settings, toss=sandbox)
+    return settings
 
 
 def _discovery_url(settings: Settings) -> str:
     return f"{settings.api_base_url}{LOCAL_SIGN_IN}/.well-known/openid-configuration"
-
-
-@contextlib.contextmanager
-def _lock(file: Path) -> Iterator[bool]:
-    """Whether this process is the one that has it; the lock goes with the process, however that ends."""
-    with file.open("a") as opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 def _with_secrets(settings: Settings) -> Settings:
@@ -88,7 +143,10 @@ def _with_secrets(settings: Settings) -> Settings:
 def _kept_secrets(file: Path) -> _Secrets:
     """The same at every start, so that sessions and signed URLs outlive it."""
     with contextlib.suppress(FileNotFoundError):
-        return msgspec.json.decode(file.read_bytes(), type=_Secrets)
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=_Secrets)
+        except msgspec.MsgspecError as error:
+            raise Refused(f"{file} is damaged ({error}): remove it, and everybody has to sign in again.") from error
     made = _Secrets(secrets.token_urlsafe(48), secrets.token_urlsafe(48))
     unfinished = file.with_suffix(".new")
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:

@@ -1,4 +1,4 @@
-"""The only reader of the environment."""
+"""The only reader of the environment and of `.env`."""
 
 import os
 from collections.abc import Mapping
@@ -6,16 +6,21 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
+from dotenv.parser import Original, parse_stream
 
 from core.ports.rate_limiter import Limit
 
 GOOGLE_DISCOVERY = "https://accounts.google.com/.well-known/openid-configuration"
 TOSS_API = "https://api.tosspayments.com"
+ENV_FILE = ".env"
 MIN_SECRET = 32
 """Characters of a secret that is not weak."""
+
+MAX_DIGITS = 9
+"""Of a number; Python refuses to read one of some thousands."""
 
 Network = IPv4Network | IPv6Network
 AppEnv = Literal["development", "production"]
@@ -103,18 +108,48 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def production(self) -> bool:
         return self.app_env == "production"
 
+    @property
+    def local_url(self) -> str:
+        """Where this machine reaches the service, which `api_base_url` is unless set."""
+        return _local_url(self.host, self.port)
+
 
 class SettingsError(Exception):
     """All that is wrong with the environment, in one message."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
-        super().__init__("The settings are not complete:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        listed = f" {problems[0]}" if len(problems) == 1 else "".join(f"\n  - {problem}" for problem in problems)
+        super().__init__(f"The settings are not complete:{listed}")
 
 
-def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings, from the process's environment unless given. Raises SettingsError, which lists all problems."""
-    reader = _Reader(os.environ if environ is None else environ)
+def environment(directory: Path) -> dict[str, str]:
+    """The process's environment, and the variables in the directory's `.env` that the environment does not have.
+
+    A variable that is set and empty is set. Values in the file are literal: nothing is put in place of `$NAME`. Raises
+    SettingsError.
+    """
+    file = directory / ENV_FILE
+    try:
+        with file.open(encoding="utf-8-sig") as opened:
+            lines = list(parse_stream(opened))
+    except FileNotFoundError:
+        lines = []
+    except (OSError, UnicodeError) as error:
+        raise SettingsError([f"{file} cannot be read: {error}"]) from error
+    if wrong := [line.original for line in lines if line.error or (line.key and line.value is None)]:
+        raise SettingsError([f"{file}, line {_first_line(statement)}, is not NAME=value" for statement in wrong])
+    return {line.key: line.value for line in lines if line.key and line.value is not None} | dict(os.environ)
+
+
+def _first_line(statement: Original) -> int:
+    """Without the empty lines that the parser takes for a part of it."""
+    return statement.line + statement.string[: -len(statement.string.lstrip())].count("\n")
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings that the variables say. Raises SettingsError, which lists all problems."""
+    reader = _Reader(environ)
     app_env: AppEnv = reader.choice("APP_ENV", ("development", "production"), "development")
     production = app_env == "production"
     host = reader.text("HOST") or ("0.0.0.0" if production else "127.0.0.1")  # noqa: S104 - a container's port
@@ -124,7 +159,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         host=host,
         port=port,
         data_dir=Path(reader.text("DATA_DIR") or ".data"),
-        api_base_url=reader.url("API_BASE_URL") or f"http://{_callable(host)}:{port}",
+        api_base_url=reader.url("API_BASE_URL") or _local_url(host, port),
         frontend_url=reader.url("FRONTEND_URL"),
         cors_allowed_origins=reader.origins("CORS_ALLOWED_ORIGINS"),
         cookie_samesite=reader.choice("COOKIE_SAMESITE", ("lax", "none"), "lax"),
@@ -157,9 +192,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
-def _callable(host: str) -> str:
-    """A host that clients on this machine reach the server by."""
-    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
+def _local_url(host: str, port: int) -> str:
+    """How clients on this machine reach a server that listens there."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
 def _rabbitmq(reader: "_Reader") -> RabbitMQ | None:
@@ -245,6 +281,16 @@ def _unfit_for_production(settings: Settings, reader: "_Reader") -> list[str]:
     return problems
 
 
+def _split(url: str) -> SplitResult | None:
+    """None if it is none, such as one with a port of 99999."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read from the text only now
+    except ValueError:
+        return None
+    return parts
+
+
 class _Reader:
     """Reads variables, and gathers what is wrong with them."""
 
@@ -270,7 +316,7 @@ class _Reader:
         text = self.text(name)
         if text is None:
             return default
-        if not text.isdecimal() or not low <= int(text) <= high:
+        if not text.isdecimal() or len(text) > MAX_DIGITS or not low <= int(text) <= high:
             self.problems.append(f"{name}={text!r} is not a whole number from {low} to {high}")
             return default
         return int(text)
@@ -284,7 +330,8 @@ class _Reader:
         if text is None:
             return default
         calls, _, seconds = text.partition("/")
-        if not (calls.isdecimal() and seconds.isdecimal() and int(calls) > 0 and int(seconds) > 0):
+        numbers = (calls, seconds)
+        if not all(number.isdecimal() and len(number) <= MAX_DIGITS and int(number) > 0 for number in numbers):
             self.problems.append(f"{name}={text!r} is not calls/seconds, such as 100/60")
             return default
         return Limit(int(calls), timedelta(seconds=int(seconds)))
@@ -293,8 +340,14 @@ class _Reader:
         text = self.text(name)
         if text is None:
             return None
-        parts = urlsplit(text)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        parts = _split(text)
+        if (
+            parts is None
+            or parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+        ):
             self.problems.append(f"{name}={text!r} is not an http or https URL")
         return text.rstrip("/")
 
@@ -304,8 +357,8 @@ class _Reader:
     def origins(self, name: str) -> list[str]:
         origins = self.several(name)
         for origin in origins:
-            parts = urlsplit(origin)
-            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+            parts = _split(origin)
+            if not parts or parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
                 self.problems.append(f"{name}: {origin!r} is not an origin such as https://example.com")
         return origins
 

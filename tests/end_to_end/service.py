@@ -1,7 +1,6 @@
 """The service as a process of its own, and people who use it over HTTP."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -13,7 +12,7 @@ from urllib.parse import urljoin
 
 import httpx
 
-from tests.support import openid
+from tests.support import openid, processes
 from tests.support.ports import free_port
 
 STARTS_WITHIN = 60.0
@@ -45,19 +44,16 @@ async def running_service(
     """The service on the parts that the environment names, until the block ends; then nothing of it is left."""
     port = free_port()
     service = Service(f"http://127.0.0.1:{port}", provider)
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     log = directory / "service.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "entrypoints.cli", "run"),
-            env={
-                **inherited,
-                "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
-                "PORT": str(port),
-                "DATA_DIR": str(directory / "data"),
-                "INTERNAL_API_TOKEN": TOKEN,
-                **environment,
-            },
+            env=processes.environment(
+                "HOME",
+                "LANG",
+                **{"PORT": str(port), "DATA_DIR": str(directory / "data"), "INTERNAL_API_TOKEN": TOKEN, **environment},
+            ),
+            cwd=processes.NOWHERE,
             stdout=output,
             stderr=output,
         )

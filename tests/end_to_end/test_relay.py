@@ -1,7 +1,6 @@
 """The relay as a process of its own, told to stop as Cloud Run tells it."""
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -18,10 +17,10 @@ from core.identifiers import StyleId, TaskId
 from core.ports.database import DatabaseUsage
 from core.tasks.model import TrainingOrder, WebhookBase, training_task
 from tests.contracts.postgres_world import PostgresWorld
+from tests.support import processes
 from tests.support.proxy import Proxy
 from tests.support.rabbitmq import Broker
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
 """Seconds."""
 
@@ -30,7 +29,8 @@ PATIENCE = 30.0
 async def running_relay(environment: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "entrypoints.cli", "relay"),
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **environment},
+        env=processes.environment(**environment),
+        cwd=processes.NOWHERE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from tests.support.ports import free_port
+from tests.support.processes import NOWHERE, environment
 
-ROOT = Path(__file__).parents[2]
 STARTS_WITHIN = 90.0
 STOPS_WITHIN = 20.0
 
@@ -34,14 +34,8 @@ class Machine:
         """A command of the service, in a process group of its own; killed if the test leaves it running."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "entrypoints.cli", name),
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(ROOT / "src"),
-                "PORT": str(self.port),
-                "DATA_DIR": str(self.data),
-                "RATE_LIMITS": "off",
-                **environ,
-            },
+            env=environment(**{"PORT": str(self.port), "DATA_DIR": str(self.data), "RATE_LIMITS": "off", **environ}),
+            cwd=NOWHERE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,

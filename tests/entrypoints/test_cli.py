@@ -6,25 +6,43 @@ import sys
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from adapters.postgres.pool import create_pool
+from entrypoints.data_directory import DataDirectory, Holder
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support.ports import free_port
+from tests.support.processes import NOWHERE, environment
 
-ROOT = Path(__file__).parents[2]
+ON_A_DATABASE = ("relay", "redrive", "sweep", "reconcile", "admin ann@example.com")
+"""The commands that need one with tables."""
+BROKER = {"RABBITMQ_HOST": "127.0.0.1", "RABBITMQ_PORT": "1"}
+"""One that does not answer; there are commands that want one to be named."""
 
 
 def cli(command: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     """The command, run to its end, with nothing in its environment but this."""
+    return cli_in(NOWHERE, command, **environ)
+
+
+def cli_in(cwd: Path, command: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "entrypoints.cli", *command.split()],
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT / "src"), **environ},
-        cwd=ROOT,
+        env=environment(**environ),
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def refusal(done: "subprocess.CompletedProcess[str]") -> str:
+    """The one line that a refused command says."""
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    return line
 
 
 def test_help_names_every_command() -> None:
@@ -58,9 +76,7 @@ def test_a_port_that_is_taken_is_told_in_one_message(tmp_path: Path) -> None:
 
         done = cli("run", PORT=str(port), DATA_DIR=str(tmp_path / "data"))
 
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"Cannot listen on 127.0.0.1:{port}")
-    assert "Traceback" not in done.stderr
+    assert refusal(done).startswith(f"Cannot listen on 127.0.0.1:{port}")
     assert not (tmp_path / "data").exists()
 
 
@@ -69,23 +85,104 @@ def test_a_database_out_of_reach_is_told_in_one_message(tmp_path: Path) -> None:
 
     done = cli("run", PORT=str(free_port()), DATABASE_URL=url, DATA_DIR=str(tmp_path / "data"))
 
-    assert done.returncode == 1
-    assert "The database is out of reach" in done.stderr
+    assert "The database is out of reach" in refusal(done)
+
+
+@pytest.mark.parametrize("command", ["migrate", *ON_A_DATABASE[1:]])
+def test_a_command_without_its_database_is_told_in_a_line(command: str, tmp_path: Path) -> None:
+    done = cli(
+        command, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing", DATA_DIR=str(tmp_path / "data"), **BROKER
+    )
+
+    assert refusal(done).startswith("The database is out of reach: ")
+
+
+def test_a_url_of_another_database_is_told_in_a_line(tmp_path: Path) -> None:
+    done = cli("migrate", DATABASE_URL="mysql://nobody@127.0.0.1/nothing", DATA_DIR=str(tmp_path / "data"))
+
+    assert refusal(done).startswith("The database is out of reach: ")
+
+
+@pytest.mark.parametrize("command", ON_A_DATABASE)
+async def test_a_database_without_tables_is_told_in_a_line(
+    command: str, empty_database_url: str, tmp_path: Path
+) -> None:
+    given = {"DATABASE_URL": empty_database_url, "DATA_DIR": str(tmp_path / "data"), **BROKER}
+    done = await asyncio.to_thread(cli, command, **given)
+
+    assert refusal(done).startswith("The database lacks migrations: run `make migrate`")
+
+
+@pytest.mark.parametrize("command", ON_A_DATABASE)
+def test_where_there_is_no_database_none_is_made(command: str, tmp_path: Path) -> None:
+    done = cli(command, DATA_DIR=str(tmp_path / "data"), **BROKER)
+
+    assert refusal(done) == f"There is no database in {tmp_path / 'data'} yet: `make run` creates it."
+    assert not (tmp_path / "data").exists()
+
+
+async def test_a_user_who_may_not_migrate_is_told_in_a_line(empty_database_url: str, tmp_path: Path) -> None:
+    connection = await asyncpg.connect(empty_database_url)
+    name = await connection.fetchval("SELECT quote_ident(current_database())")
+    await connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await connection.close()
+
+    done = await asyncio.to_thread(cli, "migrate", DATABASE_URL=empty_database_url, DATA_DIR=str(tmp_path / "data"))
+
+    assert "read-only transaction" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "demo", "migrate", "reconcile"])
+def test_a_data_directory_that_is_none_is_told_in_a_line(command: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    done = cli(command, DATA_DIR=str(tmp_path / "file"), PORT=str(free_port()), **BROKER)
+
+    assert str(tmp_path / "file") in refusal(done)
+
+
+@pytest.mark.parametrize("command", ["run", "demo"])
+def test_a_service_does_not_start_beside_another_command(command: str, tmp_path: Path) -> None:
+    with DataDirectory(tmp_path).held(Holder("sweep", 12)):
+        done = cli(command, DATA_DIR=str(tmp_path), PORT=str(free_port()))
+
+    assert refusal(done).startswith(f"The state in {tmp_path} is in use by `sweep` (process 12)")
+
+
+def test_a_second_service_on_a_data_directory_is_told_in_a_line(tmp_path: Path) -> None:
+    """While it imports what it would have needed: it ends after that."""
+    with DataDirectory(tmp_path).held(Holder("run", 12, "http://127.0.0.1:8001")):
+        done = cli("run", DATA_DIR=str(tmp_path), PORT=str(free_port()))
+
+    assert refusal(done).startswith(
+        f"The service is running already on the state in {tmp_path}, at http://127.0.0.1:8001"
+    )
+
+
+def test_a_command_reads_the_env_file_of_its_working_directory(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=nonsense\nHOST=localhost\n")
+
+    refused = cli_in(tmp_path, "run")
+    overruled = cli_in(tmp_path, "demo", PORT="1", API_BASE_URL="http://service.invalid:8000")
+
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines() == [
+        "The settings are not complete: PORT='nonsense' is not a whole number from 0 to 65535"
+    ]
+    assert refusal(overruled) == "Nothing answers at http://service.invalid:8000."
 
 
 def test_a_relay_of_its_own_needs_a_broker(tmp_path: Path) -> None:
     done = cli("relay", DATA_DIR=str(tmp_path / "data"))
 
-    assert done.returncode == 1
-    assert "RABBITMQ_HOST" in done.stderr
+    assert "RABBITMQ_HOST" in refusal(done)
 
 
 def test_the_demo_says_that_nothing_answers() -> None:
     done = cli("demo", API_BASE_URL="http://service.invalid:8000")
 
-    assert done.returncode == 1
-    assert "Nothing answers at http://service.invalid:8000" in done.stderr
+    assert refusal(done) == "Nothing answers at http://service.invalid:8000."
 
 
 async def test_the_books_are_looked_at(own_database_url: str, tmp_path: Path) -> None:
@@ -109,8 +206,7 @@ async def test_the_books_are_looked_at(own_database_url: str, tmp_path: Path) ->
 async def test_somebody_is_made_an_admin(own_database_url: str, tmp_path: Path) -> None:
     given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
     done = await asyncio.to_thread(cli, "admin ann@example.com", **given)
-    assert done.returncode == 1
-    assert "0 users have the e-mail address ann@example.com." in done.stderr
+    assert "0 users have the e-mail address ann@example.com." in refusal(done)
 
     async with create_pool(own_database_url) as pool:
         world = PostgresWorld(pool)

@@ -1,9 +1,11 @@
+import os
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from core.ports.rate_limiter import Limit
-from entrypoints.settings import GOOGLE_DISCOVERY, SettingsError, read_settings
+from entrypoints.settings import GOOGLE_DISCOVERY, SettingsError, environment, read_settings
 
 PRODUCTION = {
     "APP_ENV": "production",
@@ -117,14 +119,19 @@ def test_the_key_of_the_payment_provider_does_not_travel_in_the_clear() -> None:
         ("PORT", "80a"),
         ("PORT", "65536"),
         ("PORT", "-1"),
+        ("PORT", "9" * 5000),
         ("STYLES_PER_ARTIST", "0"),
+        ("RATE_LIMIT_EXPORT", f"1/{'9' * 5000}"),
         ("GENERATION_TIMEOUT", "0"),
         ("TRAINING_TIMEOUT", "6h"),
         ("ORPHAN_AGE", "3599"),
         ("API_BASE_URL", "example.com"),
+        ("API_BASE_URL", "http://[::1"),
+        ("API_BASE_URL", "http://example.com:99999"),
         ("FRONTEND_URL", "ftp://example.com"),
         ("CORS_ALLOWED_ORIGINS", "https://example.com/path"),
         ("CORS_ALLOWED_ORIGINS", "*"),
+        ("CORS_ALLOWED_ORIGINS", "http://[::1"),
         ("WEBHOOK_ALLOWED_NETWORKS", "10.0.0.1/8"),
         ("TRUSTED_PROXIES", "proxy"),
         ("GOOGLE_CLIENT_ID", "without-its-secret"),
@@ -132,3 +139,95 @@ def test_the_key_of_the_payment_provider_does_not_travel_in_the_clear() -> None:
 )
 def test_nonsense_is_refused_by_name(name: str, nonsense: str) -> None:
     assert any(name in problem for problem in problems(**{name: nonsense}))
+
+
+def test_one_problem_is_one_line_and_several_are_a_list() -> None:
+    assert str(SettingsError(["PORT is wrong"])) == "The settings are not complete: PORT is wrong"
+    assert str(SettingsError(["A", "B"])) == "The settings are not complete:\n  - A\n  - B"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://[::1]:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("localhost", "http://localhost:8000"),
+    ],
+)
+def test_this_machine_reaches_the_service_where_it_listens(host: str, url: str) -> None:
+    settings = read_settings({"HOST": host})
+
+    assert (settings.local_url, settings.api_base_url) == (url, url)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One to write an `.env` into, where nothing is in the environment."""
+    monkeypatch.setattr(os, "environ", {})
+    return tmp_path
+
+
+def test_the_environment_wins_over_the_file_also_with_an_empty_variable(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / ".env").write_text("PORT=8001\nHOST=localhost\nDATA_DIR=elsewhere\n")
+    monkeypatch.setattr(os, "environ", {"HOST": "127.0.0.2", "DATA_DIR": ""})
+
+    settings = read_settings(environment(folder))
+
+    assert (settings.port, settings.host, settings.data_dir) == (8001, "127.0.0.2", Path(".data"))
+
+
+def test_the_file_is_read_as_people_write_it(folder: Path) -> None:
+    text = """\ufeff# a comment
+export PORT = 8001
+
+SECRET_KEY='a # b'
+RABBITMQ_PASS=p$word${HOME}
+DATABASE_URL="postgresql://user:p#w@host/db"  # ours
+GCS_BUCKET_NAME=
+"""
+    (folder / ".env").write_text(text, encoding="utf-8")
+
+    assert (
+        environment(folder).items()
+        >= {
+            "PORT": "8001",
+            "SECRET_KEY": "a # b",
+            "RABBITMQ_PASS": "p$word${HOME}",
+            "DATABASE_URL": "postgresql://user:p#w@host/db",
+            "GCS_BUCKET_NAME": "",
+        }.items()
+    )
+
+
+def test_without_a_file_the_environment_is_all_there_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"PORT": "8001"})
+
+    assert environment(folder) == dict(os.environ)
+    assert environment(folder)["PORT"] == "8001"
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        (b"PORT=1\nHOST\n", "line 2, is not NAME=value"),
+        (b"PORT=1\n\n= 3\n", "line 3, is not NAME=value"),
+        (b'SECRET_KEY="open\n', "line 1, is not NAME=value"),
+        (b"SECRET_KEY=caf\xe9\n", "cannot be read"),
+    ],
+)
+def test_a_file_that_is_not_understood_is_refused(folder: Path, content: bytes, wrong: str) -> None:
+    (folder / ".env").write_bytes(content)
+
+    with pytest.raises(SettingsError, match=wrong):
+        environment(folder)
+
+
+def test_a_folder_of_that_name_is_refused(folder: Path) -> None:
+    (folder / ".env").mkdir()
+
+    with pytest.raises(SettingsError, match="cannot be read"):
+        environment(folder)

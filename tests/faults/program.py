@@ -1,14 +1,12 @@
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.faults.record import Record
-from tests.support import shared
+from tests.support import processes, shared
 
-ROOT = Path(__file__).parents[2]
 STARTS_WITHIN = 90.0
 STOPS_WITHIN = 30.0
 START_AGAIN_AFTER = 0.3
@@ -84,7 +82,8 @@ class Program:
         self._killed, came_up = False, False
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
-            env={**_inherited(), **self._environment},
+            env=_environment(self._environment),
+            cwd=processes.NOWHERE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
@@ -124,7 +123,8 @@ async def outcome(command: str, environment: Mapping[str, str]) -> tuple[int | N
     """What a command that ends by itself ends with, and what it says."""
     process = await asyncio.create_subprocess_exec(
         *(*entry(()), command),
-        env={**_inherited(), **environment},
+        env=_environment(environment),
+        cwd=processes.NOWHERE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -132,7 +132,6 @@ async def outcome(command: str, environment: Mapping[str, str]) -> tuple[int | N
     return process.returncode, said.decode()
 
 
-def _inherited() -> dict[str, str]:
-    names = ("PATH", "HOME", "LANG", shared.VARIABLE)  # the last one has whatever is left cleared away
-    known = {name: os.environ[name] for name in names if name in os.environ}
-    return known | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+def _environment(variables: Mapping[str, str]) -> dict[str, str]:
+    inherited = ("HOME", "LANG", shared.VARIABLE)  # the last one has whatever is left cleared away
+    return processes.environment(*inherited, **variables)

@@ -65,7 +65,7 @@ class EmbeddedPostgres:
             try:
                 self._control("start", "-t", str(STARTS_WITHIN), "-l", str(log), "-o", options, user=user)
             except EmbeddedPostgresError as error:
-                raise EmbeddedPostgresError(f"{error}\n{_end_of(log)}") from error
+                raise EmbeddedPostgresError(f"{error} {_end_of(log)} (all of it: {log})") from error
         return f"postgresql://postgres@/postgres?host={quote(str(socket), safe='')}"
 
     def stop(self) -> None:
@@ -151,7 +151,7 @@ def _run(command: list[str], user: str | None) -> None:
         )
         output.seek(0)
         if done.returncode:
-            raise EmbeddedPostgresError(f"{Path(command[0]).name} failed:\n{output.read().strip()}")
+            raise EmbeddedPostgresError(f"{Path(command[0]).name} failed: {' '.join(output.read().split())}")
 
 
 def _as_user(user: str | None) -> dict[str, Any]:
@@ -186,4 +186,5 @@ def _lines(file: Path) -> list[str]:
 
 
 def _end_of(log: Path) -> str:
-    return "\n".join(_lines(log)[-10:])
+    """What PostgreSQL said last, on one line."""
+    return " ".join(" ".join(_lines(log)[-3:]).split())

@@ -27,7 +27,7 @@ def upgrade(dsn: str, revision: str | None = None) -> None:
     """Run the migrations that are missing, up to `revision` or the newest, quick when none is.
 
     A database ahead of this version is left as it is. For a thread without a running event loop, as all here. All raise
-    DatabaseUnavailable.
+    DatabaseUnavailable, also for what the database refuses: the user may lack a privilege.
     """
     asyncio.run(_migrate(dsn, "upgrade", revision or head()))
 
@@ -70,6 +70,8 @@ async def _connected(dsn: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
         cause: BaseException | None = error
         while cause is not None and unavailability(cause) is None:
             cause = cause.__cause__  # SQLAlchemy's errors wrap asyncpg's
+        if cause is None and isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError)):
+            raise DatabaseUnavailable(f"The database refuses: {error}") from error
         if cause is None:
             raise
         raise DatabaseUnavailable(f"The database is out of reach: {cause}") from error
@@ -101,6 +103,7 @@ async def _run(dsn: str, direction: Literal["upgrade", "downgrade"], revision: s
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy import Connection, NullPool  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
 
     def run(connection: Connection) -> None:
@@ -109,6 +112,11 @@ async def _run(dsn: str, direction: Literal["upgrade", "downgrade"], revision: s
         getattr(command, direction)(config, revision)
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: _connect(dsn), poolclass=NullPool)
-    async with engine.connect() as connection:
-        await connection.run_sync(run)
-        await connection.commit()
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(run)
+            await connection.commit()
+    except DBAPIError as error:
+        if unavailability(error.orig.__cause__ or error.orig if error.orig else error):
+            raise
+        raise DatabaseUnavailable(f"The database refuses a migration: {error.orig}") from error

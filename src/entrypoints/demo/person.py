@@ -30,7 +30,7 @@ class Person:
         if "sessionid" not in self.browser.cookies:
             where = urlsplit(str(answer.url))
             raise Refused(
-                f"{email} could not be signed in: {answer.status_code} from {where.netloc}{where.path}.\n"
+                f"{email} could not be signed in: {answer.status_code} from {where.netloc}{where.path}. "
                 "The demo needs the local sign-in, so a service without GOOGLE_CLIENT_ID."
             )
         me = self._send("GET", "/api/auth/me")

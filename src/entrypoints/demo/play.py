@@ -33,8 +33,8 @@ PROMPTS = [
 def main(settings: Settings) -> None:
     """Raises Refused."""
     try:
-        with running_service(settings):
-            _play(settings.api_base_url, settings.data_dir / "demo")
+        with running_service(settings) as base:
+            _play(base, settings.data_dir / "demo")
     except httpx.HTTPError as error:
         raise Refused(f"The service went away: {error}") from error
 

@@ -3,12 +3,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 
+from entrypoints.development import service_url
 from entrypoints.refused import Refused
 from entrypoints.settings import Settings
 
@@ -17,17 +18,31 @@ STOPS_WITHIN = 20.0
 
 
 @contextlib.contextmanager
-def running_service(settings: Settings) -> Iterator[None]:
-    """The service at the settings' address; where none answers one is started, and stopped in the end."""
-    if _answers(settings.api_base_url):
-        print(f"Using the service at {settings.api_base_url}.")
-        yield
+def running_service(settings: Settings) -> Iterator[str]:
+    """The URL of a service: the one that API_BASE_URL names, or runs on the data directory, or answers at the settings'
+    address. If there is none, one is started, and stopped in the end. Raises Refused.
+    """
+    base = settings.api_base_url
+    if base == settings.local_url and (running := service_url(settings)):
+        if not _begins_to_answer(running, lambda: service_url(settings) == running):
+            raise Refused(f"The service at {running} has ended before it answered.")
+        base = running
+    elif not _answers(base):
+        if urlsplit(base).hostname not in {"127.0.0.1", "localhost", "::1"}:
+            raise Refused(f"Nothing answers at {base}.")
+        print(f"Nothing answers at {base}: starting the service for this demo ...", flush=True)
+        with _started(settings):
+            yield base
         return
-    if urlsplit(settings.api_base_url).hostname not in {"127.0.0.1", "localhost", "::1"}:
-        raise Refused(f"Nothing answers at {settings.api_base_url}.")
-    print(f"Nothing answers at {settings.api_base_url}: starting the service for this demo ...", flush=True)
+    print(f"Using the service at {base}.")
+    yield base
+
+
+@contextlib.contextmanager
+def _started(settings: Settings) -> Iterator[None]:
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = settings.data_dir / "demo" / "service.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "entrypoints.cli", "run"]
     # In a session of its own: a Ctrl-C is for the demo, which then stops the service in good order.
     with (
@@ -35,7 +50,8 @@ def running_service(settings: Settings) -> Iterator[None]:
         subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True) as service,  # noqa: S603
     ):
         try:
-            _wait_for(settings.api_base_url, service, log)
+            if not _begins_to_answer(settings.api_base_url, lambda: service.poll() is None):
+                raise Refused(f"The service has not started: {_last_line(log)} (its log: {log})")
             yield
         finally:
             service.send_signal(signal.SIGINT)
@@ -45,22 +61,30 @@ def running_service(settings: Settings) -> Iterator[None]:
                 service.kill()
 
 
-def _wait_for(base: str, service: "subprocess.Popen[bytes]", log: Path) -> None:
+def _begins_to_answer(base: str, runs: Callable[[], bool]) -> bool:
+    """False if it has ended before. Raises Refused when it takes too long."""
     deadline = time.monotonic() + STARTS_WITHIN
     while not _answers(base):
-        if service.poll() is not None:
-            raise Refused(f"The service did not start:\n{log.read_text(errors='replace')}")
+        if not runs():
+            return False
         if time.monotonic() > deadline:
-            raise Refused(f"The service did not answer within {STARTS_WITHIN:.0f} s.")
+            raise Refused(f"The service at {base} did not answer within {STARTS_WITHIN:.0f} s.")
         time.sleep(0.1)
+    return True
 
 
 def _answers(base: str) -> bool:
     """Raises Refused when somebody else answers there."""
     try:
         answer = httpx.get(f"{base}/api/health/live", timeout=5, trust_env=False)
-    except httpx.HTTPError:
+    except (httpx.HTTPError, httpx.InvalidURL):
         return False
     if answer.status_code != httpx.codes.OK or "X-Trace-Id" not in answer.headers:
         raise Refused(f"Something else answers at {base}. PORT=8001 make demo takes another port.")
     return True
+
+
+def _last_line(log: Path) -> str:
+    return next(
+        (line for line in reversed(log.read_text(errors="replace").splitlines()) if line.strip()), "it says nothing"
+    )

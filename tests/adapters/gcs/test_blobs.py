@@ -28,6 +28,7 @@ from adapters.gcs import blobs
 from adapters.gcs import bucket as blocking
 from adapters.gcs.blobs import GcsBlobStore
 from core.ports.blob_store import Blob, BlobNotFound, StoreUnavailable
+from tests.support import processes
 from tests.support.gcs import Bucket
 
 EMAIL = "style-license@project.iam.gserviceaccount.com"
@@ -69,7 +70,7 @@ def test_the_library_is_not_loaded_before_it_is_needed() -> None:
     program = (
         "import sys, adapters.gcs.blobs as b; b.GcsBlobStore('b'); assert 'google.cloud.storage' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": "src"}, check=True)
+    subprocess.run([sys.executable, "-c", program], env=processes.environment(), check=True)
 
 
 class Recording(BytesIO):

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from adapters.postgres import migrate
 from adapters.postgres.tables import Row
 from core.ports.database import DatabaseUnavailable
+from tests.support import processes
 
 SCHEMA = """
 SELECT 'column' AS kind, table_name || '.' || column_name AS name,
@@ -84,9 +85,7 @@ async def test_the_newest_file_is_the_head() -> None:
     assert numbered() == [f"{number:04}" for number in range(1, int(migrate.head()) + 1)]
 
 
-def test_a_start_with_nothing_to_migrate_does_not_load_what_migrates(
-    database_url: str, project_directory: Path
-) -> None:
+def test_a_start_with_nothing_to_migrate_does_not_load_what_migrates(database_url: str) -> None:
     program = (
         "import sys; from adapters.postgres import migrate; migrate.upgrade(sys.argv[1]);"
         "sys.exit(bool({'alembic', 'sqlalchemy'} & sys.modules.keys()))"
@@ -94,7 +93,7 @@ def test_a_start_with_nothing_to_migrate_does_not_load_what_migrates(
 
     result = subprocess.run(
         [sys.executable, "-c", program, database_url],
-        env={"PYTHONPATH": str(project_directory / "src")},
+        env=processes.environment(),
         check=False,
     )
 

@@ -1,0 +1,137 @@
+"""Which service the demo plays against."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from entrypoints.data_directory import DataDirectory, Holder
+from entrypoints.demo.service import running_service
+from entrypoints.refused import Refused
+from entrypoints.settings import read_settings
+from tests.support.ports import free_port
+from tests.support.processes import environment
+
+
+class Service(BaseHTTPRequestHandler):
+    """As much of one as tells that it is one."""
+
+    headers_sent: tuple[str, ...] = ("X-Trace-Id",)
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        for name in self.headers_sent:
+            self.send_header(name, "x")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class SomethingElse(Service):
+    headers_sent = ()
+
+
+@contextmanager
+def answering(handler: type[Service] = Service, *, port: int = 0) -> Iterator[int]:
+    """The port of a server that runs until the block ends."""
+    with HTTPServer(("127.0.0.1", port), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def chosen(folder: Path, **environ: str) -> str:
+    with running_service(read_settings({"DATA_DIR": str(folder), "PORT": str(free_port()), **environ})) as base:
+        return base
+
+
+def holding(port: int) -> Holder:
+    return Holder("run", 12, f"http://127.0.0.1:{port}")
+
+
+def test_the_one_that_runs_on_the_data_directory_whatever_its_port(tmp_path: Path) -> None:
+    with answering() as port, DataDirectory(tmp_path).held(holding(port)):
+        assert chosen(tmp_path) == f"http://127.0.0.1:{port}"
+
+
+def test_the_one_of_the_data_directory_rather_than_what_else_has_the_port(tmp_path: Path) -> None:
+    with answering(SomethingElse) as taken, answering() as port, DataDirectory(tmp_path).held(holding(port)):
+        assert chosen(tmp_path, PORT=str(taken)) == f"http://127.0.0.1:{port}"
+
+
+def test_the_one_that_api_base_url_names_before_all(tmp_path: Path) -> None:
+    with answering() as named, answering() as port, DataDirectory(tmp_path).held(holding(port)):
+        assert chosen(tmp_path, API_BASE_URL=f"http://localhost:{named}") == f"http://localhost:{named}"
+
+
+def test_the_one_at_the_port_where_none_runs_on_the_data_directory(tmp_path: Path) -> None:
+    with answering() as port:
+        assert chosen(tmp_path, PORT=str(port)) == f"http://127.0.0.1:{port}"
+
+
+def test_one_that_has_yet_to_answer_is_waited_for(tmp_path: Path) -> None:
+    bases: list[str] = []
+    demo = threading.Thread(target=lambda: bases.append(chosen(tmp_path)))
+    with socket.create_server(("127.0.0.1", 0)) as starting:
+        port = starting.getsockname()[1]
+        with DataDirectory(tmp_path).held(holding(port)):
+            demo.start()
+            starting.accept()[0].close()  # it has asked
+            starting.close()
+            with answering(port=port):
+                demo.join()
+
+    assert bases == [f"http://127.0.0.1:{port}"]
+
+
+def test_one_that_ends_before_it_answers_is_told_in_a_line(tmp_path: Path) -> None:
+    refusals: list[Exception] = []
+
+    def play() -> None:
+        try:
+            chosen(tmp_path)
+        except Refused as error:
+            refusals.append(error)
+
+    demo = threading.Thread(target=play)
+    with socket.create_server(("127.0.0.1", 0)) as starting:
+        port = starting.getsockname()[1]
+        with DataDirectory(tmp_path).held(holding(port)):
+            demo.start()
+            starting.accept()[0].close()
+        starting.close()
+        demo.join()
+
+    assert [str(error) for error in refusals] == [
+        f"The service at http://127.0.0.1:{port} has ended before it answered."
+    ]
+
+
+def test_something_else_is_not_played_against(tmp_path: Path) -> None:
+    with answering(SomethingElse) as port, pytest.raises(Refused, match="Something else answers at"):
+        chosen(tmp_path, PORT=str(port))
+
+
+def test_a_directory_that_another_command_uses_is_left_alone(tmp_path: Path) -> None:
+    with DataDirectory(tmp_path).held(Holder("sweep", 12)), pytest.raises(Refused, match="in use by `sweep`"):
+        chosen(tmp_path)
+
+
+def test_a_service_that_cannot_start_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_ENV", "staging")  # the service that is started inherits it
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(Refused, match=r"The service has not started: .*APP_ENV='staging' is none of") as refused:
+        chosen(tmp_path)
+
+    assert "\n" not in str(refused.value)

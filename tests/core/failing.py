@@ -32,6 +32,27 @@ class LosesConnection(Transaction):
             raise self._error
 
 
+class Overtaken(Transaction):
+    """Lets something else happen once, before block number `at` begins."""
+
+    def __init__(self, transaction: Transaction, before: Callable[[], Awaitable[object]], *, at: int) -> None:
+        self._transaction = transaction
+        self._before = before
+        self._left = at
+
+    async def __aenter__(self) -> Self:
+        self._left -= 1
+        if not self._left:
+            await self._before()
+        await self._transaction.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transaction.__aexit__(kind, error, trace)
+
+
 class Interrupted:
     """A port of which one method, once, does something else first; with an error, that is all it does."""
 

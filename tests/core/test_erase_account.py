@@ -1,12 +1,12 @@
-"""What happens between two of the transactions in which somebody is erased."""
+"""What happens between two of the transactions in which an account is erased."""
 
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from core.accounts.erase_leaver import EraseLeaver
+from core.account_deletion.delete_account import DeleteAccount
+from core.account_deletion.erase_account import EraseAccount
 from core.accounts.errors import UserNotFound
-from core.accounts.leave import Leave
 from core.accounts.model import User
 from core.identifiers import GenerationId
 from core.ports.transaction import OutcomeUnknown
@@ -17,42 +17,40 @@ CLEARING = 6
 """Transactions that come before the look whether others used what the user has made."""
 
 
-async def leave(world: MemoryWorld, user: User) -> None:
-    """No more than that: nothing is erased yet."""
+async def delete(world: MemoryWorld, user: User) -> None:
+    """Delete the account, without erasing anything yet."""
     scope = world.scope()
-    ports = {name: getattr(scope, name) for name in scope.__slots__}
     with pytest.raises(OutcomeUnknown):
-        await world.use_case(Leave, **ports | {"transaction": LosesConnection(scope.transaction)})(user.id)
+        await world.use_case(DeleteAccount, scope, transaction=LosesConnection(scope.transaction))(user.id)
 
 
 async def erase(world: MemoryWorld, user: User, meanwhile: Callable[[], Awaitable[object]], *, before: int) -> bool:
     """Erase while something else happens before that transaction after the clearing."""
     scope = world.scope()
-    ports = {name: getattr(scope, name) for name in scope.__slots__}
     overtaken = Overtaken(scope.transaction, meanwhile, at=CLEARING + before)
-    return await world.use_case(EraseLeaver, **ports | {"transaction": overtaken})(user.id)
+    return await world.use_case(EraseAccount, scope, transaction=overtaken)(user.id)
 
 
-async def test_an_artist_whom_another_sweep_has_kept_as_a_name_meanwhile_is_left_so(world: MemoryWorld) -> None:
+async def test_an_artist_who_was_deactivated_by_another_pass_stays_deactivated(world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=1000)
     image = await world.image(ann, await world.style(mia))
-    await leave(world, mia)
+    await delete(world, mia)
     outcomes: list[bool] = []
 
-    async def another_sweep() -> None:
-        outcomes.append(await world.use_case(EraseLeaver)(mia.id))
+    async def another_pass() -> None:
+        outcomes.append(await world.use_case(EraseAccount)(mia.id))
 
-    assert await erase(world, mia, another_sweep, before=2)
+    assert await erase(world, mia, another_pass, before=2)
 
     assert outcomes == [True]
     shown = await world.read.generations.detail(image.id, viewer=ann.id)
     assert shown.style.artist.artist_name == "Mia"
 
 
-async def test_an_artist_whose_style_is_used_at_the_last_moment_is_kept_as_a_name(world: MemoryWorld) -> None:
+async def test_an_artist_whose_style_is_used_at_the_last_moment_is_deactivated(world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=1000)
     style = await world.style(mia)
-    await leave(world, mia)
+    await delete(world, mia)
     used: list[GenerationId] = []
 
     async def use() -> None:

@@ -151,3 +151,11 @@ async def test_in_production_the_operator_alone_reads_them(
     async with service.browser() as browser:
         assert (await browser.get("/metrics", headers=headers)).status_code == status
     await service.container.close()
+
+
+async def test_a_made_up_method_becomes_no_label(anonymous: Browser) -> None:
+    await anonymous.request("BREW", "/api/health/live")
+    after = await scrape(anonymous)
+
+    assert after["http_requests_total method=OTHER route=unmatched status=405"] >= 1
+    assert not any("BREW" in sample for sample in after)

@@ -1,5 +1,7 @@
 """What this process counts, and what waits and how the ledger is, for Prometheus to come and read."""
 
+from typing import NamedTuple
+
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, Response, get
 from litestar.types import Scope
@@ -18,12 +20,24 @@ from entrypoints.http.security.access import operator
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 UNMATCHED = "unmatched"
-"""The route of requests that have none: what people make up must not become a label."""
+"""The route of requests that have none: what clients make up must not become a label."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER = "OTHER"
+"""Any other method."""
 
 GENERATIONS = [status.value for status in Status if not status.ended]
 TRAININGS = [TrainingStatus.PENDING.value, TrainingStatus.TRAINING.value]
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class Series(NamedTuple):
+    """What is counted of the requests with one method, route and status."""
+
+    requests: Counter
+    seconds: Histogram
+    database_seconds: Histogram
+    database_statements: Counter
 
 
 class Metrics:
@@ -34,6 +48,7 @@ class Metrics:
         ProcessCollector(registry=registry)
         route = ["method", "route"]
         self.registry = registry
+        self._series: dict[tuple[str, str, int | None], Series] = {}
         self.requests = Counter("http_requests", "Answers.", [*route, "status"], registry=registry)
         self.seconds = Histogram(
             "http_request_duration_seconds",
@@ -69,10 +84,20 @@ class Metrics:
 
     def count(self, scope: Scope, method: str, status: int | None, seconds: float, database: DatabaseUsage) -> None:
         route = str(scope.get("path_template") or UNMATCHED)
-        self.requests.labels(method, route, str(status)).inc()
-        self.seconds.labels(method, route).observe(seconds)
-        self.database_seconds.labels(method, route).observe(database.seconds)
-        self.database_statements.labels(method, route).inc(database.statements)
+        method = method if method in METHODS else OTHER
+        key = (method, route, status)
+        if key not in self._series:
+            self._series[key] = Series(
+                self.requests.labels(method, route, str(status)),
+                self.seconds.labels(method, route),
+                self.database_seconds.labels(method, route),
+                self.database_statements.labels(method, route),
+            )
+        series = self._series[key]
+        series.requests.inc()
+        series.seconds.observe(seconds)
+        series.database_seconds.observe(database.seconds)
+        series.database_statements.inc(database.statements)
 
     def tell(self, streams: int, backlog: Backlog | None, reconciliation: Reconciliation | None) -> bytes:
         """Everything in Prometheus's text format. Without a backlog the database does not answer."""

@@ -154,7 +154,7 @@ async def test_in_production_the_operator_alone_reads_them(
 
 
 async def test_a_made_up_method_becomes_no_label(anonymous: Browser) -> None:
-    await anonymous.request("BREW", "/api/health/live")
+    await anonymous.call("BREW", "/api/health/live")
     after = await scrape(anonymous)
 
     assert after["http_requests_total method=OTHER route=unmatched status=405"] >= 1

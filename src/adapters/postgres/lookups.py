@@ -10,31 +10,33 @@ Values = tuple[object, ...]
 
 @dataclass(frozen=True, eq=False)
 class Lookup:
-    """A read of one row by key. Those that are made at the same time are sent as one statement."""
+    """A read of one row by key. Concurrent ones are sent as one statement."""
 
     asked: Mapping[str, str]
-    """The values it is made with and their types, by name."""
+    """Names and types of its arguments."""
     sql: str
-    """A SELECT that knows them as `asked.<name>`."""
+    """A SELECT that refers to them as `asked.<name>`."""
 
     @property
     def statement(self) -> str:
-        """For any number of lookups: an array for each value. The rows say in `place` which lookup they answer."""
+        """The statement for any number of lookups: an array per argument. `place` in a row says which lookup it
+        answers.
+        """
         arrays = ", ".join(f"${number}::{type_}[]" for number, type_ in enumerate(self.asked.values(), 1))
         asked = f"unnest({arrays}) WITH ORDINALITY AS asked ({', '.join(self.asked)}, place)"
         return f"SELECT asked.place, found.* FROM {asked} CROSS JOIN LATERAL ({self.sql}) found"
 
 
 class BatchedLookups:
-    """Sends lookups of the same kind that wait at the same time together."""
+    """Sends concurrent lookups of the same kind as one statement."""
 
     def __init__(self, fetch: Callable[..., Awaitable[Sequence[Found]]]) -> None:
-        """`fetch` sends one statement."""
+        """`fetch` runs one statement."""
         self._fetch = fetch
         self._batchers: dict[Lookup, Batcher[Values, Found | None]] = {}
 
     async def __call__(self, lookup: Lookup, *values: object) -> Found | None:
-        """The row, if there is one. Raises what sending raises."""
+        """The row, or None. Raises what `fetch` raises."""
         if lookup not in self._batchers:
             statement = lookup.statement
             self._batchers[lookup] = Batcher(lambda calls: self._send(statement, calls))

@@ -14,7 +14,7 @@ WHERE CASE kept.slot WHEN $2 THEN kept.previous WHEN $2 - 1 THEN kept.calls ELSE
     + CASE kept.slot WHEN $2 THEN kept.calls ELSE 0 END + 1 <= $4
 RETURNING calls, previous
 """
-"""One statement counts and judges, so that callers at once cannot slip through between the two."""
+"""One statement checks and counts, so that concurrent calls cannot exceed the limit."""
 REFUSED = """
 SELECT CASE slot WHEN $2 THEN calls ELSE 0 END AS calls,
     CASE slot WHEN $2 THEN previous WHEN $2 - 1 THEN calls ELSE 0 END AS previous
@@ -30,7 +30,7 @@ RETURNING rate_limits.key
 
 
 class PostgresRateLimiter(RateLimiter):
-    """In an unlogged table: after a crash of the database the counts begin anew, and no call waits for the disk."""
+    """Uses an unlogged table: counts restart after a database crash, and no call waits for the disk."""
 
     def __init__(self, pool: Pool, usage: DatabaseUsage, clock: Clock) -> None:
         self._pool = pool
@@ -45,7 +45,7 @@ class PostgresRateLimiter(RateLimiter):
         return allowance(limit, allowed=counted is not None, calls=calls, previous=previous, over=over)
 
     async def _fetchrow(self, sql: str, *args: object) -> Record | None:
-        """The first row of a statement that is a transaction of its own: a call counts even if it is refused later."""
+        """The first row of a statement in its own transaction: a call counts even if it fails later."""
         rows = await self._pool.fetch(sql, *args, usage=self._usage)
         return rows[0] if rows else None
 

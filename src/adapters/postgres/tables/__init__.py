@@ -1,4 +1,4 @@
-"""The schema, declared: what the migrations arrive at. At run time nothing imports it; queries are written by hand."""
+"""Declarations of the schema that the migrations create. Not imported at run time; queries are written by hand."""
 
 from adapters.postgres.tables.accounts import ArtistRow, ErasedIdentityRow, SessionRow, UserRow
 from adapters.postgres.tables.base import Row

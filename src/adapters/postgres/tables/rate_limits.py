@@ -18,4 +18,4 @@ class RateLimitRow(Row):
     calls: Mapped[int]
     previous: Mapped[int]
     expires_at: Mapped[datetime] = mapped_column(server_default=text("now() + '01:00:00'::interval"))
-    """When it weighs nothing any more, and the same all through a slot; the default is for servers of before."""
+    """When the row no longer counts; constant within a slot. The default is for instances of an earlier version."""

@@ -7,9 +7,9 @@ from adapters.postgres.tables.base import Count, Id, Row, one_of
 
 
 class AccountRow(Row):
-    """Free to spend is `balance - held`. To `balance` belongs what BalanceDeltaRow has not been folded into it yet.
+    """Available are `balance - held`. The full balance includes BalanceDeltaRow.
 
-    Triggers change both as transfers are written; whoever else tries is refused. An account never goes.
+    Written only by triggers on transfers; other changes are refused. Accounts are never deleted.
     """
 
     __tablename__ = "accounts"
@@ -19,7 +19,7 @@ class AccountRow(Row):
         CheckConstraint("(kind IN ('wallet', 'earnings')) = (owner_id IS NOT NULL)", name="owner"),
         CheckConstraint("kind NOT IN ('wallet', 'earnings') OR balance - held >= 0", name="solvent"),
         CheckConstraint("held >= 0 AND (kind IN ('wallet', 'earnings') OR held = 0)", name="held"),
-        # A wallet's row is updated in place all the time: room for that on the same page.
+        # Frequent updates of a wallet stay on the same page.
         {"postgresql_with": {"fillfactor": 70}},
     )
 
@@ -28,14 +28,14 @@ class AccountRow(Row):
     owner_id: Mapped[int | None]
     """No foreign key: the account outlives its owner."""
     balance: Mapped[Count]
-    """Tokens that posted transfers have moved in, less those moved out."""
+    """Posted transfers in, less those out, without BalanceDeltaRow."""
     held: Mapped[Count]
-    """Tokens of `balance` that open holds have put aside."""
+    """The part of `balance` in open holds."""
 
 
 class TransferRow(Row):
-    """Append-only, between accounts that go with its kind, and a resolution repeats its hold: triggers see to that, and
-    to the balances.
+    """Append-only. Triggers check that the accounts fit the kind and that a resolution repeats its hold, and update
+    balances.
     """
 
     __tablename__ = "transfers"
@@ -68,7 +68,7 @@ class TransferRow(Row):
         ),
         CheckConstraint("(kind IN ('generation', 'withdrawal')) = (phase <> 'single')", name="phase_of_kind"),
         CheckConstraint("(kind IN ('generation', 'fee')) = (generation_id IS NOT NULL)", name="generation"),
-        # With their uniqueness: one hold for an image, one fee of it, one credit for a purchase.
+        # With the unique indexes: one hold per generation, one fee of it, one credit per purchase.
         CheckConstraint(
             "reference = CASE kind WHEN 'generation' THEN 'generation:' || generation_id"
             " WHEN 'fee' THEN 'fee:generation:' || generation_id WHEN 'purchase' THEN 'purchase:' || order_id"
@@ -82,15 +82,15 @@ class TransferRow(Row):
     reference: Mapped[str]
     kind: Mapped[str]
     debit_account_id: Mapped[int]
-    """No foreign key for either: the trigger finds both, and accounts stay."""
+    """No foreign keys for either: the trigger looks up both, and accounts are never deleted."""
     credit_account_id: Mapped[int]
     amount: Mapped[int]
     hold_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))
     """The hold that a post or void resolves."""
     generation_id: Mapped[int | None]
-    """No foreign key: the history outlives what it tells of."""
+    """No foreign key: the history outlives the generation."""
     order_id: Mapped[str | None]
-    """The purchase that brought the tokens."""
+    """The purchase that was credited."""
     memo: Mapped[str | None]
     price_per_token: Mapped[int | None]
     total_price: Mapped[int | None]
@@ -99,9 +99,9 @@ class TransferRow(Row):
 
 
 class BalanceDeltaRow(Row):
-    """What a transfer added to an account that many use at once: appended, because updates of one row stand in line.
+    """What a transfer added to a busy account: a delta, because updates of one row would serialize.
 
-    Only triggers write it. Deleting a row folds it: a trigger adds it to the account's balance.
+    Written only by triggers. Deleting a delta rolls it up: a trigger adds it to the account's balance.
     """
 
     __tablename__ = "balance_deltas"

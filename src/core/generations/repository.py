@@ -40,8 +40,8 @@ class Generations(Protocol):
         ...
 
     async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
-        """Restart the time-out at `at` for generations with last activity at `silent_since` or earlier whose task is
-        not published yet. Rows locked by others are skipped.
+        """Restart the time-out at `at` where the last activity was at `silent_since` or earlier and the task is not
+        published yet. Rows locked by others are skipped.
         """
         ...
 

@@ -48,7 +48,7 @@ class RateLimiter(Protocol):
 
 
 def allowance(limit: Limit, *, allowed: bool, calls: int, previous: int, over: float) -> Allowance:
-    """The allowance from the counts of a window, including this call if allowed; `over` is the elapsed share of it."""
+    """The allowance from the counts of a window, this call included if allowed; `over` is its elapsed share."""
     weight = previous * (1 - over) + calls
     seconds = limit.window.total_seconds()
     return Allowance(

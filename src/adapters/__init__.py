@@ -1,1 +1,1 @@
-"""What stands behind the ports: one package for each technology."""
+"""Adapters for the ports, one package per technology."""

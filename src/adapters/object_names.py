@@ -1,4 +1,4 @@
-"""How an object is called: one key, and the URIs that mean it, in every store alike."""
+"""Object keys and URIs, the same for every store."""
 
 import re
 from urllib.parse import quote, unquote
@@ -10,13 +10,13 @@ MAX_KEY = 1024
 """Bytes in UTF-8; the limit of Google Cloud Storage."""
 MAX_PART = 200
 """Bytes in UTF-8; file systems allow 255."""
-# Control characters break logs and headers, a backslash is a separator to some, ? and # end the path of a URL,
+# Control characters break logs and headers, a backslash is a separator on some systems, ? and # end a URL's path,
 # surrogates have no UTF-8.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\?#\ud800-\udfff]")
 
 
 def checked(key: str) -> str:
-    """The key itself. Raises ValueError for one that no store takes."""
+    """Returns the key. Raises ValueError if it is invalid."""
     if _FORBIDDEN.search(key) or len(key.encode()) > MAX_KEY:
         raise ValueError(f"Not a key: {key!r}")
     for part in key.split("/"):
@@ -26,7 +26,7 @@ def checked(key: str) -> str:
 
 
 def public_path(key: str) -> str:
-    """The key as part of a lasting URL. Raises ValueError for a key that is not below PUBLIC_PREFIX."""
+    """The key as part of a permanent URL. Raises ValueError for a key that is not below PUBLIC_PREFIX."""
     if not key.startswith(PUBLIC_PREFIX):
         raise ValueError(f"Not a public key: {key!r}")
     return url_path(key)
@@ -41,7 +41,7 @@ def uri_of(bucket: str, key: str) -> str:
 
 
 def key_of(bucket: str, uri: str) -> str:
-    """What BlobStore.key_of promises."""
+    """See BlobStore.key_of."""
     try:
         if uri.startswith(gs := f"gs://{bucket}/"):
             return checked(uri.removeprefix(gs))

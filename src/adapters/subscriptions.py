@@ -7,7 +7,7 @@ from core.ports.changes import Changes, Subscription, Topic
 
 
 class Subscriptions(Changes):
-    """Who watches what in this process."""
+    """The subscriptions to topics in this process."""
 
     def __init__(self) -> None:
         self._by_topic: dict[Topic, set[Subscribed]] = {}
@@ -35,7 +35,7 @@ class Subscriptions(Changes):
 
     @property
     def watched(self) -> frozenset[Topic]:
-        """The topics that somebody watches."""
+        """The topics that are being watched."""
         return frozenset(self._by_topic)
 
 

@@ -2,17 +2,16 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 RETRY_AFTER = 0.1
-"""Seconds until a task whose handling failed is handed out again."""
+"""Seconds until a failed task is delivered again."""
 
 
 class TaskSource(Protocol):
-    """The AI servers' side of the broker."""
+    """The consumers' (AI servers') side of the broker."""
 
     async def consume(self, queue: str, handle: Callable[[bytes], Awaitable[None]]) -> None:
-        """Give the bodies of the queue's tasks to `handle`, one at a time, in their order, until cancelled.
+        """Pass the bodies of the queue's tasks to `handle`, one at a time, in order, until cancelled.
 
-        A task is acknowledged when `handle` has returned. When it raises or is cancelled, or when the broker is lost
-        meanwhile, the task is delivered again; who has failed at it pauses before that. While the broker is away it
-        waits and tries again.
+        A task is acknowledged when `handle` returns. If `handle` raises or is cancelled, or the broker is lost, the
+        task is delivered again, after a pause if it failed. While the broker is unavailable, it waits and reconnects.
         """
         ...

@@ -1,1 +1,1 @@
-"""The domain of Style License: what is true, whatever database, broker or web framework serves it."""
+"""The domain of Style License. It knows no database, broker or web framework."""

@@ -2,7 +2,7 @@ from enum import Enum
 
 
 class Category(Enum):
-    """What kind of refusal an error is; entrypoints decide how each kind is told to the caller."""
+    """The kind of a refusal; entrypoints map it to a status."""
 
     INVALID = "invalid"
     MALFORMED = "malformed"
@@ -19,7 +19,7 @@ Details = dict[str, object]
 
 
 class DomainError(Exception):
-    """A refusal. `code` never changes once published; `message` is English prose; `details` is plain data."""
+    """A refusal. `code` is stable once published; `message` is English prose; `details` is plain data."""
 
     code: str = "DOMAIN_ERROR"
     category: Category = Category.INVALID
@@ -32,13 +32,13 @@ class DomainError(Exception):
 
 
 class ValidationError(DomainError):
-    """Fields that break a rule of the domain; `details` maps each field's name to what is wrong with it."""
+    """Fields that break a domain rule; `details` maps field names to problems."""
 
     code = "VALIDATION_ERROR"
     category = Category.INVALID
     message = "Some fields are not valid."
 
-    def __init__(self, /, **fields: str) -> None:  # a field may have any name, `self` too
+    def __init__(self, /, **fields: str) -> None:  # a field may be named `self`
         super().__init__(details=dict(fields))
 
 

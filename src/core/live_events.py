@@ -1,4 +1,4 @@
-"""Streams of what happens to a thing: its present state, then each change, as long as the watcher is signed in."""
+"""Event streams: the current state, then each change, for as long as the watcher's session lasts."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
@@ -15,33 +15,33 @@ from core.ports.clock import Clock
 from core.requester import Requester
 
 HEARTBEAT = timedelta(seconds=15)
-"""After which a watcher looks even if nothing was told, and shows that the stream is alive."""
+"""The interval at which a stream reads even without a notification, and shows that it is alive."""
 
 
 class Event(msgspec.Struct, frozen=True):
     name: Literal["status", "progress", "notification"]
     id: str
-    """By which whoever comes back says what they know already."""
+    """Sent back by a reconnecting client to say which state it has."""
     data: msgspec.Struct
-    """The view that a reader answers."""
+    """The view to send."""
 
 
 Events = AsyncGenerator[Event | None, None]
-"""None: nothing new, but the stream is alive."""
+"""None: a heartbeat without news."""
 
 
 class State(msgspec.Struct, frozen=True):
-    """What a look has shown of something that comes to an end."""
+    """The state of a watched object that has an end."""
 
     status: str
     version: str
-    """Differs when it has moved on; not for each fresh signature of a URL."""
+    """Differs when the state has changed; not for each newly signed URL."""
     ended: bool
     view: msgspec.Struct
 
 
 class Watcher(msgspec.Struct, frozen=True):
-    """Who watches, and the hash of the token of the session that lets them."""
+    """The requester, and the token hash of the session that authorizes the stream."""
 
     requester: Requester
     session: bytes
@@ -49,22 +49,22 @@ class Watcher(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """When a stream looks, and how many do at once."""
+    """When a stream reads, and how many read at the same time."""
 
     heartbeat: timedelta = HEARTBEAT
     chance: Callable[[], float] = lambda: 0.0
-    """From 0 to 1, different each time: those that were told at once must not go on to beat at once."""
+    """Random number from 0 to 1: spreads the heartbeats of streams that were notified at the same time."""
     turn: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
-    """Held by who looks: when all are told at once, others are to get at the database as well."""
+    """Held while reading, so that a mass notification does not occupy the whole database pool."""
 
     def rest(self) -> timedelta:
-        """For how long a stream waits to be told before it looks by itself: half a heartbeat to a whole one."""
+        """How long a stream waits for a notification before it reads anyway: half a heartbeat to a whole one."""
         return self.heartbeat * (1 - self.chance() / 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Keep looking for as long as the watcher's session lasts. Between two looks nothing is held but memory."""
+    """Runs a stream while the watcher's session lasts. Between two reads it holds nothing but memory."""
 
     changes: Changes
     sessions: Sessions
@@ -72,9 +72,9 @@ class Watch:
     pace: Pace
 
     async def __call__(self, topic: Topic, watcher: Watcher | None) -> AsyncGenerator[None, None]:
-        """Yields when it is time to look: at once, whenever something may have changed, and at each heartbeat.
+        """Yields when it is time to read: at once, after each notification, and at each heartbeat.
 
-        The session is looked up when it may have ended and at each heartbeat. Nobody's stream ends by itself.
+        The session is checked when it may have been revoked and at each heartbeat; the stream ends with it.
         """
         session = changes.session(watcher.session) if watcher else None
         with self.changes.subscribe(*filter(None, (topic, session))) as subscription:
@@ -88,7 +88,7 @@ class Watch:
     async def until_ended(
         self, topic: Topic, watcher: Watcher | None, look: Callable[[], Awaitable[State]], *, known: str | None
     ) -> Events:
-        """Events with a view each, until what is looked at has ended; the version `known` is not told again.
+        """Events with a view each, until the state has ended; the version `known` is not sent again.
 
         Raises what `look` raises.
         """
@@ -107,7 +107,7 @@ class Watch:
 
     @property
     def turn(self) -> AbstractAsyncContextManager[object]:
-        """To be held while looking, and no longer: what was seen may be slow to leave."""
+        """To be held while reading only, not while sending: clients may be slow."""
         return self.pace.turn
 
     async def _signed_in(self, watcher: Watcher) -> bool:

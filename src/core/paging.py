@@ -1,4 +1,4 @@
-"""Keyset pages: a page starts strictly after the last row of the one before, whatever came or went meanwhile."""
+"""Keyset pages: a page starts strictly after the last row of the previous one, whatever is inserted or deleted."""
 
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -12,7 +12,7 @@ DEFAULT_LIMIT = 20
 
 
 class Keyset(msgspec.Struct, frozen=True, array_like=True):
-    """The place of a page's last row in its order: `rank` (orders that have one, else 0), then time, then id."""
+    """The position of a page's last row: `rank` (0 for orders without one), then time, then id."""
 
     rank: int
     at: datetime
@@ -20,7 +20,7 @@ class Keyset(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PageRequest(msgspec.Struct, frozen=True):
-    """Up to `limit` rows (1-100) that come strictly after `after`, or the first ones."""
+    """Up to `limit` rows (1-100) strictly after `after`, or from the start."""
 
     limit: int = DEFAULT_LIMIT
     after: Keyset | None = None

@@ -1,4 +1,4 @@
-"""The person that a use case acts for; every noun uses it, so it belongs to none."""
+"""The user on whose behalf a use case runs; shared by every noun."""
 
 from enum import Enum
 
@@ -14,7 +14,7 @@ class Role(Enum):
 
 
 class Requester(msgspec.Struct, frozen=True):
-    """Who asks, as the session tells."""
+    """The user and role of the session."""
 
     id: UserId
     role: Role

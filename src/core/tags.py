@@ -1,4 +1,4 @@
-"""Tags: English words that styles, artworks and prompts are found by."""
+"""Tags: English words by which styles, artworks and images are found."""
 
 import re
 from collections.abc import Iterable
@@ -20,15 +20,15 @@ class InvalidTagLanguage(DomainError):
 
 
 def as_tag(text: str) -> str | None:
-    """The text as a tag, in NFC, trimmed, with single spaces and in lower case; None when it cannot be one."""
+    """The text as a tag: NFC, trimmed, single spaces, lower case; None if it is not a valid tag."""
     tag = re.sub(r" {2,}", " ", normalize(text).strip(" "))
     return tag.lower() if _TAG.fullmatch(tag) else None
 
 
 def as_beginning(text: str) -> str | None:
-    """The text as what tags begin with, empty for all of them; None when none can begin so.
+    """The text as a prefix of tags, empty for all; None if no tag can begin with it.
 
-    Raises ValidationError for a text that is longer than any tag.
+    Raises ValidationError if it is longer than any tag.
     """
     if len(text) > MAX_LENGTH:
         raise ValidationError(search=f"At most {MAX_LENGTH} characters.")
@@ -36,7 +36,7 @@ def as_beginning(text: str) -> str | None:
 
 
 def normalise(texts: Iterable[str], *, field: str) -> list[str]:
-    """Each text as a tag, in order, without repetitions. Raises InvalidTagLanguage for the first that cannot be one."""
+    """Each text as a tag, in order, without duplicates. Raises InvalidTagLanguage for the first invalid one."""
     tags: dict[str, None] = {}
     for text in texts:
         tag = as_tag(text)

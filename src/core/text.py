@@ -1,6 +1,6 @@
-"""What every name and free text goes through on its way in, and how names are compared.
+"""Normalization and checks of names and free text, and the comparison of names.
 
-Categories and normal forms are Unicode's, as far as the interpreter knows them (`unicodedata.unidata_version`).
+Categories and normal forms are those of the interpreter's Unicode version (`unicodedata.unidata_version`).
 """
 
 import re
@@ -14,7 +14,7 @@ _INVISIBLE = re.compile(
     "\u2800"
     "]"
 )
-"""Default_Ignorable_Code_Point (DerivedCoreProperties.txt), and the Braille pattern without a dot."""
+"""Default_Ignorable_Code_Point (DerivedCoreProperties.txt), and the Braille pattern without dots."""
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Category Cc without tab and line feed."""
 _LINE_BREAK = re.compile("\r\n?")
@@ -23,28 +23,28 @@ _PRESENTATION = frozenset("\ufe0e\ufe0f")
 """Variation selectors that choose between text and emoji."""
 _KEYCAP = "\u20e3"
 _PICTOGRAPHS = range(0x1F000, 0x1FB00)
-"""Emoji of later Unicode versions lie here, without a category as yet."""
+"""Range of emoji, including those of later Unicode versions that have no category yet."""
 _SYMBOLS = frozenset({"So", "Sm", "Sk"})
 _OTHER_EMOJI = frozenset("\u203c\u2049\u2139\u3030\u303d")
-"""Emoji (emoji-data.txt) whose category is another one."""
+"""Emoji (emoji-data.txt) of other categories."""
 _REFUSED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def normalize(text: str) -> str:
-    """The text in NFC: what looks alike because it is canonically equivalent becomes the same."""
+    """The text in NFC: canonically equivalent texts become equal."""
     return unicodedata.normalize("NFC", text)
 
 
 def parse_name(text: str) -> str:
-    """A name as it is stored: in NFC, without spaces around it."""
+    """A name as it is stored: NFC, trimmed."""
     return normalize(text).strip()
 
 
 def problem_of_name(name: str, *, limit: int) -> str | None:
-    """What is wrong with a name that `parse_name` has answered; None when nothing is.
+    """The problem of a name returned by `parse_name`, or None.
 
-    It needs a visible character, and has no control, bidirectional or invisible ones. Joiners and variation selectors
-    are part of an emoji, and allowed only there.
+    A name needs a visible character, and may have no control, bidirectional or invisible ones. Joiners and variation
+    selectors are allowed only within emoji.
     """
     if not 1 <= len(name) <= limit:
         return f"1 to {limit} characters."
@@ -56,12 +56,12 @@ def problem_of_name(name: str, *, limit: int) -> str | None:
 
 
 def parse_free_text(text: str) -> str:
-    """Free text as it is stored: in NFC, with line feeds for line breaks (HTML forms send CR LF)."""
+    """Free text as it is stored: NFC, line feeds as line breaks (HTML forms send CR LF)."""
     return _LINE_BREAK.sub("\n", normalize(text))
 
 
 def problem_of_free_text(text: str, *, limit: int) -> str | None:
-    """What is wrong with a text that `parse_free_text` has answered; None when nothing is."""
+    """The problem of a text returned by `parse_free_text`, or None."""
     if len(text) > limit:
         return f"At most {limit} characters."
     if _CONTROL.search(text):
@@ -70,17 +70,17 @@ def problem_of_free_text(text: str, *, limit: int) -> str | None:
 
 
 def comparison_key(text: str) -> str:
-    """Equal for texts that count as the same name, and what search compares: case-folded, in NFC, with single spaces.
+    """Equal for names that count as the same; also what search compares: case-folded, NFC, single spaces.
 
-    Invisible characters are left out. U+0130 (I with a dot above) becomes `i`, in either case and normal form. Stored
-    beside what it is made of: a change of this function needs a migration.
+    Invisible characters are removed. U+0130 (I with a dot above) becomes `i`, in either case and normal form. Stored
+    beside the name: changing this function needs a migration.
     """
     visible = _INVISIBLE.sub("", normalize(text)).replace("\0", " ")
     return " ".join(normalize(visible.casefold().replace("i\u0307", "i")).split())
 
 
 def _without_emoji_parts(name: str) -> Iterator[str]:
-    """Characters of the name, except joiners and variation selectors that are in an emoji."""
+    """The name's characters, except joiners and variation selectors within emoji."""
     for before, character, after in zip(f" {name}", name, f"{name[1:]} ", strict=False):
         joins = character == _JOINER and (_is_symbol(before) or before in _PRESENTATION) and _is_symbol(after)
         presents = character in _PRESENTATION and (_is_symbol(before) or after == _KEYCAP)
@@ -97,5 +97,5 @@ def _is_refused(character: str) -> bool:
 
 
 def _is_visible(character: str) -> bool:
-    """A base character, not a mark or a space; a private or unassigned one is shown as something."""
+    """Whether it is a base character, not a mark or a space; private and unassigned characters count."""
     return unicodedata.category(character)[0] not in "MZ"

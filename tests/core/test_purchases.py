@@ -318,7 +318,7 @@ async def test_money_given_back_takes_no_token_and_is_told_of(
         assert await world.use_case(CheckPurchase)(order_id, payment_key=key) is PAID
 
     [record] = caplog.records
-    assert f"{left} of 45000 KRW are left, and all 500 tokens" in record.getMessage()
+    assert f"left={left} of=45000 currency=KRW tokens_kept=500" in record.getMessage()
     assert (await tokens(world, buyer), await view(world, buyer, order_id)) == (500, before)
 
 

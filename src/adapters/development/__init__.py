@@ -1,1 +1,1 @@
-"""Stand-ins and embedded parts for development; never imported in production."""
+"""Stand-ins and embedded services for development; never imported in production."""

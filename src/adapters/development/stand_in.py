@@ -1,4 +1,4 @@
-"""Somebody else's server, stood in for by a few answers below a path of our own: for development."""
+"""A stand-in for an external server, served below a path of this service, for development."""
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -19,10 +19,10 @@ _MAX_BODY = 64 * 1024
 class Request:
     method: str
     path: str
-    """Below the stand-in's own."""
+    """Relative to the stand-in's own."""
     query: dict[str, str]
     headers: dict[str, str]
-    """By lower-case names."""
+    """Keys are lower-case."""
     body: bytes
 
     @property
@@ -35,9 +35,10 @@ Answer = tuple[HTTPStatus, dict[str, str], bytes]
 
 
 class WithStandIn:
-    """An ASGI application, with what `answer` answers below `path` of the same server.
+    """ASGI middleware that answers requests below `path` with `answer`.
 
-    On the same port, whoever reaches the service reaches it: through a container's port, a tunnel, a proxy.
+    On the service's own port, so that it is reachable wherever the service is: through a container port, a tunnel or a
+    proxy.
     """
 
     def __init__(self, app: ASGIApp, answer: Callable[[Request], Answer], *, path: str) -> None:
@@ -80,7 +81,7 @@ def parameters(encoded: bytes) -> dict[str, str]:
 
 
 async def _body(receive: Receive) -> bytes:
-    """The request's body; what is beyond the limit is left out."""
+    """The request body, truncated at the limit."""
     body, more = b"", True
     while more and len(body) < _MAX_BODY:
         message = await receive()

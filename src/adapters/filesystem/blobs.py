@@ -1,4 +1,4 @@
-"""Objects as files below one folder, for a service that runs on one machine."""
+"""A blob store in a local directory, for a service that runs on one machine."""
 
 import asyncio
 import hashlib
@@ -23,15 +23,14 @@ T = TypeVar("T")
 CHUNK = 1024 * 1024
 """Bytes in memory while an object is copied."""
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "txt": "text/plain; charset=utf-8"}
-"""By a key's extension, as this service names its objects; nothing else is served as something that browsers run."""
+"""By file extension of a key; anything else is served as a type that browsers do not execute."""
 
 
 class FilesystemBlobStore(BlobStore, MediaFiles):
     """A key is a path below `root`/objects; no key may be the folder of another.
 
-    A file is written elsewhere and then renamed, so that it is there whole or not at all. A crash leaves at most a
-    nameless file in `root`/incoming. The address of an object ends in a signature by `secret`, valid in all processes
-    that know it.
+    Files are written elsewhere and renamed, so that they are complete or missing. A crash leaves at most a temporary
+    file in `root`/incoming. URLs end in a signature by `secret`, valid in all processes that have it.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
         return await _in_thread(self._stored, prefix, after, limit)
 
     async def signed_url(self, key: str, *, lifetime: timedelta = timedelta(minutes=15)) -> str:
-        # The same URL for half a lifetime, so that browsers' caches and entity tags hold.
+        # The same URL for half a lifetime, so that browser caches and entity tags work.
         seconds = int(lifetime.total_seconds())
         step = max(seconds // 2, 1)
         expires = str(int(self._clock.now().timestamp()) // step * step + seconds)
@@ -142,7 +141,7 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
         found: list[StoredBlob] = []
         for key in self._walk(prefix):
             if key > after and len(found) < limit:
-                with suppress(FileNotFoundError):  # removed since
+                with suppress(FileNotFoundError):  # deleted meanwhile
                     written = self._path(key).stat().st_mtime
                     found.append(StoredBlob(key, datetime.fromtimestamp(written, UTC)))
         return found
@@ -172,7 +171,9 @@ def _expecting_a_file() -> Iterator[None]:
 
 
 async def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run it off the event loop. Who is cancelled meanwhile leaves when it has ended: nothing is written afterwards."""
+    """Run it off the event loop. If the caller is cancelled, wait for it to end, so that nothing is
+    written afterwards.
+    """
     work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
     try:
         return await asyncio.shield(work)

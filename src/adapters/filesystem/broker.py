@@ -24,9 +24,9 @@ _log = logging.getLogger(__name__)
 
 
 class FilesystemBroker(Broker, TaskSource):
-    """Queues of one process that outlive it, in one file of a folder.
+    """Queues of one process, persisted in one file.
 
-    Nothing waits for the disk, so the event loop may write by itself.
+    Writes do not wait for the disk, so they run on the event loop.
     """
 
     def __init__(self, root: Path) -> None:
@@ -38,7 +38,7 @@ class FilesystemBroker(Broker, TaskSource):
         try:
             self._write(tasks)
         except (OSError, sqlite3.Error) as error:
-            _log.error("Tasks cannot be written to %s: %s", self._root, error)
+            _log.error("tasks cannot be written root=%s error=%s", self._root, error)
             return []
         async with self._arrived:
             self._arrived.notify_all()
@@ -50,7 +50,7 @@ class FilesystemBroker(Broker, TaskSource):
             try:
                 await handle(body)
             except Exception:
-                _log.exception("A task is handed out again: handling it failed.")
+                _log.exception("task failed and will be delivered again")
                 await asyncio.sleep(RETRY_AFTER)
             else:
                 self._opened().execute(DONE, (number,))
@@ -64,7 +64,7 @@ class FilesystemBroker(Broker, TaskSource):
             self._file = None
 
     async def _first(self, queue: str) -> tuple[int, bytes]:
-        """The queue's first task, as soon as there is one."""
+        """Wait for the queue's first task."""
         async with self._arrived:
             while (first := self._opened().execute(FIRST, (queue,)).fetchone()) is None:
                 await self._arrived.wait()
@@ -72,7 +72,7 @@ class FilesystemBroker(Broker, TaskSource):
         return number, body
 
     def _write(self, tasks: list[PendingTask]) -> None:
-        """All of them, in their order, or none."""
+        """Write all tasks in order, or none."""
         with self._opened() as file:
             file.execute("BEGIN")
             file.executemany(PUBLISH, [(task.queue, task.body) for task in tasks])

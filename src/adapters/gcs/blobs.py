@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 THREADS = 8
 WRITES = 6
-"""At the same time; the threads that are left keep reads from waiting behind a large upload."""
+"""Concurrent writes; the other threads keep reads from waiting behind a large upload."""
 WITHIN = 10.0
 """Seconds."""
 MAX_CACHED = 10_000
@@ -35,11 +35,10 @@ MAX_CACHED = 10_000
 
 
 class GcsBlobStore(BlobStore):
-    """The client library is loaded, and credentials are looked for, when the first call needs them.
+    """Loads the client library and credentials on first use.
 
-    `emulator` is the address of an emulator, which is used without credentials. `public_endpoint` is where browsers
-    find the store if they see it at another address than this service does. `credentials` are google.auth's; without
-    them Google's default ones are taken.
+    `emulator` is the address of an emulator, used without credentials. `public_endpoint` is the store's address for
+    browsers, if different. `credentials` are google.auth's; by default Google's default credentials are used.
     """
 
     def __init__(
@@ -115,7 +114,7 @@ class GcsBlobStore(BlobStore):
         return False
 
     async def close(self) -> None:
-        """Let the connections go. What still runs ends by itself."""
+        """Close the connections. Running calls end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         if self._connected:
             await asyncio.to_thread(self._connected.close)
@@ -131,7 +130,7 @@ class GcsBlobStore(BlobStore):
         self._bucket().delete(key)
 
     async def _in_thread(self, function: Callable[[], T], *, within: float | None = None) -> T:
-        """Run it off the event loop, and leave it behind when it takes too long: a thread cannot be cancelled."""
+        """Run it off the event loop and stop waiting after `within`: a thread cannot be cancelled."""
         try:
             async with asyncio.timeout(within or WITHIN):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, function)
@@ -139,7 +138,9 @@ class GcsBlobStore(BlobStore):
             raise StoreUnavailable from error
 
     async def _to_the_end(self, function: Callable[[], None], *, give_up: Callable[[], None] = lambda: None) -> None:
-        """Run a write off the event loop. Who is cancelled leaves when it has ended: nothing is written afterwards."""
+        """Run a write off the event loop. If the caller is cancelled, wait for it to end, so that nothing is written
+        afterwards.
+        """
         work = asyncio.get_running_loop().run_in_executor(self._threads, function)
         try:
             await asyncio.shield(work)
@@ -149,10 +150,10 @@ class GcsBlobStore(BlobStore):
             raise
 
     def _bucket(self) -> "Bucket":
-        """For threads."""
+        """To be called from a thread."""
         with self._connecting:
             if self._connected is None:
-                from adapters.gcs.bucket import Bucket  # noqa: PLC0415 - it takes a second to load
+                from adapters.gcs.bucket import Bucket  # noqa: PLC0415 - loading takes a second
 
                 self._connected = Bucket(
                     self._name,

@@ -1,4 +1,4 @@
-"""Google's client, which blocks: this module is for threads, and imported by the first that needs it."""
+"""Google's client library, which blocks: to be imported on first use and called from threads."""
 
 import hashlib
 import logging
@@ -28,11 +28,11 @@ from core.ports.blob_store import BlobNotFound, StoredBlob, StoreUnavailable
 logger = logging.getLogger(__name__)
 
 CONNECT, READ, TRY_FOR = 3.0, 4.0, 5.0
-"""Seconds: for the connection, between two bytes of an answer, and until the last attempt starts; about 10 together."""
+"""Seconds: to connect, between two bytes of an answer, and until the last attempt starts; about 10 together."""
 CHUNK = 2 * 1024 * 1024
-"""Bytes of an upload that are in memory at a time."""
+"""Bytes of an upload in memory at a time."""
 CACHE_CONTROL = "private, max-age=3600"
-"""Without it Google's own caches would show an object below `public/` for an hour after it was deleted."""
+"""Prevents Google's own caches from serving an object below `public/` for an hour after it was deleted."""
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 
 _patience: dict[str, Any] = {
@@ -42,7 +42,7 @@ _patience: dict[str, Any] = {
 
 
 class Bucket:
-    """One bucket. What fails raises StoreUnavailable, after some ten seconds at most."""
+    """One bucket. Failures raise StoreUnavailable within about ten seconds."""
 
     def __init__(self, name: str, *, emulator: str | None, public_endpoint: str, credentials: Any) -> None:
         self._public_endpoint = public_endpoint
@@ -57,7 +57,7 @@ class Bucket:
         self._bucket = self._client.bucket(name)
 
     def upload(self, key: str, content: BinaryIO, content_type: str, stop: Event) -> None:
-        """Send the content; an upload that `stop` ends before its end leaves nothing."""
+        """Upload the content; an upload interrupted by `stop` stores nothing."""
         size = content.seek(0, os.SEEK_END)
         content.seek(0)
         blob = self._bucket.blob(key, chunk_size=CHUNK)
@@ -65,7 +65,7 @@ class Bucket:
         with _failures_translated():
             blob.upload_from_file(
                 _Stoppable(content, stop),
-                # With a size, the client takes up to 8 MiB into memory and sends them in one request.
+                # With a size, the client reads up to 8 MiB into memory and sends one request.
                 size=size if size <= CHUNK else None,
                 content_type=content_type,
                 **_patience,
@@ -84,7 +84,7 @@ class Bucket:
             original, copy = self._bucket.blob(source), self._bucket.blob(target)
             try:
                 original.reload(**_patience)
-                # An object that the AI servers wrote has no such header; giving one means giving them all.
+                # Objects written by the AI servers lack this header; setting one header requires setting all.
                 copy.cache_control = CACHE_CONTROL
                 copy.content_type = original.content_type
                 token = None
@@ -109,7 +109,7 @@ class Bucket:
             found = self._client.list_blobs(
                 self._bucket,
                 prefix=prefix,
-                start_offset=after or None,  # it is listed as well
+                start_offset=after or None,  # inclusive
                 max_results=limit + 1,
                 fields="items(name,timeCreated),nextPageToken",
                 **_patience,
@@ -139,18 +139,18 @@ class Bucket:
         self._client.close()
 
     def _signer(self) -> Any:
-        """Credentials that sign: with their own private key, or, where they have none (Cloud Run), by asking IAM."""
+        """Credentials that can sign: by their own private key or, without one (Cloud Run), through IAM."""
         if isinstance(self._credentials, Signing):
             return self._credentials
         request = partial(Request(), timeout=CONNECT + READ)
-        if not self._credentials.valid:  # the first refresh also finds out whose they are
+        if not self._credentials.valid:  # the first refresh also sets the account's address
             self._credentials.refresh(request)
         email = self._credentials.service_account_email
         return service_account.Credentials(iam.Signer(request, self._credentials, email), email, token_uri="")
 
 
 class _Stoppable:
-    """A file whose reading can be ended from another thread."""
+    """A file whose reading another thread can stop."""
 
     def __init__(self, content: BinaryIO, stop: Event) -> None:
         self._content = content
@@ -169,7 +169,7 @@ def _emulators_credentials() -> Any:
 
 
 class _AnySignature:
-    """The emulator reads signatures, but does not check them."""
+    """The emulator parses signatures but does not verify them."""
 
     key_id = None
 
@@ -183,5 +183,5 @@ def _failures_translated() -> Iterator[None]:
     try:
         yield
     except (GoogleAPIError, GoogleAuthError, InvalidResponse, DataCorruption, OSError) as error:
-        logger.warning("Cloud Storage failed after %.1f s: %r", monotonic() - started, error)
+        logger.warning("Cloud Storage failed seconds=%.1f error=%r", monotonic() - started, error)
         raise StoreUnavailable from error

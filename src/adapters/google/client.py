@@ -12,16 +12,16 @@ SCOPES = ["openid", "email", "profile"]
 
 
 class OpenIDClient(OpenID):
-    """httpx-oauth's client, and the provider's public keys beside it."""
+    """httpx-oauth's OpenID client, extended by the provider's public keys."""
 
     def __init__(self, client_id: str, client_secret: str, discovery_url: str) -> None:
-        """Blocks while the discovery document is fetched: to be built in a thread. Any malformed one raises."""
+        """Blocks while fetching the discovery document: to be built in a thread. Raises on any malformed document."""
         super().__init__(client_id, client_secret, discovery_url, base_scopes=SCOPES)
         self.issuer = str(self.openid_configuration["issuer"])
         self.algorithms = set(self.openid_configuration["id_token_signing_alg_values_supported"])
         self._keys_url = str(self.openid_configuration["jwks_uri"])
         self._keys: KeySet | None = None
-        # A client that makes its own reads all certificate authorities: a tenth of a second on the event loop.
+        # Shared: each new context reads all certificate authorities, a tenth of a second on the event loop.
         self._tls: ssl.SSLContext = httpx.create_ssl_context()
 
     def get_httpx_client(self) -> AbstractAsyncContextManager[httpx.AsyncClient]:
@@ -34,23 +34,23 @@ class OpenIDClient(OpenID):
         except HTTPXOAuthError as error:
             response: httpx.Response | None = getattr(error, "response", None)
             raise SignInFailed("invalid_code" if _refuses_code(response) else "provider_unavailable") from error
-        except (httpx.InvalidURL, TypeError, ValueError) as error:  # an answer of another shape than the protocol's
+        except (httpx.InvalidURL, TypeError, ValueError) as error:  # a malformed answer
             raise SignInFailed("provider_unavailable") from error
 
     async def keys(self, *, fresh: bool = False) -> KeySet:
-        """The provider's public keys (RFC 7517): as they were, or fetched anew. Raises SignInFailed."""
+        """The provider's public keys (RFC 7517), cached or fetched anew. Raises SignInFailed."""
         if self._keys is None or fresh:
             try:
                 async with self.get_httpx_client() as http:
                     response = await http.get(self._keys_url)
                 self._keys = KeySet.import_key_set(response.raise_for_status().json())
-            except Exception as error:  # joserfc meets a malformed key set with errors of many kinds
+            except Exception as error:  # joserfc raises errors of many kinds for a malformed key set
                 raise SignInFailed("provider_unavailable") from error
         return self._keys
 
 
 def _refuses_code(response: httpx.Response | None) -> bool:
-    """RFC 6749, section 5.2: with any other error it is this service that the provider refuses."""
+    """RFC 6749, section 5.2: any other error is about this service's configuration, not about the code."""
     if response is None or response.status_code != httpx.codes.BAD_REQUEST:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Google's sign-in, and any other that speaks OpenID Connect."""
+"""Sign-in with Google or any other OpenID Connect provider."""
 
 import asyncio
 import hmac
@@ -15,20 +15,20 @@ from adapters.google.client import OpenIDClient
 from core.ports.identity_provider import Identity, IdentityProvider, SignInFailed
 
 ALGORITHMS = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
-"""Signatures by a key that only the provider has: a shared secret or none at all vouches for nobody."""
+"""Asymmetric signatures only: a shared secret or no signature proves nothing."""
 LEEWAY = 60
-"""Seconds that the provider's clock may differ from ours."""
+"""Seconds of clock difference tolerated."""
 PATIENCE = 10.0
-"""Seconds for the discovery document, and for all that identifying takes."""
+"""Seconds for the discovery document, and for identifying as a whole."""
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-"""NUL and lone surrogates: JSON carries them, and no database keeps them."""
+"""NUL and lone surrogates: valid in JSON, but not storable."""
 
 logger = logging.getLogger(__name__)
 
 
 class OpenIDIdentityProvider(IdentityProvider):
-    """`name` is stored as the users' provider; the discovery document is read at the first sign-in, and kept."""
+    """`name` is stored as the users' provider. The discovery document is read at the first sign-in and cached."""
 
     def __init__(self, name: str, client_id: str, client_secret: str, discovery_url: str) -> None:
         self._name = name
@@ -57,25 +57,25 @@ class OpenIDIdentityProvider(IdentityProvider):
                 id_token = await client.redeem(code, redirect_uri, code_verifier)
                 return self._identity(await self._claims(client, id_token, nonce))
         except TimeoutError as error:
-            logger.warning("The identity provider has not answered within %s s.", PATIENCE)
+            logger.warning("identity provider timed out seconds=%s", PATIENCE)
             raise SignInFailed("provider_unavailable") from error
         except SignInFailed as failure:
-            logger.warning("Signing in failed: %s, because of %r", failure.reason, failure.__cause__)
+            logger.warning("sign-in failed reason=%s cause=%r", failure.reason, failure.__cause__)
             raise
 
     async def _claims(self, client: OpenIDClient, id_token: object, nonce: str) -> dict[str, Any]:
-        """The verified token's claims."""
+        """The claims of the verified token."""
         try:
             token = await _decoded(client, str(id_token))
             self._check(token.claims, client.issuer, nonce)
         except SignInFailed:
             raise
-        except Exception as error:  # whatever is wrong with a token, it vouches for nobody
+        except Exception as error:  # any error means the token is invalid
             raise SignInFailed("invalid_token") from error
         return token.claims
 
     def _check(self, claims: dict[str, Any], issuer: str, nonce: str) -> None:
-        """OpenID Connect Core 1.0, section 3.1.3.7; any error means no."""
+        """OpenID Connect Core 1.0, section 3.1.3.7; any error means the token is invalid."""
         expected = jwt.JWTClaimsRegistry(
             leeway=LEEWAY,
             iss={"essential": True, "value": issuer},
@@ -105,7 +105,7 @@ class OpenIDIdentityProvider(IdentityProvider):
         )
 
     async def _discovered(self) -> OpenIDClient:
-        """All who ask meanwhile share one attempt, and its failure; the next who asks makes another."""
+        """Concurrent callers share one attempt and its failure; a later call tries again."""
         discovery = self._client
         if discovery is None:
             discovery = self._client = asyncio.ensure_future(self._discover())
@@ -120,13 +120,13 @@ class OpenIDIdentityProvider(IdentityProvider):
         try:
             async with asyncio.timeout(PATIENCE):
                 return await asyncio.to_thread(OpenIDClient, self._client_id, self._client_secret, self._discovery_url)
-        except Exception as error:  # the library trusts the document's shape
-            logger.warning("No OpenID configuration from %s: %r", self._discovery_url, error)
+        except Exception as error:  # the library does not validate the document
+            logger.warning("OpenID discovery failed url=%s error=%r", self._discovery_url, error)
             raise SignInFailed("provider_unavailable") from error
 
 
 async def _decoded(client: OpenIDClient, id_token: str) -> jwt.Token:
-    """Tried again with fresh keys: a provider changes them now and then."""
+    """Retried once with fresh keys, since providers rotate them."""
     algorithms = ALGORITHMS & client.algorithms
     try:
         return jwt.decode(id_token, await client.keys(), algorithms)
@@ -140,7 +140,7 @@ def _challenge(code_verifier: str) -> str:
 
 
 def _text(claim: object) -> str | None:
-    """The claim if it is text that can be kept."""
+    """The claim if it is storable text."""
     return claim if isinstance(claim, str) and claim and not _UNSTORABLE.search(claim) else None
 
 

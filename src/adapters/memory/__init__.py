@@ -1,1 +1,1 @@
-"""The ports in memory, with real rollback, locks and refusals: for tests, for simulation, for trying out."""
+"""In-memory adapters with real rollback, locks and refusals: for tests, simulation and trying out."""

@@ -154,7 +154,7 @@ def _images(tables: Tables, user_id: UserId) -> list[Generation]:
 
 
 def _said(tables: Tables, user_id: UserId) -> list[CommentId]:
-    """Replies to their comments first, then the comments."""
+    """Comments of the user, preceded by replies to them."""
     own = [comment.id for comment in tables.comments.values() if comment.author_id == user_id]
     return [comment.id for comment in tables.comments.values() if comment.parent_id in own] + own
 

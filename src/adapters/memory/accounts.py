@@ -198,7 +198,7 @@ class MemoryAccountsReader(AccountsReader):
 
 
 def found(tables: Tables, user_id: UserId) -> User:
-    """Raises UserNotFound, for who has left too."""
+    """Raises UserNotFound, also for a deleted account."""
     user = tables.users.get(user_id)
     if user is None or user.standing is not Standing.PRESENT:
         raise UserNotFound
@@ -206,7 +206,7 @@ def found(tables: Tables, user_id: UserId) -> User:
 
 
 def kept(tables: Tables, user_id: UserId) -> None:
-    """Raises UserNotFound for who is no more; as a foreign key does."""
+    """Raises UserNotFound for a missing user, like a foreign key."""
     if user_id not in tables.users:
         raise UserNotFound
 

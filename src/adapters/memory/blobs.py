@@ -6,7 +6,7 @@ from core.ports.clock import Clock
 
 
 class MemoryBlobStore(BlobStore):
-    """Its URLs say what they would lead to; nothing answers them."""
+    """Its URLs describe their target, but no server answers them."""
 
     def __init__(
         self, clock: Clock, *, bucket: str = "stylelicense-media", base_url: str = "https://memory.invalid"

@@ -13,7 +13,7 @@ from core.tokens.reconciliation import Finding, Invariant, Reconciliation
 from core.withdrawals.model import WithdrawalStatus
 
 Checked = Iterable[tuple[Details, bool]]
-"""Rows, and whether each is as it should be."""
+"""Rows, and whether each satisfies the invariant."""
 
 
 class MemoryBooks(Books):
@@ -182,7 +182,7 @@ def _withdrawals(tables: Tables) -> Checked:
 
 
 def _states(tables: Tables) -> dict[HoldId | None, str]:
-    """Of each hold: open, posted or voided."""
+    """The state of each hold: open, posted or voided."""
     states: dict[HoldId | None, str] = defaultdict(lambda: "open")
     for entry in tables.entries.values():
         if entry.hold_id is not None:

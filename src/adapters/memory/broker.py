@@ -9,7 +9,7 @@ from core.tasks.model import PendingTask
 
 
 class MemoryBroker(Broker, TaskSource):
-    """Queues inside this process; what waits in them is lost with it."""
+    """Queues within this process, not persisted."""
 
     def __init__(self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._pause = pause

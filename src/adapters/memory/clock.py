@@ -4,7 +4,7 @@ from core.ports.clock import Clock
 
 
 class ManualClock(Clock):
-    """Stands still until it is moved."""
+    """A clock that moves only when told to advance."""
 
     def __init__(self, now: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._now = now
@@ -13,7 +13,7 @@ class ManualClock(Clock):
         return self._now
 
     def advance(self, by: timedelta = timedelta(seconds=1)) -> datetime:
-        """Move on, never back; answers the new time."""
+        """Move forward; returns the new time."""
         if by < timedelta():
             raise ValueError("time does not go back")
         self._now += by

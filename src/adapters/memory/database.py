@@ -10,25 +10,25 @@ from core.ports.database import Database, DatabaseUnavailable
 from core.ports.transaction import OutcomeUnknown
 
 Operation = Callable[[Tables], object]
-"""A write: it judges the tables it is given and changes them, or raises a refusal."""
+"""A write: checks the given tables and changes them, or raises a refusal."""
 
 
 class Reads(Protocol):
-    """Where readers look: the committed rows, or those of a unit of work."""
+    """The rows that readers see: the committed ones, or those of a unit of work."""
 
     @property
     def tables(self) -> Tables: ...
 
 
 class MemoryDatabase(Database, Reads):
-    """What the memory adapters of one process share."""
+    """State shared by the in-memory adapters of a process."""
 
     def __init__(self) -> None:
         self.committed = Tables()
-        """What everybody sees."""
+        """Committed rows."""
         self.locks = RowLocks()
         self.claimed: set[str] = set()
-        """Queues that a relay is at."""
+        """Queues that a relay has claimed."""
         self.changes = Subscriptions()
         self._given: Counter[str] = Counter()
 
@@ -40,24 +40,24 @@ class MemoryDatabase(Database, Reads):
         return True
 
     def next(self, sequence: str) -> int:
-        """A number that this sequence has not given before, from 1 on."""
+        """The next number of a sequence, from 1."""
         self._given[sequence] += 1
         return self._given[sequence]
 
     def judge(self, operations: Iterable[Operation]) -> Tables:
-        """The committed rows with all of it done above them; raises what one of the operations raises."""
+        """Run operations on an overlay of the committed rows; raises what an operation raises."""
         tables = self.committed.overlaid()
         for operation in operations:
             operation(tables)
         return tables
 
     def apply(self, operations: Iterable[Operation]) -> None:
-        """Do all of it or, when one of them raises, nothing; nobody sees anything in between."""
+        """Run and commit operations atomically."""
         self.judge(operations).settle()
 
 
 class Block:
-    """What a block of a transaction has done and holds."""
+    """The writes and locks of an open transaction block."""
 
     __slots__ = ("callbacks", "locked", "operations", "refusal", "tables")
 
@@ -69,7 +69,7 @@ class Block:
         self.refusal: Exception | None = None
 
     def release(self, database: MemoryDatabase) -> None:
-        """Let go of the rows that it has locked."""
+        """Release its row locks."""
         for row in self.locked:
             database.locks.release(row)
         self.locked.clear()
@@ -77,12 +77,12 @@ class Block:
 
 @dataclass(slots=True)
 class Deferral:
-    """The blocks of a unit of work that are committed together, after the last of them."""
+    """Blocks of a unit of work that are committed together after the last one."""
 
     prepare: Callable[[Block], Awaitable[None]]
-    """Runs before the first lock or write counts; running it again does no harm."""
+    """Runs before the first lock or write takes effect; idempotent."""
     block: Block | None = None
-    """What the blocks have done, while none of them is open."""
+    """The changes of the blocks so far, while none is open."""
 
     def take(self) -> Block | None:
         block, self.block = self.block, None
@@ -91,7 +91,7 @@ class Deferral:
 
 @dataclass(slots=True)
 class UnitOfWork(Reads):
-    """What one request, command or pass asks of the database. Its readers and its transaction are made from it."""
+    """The database access of one request, command or maintenance pass. Its readers and transaction are made from it."""
 
     database: MemoryDatabase
     committed: bool = field(default=False, init=False)
@@ -100,7 +100,7 @@ class UnitOfWork(Reads):
 
     @property
     def tables(self) -> Tables:
-        """The committed rows and, while commits are deferred, what the blocks have changed."""
+        """The committed rows and, while commits are deferred, the changes of the blocks."""
         block = self.deferral.block if self.deferral else None
         try:
             return block.tables if block else self.database.tables

@@ -14,7 +14,7 @@ class MemoryLetters(Letters):
 
 
 class MemoryDeadLetters(DeadLetters):
-    """What is put aside here by hand: queues inside a process put nothing aside."""
+    """Dead letters added by tests: in-process queues dead-letter nothing."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []

@@ -82,7 +82,7 @@ class MemoryIdempotentCall(IdempotentCall):
             self._check()
 
     def _check(self) -> None:
-        """Raises what a key that was used already stands for."""
+        """Raises if the key was used already."""
         call = self._known
         known = self._unit.tables.answers.get((call.user_id, call.key))
         if known is None or known.call.at <= call.at - KEPT:

@@ -14,7 +14,7 @@ class _Grant(NamedTuple):
 
 
 class MemoryIdentityProvider(IdentityProvider):
-    """Believes whoever comes; holds them to the protocol all the same."""
+    """Signs in any identity, but enforces the protocol."""
 
     def __init__(self) -> None:
         self._grants: dict[str, _Grant] = {}
@@ -33,7 +33,7 @@ class MemoryIdentityProvider(IdentityProvider):
         return f"https://identity.invalid/authorize?{urlencode(query)}"
 
     def sign_in(self, authorization_url: str, identity: Identity) -> str:
-        """Answers the URL that the browser goes back to, with `code` and `state`."""
+        """Returns the URL that the browser is redirected to, with `code` and `state`."""
         query = {name: values[0] for name, values in parse_qs(urlsplit(authorization_url).query).items()}
         self._codes += 1
         code = f"code-{self._codes}"

@@ -16,7 +16,7 @@ from core.ports.ids import Ids
 
 
 class MemoryIds(Ids):
-    """Counted from 1, but for the tasks'."""
+    """Ids count from 1, except task ids."""
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database

@@ -10,14 +10,14 @@ class _Lock(asyncio.Lock):
 
 
 class RowLocks:
-    """A lock for each row that somebody wants, first come, first served."""
+    """Row locks, first come, first served."""
 
     def __init__(self) -> None:
         self._locks: dict[Hashable, _Lock] = {}
 
     @property
     def awaited(self) -> bool:
-        """Whether somebody waits for a row that another holds."""
+        """Whether anyone waits for a row locked by another."""
         return any(lock.wanted > 1 for lock in self._locks.values())
 
     async def acquire(self, row: Hashable) -> None:

@@ -2,7 +2,7 @@ from core.ports.maintenance import Maintenance
 
 
 class MemoryMaintenance(Maintenance):
-    """Counts on reading: there is nothing to merge."""
+    """Has no deltas: values are computed on reading."""
 
     async def roll_up_balances(self, *, limit: int) -> int:  # noqa: ARG002
         return 0

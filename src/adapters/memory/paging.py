@@ -10,7 +10,7 @@ Row = TypeVar("Row")
 def page_of(
     rows: Iterable[Row], *, place: Callable[[Row], Keyset], page: PageRequest, oldest_first: bool = False
 ) -> tuple[list[Row], Keyset | None]:
-    """The page's rows, highest place first unless told otherwise, and where the next page goes on."""
+    """The page's rows, highest position first by default, and the position of the next page."""
     placed = sorted(((_order(place(row)), row) for row in rows), key=lambda pair: pair[0], reverse=not oldest_first)
     if page.after is not None:
         limit = _order(page.after)

@@ -8,36 +8,36 @@ from core.purchases.payment import Payment, PaymentFailure, PaymentState
 
 
 class MemoryPaymentProvider(PaymentProvider):
-    """A provider whose buyers and breakdowns are played by whoever holds it."""
+    """A provider whose buyers and failures are controlled by its holder."""
 
     def __init__(self) -> None:
         self.payments: dict[str, Payment] = {}
         """By key."""
         self.reachable = True
-        """False: every call fails, and nothing happens there."""
+        """False: every call fails without effect."""
         self.answers_confirmations = True
-        """False: money is taken, but nobody hears of it."""
+        """False: confirmations capture, but their answer is lost."""
         self.confirmations = 0
-        """How often money was taken."""
+        """How many payments were captured."""
         self._agreed: set[str] = set()
         self._refused: dict[str, PaymentFailure] = {}
 
     def agree(self, order_id: OrderId) -> str:
-        """The buyer agrees to pay; answers the payment's key, with which the browser would come back."""
+        """The buyer authorizes the payment; returns the payment key that the browser would bring back."""
         key = self._of(order_id).key
         self._agreed.add(key)
         return key
 
     def give_up(self, order_id: OrderId) -> None:
-        """The buyer goes away for good."""
+        """The buyer abandons the payment."""
         self._end(self._of(order_id), PaymentFailure("PAY_PROCESS_CANCELED", "The buyer gave up."))
 
     def refuse(self, order_id: OrderId) -> None:
-        """The buyer's card will be refused."""
+        """The buyer's card will be declined."""
         self._refused[self._of(order_id).key] = PaymentFailure("REJECT_CARD_PAYMENT", "The card was refused.")
 
     def charge(self, order_id: OrderId, *, amount: Decimal | int | None = None, currency_code: str = "KRW") -> str:
-        """Money is taken without our confirming it; answers the payment's key."""
+        """Capture without our confirmation; returns the payment key."""
         payment = self._of(order_id)
         self.payments[payment.key] = msgspec.structs.replace(
             payment,
@@ -48,7 +48,7 @@ class MemoryPaymentProvider(PaymentProvider):
         return payment.key
 
     def give_back(self, order_id: OrderId, *, left: int) -> None:
-        """We give the buyer all money back at the provider's, or all but what is left."""
+        """Refund at the provider, in full or all but `left`."""
         payment = self._of(order_id)
         state = PaymentState.TAKEN if left else PaymentState.OVER
         self.payments[payment.key] = msgspec.structs.replace(

@@ -8,7 +8,7 @@ class MemoryRateLimiter(RateLimiter):
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._windows: dict[str, tuple[int, int, int]] = {}
-        """By key: the fixed window, the calls in it, and those in the one before."""
+        """By key: the fixed window, its calls, and those of the previous window."""
         self._weightless_at: dict[str, datetime] = {}
 
     async def hit(self, key: str, limit: Limit) -> Allowance:

@@ -4,9 +4,7 @@ from core.ports.secrets import Secrets
 
 
 class SequentialSecrets(Secrets):
-    """Anything but secret: counted, so that a run can be repeated exactly. As long as real ones, and unlike each other
-    from the first 16 characters on.
-    """
+    """Predictable tokens for reproducible runs. As long as real ones, and different within the first 16 characters."""
 
     def __init__(self) -> None:
         self._tokens = count(1)

@@ -289,7 +289,7 @@ def _matches(style: Style, query: StyleQuery) -> bool:
 
 
 def uses_of(tables: Tables, style: Style) -> Uses:
-    """Of images that have been erased as well."""
+    """Includes erased images."""
     images, past = images_of(tables, style), tables.past_uses.get(style.id, Uses())
     return Uses(past.images + len(images), past.tokens + sum(image.earned_tokens for image in images))
 

@@ -37,9 +37,9 @@ Entity = TypeVar("Entity", bound=msgspec.Struct)
 
 class Funds(msgspec.Struct, frozen=True):
     balance: int = 0
-    """What the transfers into the account less those out of it come to; holds are no part of it."""
+    """Transfers in less transfers out, without holds."""
     held: int = 0
-    """What of it is on hold."""
+    """The part of the balance that is held."""
 
     @property
     def available(self) -> int:
@@ -47,7 +47,7 @@ class Funds(msgspec.Struct, frozen=True):
 
 
 class Phase(Enum):
-    """What an entry of the ledger does."""
+    """The kind of a ledger entry."""
 
     MOVE = "move"
     HOLD = "hold"
@@ -56,7 +56,7 @@ class Phase(Enum):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One line of the ledger. A hold and its resolution are one each."""
+    """One ledger entry. A hold and its resolution are one entry each."""
 
     id: TransferId
     reference: str
@@ -79,11 +79,11 @@ class QueuedTask(msgspec.Struct, frozen=True):
 
 
 class Uses(msgspec.Struct, frozen=True):
-    """Of a style."""
+    """The usage of a style."""
 
     images: int = 0
     tokens: int = 0
-    """That they have earned."""
+    """Tokens earned."""
 
 
 class KeptNotification(msgspec.Struct, frozen=True):
@@ -98,7 +98,7 @@ class KeptAnswer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Everything that is stored. A unique rule is a table too, from what is unique to whose it is."""
+    """All stored rows. A unique constraint is a table from the unique value to its owner."""
 
     users: MutableMapping[UserId, User] = field(default_factory=dict)
     identities: MutableMapping[tuple[str, str], UserId] = field(default_factory=dict)
@@ -131,17 +131,17 @@ class Tables:
     walks: MutableMapping[int, Walk] = field(default_factory=dict)
 
     def overlaid(self) -> "Tables":
-        """The same rows, with changes that these tables know nothing of until they are settled."""
+        """The same rows with an overlay for changes; these tables change only when it is settled."""
         return Tables(*(Overlay(getattr(self, table.name)) for table in fields(self)))
 
     def settle(self) -> None:
-        """Carry the changes of overlaid tables over to those below; it cannot fail half way."""
+        """Apply the overlay's changes to the tables below; cannot fail half way."""
         for table in fields(self):
             getattr(self, table.name).settle()
 
 
 class Overlay(MutableMapping[Key, Row]):
-    """A mapping's rows with changes of one's own above them."""
+    """A mapping with an overlay of changes."""
 
     __slots__ = ("_below", "_put", "_removed")
 
@@ -180,5 +180,5 @@ class Overlay(MutableMapping[Key, Row]):
 
 
 def apart(entity: Entity) -> Entity:
-    """A copy that shares no list or dict with the original: what is stored changes by writes only."""
+    """A deep copy: stored values change by writes only."""
     return msgspec.msgpack.decode(msgspec.msgpack.encode(entity), type=type(entity))

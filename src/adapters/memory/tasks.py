@@ -12,11 +12,11 @@ from core.ports.task_queue import TaskQueue
 from core.tasks.model import QUEUES, PendingTask, Queue, Task, pending
 
 STAND_BY = 0.1
-"""Seconds after which a relay looks again that has found another at its queues."""
+"""Seconds until a relay tries again to claim a queue claimed by another."""
 
 
 def waits(tables: Tables, task_id: TaskId) -> bool:
-    """Whether the task has not been published."""
+    """Whether the task is not published yet."""
     return any(row.task.task_id == task_id for row in tables.outbox.values())
 
 

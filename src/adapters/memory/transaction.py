@@ -11,9 +11,9 @@ Result = TypeVar("Result")
 
 
 class MemoryTransaction(Transaction):
-    """Writes go to an overlay of the block's own, and once more, all together, to the committed rows at its end.
+    """Writes go to an overlay of the block, and all together to the committed rows at its end.
 
-    So the block reads what it wrote, nobody else does, and what counts is judged by what is committed at the end.
+    The block reads its own writes, nobody else does; refusals are decided against the committed rows at the end.
     """
 
     def __init__(self, unit: UnitOfWork) -> None:
@@ -26,11 +26,11 @@ class MemoryTransaction(Transaction):
 
     @property
     def tables(self) -> Tables:
-        """The committed rows as they are now, with the open block's own changes."""
+        """The committed rows with the open block's changes."""
         return self._open.tables
 
     async def lock(self, *row: Hashable) -> None:
-        """Wait until no other transaction holds the row, and hold it until the block ends."""
+        """Wait for the row's lock and hold it until the block ends."""
         block = self._open
         if deferral := self.unit.deferral:
             await deferral.prepare(block)
@@ -39,7 +39,7 @@ class MemoryTransaction(Transaction):
             block.locked.append(row)
 
     def write(self, operation: Callable[[Tables], Result]) -> Result:
-        """Do it now, for this block to see, and again at the commit. A block with a refused write cannot commit."""
+        """Run it on the overlay now, and again at the commit. A block with a refused write cannot commit."""
         block = self._open
         try:
             result = operation(block.tables)
@@ -53,7 +53,7 @@ class MemoryTransaction(Transaction):
         self._open.callbacks.append(callback)
 
     def tell_of(self, topic: Topic) -> None:
-        """Have whoever watches told, once this is committed."""
+        """Notify watchers of the topic after the commit."""
         self.after_commit(lambda: self.database.changes.tell(topic))
 
     async def __aenter__(self) -> Self:
@@ -88,7 +88,7 @@ class MemoryTransaction(Transaction):
             callback()
 
     async def _defer(self, block: Block, deferral: Deferral) -> None:
-        """Leave the commit for later; what it would refuse is refused now, while the use case can still clean up."""
+        """Defer the commit; refusals are raised now, while the use case can still clean up."""
         if block.operations:
             await deferral.prepare(block)
         self.database.judge(block.operations)

@@ -1,1 +1,1 @@
-"""A service that sells nothing: production without a key for a payment provider."""
+"""The payment provider of a service that sells nothing: production without a provider's key."""

@@ -1,4 +1,4 @@
-# ruff: noqa: ARG002 - whatever is asked, the answer is the same
+# ruff: noqa: ARG002 - every call fails in the same way
 from typing import NoReturn
 
 from core.identifiers import OrderId

@@ -1,4 +1,4 @@
-"""Copies of pictures that others may see: the pixels, upright and in sRGB, and nothing else."""
+"""Copies of images for publication: pixels only, upright, in sRGB."""
 
 from io import BytesIO
 from typing import Literal, cast
@@ -7,9 +7,9 @@ from PIL import Image, ImageCms
 from PIL.ImageFile import ImageFile
 
 QUALITY = 90
-"""Of a JPEG, as libjpeg counts it."""
+"""JPEG quality as in libjpeg."""
 ORIENTATION = 0x0112
-"""The EXIF tag that says how the picture was held (EXIF 2.32, 4.6.4)."""
+"""The EXIF tag of the image's orientation (EXIF 2.32, 4.6.4)."""
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -21,22 +21,22 @@ _UPRIGHT = {
 }
 _SRGB = ImageCms.createProfile("sRGB")
 _MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-"""By the colour space that a profile is for."""
+"""By the colour space of a profile."""
 
 
 def copy_of(image: ImageFile, *, format: Literal["jpeg", "png"], max_side: int | None) -> tuple[BytesIO, int, int]:
-    """The encoded copy, its width and its height. `image` was opened, and may have been loaded."""
+    """The encoded copy, its width and its height. `image` is opened, and may have been loaded."""
     if max_side is not None:
-        image.draft(None, (max_side, max_side))  # a JPEG is decoded at a half, a quarter or an eighth of its size
+        image.draft(None, (max_side, max_side))  # a JPEG can be decoded at 1/2, 1/4 or 1/8 of its size
     image.load()
     orientation, profile = _orientation(image), image.info.get("icc_profile")
     plain = _eight_bit(image)
-    if max_side is not None:  # before the colours, of which a conversion costs memory
+    if max_side is not None:  # before the colour conversion, which costs memory
         plain.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     upright = _in_srgb(plain, profile)
     if (turn := _UPRIGHT.get(orientation)) is not None:
         upright = upright.transpose(turn)
-    upright.info = {}  # encoders write comments, profiles and resolutions that they find here
+    upright.info = {}  # encoders would write the comments, profiles and resolutions in it
     encoded = BytesIO()
     upright.save(encoded, format, **({"quality": QUALITY} if format == "jpeg" else {}))
     encoded.seek(0)
@@ -46,14 +46,14 @@ def copy_of(image: ImageFile, *, format: Literal["jpeg", "png"], max_side: int |
 def _orientation(image: ImageFile) -> int:
     try:
         return cast("int", image.getexif().get(ORIENTATION, 1))
-    except Exception:  # broken metadata: the picture stays as it is stored
+    except Exception:  # broken metadata: keep the orientation as stored
         return 1
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """In one of the modes L, LA, RGB, RGBA and CMYK."""
+    """The image in one of the modes L, LA, RGB, RGBA and CMYK."""
     if image.mode.startswith("I;16"):
-        # Pillow would clip what is above 255. The high byte is what it takes itself of 16-bit colours.
+        # Pillow would clip values above 255. The high byte is what it uses of 16-bit colours itself.
         high = image.tobytes()[0 if image.mode.endswith("B") else 1 :: 2]
         return Image.frombytes("L", image.size, high)
     if image.mode == "1":
@@ -66,7 +66,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """In L, LA, RGB or RGBA. Without a profile, and with one that cannot be used, colours are taken to be in sRGB."""
+    """The image in L, LA, RGB or RGBA. Without a usable profile, colours are assumed to be sRGB."""
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     colours = image.convert(image.mode.removesuffix("A")) if alpha else image
     if profile:
@@ -91,6 +91,6 @@ def _converted(colours: Image.Image, profile: bytes) -> Image.Image:
             return colours
         source = colours if colours.mode == mode else colours.convert(mode)
         converted = ImageCms.profileToProfile(source, opened, _SRGB, outputMode="RGB")
-    except Exception:  # profiles are broken in many ways; the colours stay as they are stored
+    except Exception:  # profiles are broken in many ways; keep the colours as stored
         return colours
     return converted or colours

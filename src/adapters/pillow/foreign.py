@@ -1,4 +1,4 @@
-"""Files that are something else as well: a picture for one program, an archive or a page for another."""
+"""Detection of polyglot files: an image for one program, an archive or a page for another."""
 
 import re
 import zipfile
@@ -9,7 +9,7 @@ from core.ports.images import NotAnImage
 _PDF = re.compile(rb"%PDF-\d")
 _PDF_WITHIN = 1024
 """Bytes from the start within which readers look for a PDF's header (ISO 32000-1, annex H, 3.4.1)."""
-# Each is long enough not to come up by chance in the megabytes of a phone's video or depth map.
+# Each is long enough not to occur by chance in the megabytes of a phone's video or depth map.
 _FOREIGN = re.compile(
     rb"PK\x03\x04[\x00-\x3f]\x00|PK\x05\x06\x00\x00\x00\x00|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c"
     rb"|%PDF-\d|__HALT_COMPILER|(?i:<\?php|<!doctype\s+html|<(?:html|body|script|iframe))[\s>(]"
@@ -17,9 +17,9 @@ _FOREIGN = re.compile(
 
 
 def refuse_foreign(data: bytes, end: int, metadata: list[bytes]) -> None:
-    """Raises NotAnImage where the file is also a ZIP, RAR, 7z, PDF, HTML or PHP.
+    """Raises NotAnImage if the file is also a ZIP, RAR, 7z, PDF, HTML or PHP.
 
-    In the picture's metadata, behind its end, or over all of it as the readers of ZIP and PDF look for theirs.
+    Checks the image's metadata and its trailing data, and for ZIP and PDF the places where their readers look.
     """
     tail = data[end:]
     if _PDF.search(data[:_PDF_WITHIN]) or any(_FOREIGN.search(part) for part in (*metadata, tail)):

@@ -19,16 +19,17 @@ from adapters.pillow.png import outline_of_png
 from core.ports.images import ImageCopy, ImageFacts, Images, NotAnImage
 
 ROWS = 256
-"""Pixel rows that are compared at a time."""
+"""Pixel rows compared at a time."""
 FILLERS = (b"\xa5\x2d\x93\x61\x4e\xb8\x17\xc9" * 8, b"\x5a\xd2\x6c\x9e\xb1\x47\xe8\x36" * 12)
-"""Two that differ everywhere and are no markers. Of two lengths: either may end before what is missing does."""
+"""Two fillers that differ everywhere and contain no markers. Their lengths differ, because either may end before the
+missing data does.
+"""
 
 
 class PillowImages(Images):
-    """One thread of its own decodes one image after another, so that memory is bounded by the largest of them.
+    """Decodes one image at a time in a thread, so that memory is bounded by the largest one.
 
-    A JPEG carries no checksums: damage to its compressed data is found only where the decoder stumbles on it, or where
-    it leaves too little.
+    JPEG has no checksums: damaged data is detected only if the decoder fails or pixels are missing.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The outline of JPEG files (ITU-T T.81, B), and whether all of their pixels are there."""
+"""The structure of JPEG files (ITU-T T.81, B), and whether all of their pixels are present."""
 
 import re
 import struct
@@ -11,20 +11,20 @@ from core.ports.images import NotAnImage
 SIGNATURE = b"\xff\xd8\xff"
 
 MAX_SEGMENTS = 2_000
-"""Parts of a JPEG; colour profiles and metadata come in up to 255 parts each."""
+"""Segments of a JPEG; colour profiles and metadata have up to 255 segments each."""
 MAX_SCANS = 100
-"""Passes of a progressive JPEG; encoders make ten or so. A pass of few bytes takes as long as the image is large."""
+"""Scans of a progressive JPEG; encoders make about ten. A scan of few bytes takes as long as the image is large."""
 
 _LENGTH = struct.Struct(">H")
 _FRAME = struct.Struct(">BHHB")
 _SEGMENTS = {*range(0xC0, 0xFF)} - {*range(0xD0, 0xD9)}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _HUFFMAN_FRAMES = {0xC0, 0xC1, 0xC2}
-"""Baseline, extended and progressive: those that browsers show."""
+"""Baseline, extended and progressive: the types that browsers support."""
 _PROGRESSIVE, _SCAN, _END, _RESTART_INTERVAL, _FILL = 0xC2, 0xDA, 0xD9, 0xDD, 0xFF
 _COEFFICIENTS = 64
-"""Of a block of 8 x 8 pixels."""
-# In compressed data FF 00 means FF, FF D0 to FF D7 are restarts within it, and more than one FF may precede a marker.
+"""Per block of 8 x 8 pixels."""
+# In compressed data FF 00 means FF, FF D0 to FF D7 are restart markers, and several FF may precede a marker.
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 _RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
 
@@ -32,7 +32,7 @@ _RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
 class JpegOutline(NamedTuple):
     outline: Outline
     scans: list[tuple[int, int]]
-    """Where the compressed data of each scan begins and ends."""
+    """Start and end of each scan's compressed data."""
 
 
 class _Component(NamedTuple):
@@ -41,7 +41,7 @@ class _Component(NamedTuple):
 
 
 class _Frame:
-    """What the header promises, and what the scans have brought of it."""
+    """The frame header, and which coefficients the scans have provided so far."""
 
     def __init__(self, marker: int, segment: bytes) -> None:
         if marker not in _HUFFMAN_FRAMES:
@@ -59,7 +59,7 @@ class _Frame:
         self._missing = {(name, coefficient) for name in self.components for coefficient in range(_COEFFICIENTS)}
 
     def scan(self, segment: bytes, data: bytes, restart_interval: int) -> None:
-        """Take note of a scan. Raises NotAnImage where its compressed data cannot be all of it."""
+        """Record a scan. Raises NotAnImage if its compressed data cannot be complete."""
         names = [name for name, _ in struct.iter_unpack("BB", exactly(segment, 1, 2 * segment[0]))] if segment else []
         first, last, approximation = exactly(segment, 1 + 2 * len(names), 3)
         if not names or not self.components.keys() >= set(names):
@@ -67,12 +67,12 @@ class _Frame:
         if not self.progressive:
             first, last, approximation = 0, _COEFFICIENTS - 1, 0
         covered = {(name, coefficient) for name in names for coefficient in range(first, last + 1)}
-        # The low half of `approximation` is how many bits of precision are left to later scans.
+        # The low half of `approximation` is the number of bits left to later scans.
         self._missing = self._missing | covered if approximation & 15 else self._missing - covered
         units, blocks = self._extent([self.components[name] for name in names])
         if restart_interval and len(_RESTART.findall(data)) < (units - 1) // restart_interval:
             raise NotAnImage("JPEG with too few restarts")
-        # Two codes a block, of a bit at least; in a progressive scan one code can stand for all blocks.
+        # At least two codes of one bit per block; in a progressive scan one code can cover all blocks.
         if 8 * len(data) < (1 if self.progressive else 2 * blocks):
             raise NotAnImage("JPEG with too little data")
 
@@ -81,7 +81,7 @@ class _Frame:
             raise NotAnImage("JPEG that lacks scans")
 
     def _extent(self, components: list[_Component]) -> tuple[int, int]:
-        """Minimum coded units and blocks of a scan of these (T.81, A.2)."""
+        """Minimum coded units and blocks of a scan of these components (T.81, A.2)."""
         widest = max(component.horizontal for component in self.components.values())
         highest = max(component.vertical for component in self.components.values())
         if len(components) == 1:
@@ -94,7 +94,7 @@ class _Frame:
 
 
 def outline_of_jpeg(data: bytes) -> JpegOutline:
-    """Raises NotAnImage unless the file begins with one JPEG that has all of its scans and restarts."""
+    """Raises NotAnImage unless the file begins with a JPEG with all scans and restarts."""
     frame: _Frame | None = None
     metadata: list[bytes] = []
     scans: list[tuple[int, int]] = []
@@ -122,9 +122,9 @@ def outline_of_jpeg(data: bytes) -> JpegOutline:
 
 
 def with_filler(data: bytes, scans: list[tuple[int, int]], filler: bytes) -> bytes:
-    """The same JPEG with more data behind all compressed data: decoders skip it unless some is missing before it.
+    """The same JPEG with filler after all compressed data, which decoders ignore unless data is missing before it.
 
-    Decoders make up what is missing without a word. So a JPEG is cut somewhere if two fillers make two pictures of it.
+    Decoders silently make up missing data. A JPEG is truncated if two fillers give different pixels.
     """
     parts, position = [], 0
     for begin, end in scans:
@@ -136,7 +136,7 @@ def with_filler(data: bytes, scans: list[tuple[int, int]], filler: bytes) -> byt
 
 
 def _parts(data: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Each marker up to the image's end: where its segment begins and ends, and where the next marker is."""
+    """Each marker up to the end of the image: start and end of its segment, and the next marker."""
     at = 2
     for _ in range(MAX_SEGMENTS):
         if exactly(data, at, 1)[0] != _FILL:
@@ -161,7 +161,7 @@ def _parts(data: bytes) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _end_of_scan(data: bytes, begin: int) -> int:
-    """Where the next marker is that is not part of the compressed data."""
+    """The next marker that is not part of the compressed data."""
     found = _MARKER.search(data, begin)
     if not found:
         raise NotAnImage("JPEG without an end")

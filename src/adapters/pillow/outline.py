@@ -1,4 +1,4 @@
-"""What the outlines of JPEG and PNG files have in common."""
+"""Common to the structure of JPEG and PNG files."""
 
 from typing import NamedTuple
 
@@ -8,14 +8,14 @@ MAX_PIXELS = 50_000_000
 
 
 class Outline(NamedTuple):
-    """The outer structure of a file that begins with a picture."""
+    """The outer structure of a file that begins with an image."""
 
     width: int
     height: int
     end: int
-    """Where the picture ends: bytes from the start."""
+    """The end of the image, in bytes from the start."""
     metadata: list[bytes]
-    """The parts that hold no pixels, and so could hold anything."""
+    """The parts without pixels, which may contain anything."""
 
 
 def check_pixels(width: int, height: int) -> None:
@@ -24,7 +24,7 @@ def check_pixels(width: int, height: int) -> None:
 
 
 def exactly(data: bytes, begin: int, size: int) -> bytes:
-    """That many bytes from there. Raises NotAnImage where there are fewer."""
+    """That many bytes from there. Raises NotAnImage if there are fewer."""
     found = data[begin : begin + size]
     if len(found) < size:
         raise NotAnImage("the file ends too early")

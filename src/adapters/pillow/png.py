@@ -1,4 +1,4 @@
-"""The outline of PNG files (PNG specification, third edition, 5 and 10)."""
+"""The structure of PNG files (PNG specification, third edition, 5 and 10)."""
 
 import struct
 import zlib
@@ -27,7 +27,7 @@ class _Chunk(NamedTuple):
 
 
 def outline_of_png(data: bytes) -> Outline:
-    """Raises NotAnImage unless the file begins with one still PNG with sound checksums and all of its pixels."""
+    """Raises NotAnImage unless the file begins with one still PNG with valid checksums and all of its pixels."""
     chunk = _chunk(data, len(SIGNATURE))
     if chunk.kind != b"IHDR" or len(chunk.data) != _HEADER.size:
         raise NotAnImage("PNG without a header")
@@ -46,7 +46,7 @@ def outline_of_png(data: bytes) -> Outline:
 
 
 def _chunk(data: bytes, begin: int) -> _Chunk:
-    """The chunk that begins there, whose checksum is right."""
+    """The chunk that begins there, with its checksum verified."""
     length, kind = _CHUNK.unpack(exactly(data, begin, _CHUNK.size))
     begin += _CHUNK.size
     content = exactly(data, begin, length)
@@ -57,7 +57,7 @@ def _chunk(data: bytes, begin: int) -> _Chunk:
 
 
 def _inflated(pixels: list[bytes]) -> int:
-    """How many bytes the compressed pixels are; -1 where the compressed stream does not end as it has to."""
+    """The size of the decompressed pixels; -1 if the stream does not end properly."""
     stream = zlib.decompressobj()
     size = 0
     try:
@@ -75,7 +75,7 @@ def _inflated(pixels: list[bytes]) -> int:
 def _raw_size(
     width: int, height: int, depth: int, colour_type: int, _compression: int, _filter: int, interlaced: int
 ) -> int:
-    """Bytes of all rows, each with the byte that names its filter."""
+    """Bytes of all rows, including the filter byte of each."""
     if colour_type not in _CHANNELS or interlaced not in (0, 1):
         raise NotAnImage("PNG of an unknown kind")
     bits = depth * _CHANNELS[colour_type]

@@ -1,1 +1,1 @@
-"""The ports on PostgreSQL, 15 or newer: asyncpg, and SQL written by hand."""
+"""PostgreSQL 15 or newer, with asyncpg and hand-written SQL."""

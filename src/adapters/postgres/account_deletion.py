@@ -7,8 +7,8 @@ from core.identifiers import GenerationId, StyleId, UserId
 from core.ports import changes
 from core.purchases.model import TIME_TO_SETTLE
 
-# Rows that others wait for are locked as they are elsewhere: an image before its likes and comments, and of several
-# images, users or styles the one with the least id first.
+# Locks are taken in the same order as elsewhere: an image before its likes and comments, and of several images, users
+# or styles the one with the smallest id first.
 
 END_SESSIONS = "DELETE FROM sessions WHERE user_id = $1 RETURNING token_hash"
 HIDE_ARTIST = "DELETE FROM artist_texts WHERE user_id = $1"
@@ -40,7 +40,7 @@ SAID = """
 UNION ALL (SELECT id, generation_id FROM comments WHERE author_id = $1 LIMIT $2)
 LIMIT $2
 """
-"""Replies first: a comment of its own goes once there are few enough to go with it."""
+"""Replies first: a top-level comment is removed once all its replies fit into the same batch."""
 UNSAY = """
 WITH gone AS (
     DELETE FROM comments WHERE id = ANY($1) OR parent_id = ANY($1) RETURNING id, generation_id, parent_id
@@ -126,7 +126,7 @@ REMOVE_IMAGES = "DELETE FROM generations WHERE id = ANY($1)"
 
 LOCK_ARTIST = "SELECT FROM artists WHERE user_id = $1 FOR UPDATE"
 LOCK_USER = "SELECT FROM users WHERE id = $1 FOR UPDATE"
-"""Waits for whoever refers to the user and has not committed; whoever comes after that finds nobody."""
+"""Waits for uncommitted rows that refer to the user; later ones no longer find the user."""
 REFERRED = """
 SELECT FROM users WHERE id = $1 AND (
     EXISTS (SELECT FROM likes WHERE user_id = $1)

@@ -53,7 +53,7 @@ ADD_ARTIST_TEXTS = Write(
             FROM given_artist_texts JOIN users ON users.id = user_id
         )""",
 )
-# It touches the users, not the artists: both change `artist_texts`, and one statement changes a row only once.
+# It touches `users` instead of `artists`: both change `artist_texts`, and one statement changes a row only once.
 SAVE_ARTIST = Write(
     touches="users",
     given="user_id bigint, artist_name text, signature_key text, key text",

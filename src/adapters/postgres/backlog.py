@@ -3,7 +3,7 @@ from datetime import datetime
 from adapters.postgres.pool import Reads
 from core.tasks.views import Backlog, BacklogReader
 
-# Each is a scan of an index that holds nothing but what waits.
+# Each is a scan of a partial index on unfinished rows.
 BACKLOG = """
 SELECT count(*) AS outbox, coalesce($1 - min(due), interval '0') AS outbox_age,
     (

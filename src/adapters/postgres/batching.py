@@ -7,19 +7,19 @@ Call = TypeVar("Call")
 Result = TypeVar("Result")
 
 MOST = 32
-"""Calls that are sent together, at most: larger batches gain little and keep the first caller waiting."""
+"""Maximum calls per batch: larger batches gain little and keep the first caller waiting."""
 
 
 class Batcher(Generic[Call, Result]):
-    """Sends calls that wait at the same time together.
+    """Sends calls that wait at the same time as one batch.
 
-    A call is sent at once if nothing is under way; calls that arrive meanwhile form the next batch. So an idle service
-    has no added latency, and a busy one fewer and larger statements. A caller that is cancelled does not disturb the
-    others, nor does it take its own call back.
+    A call is sent at once if nothing is under way; calls that arrive meanwhile form the next batch. An idle service has
+    no added latency, a busy one fewer and larger statements. Cancelling a caller neither disturbs the others nor
+    withdraws its call.
     """
 
     def __init__(self, send: Callable[[Sequence[Call]], Awaitable[Sequence[Result | Exception]]]) -> None:
-        """`send` returns the outcomes in the order of the calls; what it raises is raised to each caller."""
+        """`send` returns results in the order of the calls; what it raises is raised to each caller."""
         self._send = send
         self._waiting: list[tuple[Call, asyncio.Future[Result]]] = []
         self._sending: asyncio.Task[None] | None = None
@@ -28,7 +28,7 @@ class Batcher(Generic[Call, Result]):
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((call, future))
         if self._sending is None:
-            # Begins after the callers that are ready to run now: they join this batch. It outlives this request.
+            # Starts after the callers that are ready now, so that they join this batch. It may outlive this request.
             self._sending = asyncio.create_task(self._send_all(), context=Context())
         return await future
 
@@ -47,7 +47,7 @@ class Batcher(Generic[Call, Result]):
             outcomes = await self._send([call for call, _ in batch])
         except Exception as error:
             outcomes = [error] * len(batch)
-        except BaseException:  # the process stops
+        except BaseException:  # the process is stopping
             for _, future in batch:
                 future.cancel()
             raise

@@ -7,7 +7,7 @@ from core.ports.books import Books
 from core.tokens.reconciliation import Finding, Invariant, Reconciliation
 
 PLENTY = "SET LOCAL work_mem = '256MB'; SET LOCAL hash_mem_multiplier = 4; SET LOCAL statement_timeout = 0"
-"""Every row is looked at: in memory, and for as long as it takes."""
+"""Every row is read: in memory, without a time limit."""
 
 MOVED = """
     SELECT account_id, sum(moved)::bigint AS moved, sum(held)::bigint AS held
@@ -31,7 +31,7 @@ STATE = """
     CASE resolution.phase WHEN 'post' THEN 'posted' WHEN 'void' THEN 'voided' ELSE 'open' END
 """
 
-# For each invariant the rows that it is about, and which of them are wrong.
+# For each invariant the rows that it applies to, and whether they violate it.
 ROWS = {
     Invariant.SOLVENT: f"""
         SELECT *, balance < held AS wrong FROM ({ACCOUNTS}) account WHERE kind IN ('wallet', 'earnings')

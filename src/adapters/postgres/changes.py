@@ -8,7 +8,7 @@ CHANNEL = "changes"
 
 
 class PostgresChanges(Changes):
-    """One for the whole process: however many watch, one connection listens, from the first of them on."""
+    """One per process: a single connection listens for all watchers, from the first watcher on."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -20,7 +20,7 @@ class PostgresChanges(Changes):
 
     @property
     def watched(self) -> frozenset[Topic]:
-        """The topics that somebody watches."""
+        """The topics that are being watched."""
         return self._subscriptions.watched
 
     def _hear(self, topic: str | None) -> None:

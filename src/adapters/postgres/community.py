@@ -155,7 +155,7 @@ ORDER BY comments.created_at, comments.id
 
 
 def _comments(page: PageRequest, arguments: Arguments) -> str:
-    """The image, as far as the viewer may see it, and beside it the page: a row at least, where it is there."""
+    """The image, if visible to the viewer, joined with the page: at least one row if it is."""
     keys = Keys()
     return f"""
     SELECT {SHOWN}

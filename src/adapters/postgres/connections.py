@@ -1,4 +1,4 @@
-"""New connections to a server that can be written to, and what an error says about the connection it came by."""
+"""New connections to a writable server, and what an error means for the connection."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,37 +10,39 @@ import asyncpg
 from core.ports.database import DatabaseUnavailable
 
 IS_READ_ONLY = "SELECT current_setting('transaction_read_only') = 'on' AS read_only"
-"""Of this session; while a server is in recovery, all of its sessions are."""
+"""Of this session; during recovery it holds for all sessions of a server."""
 
 READ_ONLY = "25006"
 ENDS_SESSION = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})
-"""Shutdown, crash, start-up, database dropped, and the time limits for sessions and transactions that do nothing."""
+"""Shutdown, crash, start-up, database dropped, and the time-outs of idle sessions and transactions."""
 CONNECTION_EXCEPTION = "08"
 FATAL = frozenset({"FATAL", "PANIC"})
 """With these severities the server ends the session, whatever the code (PostgreSQL manual, table 19.2)."""
 UNKNOWN_STATEMENT = "26000"
-"""The server lacks a prepared statement that the connection remembers: it would fail for ever."""
+"""The server lacks a prepared statement that the connection has cached; retrying would fail forever."""
 OUT_OF_RESOURCES = frozenset({"53", "58"})
-"""Classes: memory, disk, connections; errors of the operating system. Ending the session gives back what it holds."""
+"""Classes: memory, disk, connections; operating system errors. Ending the session releases its resources."""
 TRY_AGAIN = frozenset({"57014", "40001", "40P01"})
-"""Cancelled by a time limit, serialization failure (or conflict with recovery), deadlock."""
+"""Cancelled by a time-out, serialization failure (or conflict with recovery), deadlock."""
 
 
 class SessionUnusable(DatabaseUnavailable):
-    """Nothing was done, and the session has to end."""
+    """Nothing was done, and the session must be closed."""
 
 
 class ServerUnusable(DatabaseUnavailable):
-    """Nothing was done, and all sessions with this server have to end: it cannot be written to any more."""
+    """Nothing was done, and all sessions with this server must be closed: it is not writable any more."""
 
 
 class ConnectionLost(DatabaseUnavailable):
-    """The connection broke under a statement, which was done or was not."""
+    """The connection broke during a statement, which may or may not have been executed."""
 
 
 def unavailability(error: BaseException | None) -> DatabaseUnavailable | None:
-    """What an error under a statement means; None for one that is about the statement itself."""
-    if isinstance(error, OSError | asyncpg.InternalClientError):  # the latter: last words between two statements
+    """What an error means for the connection; None for an error of the statement itself."""
+    if isinstance(
+        error, OSError | asyncpg.InternalClientError
+    ):  # the latter: the server's messages between two statements
         return ConnectionLost()
     if not isinstance(error, asyncpg.PostgresError):
         return None
@@ -56,10 +58,10 @@ def unavailability(error: BaseException | None) -> DatabaseUnavailable | None:
 
 
 async def connect(dsn: str, *, within: float, **options: Any) -> "asyncpg.Connection[Any]":
-    """A connection to a host of the URL that takes writes; raises DatabaseUnavailable when none does `within` seconds.
+    """A connection to a writable host of the URL; raises DatabaseUnavailable if there is none `within` seconds.
 
-    All hosts are asked at once: asyncpg by itself asks one after the other within one time limit, so that a first host
-    that does not answer at all hides the others.
+    All hosts are tried at once: asyncpg tries them one after the other within one time-out, so that a first host that
+    does not respond hides the others.
     """
     attempts = [
         asyncio.create_task(asyncpg.connect(one, timeout=within, target_session_attrs="read-write", **options))
@@ -72,7 +74,7 @@ async def connect(dsn: str, *, within: float, **options: Any) -> "asyncpg.Connec
 
 
 async def _first(attempts: Sequence["asyncio.Task[asyncpg.Connection[Any]]"]) -> "asyncpg.Connection[Any]":
-    """The first connection that is made, or else the error of an attempt; the other attempts are given up."""
+    """The first connection established, or the error of an attempt; the other attempts are cancelled."""
     chosen = attempts[0]
     waiting = set(attempts)
     try:
@@ -93,7 +95,7 @@ def _terminate(attempt: "asyncio.Task[asyncpg.Connection[Any]]") -> None:
 
 
 def each_host(dsn: str) -> list[str]:
-    """One URL for each host of a URL that names several, before the path or in its query (`host=`, `port=`)."""
+    """One URL per host of a URL with several hosts, before the path or in its query (`host=`, `port=`)."""
     url = urlsplit(dsn)
     user, at, named = url.netloc.rpartition("@")
     if "," in named:

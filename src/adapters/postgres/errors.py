@@ -33,7 +33,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "uq_transfers_reference": DuplicateTransfer,
     "uq_users_provider_subject": IdentityTaken,
     "uq_users_username": UsernameTaken,
-    # what a Write expects to find
+    # rules of a Write
     "account_found": AccountNotFound,
     "comment_found": CommentNotFound,
     "generation_found": GenerationNotFound,
@@ -44,4 +44,4 @@ REFUSALS: dict[str, type[DomainError]] = {
     "user_found": UserNotFound,
     "withdrawal_found": WithdrawalNotFound,
 }
-"""What a broken constraint means, by its name."""
+"""The domain error of a violated constraint or rule, by name."""

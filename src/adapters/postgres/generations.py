@@ -126,7 +126,7 @@ WHERE ended_at IS NULL AND created_at <= $1 AND coalesce(progress_at, due_at, cr
     AND attempt_failed_at IS NULL
 ORDER BY created_at, id LIMIT $2
 """
-"""The index is by when it was asked for: one by its progress would make each progress dearer."""
+"""Uses the index on the time of the request: an index on progress would make each progress update more expensive."""
 UNRESUMED = """
 SELECT id FROM generations WHERE attempt_failed_at <= $1 ORDER BY attempt_failed_at, id LIMIT $2
 """
@@ -150,7 +150,7 @@ SELECT ({QUICKEST}) AS quickest,
     (SELECT count(*) FROM (SELECT FROM generations WHERE status = 'queued' LIMIT {FARTHEST}) counted) AS waiting
 """
 FRESH = 1.0
-"""Seconds for which the length of the queue is taken as known."""
+"""Seconds for which the length of the queue is cached."""
 
 SHOWN = """
     generations.id, generations.owner_id, users.username, users.profile_image, generations.style_id,
@@ -158,7 +158,7 @@ SHOWN = """
     generations.description, generations.prompt_tags, generations.public_key, generations.like_count,
     generations.comment_count, generations.created_at
 """
-"""Columns that a FeedItem and a GenerationView have in common."""
+"""Columns common to FeedItem and GenerationView."""
 PARTS = """
     JOIN users ON users.id = generations.owner_id
     JOIN styles ON styles.id = generations.style_id
@@ -195,7 +195,7 @@ STATUSES = {
 
 
 def _feed(query: FeedQuery, page: PageRequest, arguments: Arguments) -> str:
-    """The page first, then what belongs to its rows; what does not narrow anything down is left out."""
+    """Selects the page first, then joins what belongs to its rows; inactive filters are left out."""
     keys = Keys("like_count" if query.sort is FeedSort.POPULAR else None)
     conditions = f"public_key IS NOT NULL AND {keys.after(page, arguments)}"
     if query.user_id is not None:
@@ -219,7 +219,7 @@ def _feed(query: FeedQuery, page: PageRequest, arguments: Arguments) -> str:
 
 
 def _of_followed(conditions: str, keys: Keys, page: PageRequest, *, follower: str) -> str:
-    """One image of each of those followed tells whose come first: all of the page is by those, a page each at most."""
+    """Per followed user one image decides who is on the page, then at most a page of each of those is read."""
     made_by_one = f"SELECT * FROM generations WHERE {conditions} AND owner_id = followed_id ORDER BY {keys.order()}"
     return f"""
         SELECT made.*
@@ -292,7 +292,7 @@ class PostgresGenerations(Generations):
 
 
 class QueueLength:
-    """The length of the queue, remembered for FRESH seconds for the whole process."""
+    """The length of the queue, cached for FRESH seconds per process."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -385,7 +385,7 @@ class PostgresGenerationsReader(GenerationsReader):
 
 
 async def image_url(row: Record, viewer: UserId | None, blobs: BlobStore) -> str | None:
-    """Plain while the image is public, signed for its owner otherwise."""
+    """The plain URL while the image is public, else a signed one for its owner."""
     if row["public_key"] is not None:
         return blobs.public_url(row["public_key"])
     if row["result_key"] is not None and row["owner_id"] == viewer:

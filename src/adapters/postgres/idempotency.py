@@ -101,7 +101,7 @@ class PostgresIdempotentCall(IdempotentCall):
         call = self._known
         while not await self._claimed(transaction, call):
             rows = await transaction.fetch(FIND, call.user_id, call.key, call.at - KEPT)
-            _check(rows[0] if rows else None, call)  # no row: it was purged between the two statements
+            _check(rows[0] if rows else None, call)  # no row: purged between the two statements
 
     async def _claimed(self, transaction: OpenTransaction, call: Call) -> bool:
         try:
@@ -125,7 +125,7 @@ class PostgresIdempotentCall(IdempotentCall):
 
 
 def _check(row: Record | None, call: Call) -> None:
-    """Raises what a key that was used already stands for."""
+    """Raises if the key was used already."""
     if row is None:
         return
     if row["fingerprint"] != call.fingerprint:

@@ -21,7 +21,7 @@ TAKE = "SELECT nextval(pg_get_serial_sequence($1, 'id')) AS id FROM generate_ser
 
 
 class PostgresIds(Ids):
-    """Takes identifiers from the tables' own sequences, a block at a time; one for the whole process."""
+    """Takes ids from the tables' sequences in blocks; one instance per process."""
 
     def __init__(self, pool: Pool) -> None:
         self._users = _Block(pool, "users")

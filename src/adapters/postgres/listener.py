@@ -13,31 +13,34 @@ _log = logging.getLogger(__name__)
 
 TROUBLE = (DatabaseUnavailable, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 PATIENCE = 5.0
-"""Seconds that the database may take for an answer."""
+"""Seconds to wait for a response of the database."""
 DOUBT = 30.0
-"""Seconds after which the connection is tried: networks forget them silently, and a server that has become a standby
-lets them be, but hears nothing of what is told at the new primary."""
+"""Seconds between checks of the connection: networks drop idle ones silently, and a server that has become a standby
+keeps them but gets no notifications from the new primary.
+"""
 PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
-"""Seconds between attempts to connect; the last one for as long as it takes."""
+"""Seconds between attempts to connect; the last one is repeated."""
 
 Heard = Callable[[str | None], None]
-"""What was told; None at the beginning and after each interruption: anything may have been told meanwhile."""
+"""Called with a payload; with None at the beginning and after each interruption, when notifications may have been
+missed.
+"""
 
 
 class Listener:
-    """Hears what is told on channels, over one connection of its own, which it makes anew when it breaks."""
+    """Receives notifications over one dedicated connection, which it re-establishes when it breaks."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._heard: dict[str, Heard] = {}
         self._attention = asyncio.Event()
-        """There is one more channel, or the connection has broken."""
+        """Set when a channel was added or the connection broke."""
         self._keeping: asyncio.Task[None] | None = None
 
     def listen(self, channel: str, heard: Heard) -> None:
-        """Have `heard` called until `close`; it has said None by the time that nothing is missed any more.
+        """Have `heard` called until `close`; it is called with None once listening has started.
 
-        Who listens to the channel already goes on doing so.
+        Existing listeners on the channel are kept.
         """
         if channel in self._heard:
             return
@@ -59,19 +62,19 @@ class Listener:
             try:
                 connection = await connect(self._dsn, within=PATIENCE, command_timeout=PATIENCE)
             except TROUBLE as error:
-                _log.warning("Cannot listen to the database: %s", error.__cause__ or error)
+                _log.warning("cannot listen for notifications: %s", error.__cause__ or error)
                 continue
             try:
                 connection.add_termination_listener(lambda _: self._attention.set())
                 failures = 0
                 await self._hear(connection)
             except TROUBLE as error:
-                _log.warning("The connection that listens has broken: %s", error)
+                _log.warning("notification connection lost: %s", error)
             finally:
                 connection.terminate()
 
     async def _hear(self, connection: "asyncpg.Connection[Any]") -> None:
-        """Until the connection breaks."""
+        """Runs until the connection breaks."""
         heeded: set[str] = set()
         while not connection.is_closed():
             self._attention.clear()

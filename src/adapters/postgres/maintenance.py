@@ -1,7 +1,7 @@
 from adapters.postgres.pool import Pool
 from core.ports.maintenance import Maintenance
 
-# Deleting deltas is what rolls them up: a trigger adds them to the balance. The account is locked first, as everywhere.
+# Deleting deltas rolls them up: a trigger adds them to the balance. The account is locked first, as everywhere.
 ROLL_UP_BALANCES = """
 WITH party AS MATERIALIZED (
     SELECT id FROM accounts WHERE id IN (SELECT account_id FROM balance_deltas LIMIT $1)
@@ -71,9 +71,9 @@ rolled_up AS (
 )
 SELECT style_id, count(*) AS taken FROM gone GROUP BY style_id
 """
-"""The oldest first: an image is published before it is hidden, so no count falls below zero on the way."""
+"""Oldest first: an image is published before it is hidden, so no count falls below zero in between."""
 DROP_UNUSED_STYLE_TAGS = "DELETE FROM style_tags WHERE style_id = ANY($1) AND count <= 0"
-"""Of styles that the statement before has locked: no words of an image that is hidden or erased are kept."""
+"""For styles that the previous statement has locked: tags of hidden or erased images are not kept."""
 
 
 class PostgresMaintenance(Maintenance):

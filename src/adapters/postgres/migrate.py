@@ -1,4 +1,4 @@
-"""Bringing a database to the schema of this version, and back."""
+"""Runs migrations up and down."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,32 +13,32 @@ from core.ports.database import DatabaseUnavailable
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
 ONE_AT_A_TIME = 5_710_442_117
-"""The advisory lock by which processes that start together take turns."""
+"""The advisory lock that serializes processes starting at the same time."""
 CONNECTS_WITHIN = 60.0
 """Seconds."""
 
 
 def head() -> str:
-    """The newest revision: the files are numbered."""
+    """The newest revision; revisions are numbered."""
     return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def upgrade(dsn: str, revision: str | None = None) -> None:
-    """Run the migrations that are missing, up to `revision` or the newest, quick when none is.
+    """Run missing migrations up to `revision`, by default the newest; quick if none is missing.
 
-    A database ahead of this version is left as it is. For a thread without a running event loop, as all here. All raise
-    DatabaseUnavailable, also for what the database refuses: the user may lack a privilege.
+    A database ahead of this version is left unchanged. To be called, like all functions here, from a thread without a
+    running event loop. All raise DatabaseUnavailable, also for what the database refuses: the user may lack a privilege.
     """
     asyncio.run(_migrate(dsn, "upgrade", revision or head()))
 
 
 def downgrade(dsn: str, revision: str) -> None:
-    """Go back to a revision, or to `base`, before the first."""
+    """Migrate down to a revision, or to `base`, before the first."""
     asyncio.run(_migrate(dsn, "downgrade", revision))
 
 
 def is_behind(dsn: str) -> bool:
-    """Whether migrations are missing; a database ahead of this version lacks none."""
+    """Whether migrations are missing; False for a database ahead of this version."""
     return not _is_there(current(dsn), "upgrade", head())
 
 
@@ -99,7 +99,7 @@ async def _revision(connection: "asyncpg.Connection[Any]") -> str:
 
 
 async def _run(dsn: str, direction: Literal["upgrade", "downgrade"], revision: str) -> None:
-    # Importing these takes longer than all the rest, and most starts have nothing to migrate.
+    # Imported here because that takes longer than the rest, and most starts have nothing to migrate.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy import Connection, NullPool  # noqa: PLC0415

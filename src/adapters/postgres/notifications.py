@@ -52,7 +52,7 @@ RETURNING notifications.id
 
 
 def _list(unread_only: bool, page: PageRequest, arguments: Arguments) -> str:
-    """The number of unread ones, and beside it the page: a row at least, even where there is nothing to show."""
+    """The number of unread ones joined with the page: at least one row, even if the page is empty."""
     keys = Keys()
     unread = " AND read_at IS NULL" if unread_only else ""
     return f"""

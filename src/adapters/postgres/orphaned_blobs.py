@@ -5,11 +5,11 @@ from core.ports.orphaned_blobs import OrphanedBlobs, Walk
 
 
 def _owner(folder: str) -> str:
-    """The id that stands in a key after the folder; NULL in every other key."""
+    """The id that follows the folder in a key; NULL for other keys."""
     return f"substring(key FROM '^{folder}/([0-9]{{1,18}})/')::bigint"
 
 
-# A key says whose it is: each row is found by its own.
+# A key contains its owner's id, so each owner is looked up by primary key.
 AMONG = f"""
 SELECT key FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, place)
 WHERE NOT EXISTS (SELECT FROM styles WHERE id = {_owner("training")})

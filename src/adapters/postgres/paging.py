@@ -5,28 +5,28 @@ from core.identifiers import MAX_ID
 from core.paging import Keyset, PageRequest
 
 BEGINNING = Keyset(MAX_ID, datetime.max.replace(tzinfo=UTC), MAX_ID)
-"""Before the first row: so that the first page is asked for by the same statement as all others."""
+"""Before the first row, so that the first page uses the same statement as all others."""
 BEGINNING_OF_TIME = Keyset(0, datetime.min.replace(tzinfo=UTC), 0)
-"""The same, where the oldest row is the first."""
+"""The same for ascending order."""
 
 
 WINDOW = 1000
-"""Rows that are tried one by one before an index is asked for all that match."""
+"""Rows filtered one by one before an index on the filter is used."""
 
 
 class Arguments(list[object]):
-    """A statement's arguments, gathered as it is written."""
+    """A statement's arguments, collected while it is built."""
 
     def add(self, value: object) -> str:
-        """Its place in the statement, `$1` and on."""
+        """Returns its placeholder, `$1` and so on."""
         self.append(value)
         return f"${len(self)}"
 
 
 class Keys:
-    """The columns by which pages are ordered: `rank` if there is one, then `created_at` and `id`.
+    """The columns that order pages: optionally `rank`, then `created_at` and `id`.
 
-    All descending, unless the oldest are to come first.
+    All descending, unless the oldest come first.
     """
 
     def __init__(self, rank: str | None = None, *, oldest_first: bool = False) -> None:
@@ -35,7 +35,7 @@ class Keys:
         self.rank = rank or "0"
 
     def after(self, page: PageRequest, arguments: Arguments) -> str:
-        """The condition for rows after those of the page before."""
+        """The condition for rows after the previous page."""
         place = page.after or (BEGINNING_OF_TIME if self._oldest_first else BEGINNING)
         values = [place.rank, place.at, place.id][-len(self.columns) :]
         beyond = ">" if self._oldest_first else "<"
@@ -51,20 +51,20 @@ class Keys:
 
 
 def limit(page: PageRequest) -> str:
-    """One row more than asked for, to see whether there is another page.
+    """One row more than requested, to see whether there is another page.
 
-    Written out: a plan made once for whatever limit would be one for very many rows.
+    A literal: with a parameter the generic plan would be made for very many rows.
     """
     return f"LIMIT {page.limit + 1}"
 
 
 def matching(table: str, *, rows: str, filter: str, keys: Keys, page: PageRequest) -> str:
-    """The page out of those `rows` of the table that pass the filter, whether most do or hardly any.
+    """The page of those `rows` of the table that pass the filter, efficient for frequent and rare matches alike.
 
-    What many have is soon found among the WINDOW rows that come next. What few have is listed by its index, all of it,
-    and that only if the window leaves the page unfilled: as the second of two branches under one limit it is not begun
-    before the first one has ended. It is materialized, else the planner would look for the page along the order, which
-    is the whole table where there is no such row.
+    Frequent matches are found among the next WINDOW rows. Rare ones are all taken from the filter's index, but only if
+    the window did not fill the page: the second branch of a UNION ALL under one limit is not started before the first
+    has ended. It is materialized, since the planner would otherwise search along the order, which is the whole table if
+    there is no match.
     """
     columns = ", ".join(keys.columns)
     window = f"SELECT * FROM {table} WHERE {rows} ORDER BY {keys.order()} LIMIT {WINDOW}"
@@ -84,7 +84,7 @@ def matching(table: str, *, rows: str, filter: str, keys: Keys, page: PageReques
 
 
 def cut(rows: list[Record], page: PageRequest) -> tuple[list[Record], Keyset | None]:
-    """The page, of rows found by its `limit`, and where the next one starts."""
+    """The page, from rows selected with `limit`, and the position of the next one."""
     if len(rows) <= page.limit:
         return rows, None
     last = rows[page.limit - 1]

@@ -23,34 +23,34 @@ from core.ports.database import Database, DatabaseUnavailable, DatabaseUsage
 Record = Mapping[str, Any]
 
 STATEMENT_TIMEOUT = 30
-"""Seconds that a statement may take, waiting for locks included."""
+"""Seconds per statement, including waiting for locks."""
 RESPONSE_TIMEOUT = STATEMENT_TIMEOUT + 10.0
 """Seconds without an answer after which a connection counts as lost."""
 CONNECT_TIMEOUT = 10.0
-"""Seconds that connecting may take."""
+"""Seconds to connect."""
 SHUTDOWN_TIMEOUT = 5.0
-"""Seconds that resetting or closing a connection may take."""
+"""Seconds to reset or close a connection."""
 IDLE_LIMIT = 300.0
-"""Seconds after which an idle connection is not used again: networks drop them silently."""
+"""Seconds after which an idle connection is not reused: networks drop them silently."""
 
 SETTINGS = {
     "application_name": "style-license",
     "timezone": "UTC",
     "jit": "off",  # compiling takes longer than any statement here
-    "random_page_cost": "1.1",  # data is in memory or on flash; the default is for turning disks
+    "random_page_cost": "1.1",  # data is in memory or on flash; the default is for spinning disks
     "statement_timeout": f"{STATEMENT_TIMEOUT}s",
-    "client_connection_check_interval": "5s",  # a statement ends when the process that waits for it is gone
-    "idle_in_transaction_session_timeout": "60s",  # a frozen process must not hold locks for ever
+    "client_connection_check_interval": "5s",  # a statement ends when its client process is dead
+    "idle_in_transaction_session_timeout": "60s",  # a frozen process must not hold locks forever
 }
 
 
 class Reads(Protocol):
-    """Where readers send their statements: a pool, or a unit of work."""
+    """Where readers send their statements: a pool or a unit of work."""
 
     async def fetch(self, sql: str, *args: object) -> list[Record]: ...
 
     async def fetchrow(self, sql: str, *args: object) -> Record | None:
-        """The first row of what `fetch` returns."""
+        """The first row of `fetch`, or None."""
         rows = await self.fetch(sql, *args)
         return rows[0] if rows else None
 
@@ -73,8 +73,8 @@ class Pool(Database, Reads):
     """Connections to one database. A statement that cannot be sent raises DatabaseUnavailable.
 
     asyncpg's own pool shields, resets and sets timers around each checkout, which takes as long as half a query. This
-    one resets or closes a connection only after an interruption. When a statement shows that the server is gone or
-    cannot be written to, no connection that was made before is used again.
+    one resets or closes a connection only after an interruption. When a statement shows that the server is lost or not
+    writable, no existing connection is used again.
     """
 
     def __init__(self, dsn: str, max_size: int) -> None:
@@ -85,13 +85,13 @@ class Pool(Database, Reads):
         self.dsn = dsn
         self._max_size = max_size
         self._slots = asyncio.Semaphore(max_size)
-        # A transaction may need a statement on another connection before it ends (new ids, say). It always gets one:
-        # transactions leave the last slot free.
+        # A transaction may need another connection before it ends (for new ids, say). The last slot is reserved for
+        # that, so transactions cannot deadlock on the pool.
         self.transactions = asyncio.Semaphore(max(1, max_size - 1))
         self._in_use: set[asyncpg.Connection[Any]] = set()
         self._idle: list[tuple[asyncpg.Connection[Any], float]] = []
         self._usable: set[asyncpg.Connection[Any]] = set()
-        """Those that may be checked out again."""
+        """Connections that may be checked out again."""
         self._resets: set[asyncio.Task[None]] = set()
 
     async def fetch(self, sql: str, *args: object, usage: DatabaseUsage | None = None) -> list[Record]:
@@ -129,7 +129,7 @@ class Pool(Database, Reads):
 
     @asynccontextmanager
     async def dedicated(self) -> "AsyncIterator[asyncpg.Connection[Any]]":
-        """A connection beside those of the pool, for work that takes long."""
+        """A connection outside the pool, for work that takes long."""
         connection = await _connect(self.dsn)
         try:
             yield connection
@@ -152,7 +152,7 @@ class Pool(Database, Reads):
         return True
 
     async def close(self) -> None:
-        """Close the connections; what is under way has SHUTDOWN_TIMEOUT to end."""
+        """Close the connections; running statements have SHUTDOWN_TIMEOUT to end."""
         with suppress(TimeoutError):
             async with asyncio.timeout(SHUTDOWN_TIMEOUT):
                 await self.teller.told()
@@ -196,13 +196,13 @@ class Pool(Database, Reads):
         connection.terminate()
 
     def _abandon_server(self) -> None:
-        """Use none of the present connections again; those in use are closed at their release."""
+        """Use none of the present connections again; those in use are closed when released."""
         self._usable.clear()
         while self._idle:
             self._end(self._idle.pop()[0])
 
     async def reset(self, connection: "asyncpg.Connection[Any]") -> None:
-        """Roll back whatever was under way, or close the connection, also when the caller is cancelled."""
+        """Roll back any open transaction, or close the connection, also when the caller is cancelled."""
         task = asyncio.create_task(self._roll_back(connection))
         self._resets.add(task)
         task.add_done_callback(self._resets.discard)
@@ -244,7 +244,7 @@ class Pool(Database, Reads):
 
 
 class OpenTransaction:
-    """A connection with an open transaction; `commit` or `rollback`, one of them and once, releases it."""
+    """A connection with an open transaction; exactly one call of `commit` or `rollback` releases it."""
 
     def __init__(self, pool: Pool, connection: "asyncpg.Connection[Any]", usage: DatabaseUsage | None) -> None:
         self._pool = pool
@@ -255,7 +255,7 @@ class OpenTransaction:
         return await self._pool.execute(self._connection, sql, *args, usage=self._usage)
 
     async def commit(self) -> None:
-        """Raises what a deferred constraint refuses, or ConnectionLost: then nobody knows whether it was committed."""
+        """Raises the errors of deferred constraints, or ConnectionLost if the outcome is unknown."""
         try:
             await self.fetch("COMMIT")
         except BaseException:

@@ -91,7 +91,7 @@ def _row(purchase: Purchase) -> Row:
 
 
 def _with_failure(row: Record) -> dict[str, Any]:
-    """The row's columns, with the two of the failure as one."""
+    """The row's columns, with the two failure columns as one value."""
     columns = dict(row)
     code, message = columns.pop("failure_code"), columns.pop("failure_message")
     return columns | {"failure": PaymentFailure(code, message) if code else None}

@@ -43,7 +43,7 @@ counted AS (
 SELECT place, number <= granted AS allowed, calls - granted + least(number, granted) AS calls, previous
 FROM hits JOIN counted USING (key)
 """
-"""One statement counts and judges, so that callers at once cannot slip through between the two."""
+"""One statement checks and counts, so that concurrent calls cannot exceed the limit."""
 FORGET = """
 WITH expired AS MATERIALIZED (
     SELECT key FROM rate_limits WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -70,9 +70,9 @@ class Counts(NamedTuple):
 
 
 class RateLimitCounts:
-    """The counts of all processes. Calls that are counted at the same time are sent as one statement.
+    """The counts of all processes. Calls that arrive at the same time are counted by one statement.
 
-    In an unlogged table: after a crash of the database the counts begin anew, and no call waits for the disk.
+    Uses an unlogged table: counts restart after a database crash, and no call waits for the disk.
     """
 
     def __init__(self, pool: Pool) -> None:

@@ -10,20 +10,20 @@ from core.tags import as_beginning
 from core.text import comparison_key
 
 GRAM = 3
-"""Characters of the longest pieces that texts are cut into."""
+"""The maximum length of the grams that texts are cut into."""
 
 KINDS = 4
-"""Of matches: each is looked up only as far as the better ones leave something to be found."""
+"""Kinds of matches; each is looked up only while better ones leave results to be found."""
 
 
 LATEST = 300
-"""Rows that are looked at before the index is asked: it takes long to tell of what a third of all rows have."""
+"""Rows read before the index is used, which is slow for grams that a third of all rows contain."""
 
 
 def _found(table: str, key: str, matching: str) -> str:
-    """The best matches first; one is found once as what it is, and again as each lesser kind.
+    """The best matches first; a row is found once per kind that it matches.
 
-    `matching` selects `id` and `grams` of rows of `texts` that match in whatever way.
+    `matching` selects `id` and `grams` of matching rows of `texts`.
     """
     latest = f"(SELECT * FROM {table} ORDER BY {key} DESC LIMIT {LATEST})"
     lookups = [
@@ -62,13 +62,13 @@ JOIN users ON users.id = found.id JOIN artists ON artists.user_id = found.id
 """
 
 LAST = "\x7f"
-"""Sorts behind every character of a tag."""
+"""Sorts after every character of a tag."""
 
 
 def _tags(beginning: str, limit: int, arguments: Arguments) -> str:
-    """The most used of those whose count is whole, and those of which parts wait to be folded, with these parts.
+    """The most used tags among those without deltas, and those with deltas not rolled up yet, including these.
 
-    NOT IN, because of NOT EXISTS the planner expects nothing to be left, and sorts all tags.
+    NOT IN, because with NOT EXISTS the planner expects no rows and sorts all tags.
     """
     begins = "true"
     if beginning:
@@ -97,7 +97,9 @@ def _tags(beginning: str, limit: int, arguments: Arguments) -> str:
 
 
 def _most_used(begins: str, whole: str, order: str, limit: int) -> str:
-    """As `matching` does: of one letter that begins thousands the most used are soon met among the most used of all."""
+    """Like `matching` in paging.py: for a prefix of thousands of tags, the most used ones are soon found among all most
+    used.
+    """
     window = f"SELECT name, usage_count FROM tags ORDER BY usage_count DESC, name LIMIT {WINDOW}"
     return f"""
         (SELECT name FROM ({window}) near WHERE {begins} AND {whole} {order})
@@ -111,9 +113,9 @@ def _most_used(begins: str, whole: str, order: str, limit: int) -> str:
 
 
 class PostgresSearchReader(SearchReader):
-    """The index holds every text's pieces of one, two and three characters, marked by where they stand.
+    """The index contains each text's grams of one, two and three characters, marked by their position.
 
-    So each kind of match is a look-up of its own, and a common piece costs no more than CANDIDATES rows.
+    Each kind of match is an index lookup, and a common gram reads no more than CANDIDATES rows.
     """
 
     def __init__(self, reads: Reads, blobs: BlobStore) -> None:
@@ -180,7 +182,7 @@ def _best(found: list[Candidate], limit: int) -> list[Candidate]:
 
 
 def asked_with(query: str, limit: int) -> tuple[object, ...]:
-    """Arguments of STYLES and ARTISTS: the pieces of each kind of match, the query, and how many to find."""
+    """The arguments of STYLES and ARTISTS: the grams of each kind of match, the query, and the limit."""
     size = min(GRAM, len(query))
     pieces = sorted({f".{query[at : at + size]}" for at in range(len(query) - size + 1)})
     by_kind = [f"={query}"], [f"^{query[:size]}", *pieces], [f"|{query[:size]}", *pieces], pieces

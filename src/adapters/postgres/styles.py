@@ -184,7 +184,7 @@ CARD = f"""
     styles.id, name, description, {THUMBNAIL}, styles.artist_id, username, artist_name, training_status,
     generation_cost_tokens, license_type, {USES}, tags, styles.created_at
 """
-"""Columns of a StyleCard, out of styles, users and artists."""
+"""The columns of a StyleCard, from styles, users and artists."""
 PEOPLE = "JOIN users ON users.id = styles.artist_id JOIN artists ON artists.user_id = styles.artist_id"
 
 SEES = "(training_status = 'completed' OR styles.artist_id = $2 OR $3::boolean)"
@@ -259,7 +259,7 @@ def _list_own(page: PageRequest, arguments: Arguments) -> str:
 
 
 def _list(query: StyleQuery, page: PageRequest, arguments: Arguments) -> str:
-    """Each branch is one range of an index; what does not narrow anything down is left out."""
+    """Each branch is one index range; inactive filters are left out."""
     keys = Keys("artist_followers" if query.sort is StyleSort.POPULAR else None)
     shared = keys.after(page, arguments)
     if query.artist_id is not None:
@@ -457,7 +457,7 @@ def _row(style: Style) -> Row:
 
 
 def _texts(style: Style) -> str:
-    """What the style is found by, a line each."""
+    """The searchable texts of the style, one per line."""
     return "\n".join(["", comparison_key(style.name), *style.tags, ""])
 
 

@@ -13,14 +13,14 @@ from core.ports.task_queue import TaskQueue
 from core.tasks.model import QUEUES, PendingTask, Queue, Task, pending
 
 LOCK = "SELECT pg_try_advisory_xact_lock(hashtext('outbox'), hashtext($1)) AS locked"
-"""False when another relay is at the queue. PostgreSQL releases it with the transaction, whatever ends it."""
+"""False if another relay has claimed the queue. Released at the end of the transaction, also by a crash."""
 CLAIM = """
 SELECT sequence, task_id, queue, body FROM outbox WHERE due <= $1 AND queue = $3
 ORDER BY due, sequence LIMIT $2
 FOR UPDATE
 """
 STAND_BY = 0.1
-"""Seconds after which a relay looks again that has found another at its queues."""
+"""Seconds until a relay tries again to claim a queue claimed by another."""
 CHANNEL = "outbox"
 PUBLISHED = "DELETE FROM outbox WHERE sequence = ANY($1)"
 
@@ -36,9 +36,9 @@ class PostgresBatch(Batch):
 
 
 class PostgresOutbox(Outbox):
-    """One for the whole process: it hears at once of what this process commits, and of what others tell a listener.
+    """One per process: woken by commits of this process and, through a listener, of others.
 
-    With `tells` it tells relays in other processes.
+    With `tells`, it notifies relays in other processes.
     """
 
     def __init__(self, pool: Pool, *, listener: Listener | None = None, tells: bool = False) -> None:
@@ -50,7 +50,7 @@ class PostgresOutbox(Outbox):
 
     @asynccontextmanager
     async def claim(self, queue: Queue, *, now: datetime, limit: int) -> AsyncIterator[Batch]:
-        """The rows stay locked, on a connection of the claim's own, until the block ends."""
+        """The rows stay locked, on a separate connection, until the block ends."""
         begun = await self._pool.begin()
         batch = PostgresBatch([])
         try:

@@ -11,15 +11,15 @@ TELL = """
 SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS told (channel, payload)
 """
 QUIET = 0.02
-"""Seconds between two of them: whoever listens looks for all that is there."""
+"""Seconds between two notifications of a channel; listeners read all that is new at once."""
 
 
 class Teller:
-    """Tells listeners in all processes, this one included; each of them once, however often it is said meanwhile.
+    """Sends NOTIFY to listeners in all processes, this one included; repeated notifications of a topic are merged.
 
-    Not in the transactions that it tells of: they would stand in line for NOTIFY at their commits, where a small write
-    takes five times as long (measured). And not of each by itself: one that is under way speaks for all that come
-    meanwhile. What cannot be told is dropped: listeners look by themselves when they have not been able to hear.
+    Outside the transactions that it reports: NOTIFY serializes commits, which makes a small write take five times as
+    long (measured). Notifications that arrive while one is being sent are sent together. Failed ones are dropped:
+    listeners read by themselves after an interruption.
     """
 
     def __init__(self, fetch: Callable[..., Awaitable[object]]) -> None:
@@ -28,13 +28,13 @@ class Teller:
         self._telling: asyncio.Task[None] | None = None
 
     def tell(self, channel: str, payload: str = "") -> None:
-        """Soon: the call returns at once."""
+        """Send soon; the call returns at once."""
         self._untold.add((channel, payload))
         if self._telling is None:
             self._telling = asyncio.create_task(self._tell(), context=Context())  # it outlives the request
 
     async def told(self) -> None:
-        """Return when nothing is left to be told."""
+        """Return when everything is sent."""
         while self._telling is not None:
             await asyncio.wait({self._telling})
 
@@ -46,6 +46,6 @@ class Teller:
                 await self._fetch(TELL, channels, payloads)
                 await asyncio.sleep(QUIET)
         except DatabaseUnavailable:
-            _log.warning("Listeners cannot be told; they look by themselves.")
+            _log.warning("notifications dropped, listeners will read by themselves")
         finally:
             self._telling = None

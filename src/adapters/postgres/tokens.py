@@ -33,8 +33,8 @@ from core.tokens.views import (
     unknown_zone,
 )
 
-# Here transfers are written and nothing else: balances follow them in the database itself, by triggers. What many pay
-# into at once, earnings and the platform's accounts, has parts in balance_deltas that belong to the balance.
+# Only transfers are written here; triggers update the balances. Busy accounts (earnings and the platform's) have deltas
+# in balance_deltas that belong to their balance.
 
 OPEN_ACCOUNT = Write(
     touches="ledger",
@@ -123,7 +123,7 @@ def _transfer(debit: AccountKind, credit: AccountKind) -> Write:
 
 
 def _is(account: str, kind: AccountKind) -> str:
-    """Written so that an index finds it."""
+    """Written so that an index is used."""
     owner = f"given.{account}_owner"
     has_owner = kind in (AccountKind.WALLET, AccountKind.EARNINGS)
     owned = f"{account}.owner_id = {owner}" if has_owner else f"{account}.owner_id IS NULL AND {owner} IS NULL"
@@ -161,7 +161,7 @@ MATCHES = {
 
 
 def _lines(type: TransactionFilter, page: PageRequest, arguments: Arguments) -> str:
-    """Either direction of either account is one range of an index."""
+    """Each direction of each account is one index range."""
     keys = Keys()
     after = keys.after(page, arguments)
     found = " UNION ALL ".join(
@@ -196,13 +196,13 @@ def _lines(type: TransactionFilter, page: PageRequest, arguments: Arguments) -> 
 
 
 def _earnings(group: EarningsGroup) -> str:
-    """What came in and, apart, what of it went on to the platform: each one range of an index."""
+    """Earnings and, separately, the fees charged from them: one index range each."""
     day, style, joined, order = "(part.created_at AT TIME ZONE $4)::date", "NULL::bigint", "", "day"
     if group is EarningsGroup.STYLE:
         day, style, order = "NULL::date", "generations.style_id", "tokens DESC, style_id"
         joined = "LEFT JOIN generations ON generations.id = generation_id"
-    # A range of the index that is wide enough for every zone, then the days themselves: midnight may come twice in a
-    # day, or never. Dates, because PostgreSQL knows some after the last that Python knows.
+    # An index range wide enough for every zone, then the exact days: midnight may occur twice a day, or never. Dates,
+    # because PostgreSQL supports later ones than Python.
     start, end = (f"{day}::timestamp AT TIME ZONE 'UTC'" for day in ("($2::date - 1)", "($3::date + 2)"))
     period = f"""transfers.created_at >= {start} AND transfers.created_at < {end}
                 AND (transfers.created_at AT TIME ZONE $4::text)::date BETWEEN $2 AND $3"""

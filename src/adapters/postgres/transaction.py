@@ -18,7 +18,7 @@ from core.ports.database import DatabaseUnavailable
 from core.ports.transaction import OutcomeUnknown, Transaction
 
 Explain = Callable[[], Awaitable[DomainError]]
-"""Makes the refusal of a broken constraint where its name alone does not tell enough."""
+"""Makes the domain error of a violated constraint if its name alone is not enough."""
 
 Result = TypeVar("Result")
 
@@ -42,10 +42,10 @@ class _Block:
 
 
 class PostgresTransaction(Transaction):
-    """Writes are held back and sent together, as one statement, at the end of the block or before a read.
+    """Writes are deferred and sent together as one statement, at the end of the block or before a read.
 
-    A block that has neither locked nor read after writing needs no BEGIN and no COMMIT: that one statement is its own
-    transaction. READ COMMITTED: what must not change after it was read is read with a lock.
+    A block that neither locks nor reads after writing needs no BEGIN and COMMIT: the statement is its own transaction.
+    READ COMMITTED: rows that must not change after a read are read with a lock.
     """
 
     def __init__(self, unit: UnitOfWork) -> None:
@@ -53,7 +53,7 @@ class PostgresTransaction(Transaction):
         self._block: _Block | None = None
 
     async def fetch(self, sql: str, *args: object, lock: bool = False) -> list[Record]:
-        """Read. With `lock`, or after writing, from now on on one connection."""
+        """Run a query. With `lock`, or after a write, this and later ones use the transaction's connection."""
         block = self._open
         if block.begun is None and (lock or block.held):
             await self._begin(block)
@@ -73,7 +73,7 @@ class PostgresTransaction(Transaction):
         return await self.fetchrow(statement.sql, *([value] for value in values))
 
     async def write(self, write: Write, *rows: Row, explain: Mapping[str | None, Explain] = _PLAIN) -> None:
-        """Change, at the latest at the end of the block."""
+        """Write, at the latest at the end of the block."""
         block = self._open
         if write.touches in block.held:
             await self._begin(block)
@@ -84,7 +84,7 @@ class PostgresTransaction(Transaction):
         self._open.callbacks.append(callback)
 
     def tell_of(self, topic: Topic) -> None:
-        """Have whoever watches told, once this is committed."""
+        """Notify watchers of the topic after the commit."""
         self.after_commit(lambda: self.unit.pool.teller.tell(CHANNEL, topic))
 
     async def __aenter__(self) -> Self:
@@ -145,7 +145,7 @@ class PostgresTransaction(Transaction):
                 raise
 
     async def _defer(self, block: _Block, deferral: Deferral) -> None:
-        """Leave the commit for later; what it could refuse is refused now, while the use case can still clean up."""
+        """Defer the commit; refusals are raised now, while the use case can still clean up."""
         try:
             if block.held:
                 await self._begin(block)
@@ -160,7 +160,7 @@ class PostgresTransaction(Transaction):
         deferral.callbacks += block.callbacks
 
     async def _send(self, block: _Block) -> None:
-        """Send all held writes as one statement."""
+        """Send all deferred writes as one statement."""
         if not block.held:
             return
         held = list(block.held.values())
@@ -183,7 +183,7 @@ class PostgresTransaction(Transaction):
             await self.unit.pool.fetch(combined(writes), *rows, usage=self.unit.usage)
 
     async def _attempt(self, block: _Block, work: Awaitable[Result]) -> Result:
-        """The work's result. A block in which something failed cannot commit."""
+        """The result of `work`. After a failure the block cannot commit."""
         try:
             return await work
         except DatabaseUnavailable as error:

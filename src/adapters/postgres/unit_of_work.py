@@ -12,7 +12,7 @@ from core.ports.transaction import OutcomeUnknown
 
 @dataclass(slots=True)
 class Deferral:
-    """The blocks of a unit of work that are committed together, after the last of them."""
+    """Blocks of a unit of work that are committed together after the last one."""
 
     prepare: Callable[[OpenTransaction], Awaitable[None]]
     """Runs first in their transaction."""
@@ -23,10 +23,10 @@ class Deferral:
 
 
 class UnitOfWork(Reads):
-    """What one request, command or pass asks of the database. Its readers and its transaction are made from it.
+    """The database access of one request, command or maintenance pass. Its readers and transaction are made from it.
 
-    Reads go to any connection of the pool. While commits are deferred and no block is open they go to the deferred
-    transaction, so that they see what its blocks have written.
+    Reads use any connection of the pool; while commits are deferred and no block is open they use the deferred
+    transaction, so that they see the writes of its blocks.
     """
 
     def __init__(self, pool: Pool, usage: DatabaseUsage) -> None:
@@ -59,7 +59,7 @@ class UnitOfWork(Reads):
             raise
 
     async def write(self, writes: tuple[Write, ...], rows: Rows) -> None:
-        """Make changes as a transaction of its own, together with others that wait. All have to be `batched`."""
+        """Run writes as a transaction of their own, batched with concurrent ones. All must be `batched`."""
         with self._measured():
             await self.pool.writes(writes, rows)
 
@@ -78,7 +78,7 @@ class UnitOfWork(Reads):
 
     @contextmanager
     def _measured(self) -> Iterator[None]:
-        """Counts a share in a batch as one statement."""
+        """Counts a share of a batch as one statement."""
         began = time.perf_counter()
         try:
             yield

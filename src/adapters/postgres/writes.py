@@ -16,33 +16,37 @@ Row = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A kind of change that can wait, in the form in which many go into one statement.
+    """A kind of write that can be deferred and combined with others into one statement.
 
-    Its rows are given as JSON, so that values are known by name on both sides and one statement serves any number.
+    Rows are passed as JSON, so that values are addressed by name and one statement serves any number of rows.
     """
 
     touches: str
-    """What it changes. One statement has one snapshot: of two writes that touch the same, the first is sent first."""
+    """What it writes. A statement has one snapshot: of two writes that touch the same, the first is sent before the
+    second.
+    """
     given: str
     """The columns of its rows: a table's name, or `name type, ...`."""
     ctes: str
-    """Common table expressions, `name AS (INSERT ...)`, that select from `given_<touches>`; no other write has their
-    names."""
+    """Common table expressions, `name AS (INSERT ...)`, that select from `given_<touches>`; their names are unique
+    among all writes.
+    """
     finds: str | None = None
-    """The one of them that must have found a row for each that is given."""
+    """The one of them that must find a row for each given row."""
     rule: str | None = None
-    """The key in REFUSALS of what it means when it has not."""
+    """The key in REFUSALS of the error if it does not."""
     batched: bool = False
-    """Whether one statement may make the changes of several transactions: no two rows add to the same counter, and rows
-    are processed in the order of what they lock."""
+    """Whether one statement may combine the writes of several transactions: no two rows add to the same counter, and
+    rows are processed in the order of what they lock.
+    """
 
     @property
     def source(self) -> str:
-        """The name of its rows."""
+        """The name of its rows' source."""
         return f"given_{self.touches}"
 
     def rows(self, argument: str) -> str:
-        """The rows of a JSON argument."""
+        """The FROM item of a JSON argument."""
         if " " in self.given:
             return f"SELECT * FROM jsonb_to_recordset({argument}) AS rows ({self.given})"
         return f"SELECT * FROM jsonb_populate_recordset(NULL::{self.given}, {argument})"
@@ -50,20 +54,20 @@ class Write:
 
 @cache
 def insert(table: str, columns: tuple[str, ...]) -> Write:
-    """Add rows that have these columns."""
+    """A write that inserts rows with these columns."""
     names = ", ".join(columns)
     added = f"added_{table} AS (INSERT INTO {table} ({names}) SELECT {names} FROM given_{table})"
     return Write(table, table, added, batched=True)
 
 
 def assignments(columns: Iterable[str], source: str) -> str:
-    """The SET list that takes these columns from the given rows."""
+    """The SET list that copies these columns from `source`."""
     return ", ".join(f"{column} = {source}.{column}" for column in columns)
 
 
 @cache
 def combined(writes: tuple[Write, ...]) -> str:
-    """One statement that makes all these changes, or none; each has one argument, the list of its rows."""
+    """One statement for all writes, atomic; one argument per write, the list of its rows."""
     ctes, checks = [], []
     for number, write in enumerate(writes, 1):
         ctes += [f"{write.source} AS ({write.rows(f'${number}')})", write.ctes]
@@ -74,7 +78,7 @@ def combined(writes: tuple[Write, ...]) -> str:
 
 
 def flattened(row: dict[str, Any]) -> Row:
-    """The row of an entity with `progress` and `failure`, whose columns are the fields of these."""
+    """The row of an entity, with the fields of `progress` and `failure` as columns."""
     progress, failure = row.pop("progress"), row.pop("failure")
     if progress is not None:
         row |= msgspec.structs.asdict(progress)
@@ -85,23 +89,23 @@ def flattened(row: dict[str, Any]) -> Row:
 
 
 def hexadecimal(value: bytes) -> str:
-    """Bytes as PostgreSQL reads them from text."""
+    """Bytes in PostgreSQL's hex text format."""
     return f"\\x{value.hex()}"
 
 
 Rows = Sequence[Sequence[Row]]
-"""The rows of each of several writes."""
+"""The rows of several writes."""
 
 
 class BatchedWrites:
-    """Commits transactions that consist of the same writes and wait at the same time together.
+    """Commits concurrent transactions that consist of the same writes as one batch.
 
-    A batch is one transaction. If the database refuses it, each of its calls is sent once more on its own, so that
-    every caller gets its own answer. If the connection is lost, ConnectionLost is raised to all of them.
+    A batch is one transaction. If the database refuses it, each call is retried on its own, so that every caller gets
+    its own answer. If the connection is lost, ConnectionLost is raised to all callers.
     """
 
     def __init__(self, fetch: Callable[..., Awaitable[object]]) -> None:
-        """`fetch` sends one statement as a transaction of its own."""
+        """`fetch` runs one statement as a transaction of its own."""
         self._fetch = fetch
         self._batchers: dict[tuple[Write, ...], Batcher[Rows, None]] = {}
 

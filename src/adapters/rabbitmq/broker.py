@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 class RabbitMQBroker(Broker):
-    """A connection for each queue: one is given up after a failure, with all that is under way on it."""
+    """One connection per queue; after a failure it is discarded with everything under way on it."""
 
     def __init__(self, address: Address) -> None:
         self._publishers: dict[Queue, _Publisher] = {queue: _Publisher(address, queue) for queue in QUEUES}
@@ -37,7 +37,7 @@ class RabbitMQBroker(Broker):
 
 
 class _Publisher:
-    """One connection and one confirming channel, opened when they are needed and given up at the first doubt."""
+    """One connection and one confirming channel, opened on demand and discarded on any error."""
 
     def __init__(self, address: Address, queue: Queue) -> None:
         self._address = address
@@ -52,23 +52,23 @@ class _Publisher:
                 with shared_connection():
                     channel = await self._confirming_channel()
         except BROKEN as error:
-            _log.warning("RabbitMQ is out of reach queue=%s: %r", self._queue, error)
+            _log.warning("RabbitMQ unavailable queue=%s error=%r", self._queue, error)
             return []
-        # Sent in this order over one channel, so they arrive in it; only the confirms are awaited together.
+        # Sent in order over one channel, so they arrive in order; only the confirms are awaited together.
         outcomes = await asyncio.gather(*(_send(channel, task) for task in tasks), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, BROKEN):
                 raise outcome
         if failures := [outcome for outcome in outcomes if outcome is not None]:
             _log.warning(
-                "RabbitMQ has not taken %s of %s tasks queue=%s: %r",
+                "tasks not confirmed count=%s of=%s queue=%s error=%r",
                 *(len(failures), len(tasks), self._queue, failures[0]),
             )
             await self._give_up()
         return [task.task_id for task, outcome in zip(tasks, outcomes, strict=True) if outcome is None]
 
     async def reachable(self) -> bool:
-        """A fresh channel has to be answered by the broker itself, unlike anything that this side remembers."""
+        """Opens a new channel, which the broker itself must answer, unlike cached state."""
         try:
             async with asyncio.timeout(REACHABLE_WITHIN):
                 with shared_connection():

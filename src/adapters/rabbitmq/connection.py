@@ -1,4 +1,4 @@
-"""What the service and the AI servers agree on, and how long either waits for the broker."""
+"""Queue declarations shared with the AI servers, and time-outs for the broker."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -13,17 +13,17 @@ from aiormq.exceptions import AMQPError
 from core.tasks.model import QUEUES, Queue
 
 PATIENCE = 4.0
-"""Seconds that the broker may take to let somebody in, and as many for what is asked of it then."""
+"""Seconds to connect, and seconds for each request after that."""
 GOODBYE = 1.0
-"""Seconds for closing: a publisher that needs all three stays within the ten that it promises."""
+"""Seconds to close: a publisher that needs all three stays within the promised ten."""
 HEARTBEAT = 10
-"""Seconds between signs of life; a broker that misses two is taken for dead."""
+"""Seconds between heartbeats; after two missed ones the connection is lost."""
 
 DEAD = "dead"
-"""The queue that the operator's policy leads to: what consumers rejected, or failed at too often."""
+"""The dead-letter queue set by the operator's policy."""
 
 BROKEN = (AMQPError, ConnectionError, OSError, TimeoutError, asyncio.InvalidStateError, RuntimeError)
-"""What a broker that is gone, frozen or unwilling looks like from here."""
+"""Errors of a broker that is unavailable, frozen or refusing."""
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class Address(msgspec.Struct, frozen=True):
 
 
 async def connect(address: Address) -> AbstractConnection:
-    """A connection that does not repair itself: whoever holds it throws it away and opens another."""
+    """A connection without automatic recovery: on errors it is discarded and opened anew."""
     url = make_url(
         host=address.host,
         port=address.port,
@@ -48,23 +48,22 @@ async def connect(address: Address) -> AbstractConnection:
     try:
         await connection.connect()
     except BaseException:
-        await connection.close()  # there is nothing to close, but else it tries to when it is collected, without a loop
+        await connection.close()  # without this it is closed when collected, without an event loop
         raise
     return connection
 
 
 async def declare_queues(channel: AbstractChannel, *queues: Queue) -> None:
-    """All, unless some are named; plain and durable, as the consumers declare them too: any argument would refuse one
-    side or the other."""
+    """Declare the given queues, by default all; durable, without arguments, exactly as the consumers declare them."""
     for queue in queues or QUEUES:
         await channel.declare_queue(queue, durable=True)
 
 
 @contextmanager
 def shared_connection() -> Iterator[None]:
-    """Around what waits for a connection that others may close: the library cancels it then, as if somebody had asked.
+    """Around waiting on a connection that others may close: the library then cancels the waiting task.
 
-    Raises ConnectionAbortedError instead. Whoever really is cancelled stays so.
+    Raises ConnectionAbortedError instead. A genuine cancellation is re-raised.
     """
     try:
         yield
@@ -76,7 +75,7 @@ def shared_connection() -> Iterator[None]:
 
 
 async def discard(connection: AbstractConnection) -> None:
-    """Close, but do not insist: a frozen broker never says goodbye."""
+    """Close with a time-out: a frozen broker does not respond."""
     with suppress(*BROKEN), shared_connection():
         async with asyncio.timeout(GOODBYE):
             await connection.close()

@@ -22,7 +22,7 @@ class RabbitMQTaskSource(TaskSource):
             try:
                 await self._consume(queue, handle)
             except BROKEN as error:
-                _log.debug("RabbitMQ is out of reach: %r", error)
+                _log.debug("RabbitMQ unavailable error=%r", error)
             await asyncio.sleep(RECONNECT_AFTER)
 
     async def _consume(self, queue: str, handle: Callable[[bytes], Awaitable[None]]) -> None:
@@ -48,4 +48,4 @@ async def _handle(message: AbstractIncomingMessage, handle: Callable[[bytes], Aw
     except BROKEN:
         raise
     except Exception:
-        _log.exception("A task is handed out again: handling it failed.")
+        _log.exception("task failed and will be delivered again")

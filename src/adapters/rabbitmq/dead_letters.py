@@ -24,7 +24,7 @@ class RabbitMQLetters(Letters):
 
 
 class RabbitMQDeadLetters(DeadLetters):
-    """The queue DEAD, to which a policy leads. Messages that are not acknowledged go back when the connection ends."""
+    """The dead-letter queue DEAD. Unacknowledged messages return to it when the connection ends."""
 
     def __init__(self, address: Address) -> None:
         self._address = address

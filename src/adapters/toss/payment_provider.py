@@ -14,7 +14,7 @@ from core.purchases.payment import Payment, PaymentFailure, PaymentState
 
 PATIENCE_TO_CHANGE = 10.0
 PATIENCE_TO_LOOK = 5.0
-"""Seconds for each call. A confirmation that was refused is looked up: together they are what the port promises."""
+"""Seconds per call. A refused confirmation is followed by a look-up; together they stay within the port's promise."""
 
 STATES = {
     "READY": PaymentState.OPEN,
@@ -41,7 +41,7 @@ class _Checkout(msgspec.Struct):
 
 
 class _Payment(msgspec.Struct, rename="camel"):
-    """What we need of Toss's Payment object."""
+    """The fields of Toss's Payment object that are used."""
 
     payment_key: str
     order_id: str
@@ -49,13 +49,13 @@ class _Payment(msgspec.Struct, rename="camel"):
     currency: str
     total_amount: Decimal
     balance_amount: Decimal | None = None
-    """What is left of it after cancellations."""
+    """What is left after cancellations."""
     failure: _Failure | None = None
     checkout: _Checkout | None = None
 
 
 class TossPayments(PaymentProvider):
-    """The browser comes back to `success` or `fail` below the order's id at `return_url`. `close` when done."""
+    """The browser returns to `success` or `fail` below the order's id at `return_url`. To be closed with `close`."""
 
     def __init__(self, secret_key: str, *, return_url: str, api_base: str) -> None:
         self._return_url = return_url
@@ -87,13 +87,13 @@ class TossPayments(PaymentProvider):
 
     async def confirm(self, order_id: OrderId, *, payment_key: str, amount: int) -> Payment | None:
         body = {"paymentKey": payment_key, "orderId": order_id, "amount": amount}
-        # Toss answers an idempotency key as it did the first time, even where that was a refusal: a payment that
-        # somebody made up must not spoil the order's own.
+        # Toss replays the answer of an idempotency key even if it was a refusal: a forged payment key must not block
+        # the order's real payment.
         once = f"{order_id}:{sha256(payment_key.encode()).hexdigest()}"
         answer = await self._post("/v1/payments/confirm", body, idempotency_key=once)
         if answer.is_success:
             return _payment(answer)
-        _log.warning("Toss refused to confirm order %s: %s", order_id, _code(answer))
+        _log.warning("Toss refused to confirm order=%s code=%s", order_id, _code(answer))
         return await self.payment(payment_key)
 
     async def payment(self, payment_key: str) -> Payment | None:
@@ -103,7 +103,7 @@ class TossPayments(PaymentProvider):
         return await self._look(f"/v1/payments/orders/{quote(order_id, safe='')}")
 
     async def _post(self, path: str, body: dict[str, object], *, idempotency_key: str) -> httpx.Response:
-        """Raises PaymentsUnavailable where Toss itself has failed: then what it did is not known."""
+        """Raises PaymentsUnavailable if Toss failed, in which case the effect is unknown."""
         request = self._client.build_request("POST", path, json=body, headers={"Idempotency-Key": idempotency_key})
         answer = await self._send(request, patience=PATIENCE_TO_CHANGE)
         if answer.is_server_error:
@@ -146,7 +146,7 @@ def _read(answer: httpx.Response) -> _Payment:
 
 
 def _code(answer: httpx.Response) -> str:
-    """The code of Toss's error object; empty where the answer has none."""
+    """The code of Toss's error object, or empty."""
     try:
         return msgspec.json.decode(answer.content, type=_Failure).code
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -154,7 +154,13 @@ def _code(answer: httpx.Response) -> str:
 
 
 def _nonsense(answer: httpx.Response) -> NoReturn:
-    """Not an answer that we could go by: an error of theirs or, say with a wrong key, of ours."""
+    """An unusable answer: an error on their side or, for example with a wrong key, on ours."""
     request = answer.request
-    _log.error("Toss answered %s %s with %s %s", request.method, request.url.path, answer.status_code, _code(answer))
+    _log.error(
+        "unexpected answer from Toss method=%s path=%s status=%s code=%s",
+        request.method,
+        request.url.path,
+        answer.status_code,
+        _code(answer),
+    )
     raise PaymentsUnavailable

@@ -1,1 +1,1 @@
-"""Deleting a person, and exporting what is held about them: the only noun that knows all others."""
+"""Deletion of an account and export of the personal data held about it. The only noun that imports all others."""

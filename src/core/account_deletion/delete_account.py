@@ -14,12 +14,12 @@ from core.withdrawals.errors import WithdrawalPending
 _log = logging.getLogger(__name__)
 
 AT_ONCE = timedelta(seconds=2)
-"""How long the call goes on erasing; the maintenance pass does the rest."""
+"""How long the call itself keeps erasing; a maintenance pass does the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteAccount:
-    """Delete one's own account: access is revoked at once, personal data is erased now or by the maintenance pass."""
+    """Delete one's own account: revoke access at once, erase personal data now or in a maintenance pass."""
 
     users: Users
     personal_data: PersonalData
@@ -28,7 +28,7 @@ class DeleteAccount:
     clock: Clock
 
     async def __call__(self, requester: UserId) -> None:
-        """Raises WithdrawalPending: whoever is to be paid has to be there for it."""
+        """Raises WithdrawalPending: a pending withdrawal must be settled or rejected first."""
         async with self.transaction:
             user = await self.users.of_id(requester, lock=True)
             if await self.personal_data.withdrawal_pending(requester):
@@ -39,4 +39,4 @@ class DeleteAccount:
         try:
             await self.erase(requester, until=now + AT_ONCE)
         except DomainError as error:
-            _log.warning("Erasing user %d has to wait: %s", requester, error.message)
+            _log.warning("account erasure postponed user=%d reason=%s", requester, error.message)

@@ -18,19 +18,19 @@ from core.styles.errors import StyleNotFound, StyleUsed
 from core.styles.repository import Styles
 
 PIECE = 500
-"""Rows of a transaction."""
+"""Rows per transaction."""
 ROUNDS = 100
-"""Pieces of each kind in one call."""
+"""Transactions per kind of data in one call."""
 
 
 @dataclass(frozen=True, slots=True)
 class EraseAccount:
-    """Erase the personal data of a deleted account, one transaction after the other.
+    """Erase the personal data of a deleted account in several short transactions.
 
-    An artist is kept as a name where others have images in a style of theirs; images and styles stay as well then.
+    An artist whose styles were used by others is kept as a name, together with the styles and images.
 
-    Whoever comes second, after a crash too, goes on where the first one was. What calls that were under way still
-    write is found by the next look, and after the last one there is no user to write it for.
+    Safe to repeat, also after a crash: each call continues where the data ends. Rows that concurrent calls still write
+    are found by the next call; once the user's row is gone, none can be written.
     """
 
     users: Users
@@ -46,9 +46,9 @@ class EraseAccount:
     identity_key: IdentityKey
 
     async def __call__(self, user_id: UserId, *, until: datetime | None = None) -> bool:
-        """Answers whether it is done; if not, there is more than one call's share, or than could be done in time.
+        """Return whether everything is erased; False if rows are left for another call.
 
-        What is begun before `until` is finished: a piece of each kind.
+        No new round starts after `until`; a round is one transaction per kind of data.
         """
         for _ in range(ROUNDS):
             if await self._cleared(user_id) and await self._ended(user_id):
@@ -58,7 +58,7 @@ class EraseAccount:
         return False
 
     async def _cleared(self, user_id: UserId) -> bool:
-        """Whether a piece of each kind was all there is."""
+        """Run one round; return whether it removed all that was left."""
         rows = [await self._abandon_images(user_id)]
         for remove in (
             self.personal_data.remove_likes,
@@ -79,7 +79,7 @@ class EraseAccount:
         return len(unended)
 
     async def _abandon(self, generation_id: GenerationId) -> None:
-        """The tokens are set free again, and what the AI servers still make of it pays nobody."""
+        """End the generation and void its hold; later results from the AI servers pay nobody."""
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)
             if generation.status.ended:
@@ -113,12 +113,12 @@ class EraseAccount:
         try:
             for style_id in style_ids:
                 await self._remove_style(style_id)
-        except StyleUsed:  # by a call that was under way
+        except StyleUsed:  # used by a concurrent request
             return False
         return await self._remove_user(user_id)
 
     async def _remove_images(self, user_id: UserId) -> bool:
-        """Whether there was one."""
+        """Return whether there were any images to remove."""
         async with self.transaction:
             removed = await self.personal_data.remove_images(user_id, limit=PIECE)
             if removed.places:

@@ -7,14 +7,14 @@ from core.ports.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class EraseAccounts:
-    """Go on erasing deleted accounts that have personal data left; any number may run at once."""
+    """Continue erasing deleted accounts that have personal data left. Safe to run concurrently."""
 
     users: Users
     erase: EraseAccount
     transaction: Transaction
 
     async def __call__(self, *, limit: int = 20) -> int:
-        """Answers how many are done with."""
+        """Return how many accounts were erased completely."""
         async with self.transaction:
             pending = await self.users.pending_deletions(limit=limit)
         done = 0

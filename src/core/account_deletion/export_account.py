@@ -17,7 +17,7 @@ from core.tokens.views import TokensReader, TransactionFilter
 from core.withdrawals.views import WithdrawalsReader
 
 PIECE = 100
-"""Rows in memory at once."""
+"""Rows per page, and so in memory at once."""
 
 
 class Numbered(Protocol):
@@ -27,10 +27,10 @@ class Numbered(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ExportAccount:
-    """Everything that is held about somebody, a section after the other, a piece in memory at a time.
+    """Export everything held about a user, section by section, one page in memory at a time.
 
-    Each piece is as it is when it is read. What is no more than a means is left out: session tokens, which are stored
-    as hashes only, and what calls were answered, kept for a day, or how many there were.
+    Each page is consistent in itself, not with the others. Technical data is left out: session tokens (stored as hashes
+    only), replayable answers (kept for a day) and rate-limit counts.
     """
 
     export: ExportReader
@@ -43,7 +43,7 @@ class ExportAccount:
     notifications: NotificationsReader
 
     async def __call__(self, requester: Requester) -> dict[str, msgspec.Struct | AsyncIterator[object]]:
-        """What there is one of, or the rows, by section. Raises UserNotFound."""
+        """Return single records and row iterators by section name. Raises UserNotFound."""
         who = requester.id
         me, identity = await self.accounts.me(who), await self.export.identity(who)
 

@@ -8,21 +8,22 @@ from core.identifiers import GenerationId, StyleId, UserId
 
 class Removed(msgspec.Struct, frozen=True):
     rows: int
-    """How many were taken; 0 once there are none."""
+    """How many rows were removed; 0 once none are left."""
     places: list[str]
-    """Where in the store the objects lie that belonged to them."""
+    """Keys of their objects in the store."""
 
 
 class PersonalData(Protocol):
     """The personal data of an account that is being deleted, removed in batches, each in the open transaction.
 
-    A removal takes up to `limit` rows and answers how many it took: less than `limit` when none are left. All counts
-    that others are shown stay exact. Any number of processes may remove the data of the same account.
+    A removal removes up to `limit` rows and returns how many: fewer than `limit` when none are left. Counts shown to
+    other users stay exact. Any number of processes may remove the data of the same account.
     """
 
     async def revoke_access(self, user_id: UserId, *, at: datetime) -> None:
-        """From the commit on their sessions are revoked, their styles are closed, no search finds them, and no
-        payment of theirs is captured; the provider is still asked about one that was captured just before."""
+        """From the commit on, the user's sessions are revoked, their styles are closed and not found by search, and
+        none of their payments is captured; the provider is still asked about payments that were just being captured.
+        """
         ...
 
     async def withdrawal_pending(self, user_id: UserId) -> bool: ...
@@ -32,35 +33,36 @@ class PersonalData(Protocol):
     async def remove_likes(self, user_id: UserId, *, limit: int) -> int: ...
 
     async def remove_comments(self, user_id: UserId, *, limit: int) -> int:
-        """With the replies to them."""
+        """Includes replies to them."""
         ...
 
     async def remove_follows(self, user_id: UserId, *, limit: int) -> int:
-        """Those of others as well as their own."""
+        """In both directions."""
         ...
 
     async def remove_notifications(self, user_id: UserId, *, limit: int) -> int:
-        """Those to them, and those to others that name them."""
+        """Notifications to the user, and those to others whose actor is the user."""
         ...
 
     async def remove_answers(self, user_id: UserId, *, limit: int) -> int:
-        """What their calls with a key of their own were answered."""
+        """Replayable answers stored under the user's idempotency keys."""
         ...
 
     async def used_by_others(self, user_id: UserId) -> bool:
-        """Whether somebody else ever asked for an image with a style of theirs that is still there."""
+        """Whether another user ever requested a generation with one of the artist's existing styles."""
         ...
 
     async def remove_images(self, user_id: UserId, *, limit: int) -> Removed:
-        """Of those that have ended, with all that others have said of them; hidden first. The styles that they were
-        made with are as often used as before."""
+        """Remove ended generations with their likes, comments and notifications; private ones first. Usage counts of
+        their styles stay.
+        """
         ...
 
     async def styles(self, user_id: UserId) -> list[StyleId]: ...
 
     async def remove_user(self, user_id: UserId, *, identity: bytes) -> bool:
-        """The user, and the artist; False while there is anything left of what the others remove.
+        """Remove the user and the artist; returns False while anything that the other methods remove is left.
 
-        Tokens, purchases and withdrawals stay, under a number that nobody has any more. So does `identity`.
+        Transfers, purchases and withdrawals stay, under an id that no longer has a user. `identity` is kept.
         """
         ...

@@ -1,4 +1,4 @@
-"""What is held about somebody and shown nowhere else."""
+"""Records that only the export of personal data shows."""
 
 from datetime import datetime
 from typing import Protocol
@@ -12,7 +12,7 @@ from core.purchases.views import PurchaseView
 class IdentityRecord(msgspec.Struct, frozen=True):
     provider: str
     subject: str
-    """The provider's own name for the user."""
+    """The provider's id of the user."""
     updated_at: datetime
 
 
@@ -55,8 +55,8 @@ class FollowerRecord(msgspec.Struct, frozen=True):
 
 
 class ExportReader(Protocol):
-    """Lists go on after a number: the image's for likes, the comment's own, the follower's. Purchases go on after an
-    order's id. Sessions go on after the hash of a token, which is told apart: it is no part of what is exported.
+    """Sections are paged by a number: the generation's id for likes, the comment's id, the follower's id. Purchases are
+    paged by order id, sessions by token hash, which is returned separately because it is not exported.
     """
 
     async def identity(self, user_id: UserId) -> IdentityRecord:

@@ -1,1 +1,1 @@
-"""People: who they are, how they sign in, and what they show of themselves."""
+"""Users and artists: identity, sign-in, profile."""

@@ -22,7 +22,7 @@ from core.text import parse_name
 
 
 class ProfileChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is left out stays as it is."""
+    """Fields that are left out stay as they are."""
 
     username: str | UnsetType = UNSET
     bio: str | UnsetType = UNSET
@@ -34,8 +34,8 @@ class ProfileChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class EditProfile:
     """Change one's own username, bio or picture; for artists also the artist name or the signature.
 
-    The tasks that are sent out from then on name the new signature. The one before stays for a while, since tasks that
-    were sent out name it: the walk for orphans removes it once it is as old as OrphanAge, counted from now.
+    Tasks put from now on name the new signature. The previous one stays in the store, since tasks already sent name it;
+    it is purged as an orphan once it is as old as OrphanAge, counted from now.
     """
 
     users: Users
@@ -80,7 +80,7 @@ class EditProfile:
         )
 
     async def _edit_artist(self, user_id: UserId, changes: ProfileChanges, signature: Blob | None) -> Artist | None:
-        """The artist as they were before, if anything of them changes."""
+        """Return the artist as stored before the edit if it changed, else None."""
         if changes.artist_name is UNSET and signature is None:
             return None
         artist = await self.users.artist(user_id)
@@ -101,6 +101,6 @@ class EditProfile:
         return Blob(signature_key(user_id, copy.facts, self.secrets), copy.content, copy.facts.content_type)
 
     async def _keep_for_a_while(self, key: str) -> None:
-        """An object that is copied onto itself counts as stored just now."""
+        """Restart the object's age: copying it onto itself counts as storing it now."""
         with suppress(BlobNotFound, StoreUnavailable):
             await self.blobs.copy(key, key)

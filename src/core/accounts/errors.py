@@ -19,7 +19,7 @@ class UsernameTaken(DomainError):
 
 
 class IdentityTaken(DomainError):
-    """Somebody has just signed up with the same identity."""
+    """A concurrent sign-up used the same identity."""
 
     code = "IDENTITY_TAKEN"
     category = Category.CONFLICT
@@ -39,7 +39,7 @@ class ArtistOnly(DomainError):
 
 
 class InvalidPicture(DomainError):
-    """A profile image or signature that is no picture we take; `details` names the field."""
+    """A profile image or signature in an unsupported format, damaged or too large; `details` names the field."""
 
     code = "INVALID_IMAGE_FORMAT"
     category = Category.INVALID

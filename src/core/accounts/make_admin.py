@@ -9,14 +9,14 @@ from core.ports.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class MakeAdmin:
-    """Let somebody who has signed in see to what only admins may."""
+    """Give the admin role to a user who has signed in before."""
 
     users: Users
     transaction: Transaction
     clock: Clock
 
     async def __call__(self, email: str) -> User:
-        """Raises UserNotFound, also when several have this address: it has to be clear who is meant."""
+        """Raises UserNotFound, also when several users have this address."""
         async with self.transaction:
             named = await self.users.of_email(email, lock=True)
             if len(named) != 1:

@@ -24,30 +24,30 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
 class Standing(Enum):
     PRESENT = "present"
     LEAVING = "leaving"
-    """Signed out for good; what is theirs is being erased."""
+    """Account deleted; personal data is being erased."""
     DEACTIVATED = "deactivated"
-    """Left, and kept as a name: others have images in a style of theirs."""
+    """Account deleted, name kept because others have images in one of the styles."""
 
 
 class User(msgspec.Struct, frozen=True):
     id: UserId
     provider: str
     subject: str
-    """The provider's own name for the user; unique together with `provider`."""
+    """The provider's id of the user; unique together with `provider`."""
     email: str | None
-    """The address that the provider has last said is verified; it may be somebody else's, too."""
+    """The address that the provider last reported as verified. Not unique."""
     username: str
     created_at: datetime
     updated_at: datetime
     role: Role = Role.USER
     bio: str = ""
     profile_image: str | None = None
-    """The key of a public object of ours, or a URL that the identity provider gave."""
+    """The key of a public object, or a URL from the identity provider."""
     standing: Standing = Standing.PRESENT
 
     @property
     def own_picture(self) -> str | None:
-        """The key of an object of ours that is the profile image."""
+        """The key of the profile image if it is an object in our store."""
         ours = self.profile_image is not None and self.profile_image.startswith(PUBLIC_PREFIX)
         return self.profile_image if ours else None
 
@@ -64,13 +64,13 @@ class User(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, username=username, bio=bio, profile_image=profile_image, updated_at=at)
 
     def with_verified_email(self, email: str | None, *, at: datetime) -> "User":
-        """With what the provider has verified; the same user when that is nothing, or nothing new."""
+        """The user with the verified address; unchanged if it is None or the same."""
         if email is None or email == self.email:
             return self
         return msgspec.structs.replace(self, email=email, updated_at=at)
 
     def became_artist(self, *, at: datetime) -> "User":
-        """An admin stays one."""
+        """Returns the user with the artist role; an admin stays an admin."""
         role = Role.ADMIN if self.role is Role.ADMIN else Role.ARTIST
         return msgspec.structs.replace(self, role=role, updated_at=at)
 
@@ -78,7 +78,7 @@ class User(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, standing=Standing.LEAVING, updated_at=at)
 
     def deactivated(self, *, at: datetime) -> "User":
-        """Nothing of them stays but the name that styles are credited to, and the identity, which is not taken back."""
+        """Returns the user with everything removed but the identity and the name that styles are credited to."""
         return msgspec.structs.replace(
             self, standing=Standing.DEACTIVATED, email=None, bio="", profile_image=None, updated_at=at
         )
@@ -92,7 +92,7 @@ class Artist(msgspec.Struct, frozen=True):
     artist_name: str
     verified_email: str
     signature_key: str
-    """Where in the store the signature lies that is stamped on every image."""
+    """The key of the signature image that is stamped on every generated image."""
     created_at: datetime
 
     def __post_init__(self) -> None:
@@ -110,7 +110,7 @@ class Artist(msgspec.Struct, frozen=True):
 
 class Session(msgspec.Struct, frozen=True):
     token_hash: bytes
-    """SHA-256 of the token: what is stored signs nobody in."""
+    """SHA-256 of the token; the token itself is not stored."""
     user_id: UserId
     created_at: datetime
     expires_at: datetime
@@ -118,7 +118,7 @@ class Session(msgspec.Struct, frozen=True):
 
 
 def username_from(email: str | None, name: str | None) -> str:
-    """A valid username from the e-mail's local part, or else from the name; `user` where nothing of them is left."""
+    """A valid username from the local part of the e-mail address, else from the name, else `user`."""
     source = email.partition("@")[0] if email else name or ""
     username = re.sub(r"[^a-z0-9._-]+", "-", source.lower()).strip(".-_")[:23]
     return username if len(username) >= MIN_USERNAME else f"user-{username}".rstrip("-")

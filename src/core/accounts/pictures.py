@@ -12,7 +12,7 @@ MAX_SIDE = 4096
 
 
 async def accept_picture(images: Images, content: BinaryIO, *, field: str) -> ImageCopy:
-    """The copy of the picture that others may see. Raises InvalidPicture for one that is none, or too large."""
+    """Re-encode an uploaded picture for publication. Raises InvalidPicture."""
     try:
         facts = await images.inspect(content)
         _check_size(facts, field)
@@ -29,5 +29,5 @@ def _check_size(facts: ImageFacts, field: str) -> None:
 
 
 def signature_key(artist: UserId, facts: ImageFacts, secrets: Secrets) -> str:
-    """A new place in the store for a signature of this artist."""
+    """A new key for a signature of this artist."""
     return f"signatures/{artist}/{secrets.token()[:16]}.{facts.extension}"

@@ -7,18 +7,18 @@ from core.requester import Requester
 
 
 class Users(Protocol):
-    """Users and the artists among them, in the open transaction."""
+    """Users and artists, in the open transaction."""
 
     async def of_id(self, user_id: UserId, *, lock: bool = False) -> User:
-        """Raises UserNotFound, for who has left too."""
+        """Raises UserNotFound, also for a deleted account."""
         ...
 
     async def of_identity(self, provider: str, subject: str, *, lock: bool = False) -> User | None:
-        """Who has left is found, until they are erased."""
+        """Finds deleted accounts too, until they are erased."""
         ...
 
     async def of_email(self, email: str, *, lock: bool = False) -> list[User]:
-        """Everybody who has this address and has not left."""
+        """All users with this address whose accounts are not deleted."""
         ...
 
     async def username_taken(self, username: str) -> bool: ...
@@ -36,11 +36,11 @@ class Users(Protocol):
         ...
 
     async def artist(self, user_id: UserId) -> Artist | None:
-        """None for users who are no artists. The user's lock is the artist's too."""
+        """None if the user is not an artist. Locking the user also locks the artist."""
         ...
 
     async def save_artist(self, artist: Artist) -> None:
-        """Name and signature. Raises UserNotFound, which may surface at the commit."""
+        """Saves name and signature. Raises UserNotFound, which may surface at the commit."""
         ...
 
     async def pending_deletion(self, user_id: UserId) -> User | None:
@@ -52,28 +52,28 @@ class Users(Protocol):
         ...
 
     async def was_erased(self, identity: bytes) -> bool:
-        """Whether somebody with this identity, as `identity_hash` has it, has been erased."""
+        """Whether an account with this `identity_hash` was erased."""
         ...
 
 
 class Sessions(Protocol):
-    """Sign-ins that are in force."""
+    """Sessions that are in force."""
 
     async def add(self, session: Session) -> None:
         """In the open transaction."""
         ...
 
     async def end(self, token_hash: bytes) -> None:
-        """In the open transaction; one that is not there is no error. From the commit on it signs nobody in."""
+        """Revoke a session, in the open transaction; a missing one is no error. Effective from the commit on."""
         ...
 
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
-        """Who signed in with this token, unless the session has ended or expired; outside any transaction."""
+        """The user signed in with this token, or None if the session is revoked or expired; outside any transaction."""
         ...
 
     async def drop_expired(self, *, now: datetime, limit: int) -> int:
-        """Remove up to `limit` that have expired, in the open transaction; those that another removes are passed over.
+        """Remove up to `limit` expired sessions in the open transaction, skipping rows locked by others.
 
-        Answers how many were removed.
+        Returns how many were removed.
         """
         ...

@@ -20,35 +20,35 @@ from core.ports.transaction import Transaction
 from core.tokens.model import wallet, welcome_bonus
 
 IdentityKey = NewType("IdentityKey", bytes)
-"""What identities of erased users are hashed with."""
+"""The HMAC key for identities of erased users."""
 
 ATTEMPTS = 5
-"""Sign-ups that race for one identity or username settle in two; five is beyond doubt."""
+"""Retries when concurrent sign-ups collide on an identity or username; one retry is normally enough."""
 
 
 class SignedIn(msgspec.Struct, frozen=True):
     user_id: UserId
     token: str
-    """The session's secret: given to the browser, never stored."""
+    """The session token: given to the browser, never stored."""
     is_new: bool
 
 
 def token_hash(token: str) -> bytes:
-    """What of a session's token is stored. The token has 256 random bits, so a plain SHA-256 cannot be reversed."""
+    """The stored hash of a session token. The token has 256 random bits, so a plain SHA-256 cannot be reversed."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def identity_hash(key: IdentityKey, provider: str, subject: str) -> bytes:
-    """What is kept of an erased user's identity: without the key it tells nothing, with it only yes or no."""
+    """A keyed hash of an erased user's identity: it allows only an equality check, and only with the key."""
     return hmac.digest(key, f"{provider}\n{subject}".encode(), "sha256")
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Open a session for an identity; the first time, make the user and give the welcome tokens.
+    """Open a session for an identity; the first time, create the user and transfer the welcome tokens.
 
-    An e-mail that the provider has verified since is taken over; without a verified one, the stored one stays.
-    Who was erased is a new user, but gets no welcome tokens again. Who was deactivated does not come back.
+    A newly verified e-mail address replaces the stored one; without one, the stored address stays. An erased user is
+    created anew, but gets no welcome tokens again. A deactivated user cannot sign in.
     """
 
     users: Users
@@ -83,7 +83,7 @@ class SignIn:
         return SignedIn(user.id, token, is_new)
 
     async def _known(self, identity: Identity, *, at: datetime) -> User | None:
-        """Locked when the user is to be saved: the profile may be edited, or the user leave, at the same time."""
+        """The existing user, locked if it has to be saved (it may be edited or deleted concurrently)."""
         user = await self.users.of_identity(identity.provider, identity.subject)
         if user is None or user.with_verified_email(identity.email, at=at) == user:
             return user

@@ -7,7 +7,7 @@ from core.ports.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class SignOut:
-    """End a session at the server."""
+    """Revoke a session."""
 
     sessions: Sessions
     transaction: Transaction

@@ -19,7 +19,7 @@ from core.tokens.model import earnings
 
 @dataclass(frozen=True, slots=True)
 class UpgradeToArtist:
-    """Make a user an artist, with the signature that every image of theirs will carry."""
+    """Make a user an artist, with the signature that is stamped on their styles' images."""
 
     users: Users
     ledger: TokenLedger

@@ -22,7 +22,7 @@ class Me(msgspec.Struct, frozen=True):
     profile_image: str | None
     role: str
     token_balance: int
-    """Tokens free to spend."""
+    """Tokens available to spend."""
     bio: str
     created_at: datetime
     artist: MeArtist | None
@@ -36,7 +36,7 @@ class ProfileArtist(msgspec.Struct, frozen=True):
 
 class ProfileStats(msgspec.Struct, frozen=True):
     total_generations: int
-    """Images completed, public or not."""
+    """Completed images, public or private."""
     public_generations: int
     following_count: int
 

@@ -1,1 +1,1 @@
-"""Objects in the store, and what becomes of those that nobody wants any more."""
+"""Objects in the store, and purging those that are no longer referenced."""

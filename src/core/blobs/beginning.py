@@ -3,7 +3,7 @@ from typing import Any, BinaryIO, cast
 
 
 def beginning_of(content: BinaryIO, size: int) -> BinaryIO:
-    """The first `size` bytes of a file, read as if they were all of it. Both share one position."""
+    """A view of the first `size` bytes of a file. Both share one position."""
     return cast("BinaryIO", io.BufferedReader(_Beginning(content, size)))
 
 

@@ -10,21 +10,20 @@ from core.ports.clock import Clock
 from core.ports.orphaned_blobs import OrphanedBlobs, Walk
 
 OrphanAge = NewType("OrphanAge", timedelta)
-"""How old an object has to be before it counts as one that nobody will refer to any more."""
+"""The minimum age of an unreferenced object before it is purged."""
 
 OWN_PREFIXES = ("public/", "samples/", "signatures/", "training/")
-"""Where this service puts objects, sorted. What the AI servers put elsewhere is not looked at."""
+"""Key prefixes that this service writes, sorted. Objects of the AI servers are not examined."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class DropOrphans:
-    """Remove objects that were put into the store by somebody who then crashed before any row referred to them.
+    """Purge objects that were stored but never referenced, for example because of a crash before the commit.
 
-    The store is walked in the order of its keys, one batch a call, where the last call has ended, and all of it once in
-    OrphanAge. A younger object is left alone: it may belong to a transaction that is about to commit. Any number may
-    walk at once.
+    Walks the store in key order, one batch per call, continuing where the last call ended; one full walk per OrphanAge.
+    Younger objects are skipped: a transaction that refers to them may be about to commit. Safe to run concurrently.
     """
 
     orphans: OrphanedBlobs
@@ -33,7 +32,7 @@ class DropOrphans:
     age: OrphanAge
 
     async def __call__(self, *, limit: int = 100) -> int:
-        """Answers how many objects were looked at; fewer than `limit` when the walk has come to its end."""
+        """Return how many objects were examined; fewer than `limit` at the end of the walk."""
         now = self.clock.now()
         walk = await self._walk(now)
         if walk is None:
@@ -46,7 +45,7 @@ class DropOrphans:
         return len(found)
 
     async def _walk(self, now: datetime) -> Walk | None:
-        """The one under way, or a new one; None when it is too early for that."""
+        """The current walk or a new one; None if a new one is not due yet."""
         last = await self.orphans.walk()
         if last is None or (last.ended and last.begun_at <= now - self.age):
             return Walk(begun_at=now)
@@ -63,4 +62,4 @@ class DropOrphans:
         orphans = await self.orphans.among(old) if old else []
         if orphans:
             await self.blobs.delete(*orphans)
-            _log.warning("Removed %s objects that nothing refers to: %s, ...", len(orphans), orphans[0])
+            _log.warning("orphaned objects purged count=%s first=%s", len(orphans), orphans[0])

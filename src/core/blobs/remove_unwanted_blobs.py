@@ -11,14 +11,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RemoveUnwantedBlobs:
-    """Remove from the store what nothing refers to any more, one batch. Any number may run at once."""
+    """Delete discarded objects from the store, one batch. Safe to run concurrently."""
 
     unwanted: UnwantedBlobs
     blobs: BlobStore
     transaction: Transaction
 
     async def __call__(self, *, limit: int = 100) -> int:
-        """Answers how many places were emptied. Raises StoreUnavailable: then they are left to another time."""
+        """Return how many entries were processed. Raises StoreUnavailable; the entries stay for the next pass."""
         async with self.transaction:
             places = await self.unwanted.some(limit=limit)
         if places:
@@ -26,11 +26,11 @@ class RemoveUnwantedBlobs:
         return len(places)
 
     async def at_once(self, places: list[str]) -> None:
-        """For whoever has just given them up: where that fails they are left to another time, and nobody is told."""
+        """Delete objects after the commit that discarded them; on StoreUnavailable they stay for the next pass."""
         try:
             await self._remove(places)
         except DomainError as error:
-            _log.warning("%d unwanted places have to wait: %s", len(places), error.message)
+            _log.warning("discarded objects not deleted yet count=%d reason=%s", len(places), error.message)
 
     async def _remove(self, places: list[str]) -> None:
         keys = [place for place in places if not place.endswith("/")]

@@ -6,7 +6,7 @@ from core.ports.transaction import OutcomeUnknown, Transaction
 
 
 async def put_all(blobs: BlobStore, *objects: Blob) -> None:
-    """Store objects under new keys, or none of them: what ends it, cancellation included, removes what was stored."""
+    """Store all objects under new keys, or none: on any error or cancellation those already stored are deleted."""
     try:
         await blobs.put(*objects)
     except BaseException:
@@ -16,10 +16,10 @@ async def put_all(blobs: BlobStore, *objects: Blob) -> None:
 
 @asynccontextmanager
 async def removed_on_failure(blobs: BlobStore, transaction: Transaction, *keys: str) -> AsyncIterator[None]:
-    """The transaction that objects were stored for: unless it commits they are removed, and its error goes on.
+    """Run a transaction that refers to stored objects; delete the objects unless it commits, and re-raise its error.
 
-    They stay where the outcome of the commit is not known: OutcomeUnknown, or cancelled during the commit. They stay
-    also where the store is out of reach. The walk for orphans removes those that no row refers to.
+    They are kept if the outcome of the commit is unknown (OutcomeUnknown, or cancellation during the commit) or the
+    store is unavailable. Unreferenced ones are then purged as orphans.
     """
     committing = False
     try:

@@ -1,1 +1,1 @@
-"""What people are to each other: following, liking, commenting."""
+"""Follows, likes and comments."""

@@ -10,7 +10,7 @@ from core.requester import Requester
 
 @dataclass(frozen=True, slots=True)
 class DeleteComment:
-    """Delete one's own comment, or as an admin anybody's; replies go with it."""
+    """Delete one's own comment, or any comment as an admin, including its replies."""
 
     generations: Generations
     comments: Comments

@@ -10,7 +10,7 @@ from core.ports.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class EditComment:
-    """Change the words of one's own comment."""
+    """Change the text of one's own comment."""
 
     generations: Generations
     comments: Comments

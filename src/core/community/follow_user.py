@@ -13,7 +13,7 @@ from core.ports.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class FollowUser:
-    """Follow somebody, who is told the first time."""
+    """Follow a user; they are notified the first time."""
 
     follows: Follows
     notifier: Notifier

@@ -13,7 +13,7 @@ from core.ports.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class LikeGeneration:
-    """Like an image that one can see; its owner is told the first time, unless it is oneself."""
+    """Like a visible generation; its owner, if another user, is notified the first time."""
 
     generations: Generations
     likes: Likes

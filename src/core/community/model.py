@@ -16,14 +16,14 @@ class Comment(msgspec.Struct, frozen=True):
     generation_id: GenerationId
     author_id: UserId
     content: str
-    """As it was written; never to be taken for markup."""
+    """Plain text, not markup."""
     created_at: datetime
     updated_at: datetime
     parent_id: CommentId | None = None
-    """What it replies to; None for one that is no reply."""
+    """The comment that this one replies to, or None."""
 
     def check_shown_to(self, viewer: UserId, image: Generation) -> None:
-        """Raises CommentNotFound for who may not see the image, unless the comment is theirs."""
+        """Raises CommentNotFound if the viewer may not see the image, unless the comment is theirs."""
         if self.author_id != viewer and not image.shown_to(viewer):
             raise CommentNotFound
 
@@ -33,7 +33,7 @@ class Comment(msgspec.Struct, frozen=True):
 
 
 def parse_content(text: str) -> str:
-    """The words of a comment as they are stored. Raises ValidationError."""
+    """Comment text as it is stored. Raises ValidationError."""
     content = parse_free_text(text)
     if len(content) > MAX_CONTENT or not content.strip():
         raise ValidationError(content=f"1 to {MAX_CONTENT} characters, not only spaces.")

@@ -23,7 +23,9 @@ class NewComment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class PostComment:
-    """Comment on an image that one can see; its owner is told, and whoever is replied to, but never oneself."""
+    """Comment on a visible generation; notifies its owner and the author of the parent comment, but never the
+    commenter.
+    """
 
     generations: Generations
     comments: Comments

@@ -6,34 +6,36 @@ from core.identifiers import CommentId, GenerationId, UserId
 
 
 class Follows(Protocol):
-    """Who follows whom, in the open transaction."""
+    """Follows, in the open transaction."""
 
     async def add(self, follower: UserId, followed: UserId, *, at: datetime) -> None:
         """Raises DuplicateFollow or UserNotFound; either may surface at the commit."""
         ...
 
     async def remove(self, follower: UserId, followed: UserId) -> None:
-        """One that is not there is no error."""
+        """A missing follow is no error."""
         ...
 
     async def count(self, followed: UserId) -> int:
-        """How many follow them; exact until the block ends once it has added or removed one. Raises UserNotFound."""
+        """How many followers the user has. After `add` or `remove`, exact until the transaction ends. Raises
+        UserNotFound.
+        """
         ...
 
 
 class Likes(Protocol):
-    """Who likes which images, in the open transaction. The image is there and locked."""
+    """Likes of generations, in the open transaction. The generation exists and is locked."""
 
     async def add(self, user_id: UserId, generation_id: GenerationId, *, at: datetime) -> None:
         """Raises DuplicateLike, which may surface at the commit."""
         ...
 
     async def remove(self, user_id: UserId, generation_id: GenerationId) -> None:
-        """One that is not there is no error."""
+        """A missing like is no error."""
         ...
 
     async def count(self, generation_id: GenerationId) -> int:
-        """How many like it."""
+        """How many likes the generation has."""
         ...
 
 
@@ -45,7 +47,7 @@ class Comments(Protocol):
         ...
 
     async def add(self, comment: Comment) -> None:
-        """Its image is locked; what it replies to is there."""
+        """The generation is locked; the parent comment exists."""
         ...
 
     async def save(self, comment: Comment) -> None:
@@ -53,5 +55,5 @@ class Comments(Protocol):
         ...
 
     async def remove(self, comment: Comment) -> None:
-        """With its replies; its image is locked. Raises CommentNotFound, which may surface at the commit."""
+        """Includes replies; the generation is locked. Raises CommentNotFound, which may surface at the commit."""
         ...

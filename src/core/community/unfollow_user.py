@@ -8,7 +8,7 @@ from core.ports.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class UnfollowUser:
-    """Follow somebody no longer; whoever does not follow them has it already."""
+    """Unfollow a user; no error if the user is not followed."""
 
     users: Users
     follows: Follows

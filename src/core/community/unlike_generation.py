@@ -8,7 +8,7 @@ from core.ports.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class UnlikeGeneration:
-    """Take one's like of an image back; whoever does not like it has it already."""
+    """Unlike a generation; no error if it is not liked."""
 
     generations: Generations
     likes: Likes

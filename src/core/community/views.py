@@ -22,14 +22,14 @@ class FollowedUser(msgspec.Struct, frozen=True):
     username: str
     profile_image: str | None
     artist_name: str | None
-    """None for who is no artist."""
+    """None if the user is not an artist."""
     role: str
     follower_count: int
     followed_at: datetime
 
 
 INLINE_REPLIES = 3
-"""Replies that come with the comment they belong to."""
+"""Replies included with their parent comment."""
 
 
 class CommentUser(msgspec.Struct, frozen=True):
@@ -61,13 +61,13 @@ class CommentView(msgspec.Struct, frozen=True):
 
 class CommunityReader(Protocol):
     async def following(self, follower: UserId, *, page: PageRequest) -> Page[FollowedUser]:
-        """Whom they follow, those followed last first."""
+        """Users whom `follower` follows, latest first."""
         ...
 
     async def comments(
         self, generation_id: GenerationId, *, viewer: UserId | None, page: PageRequest
     ) -> Page[CommentView]:
-        """Those on an image that are no replies, newest first. Raises GenerationNotFound."""
+        """Top-level comments, newest first. Raises GenerationNotFound."""
         ...
 
     async def replies(self, comment_id: CommentId, *, viewer: UserId | None, page: PageRequest) -> Page[ReplyView]:
@@ -75,5 +75,5 @@ class CommunityReader(Protocol):
         ...
 
     async def comment(self, comment_id: CommentId, *, viewer: UserId | None) -> CommentView:
-        """For its author and whoever may see the image. Raises CommentNotFound otherwise."""
+        """Visible to its author and to users who may see the image; others get CommentNotFound."""
         ...

@@ -1,1 +1,1 @@
-"""What the broker has dead-lettered, and handing it to its queues again."""
+"""Dead-lettered messages and their redrive."""

@@ -15,23 +15,23 @@ _log = logging.getLogger(__name__)
 
 
 class Redriven(msgspec.Struct, frozen=True):
-    """What became of messages that had been put aside."""
+    """The result of a redrive: counts of messages."""
 
     moved: int
-    """In their queue again, as the broker has confirmed."""
+    """Published to their queues and confirmed."""
     over: int
-    """Removed, because nobody waits for what they would make."""
+    """Removed, because the result is no longer needed."""
     unconfirmed: int
-    """Wanted, but not taken by the broker: they stay put aside."""
+    """Not confirmed by the broker; still dead-lettered."""
     foreign: int
-    """No tasks of this service: they stay put aside."""
+    """Not tasks of this service; still dead-lettered."""
 
 
 @dataclass(frozen=True, slots=True)
 class RedriveTasks:
-    """Hand tasks that the broker has put aside to their queues again, those that somebody still waits for.
+    """Publish dead-lettered tasks again if their result is still needed.
 
-    One is removed only after its queue has it: a crash between leaves it in both, never in none.
+    A message is removed only after the broker has confirmed the new one: a crash in between leaves both, never none.
     """
 
     dead_letters: DeadLetters
@@ -41,7 +41,7 @@ class RedriveTasks:
     transaction: Transaction
 
     async def __call__(self, *, limit: int = 1000) -> Redriven:
-        """Look at up to `limit` messages, those put aside first first. Raises DeadLettersUnavailable."""
+        """Process up to `limit` messages, oldest first. Raises DeadLettersUnavailable."""
         wanted: dict[int, PendingTask] = {}
         over: list[int] = []
         foreign = 0
@@ -56,7 +56,7 @@ class RedriveTasks:
                     wanted[index] = PendingTask(task.task_id, task.type, body)
                 else:
                     over.append(index)
-                    _log.info("Nobody waits for task %s any more.", task.task_id)
+                    _log.info("dead-lettered task no longer needed task=%s", task.task_id)
             await letters.remove(over)
             confirmed = set(await self.broker.publish(list(wanted.values())))
             moved = [index for index, task in wanted.items() if task.task_id in confirmed]
@@ -64,7 +64,7 @@ class RedriveTasks:
         return Redriven(len(moved), len(over), len(wanted) - len(moved), foreign)
 
     async def _is_waited_for(self, task: Task) -> bool:
-        """Whether it is the present attempt at something that has not ended."""
+        """Whether the task is the current attempt of a generation or training that has not ended."""
         try:
             async with self.transaction:
                 if isinstance(task, GenerationTask):

@@ -1,1 +1,1 @@
-"""Images made in a style, each paid for once and only if it was made."""
+"""Generations: each is paid for once, and only if its image was made."""

@@ -9,7 +9,7 @@ from core.ports.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class CancelGeneration:
-    """Give up one's own image that nobody has begun to work on, and have the tokens back."""
+    """Cancel one's own queued generation and void its hold."""
 
     generations: Generations
     ledger: TokenLedger

@@ -19,8 +19,8 @@ from core.tokens.model import PlatformFee
 class CompleteGeneration:
     """Record the image of a generation, pay the artist and notify the owner, once.
 
-    It counts while a new task waits or the server tries again, too: what comes of that task then changes nothing. One
-    that comes after its generation has failed is noted there; it pays nobody, and the refund stays.
+    Accepted also while a new task waits or the server retries; the result of that task is then ignored. A completion
+    after the generation has failed is only recorded: it pays nobody, and the refund stays.
     """
 
     generations: Generations
@@ -33,7 +33,9 @@ class CompleteGeneration:
     fee: PlatformFee
 
     async def __call__(self, generation_id: GenerationId, *, result_url: str, metadata: dict[str, object]) -> Outcome:
-        """Raises ValidationError for what is no object below RESULTS in our bucket, GenerationNotFound, ResultTaken."""
+        """Raises ValidationError if `result_url` is not an object below RESULTS in our bucket; GenerationNotFound,
+        ResultTaken.
+        """
         result_key = self._result_key(result_url)
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)

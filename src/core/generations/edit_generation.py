@@ -19,7 +19,7 @@ from core.text import parse_free_text, problem_of_free_text
 
 
 class GenerationChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is left out stays as it is."""
+    """Fields that are left out stay as they are."""
 
     is_public: bool | UnsetType = UNSET
     description: str | UnsetType | None = UNSET
@@ -29,8 +29,8 @@ class GenerationChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 class EditGeneration:
     """Publish, hide or describe one's own image.
 
-    An image is published by a copy without metadata under a name that cannot be guessed, and hidden by deleting that
-    copy first: what the database calls private is never readable.
+    Publishing makes a copy without metadata under an unguessable key; hiding deletes that copy before the commit, so
+    that an image stored as private is never publicly readable.
     """
 
     generations: Generations
@@ -60,7 +60,7 @@ class EditGeneration:
             )
 
     async def _published_as(self, generation: Generation, changes: GenerationChanges) -> str | None:
-        """Where the image is to be public from now on; the copy is made, or removed, already."""
+        """The new public key, or None; the copy has been made or deleted by then."""
         if changes.is_public is True and not generation.is_public:
             if generation.result_key is None:
                 raise GenerationNotCompleted

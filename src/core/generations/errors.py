@@ -7,7 +7,7 @@ class GenerationNotFound(NotFound):
 
 
 class GenerationChanged(DomainError):
-    """Two edits met; the other one was first."""
+    """A concurrent edit was committed first."""
 
     code = "GENERATION_CHANGED"
     category = Category.CONFLICT
@@ -15,7 +15,7 @@ class GenerationChanged(DomainError):
 
 
 class ResultTaken(DomainError):
-    """An object is the result of one generation at most."""
+    """The object is already the result of another generation."""
 
     code = "RESULT_TAKEN"
     category = Category.INVALID
@@ -41,7 +41,7 @@ class GenerationNotCompleted(DomainError):
 
 
 class ResultBroken(DomainError):
-    """What the inference server stored is no image that others could be shown."""
+    """The stored result is not a valid image and cannot be published."""
 
     code = "RESULT_BROKEN"
     category = Category.CONFLICT

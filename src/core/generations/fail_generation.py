@@ -20,12 +20,11 @@ from core.tasks.outcome import Failure, Outcome
 
 @dataclass(frozen=True, slots=True)
 class FailGeneration:
-    """Act on a failed attempt by its code: put a new task, wait for the server's own next attempt, or refund.
+    """Handle a failed attempt by its code: put a new task, wait for the server's own retry, or fail and refund.
 
-    Webhooks name no task. A failure that is reported while a new task waits, or has been sent and reported nothing, is
-    taken for a repeat of the last one and changes nothing; if it was the new task's, the time-out will count. While the
-    server tries again by itself every failure counts: another failed attempt is the last activity, and the
-    grace period starts anew.
+    Webhooks name no task. While a new task has been put but has not reported anything, a failure is taken for a
+    repetition of the last one and changes nothing; if it was the new task's, the time-out will catch it. While the
+    server retries by itself every failure counts as activity and restarts the grace period.
     """
 
     generations: Generations
@@ -47,7 +46,7 @@ class FailGeneration:
         retry_count: int | None = None,
         silent_since: datetime | None = None,
     ) -> Outcome:
-        """With `silent_since` this service found the failure: it counts unless there was activity after that."""
+        """With `silent_since` the caller detected a time-out: it counts only if there was no activity after that."""
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)
             if silent_since is None:
@@ -67,7 +66,7 @@ class FailGeneration:
             return Outcome(applied=True, status=generation.status.value)
 
     async def unresumed(self, generation_id: GenerationId, *, since: datetime) -> Outcome:
-        """End one whose server reported a failed attempt at `since` or earlier and nothing after that."""
+        """Fail a generation whose last report is a failed attempt at `since` or earlier."""
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)
             failed_at, failure = generation.attempt_failed_at, generation.failure

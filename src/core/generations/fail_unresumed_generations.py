@@ -11,7 +11,7 @@ from core.ports.clock import Clock
 from core.ports.transaction import Transaction
 
 RetryGrace = NewType("RetryGrace", timedelta)
-"""How long an inference server that reported a failed attempt may take until it reports anything of its next one."""
+"""How long after a failed attempt the inference server may take to report its own retry."""
 
 _log = logging.getLogger(__name__)
 
@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 class FailUnresumedGenerations:
     """Fail and refund generations whose server did not resume after a failed attempt, one batch.
 
-    The failure is the one that the server reported. Any number may run at once: each generation is read again under its
-    lock. One that cannot be failed does not stop the others.
+    Uses the failure that the server reported. Safe to run concurrently: each generation is checked again under its
+    lock. An error in one does not stop the others.
     """
 
     generations: Generations
@@ -31,7 +31,7 @@ class FailUnresumedGenerations:
     grace: RetryGrace
 
     async def __call__(self, *, limit: int = 100) -> int:
-        """Returns how many have failed."""
+        """Return how many failed."""
         since = self.clock.now() - self.grace
         async with self.transaction:
             generation_ids = await self.generations.unresumed(since=since, limit=limit)

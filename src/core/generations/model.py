@@ -17,13 +17,13 @@ MAX_PROMPT_TAGS = 75
 MAX_DESCRIPTION = 1000
 MAX_SEED = 2**32 - 1
 RETRY_DELAYS = (timedelta(seconds=0), timedelta(seconds=30), timedelta(seconds=120))
-"""How long the second, third and fourth attempt wait."""
+"""Delays before the second, third and fourth attempt."""
 MAX_ATTEMPTS = 1 + len(RETRY_DELAYS)
 FINAL = frozenset({"GENERATION_ERROR", "GENERATION_FAILED", "INVALID_PROMPT", "MODEL_NOT_FOUND"})
 RETRYABLE = frozenset({"GPU_OOM", "OOM_ERROR", "TIMEOUT", "NETWORK_ERROR"})
-"""Codes of failures that a new task may mend. With any code in neither set the inference server tries again itself."""
+"""Failure codes for which a new task is put. For codes in neither set the inference server retries by itself."""
 RESULTS = "generations/"
-"""Where the inference server stores images; nothing else in the bucket is accepted as one."""
+"""Prefix of the keys that are accepted as results of the inference server."""
 
 
 class Consequence(Enum):
@@ -31,7 +31,7 @@ class Consequence(Enum):
 
     NEW_TASK = "new task"
     SERVER_RETRIES = "server retries"
-    """The attempt is over, the task is not: the server has two more attempts, and reports what comes of them."""
+    """The attempt failed but not the task: the server has two more attempts and reports their results."""
     END = "end"
 
 
@@ -83,14 +83,14 @@ class Generation(msgspec.Struct, frozen=True):
     style_id: StyleId
     artist_id: UserId
     consumed_tokens: int
-    """The style's price when the image was asked for."""
+    """The style's price at the time of the request."""
     hold_id: HoldId
     aspect_ratio: AspectRatio
     seed: int | None
     prompt_tags: list[str]
     description: str | None
     task_id: TaskId
-    """The task of the present attempt."""
+    """The task of the current attempt."""
     created_at: datetime
     updated_at: datetime
     status: Status = Status.QUEUED
@@ -98,21 +98,21 @@ class Generation(msgspec.Struct, frozen=True):
     progress: GenerationProgress | None = None
     result_key: str | None = None
     public_key: str | None = None
-    """Where anybody may read the image; None while it is private."""
+    """The key of the public copy; None while the image is private."""
     failure: Failure | None = None
     metadata: dict[str, object] = {}
-    """What the AI server told of the making."""
+    """Metadata that the inference server reported."""
     ended_at: datetime | None = None
     due_at: datetime | None = None
-    """When the present attempt is to begin; None for the first one, which begins at once."""
+    """When the current attempt is to start; None for the first, which starts at once."""
     attempt_failed_at: datetime | None = None
-    """When the inference server reported a failed attempt that it repeats by itself, if nothing came after that."""
+    """When the server reported a failed attempt that it retries by itself, if nothing was reported since."""
     fee_tokens: int = 0
-    """What the platform has kept of its price; the artist has the rest."""
+    """The platform's share of the price."""
 
     @property
     def earned_tokens(self) -> int:
-        """The artist's part of the price."""
+        """The artist's share of the price."""
         return self.consumed_tokens - self.fee_tokens
 
     @property
@@ -121,22 +121,22 @@ class Generation(msgspec.Struct, frozen=True):
 
     @property
     def last_activity_at(self) -> datetime:
-        """The last webhook of the present attempt, or when it was to begin."""
+        """Time of the last webhook of the current attempt, or the time the attempt was due."""
         if self.progress:
             return self.progress.last_updated
         return self.attempt_failed_at or self.due_at or self.created_at
 
     @property
     def awaits_new_task(self) -> bool:
-        """Whether a new task was put for the last failure, and no server has reported anything of it yet."""
+        """Whether a new task was put after the last failure and no server has reported on it yet."""
         return self.status is Status.RETRYING and self.attempt_failed_at is None
 
     def shown_to(self, viewer: UserId) -> bool:
-        """Whether there is an image, and they may see it."""
+        """Whether the image exists and is visible to the viewer."""
         return self.status is Status.COMPLETED and (self.is_public or self.owner_id == viewer)
 
     def check_shown_to(self, viewer: UserId) -> None:
-        """Raises GenerationNotFound where there is no image for their eyes."""
+        """Raises GenerationNotFound if the image does not exist or is not visible to the viewer."""
         if not self.shown_to(viewer):
             raise GenerationNotFound
 
@@ -168,7 +168,7 @@ class Generation(msgspec.Struct, frozen=True):
         )
 
     def completed_late(self, *, at: datetime, result_key: str, metadata: dict[str, object]) -> "Generation":
-        """An image came of an attempt that was given up: noted, the first one only, and nothing else."""
+        """Records an image that arrives after the generation ended; only the first one, and nothing else changes."""
         late = {"result_key": result_key, "at": at.isoformat(), "metadata": metadata}
         return msgspec.structs.replace(self, metadata={"late_result": late, **self.metadata})
 
@@ -180,13 +180,13 @@ class Generation(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, status=Status.CANCELLED, updated_at=at, ended_at=at)
 
     def abandoned(self, *, at: datetime) -> "Generation":
-        """Given up because there is nobody to have it, at work or not."""
+        """Ends the generation because its owner's account is deleted, whether started or not."""
         return msgspec.structs.replace(
             self, status=Status.CANCELLED, progress=None, attempt_failed_at=None, updated_at=at, ended_at=at
         )
 
     def retried_by_server(self, *, at: datetime, failure: Failure) -> "Generation":
-        """The server's next attempt begins at step 0, so the progress of the failed one is dropped."""
+        """The server's retry starts at step 0, so the progress of the failed attempt is discarded."""
         return msgspec.structs.replace(
             self, status=Status.RETRYING, failure=failure, progress=None, attempt_failed_at=at, updated_at=at
         )
@@ -212,7 +212,7 @@ class Generation(msgspec.Struct, frozen=True):
 
     @property
     def retry_delay(self) -> timedelta:
-        """How long the next task waits; there is one only for Consequence.NEW_TASK."""
+        """The delay before the next task; only for Consequence.NEW_TASK."""
         return RETRY_DELAYS[self.attempt - 1]
 
     def edited(self, *, at: datetime, description: str | None, public_key: str | None) -> "Generation":

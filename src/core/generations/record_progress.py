@@ -9,7 +9,7 @@ from core.tasks.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class RecordProgress:
-    """Take down how far an image has come; never backwards."""
+    """Record the progress of a generation. Progress never moves backwards."""
 
     generations: Generations
     clock: Clock

@@ -34,7 +34,7 @@ class NewGeneration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class RequestGeneration:
-    """Put the price on hold and queue an image, all or nothing."""
+    """Hold the price and queue a generation, atomically."""
 
     styles: Styles
     generations: Generations
@@ -86,7 +86,7 @@ class RequestGeneration:
         )
 
     async def _place(self) -> QueuePlace | None:
-        """It is queued and paid for by now: a database that goes away now must not make it look as if it were not."""
+        """The queue place; None if the database is unavailable: the committed request must not appear failed."""
         try:
             return await self.places.last_in_queue()
         except DatabaseUnavailable:
@@ -94,7 +94,7 @@ class RequestGeneration:
 
 
 def _parsed(new: NewGeneration) -> tuple[NewGeneration, list[str]]:
-    """The request with its text normalized, and the prompt's tags. Raises ValidationError or InvalidTagLanguage."""
+    """The request with normalized text, and the tags of its prompt. Raises ValidationError or InvalidTagLanguage."""
     problems = {}
     if new.description is not None:
         new = msgspec.structs.replace(new, description=parse_free_text(new.description))

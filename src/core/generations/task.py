@@ -8,7 +8,7 @@ from core.tasks.model import GenerationOrder, GenerationTask, WebhookBase, gener
 def task_for(
     generation: Generation, offer: Offer, *, at: datetime, signature: str, webhooks: WebhookBase
 ) -> GenerationTask:
-    """The task of the generation's present attempt; `signature` is the URI of the artist's signature."""
+    """The task of the current attempt; `signature` is the URI of the artist's signature image."""
     if offer.model_path is None:
         raise ValueError(f"style {offer.style_id} has no model")
     width, height = generation.aspect_ratio.size

@@ -12,18 +12,18 @@ from core.ports.transaction import Transaction
 from core.tasks.outcome import TIMED_OUT
 
 GenerationTimeout = NewType("GenerationTimeout", timedelta)
-"""How long an attempt may show no sign of life."""
+"""How long an attempt may go without activity."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class TimeOutGenerations:
-    """Count an attempt that shows no sign of life as failed, one batch.
+    """Fail attempts that are stalled, one batch.
 
-    One that waits its turn behind others is silent, too: whoever pays is not kept waiting without end. But one whose
-    task still waits for the broker has not begun. Any number may run at once: each image is looked at again under its
-    lock. One that cannot be timed out stops no other.
+    Waiting in the broker's queue counts as stalled, so that nobody's tokens are held without end; waiting in the outbox
+    does not. Safe to run concurrently: each generation is checked again under its lock. An error in one does not stop
+    the others.
     """
 
     generations: Generations
@@ -33,7 +33,7 @@ class TimeOutGenerations:
     timeout: GenerationTimeout
 
     async def __call__(self, *, limit: int = 100) -> int:
-        """Answers how many attempts have failed so."""
+        """Return how many attempts were failed."""
         now = self.clock.now()
         since = now - self.timeout
         async with self.transaction:
@@ -47,5 +47,5 @@ class TimeOutGenerations:
         except DomainError as error:
             if error.category is Category.UNAVAILABLE:
                 raise
-            _log.exception("Generation %s cannot be timed out.", generation_id)
+            _log.exception("generation cannot be timed out generation=%s", generation_id)
             return False

@@ -12,43 +12,43 @@ from core.paging import Page, PageRequest
 class FeedSort(Enum):
     RECENT = "recent"
     POPULAR = "popular"
-    """By likes, then newest."""
+    """Most liked, then newest."""
 
 
 class StatusFilter(Enum):
     ALL = "all"
     QUEUED = "queued"
     PROCESSING = "processing"
-    """Retrying ones as well."""
+    """Includes retrying."""
     COMPLETED = "completed"
     FAILED = "failed"
-    """Cancelled ones as well."""
+    """Includes cancelled."""
 
 
 LATEST = 20
-"""Completed images by which the wait is estimated: those that ended last."""
+"""The number of most recently completed images from which the wait is estimated."""
 FIRST_GUESS = timedelta(seconds=30)
-"""What an image takes, until one has been made."""
+"""The estimate until the first image is completed."""
 
 
 FARTHEST = 10_000
-"""The last place that is told from those behind it: counting on would make a long queue longer."""
+"""The highest position reported: counting further would slow down a long queue."""
 
 
 class QueuePlace(msgspec.Struct, frozen=True):
     position: int
-    """1 is next; FARTHEST and all beyond are FARTHEST."""
+    """1 is next; FARTHEST stands for itself and everything beyond."""
     estimated_seconds: int
-    """Until the image is there."""
+    """Until the image is expected."""
 
     @classmethod
     def at(cls, position: int, *, quickest: timedelta | None) -> "QueuePlace":
-        """The place behind `position - 1` others, of which no more than FARTHEST need be counted.
+        """The place at `position`, at least 1, capped at FARTHEST.
 
-        Who has been taken up already, and so is counted no more, was next: 1 all the same.
+        A generation that has just started is no longer counted and gets position 1.
 
-        `quickest` is the least time from request to end among the LATEST, None before the first: the one that waited
-        least tells best what an image itself takes.
+        `quickest` is the shortest time from request to end among the LATEST, None if there are none: the one that
+        waited least is the best estimate of the processing time alone.
         """
         takes = FIRST_GUESS if quickest is None else quickest
         position = min(max(position, 1), FARTHEST)
@@ -82,7 +82,7 @@ class RequestedGeneration(msgspec.Struct, frozen=True):
     created_at: datetime
     progress: GenerationProgress | None
     queue: QueuePlace | None
-    """None when it is queued, but its place cannot be told."""
+    """None if it is queued but its place cannot be determined."""
 
 
 class GenerationView(msgspec.Struct, frozen=True):
@@ -101,12 +101,12 @@ class GenerationView(msgspec.Struct, frozen=True):
     comment_count: int
     is_liked: bool
     result_url: str | None
-    """Plain while it is public, signed for a short while for its owner otherwise."""
+    """The public URL, or for the owner of a private image a short-lived signed URL."""
     progress: GenerationProgress | None
     queue: QueuePlace | None
-    """While it is queued."""
+    """Only while queued."""
     error_message: str | None
-    """Why it failed; None unless it has."""
+    """Only for failed generations."""
     refunded: bool
     created_at: datetime
     updated_at: datetime
@@ -127,20 +127,20 @@ class FeedItem(msgspec.Struct, frozen=True):
 
 
 class FeedQuery(msgspec.Struct, frozen=True):
-    """Which public images: all conditions hold at once."""
+    """Filters on public images; all apply."""
 
     sort: FeedSort = FeedSort.RECENT
     tags: list[str] = []
-    """All of them."""
+    """Images must have all of them."""
     user_id: UserId | None = None
     style_id: StyleId | None = None
     followed_by: UserId | None = None
-    """Of people whom this user follows."""
+    """Only images of users whom this user follows."""
 
 
 class GenerationsReader(Protocol):
     async def detail(self, generation_id: GenerationId, *, viewer: UserId | None) -> GenerationView:
-        """For its owner, and for anybody once it is public and completed. Raises GenerationNotFound otherwise."""
+        """Visible to its owner, and to everybody once public and completed; otherwise raises GenerationNotFound."""
         ...
 
     async def feed(self, query: FeedQuery, *, viewer: UserId | None, page: PageRequest) -> Page[FeedItem]:
@@ -154,5 +154,5 @@ class GenerationsReader(Protocol):
         ...
 
     async def last_in_queue(self) -> QueuePlace:
-        """The place of whoever came last, as of at most a second ago; it costs no more in a long queue."""
+        """The last place in the queue, at most a second old. The cost does not grow with the queue."""
         ...

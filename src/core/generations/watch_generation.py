@@ -9,15 +9,15 @@ from core.ports import changes
 
 @dataclass(frozen=True, slots=True)
 class WatchGeneration:
-    """See an image come along, until it has ended."""
+    """Stream the state of a generation until it has ended."""
 
     generations: GenerationsReader
     watch: Watch
 
     def __call__(self, watcher: Watcher | None, generation_id: GenerationId, *, known: str | None = None) -> Events:
-        """Events with a GenerationView each; the state whose id is `known` is not told again.
+        """Events with a GenerationView each; a state whose id is `known` is not sent again.
 
-        Raises GenerationNotFound: at the first step for who may not see it.
+        Raises GenerationNotFound at the first step if the generation is not visible.
         """
 
         async def look() -> State:

@@ -1,1 +1,1 @@
-"""Telling people what happened to what is theirs."""
+"""Notifications to users about events that concern them."""

@@ -8,13 +8,13 @@ from core.ports.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class DropOldNotifications:
-    """Remove notifications that were read long ago, one batch; any number may run at once."""
+    """Purge notifications that were read long ago, one batch. Safe to run concurrently."""
 
     notifications: Notifications
     transaction: Transaction
     clock: Clock
 
     async def __call__(self, *, limit: int = 1000) -> int:
-        """Answers how many were removed."""
+        """Return how many were removed."""
         async with self.transaction:
             return await self.notifications.drop_read(before=self.clock.now() - KEPT_READ, limit=limit)

@@ -8,7 +8,7 @@ from core.ports.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class MarkAllRead:
-    """Mark all of one's notifications as read; answers how many were not."""
+    """Mark all of one's notifications as read; returns how many were unread."""
 
     notifications: Notifications
     transaction: Transaction

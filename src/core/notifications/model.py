@@ -28,10 +28,10 @@ class Notification(msgspec.Struct, frozen=True):
     recipient: UserId
     type: NotificationType
     reason: str
-    """What it tells of, unique for the recipient: told once, however often it happens."""
+    """The event, unique per recipient: a repeated event is not notified again."""
     target_type: TargetType
     target_id: int
     at: datetime
     actor: UserId | None = None
-    """Who did it; None for what happened by itself."""
+    """The user who caused the event; None if the system did."""
     metadata: dict[str, object] = {}

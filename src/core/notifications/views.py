@@ -15,15 +15,15 @@ class Actor(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What the notification is about, as it is now."""
+    """The current state of what the notification is about."""
 
     id: int
     name: str | None
     """A style's name (for a generation: that of its style) or a user's username."""
     image_url: str | None
-    """A style's thumbnail, a user's picture, or the generation's image as far as the recipient may see it."""
+    """A style's thumbnail, a user's picture, or a generation's image if the recipient may see it."""
     result_url: str | None = None
-    """The generation's image again; None for anything else."""
+    """Same as `image_url`, for generations only."""
 
 
 class NotificationItem(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class NotificationItem(msgspec.Struct, frozen=True):
     target_type: TargetType
     target_id: int
     target: Target | None
-    """None when it is no longer there."""
+    """None if it no longer exists."""
     metadata: dict[str, object]
     is_read: bool
     created_at: datetime
@@ -43,5 +43,5 @@ class NotificationsReader(Protocol):
     async def list(
         self, recipient: UserId, *, unread_only: bool, page: PageRequest
     ) -> tuple[Page[NotificationItem], int]:
-        """Newest first, and how many are unread in all."""
+        """Notifications, newest first, and the total number of unread ones."""
         ...

@@ -8,24 +8,26 @@ from core.paging import PageRequest
 from core.ports import changes
 
 LATEST = 50
-"""Notifications that a look takes in: who has missed more reads the list."""
+"""Notifications examined per read; a client that missed more has to read the list."""
 LATE = timedelta(minutes=1)
-"""By how much one may be older than another that was there before it: longer than any transaction takes to commit."""
+"""By how much a notification may be older than one that was visible before it; longer than any transaction takes to
+commit.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class WatchNotifications:
-    """See one's own notifications come: first those that were missed, then each as it comes."""
+    """Stream one's own notifications: first those missed, then new ones."""
 
     notifications: NotificationsReader
     watch: Watch
 
     async def __call__(self, watcher: Watcher, *, known: str = "") -> Events:
-        """Events with a NotificationItem each, the oldest first.
+        """Events with a NotificationItem each, oldest first.
 
-        Missed are those that came after the last of the `known`, or the unread ones where none of these is among the
-        LATEST. An event's id names all that are known by then and not much older than the last of them: one that took
-        longer to commit is missed by nobody, and told to nobody twice.
+        Missed are those after the last of `known`, or the unread ones if none of `known` is among the LATEST. An
+        event's id lists the notifications known by then that are not much older than the latest, so that one that
+        committed late is sent exactly once.
         """
         recipient = watcher.requester.id
         told = frozenset(known.split("."))
@@ -59,13 +61,15 @@ def _missed(rows: list[NotificationItem], told: frozenset[str]) -> list[Notifica
 
 
 def _new(rows: list[NotificationItem], before: list[NotificationItem]) -> list[NotificationItem]:
-    """By what was there before and not by the last one's place: one that took longer to commit may come below it."""
+    """Compares with what was visible before instead of with the last position: a notification that committed late may
+    sort below it.
+    """
     seen = {row.id for row in before}
     new = [row for row in rows if row.id not in seen]
     if len(before) < LATEST:
         return new
     lowest = (before[-1].created_at, before[-1].id)
-    return [row for row in new if (row.created_at, row.id) > lowest]  # those below have moved up
+    return [row for row in new if (row.created_at, row.id) > lowest]  # those below have moved up into the window
 
 
 def _id(rows: list[NotificationItem], told: frozenset[str]) -> str:

@@ -1,1 +1,1 @@
-"""What the domain needs from the world: one port a file, each a Protocol whose docstrings are promises."""
+"""Ports: what the domain needs from outside, one per file. Docstrings state what every adapter promises."""

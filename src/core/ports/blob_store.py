@@ -13,7 +13,7 @@ class BlobNotFound(DomainError):
 
 
 class ForeignBlob(DomainError):
-    """A URI that does not name an object of this service's own bucket."""
+    """A URI that does not name an object in this service's bucket."""
 
     code = "FOREIGN_BLOB"
     category = Category.INVALID
@@ -27,7 +27,7 @@ class StoreUnavailable(DomainError):
 
 
 PUBLIC_PREFIX = "public/"
-"""Keys below it can be read by anybody at a plain URL; all others by signed URLs only."""
+"""Objects below it are publicly readable at a plain URL; all others by signed URLs only."""
 
 
 class Blob(msgspec.Struct, frozen=True):
@@ -39,23 +39,23 @@ class Blob(msgspec.Struct, frozen=True):
 class StoredBlob(msgspec.Struct, frozen=True):
     key: str
     stored_at: datetime
-    """When its content was last put or copied there."""
+    """When its content was last stored or copied there."""
 
 
 class BlobStore(Protocol):
     """Objects under keys such as `training/10/image_0.jpg`: slash-separated, relative, no `.` or `..` parts.
 
-    A key has at most 1024 bytes in UTF-8, a part 200; control characters, backslash, `?` and `#` are in none; none is
-    the folder of another. Text that is no key is a ValueError.
+    A key has at most 1024 bytes in UTF-8, a part at most 200; no control characters, backslash, `?` or `#`; no key is a
+    prefix folder of another. An invalid key raises ValueError.
 
-    Not transactional: a use case writes objects before it commits and deletes them when it fails. An object is there
+    Not transactional: a use case stores objects before it commits and deletes them when it fails. Objects are stored
     whole or not at all. Every call raises StoreUnavailable when the store does not answer in time.
     """
 
     async def put(self, *blobs: Blob) -> None:
-        """Store each content from start to end, replacing what is there; several at once where that is quicker.
+        """Store each content from start to end, replacing existing objects; in parallel where that is faster.
 
-        Costs memory for chunks, not for whole contents. When it raises, some may have been stored.
+        Memory use is by chunks, not whole contents. If it raises, some objects may have been stored.
         """
         ...
 
@@ -68,7 +68,7 @@ class BlobStore(Protocol):
         ...
 
     async def delete(self, *keys: str) -> None:
-        """Delete what is there of these; what is not there is no error."""
+        """Delete objects; missing ones are no error."""
         ...
 
     async def keys(self, prefix: str) -> list[str]:
@@ -83,24 +83,24 @@ class BlobStore(Protocol):
         ...
 
     async def signed_url(self, key: str, *, lifetime: timedelta = timedelta(minutes=15)) -> str:
-        """A URL by which anybody who has it can GET the object for at least half of `lifetime` and at most `lifetime`.
+        """A URL with which anyone can GET the object for at least half of `lifetime` and at most `lifetime`.
 
-        It may be answered from a cache. Nothing is looked up: a key without an object gets a URL that answers 404.
+        May be answered from a cache. The object is not looked up: a URL of a missing one answers 404.
         """
         ...
 
     def public_url(self, key: str) -> str:
-        """The lasting URL of an object below PUBLIC_PREFIX. Raises ValueError for any other key."""
+        """The permanent URL of an object below PUBLIC_PREFIX. Raises ValueError for any other key."""
         ...
 
     def uri(self, key: str) -> str:
-        """The `gs://bucket/key` by which the AI servers know the object."""
+        """The `gs://bucket/key` under which the AI servers address the object."""
         ...
 
     def key_of(self, uri: str) -> str:
-        """The key that `gs://bucket/key` or `https://storage.googleapis.com/bucket/key` names.
+        """The key in `gs://bucket/key` or `https://storage.googleapis.com/bucket/key`.
 
-        Raises ForeignBlob for another bucket, another scheme or host, an empty key, a query, or `.`/`..` parts.
+        Raises ForeignBlob for another bucket, scheme or host, an empty key, a query, or `.`/`..` parts.
         """
         ...
 

@@ -4,16 +4,16 @@ from core.tokens.reconciliation import Finding, Reconciliation
 
 
 class Books(Protocol):
-    """The ledger seen from outside: whether it is in order."""
+    """Reconciliation of the ledger."""
 
     async def examine(self) -> list[Finding]:
-        """Each invariant, in order, on all that is stored, as it was at one moment. Nobody has to wait for it."""
+        """Check each invariant, in order, on all stored rows in one snapshot. Blocks no writer."""
         ...
 
     async def keep(self, reconciliation: Reconciliation) -> None:
-        """For everybody to know what came of it."""
+        """Store a result."""
         ...
 
     async def last(self) -> Reconciliation | None:
-        """The one that was kept last."""
+        """The result stored last."""
         ...

@@ -5,14 +5,15 @@ from core.tasks.model import PendingTask
 
 
 class Broker(Protocol):
-    """Publishing to one queue neither waits for another queue nor fails because of it."""
+    """The message broker. Publishing to one queue neither waits for nor fails with another queue."""
 
     async def publish(self, tasks: list[PendingTask]) -> list[TaskId]:
-        """Hand tasks to their queues, in the order given within each; answer those that the broker has made durable.
+        """Publish tasks to their queues, in the given order per queue; return the ids that the broker confirmed as
+        durable.
 
-        Never raises and never takes more than 10 seconds: a task that is not in the answer was refused, unroutable or
-        not confirmed in time, and may have arrived all the same. Published again, a task is the same message byte for
-        byte with the same message id: consumers know it by that.
+        Never raises and takes at most 10 seconds: an unconfirmed task was refused, unroutable or late, and may have
+        arrived. Published again, it is the same message byte for byte with the same message id, by which consumers
+        deduplicate.
         """
         ...
 

@@ -5,7 +5,7 @@ from typing import NewType, Protocol
 from core.identifiers import GenerationId, StyleId, UserId
 
 Topic = NewType("Topic", str)
-"""What somebody may watch."""
+"""A subject that can be watched for changes."""
 
 
 def generation(generation_id: GenerationId) -> Topic:
@@ -26,24 +26,24 @@ def session(token_hash: bytes) -> Topic:
 
 class Subscription(Protocol):
     async def changed(self, *, within: timedelta) -> frozenset[Topic]:
-        """The topics of which something may have changed since the last call, as soon as there is one.
+        """Wait for changes and return the topics that may have changed since the last call.
 
-        None of them after `within`.
+        Empty if there are none within `within`.
         """
         ...
 
 
 class Changes(Protocol):
-    """Tells whoever watches that something has changed, in whatever process: not what, for that they look.
+    """Notifies watchers in any process that a topic has changed. The notification carries no data: watchers read again.
 
-    Told are: a generation or a style that is saved, advanced or removed, a notification, a session that is ended, in
-    whatever way. It is told after the commit, usually within some milliseconds; nothing is told of what rolled back.
-    Between two calls of `changed` it is told once, however often it happens, so that a slow watcher costs no memory.
+    Topics change when a generation or style is saved, advanced or removed, a notification is added, or a session is
+    revoked. Watchers are notified after the commit, usually within milliseconds, and never of a rollback. Changes
+    between two calls of `changed` are merged, so a slow watcher costs no memory.
 
-    When changes may have been missed, because the way they come by was interrupted, every topic counts as changed. Only
-    a process that dies right after its commit tells nobody: a watcher looks by itself now and then as well.
+    If notifications may have been missed because of a broken connection, every topic counts as changed. Only a process
+    that crashes right after its commit notifies nobody; watchers therefore also read at intervals.
     """
 
     def subscribe(self, *topics: Topic) -> AbstractContextManager[Subscription]:
-        """Watch from now on, until the block ends. What is there already has to be looked at first."""
+        """Watch until the block ends. The state before that has to be read separately, after subscribing."""
         ...

@@ -4,5 +4,5 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """The present moment in UTC, timezone-aware, to the microsecond. Two calls may answer the same."""
+        """The current time in UTC, timezone-aware, in microseconds. Consecutive calls may return the same value."""
         ...

@@ -5,7 +5,7 @@ from core.errors import Category, DomainError
 
 
 class DatabaseUnavailable(DomainError):
-    """Any repository or reader may raise it; nothing has been stored by the block that it ends."""
+    """Any repository or reader may raise it; the current transaction has stored nothing."""
 
     code = "DATABASE_UNAVAILABLE"
     category = Category.UNAVAILABLE
@@ -14,7 +14,7 @@ class DatabaseUnavailable(DomainError):
 
 @dataclass(slots=True)
 class DatabaseUsage:
-    """What one unit of work has asked of the database; adapters add to it."""
+    """Database usage of one unit of work, accumulated by adapters."""
 
     seconds: float = 0.0
     """Time spent waiting for the database."""
@@ -23,5 +23,5 @@ class DatabaseUsage:
 
 class Database(Protocol):
     async def reachable(self) -> bool:
-        """Whether the database answers and takes writes now; False within 2 seconds when it does not."""
+        """Whether the database accepts writes now; False if it does not answer within 2 seconds."""
         ...

@@ -11,22 +11,22 @@ class DeadLettersUnavailable(DomainError):
 
 
 class Letters(Protocol):
-    """Messages taken out for a look; nobody else sees them until that ends."""
+    """Messages taken from the dead-letter queue, invisible to others until the block ends."""
 
     bodies: list[bytes]
 
     async def remove(self, indexes: list[int]) -> None:
-        """These, by their place in `bodies`, are not to go back."""
+        """Mark messages, by index in `bodies`, to be removed instead of returned."""
         ...
 
 
 class DeadLetters(Protocol):
-    """What the broker has put aside because consumers rejected it, or failed at it too often."""
+    """Messages that consumers rejected or failed to process too often."""
 
     def take(self, *, limit: int) -> AbstractAsyncContextManager[Letters]:
-        """Take up to `limit` messages out, those put aside first first.
+        """Take up to `limit` messages, oldest first.
 
-        What was not removed is back in its place when the block ends, also after a crash; so may be what was removed
-        just before a crash. Raises DeadLettersUnavailable, which may say why.
+        When the block ends or the process crashes, messages not removed are returned to their place; ones removed just
+        before a crash may be returned as well. Raises DeadLettersUnavailable, with a reason where known.
         """
         ...

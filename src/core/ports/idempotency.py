@@ -12,7 +12,7 @@ KEPT = timedelta(hours=24)
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A call that a client may repeat, for instance because the answer got lost."""
+    """A call that a client may repeat, for example because the answer was lost."""
 
     user_id: UserId
     key: str
@@ -35,7 +35,7 @@ class IdempotencyKeyReused(DomainError):
 
 
 class AlreadyAnswered(Exception):
-    """Not a refusal: the call was answered before, and this is its answer."""
+    """Not a refusal: carries the stored answer of the first call, to be replayed."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
@@ -43,16 +43,16 @@ class AlreadyAnswered(Exception):
 
 
 class IdempotentCall(Protocol):
-    """One call that takes effect once, however often it is repeated, at whatever process.
+    """A call that takes effect once, however often it is repeated, in any process.
 
-    It belongs to a unit of work. From `begin` on, the unit's transactions are not committed block by block but
-    together, with the answer, by `finish`; the unit's readers see what the blocks have written. Leaving the call
-    (`async with call:`) without `finish` rolls all of it back.
+    It belongs to a unit of work. After `begin`, the unit's transactions are committed together with the answer by
+    `finish`, not one by one; the unit's readers see their writes. Leaving the block (`async with call:`) without
+    `finish` rolls everything back.
 
-    The first lock or write after `begin` claims the key. Whoever else uses the key waits there until this call has
-    ended, and then has AlreadyAnswered or IdempotencyKeyReused raised out of the block, or claims the key itself; a
-    user who was erased meanwhile gets UserNotFound. Before that nothing is locked and no transaction is open, so a call
-    may take its time to receive and store files.
+    The first lock or write after `begin` claims the key. Concurrent calls with the same key wait there until this call
+    has ended; then AlreadyAnswered or IdempotencyKeyReused is raised out of the block, or the waiting call claims the
+    key itself. If the user was erased meanwhile, UserNotFound is raised. Until the claim nothing is locked and no
+    transaction is open, so files can be received and stored without holding either.
     """
 
     @property
@@ -63,19 +63,20 @@ class IdempotentCall(Protocol):
     async def begin(self, call: Call) -> None:
         """Defer the unit's commits to `finish`.
 
-        Raises AlreadyAnswered, or IdempotencyKeyReused when the key was used for another request.
+        Raises AlreadyAnswered, or IdempotencyKeyReused if the key was used for another request.
         """
         ...
 
     async def refuse(self) -> None:
-        """Roll back what was written: the call is refused and its key stays free.
+        """Roll back because the call was refused; the key stays free.
 
-        Raises what `begin` raises if the same call was answered meanwhile: that is why this one was refused.
+        Raises what `begin` raises if the same call was answered meanwhile, since that is then the reason for the
+        refusal.
         """
         ...
 
     async def finish(self, answer: Answer) -> None:
-        """Commit what was written and the answer, both or neither. Raises what a commit and what `begin` raise."""
+        """Commit the writes and the answer, both or neither. Raises what a commit and what `begin` raise."""
         ...
 
     async def __aenter__(self) -> Self: ...
@@ -86,7 +87,7 @@ class IdempotentCall(Protocol):
 
 
 class Answers(Protocol):
-    """The answers that can be replayed. Only those passed to `IdempotentCall.finish` are kept, for KEPT."""
+    """Replayable answers, as passed to `IdempotentCall.finish`, kept for KEPT."""
 
     async def purge(self, *, limit: int) -> int:
         """Remove up to `limit` answers older than KEPT; returns how many."""

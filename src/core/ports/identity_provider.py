@@ -6,18 +6,18 @@ from core.errors import Category, DomainError
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who the provider says signed in. `(provider, subject)` identifies; an e-mail alone never does."""
+    """The signed-in identity. Identified by `(provider, subject)`, never by e-mail alone."""
 
     provider: str
     subject: str
     email: str | None
-    """Only one that the provider has verified."""
+    """Only if verified by the provider."""
     name: str | None
     picture: str | None
 
 
 class SignInFailed(DomainError):
-    """The provider did not vouch for anybody: refused, forged, expired, or out of reach. `reason` is fit for a URL."""
+    """The sign-in was refused, invalid or expired, or the provider is unavailable. `reason` can be used in a URL."""
 
     code = "SIGN_IN_FAILED"
     category = Category.UNAUTHENTICATED
@@ -34,7 +34,7 @@ class IdentityProvider(Protocol):
     async def authorization_url(
         self, *, redirect_uri: str, state: str, nonce: str, code_verifier: str, login_hint: str | None = None
     ) -> str:
-        """Where to send the browser. Raises SignInFailed("provider_unavailable")."""
+        """The URL to redirect the browser to. Raises SignInFailed("provider_unavailable")."""
         ...
 
     async def identify(self, *, code: str, redirect_uri: str, nonce: str, code_verifier: str) -> Identity:

@@ -14,10 +14,9 @@ from core.identifiers import (
 
 
 class Ids(Protocol):
-    """Identifiers known before the row is written.
+    """Ids that are known before the row is written.
 
-    Each is given out once, to one caller, in all processes together; one given out and not used is lost, which is fine.
-    Positive 64-bit integers, in no promised order.
+    Each is unique across all processes; unused ones are lost. Positive 64-bit integers, in no promised order.
     """
 
     async def user(self) -> UserId: ...

@@ -11,7 +11,7 @@ class ImageFacts(msgspec.Struct, frozen=True):
     height: int
     """Pixels."""
     size: int
-    """Bytes of the picture itself; a file may have more behind it."""
+    """Bytes of the image itself; the file may have trailing data."""
 
     @property
     def extension(self) -> str:
@@ -28,26 +28,25 @@ class ImageCopy(msgspec.Struct, frozen=True):
 
 
 class NotAnImage(Exception):
-    """Not a complete JPEG or PNG: another format, truncated, damaged, a bomb, or another kind of file as well."""
+    """Not a complete JPEG or PNG: another format, truncated, damaged, a decompression bomb, or a polyglot file."""
 
 
 class Images(Protocol):
-    """Pictures, known by their bytes alone. They are decoded off the event loop, one at a time in memory."""
+    """Image decoding, by content only. Runs off the event loop, one image in memory at a time."""
 
     async def inspect(self, content: BinaryIO) -> ImageFacts:
-        """What the picture at the start of the content is; all of its pixels are there.
+        """Identify and fully decode the image at the start of the content.
 
-        What phones write behind it (trailers, further pictures, padding) does not count. Leaves the position at the
-        start. Raises NotAnImage; images of more than 50 million pixels are refused by their header, before they are
-        decoded, and files that are also an archive, a page or a document are refused.
+        Trailing data that phones write (trailers, further images, padding) is ignored. Leaves the position at the
+        start. Raises NotAnImage, also for more than 50 million pixels (checked in the header, before decoding) and for
+        files that are an archive, a web page or a document as well.
         """
         ...
 
     async def reencode(self, content: BinaryIO, *, max_side: int | None = None) -> ImageCopy:
-        """A copy of a picture that has passed `inspect`, for others to see, in the same format.
+        """Re-encode an image that has passed `inspect` for publication, in the same format.
 
-        Its pixels only, without any metadata: upright (EXIF orientation applied), 8 bits a channel, in sRGB. With
-        `max_side`, scaled down until neither side has more pixels than that. Leaves the position at the start. Raises
-        NotAnImage.
+        Pixels only, no metadata: EXIF orientation applied, 8 bits per channel, sRGB. With `max_side`, scaled down until
+        neither side has more pixels. Leaves the position at the start. Raises NotAnImage.
         """
         ...

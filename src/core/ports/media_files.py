@@ -9,11 +9,11 @@ class Media(msgspec.Struct, frozen=True):
 
 
 class MediaFiles(Protocol):
-    """The GET side of a store that has no web server of its own: this service answers its URLs at `/media/<key>`."""
+    """Serves objects of a store without a web server of its own, at `/media/<key>`."""
 
     async def read(self, key: str, *, expires: str | None, signature: str | None) -> Media:
-        """What a signed or public URL of the store leads to; the parts of the URL are given as they came.
+        """The object behind a signed or public URL, whose parts are given as received.
 
-        Raises BlobNotFound: for a wrong or expired signature as for a missing object.
+        Raises BlobNotFound, also for a wrong or expired signature.
         """
         ...

@@ -5,9 +5,8 @@ from core.notifications.model import Notification
 
 class Notifier(Protocol):
     async def notify(self, notification: Notification) -> None:
-        """Tell the recipient, in the open transaction: they are told if and only if it commits.
+        """Notify the recipient in the open transaction, if it commits.
 
-        A notification whose `reason` the recipient has been told before is dropped silently, and so is one to somebody
-        who has left.
+        Ignored if the recipient was already notified for the same `reason`, or if their account is deleted.
         """
         ...

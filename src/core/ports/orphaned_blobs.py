@@ -5,25 +5,25 @@ import msgspec
 
 
 class Walk(msgspec.Struct, frozen=True):
-    """A look at all that is in the store, some of it at a time."""
+    """A walk over all objects in the store, in batches."""
 
     begun_at: datetime
     after: str = ""
-    """The key up to which it has come."""
+    """The key reached so far."""
     ended: bool = False
 
 
 class OrphanedBlobs(Protocol):
-    """Objects in the store that no row refers to, and how far the search for them has come. Each call stands alone."""
+    """Orphaned objects (not referenced by any row) and the state of the walk. Each call is its own transaction."""
 
     async def among(self, keys: list[str]) -> list[str]:
-        """Those of the keys to which no committed row refers; what belongs to a style or its rows is the style's."""
+        """Those keys that no committed row references; a style's objects count as referenced while the style exists."""
         ...
 
     async def walk(self) -> Walk | None:
-        """The one that was kept last."""
+        """The walk stored last."""
         ...
 
     async def keep(self, walk: Walk) -> None:
-        """How far it has come; of two walkers at once the last one counts, and a part may be walked twice."""
+        """Store the state of the walk; of concurrent walks the last one wins, and a part may be walked twice."""
         ...

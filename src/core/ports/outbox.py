@@ -7,12 +7,12 @@ from core.tasks.model import PendingTask, Queue
 
 
 class Batch(Protocol):
-    """Tasks of one queue, claimed by one relay; no other relay gets any of that queue until the claim ends."""
+    """Tasks of one queue, claimed by one relay; no other relay can claim tasks of that queue until the claim ends."""
 
     tasks: list[PendingTask]
 
     async def published(self, task_ids: list[TaskId]) -> None:
-        """The broker has confirmed these: they leave the outbox when the claim ends."""
+        """Mark tasks as confirmed by the broker: they are removed when the claim ends."""
         ...
 
 
@@ -20,15 +20,16 @@ class Outbox(Protocol):
     """The relay's side of the task queue."""
 
     def claim(self, queue: Queue, *, now: datetime, limit: int) -> AbstractAsyncContextManager[Batch]:
-        """Claim up to `limit` tasks of a queue due by `now`, first due first.
+        """Claim up to `limit` tasks of a queue due by `now`, earliest first.
 
-        The claim ends with the block; what was not marked published is there for the next claim, also after a crash.
-        A queue is one relay's at a time, so that its tasks go out in order: others stand by, get none of its tasks, and
-        take over when the claim ends, also by a crash. Claims of different queues do not wait for each other.
+        The claim ends with the block; tasks not marked published can be claimed again, also after a crash. A queue is
+        claimed by one relay at a time to keep the order of its tasks: other relays get no tasks until the claim ends,
+        also by a crash. Claims of different queues do not wait for each other.
         """
         ...
 
     async def wait(self, queue: Queue, *, seconds: float) -> None:
-        """Return when a task of the queue may have become due, at the latest after `seconds`; soon after a claim that
-        found another relay at the queue. One waits for a queue at a time."""
+        """Return when a task of the queue may have become due, at the latest after `seconds`; early after a claim that
+        found another relay at the queue. One waiter per queue.
+        """
         ...

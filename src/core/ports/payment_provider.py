@@ -8,7 +8,7 @@ from core.purchases.payment import Payment
 
 
 class PaymentsUnavailable(DomainError):
-    """The provider is out of reach, answers what makes no sense, or has none behind it: what it did is not known."""
+    """The provider is unavailable or answered invalidly, or none is configured: the effect of the call is unknown."""
 
     code = "PAYMENTS_UNAVAILABLE"
     category = Category.UNAVAILABLE
@@ -16,11 +16,11 @@ class PaymentsUnavailable(DomainError):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What is to be paid."""
+    """What the buyer is to pay for."""
 
     order_id: OrderId
     name: str
-    """For the buyer to read."""
+    """Shown to the buyer."""
     amount: int
     """In whole units of the currency."""
     currency_code: str
@@ -28,28 +28,28 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class PaymentProvider(Protocol):
-    """Takes money in two steps: the buyer agrees at the provider's page, then we confirm and the money is taken.
+    """Captures payments in two steps: the buyer authorizes at the provider's page, then we confirm, which captures.
 
-    The provider sends the browser back to us with a payment's key, and may tell us of changes besides; both can be
-    forged, so only what these calls answer is believed. All raise PaymentsUnavailable, within 15 seconds.
+    The provider redirects the browser to us with a payment key and may send webhooks; both can be forged, so only
+    answers to these calls are trusted. All raise PaymentsUnavailable, within 15 seconds.
     """
 
     async def checkout(self, order: Order) -> str:
-        """The URL of a page where the buyer pays. Nothing is taken before it is confirmed."""
+        """The URL of the provider's payment page. Nothing is captured before `confirm`."""
         ...
 
     async def confirm(self, order_id: OrderId, *, payment_key: str, amount: int) -> Payment | None:
-        """Have the money taken, once however often it is asked for, and answer the payment as it is then.
+        """Capture the payment, once however often it is called, and return its current state.
 
-        Where the provider refuses, the payment tells why, or is still open. None: it knows no such payment. After
-        PaymentsUnavailable the money may have been taken.
+        If the provider refuses, the payment says why, or is still pending. None if the provider does not know it. After
+        PaymentsUnavailable the money may have been captured.
         """
         ...
 
     async def payment(self, payment_key: str) -> Payment | None:
-        """The payment as it is now; None where the provider knows none."""
+        """The payment's current state; None if the provider does not know it."""
         ...
 
     async def payment_of(self, order_id: OrderId) -> Payment | None:
-        """The payment for an order as it is now; None where the provider knows none."""
+        """The current state of the payment for an order; None if the provider has none."""
         ...

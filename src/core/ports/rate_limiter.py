@@ -12,12 +12,12 @@ class Limit(msgspec.Struct, frozen=True):
     window: timedelta
 
     def slot(self, at: datetime) -> tuple[int, float]:
-        """Which of the fixed windows since the epoch a moment lies in, and the share of it that is over."""
+        """The number of the fixed window since the epoch that contains a moment, and the elapsed share of it."""
         slot, into = divmod(at.timestamp(), self.window.total_seconds())
         return int(slot), into / self.window.total_seconds()
 
     def weightless_at(self, slot: int) -> datetime:
-        """When calls of a fixed window weigh nothing any more."""
+        """When calls counted in a fixed window no longer count."""
         return datetime.fromtimestamp((slot + 2) * self.window.total_seconds(), UTC)
 
 
@@ -26,29 +26,29 @@ class Allowance(msgspec.Struct, frozen=True):
     """Calls in a window."""
     allowed: bool
     remaining: int
-    """How many more would be allowed right now."""
+    """How many more calls are allowed now."""
     reset_after: int
-    """Whole seconds, rounded up, until the present calls weigh nothing any more."""
+    """Whole seconds, rounded up, until the present calls no longer count."""
 
 
 class RateLimiter(Protocol):
-    """A sliding window, shared by all processes.
+    """A sliding-window limit shared by all processes.
 
-    It slides over two fixed windows: the calls of the one before weigh as much as the share of it that is still
-    covered. Concurrent calls are counted one by one: of any number at once, no more than the limit are allowed.
+    Approximated by two fixed windows: calls of the previous one are weighted by the share of it that the sliding window
+    still covers. Concurrent calls never exceed the limit together.
     """
 
     async def hit(self, key: str, limit: Limit) -> Allowance:
-        """Count a call of `key`, unless it is refused: refused calls do not count."""
+        """Count a call of `key` if it is allowed; refused calls are not counted."""
         ...
 
     async def forget(self, *, limit: int) -> int:
-        """Remove up to `limit` counts that weigh nothing any more; answers how many."""
+        """Remove up to `limit` expired counts; returns how many."""
         ...
 
 
 def allowance(limit: Limit, *, allowed: bool, calls: int, previous: int, over: float) -> Allowance:
-    """What the counts of a window say, with this call in them if it was allowed; `over` is the share that is over."""
+    """The allowance from the counts of a window, this call included if allowed; `over` is its elapsed share."""
     weight = previous * (1 - over) + calls
     seconds = limit.window.total_seconds()
     return Allowance(

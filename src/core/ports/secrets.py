@@ -7,5 +7,5 @@ class Secrets(Protocol):
         ...
 
     def suffix(self) -> str:
-        """Six random lower-case letters or digits: enough to tell names apart, not a secret."""
+        """Six random lower-case letters or digits, to make names unique; not a secret."""
         ...

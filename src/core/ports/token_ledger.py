@@ -8,44 +8,44 @@ from core.tokens.model import Account, Hold, Transfer
 class TokenLedger(Protocol):
     """The double-entry, append-only ledger of tokens, in the open transaction.
 
-    A movement is one transfer of a positive number of tokens from one account to another. Nothing is ever changed or
-    removed: a hold is resolved, once, by a transfer of its own.
+    A transfer moves a positive number of tokens from one account to another. Nothing is changed or removed: a hold is
+    posted or voided, once, by a transfer of its own.
 
-    Two movements with the same reference are the same movement: the second is refused with DuplicateTransfer. That is
-    what makes a repeated call harmless.
+    References are unique: a second transfer with the same reference is refused with DuplicateTransfer, which makes
+    repeated calls harmless.
     """
 
     async def open(self, account: Account) -> None:
-        """Make sure the account exists. The platform's own always do."""
+        """Create the account if it does not exist. The platform's accounts always exist."""
         ...
 
     async def transfer(self, transfer: Transfer) -> None:
-        """Move tokens at once.
+        """Transfer tokens in one phase.
 
         Raises DuplicateTransfer or AccountNotFound; either may surface at the commit.
         """
         ...
 
     async def hold(self, hold: Hold) -> None:
-        """Put tokens aside where they are: free to nobody, and nobody else's, until it is resolved.
+        """Hold tokens: still in the debit account but not available until the hold is posted or voided.
 
-        Raises InsufficientTokens (with what is required and what is available), DuplicateTransfer, AccountNotFound; any
-        of them may surface at the commit.
+        Raises InsufficientTokens (with required and available tokens), DuplicateTransfer, AccountNotFound; any of them
+        may surface at the commit.
         """
         ...
 
     async def post(self, hold_id: HoldId, *, at: datetime, fee: int = 0) -> None:
-        """Resolve a hold by paying it to where it was to go.
+        """Post a hold: pay it to its credit account.
 
-        `fee` tokens of it, not more than all, go on from there to the platform's fees: by a movement of its own whose
-        reference is the hold's after `fee:`.
+        `fee` tokens of it, at most all, go on to the platform's fee account by a transfer of their own, with reference
+        `fee:` plus the hold's.
 
         Raises HoldAlreadyResolved or HoldNotFound; either may surface at the commit.
         """
         ...
 
     async def void(self, hold_id: HoldId, *, at: datetime) -> None:
-        """Resolve a hold by setting its tokens free again where they are.
+        """Void a hold: its tokens are available again.
 
         Raises HoldAlreadyResolved or HoldNotFound; either may surface at the commit.
         """

@@ -5,7 +5,7 @@ from core.errors import Category, DomainError
 
 
 class OutcomeUnknown(DomainError):
-    """The commit may have happened or not: the connection broke during it, or before its result could be read."""
+    """The connection broke during the commit or before its result was read: whether it committed is unknown."""
 
     code = "OUTCOME_UNKNOWN"
     category = Category.UNAVAILABLE
@@ -13,18 +13,18 @@ class OutcomeUnknown(DomainError):
 
 
 class Transaction(Protocol):
-    """All or nothing for what the ports of one use case write.
+    """Atomic writes of one use case.
 
-    `async with transaction:` commits on a clean exit and before the block is left; an exception rolls everything back
-    and propagates. Not re-entrant; one block after another is fine. Within an IdempotentCall all blocks are committed
-    together, with the answer.
+    `async with transaction:` commits on a clean exit, before the block is left; an exception rolls back and propagates.
+    Not re-entrant; several blocks in sequence are fine. Within an IdempotentCall all blocks are committed together with
+    the answer.
 
-    Writes may be held back until a read needs them or the block ends. So a refusal (too few tokens, a name that is
-    taken) is raised as its DomainError at the call or, at the latest, when the block ends; then nothing is stored. Only
-    OutcomeUnknown leaves it open. Once a block has committed, what follows in the same unit of work raises
-    OutcomeUnknown, not DatabaseUnavailable, when the database is lost: the caller must not take the whole as undone.
+    Writes may be deferred until a read needs them or the block ends. A refusal (insufficient tokens, a name that is
+    taken) is therefore raised as its DomainError at the call or at the latest when the block ends; then nothing is
+    stored. Only OutcomeUnknown leaves that open. After a commit, losing the database later in the same unit of work
+    raises OutcomeUnknown instead of DatabaseUnavailable, since part of the work is stored.
 
-    A row read with `lock=True` stays as read until the block ends: others who lock it wait.
+    A row read with `lock=True` does not change until the block ends; other transactions that lock it wait.
     """
 
     async def __aenter__(self) -> Self: ...

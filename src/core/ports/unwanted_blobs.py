@@ -2,19 +2,19 @@ from typing import Protocol
 
 
 class UnwantedBlobs(Protocol):
-    """What nothing refers to any more, in the open transaction: kept in mind until the store no longer has it.
+    """Discarded objects, recorded in the open transaction until they are deleted from the store.
 
-    A place is an object's key or, with a slash at its end, everything below it. No place is used again.
+    An entry is an object's key, or a prefix with a trailing slash for everything below it. Keys are never reused.
     """
 
     async def add(self, *places: str) -> None:
-        """They are to be removed if and only if the transaction commits; one that is known already is no error."""
+        """Record entries for deletion if the transaction commits; existing ones are no error."""
         ...
 
     async def some(self, *, limit: int) -> list[str]:
-        """Up to `limit` of them; others may be told of the same ones."""
+        """Up to `limit` entries; concurrent calls may return the same ones."""
         ...
 
     async def forget(self, places: list[str]) -> None:
-        """They have been removed."""
+        """Remove entries whose objects were deleted."""
         ...

@@ -1,1 +1,1 @@
-"""Buying tokens with money: one credit for what was really paid, none for anything else."""
+"""Buying tokens: exactly one credit for each captured payment of the right amount, none otherwise."""

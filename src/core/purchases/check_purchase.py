@@ -11,7 +11,7 @@ from core.purchases.repository import Purchases
 
 @dataclass(frozen=True, slots=True)
 class CheckPurchase:
-    """Somebody has hinted that a purchase's payment has moved: ask the provider. It never has money taken."""
+    """Ask the provider for the payment of a purchase after a hint that it changed. Never captures money."""
 
     purchases: Purchases
     provider: PaymentProvider
@@ -20,14 +20,14 @@ class CheckPurchase:
     clock: Clock
 
     async def __call__(self, order_id: OrderId, *, payment_key: str | None = None) -> PurchaseStatus:
-        """With a `payment_key` that payment is asked for, else whichever the provider has for the order.
+        """With a `payment_key` that payment is looked up, else the one the provider has for the order.
 
         Raises PurchaseNotFound, PaymentMismatch, PaymentsUnavailable.
         """
         async with self.transaction:
             purchase = await self.purchases.of_order(order_id)
         if purchase.status is PurchaseStatus.PAID and payment_key != purchase.payment_key:
-            return purchase.status  # what paid for it is looked at again: its money may have been given back
+            return purchase.status  # the payment that paid for it is still checked: it may have been refunded
         if payment_key is None:
             payment = await self.provider.payment_of(order_id)
         else:

@@ -13,7 +13,7 @@ class PurchaseNotFound(NotFound):
 
 
 class PaymentMismatch(DomainError):
-    """The payment is of another purchase, for another amount, or none at all. The purchase stays as it is."""
+    """The payment is unknown, or for another purchase or amount. The purchase does not change."""
 
     code = "PAYMENT_MISMATCH"
     category = Category.CONFLICT

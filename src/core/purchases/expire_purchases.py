@@ -14,9 +14,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ExpirePurchases:
-    """End what nobody has paid for in time, one batch; what was paid after all is credited.
+    """Expire purchases that were not paid in time, one batch; those that were paid are credited.
 
-    Any number may run at once. While the provider is out of reach nothing expires.
+    Safe to run concurrently. Nothing expires while the provider is unavailable.
     """
 
     purchases: Purchases
@@ -26,7 +26,7 @@ class ExpirePurchases:
     clock: Clock
 
     async def __call__(self, *, limit: int = 20) -> int:
-        """Answers how many were looked at."""
+        """Return how many were checked."""
         async with self.transaction:
             order_ids = await self.purchases.to_check(now=self.clock.now(), limit=limit)
         for looked_at, order_id in enumerate(order_ids, start=1):
@@ -36,7 +36,7 @@ class ExpirePurchases:
                 await self._postpone(order_id)
                 return looked_at
             except DomainError:
-                _log.exception("Purchase %s cannot be settled.", order_id)
+                _log.exception("purchase cannot be settled order=%s", order_id)
                 await self._postpone(order_id)
         return len(order_ids)
 
@@ -50,7 +50,7 @@ class ExpirePurchases:
             await self.purchases.save(purchase.unpaid(at=asked_at))
 
     async def _postpone(self, order_id: OrderId) -> None:
-        """So that one that cannot be settled never stands in the way of the others."""
+        """Move `check_at` forward, so that a failing purchase does not block the others."""
         async with self.transaction:
             purchase = await self.purchases.of_order(order_id, lock=True)
             await self.purchases.save(purchase.unanswered(at=self.clock.now()))

@@ -11,9 +11,9 @@ from core.tokens.model import ISSUANCE, Sale, Transfer, TransferKind, wallet
 
 TIME_TO_PAY = timedelta(minutes=15)
 TIME_TO_SETTLE = timedelta(minutes=2)
-"""A confirmation that began in time has come to its end by then, even if nobody here heard of it."""
+"""After this time a confirmation that began in time has ended, even if its result never arrived."""
 CHECK_AGAIN = timedelta(minutes=1)
-"""When to ask again after the provider was out of reach."""
+"""The delay before the provider is asked again after it was unavailable."""
 
 
 class PurchaseStatus(Enum):
@@ -24,7 +24,7 @@ class PurchaseStatus(Enum):
 
 
 class Purchase(msgspec.Struct, frozen=True):
-    """A package that somebody wants to pay for, at the terms of that moment."""
+    """The purchase of a package at the terms offered when it was started."""
 
     order_id: OrderId
     user_id: UserId
@@ -36,21 +36,21 @@ class Purchase(msgspec.Struct, frozen=True):
     created_at: datetime
     expires_at: datetime
     check_at: datetime
-    """When to ask the provider what has become of it, unless it has told by then."""
+    """When to ask the provider for the payment, unless it has reported by then."""
     status: PurchaseStatus = PurchaseStatus.PENDING
     payment_key: str | None = None
-    """The provider's name for the payment that ended it."""
+    """The provider's id of the payment that ended it."""
     failure: PaymentFailure | None = None
     ended_at: datetime | None = None
 
     def payable(self, *, at: datetime) -> bool:
-        """Whether money may be taken for it. What was taken anyway counts whenever it is heard of."""
+        """Whether money may still be captured for it. Money captured later is credited all the same."""
         return self.status is PurchaseStatus.PENDING and at < self.expires_at
 
     def answered(self, payment: Payment, *, at: datetime) -> "Purchase":
-        """As the provider's answer leaves it: money that was taken counts, whatever was thought in between.
+        """Apply the provider's answer: a captured payment counts, whatever the status was before.
 
-        Money of another amount or currency buys nothing: somebody has to look at it. Raises PaymentMismatch for the
+        A payment of another amount or currency is not credited and needs manual review. Raises PaymentMismatch for the
         payment of another purchase.
         """
         if payment.order_id != self.order_id:
@@ -66,12 +66,12 @@ class Purchase(msgspec.Struct, frozen=True):
         return self
 
     def given_back(self, payment: Payment) -> bool:
-        """Whether the buyer has money back that paid for it. The tokens stay: they may be spent."""
+        """Whether the payment for this purchase was refunded, at least in part. The tokens stay."""
         ours = self.status is PurchaseStatus.PAID and payment.key == self.payment_key
         return ours and payment.state is not PaymentState.OPEN and payment.kept < self.total_price
 
     def unpaid(self, *, at: datetime) -> "Purchase":
-        """As it is when the provider knows of no money: expired, once all time for it is over."""
+        """The provider has no captured payment: expires once the time to pay and settle is over."""
         if self.status is not PurchaseStatus.PENDING:
             return self
         over = self.expires_at + TIME_TO_SETTLE
@@ -80,19 +80,19 @@ class Purchase(msgspec.Struct, frozen=True):
         return self._ended(PurchaseStatus.EXPIRED, at=at, payment_key=None, failure=None)
 
     def called_off(self, *, at: datetime) -> "Purchase":
-        """As it is when its buyer goes: no more money is taken for it, and what has just been taken is asked for."""
+        """The buyer's account is deleted: no more money is captured, and a payment just captured is checked for."""
         return msgspec.structs.replace(
             self, expires_at=min(self.expires_at, at), check_at=min(self.check_at, at + TIME_TO_SETTLE)
         )
 
     def unanswered(self, *, at: datetime) -> "Purchase":
-        """As it is when the provider is out of reach."""
+        """The provider is unavailable: check again later."""
         if self.status is not PurchaseStatus.PENDING:
             return self
         return msgspec.structs.replace(self, check_at=at + CHECK_AGAIN)
 
     def credit(self) -> Transfer:
-        """The tokens that a paid purchase brings. There is one such movement: its reference is the order's."""
+        """The transfer of the purchased tokens. Its reference is the order id, so it happens once."""
         if self.status is not PurchaseStatus.PAID or self.ended_at is None:
             raise ValueError(f"purchase {self.order_id} has not been paid")
         return Transfer(

@@ -4,7 +4,7 @@ from core.purchases.errors import InvalidPackage
 
 
 class Package(msgspec.Struct, frozen=True):
-    """Tokens at a price, as they are on offer."""
+    """Tokens offered at a price."""
 
     package_id: str
     amount_tokens: int

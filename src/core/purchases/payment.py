@@ -1,4 +1,4 @@
-"""What a payment provider says of a payment."""
+"""Payments as the payment provider reports them."""
 
 from decimal import Decimal
 from enum import Enum
@@ -10,31 +10,31 @@ from core.identifiers import OrderId
 
 class PaymentState(Enum):
     OPEN = "open"
-    """No money has been taken, but it may still be."""
+    """Nothing is captured yet, but may still be."""
     TAKEN = "taken"
     OVER = "over"
-    """It has ended, and the buyer keeps the money."""
+    """Ended; the buyer keeps or got back the money."""
 
 
 class PaymentFailure(msgspec.Struct, frozen=True):
     code: str
-    """As the provider names it."""
+    """The provider's code."""
     message: str
 
 
 class Payment(msgspec.Struct, frozen=True):
     key: str
-    """The provider's own name for it."""
+    """The provider's id of the payment."""
     order_id: OrderId
     state: PaymentState
     amount: Decimal
-    """In units of the currency; once taken, what has been kept of it."""
+    """In units of the currency; once captured, what is left after refunds."""
     currency_code: str
     """ISO 4217."""
     failure: PaymentFailure | None = None
-    """Why it is over, where the provider tells."""
+    """Why it was not captured, if the provider reports it."""
 
     @property
     def kept(self) -> Decimal:
-        """What we have of it, in units of the currency."""
+        """What was captured and not refunded, in units of the currency."""
         return self.amount if self.state is PaymentState.TAKEN else Decimal(0)

@@ -16,9 +16,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RecordPayment:
-    """Take down what the provider has just said of a purchase's payment; money that was taken is credited, once.
+    """Record the provider's latest answer on a payment; a captured payment is credited, once.
 
-    However often, in whatever order and from however many places at once it is told: the same end.
+    Idempotent and independent of the order of reports; safe to run concurrently.
     """
 
     users: Users
@@ -41,7 +41,7 @@ class RecordPayment:
                     await self.ledger.transfer(after.credit())
         if credited_to_nobody:
             _log.error(
-                "Payment %s paid for purchase %s of user %s, who has left: nobody can spend the %s tokens.",
+                "payment of a deleted account: tokens cannot be spent payment=%s order=%s user=%s tokens=%s",
                 payment.key,
                 after.order_id,
                 after.user_id,
@@ -49,8 +49,7 @@ class RecordPayment:
             )
         if after.given_back(payment):
             _log.error(
-                "Payment %s was cancelled at the provider after it had paid for purchase %s: %s of %s %s are left, and"
-                " all %s tokens.",
+                "payment cancelled after capture payment=%s order=%s left=%s of=%s currency=%s tokens_kept=%s",
                 payment.key,
                 after.order_id,
                 payment.kept,
@@ -71,12 +70,14 @@ class RecordPayment:
 
 
 def _tell_of_money_for_nothing(before: Purchase, after: Purchase, payment: Payment) -> None:
-    """Somebody may have to give it back."""
+    """Log payments that may have to be refunded by hand."""
     if after.payment_key != payment.key:
-        _log.error("Purchase %s was paid twice: by %s and %s.", after.order_id, after.payment_key, payment.key)
+        _log.error(
+            "purchase paid twice order=%s payment=%s second_payment=%s", after.order_id, after.payment_key, payment.key
+        )
     elif after.status is PurchaseStatus.FAILED and after != before:
         _log.error(
-            "Payment %s took %s %s for purchase %s, which costs %s %s: nothing was credited.",
+            "payment amount differs, nothing credited payment=%s paid=%s %s order=%s price=%s %s",
             payment.key,
             payment.amount,
             payment.currency_code,

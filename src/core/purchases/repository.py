@@ -15,12 +15,12 @@ class Purchases(Protocol):
     async def add(self, purchase: Purchase) -> None: ...
 
     async def save(self, purchase: Purchase) -> None:
-        """Raises PurchaseNotFound, and PaymentMismatch for a payment that has ended another purchase.
+        """Raises PurchaseNotFound, or PaymentMismatch for a payment that has ended another purchase.
 
         Either may surface at the commit.
         """
         ...
 
     async def to_check(self, *, now: datetime, limit: int) -> list[OrderId]:
-        """Up to `limit` pending purchases whose `check_at` has come, the first one first."""
+        """Up to `limit` pending purchases with `check_at` due, earliest first."""
         ...

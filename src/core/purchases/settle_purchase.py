@@ -12,9 +12,9 @@ from core.purchases.repository import Purchases
 
 @dataclass(frozen=True, slots=True)
 class SettlePurchase:
-    """The buyer has agreed to pay: have the money taken, and credit the tokens.
+    """Confirm a payment that the buyer has authorized, and credit the tokens.
 
-    Safe to repeat, and to be told by anybody: only the provider is believed.
+    Safe to repeat, and for anyone to call: only the provider's answer counts.
     """
 
     purchases: Purchases
@@ -24,7 +24,9 @@ class SettlePurchase:
     clock: Clock
 
     async def __call__(self, order_id: OrderId, *, payment_key: str, amount: int) -> PurchaseStatus:
-        """Raises PurchaseNotFound, PaymentMismatch, or PaymentsUnavailable: then the purchase is still pending."""
+        """Raises PurchaseNotFound, PaymentMismatch, or PaymentsUnavailable; after the latter the purchase is still
+        pending.
+        """
         async with self.transaction:
             purchase = await self.purchases.of_order(order_id)
         if purchase.status is PurchaseStatus.PAID:
@@ -44,7 +46,7 @@ class SettlePurchase:
         return await self.record(order_id, payment)
 
     async def _check_soon(self, order_id: OrderId) -> None:
-        """The money may have been taken: the buyer must not wait until the purchase would expire."""
+        """The payment may have been captured: check soon instead of when the purchase expires."""
         async with self.transaction:
             purchase = await self.purchases.of_order(order_id, lock=True)
             await self.purchases.save(purchase.unanswered(at=self.clock.now()))

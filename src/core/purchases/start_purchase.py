@@ -14,7 +14,7 @@ from core.purchases.views import StartedPurchase
 
 @dataclass(frozen=True, slots=True)
 class StartPurchase:
-    """Open a payment for a package; the tokens come when it is paid."""
+    """Start a payment for a package; the tokens are credited when it is captured."""
 
     users: Users
     purchases: Purchases
@@ -30,7 +30,7 @@ class StartPurchase:
         payment_url = await self.provider.checkout(order)
         purchase = new_purchase(order_id, buyer, package, at=self.clock.now())
         async with self.transaction:
-            await self.users.of_id(buyer, lock=True)  # who is leaving meanwhile must not pay for nothing
+            await self.users.of_id(buyer, lock=True)  # an account being deleted must not start a payment
             await self.purchases.add(purchase)
         return StartedPurchase(
             order_id=purchase.order_id,

@@ -10,7 +10,7 @@ from core.purchases.payment import PaymentFailure
 class StartedPurchase(msgspec.Struct, frozen=True):
     order_id: OrderId
     payment_url: str
-    """Where the buyer pays."""
+    """The provider's payment page."""
     package_id: str
     amount_tokens: int
     price_per_token: int
@@ -31,10 +31,10 @@ class PurchaseView(msgspec.Struct, frozen=True):
     expires_at: datetime
     ended_at: datetime | None
     failure: PaymentFailure | None
-    """Why it failed; None for every other state."""
+    """Only for failed purchases."""
 
 
 class PurchasesReader(Protocol):
     async def of_owner(self, owner_id: UserId, order_id: OrderId) -> PurchaseView:
-        """Raises PurchaseNotFound, for another's too."""
+        """Raises PurchaseNotFound, also for another user's."""
         ...

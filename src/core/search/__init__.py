@@ -1,1 +1,1 @@
-"""Finding styles and artists by any part of what they are called."""
+"""Search for styles and artists by any part of their names or tags."""

@@ -1,4 +1,4 @@
-"""What counts as a match, and which of two is the better one."""
+"""What counts as a match, and how matches are ranked."""
 
 from collections.abc import Iterable, Mapping
 from enum import Enum, IntEnum
@@ -8,11 +8,11 @@ from core.text import comparison_key
 
 MAX_QUERY = 100
 WORD_BREAKS = " -_.,:;/()&+'\""
-"""After any of these a new word begins."""
+"""Characters that start a new word."""
 
 
 class Match(IntEnum):
-    """How well a text matches; the lower the better."""
+    """The kind of a match; lower is better."""
 
     EXACT = 0
     PREFIX = 1
@@ -27,7 +27,7 @@ class MatchedBy(Enum):
 
 
 def parse_query(text: str) -> str:
-    """The query's comparison key. Raises ValidationError for an empty one, and for more than any name has."""
+    """The comparison key of a query. Raises ValidationError if it is empty or longer than any name."""
     query = comparison_key(text[: MAX_QUERY * 10])
     if not query or len(text) > MAX_QUERY * 10 or len(query) > MAX_QUERY:
         raise ValidationError(q=f"1 to {MAX_QUERY} characters.")
@@ -35,7 +35,7 @@ def parse_query(text: str) -> str:
 
 
 def match(query: str, text: str) -> Match | None:
-    """How a text's comparison key matches; None when the query is no part of it."""
+    """How a text's comparison key matches; None if it does not contain the query."""
     if text == query:
         return Match.EXACT
     if text.startswith(query):
@@ -46,7 +46,7 @@ def match(query: str, text: str) -> Match | None:
 
 
 def best_match(query: str, texts: Mapping[MatchedBy, Iterable[str]]) -> tuple[Match, MatchedBy] | None:
-    """The best match among texts' comparison keys, and its kind; of equal matches the first."""
+    """The best match among comparison keys, and its kind; the first of equal ones."""
     best: tuple[Match, MatchedBy] | None = None
     for kind, those in texts.items():
         for text in those:

@@ -20,7 +20,7 @@ class FoundStyle(msgspec.Struct, frozen=True):
     thumbnail_url: str | None
     artist: StyleArtist
     matched_by: MatchedBy
-    """Its name or a tag: what matches better, the name where both match alike."""
+    """What matches better; the name if both match equally."""
     usage_count: int
 
 
@@ -31,7 +31,7 @@ class FoundArtist(msgspec.Struct, frozen=True):
     profile_image: str | None
     follower_count: int
     matched_by: MatchedBy
-    """Always `name`: the artist's name or the username."""
+    """Always `name`: the artist name or the username."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -43,25 +43,25 @@ class UsedTag(msgspec.Struct, frozen=True):
     id: TagId
     name: str
     usage_count: int
-    """Styles that can be used and public images that it finds now: what is private shows nowhere."""
+    """Usable styles and public images with this tag; private ones are not counted."""
 
 
 CANDIDATES = 100
-"""Matches of each kind that are compared, so also the most that can be asked for."""
+"""The number of matches of each kind that are ranked, and so the maximum limit."""
 
 
 class SearchReader(Protocol):
     async def search(self, text: str, *, type: SearchType, limit: int) -> Found:
-        """Up to `limit` of each, the best match first: styles that can be used, and artists.
+        """Up to `limit` usable styles and artists each, best match first.
 
-        Of equally good matches the most used style, or the most followed artist, comes first, as far as CANDIDATES go:
-        where more match equally well, some are taken. Raises ValidationError for a text that nothing can be called.
+        Equal matches are ordered by usage (styles) or followers (artists); if more than CANDIDATES match equally, an
+        arbitrary subset is ranked. Raises ValidationError for a text that no name can contain.
         """
         ...
 
     async def tags(self, text: str, *, limit: int) -> list[UsedTag]:
-        """Up to `limit` tags that begin with a text, all for an empty one: the most used first, then by name.
+        """Up to `limit` tags in use that begin with a text (empty: all), most used first, then by name.
 
-        Only tags that are in use. Raises ValidationError for a text that is longer than any tag.
+        Raises ValidationError for a text that is longer than any tag.
         """
         ...

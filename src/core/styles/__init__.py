@@ -1,1 +1,1 @@
-"""Styles: an artist's pictures, the model trained on them, and the terms of its use."""
+"""Styles: an artist's training images, the model trained on them, and the terms of use."""

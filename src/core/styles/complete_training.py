@@ -15,8 +15,8 @@ from core.tasks.outcome import Outcome
 class CompleteTraining:
     """Record a style's model, open the style for generations and notify the artist, once.
 
-    It counts after a failure and while a retry is pending, too: the training server repeats a failed task by itself.
-    What comes of the retry's task then changes nothing.
+    Accepted also after a failure and while a retry is pending: the training server repeats a failed task by itself. The
+    result of the retry's task is then ignored.
     """
 
     styles: Styles

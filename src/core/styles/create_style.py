@@ -51,10 +51,10 @@ class NewStyle(msgspec.Struct, frozen=True):
 
 
 class TrainingImage(msgspec.Struct, frozen=True):
-    """A picture as it was uploaded."""
+    """An uploaded training image."""
 
     file: str
-    """The name that the client gave it; used for messages only."""
+    """The client's file name; used in messages only."""
     size: int
     """Bytes."""
     content: BinaryIO
@@ -64,7 +64,7 @@ class TrainingImage(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class CreateStyle:
-    """Make a style of an artist's pictures and have it trained. A refusal leaves neither rows nor objects behind."""
+    """Create a style from training images and queue its training. A refusal leaves neither rows nor objects behind."""
 
     styles: Styles
     queue: TaskQueue
@@ -82,7 +82,7 @@ class CreateStyle:
         new, uploads = _normalized(new, uploads)
         name = new.name
         style_tags, image_tags = _check(new, uploads)
-        async with self.transaction:  # before the costly part; checked once more, under a lock, at the end
+        async with self.transaction:  # an early refusal before the costly part; checked again under a lock at the end
             await self._check_portfolio(requester.id, name)
         facts = [await self._inspect(index, upload) for index, upload in enumerate(uploads)]
         samples = [await self._sample(index, upload) for index, upload in enumerate(uploads[: model.SAMPLES])]
@@ -181,7 +181,7 @@ def _normalized(new: NewStyle, uploads: list[TrainingImage]) -> tuple[NewStyle, 
 
 
 def _check(new: NewStyle, uploads: list[TrainingImage]) -> tuple[list[str], list[list[str]]]:
-    """What can be refused by looking alone; returns the tags of the style itself and those of each image."""
+    """Check everything that needs no I/O; returns the style's tags and those of each image."""
     if not new.rights_affirmed:
         raise RightsNotAffirmed
     problems = model.problems_of_terms(new.description, new.generation_cost_tokens, new.valid_from, new.valid_to)
@@ -212,7 +212,7 @@ def _collected(artworks: list[Artwork]) -> list[str]:
 def _blobs(
     artworks: list[Artwork], uploads: list[TrainingImage], facts: list[ImageFacts], samples: list[ImageCopy]
 ) -> list[Blob]:
-    """The images as they came, up to where each ends; their captions; and the copies that are samples."""
+    """The images without trailing data, their captions, and the sample copies."""
     blobs = []
     for artwork, upload, fact in zip(artworks, uploads, facts, strict=True):
         content = upload.content if fact.size == upload.size else beginning_of(upload.content, fact.size)
@@ -227,5 +227,5 @@ def _blobs(
 
 
 def _caption_blob(image_key: str, caption: str) -> Blob:
-    """The trainer reads an image's caption from a text file beside it."""
+    """The training server reads an image's caption from a text file beside it."""
     return Blob(f"{image_key.rpartition('.')[0]}.txt", BytesIO(caption.encode()), "text/plain; charset=utf-8")

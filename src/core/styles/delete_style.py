@@ -14,7 +14,7 @@ from core.styles.repository import Styles
 
 @dataclass(frozen=True, slots=True)
 class DeleteStyle:
-    """Remove one's own style with its objects, or close it once images were asked for with it; those stay."""
+    """Delete one's own style and its objects; if it was ever used, close it instead and keep its images."""
 
     styles: Styles
     unwanted: UnwantedBlobs
@@ -48,7 +48,7 @@ class DeleteStyle:
 
 
 def places_of(style: Style, blobs: BlobStore) -> list[str]:
-    """Where in the store its objects lie."""
+    """The keys and prefixes of its objects."""
     places = [f"training/{style.id}/", f"samples/{style.id}/"]
     if style.thumbnail_key:
         places.append(style.thumbnail_key)

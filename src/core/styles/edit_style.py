@@ -21,7 +21,7 @@ from core.text import parse_free_text
 
 
 class StyleChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is left out stays as it is."""
+    """Fields that are left out stay as they are."""
 
     description: str | UnsetType = UNSET
     generation_cost_tokens: int | UnsetType = UNSET
@@ -33,7 +33,7 @@ class StyleChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class EditStyle:
-    """Change the terms of one's own trained style. Images that were asked for already keep their price."""
+    """Change the terms of one's own trained style. Generations requested before keep their price."""
 
     styles: Styles
     unwanted: UnwantedBlobs

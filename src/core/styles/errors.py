@@ -13,7 +13,7 @@ class StyleNotReady(DomainError):
 
 
 class StyleUsed(DomainError):
-    """Images have been asked for with it."""
+    """Generations were requested with it."""
 
     code = "STYLE_USED"
     category = Category.CONFLICT
@@ -66,7 +66,7 @@ class TooManyImages(DomainError):
 
 
 class ImageRefused(DomainError):
-    """One of several images; `details` names the file and its index."""
+    """One of several uploaded images is refused; `details` names the file and its index."""
 
     category = Category.INVALID
 

@@ -13,7 +13,7 @@ from core.tasks.outcome import Failure, Outcome
 
 @dataclass(frozen=True, slots=True)
 class FailTraining:
-    """Record that a training has failed, and notify the artist of it, once for each attempt."""
+    """Record a failed training and notify the artist, once per attempt."""
 
     styles: Styles
     notifier: Notifier
@@ -22,9 +22,9 @@ class FailTraining:
     clock: Clock
 
     async def __call__(self, style_id: StyleId, failure: Failure, *, silent_since: datetime | None = None) -> Outcome:
-        """With `silent_since` this service found the failure: it counts unless there was activity after that.
+        """With `silent_since` the caller detected a time-out: it counts only if there was no activity after that.
 
-        Else it changes nothing after the end, and while a retry is pending as long as it may be the old task's
+        Otherwise ignored after the training has ended, and while a retry is pending if it may be about the old task
         (`Style.fails_with_old_task`).
         """
         async with self.transaction:

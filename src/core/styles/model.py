@@ -20,17 +20,17 @@ MAX_NAME = 100
 MAX_DESCRIPTION = 2000
 MAX_CAPTION = 500
 MAX_PRICE = 10_000
-"""Tokens for one image."""
+"""Tokens per generation."""
 MAX_TAGS = 50
-"""Tags that the artist gives the style itself."""
+"""Tags of the style itself."""
 MAX_IMAGE_TAGS = 50
-"""Tags that the artist gives one image."""
+"""Tags per training image."""
 SAMPLES = 4
-"""Training images that are shown as samples when the artist allows it."""
+"""Training images shown as samples if the artist allows it."""
 RETRY_UNDECIDED = timedelta(minutes=10)
-"""For how long after a retry a failure is taken for the old task's, unless progress has come since."""
+"""For how long after a retry a failure is attributed to the old task, unless progress has come since."""
 SAMPLE_SIDE = 1024
-"""Pixels that a side of a sample has at most."""
+"""The longest side of a sample, in pixels."""
 
 
 class TrainingStatus(Enum):
@@ -62,7 +62,7 @@ class TrainingProgress(msgspec.Struct, frozen=True):
 
 
 class Artwork(msgspec.Struct, frozen=True):
-    """One training image, private to the owner."""
+    """A training image, private to the artist."""
 
     id: ArtworkId
     style_id: StyleId
@@ -76,7 +76,7 @@ class Artwork(msgspec.Struct, frozen=True):
     caption: str | None
     tags: list[str]
     sample_key: str | None = None
-    """Of the copy that others may see as a sample; None for those that are no samples."""
+    """The key of the public sample copy, or None."""
 
 
 class Style(msgspec.Struct, frozen=True):
@@ -88,7 +88,7 @@ class Style(msgspec.Struct, frozen=True):
     license_type: License
     tags: list[str]
     task_id: TaskId
-    """The training task that counts."""
+    """The current training task."""
     created_at: datetime
     updated_at: datetime
     training_status: TrainingStatus = TrainingStatus.PENDING
@@ -101,12 +101,12 @@ class Style(msgspec.Struct, frozen=True):
     progress: TrainingProgress | None = None
     failure: Failure | None = None
     retried_at: datetime | None = None
-    """When its owner had the training retried last."""
+    """When the owner last retried the training."""
     thumbnail_key: str | None = None
-    """Of a public object that the artist gave to stand for the style; None where a sample does."""
+    """The key of the thumbnail that the artist uploaded; None if a sample is used."""
 
     def check_owner(self, user_id: UserId) -> None:
-        """Raises Forbidden, or StyleNotFound where only its owner may know of it."""
+        """Raises Forbidden, or StyleNotFound if others may not know that the style exists."""
         if user_id != self.artist_id:
             raise Forbidden if self.training_status is TrainingStatus.COMPLETED else StyleNotFound
 
@@ -134,11 +134,11 @@ class Style(msgspec.Struct, frozen=True):
         )
 
     def fails_with_old_task(self, *, at: datetime) -> bool:
-        """Whether a failure that is reported `at` this time is taken for that of the task before the retry.
+        """Whether a failure reported `at` this time is attributed to the task before the retry.
 
         Webhooks name no task, and the training server repeats a failed one by itself. While a retry is pending and has
-        reported no progress, a failure within RETRY_UNDECIDED is the old task's. Later, or after progress, it is the
-        retry's; a completion still counts after it, so being wrong here costs a notification and no model.
+        reported no progress, a failure within RETRY_UNDECIDED belongs to the old task; later, or after progress, to the
+        retry. A completion still counts afterwards, so a wrong guess costs a notification and no model.
         """
         pending = self.training_status is TrainingStatus.PENDING and self.retried_at is not None
         return pending and at < self.updated_at + RETRY_UNDECIDED
@@ -176,7 +176,7 @@ class Style(msgspec.Struct, frozen=True):
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """What a request for an image needs to know of the style, as it is at that moment."""
+    """What a generation request needs to know of the style."""
 
     style_id: StyleId
     artist_id: UserId
@@ -201,7 +201,7 @@ class Offer(msgspec.Struct, frozen=True):
 def problems_of_terms(
     description: str, generation_cost_tokens: int, valid_from: datetime | None, valid_to: datetime | None
 ) -> dict[str, str]:
-    """What is wrong with the terms of a style, by field."""
+    """Problems with a style's terms, by field."""
     problems = {}
     if problem := problem_of_free_text(description, limit=MAX_DESCRIPTION):
         problems["description"] = problem

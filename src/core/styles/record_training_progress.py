@@ -9,7 +9,7 @@ from core.tasks.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class RecordTrainingProgress:
-    """Take down how far a training has come; never backwards."""
+    """Record the progress of a training. Progress never moves backwards."""
 
     styles: Styles
     clock: Clock

@@ -9,7 +9,7 @@ from core.tasks.outcome import Outcome
 
 
 class Portfolio(msgspec.Struct, frozen=True):
-    """The comparison keys of the names of an artist's styles; a closed style counts."""
+    """Comparison keys of the names of all styles of an artist, closed ones included."""
 
     name_keys: list[str]
 
@@ -22,9 +22,9 @@ class Styles(Protocol):
         ...
 
     async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
-        """With `lock`, no other transaction that locks it adds a style of this artist until this one ends.
+        """With `lock`, no other transaction that locks it can add a style of this artist until this one ends.
 
-        Raises UserNotFound then, for who has left.
+        With `lock`, raises UserNotFound for a deleted account.
         """
         ...
 
@@ -41,31 +41,32 @@ class Styles(Protocol):
         ...
 
     async def artworks(self, style_id: StyleId) -> list[Artwork]:
-        """In the order of their index; none of a style that is not there."""
+        """In the order of their index; empty for a missing style."""
         ...
 
     async def remove(self, style_id: StyleId) -> None:
-        """With its artworks. A request for an image that is under way at the same time comes before or after.
+        """Includes its artworks; serialized with concurrent generation requests.
 
-        Raises StyleUsed when an image was ever asked for with it, or StyleNotFound; either may surface at the commit.
+        Raises StyleUsed if a generation was ever requested with it, or StyleNotFound; either may surface at the commit.
         """
         ...
 
     async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
-        """Take progress down: a pending or training style is `training` from now on.
+        """Record progress: a pending or training style becomes `training`.
 
-        One write outside any transaction, kept when the call returns.
+        A single write outside any transaction, durable when the call returns.
 
-        Applied only if it moves forward: a style that has ended, or an epoch not beyond the one stored, is left as it
-        is, and no row is written. Raises StyleNotFound.
+        Applied only if it moves forward: if the training has ended or the epoch is not greater than the stored one, no
+        row is written. Raises StyleNotFound.
         """
         ...
 
     async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
-        """Trainings that last moved at `silent_since` or earlier and whose task waits to be published have not begun:
-        their time counts from `at`. Those that somebody else is changing are left for the next time."""
+        """Restart the time-out at `at` where the last activity was at `silent_since` or earlier and the task is not
+        published yet. Rows locked by others are skipped.
+        """
         ...
 
     async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
-        """Up to `limit` whose training has not ended and last moved at `since` or earlier, the longest silent first."""
+        """Up to `limit` styles whose training has not ended, with last activity at `since` or earlier, oldest first."""
         ...

@@ -13,7 +13,7 @@ from core.tasks.model import TrainingOrder, WebhookBase, training_task
 
 @dataclass(frozen=True, slots=True)
 class RetrainStyle:
-    """Have one's own style, whose training has failed, trained again on the same images."""
+    """Retry the failed training of one's own style with the same images."""
 
     styles: Styles
     queue: TaskQueue

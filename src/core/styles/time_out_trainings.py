@@ -12,17 +12,16 @@ from core.styles.repository import Styles
 from core.tasks.outcome import TIMED_OUT
 
 TrainingTimeout = NewType("TrainingTimeout", timedelta)
-"""How long a training may show no sign of life."""
+"""How long a training may go without activity."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class TimeOutTrainings:
-    """Count trainings that show no sign of life as failed, one batch.
+    """Fail trainings that are stalled, one batch.
 
-    One whose task still waits for the broker has not begun. Any number may run at once. One that cannot be timed out
-    stops no other.
+    Waiting in the outbox does not count as stalled. Safe to run concurrently. An error in one does not stop the others.
     """
 
     styles: Styles
@@ -32,7 +31,7 @@ class TimeOutTrainings:
     timeout: TrainingTimeout
 
     async def __call__(self, *, limit: int = 100) -> int:
-        """Answers how many have failed so."""
+        """Return how many were failed."""
         now = self.clock.now()
         since = now - self.timeout
         async with self.transaction:
@@ -46,5 +45,5 @@ class TimeOutTrainings:
         except DomainError as error:
             if error.category is Category.UNAVAILABLE:
                 raise
-            _log.exception("The training of style %s cannot be timed out.", style_id)
+            _log.exception("training cannot be timed out style=%s", style_id)
             return False

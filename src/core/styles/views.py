@@ -30,13 +30,13 @@ class StyleCard(msgspec.Struct, frozen=True):
     name: str
     description: str
     thumbnail_url: str | None
-    """Of the artist's own choice; or signed, of the first sample; None where samples are not allowed."""
+    """The artist's own thumbnail; else a signed URL of the first sample; None if samples are not allowed."""
     artist: StyleArtist
     training_status: str
     generation_cost_tokens: int
     license_type: str
     usage_count: int
-    """Images completed with it."""
+    """Completed images."""
     tags: list[str]
     created_at: datetime
 
@@ -52,20 +52,20 @@ class StyleDetailArtist(StyleArtist, frozen=True):
 
 
 LIKED = 200
-"""Public images that a style's average of likes is taken of."""
+"""The number of latest public images over which likes are averaged."""
 
 
 class StyleStats(msgspec.Struct, frozen=True):
     total_generations: int
-    """Images completed with it."""
+    """Completed images."""
     avg_likes: float
-    """Likes per public image, of the latest LIKED; 0 without any."""
+    """Likes per public image, over the latest LIKED; 0 without any."""
 
 
 class ArtworkView(msgspec.Struct, frozen=True):
     id: ArtworkId
     image_url: str
-    """Signed, for a short while."""
+    """A short-lived signed URL."""
     caption: str | None
     tags: list[str]
     width: int
@@ -75,7 +75,7 @@ class ArtworkView(msgspec.Struct, frozen=True):
 class SampleArtwork(msgspec.Struct, frozen=True):
     id: ArtworkId
     image_url: str
-    """Signed, for a short while."""
+    """A short-lived signed URL."""
     tags: list[str]
 
 
@@ -97,12 +97,12 @@ class StyleDetail(msgspec.Struct, frozen=True):
     updated_at: datetime
     stats: StyleStats
     sample_artworks: list[SampleArtwork]
-    """Copies of the first training images; empty where the artist does not allow it."""
+    """Copies of the first training images; empty if the artist does not allow it."""
     progress: TrainingProgress | None
 
 
 class OwnStyleDetail(StyleDetail, frozen=True):
-    """What the owner and admins see as well."""
+    """With fields that only the owner and admins see."""
 
     model_path: str | None
     training_metric: dict[str, object] | None
@@ -111,13 +111,13 @@ class OwnStyleDetail(StyleDetail, frozen=True):
 
 
 RECOMMENDED = 20
-"""Tags that are recommended for a style, at most."""
+"""The maximum number of recommended tags."""
 
 
 class RecommendedTag(msgspec.Struct, frozen=True):
     name: str
     count: int
-    """Artworks that have it, and published images with it in their prompts."""
+    """Artworks with the tag and published images with it in their prompts."""
 
 
 RecommendedTags = list[RecommendedTag]
@@ -133,14 +133,14 @@ class CreatedStyle(msgspec.Struct, frozen=True):
 
 
 class StyleQuery(msgspec.Struct, frozen=True):
-    """Which styles: all conditions hold at once."""
+    """Filters; all apply."""
 
     sort: StyleSort = StyleSort.RECENT
     tags: list[str] = []
-    """All of them."""
+    """Styles must have all of them."""
     artist_id: UserId | None = None
     own_unfinished: UserId | None = None
-    """Also this user's own styles whose training has not completed."""
+    """Includes this user's own styles whose training is not completed."""
 
 
 class StylesReader(Protocol):
@@ -149,20 +149,20 @@ class StylesReader(Protocol):
         ...
 
     async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[OwnStyleCard]:
-        """All styles of an artist, whatever their state, newest first."""
+        """All styles of an artist in any state, newest first."""
         ...
 
     async def detail(self, style_id: StyleId, *, viewer: Requester | None) -> StyleDetail | OwnStyleDetail:
-        """An OwnStyleDetail for the owner and for admins; others see a style once it is trained, closed or not.
+        """An OwnStyleDetail for the owner and admins; others see trained styles only, closed or not.
 
         Raises StyleNotFound.
         """
         ...
 
     async def recommended_tags(self, style_id: StyleId, *, viewer: Requester | None) -> RecommendedTags:
-        """The RECOMMENDED that its artworks and the prompts of its published images have most often, then by name.
+        """Up to RECOMMENDED tags most frequent in its artworks and in prompts of its published images, then by name.
 
-        For who sees the style. Prompts of unpublished images do not count, not even for their owner. Raises
+        Visible like the style. Prompts of unpublished images are not counted, not even for their owner. Raises
         StyleNotFound.
         """
         ...

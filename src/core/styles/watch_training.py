@@ -9,15 +9,15 @@ from core.styles.views import StylesReader
 
 @dataclass(frozen=True, slots=True)
 class WatchTraining:
-    """See a style's training come along, until it has ended."""
+    """Stream the state of a training until it has ended."""
 
     styles: StylesReader
     watch: Watch
 
     def __call__(self, watcher: Watcher | None, style_id: StyleId, *, known: str | None = None) -> Events:
-        """Events with a StyleDetail each; the state whose id is `known` is not told again.
+        """Events with a StyleDetail each; a state whose id is `known` is not sent again.
 
-        Raises StyleNotFound: at the first step for who may not see it.
+        Raises StyleNotFound at the first step if the style is not visible.
         """
 
         async def look() -> State:

@@ -1,1 +1,1 @@
-"""Work for the AI servers, from the outbox to the broker."""
+"""Tasks for the AI servers, from the outbox to the broker."""

@@ -1,4 +1,4 @@
-"""The messages that the AI servers consume. Their shape is a fact of the wire: names and order of fields included."""
+"""The messages that the AI servers consume. Wire format: names and order of fields are fixed."""
 
 from datetime import datetime
 from typing import Literal, NewType, get_args
@@ -8,7 +8,7 @@ import msgspec
 from core.identifiers import GenerationId, StyleId, TaskId
 
 WebhookBase = NewType("WebhookBase", str)
-"""The URL below which the AI servers reach the webhooks, without a slash at its end."""
+"""The base URL at which the AI servers reach the webhooks, without a trailing slash."""
 
 Queue = Literal["model_training", "image_generation"]
 QUEUES: tuple[Queue, ...] = get_args(Queue)
@@ -77,7 +77,7 @@ def generation_task(task_id: TaskId, order: GenerationOrder, *, at: datetime, we
 
 
 class PendingTask(msgspec.Struct, frozen=True):
-    """A task as the outbox keeps it: the body is what goes over the wire, byte for byte."""
+    """A task in the outbox; `body` is sent unchanged, byte for byte."""
 
     task_id: TaskId
     queue: Queue
@@ -89,7 +89,7 @@ def pending(task: Task) -> PendingTask:
 
 
 def task_of(body: bytes) -> Task:
-    """The task that went over the wire as these bytes. Raises ValueError for what is none."""
+    """Decode the bytes of a published task. Raises ValueError if they are not one."""
     kinds: dict[str, type[Task]] = {"model_training": TrainingTask, "image_generation": GenerationTask}
     kind = kinds.get(msgspec.json.decode(body, type=_Kind).type)
     if kind is None:

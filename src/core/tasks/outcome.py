@@ -1,9 +1,9 @@
-"""What comes back from the AI servers."""
+"""Results reported by the AI servers."""
 
 import msgspec
 
 UNKNOWN = "UNKNOWN"
-"""The code of a failure that was reported without one."""
+"""The code of a failure reported without one."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -15,7 +15,7 @@ TIMED_OUT = Failure("TIMEOUT", "The AI servers gave no sign of life for too long
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What an AI server's call did: whether it changed anything, and the state that it left."""
+    """Whether a webhook changed anything, and the resulting status."""
 
     applied: bool
     status: str

@@ -8,14 +8,14 @@ from core.tasks.model import Queue
 
 @dataclass(frozen=True, slots=True)
 class PublishTasks:
-    """Publish what is due for one queue, one batch: a queue that takes nothing does not delay the others."""
+    """Publish due tasks of one queue, one batch. Queues are independent of each other."""
 
     outbox: Outbox
     broker: Broker
     clock: Clock
 
     async def __call__(self, queue: Queue, *, limit: int = 100) -> tuple[int, int]:
-        """Returns how many tasks were claimed and how many of them the broker has confirmed."""
+        """Return how many tasks were claimed and how many of them the broker confirmed."""
         async with self.outbox.claim(queue, now=self.clock.now(), limit=limit) as batch:
             if not batch.tasks:
                 return 0, 0

@@ -5,19 +5,19 @@ import msgspec
 
 
 class Backlog(msgspec.Struct, frozen=True):
-    """What waits at a moment."""
+    """Work in progress at one moment."""
 
     outbox: int
-    """Tasks that are due and not published."""
+    """Tasks due but not published."""
     outbox_age: timedelta
-    """For how long the first of them has been due; zero without one."""
+    """How long the earliest of them has been due; zero if there are none."""
     generations: dict[str, int]
-    """Images that have not ended, by status."""
+    """Generations that have not ended, by status."""
     trainings: dict[str, int]
-    """Styles in training or waiting for it, by status."""
+    """Styles waiting for or in training, by status."""
 
 
 class BacklogReader(Protocol):
     async def backlog(self, *, now: datetime) -> Backlog:
-        """Costs what there is in it, however much has ended before."""
+        """The cost depends on unfinished work only, not on history."""
         ...

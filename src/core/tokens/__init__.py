@@ -1,1 +1,1 @@
-"""Tokens: whole numbers that move between accounts and are never made or lost on the way."""
+"""Tokens: whole numbers, transferred between accounts."""

@@ -11,7 +11,7 @@ class InsufficientTokens(DomainError):
 
 
 class DuplicateTransfer(DomainError):
-    """A movement with this reference has been made already."""
+    """There is a transfer with this reference already."""
 
     code = "DUPLICATE_TRANSFER"
     category = Category.CONFLICT

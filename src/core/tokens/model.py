@@ -8,24 +8,24 @@ from core.identifiers import GenerationId, HoldId, OrderId, UserId
 WELCOME_TOKENS = 100
 FEE_MEMO = "Platform fee"
 MAX_AMOUNT = 1_000_000_000
-"""Tokens in one movement, at most: far from where 64-bit sums could overflow."""
+"""Maximum tokens per transfer, far below where 64-bit sums could overflow."""
 
 
 class AccountKind(Enum):
     WALLET = "wallet"
-    """A user's tokens to spend."""
+    """A user's spendable tokens."""
     EARNINGS = "earnings"
-    """What an artist's styles have earned."""
+    """An artist's earnings."""
     ISSUANCE = "issuance"
-    """The platform's: where sold and gifted tokens come from, so the one account below zero."""
+    """The platform's source of sold and gifted tokens; the only account with a negative balance."""
     FEES = "fees"
-    """The platform's share."""
+    """The platform's fees."""
 
 
 class Account(msgspec.Struct, frozen=True):
     kind: AccountKind
     owner: UserId | None = None
-    """None for the platform's own."""
+    """None for the platform's accounts."""
 
 
 ISSUANCE = Account(AccountKind.ISSUANCE)
@@ -41,7 +41,7 @@ def earnings(owner: UserId) -> Account:
 
 
 class TransferKind(Enum):
-    """Why tokens moved."""
+    """The reason for a transfer."""
 
     BONUS = "bonus"
     PURCHASE = "purchase"
@@ -49,7 +49,7 @@ class TransferKind(Enum):
     REFUND = "refund"
     WITHDRAWAL = "withdrawal"
     FEE = "fee"
-    """The platform's share of what an image has earned."""
+    """The platform's share of a price."""
 
 
 WAYS = {
@@ -60,26 +60,26 @@ WAYS = {
     TransferKind.WITHDRAWAL: (AccountKind.EARNINGS, AccountKind.ISSUANCE),
     TransferKind.FEE: (AccountKind.EARNINGS, AccountKind.FEES),
 }
-"""Where tokens come from and where they go."""
+"""Debit and credit account of each kind of transfer."""
 GIVEN = frozenset({TransferKind.BONUS, TransferKind.PURCHASE, TransferKind.REFUND})
-"""What moves at once."""
+"""Kinds transferred in one phase."""
 HELD = frozenset({TransferKind.GENERATION, TransferKind.WITHDRAWAL})
-"""What moves in two phases. A fee is taken from what is posted."""
+"""Kinds transferred in two phases. A fee is charged when a hold is posted."""
 
 
 class PlatformFee(msgspec.Struct, frozen=True):
-    """What the platform keeps of each image's price."""
+    """The platform's share of each price."""
 
     percent: int
     """0 to 100."""
 
     def of(self, tokens: int) -> int:
-        """Whole tokens; what cannot be divided is the artist's."""
+        """The fee in whole tokens, rounded down in the artist's favour."""
         return tokens * self.percent // 100
 
 
 class Sale(msgspec.Struct, frozen=True):
-    """What was paid for tokens, in whole units of the currency."""
+    """The money paid for tokens, in whole units of the currency."""
 
     order_id: OrderId
     price_per_token: int
@@ -89,7 +89,7 @@ class Sale(msgspec.Struct, frozen=True):
 
 
 class Transfer(msgspec.Struct, frozen=True):
-    """Tokens that the platform gives: they move at once."""
+    """A one-phase transfer from the platform."""
 
     reference: str
     kind: TransferKind
@@ -102,7 +102,7 @@ class Transfer(msgspec.Struct, frozen=True):
     at: datetime
     memo: str | None = None
     sale: Sale | None = None
-    """For purchases, and only for them."""
+    """For purchases only."""
 
     def __post_init__(self) -> None:
         _check_movement(self.kind, GIVEN, self.debit, self.credit, self.amount)
@@ -111,15 +111,15 @@ class Transfer(msgspec.Struct, frozen=True):
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """Tokens put aside where they are until they have been paid or are free again."""
+    """The first phase of a transfer: tokens stay in the debit account but are not available."""
 
     id: HoldId
     reference: str
     kind: TransferKind
     debit: Account
-    """Where they are."""
+    """The account that holds the tokens."""
     credit: Account
-    """Where they go when it is posted."""
+    """The account that gets the tokens when the hold is posted."""
     amount: int
     """Tokens, 1 to MAX_AMOUNT."""
     at: datetime
@@ -130,7 +130,7 @@ class Hold(msgspec.Struct, frozen=True):
 
 
 def welcome_bonus(user_id: UserId, *, at: datetime) -> Transfer:
-    """The same for a user however often it is made: the reference is one's own."""
+    """The reference is the user's, so each user gets it once."""
     return Transfer(
         reference=f"welcome:{user_id}",
         kind=TransferKind.BONUS,

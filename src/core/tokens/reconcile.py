@@ -7,7 +7,7 @@ from core.tokens.reconciliation import Reconciliation
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """Prove that no token was made, lost or spent twice, and let everybody know the result."""
+    """Check the ledger's invariants and publish the result."""
 
     books: Books
     clock: Clock

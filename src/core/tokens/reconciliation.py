@@ -7,7 +7,7 @@ from core.errors import Details
 
 
 class Invariant(Enum):
-    """What is true of the ledger after every commit."""
+    """Properties of the ledger that hold after every commit."""
 
     SOLVENT = "no wallet and no earnings are below what is on hold in them"
     BALANCES = "every balance is what the transfers say"
@@ -24,15 +24,15 @@ class Invariant(Enum):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What has come of one invariant."""
+    """The result of checking one invariant."""
 
     invariant: Invariant
     checked: int
-    """Rows that it was checked on."""
+    """How many rows were checked."""
     broken: int
-    """Of these."""
+    """How many of them violate it."""
     first: Details | None = None
-    """The first row that breaks it."""
+    """The first row that violates it."""
 
 
 class Reconciliation(msgspec.Struct, frozen=True):

@@ -13,11 +13,11 @@ from core.tokens.model import TransferKind
 class Balance(msgspec.Struct, frozen=True):
     user_id: UserId
     token_balance: int
-    """Tokens free to spend."""
+    """Tokens available to spend."""
     held_tokens: int
-    """Tokens put aside for generations that have not ended."""
+    """Tokens held for generations that have not ended."""
     earned_token_balance: int | None
-    """Tokens earned as an artist that are neither withdrawn nor about to be; None for others."""
+    """An artist's earnings, less withdrawn and held tokens; None for others."""
 
 
 class TransactionFilter(Enum):
@@ -54,11 +54,11 @@ class RelatedWithdrawal(msgspec.Struct, frozen=True):
 
 
 class TransactionLine(msgspec.Struct, frozen=True):
-    """One movement as one of its parties sees it.
+    """A transfer from the view of one party.
 
-    A payer sees a hold as one line, with the hold's id and time: pending, then completed when posted, or failed and
-    refunded when voided. A payee sees it once it is posted, as a line with the id and time of the posting. So who pays
-    oneself sees two lines. The platform's fee is a line of its own among an artist's: out, and of type `generation`.
+    The payer sees a hold as one line, with the hold's id and time: pending, then completed when posted, or failed and
+    refunded when voided. The payee sees it once it is posted, as a line with the id and time of the posting. A user who
+    pays themselves sees both. The fee is a separate line of the artist: outgoing, of type `generation`.
     """
 
     id: TransferId
@@ -73,9 +73,9 @@ class TransactionLine(msgspec.Struct, frozen=True):
     memo: str | None
     created_at: datetime
     sender: Party | None
-    """None for the platform, and for who has been erased since."""
+    """None for the platform, and for an erased user."""
     receiver: Party | None
-    """None for the platform, and for who has been erased since."""
+    """None for the platform, and for an erased user."""
     related_style: RelatedStyle | None
     related_generation: RelatedGeneration | None
     related_purchase: RelatedPurchase | None = None
@@ -89,27 +89,27 @@ class EarningsGroup(Enum):
 
 class EarningsLine(msgspec.Struct, frozen=True):
     day: date | None
-    """In the zone that was asked for; None where earnings are grouped by style."""
+    """In the requested time zone; None when grouped by style."""
     style: RelatedStyle | None
-    """None where earnings are told by day."""
+    """None when grouped by day."""
     images: int
     tokens: int
-    """What they have brought the artist."""
+    """The artist's share."""
     fee_tokens: int
-    """What the platform has kept of their price."""
+    """The platform's share."""
 
 
 class Earnings(msgspec.Struct, frozen=True):
-    """What images completed in a period have earned an artist."""
+    """An artist's earnings from images completed in a period."""
 
     first: date = msgspec.field(name="from")
     last: date = msgspec.field(name="to")
-    """The last day of the period, not the one after it."""
+    """The last day of the period, inclusive."""
     images: int
     tokens: int
     fee_tokens: int
     results: list[EarningsLine]
-    """Days in their order, or styles with the highest earnings first; only those with any."""
+    """Days in order, or styles by earnings, highest first; without zero lines."""
 
 
 def earnings_of(first: date, last: date, results: list[EarningsLine]) -> Earnings:
@@ -124,7 +124,7 @@ def earnings_of(first: date, last: date, results: list[EarningsLine]) -> Earning
 
 
 def shown_as(kind: str) -> str:
-    """The type of a line: a fee is part of the generation that it is taken from."""
+    """The type of a line: a fee counts as part of its generation."""
     return TransferKind.GENERATION.value if kind == TransferKind.FEE.value else kind
 
 
@@ -134,21 +134,21 @@ def unknown_zone() -> ValidationError:
 
 class TokensReader(Protocol):
     async def balance(self, user_id: UserId) -> Balance:
-        """What the posted transfers and open holds say; zeros for one without an account."""
+        """Balances from posted transfers and open holds; zeros without an account."""
         ...
 
     async def transactions(
         self, user_id: UserId, *, type: TransactionFilter, page: PageRequest
     ) -> Page[TransactionLine]:
-        """Newest first. REFUND finds generations whose tokens came back as well as refund transfers."""
+        """Newest first. REFUND includes voided generations as well as refund transfers."""
         ...
 
     async def earnings(
         self, artist_id: UserId, *, first: date, last: date, group: EarningsGroup, zone: str = "UTC"
     ) -> Earnings:
-        """Of images that were paid for from the start of the first day to the end of the last.
+        """Earnings from images paid for between the start of the first day and the end of the last.
 
-        Days are those of `zone`, a name of the IANA time zone database. Raises ValidationError, naming `tz`, for a zone
-        that the store does not know.
+        Days are those of `zone`, an IANA time zone name. Raises ValidationError, naming `tz`, for a zone that the store
+        does not know.
         """
         ...

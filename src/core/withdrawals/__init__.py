@@ -1,1 +1,1 @@
-"""Earnings that artists have turned into money."""
+"""Withdrawals: payouts of artists' earnings."""

@@ -19,7 +19,7 @@ class WithdrawalStatus(Enum):
 
 
 class Withdrawal(msgspec.Struct, frozen=True):
-    """Tokens that an artist wants to have in money; they are on hold until an admin has seen to it."""
+    """A request to pay out tokens; they are held until an admin settles or rejects it."""
 
     id: WithdrawalId
     artist_id: UserId
@@ -29,7 +29,7 @@ class Withdrawal(msgspec.Struct, frozen=True):
     created_at: datetime
     status: WithdrawalStatus = WithdrawalStatus.PENDING
     reason: str | None = None
-    """Why it was rejected, for the artist to read."""
+    """Why it was rejected; shown to the artist."""
     ended_at: datetime | None = None
     ended_by: UserId | None = None
 

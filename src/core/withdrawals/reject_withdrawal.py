@@ -9,7 +9,7 @@ from core.withdrawals.repository import Withdrawals
 
 @dataclass(frozen=True, slots=True)
 class RejectWithdrawal:
-    """There will be no money: the tokens are the artist's again."""
+    """Reject a withdrawal and void its hold."""
 
     withdrawals: Withdrawals
     ledger: TokenLedger

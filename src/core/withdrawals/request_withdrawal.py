@@ -15,7 +15,7 @@ from core.withdrawals.views import WithdrawalView
 
 @dataclass(frozen=True, slots=True)
 class RequestWithdrawal:
-    """Ask for earnings in money: they are put on hold until an admin settles or rejects it."""
+    """Request a withdrawal; the tokens are held until an admin settles or rejects it."""
 
     users: Users
     withdrawals: Withdrawals
@@ -25,11 +25,11 @@ class RequestWithdrawal:
     clock: Clock
 
     async def __call__(self, artist_id: UserId, amount: int) -> WithdrawalView:
-        """Raises InsufficientTokens, or AccountNotFound for who is no artist."""
+        """Raises InsufficientTokens, or AccountNotFound if the user is not an artist."""
         if not 1 <= amount <= MAX_AMOUNT:
             raise ValidationError(amount=f"1 to {MAX_AMOUNT} tokens.")
         async with self.transaction:
-            await self.users.of_id(artist_id, lock=True)  # who is leaving meanwhile could not be paid
+            await self.users.of_id(artist_id, lock=True)  # a deleted account cannot be paid
             withdrawal = Withdrawal(
                 id=await self.ids.withdrawal(),
                 artist_id=artist_id,

@@ -9,7 +9,7 @@ from core.withdrawals.repository import Withdrawals
 
 @dataclass(frozen=True, slots=True)
 class SettleWithdrawal:
-    """The artist has the money: the tokens are gone."""
+    """Mark a withdrawal as paid and post its hold."""
 
     withdrawals: Withdrawals
     ledger: TokenLedger

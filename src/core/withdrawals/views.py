@@ -14,13 +14,13 @@ class WithdrawalView(msgspec.Struct, frozen=True):
     """Tokens."""
     status: str
     reason: str | None
-    """Why it was rejected; None for every other state."""
+    """Only for rejected withdrawals."""
     created_at: datetime
     ended_at: datetime | None
 
 
 class Payee(msgspec.Struct, frozen=True):
-    """Nothing but the number of one who has been erased since."""
+    """The artist; only the id is set for an erased user."""
 
     id: UserId
     username: str | None
@@ -29,7 +29,7 @@ class Payee(msgspec.Struct, frozen=True):
 
 
 class WithdrawalToSettle(WithdrawalView, frozen=True):
-    """As an admin sees it."""
+    """A withdrawal as admins see it."""
 
     artist: Payee
     ended_by: UserId | None
@@ -37,7 +37,7 @@ class WithdrawalToSettle(WithdrawalView, frozen=True):
 
 class WithdrawalsReader(Protocol):
     async def of_owner(self, artist_id: UserId, withdrawal_id: WithdrawalId) -> WithdrawalView:
-        """Raises WithdrawalNotFound, for another's too."""
+        """Raises WithdrawalNotFound, also for another user's."""
         ...
 
     async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[WithdrawalView]:
@@ -45,5 +45,5 @@ class WithdrawalsReader(Protocol):
         ...
 
     async def list(self, *, status: WithdrawalStatus | None, page: PageRequest) -> Page[WithdrawalToSettle]:
-        """Everybody's, newest first."""
+        """Withdrawals of all users, newest first."""
         ...

@@ -1,1 +1,1 @@
-"""An OpenID provider for development: whoever gives an e-mail address is signed in as its owner."""
+"""A development stand-in for an OpenID provider: signs in as the owner of any e-mail address."""

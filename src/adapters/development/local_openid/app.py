@@ -15,7 +15,7 @@ from adapters.development.stand_in import Answer, ASGIApp, Request, WithStandIn,
 
 
 class WithLocalOpenID(WithStandIn):
-    """An ASGI application, with the provider below `path` of the same server."""
+    """ASGI middleware that serves the provider below `path`."""
 
     def __init__(self, app: ASGIApp, provider: LocalOpenIDProvider, *, path: str) -> None:
         super().__init__(app, self._told, path=path)

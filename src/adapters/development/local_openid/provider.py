@@ -12,7 +12,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
 CODE_LIFETIME = 60
-"""Seconds in which a code is redeemed."""
+"""Seconds within which a code must be redeemed."""
 TOKEN_LIFETIME = 3600
 """Seconds."""
 _MAX_ACCOUNTS = 8
@@ -25,11 +25,11 @@ Parameters = dict[str, str]
 
 
 class InvalidClient(Exception):
-    """The browser is not sent anywhere: the client, or the address to return to, is not the one that is known."""
+    """Unknown client or redirect URI: the browser must not be redirected."""
 
 
 class ProtocolError(Exception):
-    """An answer to the client; `error` is one of RFC 6749's codes."""
+    """An error response to the client; `error` is one of RFC 6749's codes."""
 
     def __init__(self, error: str, description: str) -> None:
         self.error = error
@@ -49,7 +49,7 @@ class _Grant:
 class LocalOpenIDProvider:
     """OpenID Connect Core 1.0 for one client: authorization code flow with PKCE (S256 only) and nonce.
 
-    A code is redeemed once.
+    Codes are single-use.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ class LocalOpenIDProvider:
         self.redirect_uri = redirect_uri
         self._seconds = seconds
         self.accounts: list[str] = []
-        """Addresses that signed in lately, the last one first."""
+        """Recently used addresses, latest first."""
         self._grants: dict[str, _Grant] = {}
         self._tokens: dict[str, tuple[str, float]] = {}
 
     @cached_property
     def _key(self) -> RSAKey:
-        """Made when it is first asked for: that takes a moment."""
+        """Created on first use, because it is slow."""
         return RSAKey.generate_key(2048, {"kid": "development", "use": "sig"})
 
     def configuration(self) -> dict[str, object]:
@@ -98,7 +98,7 @@ class LocalOpenIDProvider:
         return dict(KeySet([self._key]).as_dict(private=False))
 
     def check_request(self, request: Parameters) -> None:
-        """Raises InvalidClient, or ProtocolError for what is told to the client."""
+        """Raises InvalidClient, or ProtocolError for errors reported to the client."""
         if request.get("client_id") != self.client_id:
             raise InvalidClient("The client is not known here.")
         if not self._known(request.get("redirect_uri", "")):
@@ -111,7 +111,7 @@ class LocalOpenIDProvider:
             raise ProtocolError("invalid_request", "PKCE with S256 is required.")
 
     def authorize(self, request: Parameters, email: str) -> str:
-        """Sign the owner of the address in; the URL to send the browser back to."""
+        """Sign in the owner of the address; returns the URL to redirect the browser to."""
         code = secrets.token_urlsafe(32)
         now = self._seconds()
         for stale in [code for code, grant in self._grants.items() if grant.expires_at < now]:
@@ -126,12 +126,12 @@ class LocalOpenIDProvider:
         return _back(request, {"code": code, "state": request.get("state", ""), "iss": self.issuer})
 
     def refuse(self, request: Parameters, error: ProtocolError) -> str:
-        """The URL by which the client learns that nobody was signed in."""
+        """The redirect URL that reports an error to the client."""
         answer = {"error": error.error, "error_description": error.description, "state": request.get("state", "")}
         return _back(request, answer)
 
     def redeem(self, request: Parameters, client: tuple[str, str] | None) -> dict[str, object]:
-        """The token response; `client` is who authenticated in the header. Raises ProtocolError."""
+        """The token response; `client` are the credentials from the Authorization header. Raises ProtocolError."""
         client = client or (request.get("client_id", ""), request.get("client_secret", ""))
         if not secrets.compare_digest(":".join(client).encode(), f"{self.client_id}:{self.client_secret}".encode()):
             raise ProtocolError("invalid_client", "The client is not known, or its secret is wrong.")
@@ -171,7 +171,7 @@ class LocalOpenIDProvider:
         return jwt.encode({"alg": "RS256", "kid": self._key.kid}, claims, self._key)
 
     def _known(self, redirect_uri: str) -> bool:
-        """The registered one, also by another name of this machine: people say `localhost` where we say 127.0.0.1."""
+        """Whether it is the registered URI; `localhost` and 127.0.0.1 are equivalent."""
         return any(self.redirect_uri == redirect_uri.replace(f"//{name}:", f"//{own}:", 1) for name, own in _PAIRS)
 
 
@@ -184,7 +184,7 @@ def is_email(text: str) -> bool:
 
 
 def _claims(email: str) -> dict[str, object]:
-    """The subject is the same for an address whenever and wherever it signs in."""
+    """The subject is derived from the address, so it is the same on every machine."""
     digest = hashlib.sha256(email.encode()).digest()
     return {
         "sub": str(int.from_bytes(digest[:8])),

@@ -1,1 +1,1 @@
-"""Toss Payments for development: its API and a page where one pays or declines. No money anywhere."""
+"""A development stand-in for Toss Payments: its API and a page to pay or decline. No money moves."""

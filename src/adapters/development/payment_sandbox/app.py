@@ -7,7 +7,7 @@ from adapters.development.stand_in import Answer, ASGIApp, Request, WithStandIn,
 
 
 class WithSandboxPayments(WithStandIn):
-    """An ASGI application, with Toss's API and checkout page below `path` of the same server."""
+    """ASGI middleware that serves Toss's API and checkout page below `path`."""
 
     def __init__(self, app: ASGIApp, provider: SandboxPayments, *, path: str) -> None:
         super().__init__(app, self._answered, path=path)

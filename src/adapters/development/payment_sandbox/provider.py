@@ -13,7 +13,7 @@ Told = tuple[HTTPStatus, Json]
 
 
 class Refusal(Exception):
-    """An error of Toss's: its status and code, as https://docs.tosspayments.com/reference/error-codes lists them."""
+    """An error of Toss's API: status and code as in https://docs.tosspayments.com/reference/error-codes."""
 
     def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
         self.answer: Told = status, {"code": code, "message": message}
@@ -27,7 +27,7 @@ class NoSuchPayment(Refusal):
 
 @dataclass(slots=True)
 class Checkout:
-    """A payment as it stands."""
+    """A payment and its state."""
 
     payment_key: str
     order_id: str
@@ -43,7 +43,7 @@ class Checkout:
 
 
 class SandboxPayments:
-    """Toss's payments in memory, by card only. The first answer to an idempotency key is all that it ever gets."""
+    """Toss payments in memory, card only. Calls with a known idempotency key get the first answer again."""
 
     def __init__(self, *, secret_key: str, url: str) -> None:
         self._authorization = f"Basic {base64.b64encode(f'{secret_key}:'.encode()).decode()}"
@@ -57,7 +57,7 @@ class SandboxPayments:
             raise Refusal(HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED_KEY", "The secret key is not known.")
 
     def once(self, what: str, idempotency_key: str | None, work: Callable[[], Json]) -> Told:
-        """The work's answer, the first one that was given to this key."""
+        """The first answer given for this idempotency key, or else the result of `work`."""
         known = self._answered.get((what, idempotency_key)) if idempotency_key else None
         if known:
             return known
@@ -120,7 +120,7 @@ class SandboxPayments:
         raise NoSuchPayment
 
     def agree(self, payment: Checkout, *, card_is_refused: bool) -> str:
-        """The buyer agrees to pay; the URL to send the browser to."""
+        """The buyer authorizes the payment; returns the URL to redirect the browser to."""
         if payment.status == "READY":
             payment.status = "IN_PROGRESS"
             payment.card_is_refused = card_is_refused
@@ -128,7 +128,7 @@ class SandboxPayments:
         return _with_query(payment.success_url, back | {"amount": str(payment.amount)})
 
     def decline(self, payment: Checkout) -> str:
-        """The buyer gives up; the URL to send the browser to."""
+        """The buyer declines; returns the URL to redirect the browser to."""
         code, message = "PAY_PROCESS_CANCELED", "The buyer gave up."
         if payment.status == "READY":
             self._end(payment, code, message)
@@ -139,7 +139,7 @@ class SandboxPayments:
         payment.failure = {"code": code, "message": message}
 
     def _told(self, payment: Checkout) -> Json:
-        """The Payment object, as far as it means anything here."""
+        """The Payment object, with the fields that apply here."""
         return {
             "mId": "sandbox",
             "version": "2022-11-16",

@@ -1,1 +1,1 @@
-"""AI servers for development: they speak the real ones' wire, and paint instead of inferring."""
+"""Simulated AI servers for development: the real wire protocol, with painted images instead of inference."""

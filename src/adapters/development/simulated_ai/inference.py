@@ -16,7 +16,7 @@ from core.ports.blob_store import Blob, BlobNotFound, BlobStore, ForeignBlob, St
 from core.tasks.model import GenerationOrder, GenerationTask
 
 ATTEMPTS = 3
-"""At one task; after the last one the failure is final."""
+"""Attempts per task; after the last one the failure is final."""
 STEPS = 30
 GUIDANCE = 7.5
 
@@ -25,10 +25,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class InferenceServer:
-    """Paints a picture with a style's model and the artist's signature on it.
+    """Paints an image with a style's model and stamps the artist's signature on it.
 
-    As the real one does, it reports each failed attempt as INFERENCE_ERROR, tries the same task again, and reports
-    GENERATION_ERROR after the last.
+    Like the real server it reports each failed attempt as INFERENCE_ERROR, retries the same task, and reports
+    GENERATION_ERROR after the last attempt.
     """
 
     blobs: BlobStore
@@ -40,7 +40,7 @@ class InferenceServer:
         try:
             task = msgspec.json.decode(body, type=GenerationTask)
         except msgspec.MsgspecError as error:
-            _log.error("a generation task that cannot be read is dropped: %s", error)
+            _log.error("generation task dropped: not readable error=%s", error)
             return
         webhooks = Webhooks(self.client, server="inference-server", token=self.token, complete_url=task.webhook_url)
         order = task.data
@@ -67,7 +67,7 @@ class InferenceServer:
             )
 
     async def _attempt(self, order: GenerationOrder, seed: int, webhooks: Webhooks) -> str:
-        """The place of the picture, after as many attempts as it takes. Raises Failed after the last one."""
+        """The URI of the result, after up to ATTEMPTS attempts. Raises Failed after the last one."""
         message = ""
         for attempt in range(1, ATTEMPTS + 1):
             try:

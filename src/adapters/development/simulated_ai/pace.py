@@ -6,14 +6,14 @@ import msgspec
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How long the work seems to take."""
+    """How long the simulated work takes."""
 
     training_seconds: float = 8.0
     generation_seconds: float = 4.0
     retry_seconds: float = 1.0
-    """Before the inference server's second attempt; twice as long before the third."""
+    """Delay before the inference server's second attempt; doubled before the third."""
     reports: int = 8
-    """How often progress is told on the way."""
+    """How many progress reports are sent."""
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -23,7 +23,7 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 async def stages(total: int, *, seconds: float, reports: int) -> AsyncIterator[Stage]:
-    """From the start to the end of `total` units of work, in the time that it takes."""
+    """Yield from 0 to `total` units of work over the given time."""
     for report in range(reports + 1):
         if report:
             await asyncio.sleep(seconds / reports)

@@ -1,4 +1,4 @@
-"""Paints in a style's colours: a composition that the prompt chooses, gone over with visible brush strokes."""
+"""Paints a composition in a style's colours with visible brush strokes."""
 
 import math
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ from adapters.development.simulated_ai.style_model import Colour, StyleModel
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """Strokes of one brush. Lengths are shares of the picture's shorter side."""
+    """Strokes of one brush. Lengths are shares of the image's shorter side."""
 
     width: float
     length: float
     gap: float
     """Between strokes, in brush widths."""
     contrast: int
-    """How much (0 to 255) a place must have: the fine brushes only work out forms."""
+    """The contrast (0 to 255) that a point must have: fine brushes only work out edges."""
     bristles: tuple[float, ...]
-    """Where on the brush they are, in brush widths from its middle."""
+    """Offsets of the bristles from the brush's centre, in brush widths."""
 
 
 _LAYERS = (
@@ -36,7 +36,7 @@ _LAYERS = (
 
 
 def paint(model: StyleModel, *, width: int, height: int, seed: int, prompt_tags: list[str]) -> Image.Image:
-    """An RGB picture of exactly this size; the same for the same arguments."""
+    """An RGB image of exactly this size; deterministic."""
     chance = Random(seed)  # noqa: S311 - a painting, not a secret
     pigments = Pigments(model.palette)
     composition = compose(pigments, (width, height), chance, prompt_tags)
@@ -107,7 +107,7 @@ class _Brush:
             self._relief.line(line, height + self._chance.randint(-40, 40), max(1, round(width * 0.8)))
 
     def _path(self, x: float, y: float, colour: Colour, brush: float, length: float) -> list[tuple[float, float]]:
-        """Along the flow, until the sketch has another colour."""
+        """Follow the flow until the sketch's colour changes."""
         step = max(2.0, brush * 0.8)
         path = [(x, y)]
         for _ in range(max(2, int(length / step))):
@@ -143,7 +143,7 @@ def _contrast(sketch: Image.Image) -> Image.Image:
 
 
 def _varnished(canvas: Image.Image, relief: Image.Image, chance: Random) -> Image.Image:
-    """With the light that falls on the thickness of the paint, and the grain of the canvas."""
+    """Adds light on the thickness of the paint, and canvas grain."""
     width, height = canvas.size
     light = relief.filter(ImageFilter.GaussianBlur(0.7)).filter(
         ImageFilter.Kernel((3, 3), (-1, -1, 0, -1, 0, 1, 0, 1, 1), scale=5, offset=128)

@@ -6,7 +6,7 @@ from adapters.development.simulated_ai.style_model import Colour
 
 
 def mixed(one: Sequence[int], other: Sequence[int], share: float) -> Colour:
-    """`share` of the other colour, 0 to 1, and the rest of the one."""
+    """A mix of two colours; `share` (0 to 1) is that of `other`."""
     red, green, blue = one
     return (
         round(red + (other[0] - red) * share),
@@ -16,17 +16,17 @@ def mixed(one: Sequence[int], other: Sequence[int], share: float) -> Colour:
 
 
 def luminance(colour: Sequence[int]) -> float:
-    """0 to 255, as the eye weighs the channels (ITU-R BT.601)."""
+    """0 to 255, weighted as in ITU-R BT.601."""
     red, green, blue = colour
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 class Pigments:
-    """A style's colours by what they are good for."""
+    """A style's colours, by use."""
 
     def __init__(self, palette: tuple[Colour, ...]) -> None:
         self.frequent = palette
-        """The commonest first."""
+        """Most frequent first."""
         self.by_light = sorted(palette, key=luminance)
         """From dark to light."""
         self._alike: dict[Colour, list[Colour]] = {}
@@ -47,12 +47,12 @@ class Pigments:
         return mixed(self.by_light[index], self.by_light[min(index + 1, len(self.by_light) - 1)], place - index)
 
     def any(self, chance: Random) -> Colour:
-        """One of the style's, the frequent ones more often."""
+        """One of the style's colours, weighted by frequency."""
         weights = [1 / (rank + 2) for rank in range(len(self.frequent))]
         return chance.choices(self.frequent, weights)[0]
 
     def near(self, colour: Sequence[int], chance: Random) -> Colour:
-        """One of the three of the style's colours that are most like this one, roughly."""
+        """One of the style's three colours most similar to this one."""
         red, green, blue = (channel >> 4 for channel in colour)
         if (red, green, blue) not in self._alike:
             middle = (red * 16 + 8, green * 16 + 8, blue * 16 + 8)

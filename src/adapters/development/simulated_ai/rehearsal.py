@@ -1,12 +1,12 @@
-"""Tags by which one can see what happens when an AI server fails.
+"""Tags that simulate failures of an AI server.
 
 As a tag of a style they act on its training, as a prompt tag on the generation:
 
-- `simulate-failure`: fails for good half-way; a generation's tokens come back.
+- `simulate-failure`: fails half-way and is not retried; a generation is refunded.
 - `simulate-out-of-memory`: the first attempt at a generation runs out of memory, the next one succeeds.
 - `simulate-failed-attempts`: two of the inference server's own attempts fail, the third succeeds.
-- `simulate-no-attempts-left`: all three fail, and the generation's tokens come back.
-- `simulate-silence`: begins, and is never heard of again.
+- `simulate-no-attempts-left`: all three fail; the generation is refunded.
+- `simulate-silence`: starts and then sends no more webhooks.
 """
 
 FAILURE = "simulate-failure"
@@ -17,11 +17,11 @@ SILENCE = "simulate-silence"
 
 
 class AttemptFailed(Exception):
-    """What another attempt at the same task may do better."""
+    """An attempt failed; another one may succeed."""
 
 
 class Failed(Exception):
-    """The work cannot be done; `code` is one of those that the service knows."""
+    """The task failed; `code` is one of those that the service knows."""
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code
@@ -30,4 +30,4 @@ class Failed(Exception):
 
 
 class FellSilent(Exception):
-    """The server is gone and says no more."""
+    """The server stops reporting."""

@@ -12,7 +12,7 @@ from core.ports.blob_store import BlobStore
 
 @dataclass(frozen=True, slots=True)
 class SimulatedAIServers:
-    """A training server and an inference server, each with one task at a time."""
+    """A training server and an inference server, each processing one task at a time."""
 
     source: TaskSource
     blobs: BlobStore

@@ -1,4 +1,4 @@
-"""Puts the artist's signature on a picture."""
+"""Stamps the artist's signature on an image."""
 
 from io import BytesIO
 
@@ -7,18 +7,18 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps, ImageStat
 from core.tasks.model import SignatureConfig
 
 _WIDTHS = {"small": 0.16, "medium": 0.26, "large": 0.38}
-"""Shares of the picture's width."""
+"""Shares of the image's width."""
 _MAX_HEIGHT = 0.25
 _MARGIN = 0.035
 _LEGIBLE = 90
-"""Levels of grey between the ink and what is under it."""
+"""Minimum difference in grey levels between the ink and its background."""
 
 
 def sign(picture: Image.Image, signature: bytes, config: SignatureConfig) -> None:
-    """Stamp a signature (JPEG or PNG) onto an RGB picture.
+    """Stamp a signature (JPEG or PNG) onto an RGB image.
 
-    Only its ink is taken: where the file is not transparent, its paper is. Ink that would not be seen on what is under
-    it gets a light or dark shine around it. Raises OSError when the signature is no picture.
+    Only the ink is used: an opaque file's paper becomes transparent. Ink without contrast to its background gets a
+    light or dark glow. Raises OSError if the signature is not an image.
     """
     with Image.open(BytesIO(signature), formats=["JPEG", "PNG"]) as image:
         stamp = image.convert("RGBA")
@@ -34,7 +34,7 @@ def sign(picture: Image.Image, signature: bytes, config: SignatureConfig) -> Non
 
 
 def _ink(stamp: Image.Image) -> Image.Image:
-    """How much ink is where."""
+    """The ink's opacity mask."""
     alpha = stamp.getchannel("A")
     if min(alpha.tobytes()) < 128:
         return alpha

@@ -1,4 +1,4 @@
-"""What the simulated training learns: a style's colours and how restless its brush is, kept as a safetensors file."""
+"""The model of the simulated training: a style's colours and edge density, as a safetensors file."""
 
 import json
 import struct
@@ -10,33 +10,33 @@ from PIL import Image, ImageFilter, ImageStat
 Colour = tuple[int, int, int]
 
 COLOURS = 7
-"""Colours that a style is reduced to."""
+"""Number of colours in the palette."""
 _TILE = 96
-"""Pixels a side: an image is looked at in this size."""
+"""Pixels per side to which images are reduced."""
 _CANDIDATES = 32
 _HEADER = struct.Struct("<Q")
 
 
 class UnreadableModel(Exception):
-    """Not a model file of ours."""
+    """Not a model file of the simulation."""
 
 
 class StyleModel(msgspec.Struct, frozen=True):
     palette: tuple[Colour, ...]
-    """The style's colours, the most frequent first."""
+    """The style's colours, most frequent first."""
     energy: float
     """0 for smooth areas, 1 for edges everywhere."""
 
 
 def tile(content: bytes) -> Image.Image:
-    """A JPEG or PNG file, as small as it is looked at. Raises OSError for one that is no picture."""
+    """A JPEG or PNG file, reduced. Raises OSError if it is not an image."""
     with Image.open(BytesIO(content), formats=["JPEG", "PNG"]) as image:
         image.draft("RGB", (_TILE * 2, _TILE * 2))
         return image.convert("RGB").resize((_TILE, _TILE), Image.Resampling.BOX)
 
 
 def learn(tiles: list[Image.Image]) -> StyleModel:
-    """What the pictures, one or more, have in common."""
+    """Learn from one or more images."""
     sheet = Image.new("RGB", (_TILE, _TILE * len(tiles)))
     for index, picture in enumerate(tiles):
         sheet.paste(picture, (0, index * _TILE))
@@ -59,7 +59,7 @@ def encode(model: StyleModel) -> bytes:
 
 
 def decode(content: bytes) -> StyleModel:
-    """The model that `encode` made a file of. Raises UnreadableModel."""
+    """Decode the result of `encode`. Raises UnreadableModel."""
     try:
         (length,) = _HEADER.unpack_from(content)
         start = _HEADER.size + length
@@ -73,7 +73,7 @@ def decode(content: bytes) -> StyleModel:
 
 
 def _palette(sheet: Image.Image) -> tuple[Colour, ...]:
-    """The commonest colour first, then whatever is both frequent and unlike those that are there: accents survive."""
+    """The most frequent colour, then those both frequent and unlike the ones chosen, so that accents are kept."""
     reduced = sheet.quantize(_CANDIDATES, method=Image.Quantize.MEDIANCUT, kmeans=1)
     levels = reduced.getpalette() or []
     counts = {

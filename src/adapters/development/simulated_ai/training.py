@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TrainingServer:
-    """Learns a style's colours from its training images and leaves a model file."""
+    """Learns a style's colours from its training images and stores a model file."""
 
     blobs: BlobStore
     client: httpx.AsyncClient
@@ -30,7 +30,7 @@ class TrainingServer:
         try:
             task = msgspec.json.decode(body, type=TrainingTask)
         except msgspec.MsgspecError as error:
-            _log.error("a training task that cannot be read is dropped: %s", error)
+            _log.error("training task dropped: not readable error=%s", error)
             return
         webhooks = Webhooks(self.client, server="training-server", token=self.token, complete_url=task.webhook_url)
         style_id = task.data.style_id
@@ -41,7 +41,7 @@ class TrainingServer:
         except Failed as failure:
             await webhooks.failed(style_id=style_id, error_code=failure.code, error_message=failure.message)
         except Exception as error:
-            _log.exception("the training of style %s broke", style_id)
+            _log.exception("training crashed style=%s", style_id)
             await webhooks.failed(style_id=style_id, error_code="TRAINING_ERROR", error_message=str(error))
         else:
             metric = {"loss": 0.043, "epochs": task.data.parameters.epochs, "images": len(task.data.images)}

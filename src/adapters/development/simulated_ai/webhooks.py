@@ -4,7 +4,7 @@ from typing import Literal
 import httpx
 
 TIMEOUT = 10.0
-"""Seconds after which a call is given up."""
+"""Seconds per call."""
 
 Server = Literal["training-server", "inference-server"]
 
@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 class Webhooks:
-    """Tells how a task goes, as the real servers do: a call that fails is not made again."""
+    """Reports progress and results as the real servers do; failed calls are not retried."""
 
     def __init__(self, client: httpx.AsyncClient, *, server: Server, token: str, complete_url: str) -> None:
         self._client = client
@@ -34,4 +34,4 @@ class Webhooks:
             answer = await self._client.request(method, url, json=body, headers=self._headers, timeout=TIMEOUT)
             answer.raise_for_status()
         except httpx.HTTPError as error:
-            _log.warning("%s %s was not taken: %r", method, url, error)
+            _log.warning("webhook call failed method=%s url=%s error=%r", method, url, error)

@@ -1,4 +1,4 @@
-"""The tables, declared: what the migrations arrive at. At run time nothing imports it; queries are written by hand.
+"""Declarations of the schema that the migrations create. Not imported at run time; queries are written by hand.
 
 Triggers and functions, and what each constraint is for, are in schema.sql.
 """

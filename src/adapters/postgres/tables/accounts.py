@@ -32,7 +32,7 @@ class UserRow(Row):
 
 
 class ErasedIdentityRow(Row):
-    """Who was here and was erased, for those who come back to the welcome tokens: a keyed hash, and nothing else."""
+    """A keyed hash of an erased user's identity, so that welcome tokens are given only once."""
 
     __tablename__ = "erased_identities"
 

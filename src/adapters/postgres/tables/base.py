@@ -21,7 +21,7 @@ NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
 }
-"""Refusals are told by these names, see errors.py."""
+"""Refusals are identified by these names, see errors.py."""
 
 
 class Row(CommonTableAttributes, DeclarativeBase):

@@ -10,7 +10,7 @@ PUBLIC = text("public_key IS NOT NULL")
 
 
 class GenerationRow(Row):
-    """Money follows state: a trigger looks at the commit whether one that has ended is posted or voided."""
+    """A deferred trigger checks at the commit that the hold of an ended generation is posted or voided accordingly."""
 
     __tablename__ = "generations"
     __table_args__ = (
@@ -50,7 +50,7 @@ class GenerationRow(Row):
             "fee_tokens = 0 OR (status = 'completed' AND fee_tokens BETWEEN 1 AND consumed_tokens)", name="fee_tokens"
         ),
         CheckConstraint("attempt > 0 AND like_count >= 0 AND comment_count >= 0", name="counts"),
-        # Progress is written again and again: room for that on the same page.
+        # Frequent progress updates stay on the same page.
         {"postgresql_with": {"fillfactor": 80}},
     )
 
@@ -60,7 +60,7 @@ class GenerationRow(Row):
     artist_id: Mapped[int]
     consumed_tokens: Mapped[int]
     hold_id: Mapped[int]
-    """A trigger sees to it that the hold is there, and of the price."""
+    """A trigger checks that the hold exists and equals the price."""
     aspect_ratio: Mapped[str]
     seed: Mapped[int | None]
     prompt_tags: Mapped[Tags]

@@ -7,7 +7,7 @@ from adapters.postgres.tables.base import Json, Row, Small
 
 
 class IdempotencyKeyRow(Row):
-    """The answer is null only within the transaction that gives it."""
+    """The answer is null only within the call's own transaction."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (Index(None, "created_at"),)

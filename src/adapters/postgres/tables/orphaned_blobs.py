@@ -7,7 +7,7 @@ from adapters.postgres.tables.base import Row
 
 
 class BlobWalkRow(Row):
-    """How far the search for objects that nothing refers to has come: one row."""
+    """The state of the walk for orphaned objects: one row."""
 
     __tablename__ = "blob_walks"
     __table_args__ = (CheckConstraint("id = 1", name="one"),)

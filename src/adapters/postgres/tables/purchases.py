@@ -7,8 +7,8 @@ from adapters.postgres.tables.base import Row, one_of
 
 
 class PurchaseRow(Row):
-    """A paid one never changes and never goes, and is credited in the transaction that it was paid in: triggers see to
-    it.
+    """Triggers: a paid purchase is never changed or deleted, and is credited in the transaction that
+    marks it as paid.
     """
 
     __tablename__ = "purchases"

@@ -6,7 +6,7 @@ from adapters.postgres.tables.base import Id, Json, Row
 
 
 class ReconciliationRow(Row):
-    """What came of looking at the books."""
+    """The result of a reconciliation."""
 
     __tablename__ = "reconciliations"
 

@@ -5,16 +5,16 @@ from adapters.postgres.tables.base import Row, Tags
 
 
 class StyleTextsRow(Row):
-    """What a style is found by; apart from the style, of which other columns are written again and again."""
+    """The searchable texts of a style; separate from `styles`, whose other columns are updated often."""
 
     __tablename__ = "style_texts"
     __table_args__ = (Index(None, "grams", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),)
 
     style_id: Mapped[int] = mapped_column(ForeignKey("styles.id", ondelete="CASCADE"), primary_key=True)
     texts: Mapped[str]
-    """Its name and tags, folded, with a line break before and after each."""
+    """Comparison keys of its name and tags, with a line break before and after each."""
     grams: Mapped[Tags]
-    """Their pieces, which the function `search_grams` cuts."""
+    """Their grams, as made by the function `search_grams`."""
 
 
 class ArtistTextsRow(Row):
@@ -24,5 +24,5 @@ class ArtistTextsRow(Row):
     user_id: Mapped[int] = mapped_column(ForeignKey("artists.user_id", ondelete="CASCADE"), primary_key=True)
     username: Mapped[str]
     artist_name: Mapped[str]
-    """Folded."""
+    """A comparison key."""
     grams: Mapped[Tags]

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from adapters.postgres.tables.base import Count, Id, Json, Row, Tags, one_of
 
 OPEN = text("training_status = 'completed' AND is_active")
-"""What lists show to everybody."""
+"""Styles listed for everybody."""
 
 IN_TRAINING = text("training_status IN ('pending', 'training')")
 
@@ -37,7 +37,7 @@ class StyleRow(Row):
     artist_id: Mapped[int] = mapped_column(ForeignKey("artists.user_id"))
     name: Mapped[str]
     name_key: Mapped[str]
-    """`comparison_key` of the name, written by the service: the database cannot fold case as Python does."""
+    """`comparison_key` of the name, written by the service: the database cannot case-fold as Python does."""
     description: Mapped[str]
     generation_cost_tokens: Mapped[int]
     license_type: Mapped[str]
@@ -59,18 +59,20 @@ class StyleRow(Row):
     failure_message: Mapped[str | None]
     thumbnail_key: Mapped[str | None]
     usage_count: Mapped[Count]
-    """Images completed with it, as far as StyleUseRow has been folded into it."""
+    """Completed images, without StyleUseRow."""
     earned_tokens: Mapped[Count]
-    """Tokens that those have earned."""
+    """Tokens earned by those."""
     artist_followers: Mapped[Count]
-    """The artist's `follower_count`, kept by a trigger, so that an index can order by it."""
+    """A copy of the artist's `follower_count`, kept by a trigger for ordering by index."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     retried_at: Mapped[datetime | None]
 
 
 class StyleUseRow(Row):
-    """An image completed with a style: appended, because updates of a popular style's row stand in line."""
+    """An image completed with a style: a delta of its counts, because updates of a popular style's row
+    would serialize.
+    """
 
     __tablename__ = "style_uses"
 

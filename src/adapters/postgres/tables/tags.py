@@ -4,11 +4,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from adapters.postgres.tables.base import Count, Id, Row
 
 BY_BYTES = Text(collation="C")
-"""In the order of its bytes: what begins alike is one range of an index."""
+"""Byte order, so that a prefix is one index range."""
 
 
 class TagRow(Row):
-    """A name that was in use once; how often it is now."""
+    """A tag that was ever in use, and its current count."""
 
     __tablename__ = "tags"
     __table_args__ = (
@@ -19,13 +19,13 @@ class TagRow(Row):
     id: Mapped[Id]
     name: Mapped[str] = mapped_column(BY_BYTES)
     usage_count: Mapped[Count]
-    """Styles that can be used and public images that have it, as far as TagDeltaRow has been folded into it."""
+    """Usable styles and public images that have it, without TagDeltaRow."""
 
 
 class TagDeltaRow(Row):
-    """A change of how often a tag is in use: appended, because updates of a popular tag's row stand in line.
+    """A delta of a tag's count, because updates of a popular tag's row would serialize.
 
-    Only triggers on styles and generations write it.
+    Written only by triggers on styles and generations.
     """
 
     __tablename__ = "tag_deltas"
@@ -37,7 +37,7 @@ class TagDeltaRow(Row):
 
 
 class StyleTagRow(Row):
-    """How many of a style's artworks, and of its published images' prompts, have a tag, without StyleTagDeltaRow."""
+    """How many of a style's artworks and published images' prompts have a tag, without StyleTagDeltaRow."""
 
     __tablename__ = "style_tags"
     __table_args__ = (Index("ix_style_tags_popular", "style_id", text("count DESC"), "name"),)
@@ -48,9 +48,9 @@ class StyleTagRow(Row):
 
 
 class StyleTagDeltaRow(Row):
-    """A change of that count: appended, because updates of a popular style's tags stand in line.
+    """A delta of that count, because updates of a popular style's tags would serialize.
 
-    Only triggers on generations write it.
+    Written only by triggers on generations.
     """
 
     __tablename__ = "style_tag_deltas"

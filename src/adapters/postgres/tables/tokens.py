@@ -7,9 +7,9 @@ from adapters.postgres.tables.base import Count, Id, Row
 
 
 class AccountRow(Row):
-    """Free to spend is `balance - held`. To `balance` belong the rows of BalanceDeltaRow, which are rolled up later.
+    """Available are `balance - held`. The full balance includes BalanceDeltaRow.
 
-    Triggers change both as transfers are written, and refuse all other changes. An account is never removed.
+    Written only by triggers on transfers; other changes are refused. Accounts are never deleted.
     """
 
     __tablename__ = "accounts"
@@ -20,7 +20,7 @@ class AccountRow(Row):
             name="kind",
         ),
         CheckConstraint("CASE WHEN owner_id IS NULL THEN held = 0 ELSE held BETWEEN 0 AND balance END", name="solvent"),
-        # A wallet's row is updated in place all the time: room for that on the same page.
+        # Frequent updates of a wallet stay on the same page.
         {"postgresql_with": {"fillfactor": 70}},
     )
 
@@ -29,13 +29,13 @@ class AccountRow(Row):
     owner_id: Mapped[int | None]
     """No foreign key: the account outlives its owner."""
     balance: Mapped[Count]
-    """Tokens that posted transfers have moved in, less those moved out."""
+    """Posted transfers in, less those out, without BalanceDeltaRow."""
     held: Mapped[Count]
-    """Tokens of `balance` in open holds."""
+    """The part of `balance` in open holds."""
 
 
 class TransferRow(Row):
-    """Append-only. Triggers check its kind, phase, accounts, reference and hold, and change the balances."""
+    """Append-only. Triggers check its kind, phase, accounts, reference and hold, and update the balances."""
 
     __tablename__ = "transfers"
     __table_args__ = (
@@ -63,15 +63,15 @@ class TransferRow(Row):
     reference: Mapped[str]
     kind: Mapped[str]
     debit_account_id: Mapped[int]
-    """No foreign key for either: a trigger finds both, and accounts are never removed."""
+    """No foreign keys for either: the trigger looks up both, and accounts are never deleted."""
     credit_account_id: Mapped[int]
     amount: Mapped[int]
     hold_id: Mapped[int | None]
     """The hold that a post or void resolves."""
     generation_id: Mapped[int | None]
-    """No foreign key: the history outlives what it tells of."""
+    """No foreign key: the history outlives the generation."""
     order_id: Mapped[str | None]
-    """The purchase that brought the tokens."""
+    """The purchase that was credited."""
     memo: Mapped[str | None]
     price_per_token: Mapped[int | None]
     total_price: Mapped[int | None]
@@ -80,9 +80,9 @@ class TransferRow(Row):
 
 
 class BalanceDeltaRow(Row):
-    """What a transfer adds to an account that many use at once: appended, so that nobody waits for the account's row.
+    """What a transfer added to a busy account: a delta, because updates of one row would serialize.
 
-    Only triggers write it. Deleting a row rolls it up: a trigger adds it to the account's balance.
+    Written only by triggers. Deleting a delta rolls it up: a trigger adds it to the account's balance.
     """
 
     __tablename__ = "balance_deltas"

@@ -7,7 +7,7 @@ from adapters.postgres.tables.base import Id, Row, one_of
 
 
 class WithdrawalRow(Row):
-    """Money follows state: a trigger looks at the commit whether its hold is open, posted or voided."""
+    """A deferred trigger checks at the commit that its hold is open, posted or voided according to its status."""
 
     __tablename__ = "withdrawals"
     __table_args__ = (

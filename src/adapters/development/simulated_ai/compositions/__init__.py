@@ -1,4 +1,4 @@
-"""What a picture shows. The prompt's tags choose, chance arranges."""
+"""Compositions: the prompt's tags choose the subject, the seed its arrangement."""
 
 from collections.abc import Callable
 from random import Random
@@ -22,7 +22,7 @@ _SUBJECTS: list[tuple[set[str], Callable[[Sheet], Composition]]] = [
 
 
 def compose(pigments: Pigments, size: tuple[int, int], chance: Random, prompt_tags: list[str]) -> Composition:
-    """A sketch of the first subject that a tag names, and of nothing but movement when none does."""
+    """A sketch of the first subject that a tag names, else an abstract one."""
     words = {word for tag in prompt_tags for word in tag.replace("-", " ").replace("_", " ").split()}
     draw = next((draw for names, draw in _SUBJECTS if words & names), currents)
     return draw(Sheet(pigments, size, chance))

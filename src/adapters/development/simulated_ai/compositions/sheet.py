@@ -9,22 +9,22 @@ from adapters.development.simulated_ai.pigments import Pigments
 from adapters.development.simulated_ai.style_model import Colour
 
 Flow = Callable[[float, float], float]
-"""The direction of the brush, in radians, at a place given as shares of width and height."""
+"""The direction of the brush, in radians, at a point given in shares of width and height."""
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """What is to be painted."""
+    """The sketch of an image, to be painted."""
 
     sketch: Image.Image
     flow: Flow
     details: list[tuple[list[Point], Colour]]
-    """Polygons, in pixels, that would be lost under the brush: they are painted last."""
+    """Polygons, in pixels, too fine for the brush; painted last."""
 
 
 class Sheet:
-    """A sheet to sketch on; places and lengths are shares of its width and height."""
+    """A sheet to sketch on; coordinates and lengths are shares of its width and height."""
 
     def __init__(self, pigments: Pigments, size: tuple[int, int], chance: Random) -> None:
         self.pigments = pigments
@@ -39,7 +39,7 @@ class Sheet:
         return Composition(self.image, flow, self._details)
 
     def wash(self, colours: list[list[Colour]]) -> None:
-        """Cover the sheet with colours that run into one another, given by rows."""
+        """Cover the sheet with colours that blend into each other, given by rows."""
         rough = Image.new("RGB", (len(colours[0]), len(colours)))
         rough.putdata([colour for row in colours for colour in row])
         self.image.paste(rough.resize(self.image.size, Image.Resampling.BICUBIC))
@@ -57,7 +57,7 @@ class Sheet:
         self.draw.ellipse(box, fill=colour)
 
     def glow(self, x: float, y: float, radius: float, colour: Colour, strength: float) -> None:
-        """Light around a place."""
+        """Light around a point."""
         mask = Image.new("L", self.image.size)
         high = radius / self.tall
         box = (x - radius) * self.width, (y - high) * self.height, (x + radius) * self.width, (y + high) * self.height
@@ -66,7 +66,7 @@ class Sheet:
         self.image.paste(colour, (0, 0), mask)
 
     def wave(self, roughness: int) -> Callable[[float], float]:
-        """A smooth line that rises and falls between -1 and 1."""
+        """A smooth random curve between -1 and 1."""
         parts = [
             (1 / (1.7**octave), self.chance.uniform(0.6, 1.4) * 2**octave, self.chance.uniform(0, math.tau))
             for octave in range(roughness)
@@ -75,7 +75,7 @@ class Sheet:
         return lambda x: sum(weight * math.sin(rate * math.pi * x + shift) for weight, rate, shift in parts) / total
 
     def swirl(self) -> Flow:
-        """A direction that turns slowly across the sheet."""
+        """A direction that changes slowly across the sheet."""
         parts = [
             (self.chance.uniform(1.5, 4.0), self.chance.uniform(1.5, 4.0), self.chance.uniform(0, math.tau))
             for _ in range(3)

@@ -76,12 +76,14 @@ async def _plan(url: str, sql: str, args: tuple[object, ...], *, generic: bool) 
 def _literal(value: object) -> str:
     if value is None:
         return "NULL"
-    if isinstance(value, list):
-        listed = ",".join(f'"{one}"' for one in value)
-        return f"'{{{listed}}}'"
-    if isinstance(value, bytes):
-        return f"'\\x{value.hex()}'"
-    return f"'{value}'"
+    if isinstance(value, (list, tuple)):
+        listed = ",".join(f'"{_text(one)}"' for one in value)
+        return "'{" + listed.replace("\\", "\\\\") + "}'"
+    return f"'{_text(value)}'"
+
+
+def _text(value: object) -> str:
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
 class _Listening(Pool):

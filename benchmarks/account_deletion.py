@@ -20,6 +20,8 @@ from entrypoints.container import create_container
 from entrypoints.container.development import embedded_database
 from entrypoints.container.migrations import upgrade_database
 from entrypoints.settings import read_settings
+from tests.support.fills.fill import filling
+from tests.support.fills.life import long_life
 
 IMAGES, LIKES, COMMENTS, FOLLOWERS = 10_000, 30_000, 30_000, 10_000
 PROMPT = 5.0
@@ -27,42 +29,6 @@ PROMPT = 5.0
 GROWTH = 32.0
 """Mebibytes that an export may take, however long it is."""
 TIMEOUT = 120.0
-
-# What years would have left: by somebody, and by others for them. The ledger is no part of it.
-MAKE = f"""
-SET session_replication_role = replica;
-
-CREATE TEMPORARY TABLE style AS SELECT id, artist_id FROM styles ORDER BY id LIMIT 1;
-
-INSERT INTO users (id, provider, subject, username, role, bio, created_at, updated_at)
-SELECT 1000000 + n, 'benchmark', n, 'reader-' || n, 'user', '', now(), now() FROM generate_series(1, {FOLLOWERS}) n;
-
-INSERT INTO generations (
-    id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, prompt_tags, task_id, status, attempt,
-    result_key, public_key, metadata, like_count, comment_count, created_at, updated_at, ended_at
-)
-SELECT 1000000 + n, CASE WHEN n <= {IMAGES} THEN %(user)s ELSE 1000001 END, style.id, artist_id, 10, 1000000 + n, '1:1',
-    '{{woman,portrait}}', gen_random_uuid(), 'completed', 1, 'generations/' || n, 'public/generations/' || n, '{{}}',
-    CASE WHEN n > {IMAGES} THEN 1 ELSE 0 END, CASE WHEN n <= {IMAGES} THEN {COMMENTS // IMAGES} ELSE 0 END,
-    now() - n * interval '1 second', now(), now()
-FROM generate_series(1, {IMAGES + LIKES}) n, style;
-
-INSERT INTO likes (user_id, generation_id, created_at)
-SELECT %(user)s, 1000000 + {IMAGES} + n, now() FROM generate_series(1, {LIKES}) n;
-INSERT INTO comments (generation_id, author_id, content, created_at, updated_at)
-SELECT 1000001 + n %% {IMAGES}, 1000001 + n %% {FOLLOWERS}, 'Nice', now(), now() FROM generate_series(1, {COMMENTS}) n;
-INSERT INTO follows (follower_id, followed_id, created_at)
-SELECT 1000000 + n, %(user)s, now() FROM generate_series(1, {FOLLOWERS}) n;
-UPDATE users SET follower_count = {FOLLOWERS} WHERE id = %(user)s;
-INSERT INTO notifications (recipient_id, actor_id, type, reason, target_type, target_id, metadata, created_at)
-SELECT %(user)s, 1000000 + n, 'follow', 'follow:' || n, 'user', 1000000 + n, '{{}}', now()
-FROM generate_series(1, {FOLLOWERS}) n;
-INSERT INTO tags (name, usage_count) SELECT unnest('{{woman,portrait}}'::text[]), {IMAGES + LIKES};
-INSERT INTO style_tags (style_id, name, count)
-SELECT id, unnest('{{woman,portrait}}'::text[]), {IMAGES + LIKES} FROM style;
-
-RESET session_replication_role;
-"""
 
 
 def report() -> str:
@@ -135,12 +101,8 @@ async def _sweep(container: AsyncContainer) -> None:
 
 
 async def _make(url: str, user_id: UserId) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(MAKE % {"user": user_id})
-        await connection.execute("VACUUM ANALYZE")
-    finally:
-        await connection.close()
+    async with filling(url) as fill:
+        await long_life(fill, user_id, images=IMAGES, likes=LIKES, comments=COMMENTS, followers=FOLLOWERS)
 
 
 async def _left(url: str, user_id: UserId) -> int:

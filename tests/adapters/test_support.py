@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ import pytest
 from joserfc import jwk, jwt
 
 from tests.support import gcs, openid, postgres, rabbitmq
+from tests.support.rabbitmq import package
 
 
 async def test_postgres_is_a_real_server(empty_database_url: str) -> None:
@@ -104,6 +106,42 @@ def test_a_frozen_rabbitmq_does_not_answer(rabbitmq_node: rabbitmq.Node) -> None
     assert not rabbitmq.answers_amqp(rabbitmq_node.broker)
     rabbitmq_node.thaw()
     assert rabbitmq.answers_amqp(rabbitmq_node.broker, timeout=10)
+
+
+@pytest.fixture
+def apt_get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Takes the place of apt-get; services were allowed before."""
+    program = tmp_path / "apt-get"
+    program.write_text(
+        '#!/bin/sh\necho "apt-get $*" | tee -a "$0.calls"\ncat "$0.policy" >>"$0.calls"\nexit ${FAILS:-0}\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    policy = tmp_path / "apt-get.policy"
+    policy.write_text("allowed\n")
+    monkeypatch.setattr(package, "POLICY", policy)
+    return program
+
+
+def test_installing_rabbitmq_is_announced_in_one_line(apt_get: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    package.install()
+
+    assert capfd.readouterr() == ("", package.ANNOUNCEMENT + "\n")
+    calls = apt_get.with_suffix(".calls").read_text()
+    assert calls.count("apt-get ") == 2
+    assert calls.count("exit 101") == 2  # Debian starts no service meanwhile
+    assert package.POLICY.read_text() == "allowed\n"
+
+
+def test_a_failed_installation_says_what_helps(apt_get: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAILS", "100")
+
+    with pytest.raises(RuntimeError) as caught:
+        package.install()
+
+    assert "apt-get -q update" in str(caught.value)
+    assert package.HOW_TO_HELP in str(caught.value)
+    assert package.POLICY.read_text() == "allowed\n"
 
 
 def test_storage_keeps_what_it_is_given(bucket: gcs.Bucket) -> None:

@@ -57,3 +57,10 @@ def world(request: pytest.FixtureRequest) -> World:
 def sent(request: pytest.FixtureRequest) -> bool:
     """Whether writes that race are made before either transaction ends, or may be held back until then."""
     return bool(request.param)
+
+
+@pytest.fixture
+def small_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL tries three rows one by one before it asks an index for all that match."""
+    for module in ("paging", "search"):
+        monkeypatch.setattr(f"adapters.postgres.{module}.WINDOW", 3)

@@ -25,8 +25,8 @@ from core.styles.views import (
     StyleStats,
 )
 from core.tasks.outcome import Failure, Outcome
+from tests.contracts.lists import walk
 from tests.contracts.overlap import Block, Work, commit, race, sending
-from tests.contracts.paging import walk
 from tests.support.world import Scope, World
 
 # --- the repository ---------------------------------------------------------------------------------------------------
@@ -410,26 +410,6 @@ async def test_popular_is_by_the_artists_followers_then_newest(world: World, own
     assert await listed(world, query, limit=1) == [pencil.id, ink.id, oil.id, chalk.id]
 
 
-@pytest.mark.parametrize("sort", list(StyleSort))
-async def test_pages_skip_and_repeat_nothing_while_styles_come(world: World, sort: StyleSort) -> None:
-    mia, max_ = await world.artist("mia"), await world.artist("max")
-    await world.follow(await world.user("ann"), max_)
-    for number in range(6):  # made at the same moment, they are told apart by id
-        await world.style(mia if number % 2 else max_, f"Style {number}")
-    query = StyleQuery(sort=sort)
-    before = await listed(world, query)
-    world.clock.advance()
-    numbers = iter(range(10))
-
-    async def read(page: PageRequest) -> Page[StyleCard]:
-        return await world.read.styles.list(query, page=page)
-
-    pages = await walk(read, limit=2, between=lambda: world.style(max_, f"New {next(numbers)}"))
-
-    assert [card.id for page in pages for card in page] == before
-    assert [len(page) for page in pages] == [2, 2, 2]
-
-
 async def test_artists_see_all_of_their_own(world: World) -> None:
     mia = await world.artist("mia")
     ann = await world.user("ann", tokens=200)
@@ -463,18 +443,6 @@ async def test_artists_see_all_of_their_own(world: World) -> None:
         total_earned_tokens=60,
         progress=None,
     )
-
-
-async def test_pages_of_ones_own(world: World) -> None:
-    mia = await world.artist("mia")
-    ids = sorted([(await world.untrained_style(mia, f"Style {number}")).id for number in range(4)], reverse=True)
-
-    async def read(page: PageRequest) -> Page[OwnStyleCard]:
-        return await world.read.styles.list_own(mia.id, page=page)
-
-    pages = await walk(read, limit=2)
-
-    assert [[card.id for card in page] for page in pages] == [ids[:2], ids[2:]]
 
 
 async def test_detail_for_anybody(world: World) -> None:

@@ -123,6 +123,19 @@ async def test_the_most_used_come_first_folded_or_not(world: World, mia: User) -
     assert await used(world, limit=4) == [("a", 6), ("b", 4), ("c", 3), ("d", 2)]
 
 
+@pytest.mark.usefixtures("small_window")
+async def test_the_most_used_that_begin_so_come_first(world: World, mia: User) -> None:
+    """Other beginnings are used more, and the last two uses have not been rolled up yet."""
+    for number in range(5):
+        tags = ["blue", "black", "brown", *["ash", "azure", "amber"][number % 3 :]]
+        await world.style(mia, f"Style {number}", tags=tags)
+    await world.maintenance.roll_up_tags(limit=1000)
+    await world.style(mia, "Last", tags=["ash", "aqua"])
+
+    for limit in (1, 2, 20):
+        assert await used(world, "a", limit=limit) == [("amber", 5), ("azure", 4), ("ash", 3), ("aqua", 1)][:limit]
+
+
 async def test_who_lost_uses_makes_way_for_the_next(world: World, mia: User) -> None:
     styles = [await world.style(mia, f"Style {number}", tags=["a", "b"][: 2 - number]) for number in range(2)]
     await world.style(mia, "Another", tags=["c"])

@@ -1,5 +1,4 @@
 import asyncio
-from datetime import timedelta
 
 import msgspec
 import pytest
@@ -16,7 +15,6 @@ from core.tokens.views import Balance, Party, RelatedGeneration, RelatedStyle, T
 from core.withdrawals.model import Withdrawal
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.contracts.overlap import Block, Work, commit, race, sending
-from tests.contracts.paging import walk
 from tests.support.world import Scope, World, gift, hold_for
 
 # --- moving at once ---------------------------------------------------------------------------------------------------
@@ -445,29 +443,6 @@ async def test_filters(world: World, wanted: TransactionFilter, found: list[str]
     lines = (await transactions(world, ann, wanted)).rows
 
     assert [line.type if line.status == "completed" else f"{line.type} {line.status}" for line in lines] == found
-
-
-async def test_pages_skip_and_repeat_nothing_while_lines_come(world: World) -> None:
-    ann = await world.user("ann")
-    for step in (0, 0, 0, 1, 1, 0):  # moments shared by several lines are told apart by id
-        world.clock.advance(timedelta(seconds=step))
-        await commit(world, lambda ports: ports.ledger.transfer(gift(ann.id, 7, world)))
-    before = [line.id for line in (await transactions(world, ann)).rows]
-    world.clock.advance()
-
-    async def read(page: PageRequest) -> Page[TransactionLine]:
-        return await world.read.tokens.transactions(ann.id, type=TransactionFilter.ALL, page=page)
-
-    pages = await walk(
-        read, limit=2, between=lambda: commit(world, lambda ports: ports.ledger.transfer(gift(ann.id, 1, world)))
-    )
-
-    assert [line.id for page in pages for line in page] == before
-    assert [len(page) for page in pages] == [2, 2, 2]  # the last page is full, and known to be the last
-    lines = (await transactions(world, ann)).rows
-    assert [(line.created_at, line.id) for line in lines] == sorted(
-        ((line.created_at, line.id) for line in lines), reverse=True
-    )
 
 
 async def test_a_block_sees_the_movements_of_nobody_elses_open_block(world: World) -> None:

@@ -1,5 +1,4 @@
 import asyncio
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +6,7 @@ import pytest
 from core.accounts.model import User
 from core.errors import ValidationError
 from core.generations.complete_generation import CompleteGeneration
-from core.paging import Page, PageRequest
+from core.paging import PageRequest
 from core.tokens.errors import AccountNotFound, InsufficientTokens
 from core.tokens.model import MAX_AMOUNT
 from core.tokens.views import Balance, RelatedWithdrawal, TransactionFilter
@@ -18,7 +17,6 @@ from core.withdrawals.request_withdrawal import RequestWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
 from core.withdrawals.views import Payee, WithdrawalToSettle, WithdrawalView
 from tests.contracts.overlap import Work, race
-from tests.contracts.paging import walk
 from tests.support.world import Scope, World
 
 PRICE = 30
@@ -259,22 +257,3 @@ async def test_admins_see_everybodys_with_who_is_to_be_paid(world: World, mia: U
     for status, found in ((WithdrawalStatus.PENDING, [pending.id]), (WithdrawalStatus.REJECTED, [])):
         page = await world.read.withdrawals.list(status=status, page=PageRequest())
         assert [row.id for row in page.rows] == found
-
-
-async def test_pages_skip_and_repeat_nothing(world: World, mia: User) -> None:
-    asked = []
-    for step in (0, 0, 1, 1, 0):
-        world.clock.advance(timedelta(seconds=step))
-        asked.append((await ask(world, mia, 1)).id)
-
-    async def read_own(page: PageRequest) -> Page[WithdrawalView]:
-        return await world.read.withdrawals.list_own(mia.id, page=page)
-
-    async def read_all(page: PageRequest) -> Page[WithdrawalToSettle]:
-        return await world.read.withdrawals.list(status=WithdrawalStatus.PENDING, page=page)
-
-    own, everybodys = await walk(read_own, limit=2), await walk(read_all, limit=2)
-
-    assert [[row.id for row in page] for page in own] == [[row.id for row in page] for page in everybodys]
-    assert sorted(row.id for page in own for row in page) == sorted(asked)
-    assert [len(page) for page in own] == [2, 2, 1]

@@ -1,28 +1,33 @@
 """A real PostgreSQL: the one that TEST_DATABASE_URL names (as a superuser), else an embedded one for this run.
 
 Migrations run once into a template database; its name carries their digest, so that a lasting server keeps it between
-runs. Databases are copies of it (about 50 ms). Between two tests a copy is put back to its first state in place (about
-5 ms, measured; TRUNCATE of thirty tables takes 50): rows are deleted where there are any, and those that the migrations
-had written are written again. Sequences go on, so that ids handed out in blocks stay unique.
+runs. Databases are copies of it (about 50 ms); so are those of what takes long to fill. Between two tests a copy is put
+back to its first state in place (about 5 ms, measured; TRUNCATE of thirty tables takes 50): rows are deleted where
+there are any, and those that the migrations had written are written again. Sequences go on, so that ids handed out in
+blocks stay unique.
 """
 
 import asyncio
 import hashlib
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import asyncpg
 
 from adapters.development.embedded_postgres import EmbeddedPostgres
 from adapters.postgres import migrate
 from tests.support import shared
+from tests.support.fills.fill import Fill, filling
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+FILLS = Path(__file__).with_name("fills")
 TEMPLATE_LOCK = 7_266_451
 
 # A run's data may die with the machine. Without these three a database is copied in half the time.
@@ -116,7 +121,36 @@ def server() -> Server:
 
 async def migrated_template(server: Server) -> str:
     """Return the name of a database on which all migrations have run, after running them if nobody has yet."""
-    name = f"style_license_template_{_digest_of_migrations()}"
+
+    async def make(url: str) -> None:
+        await asyncio.to_thread(migrate.upgrade, url)
+        await remember_first_state(url)
+
+    return await _template(server, f"style_license_template_{_digest(MIGRATIONS)}", None, make)
+
+
+async def filled_template(server: Server, what: Callable[[Fill], Awaitable[None]]) -> str:
+    """Return the name of a migrated database with a fill in it, after filling it if nobody has yet."""
+
+    async def make(url: str) -> None:
+        async with filling(url) as fill:
+            await what(fill)
+
+    name = f"style_license_{what.__name__}_{_digest(MIGRATIONS, FILLS)}"
+    return await _template(server, name, await migrated_template(server), make)
+
+
+@asynccontextmanager
+async def filled_copy(server: Server, what: Callable[[Fill], Awaitable[None]]) -> AsyncIterator[str]:
+    """The URL of a migrated database with a fill in it, which is dropped afterwards."""
+    name = f"test_{what.__name__}_{uuid4().hex[:8]}"
+    try:
+        yield await server.create(name, await filled_template(server, what))
+    finally:
+        await server.drop(name)
+
+
+async def _template(server: Server, name: str, of: str | None, make: Callable[[str], Awaitable[None]]) -> str:
     connection = await asyncpg.connect(server.url)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", TEMPLATE_LOCK)
@@ -124,9 +158,7 @@ async def migrated_template(server: Server) -> str:
             return name
         unfinished = f"{name}_unfinished"
         await server.drop(unfinished)
-        url = await server.create(unfinished)
-        await asyncio.to_thread(migrate.upgrade, url)
-        await remember_first_state(url)
+        await make(await server.create(unfinished, of))
         await connection.execute(f'ALTER DATABASE "{unfinished}" RENAME TO "{name}"')
         return name
     finally:
@@ -163,10 +195,11 @@ def _pids(rows: list[Mapping[str, Any]]) -> list[int]:
     return [row["pid"] for row in rows]
 
 
-def _digest_of_migrations() -> str:
+def _digest(*directories: Path) -> str:
     digest = hashlib.sha256()
-    for file in sorted(MIGRATIONS.rglob("*.py")):
-        digest.update(file.relative_to(MIGRATIONS).as_posix().encode() + b"\0" + file.read_bytes())
+    for directory in directories:
+        for file in sorted(directory.rglob("*.py")):
+            digest.update(file.relative_to(directory).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
 
 

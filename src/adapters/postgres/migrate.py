@@ -26,8 +26,8 @@ def head() -> str:
 def upgrade(dsn: str, revision: str | None = None) -> None:
     """Run missing migrations up to `revision`, by default the newest; quick if none is missing.
 
-    A database ahead of this version is left unchanged. To be called, like all functions here, from a thread without a
-    running event loop. All raise DatabaseUnavailable, also for what the database refuses: the user may lack a privilege.
+    A database ahead of this version is left unchanged. Like all functions here, to be called from a thread without a
+    running event loop. All raise DatabaseUnavailable, also if the database refuses: the user may lack a privilege.
     """
     asyncio.run(_migrate(dsn, "upgrade", revision or head()))
 

@@ -1,0 +1,21 @@
+"""A real RabbitMQ, wherever one can be had.
+
+In this order: the one that RABBITMQ_HOST names; one that answers on localhost:5672; a private node of the installed
+package; the same after installing Debian's package, as root; a container. Else a plain error: never a skip.
+"""
+
+from tests.support.rabbitmq.find import broker, install_if_needed, private_node
+from tests.support.rabbitmq.node import Node
+from tests.support.rabbitmq.place import Broker, answers_amqp
+from tests.support.rabbitmq.virtual_host import own_place, put_aside
+
+__all__ = [
+    "Broker",
+    "Node",
+    "answers_amqp",
+    "broker",
+    "install_if_needed",
+    "own_place",
+    "private_node",
+    "put_aside",
+]

@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 
 from core.errors import DomainError
 from entrypoints import logs, signals
+from entrypoints.messages import for_operators
 from entrypoints.refused import Refused
 from entrypoints.settings import Settings, SettingsError, read_settings
 
@@ -157,8 +158,11 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         _say(error)
         return MISUSED
-    except (Refused, DomainError) as error:
+    except Refused as error:
         _say(error)
+        return FAILED
+    except DomainError as error:
+        _say(for_operators(error))
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -70,7 +70,7 @@ def test_a_database_out_of_reach_is_told_in_one_message(tmp_path: Path) -> None:
     done = cli("run", PORT=str(free_port()), DATABASE_URL=url, DATA_DIR=str(tmp_path / "data"))
 
     assert done.returncode == 1
-    assert "The database is out of reach" in done.stderr
+    assert "The database is unavailable: " in done.stderr
     assert "Traceback" not in done.stderr
 
 

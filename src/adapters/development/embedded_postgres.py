@@ -36,7 +36,7 @@ _LONGEST_SOCKET = 100
 
 
 class EmbeddedPostgresError(DatabaseUnavailable):
-    """It does not start; the message says what PostgreSQL says."""
+    """It does not start; `reason` is what PostgreSQL says."""
 
 
 class EmbeddedPostgres:
@@ -65,7 +65,7 @@ class EmbeddedPostgres:
             try:
                 self._control("start", "-t", str(STARTS_WITHIN), "-l", str(log), "-o", options, user=user)
             except EmbeddedPostgresError as error:
-                raise EmbeddedPostgresError(f"{error}\n{_end_of(log)}") from error
+                raise EmbeddedPostgresError(reason=f"{error.reason}\n{_end_of(log)}") from error
         return f"postgresql://postgres@/postgres?host={quote(str(socket), safe='')}"
 
     def stop(self) -> None:
@@ -115,7 +115,7 @@ class EmbeddedPostgres:
             elif lines[-1].strip() == "ready":
                 return True
             elif time.monotonic() > deadline:
-                raise EmbeddedPostgresError(f"PostgreSQL (process {lines[0]}) neither runs nor stops.")
+                raise EmbeddedPostgresError(reason=f"PostgreSQL (process {lines[0]}) neither runs nor stops.")
             else:
                 time.sleep(0.05)
         return False
@@ -136,7 +136,7 @@ class EmbeddedPostgres:
         if user:
             shutil.chown(elsewhere, user)
         if elsewhere.is_symlink() or elsewhere.stat().st_uid != self._directory.stat().st_uid:
-            raise EmbeddedPostgresError(f"{elsewhere} belongs to somebody else.")
+            raise EmbeddedPostgresError(reason=f"{elsewhere} belongs to somebody else.")
         return elsewhere
 
     def _control(self, action: str, *options: str, user: str | None) -> None:
@@ -151,7 +151,7 @@ def _run(command: list[str], user: str | None) -> None:
         )
         output.seek(0)
         if done.returncode:
-            raise EmbeddedPostgresError(f"{Path(command[0]).name} failed:\n{output.read().strip()}")
+            raise EmbeddedPostgresError(reason=f"{Path(command[0]).name} failed:\n{output.read().strip()}")
 
 
 def _as_user(user: str | None) -> dict[str, Any]:

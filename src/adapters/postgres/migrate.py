@@ -72,7 +72,7 @@ async def _connected(dsn: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
             cause = cause.__cause__  # SQLAlchemy's errors wrap asyncpg's
         if cause is None:
             raise
-        raise DatabaseUnavailable(f"The database is out of reach: {cause}") from error
+        raise DatabaseUnavailable(reason=str(cause)) from error
     finally:
         connection.terminate() if connection.is_closed() else await connection.close(timeout=5)
 
@@ -81,7 +81,7 @@ async def _connect(dsn: str) -> "asyncpg.Connection[Any]":
     try:
         return await connect(dsn, within=CONNECTS_WITHIN)
     except DatabaseUnavailable as error:
-        raise DatabaseUnavailable(f"The database is out of reach: {error.__cause__}") from error
+        raise DatabaseUnavailable(reason=str(error.__cause__)) from error
 
 
 def _is_there(present: str, direction: Literal["upgrade", "downgrade"], wanted: str) -> bool:

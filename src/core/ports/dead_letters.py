@@ -7,7 +7,6 @@ from core.errors import Category, DomainError
 class DeadLettersUnavailable(DomainError):
     code = "DEAD_LETTERS_UNAVAILABLE"
     category = Category.UNAVAILABLE
-    message = "What the broker has put aside is out of reach."
 
 
 class Letters(Protocol):
@@ -27,6 +26,6 @@ class DeadLetters(Protocol):
         """Take up to `limit` messages out, those put aside first first.
 
         What was not removed is back in its place when the block ends, also after a crash; so may be what was removed
-        just before a crash. Raises DeadLettersUnavailable, which may say why.
+        just before a crash. Raises DeadLettersUnavailable, which may have a `reason`.
         """
         ...

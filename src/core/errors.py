@@ -1,5 +1,7 @@
 from enum import Enum
 
+from core.problems import INVALID_CURSOR, Problem
+
 
 class Category(Enum):
     """The kind of a refusal; entrypoints map it to a status."""
@@ -19,16 +21,21 @@ Details = dict[str, object]
 
 
 class DomainError(Exception):
-    """A refusal. `code` is stable once published; `message` is English prose; `details` is plain data."""
+    """A refusal. Its messages are in the catalogues of `entrypoints/messages`, by code.
 
-    code: str = "DOMAIN_ERROR"
-    category: Category = Category.INVALID
-    message: str = "The request was refused."
+    `details` are for the caller: plain data, or Problems by field. `reason` is for operators only.
+    """
 
-    def __init__(self, message: str | None = None, *, details: Details | None = None) -> None:
-        self.message = message or self.message
+    code: str
+    """Never changes once published."""
+    category: Category
+    message_code: str | None = None
+    """Of a message that is more exact than that of `code`."""
+
+    def __init__(self, *, details: Details | None = None, reason: str | None = None) -> None:
         self.details = details
-        super().__init__(self.message)
+        self.reason = reason
+        super().__init__(f"{self.code}: {reason}" if reason else self.code)
 
 
 class ValidationError(DomainError):
@@ -36,24 +43,21 @@ class ValidationError(DomainError):
 
     code = "VALIDATION_ERROR"
     category = Category.INVALID
-    message = "Some fields are not valid."
 
-    def __init__(self, /, **fields: str) -> None:  # a field may be named `self`
+    def __init__(self, /, **fields: Problem) -> None:  # a field may be named `self`
         super().__init__(details=dict(fields))
 
 
 class Forbidden(DomainError):
     code = "FORBIDDEN"
     category = Category.FORBIDDEN
-    message = "You are not allowed to do this."
 
 
 class NotFound(DomainError):
     code = "NOT_FOUND"
     category = Category.NOT_FOUND
-    message = "There is no such thing."
 
 
 class InvalidCursor(ValidationError):
     def __init__(self) -> None:
-        super().__init__(cursor="This cursor was not issued by this service.")
+        super().__init__(cursor=INVALID_CURSOR)

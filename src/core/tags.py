@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from core.errors import Category, DomainError, ValidationError
+from core.problems import invalid_tag, too_long
 from core.text import normalize
 
 MAX_LENGTH = 100
@@ -13,10 +14,9 @@ _TAG = re.compile(r"[A-Za-z0-9 _-]{1,100}", re.ASCII)
 class InvalidTagLanguage(DomainError):
     code = "INVALID_TAG_LANGUAGE"
     category = Category.INVALID
-    message = "Tags are English: letters, digits, spaces, hyphens and underscores, 1 to 100 characters each."
 
     def __init__(self, field: str, tag: str) -> None:
-        super().__init__(details={field: f"{tag[:MAX_LENGTH]!r} is not such a tag."})
+        super().__init__(details={field: invalid_tag(tag[:MAX_LENGTH])})
 
 
 def as_tag(text: str) -> str | None:
@@ -31,7 +31,7 @@ def as_beginning(text: str) -> str | None:
     Raises ValidationError if it is longer than any tag.
     """
     if len(text) > MAX_LENGTH:
-        raise ValidationError(search=f"At most {MAX_LENGTH} characters.")
+        raise ValidationError(search=too_long(MAX_LENGTH))
     return as_tag(text) if text.strip(" ") else ""
 
 

@@ -7,6 +7,15 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from core.problems import (
+    CONTROL_CHARACTERS,
+    INVISIBLE_CHARACTERS,
+    NO_VISIBLE_CHARACTER,
+    Problem,
+    too_long,
+    wrong_length,
+)
+
 _INVISIBLE = re.compile(
     "["
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
@@ -40,18 +49,18 @@ def parse_name(text: str) -> str:
     return normalize(text).strip()
 
 
-def problem_of_name(name: str, *, limit: int) -> str | None:
+def problem_of_name(name: str, *, limit: int) -> Problem | None:
     """The problem of a name returned by `parse_name`, or None.
 
     A name needs a visible character, and may have no control, bidirectional or invisible ones. Joiners and variation
     selectors are allowed only within emoji.
     """
     if not 1 <= len(name) <= limit:
-        return f"1 to {limit} characters."
+        return wrong_length(1, limit)
     if any(_is_refused(character) for character in _without_emoji_parts(name)):
-        return "Control, bidirectional and invisible characters are not allowed."
+        return INVISIBLE_CHARACTERS
     if not any(_is_visible(character) for character in name):
-        return "At least one visible character is needed."
+        return NO_VISIBLE_CHARACTER
     return None
 
 
@@ -60,12 +69,12 @@ def parse_free_text(text: str) -> str:
     return _LINE_BREAK.sub("\n", normalize(text))
 
 
-def problem_of_free_text(text: str, *, limit: int) -> str | None:
+def problem_of_free_text(text: str, *, limit: int) -> Problem | None:
     """The problem of a text returned by `parse_free_text`, or None."""
     if len(text) > limit:
-        return f"At most {limit} characters."
+        return too_long(limit)
     if _CONTROL.search(text):
-        return "Control characters other than tabs and line breaks are not allowed."
+        return CONTROL_CHARACTERS
     return None
 
 

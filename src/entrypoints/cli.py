@@ -20,6 +20,7 @@ from typing import Any, TypeVar, cast
 from core.errors import DomainError
 from core.ports.database import DatabaseUnavailable
 from entrypoints import logs, signals
+from entrypoints.messages import for_operators
 from entrypoints.refused import Refused
 from entrypoints.settings import Settings, SettingsError, environment, read_settings
 
@@ -159,8 +160,11 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         _say(error)
         return MISUSED
-    except (Refused, DomainError, OSError) as error:
+    except (Refused, OSError) as error:
         _say(" ".join(str(error).split()) or type(error).__name__)
+        return FAILED
+    except DomainError as error:
+        _say(" ".join(for_operators(error).split()))
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

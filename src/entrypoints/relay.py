@@ -59,7 +59,7 @@ class Relay:
             if claimed < BATCH and claimed == confirmed:
                 await self.outbox.wait(queue, seconds=POLL)
         except DomainError as error:
-            return error.message
+            return str(error)
         except Exception as error:
             _log.exception("relay iteration failed queue=%s", queue)
             return str(error)

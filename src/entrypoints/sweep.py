@@ -88,7 +88,7 @@ class Sweep:
                     if done < limit:
                         break
             except DomainError as error:
-                _log.warning("A step of the sweep has to wait, %s: %s", name, error.message)
+                _log.warning("A step of the sweep has to wait, %s: %s", name, error)
                 swept.failed.append(name)
             except Exception:
                 _log.exception("A step of the sweep stumbled: %s.", name)

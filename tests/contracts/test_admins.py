@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from core.accounts.errors import UserNotFound
+from core.accounts.errors import NotOneUser
 from core.accounts.make_admin import MakeAdmin
 from core.requester import Role
 from tests.support.world import World
@@ -18,8 +18,9 @@ async def test_who_is_named_by_address_becomes_an_admin_and_stays_one(world: Wor
 
 
 async def test_it_has_to_be_clear_who_is_meant(world: World) -> None:
-    with pytest.raises(UserNotFound, match=r"^0 users have the e-mail address nobody@example\.com"):
+    with pytest.raises(NotOneUser) as refused:
         await world.use_case(MakeAdmin)("nobody@example.com")
+    assert refused.value.details == {"email": "nobody@example.com", "found": 0}
 
 
 async def test_two_with_one_address_are_not_told_apart(world: World) -> None:
@@ -28,6 +29,7 @@ async def test_two_with_one_address_are_not_told_apart(world: World) -> None:
     async with world.block() as ports:
         await ports.users.add(twin)
 
-    with pytest.raises(UserNotFound, match="2 users have"):
+    with pytest.raises(NotOneUser) as refused:
         await world.use_case(MakeAdmin)("ann@example.com")
+    assert refused.value.details == {"email": "ann@example.com", "found": 2}
     assert (await world.read.accounts.me(ann.id)).role == "user"

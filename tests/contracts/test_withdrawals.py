@@ -7,6 +7,7 @@ from core.accounts.model import User
 from core.errors import ValidationError
 from core.generations.complete_generation import CompleteGeneration
 from core.paging import PageRequest
+from core.problems import wrong_token_amount
 from core.tokens.errors import AccountNotFound, InsufficientTokens
 from core.tokens.model import MAX_AMOUNT
 from core.tokens.views import Balance, RelatedWithdrawal, TransactionFilter
@@ -102,7 +103,7 @@ async def test_one_ends_only_once(world: World, mia: User, admin: User, first: t
 async def test_an_amount_that_is_none_is_refused(world: World, mia: User, amount: int) -> None:
     with pytest.raises(ValidationError) as refused:
         await ask(world, mia, amount)
-    assert refused.value.details == {"amount": f"1 to {MAX_AMOUNT} tokens."}
+    assert refused.value.details == {"amount": wrong_token_amount(1, MAX_AMOUNT)}
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 501])

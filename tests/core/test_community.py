@@ -22,6 +22,7 @@ from core.generations.errors import GenerationNotFound
 from core.generations.model import Generation
 from core.identifiers import CommentId, UserId
 from core.notifications.model import Notification, NotificationType
+from core.problems import blank_or_too_long
 from core.requester import Requester, Role
 from tests.core.failing import Broken, failing
 from tests.support.world import MemoryWorld
@@ -132,7 +133,7 @@ async def test_words_that_are_none_or_too_many(world: MemoryWorld, ann: User, im
     ):
         with pytest.raises(ValidationError) as refused:
             await call
-        assert refused.value.details == {"content": f"1 to {MAX_CONTENT} characters, not only spaces."}
+        assert refused.value.details == {"content": blank_or_too_long(MAX_CONTENT)}
     assert [comment.content for comment in world.database.tables.comments.values()] == ["Nice"]
 
 

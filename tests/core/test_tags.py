@@ -1,6 +1,7 @@
 import pytest
 
 from core import tags
+from core.problems import invalid_tag
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def test_the_first_that_is_none_is_named() -> None:
     with pytest.raises(tags.InvalidTagLanguage) as refused:
         tags.normalise(["red", "고양이", "!"], field="prompt_tags")
 
-    assert refused.value.details == {"prompt_tags": "'고양이' is not such a tag."}
+    assert refused.value.details == {"prompt_tags": invalid_tag("고양이")}
 
 
 def test_a_caption_gives_the_tags_that_it_has() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.problems import CONTROL_CHARACTERS, INVISIBLE_CHARACTERS, NO_VISIBLE_CHARACTER, too_long, wrong_length
 from core.text import (
     comparison_key,
     parse_free_text,
@@ -13,8 +14,6 @@ from core.text import (
     problem_of_free_text,
     problem_of_name,
 )
-
-INVISIBLE = "Control, bidirectional and invisible characters are not allowed."
 
 
 @pytest.mark.parametrize(
@@ -58,20 +57,20 @@ def test_names_in_every_script_and_emoji_are_fine(name: str) -> None:
 )
 def test_what_nobody_sees_is_refused_in_a_name(character: str) -> None:
     for name in (character, f"a{character}b"):
-        assert problem_of_name(name, limit=50) == INVISIBLE
-        assert problem_of_name(parse_name(name), limit=50) in (INVISIBLE, "1 to 50 characters.")
+        assert problem_of_name(name, limit=50) == INVISIBLE_CHARACTERS
+        assert problem_of_name(parse_name(name), limit=50) in (INVISIBLE_CHARACTERS, wrong_length(1, 50))
 
 
 @pytest.mark.parametrize("name", ["👩\u200d", "\u200d🎨", "👩\u200da", "a\u200d🎨", "👩\u200d\u200d🎨", "🏴\U000e0067"])
 def test_a_joiner_is_refused_where_it_joins_no_emoji(name: str) -> None:
-    assert problem_of_name(name, limit=50) == INVISIBLE
+    assert problem_of_name(name, limit=50) == INVISIBLE_CHARACTERS
 
 
 def test_a_name_needs_a_visible_character_and_has_a_limit() -> None:
-    assert problem_of_name("\u0301", limit=50) == "At least one visible character is needed."
-    assert problem_of_name("", limit=50) == "1 to 50 characters."
-    assert problem_of_name(parse_name("\u3000\u00a0"), limit=50) == "1 to 50 characters."
-    assert problem_of_name("x" * 51, limit=50) == "1 to 50 characters."
+    assert problem_of_name("\u0301", limit=50) == NO_VISIBLE_CHARACTER
+    assert problem_of_name("", limit=50) == wrong_length(1, 50)
+    assert problem_of_name(parse_name("\u3000\u00a0"), limit=50) == wrong_length(1, 50)
+    assert problem_of_name("x" * 51, limit=50) == wrong_length(1, 50)
     assert problem_of_name(parse_name(unicodedata.normalize("NFD", "각" * 50)), limit=50) is None
 
 
@@ -93,11 +92,11 @@ def test_free_text_is_stored_as_it_was_written_in_nfc(text: str, stored: str) ->
 @pytest.mark.parametrize("character", ["\0", "\x08", "\x0b", "\x1b", "\x7f", "\x85", "\x9b"], ids=ascii)
 def test_free_text_has_no_control_characters(character: str) -> None:
     problem = problem_of_free_text(parse_free_text(f"a{character}"), limit=20)
-    assert problem == "Control characters other than tabs and line breaks are not allowed."
+    assert problem == CONTROL_CHARACTERS
 
 
 def test_free_text_has_a_limit() -> None:
-    assert problem_of_free_text("x" * 21, limit=20) == "At most 20 characters."
+    assert problem_of_free_text("x" * 21, limit=20) == too_long(20)
     assert problem_of_free_text("", limit=20) is None
 
 

@@ -8,6 +8,7 @@ from core.accounts.model import User
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.errors import ValidationError
 from core.ports.transaction import OutcomeUnknown
+from core.problems import file_too_large
 from core.requester import Requester, Role
 from tests.core.failing import Broken, LosesConnection, failing
 from tests.support.pictures import noise, picture
@@ -100,7 +101,7 @@ async def test_a_signature_of_too_many_bytes_is_refused(world: MemoryWorld) -> N
     with pytest.raises(InvalidPicture) as refused:
         await upgrade(world, ann, signature=noise(1024, 1024))
 
-    assert refused.value.details == {"signature_image": "At most 2 MB."}
+    assert refused.value.details == {"signature_image": file_too_large(2)}
     await nothing_happened(world, ann)
 
 

@@ -85,7 +85,7 @@ def test_a_database_out_of_reach_is_told_in_one_message(tmp_path: Path) -> None:
 
     done = cli("run", PORT=str(free_port()), DATABASE_URL=url, DATA_DIR=str(tmp_path / "data"))
 
-    assert "The database is out of reach" in refusal(done)
+    assert "The database is unavailable" in refusal(done)
 
 
 @pytest.mark.parametrize("command", ["migrate", *ON_A_DATABASE[1:]])
@@ -94,13 +94,13 @@ def test_a_command_without_its_database_is_told_in_a_line(command: str, tmp_path
         command, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing", DATA_DIR=str(tmp_path / "data"), **BROKER
     )
 
-    assert refusal(done).startswith("The database is out of reach: ")
+    assert refusal(done).startswith("The database is unavailable: ")
 
 
 def test_a_url_of_another_database_is_told_in_a_line(tmp_path: Path) -> None:
     done = cli("migrate", DATABASE_URL="mysql://nobody@127.0.0.1/nothing", DATA_DIR=str(tmp_path / "data"))
 
-    assert refusal(done).startswith("The database is out of reach: ")
+    assert refusal(done).startswith("The database is unavailable: ")
 
 
 @pytest.mark.parametrize("command", ON_A_DATABASE)

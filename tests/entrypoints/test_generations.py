@@ -44,7 +44,7 @@ async def test_an_image_is_asked_for(service: Service, world: MemoryWorld) -> No
         ({"style_id": 0}, 422, "VALIDATION_ERROR", {"style_id": "Expected `int` >= 1."}),
         ({"prompt_tags": []}, 422, "VALIDATION_ERROR", {"prompt_tags": "1 to 75."}),
         ({"prompt_tags": ["cat"] * 76}, 422, "VALIDATION_ERROR", {"prompt_tags": "1 to 75."}),
-        ({"prompt_tags": ["고양이"]}, 422, "INVALID_TAG_LANGUAGE", {"prompt_tags": "'고양이' is not such a tag."}),
+        ({"prompt_tags": ["고양이"]}, 422, "INVALID_TAG_LANGUAGE", {"prompt_tags": "'고양이' is not a valid tag."}),
         ({"seed": -1}, 422, "VALIDATION_ERROR", {"seed": "0 to 4294967295."}),
         ({"seed": 2**70}, 422, "VALIDATION_ERROR", {"seed": "0 to 4294967295."}),
         ({"description": "x" * 1001}, 422, "VALIDATION_ERROR", {"description": "At most 1000 characters."}),

@@ -59,5 +59,5 @@ async def test_an_operator_who_has_put_no_queue_there_is_told(
     done = await asyncio.to_thread(cli, "redrive", **given)
 
     assert done.returncode == 1
-    assert "The queue `dead` is not declared" in done.stderr
+    assert "The dead letters are unavailable: the queue `dead` is not declared" in done.stderr
     assert "Traceback" not in done.stderr

@@ -86,7 +86,7 @@ async def test_tags_of_each_image(service: Service, world: MemoryWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "problem"), [("pictures", "There is no such field."), ("description", "Text is needed, not a file.")]
+    ("field", "problem"), [("pictures", "Unknown field."), ("description", "Text is needed, not a file.")]
 )
 async def test_a_file_that_no_field_is_for(service: Service, world: MemoryWorld, field: str, problem: str) -> None:
     artist = await world.artist()

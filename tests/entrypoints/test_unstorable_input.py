@@ -18,6 +18,7 @@ from entrypoints.http.body import MAX_DEPTH, decode
 from entrypoints.http.errors import name_as_sent
 from entrypoints.http.forms import FormBody
 from entrypoints.http.openapi import guard_of
+from entrypoints.http.problems import NESTED_TOO_DEEPLY
 from entrypoints.http.security import access
 from tests.entrypoints.service import API, TOKEN, Browser, Service
 from tests.support.world import MemoryWorld
@@ -185,7 +186,7 @@ def test_what_is_nested_too_deeply_is_refused_long_before_anything_fails_of_it(o
     with pytest.raises(ValidationError) as refused:
         decode(b'{"a": %b}' % nested(MAX_DEPTH, opening, closing), dict[str, Any])
     (problem,) = (refused.value.details or {}).values()
-    assert problem == "Nested too deeply."
+    assert problem == NESTED_TOO_DEEPLY
 
 
 COLLIDING = [

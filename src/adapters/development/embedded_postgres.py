@@ -36,7 +36,7 @@ _LONGEST_SOCKET = 100
 
 
 class EmbeddedPostgresError(DatabaseUnavailable):
-    """The server does not start; the message contains PostgreSQL's own."""
+    """The server does not start; `reason` is what PostgreSQL says."""
 
 
 class EmbeddedPostgres:
@@ -68,7 +68,7 @@ class EmbeddedPostgres:
             try:
                 self._control("start", "-t", str(STARTS_WITHIN), "-l", str(log), "-o", options, user=user)
             except EmbeddedPostgresError as error:
-                raise EmbeddedPostgresError(f"{error} {_end_of(log)} (all of it: {log})") from error
+                raise EmbeddedPostgresError(reason=f"{error.reason} {_end_of(log)} (all of it: {log})") from error
         return f"postgresql://postgres@/postgres?host={quote(str(socket), safe='')}"
 
     def stop(self) -> None:
@@ -118,7 +118,7 @@ class EmbeddedPostgres:
             elif lines[-1].strip() == "ready":
                 return True
             elif time.monotonic() > deadline:
-                raise EmbeddedPostgresError(f"PostgreSQL (process {lines[0]}) neither runs nor stops.")
+                raise EmbeddedPostgresError(reason=f"PostgreSQL (process {lines[0]}) neither runs nor stops.")
             else:
                 time.sleep(0.05)
         return False
@@ -139,7 +139,7 @@ class EmbeddedPostgres:
         if user:
             shutil.chown(elsewhere, user)
         if elsewhere.is_symlink() or elsewhere.stat().st_uid != self._directory.stat().st_uid:
-            raise EmbeddedPostgresError(f"{elsewhere} belongs to somebody else.")
+            raise EmbeddedPostgresError(reason=f"{elsewhere} belongs to somebody else.")
         return elsewhere
 
     def _control(self, action: str, *options: str, user: str | None) -> None:
@@ -154,7 +154,7 @@ def _run(command: list[str], user: str | None) -> None:
         )
         output.seek(0)
         if done.returncode:
-            raise EmbeddedPostgresError(f"{Path(command[0]).name} failed: {' '.join(output.read().split())}")
+            raise EmbeddedPostgresError(reason=f"{Path(command[0]).name} failed: {' '.join(output.read().split())}")
 
 
 def _as_user(user: str | None) -> dict[str, Any]:

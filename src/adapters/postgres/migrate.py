@@ -71,10 +71,10 @@ async def _connected(dsn: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
         while cause is not None and unavailability(cause) is None:
             cause = cause.__cause__  # SQLAlchemy's errors wrap asyncpg's
         if cause is None and isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError)):
-            raise DatabaseUnavailable(f"The database refuses: {error}") from error
+            raise DatabaseUnavailable(reason=f"it refuses: {error}") from error
         if cause is None:
             raise
-        raise DatabaseUnavailable(f"The database is out of reach: {cause}") from error
+        raise DatabaseUnavailable(reason=str(cause)) from error
     finally:
         connection.terminate() if connection.is_closed() else await connection.close(timeout=5)
 
@@ -83,7 +83,7 @@ async def _connect(dsn: str) -> "asyncpg.Connection[Any]":
     try:
         return await connect(dsn, within=CONNECTS_WITHIN)
     except DatabaseUnavailable as error:
-        raise DatabaseUnavailable(f"The database is out of reach: {error.__cause__}") from error
+        raise DatabaseUnavailable(reason=str(error.__cause__)) from error
 
 
 def _is_there(present: str, direction: Literal["upgrade", "downgrade"], wanted: str) -> bool:
@@ -119,4 +119,4 @@ async def _run(dsn: str, direction: Literal["upgrade", "downgrade"], revision: s
     except DBAPIError as error:
         if unavailability(error.orig.__cause__ or error.orig if error.orig else error):
             raise
-        raise DatabaseUnavailable(f"The database refuses a migration: {error.orig}") from error
+        raise DatabaseUnavailable(reason=f"it refuses a migration: {error.orig}") from error

@@ -36,7 +36,7 @@ class RabbitMQDeadLetters(DeadLetters):
                 connection = await stack.enter_async_context(connected(self._address))
                 messages = await _messages(connection, limit)
             except ChannelNotFoundEntity as error:
-                raise DeadLettersUnavailable(f"The queue `{DEAD}` is not declared: nothing is put aside.") from error
+                raise DeadLettersUnavailable(reason=f"the queue `{DEAD}` is not declared") from error
             except BROKEN as error:
                 raise DeadLettersUnavailable from error
             yield RabbitMQLetters(messages)

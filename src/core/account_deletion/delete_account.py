@@ -39,4 +39,4 @@ class DeleteAccount:
         try:
             await self.erase(requester, until=now + AT_ONCE)
         except DomainError as error:
-            _log.warning("account erasure postponed user=%d reason=%s", requester, error.message)
+            _log.warning("account erasure postponed user=%d reason=%s", requester, error)

@@ -1,21 +1,28 @@
 from core.errors import Category, DomainError, NotFound
+from core.problems import Problem
 
 
 class Unauthorized(DomainError):
     code = "UNAUTHORIZED"
     category = Category.UNAUTHENTICATED
-    message = "Sign in first."
 
 
 class UserNotFound(NotFound):
     code = "USER_NOT_FOUND"
-    message = "There is no such user."
+
+
+class NotOneUser(UserNotFound):
+    """No user, or several, with an e-mail address."""
+
+    message_code = "NOT_ONE_USER"
+
+    def __init__(self, email: str, *, found: int) -> None:
+        super().__init__(details={"email": email, "found": found})
 
 
 class UsernameTaken(DomainError):
     code = "USERNAME_TAKEN"
     category = Category.CONFLICT
-    message = "This username is taken."
 
 
 class IdentityTaken(DomainError):
@@ -23,19 +30,16 @@ class IdentityTaken(DomainError):
 
     code = "IDENTITY_TAKEN"
     category = Category.CONFLICT
-    message = "There is a user with this identity already."
 
 
 class AlreadyArtist(DomainError):
     code = "ALREADY_ARTIST"
     category = Category.CONFLICT
-    message = "You are an artist already."
 
 
 class ArtistOnly(DomainError):
     code = "ARTIST_ONLY"
     category = Category.FORBIDDEN
-    message = "Only artists can do this."
 
 
 class InvalidPicture(DomainError):
@@ -43,7 +47,6 @@ class InvalidPicture(DomainError):
 
     code = "INVALID_IMAGE_FORMAT"
     category = Category.INVALID
-    message = "A JPEG or PNG image is needed."
 
-    def __init__(self, field: str, problem: str) -> None:
+    def __init__(self, field: str, problem: Problem) -> None:
         super().__init__(details={field: problem})

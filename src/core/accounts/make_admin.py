@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 
-from core.accounts.errors import UserNotFound
+from core.accounts.errors import NotOneUser
 from core.accounts.model import User
 from core.accounts.repository import Users
 from core.ports.clock import Clock
@@ -16,11 +16,11 @@ class MakeAdmin:
     clock: Clock
 
     async def __call__(self, email: str) -> User:
-        """Raises UserNotFound, also when several users have this address."""
+        """Raises NotOneUser, also when several users have this address."""
         async with self.transaction:
             named = await self.users.of_email(email, lock=True)
             if len(named) != 1:
-                raise UserNotFound(f"{len(named)} users have the e-mail address {email}.")
+                raise NotOneUser(email, found=len(named))
             admin = named[0].became_admin(at=self.clock.now())
             await self.users.save(admin)
         return admin

@@ -7,6 +7,7 @@ import msgspec
 from core.errors import ValidationError
 from core.identifiers import UserId
 from core.ports.blob_store import PUBLIC_PREFIX
+from core.problems import INVALID_EMAIL, INVALID_USERNAME
 from core.requester import Role
 from core.text import parse_free_text, problem_of_free_text, problem_of_name
 
@@ -16,7 +17,6 @@ MAX_ARTIST_NAME = 50
 MAX_EMAIL = 254
 """Characters of an address (RFC 5321, 4.5.3.1.3, less the angle brackets)."""
 MIN_USERNAME = 3
-USERNAME_RULE = "3 to 30 characters: lower-case letters, digits, dots, hyphens and underscores."
 _USERNAME = re.compile(r"[a-z0-9._-]{3,30}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
 
@@ -55,7 +55,7 @@ class User(msgspec.Struct, frozen=True):
         """Raises ValidationError."""
         problems = {}
         if not _USERNAME.fullmatch(username):
-            problems["username"] = USERNAME_RULE
+            problems["username"] = INVALID_USERNAME
         bio = parse_free_text(bio)
         if problem := problem_of_free_text(bio, limit=MAX_BIO):
             problems["bio"] = problem
@@ -100,7 +100,7 @@ class Artist(msgspec.Struct, frozen=True):
         if problem := problem_of_name(self.artist_name, limit=MAX_ARTIST_NAME):
             problems["artist_name"] = problem
         if len(self.verified_email) > MAX_EMAIL or not _EMAIL.fullmatch(self.verified_email):
-            problems["verified_email"] = "Not an e-mail address."
+            problems["verified_email"] = INVALID_EMAIL
         if problems:
             raise ValidationError(**problems)
 

@@ -4,6 +4,7 @@ from core.accounts.errors import InvalidPicture
 from core.identifiers import UserId
 from core.ports.images import ImageCopy, ImageFacts, Images, NotAnImage
 from core.ports.secrets import Secrets
+from core.problems import INVALID_IMAGE, file_too_large, side_too_long
 
 MAX_PICTURE = 2 * 1024 * 1024
 """Bytes of a profile image or signature."""
@@ -18,14 +19,14 @@ async def accept_picture(images: Images, content: BinaryIO, *, field: str) -> Im
         _check_size(facts, field)
         return await images.reencode(content)
     except NotAnImage:
-        raise InvalidPicture(field, "Not a complete JPEG or PNG image.") from None
+        raise InvalidPicture(field, INVALID_IMAGE) from None
 
 
 def _check_size(facts: ImageFacts, field: str) -> None:
     if facts.size > MAX_PICTURE:
-        raise InvalidPicture(field, f"At most {MAX_PICTURE // 1024 // 1024} MB.")
+        raise InvalidPicture(field, file_too_large(MAX_PICTURE // 1024 // 1024))
     if max(facts.width, facts.height) > MAX_SIDE:
-        raise InvalidPicture(field, f"At most {MAX_SIDE} pixels a side.")
+        raise InvalidPicture(field, side_too_long(MAX_SIDE))
 
 
 def signature_key(artist: UserId, facts: ImageFacts, secrets: Secrets) -> str:

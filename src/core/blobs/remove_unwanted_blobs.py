@@ -30,7 +30,7 @@ class RemoveUnwantedBlobs:
         try:
             await self._remove(places)
         except DomainError as error:
-            _log.warning("discarded objects not deleted yet count=%d reason=%s", len(places), error.message)
+            _log.warning("discarded objects not deleted yet count=%d reason=%s", len(places), error)
 
     async def _remove(self, places: list[str]) -> None:
         keys = [place for place in places if not place.endswith("/")]

@@ -6,6 +6,7 @@ from core.community.errors import CommentNotFound
 from core.errors import ValidationError
 from core.generations.model import Generation
 from core.identifiers import CommentId, GenerationId, UserId
+from core.problems import blank_or_too_long
 from core.text import parse_free_text, problem_of_free_text
 
 MAX_CONTENT = 500
@@ -36,7 +37,7 @@ def parse_content(text: str) -> str:
     """Comment text as it is stored. Raises ValidationError."""
     content = parse_free_text(text)
     if len(content) > MAX_CONTENT or not content.strip():
-        raise ValidationError(content=f"1 to {MAX_CONTENT} characters, not only spaces.")
+        raise ValidationError(content=blank_or_too_long(MAX_CONTENT))
     if problem := problem_of_free_text(content, limit=MAX_CONTENT):
         raise ValidationError(content=problem)
     return content

@@ -11,6 +11,7 @@ from core.ports.ids import Ids
 from core.ports.notifier import Notifier
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
+from core.problems import FOREIGN_OBJECT, wrong_prefix
 from core.tasks.outcome import Outcome
 from core.tokens.model import PlatformFee
 
@@ -69,7 +70,7 @@ class CompleteGeneration:
         try:
             key = self.blobs.key_of(url)
         except ForeignBlob as error:
-            raise ValidationError(result_url=error.message) from error
+            raise ValidationError(result_url=FOREIGN_OBJECT) from error
         if not key.startswith(RESULTS):
-            raise ValidationError(result_url=f"The object does not lie below {RESULTS}.")
+            raise ValidationError(result_url=wrong_prefix(RESULTS))
         return key

@@ -17,6 +17,7 @@ from core.ports.ids import Ids
 from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
+from core.problems import wrong_count, wrong_number
 from core.styles.errors import StyleNotReady
 from core.styles.repository import Styles
 from core.tasks.model import WebhookBase
@@ -99,11 +100,11 @@ def _parsed(new: NewGeneration) -> tuple[NewGeneration, list[str]]:
     if new.description is not None:
         new = msgspec.structs.replace(new, description=parse_free_text(new.description))
     if not 1 <= len(new.prompt_tags) <= MAX_PROMPT_TAGS:
-        problems["prompt_tags"] = f"1 to {MAX_PROMPT_TAGS}."
+        problems["prompt_tags"] = wrong_count(1, MAX_PROMPT_TAGS)
     if problem := problem_of_free_text(new.description or "", limit=MAX_DESCRIPTION):
         problems["description"] = problem
     if new.seed is not None and not 0 <= new.seed <= MAX_SEED:
-        problems["seed"] = f"0 to {MAX_SEED}."
+        problems["seed"] = wrong_number(0, MAX_SEED)
     if problems:
         raise ValidationError(**problems)
     return new, tags.normalise(new.prompt_tags, field="prompt_tags")

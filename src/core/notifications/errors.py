@@ -3,4 +3,3 @@ from core.errors import NotFound
 
 class NotificationNotFound(NotFound):
     code = "NOTIFICATION_NOT_FOUND"
-    message = "There is no such notification."

@@ -9,7 +9,6 @@ from core.errors import Category, DomainError
 class BlobNotFound(DomainError):
     code = "BLOB_NOT_FOUND"
     category = Category.NOT_FOUND
-    message = "There is no such object in the store."
 
 
 class ForeignBlob(DomainError):
@@ -17,13 +16,11 @@ class ForeignBlob(DomainError):
 
     code = "FOREIGN_BLOB"
     category = Category.INVALID
-    message = "The URI does not lie in this service's own bucket."
 
 
 class StoreUnavailable(DomainError):
     code = "STORE_UNAVAILABLE"
     category = Category.UNAVAILABLE
-    message = "The object store is out of reach."
 
 
 PUBLIC_PREFIX = "public/"

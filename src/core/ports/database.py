@@ -9,7 +9,6 @@ class DatabaseUnavailable(DomainError):
 
     code = "DATABASE_UNAVAILABLE"
     category = Category.UNAVAILABLE
-    message = "The database is out of reach."
 
 
 @dataclass(slots=True)

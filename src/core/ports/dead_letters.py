@@ -7,7 +7,6 @@ from core.errors import Category, DomainError
 class DeadLettersUnavailable(DomainError):
     code = "DEAD_LETTERS_UNAVAILABLE"
     category = Category.UNAVAILABLE
-    message = "What the broker has put aside is out of reach."
 
 
 class Letters(Protocol):
@@ -27,6 +26,6 @@ class DeadLetters(Protocol):
         """Take up to `limit` messages, oldest first.
 
         When the block ends or the process crashes, messages not removed are returned to their place; ones removed just
-        before a crash may be returned as well. Raises DeadLettersUnavailable, with a reason where known.
+        before a crash may be returned as well. Raises DeadLettersUnavailable, which may have a `reason`.
         """
         ...

@@ -31,7 +31,6 @@ class Answer(msgspec.Struct, frozen=True):
 class IdempotencyKeyReused(DomainError):
     code = "IDEMPOTENCY_KEY_REUSED"
     category = Category.INVALID
-    message = "This idempotency key belongs to another request."
 
 
 class AlreadyAnswered(Exception):

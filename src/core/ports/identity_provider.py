@@ -21,11 +21,11 @@ class SignInFailed(DomainError):
 
     code = "SIGN_IN_FAILED"
     category = Category.UNAUTHENTICATED
-    message = "Signing in failed."
+
+    reason: str
 
     def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(details={"reason": reason})
+        super().__init__(details={"reason": reason}, reason=reason)
 
 
 class IdentityProvider(Protocol):

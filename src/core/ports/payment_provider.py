@@ -12,7 +12,6 @@ class PaymentsUnavailable(DomainError):
 
     code = "PAYMENTS_UNAVAILABLE"
     category = Category.UNAVAILABLE
-    message = "Payments are out of reach at the moment."
 
 
 class Order(msgspec.Struct, frozen=True):

@@ -9,7 +9,6 @@ class OutcomeUnknown(DomainError):
 
     code = "OUTCOME_UNKNOWN"
     category = Category.UNAVAILABLE
-    message = "The outcome is not known; look before trying again."
 
 
 class Transaction(Protocol):

@@ -4,12 +4,10 @@ from core.errors import Category, DomainError, NotFound
 class InvalidPackage(DomainError):
     code = "INVALID_PACKAGE"
     category = Category.MALFORMED
-    message = "There is no such package."
 
 
 class PurchaseNotFound(NotFound):
     code = "PURCHASE_NOT_FOUND"
-    message = "There is no such purchase."
 
 
 class PaymentMismatch(DomainError):
@@ -17,4 +15,3 @@ class PaymentMismatch(DomainError):
 
     code = "PAYMENT_MISMATCH"
     category = Category.CONFLICT
-    message = "This payment does not belong to this purchase."

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum, IntEnum
 
 from core.errors import ValidationError
+from core.problems import wrong_length
 from core.text import comparison_key
 
 MAX_QUERY = 100
@@ -30,7 +31,7 @@ def parse_query(text: str) -> str:
     """The comparison key of a query. Raises ValidationError if it is empty or longer than any name."""
     query = comparison_key(text[: MAX_QUERY * 10])
     if not query or len(text) > MAX_QUERY * 10 or len(query) > MAX_QUERY:
-        raise ValidationError(q=f"1 to {MAX_QUERY} characters.")
+        raise ValidationError(q=wrong_length(1, MAX_QUERY))
     return query
 
 

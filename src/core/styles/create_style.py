@@ -17,6 +17,7 @@ from core.ports.ids import Ids
 from core.ports.images import ImageCopy, ImageFacts, Images, NotAnImage
 from core.ports.task_queue import TaskQueue
 from core.ports.transaction import Transaction
+from core.problems import too_many
 from core.requester import Requester
 from core.styles import model
 from core.styles.errors import (
@@ -188,12 +189,12 @@ def _check(new: NewStyle, uploads: list[TrainingImage]) -> tuple[list[str], list
     if problem := problem_of_name(new.name, limit=model.MAX_NAME):
         problems["name"] = problem
     if len(new.tags) > model.MAX_TAGS:
-        problems["tags"] = f"At most {model.MAX_TAGS}."
+        problems["tags"] = too_many(model.MAX_TAGS)
     for index, upload in enumerate(uploads):
         if problem := problem_of_free_text(upload.caption or "", limit=model.MAX_CAPTION):
             problems[f"captions.{index}"] = problem
         if len(upload.tags) > model.MAX_IMAGE_TAGS:
-            problems[f"image_tags.{index}"] = f"At most {model.MAX_IMAGE_TAGS}."
+            problems[f"image_tags.{index}"] = too_many(model.MAX_IMAGE_TAGS)
     if problems:
         raise ValidationError(**problems)
     style_tags = tags.normalise(new.tags, field="tags")

@@ -5,6 +5,7 @@ import msgspec
 
 from core.errors import Forbidden, ValidationError
 from core.identifiers import ArtworkId, StyleId, TaskId, UserId
+from core.problems import Problem, not_after, wrong_token_amount
 from core.styles.errors import StyleNotFound, StyleNotReady, TrainingInProgress
 from core.tasks.outcome import Failure
 from core.tasks.progress import whole
@@ -200,13 +201,13 @@ class Offer(msgspec.Struct, frozen=True):
 
 def problems_of_terms(
     description: str, generation_cost_tokens: int, valid_from: datetime | None, valid_to: datetime | None
-) -> dict[str, str]:
+) -> dict[str, Problem]:
     """Problems with a style's terms, by field."""
     problems = {}
     if problem := problem_of_free_text(description, limit=MAX_DESCRIPTION):
         problems["description"] = problem
     if not 1 <= generation_cost_tokens <= MAX_PRICE:
-        problems["generation_cost_tokens"] = f"1 to {MAX_PRICE} tokens."
+        problems["generation_cost_tokens"] = wrong_token_amount(1, MAX_PRICE)
     if valid_from and valid_to and valid_to <= valid_from:
-        problems["valid_to"] = "After valid_from."
+        problems["valid_to"] = not_after("valid_from")
     return problems

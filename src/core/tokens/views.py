@@ -7,6 +7,7 @@ import msgspec
 from core.errors import ValidationError
 from core.identifiers import GenerationId, OrderId, StyleId, TransferId, UserId, WithdrawalId
 from core.paging import Page, PageRequest
+from core.problems import UNKNOWN_TIME_ZONE
 from core.tokens.model import TransferKind
 
 
@@ -129,7 +130,7 @@ def shown_as(kind: str) -> str:
 
 
 def unknown_zone() -> ValidationError:
-    return ValidationError(tz="Not a name of the IANA time zone database.")
+    return ValidationError(tz=UNKNOWN_TIME_ZONE)
 
 
 class TokensReader(Protocol):

@@ -5,6 +5,7 @@ import msgspec
 
 from core.errors import ValidationError
 from core.identifiers import HoldId, UserId, WithdrawalId
+from core.problems import wrong_length
 from core.text import parse_free_text, problem_of_free_text
 from core.tokens.model import ISSUANCE, Hold, TransferKind, earnings
 from core.withdrawals.errors import WithdrawalEnded
@@ -52,7 +53,7 @@ class Withdrawal(msgspec.Struct, frozen=True):
         """Raises WithdrawalEnded or ValidationError."""
         reason = parse_free_text(reason)
         if not 1 <= len(reason.strip()) <= len(reason) <= MAX_REASON:
-            raise ValidationError(reason=f"1 to {MAX_REASON} characters.")
+            raise ValidationError(reason=wrong_length(1, MAX_REASON))
         if problem := problem_of_free_text(reason, limit=MAX_REASON):
             raise ValidationError(reason=problem)
         return self._ended(WithdrawalStatus.REJECTED, at=at, by=by, reason=reason)

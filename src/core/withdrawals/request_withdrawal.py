@@ -7,6 +7,7 @@ from core.ports.clock import Clock
 from core.ports.ids import Ids
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
+from core.problems import wrong_token_amount
 from core.tokens.model import MAX_AMOUNT
 from core.withdrawals.model import Withdrawal
 from core.withdrawals.repository import Withdrawals
@@ -27,7 +28,7 @@ class RequestWithdrawal:
     async def __call__(self, artist_id: UserId, amount: int) -> WithdrawalView:
         """Raises InsufficientTokens, or AccountNotFound if the user is not an artist."""
         if not 1 <= amount <= MAX_AMOUNT:
-            raise ValidationError(amount=f"1 to {MAX_AMOUNT} tokens.")
+            raise ValidationError(amount=wrong_token_amount(1, MAX_AMOUNT))
         async with self.transaction:
             await self.users.of_id(artist_id, lock=True)  # a deleted account cannot be paid
             withdrawal = Withdrawal(

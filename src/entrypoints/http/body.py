@@ -12,7 +12,16 @@ from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
 from core.errors import DomainError, ValidationError
-from entrypoints.http.errors import MalformedBody
+from core.problems import Problem
+from entrypoints.http.errors import JsonObjectRequired, MalformedBody
+from entrypoints.http.problems import (
+    NESTED_TOO_DEEPLY,
+    NOT_UTF8,
+    NUL_CHARACTER,
+    REQUIRED,
+    UNKNOWN_FIELD,
+    problem_of_msgspec,
+)
 
 Decoded = TypeVar("Decoded")
 
@@ -93,7 +102,7 @@ def refuse_unstorable(plain: object) -> None:
                 raise ValidationError(**{_written(place): problem})
         elif isinstance(value, dict | list):
             if depth >= MAX_DEPTH:
-                raise ValidationError(**{_written(place): "Nested too deeply."})
+                raise ValidationError(**{_written(place): NESTED_TOO_DEEPLY})
             if isinstance(value, dict):
                 if problem := next(filter(None, map(text_problem, value)), None):
                     raise ValidationError(**{_written(place): problem})
@@ -103,12 +112,12 @@ def refuse_unstorable(plain: object) -> None:
             left.extend((item, (place, step), depth + 1) for step, item in reversed(items))
 
 
-def text_problem(text: str) -> str | None:
+def text_problem(text: str) -> Problem | None:
     """Why no database keeps a text; None for one that can be kept."""
     found = _NO_TEXT.search(text)
     if not found:
         return None
-    return "Text cannot hold the character NUL." if found[0] == "\0" else "Text is UTF-8."
+    return NUL_CHARACTER if found[0] == "\0" else NOT_UTF8
 
 
 def _plain(body: bytes) -> object:
@@ -129,41 +138,41 @@ def _refusal(body: bytes) -> DomainError:
     except ValidationError as refusal:
         return refusal
     except RecursionError:
-        return ValidationError(body="Nested too deeply.")
+        return ValidationError(body=NESTED_TOO_DEEPLY)
     except ValueError:
         pass
     return MalformedBody()
 
 
-def _problems(plain: object, type_: type[Any], *, strict: bool = True) -> dict[str, str]:
+def _problems(plain: object, type_: type[Any], *, strict: bool = True) -> dict[str, Problem]:
     """All fields that are wrong: msgspec stops at the first one."""
     if not isinstance(plain, dict) or not issubclass(type_, msgspec.Struct):
-        raise MalformedBody("A JSON object is needed.")
+        raise JsonObjectRequired
     problems = {}
     fields = msgspec.structs.fields(type_)
     for field in fields:
         if field.encode_name not in plain:
             if field.required:
-                problems[field.encode_name] = "This field is required."
+                problems[field.encode_name] = REQUIRED
             continue
         try:
             msgspec.convert(plain[field.encode_name], field.type, strict=strict)
         except msgspec.ValidationError as error:
-            path, message = _where(str(error))
-            problems[field.encode_name + path] = message
+            path, problem = _problem(str(error))
+            problems[field.encode_name + path] = problem
     if type_.__struct_config__.forbid_unknown_fields:
         known = {field.encode_name for field in fields}
-        problems.update({name: "There is no such field." for name in plain if name not in known})
+        problems.update({name: UNKNOWN_FIELD for name in plain if name not in known})
     return problems
 
 
-def _where(message: str) -> tuple[str, str]:
-    """`Expected ... - at `$.a[0]`` as `.a.0` and `Expected ...`."""
+def _problem(message: str) -> tuple[str, Problem]:
+    """`Expected ... - at `$.a[0]`` as `.a.0` and what `Expected ...` says."""
     found = _WHERE.search(message)
     if not found:
-        return "", f"{message}."
+        return "", problem_of_msgspec(message)
     steps = [step["name"] or step["index"] for step in _STEP.finditer(found["path"])]
-    return "".join(f".{step}" for step in steps), f"{message[: found.start()]}."
+    return "".join(f".{step}" for step in steps), problem_of_msgspec(message[: found.start()])
 
 
 def _written(place: _Place) -> str:

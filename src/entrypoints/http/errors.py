@@ -11,11 +11,12 @@ from litestar.params import ParameterKwarg
 from litestar.types import ExceptionHandlersMap
 from litestar.typing import FieldDefinition
 
-from core.errors import Category, Details, DomainError, NotFound, ValidationError
+from core.errors import Category, DomainError, NotFound, ValidationError
 from core.ports.idempotency import AlreadyAnswered
-from entrypoints.http.details import details_in_korean
 from entrypoints.http.envelope import Refusal, Refused
-from entrypoints.http.messages import in_korean, prefers_korean
+from entrypoints.http.languages import catalogue_for
+from entrypoints.http.problems import problem_of_msgspec
+from entrypoints.messages import Catalogue
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +35,13 @@ STATUS = {
 }
 
 FRAMEWORK = {
-    400: ("BAD_REQUEST", "The request cannot be understood."),
-    404: ("NOT_FOUND", "There is no such thing."),
-    405: ("METHOD_NOT_ALLOWED", "This cannot be done here."),
-    408: ("REQUEST_TIMEOUT", "The body of the request did not arrive in time."),
-    413: ("PAYLOAD_TOO_LARGE", "The request is too large."),
-    415: ("UNSUPPORTED_MEDIA_TYPE", "This kind of content is not understood here."),
-    499: ("CLIENT_CLOSED_REQUEST", "The connection was closed before the request had arrived."),
+    400: "BAD_REQUEST",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    408: "REQUEST_TIMEOUT",
+    413: "PAYLOAD_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    499: "CLIENT_CLOSED_REQUEST",
 }
 """What is refused before a controller is asked, or while it reads the body."""
 
@@ -49,13 +50,20 @@ MALFORMED = "malformed"
 
 REPLAYED = "Idempotent-Replayed"
 
-INTERNAL = ("INTERNAL_ERROR", "Something went wrong on our side.")
+INTERNAL = "INTERNAL_ERROR"
 
 
 class MalformedBody(DomainError):
     code = "MALFORMED_BODY"
     category = Category.MALFORMED
-    message = "The body cannot be read."
+
+
+class BodyRequired(MalformedBody):
+    message_code = "BODY_REQUIRED"
+
+
+class JsonObjectRequired(MalformedBody):
+    message_code = "JSON_OBJECT_REQUIRED"
 
 
 def status_of(error: DomainError | type[DomainError], opt: Mapping[str, Any]) -> int:
@@ -69,8 +77,10 @@ def status_of(error: DomainError | type[DomainError], opt: Mapping[str, Any]) ->
 def refuse_domain_error(request: AnyRequest, error: DomainError) -> Response[Refused]:
     status = status_of(error, request.route_handler.opt)
     if error.category is Category.UNAVAILABLE:
-        logger.error("%s: %s", error.code, error.message, exc_info=error)
-    return answer(request, status, error.code, error.message, error.details)
+        logger.error("%s", error, exc_info=error)
+    catalogue = _catalogue(request)
+    details = error.details and catalogue.details(error.details)
+    return _answer(status, Refusal(error.code, catalogue.message_of(error), details))
 
 
 def refuse_invalid_parameters(request: AnyRequest, error: ValidationException) -> Response[Refused]:
@@ -79,8 +89,10 @@ def refuse_invalid_parameters(request: AnyRequest, error: ValidationException) -
     if any(problem.get("source") is ParamType.PATH for problem in extra):
         return refuse_domain_error(request, NotFound())
     if any(problem.get("key") == "data" for problem in extra):
-        return refuse_domain_error(request, MalformedBody("A body is needed."))
-    fields = {_as_sent(request, problem.get("key", "query")): problem["message"] for problem in extra}
+        return refuse_domain_error(request, BodyRequired())
+    fields = {
+        _as_sent(request, problem.get("key", "query")): problem_of_msgspec(problem["message"]) for problem in extra
+    }
     return refuse_domain_error(request, ValidationError(**fields))
 
 
@@ -98,8 +110,7 @@ def name_as_sent(field: FieldDefinition) -> str:
 def refuse_http_exception(request: AnyRequest, error: HTTPException) -> Response[Refused]:
     if error.status_code not in FRAMEWORK:
         return fail(request, error)
-    code, message = FRAMEWORK[error.status_code]
-    response = answer(request, error.status_code, code, message)
+    response = _answer_code(request, error.status_code, FRAMEWORK[error.status_code])
     if isinstance(error, MethodNotAllowedException) and error.headers:
         allowed = set(error.headers["allow"].split(", "))
         response.headers["Allow"] = ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
@@ -115,17 +126,24 @@ def replay(_: AnyRequest, error: AlreadyAnswered) -> Response[bytes]:
 def fail(request: AnyRequest, error: Exception) -> Response[Refused]:
     """What was not foreseen: told to the log with everything, to the client with nothing but the trace id."""
     logger.error("unforeseen error in %s %s", request.method, request.scope["path"], exc_info=error)
-    return answer(request, 500, *INTERNAL)
+    return _answer_code(request, 500, INTERNAL)
 
 
-def answer(
-    request: AnyRequest, status: int, code: str, message: str, details: Details | None = None
-) -> Response[Refused]:
-    if prefers_korean(request.headers.get("accept-language")):
-        message = in_korean(code, message)
-        details = details and details_in_korean(details)
-    failure = Refused(error=Refusal(code, message, details))
-    return Response(failure, status_code=status, media_type=MediaType.JSON, headers={"Vary": "Accept-Language, Cookie"})
+def _catalogue(request: AnyRequest) -> Catalogue:
+    return catalogue_for(request.headers.get("accept-language"))
+
+
+def _answer_code(request: AnyRequest, status: int, code: str) -> Response[Refused]:
+    return _answer(status, Refusal(code, _catalogue(request).message(code), None))
+
+
+def _answer(status: int, refusal: Refusal) -> Response[Refused]:
+    return Response(
+        Refused(error=refusal),
+        status_code=status,
+        media_type=MediaType.JSON,
+        headers={"Vary": "Accept-Language, Cookie"},
+    )
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {

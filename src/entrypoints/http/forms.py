@@ -15,6 +15,14 @@ from entrypoints.http import uploads
 from entrypoints.http.body import UnsupportedMediaType, convert, decode
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.middleware.idempotency import check_body, has_key
+from entrypoints.http.problems import (
+    DATA_URL_REQUIRED,
+    FILE_REQUIRED,
+    INVALID_BASE64,
+    REPEATED_FIELD,
+    TEXT_REQUIRED,
+    UNKNOWN_FIELD,
+)
 from entrypoints.http.uploads import Upload
 
 Fields = TypeVar("Fields", bound=msgspec.Struct)
@@ -58,18 +66,18 @@ class FormBody(msgspec.Struct, Generic[Fields], frozen=True):
         texts = {field.encode_name for field in msgspec.structs.fields(self.fields)}
         unknown = [name for name in (*form.texts, *form.files) if name not in texts and name not in self.files]
         if unknown:
-            raise ValidationError(**dict.fromkeys(unknown, "There is no such field."))
+            raise ValidationError(**dict.fromkeys(unknown, UNKNOWN_FIELD))
         if misplaced := [name for name in form.files if name not in self.files]:
-            raise ValidationError(**dict.fromkeys(misplaced, "Text is needed, not a file."))
+            raise ValidationError(**dict.fromkeys(misplaced, TEXT_REQUIRED))
 
     def _from_form(self, form: uploads.Form) -> tuple[Fields, dict[str, list[Upload]]]:
         self._check_known(form)
-        if problems := {name: "A file is needed." for name in self.files if any(form.texts.get(name, []))}:
+        if problems := {name: FILE_REQUIRED for name in self.files if any(form.texts.get(name, []))}:
             raise ValidationError(**problems)
         repeated = [name for name, values in form.texts.items() if len(values) > 1 and name not in self.lists]
         repeated += [name for name, files in form.files.items() if len(files) > 1 and not self.several]
         if repeated:
-            raise ValidationError(**dict.fromkeys(repeated, "This field can be given once only."))
+            raise ValidationError(**dict.fromkeys(repeated, REPEATED_FIELD))
         plain: dict[str, object] = {
             name: values if name in self.lists else values[0]
             for name, values in form.texts.items()
@@ -86,9 +94,9 @@ class FormBody(msgspec.Struct, Generic[Fields], frozen=True):
 def _from_data_url(name: str, value: object) -> Upload:
     url = _DATA_URL.fullmatch(value) if isinstance(value, str) else None
     if url is None:
-        raise ValidationError(**{name: "A data URL of an image is needed: data:image/png;base64,..."})
+        raise ValidationError(**{name: DATA_URL_REQUIRED})
     try:
         data = base64.b64decode(url["data"], validate=True)
     except ValueError:
-        raise ValidationError(**{name: "The data URL is not in base64."}) from None
+        raise ValidationError(**{name: INVALID_BASE64}) from None
     return Upload(name, len(data), io.BytesIO(data))

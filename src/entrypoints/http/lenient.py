@@ -6,7 +6,7 @@ import re
 from typing import Any, Protocol, Self, cast
 
 from entrypoints.http.body import StrictJson
-from entrypoints.http.errors import MalformedBody
+from entrypoints.http.errors import JsonObjectRequired, MalformedBody
 
 REPLACEMENT = "\ufffd"
 MAX_DEPTH = 32
@@ -38,7 +38,7 @@ def read_object(body: bytes) -> dict[str, object]:
     """Raises MalformedBody for what is no JSON object; see `read`."""
     plain = read(body)
     if not isinstance(plain, dict):
-        raise MalformedBody("A JSON object is needed.")
+        raise JsonObjectRequired
     return plain
 
 

@@ -221,7 +221,7 @@ def _responses(path: str, method: str, handler: HTTPRouteHandler, *, validated: 
     codes: dict[int, list[str]] = {}
     for status, code in [
         *((status_of(refusal, handler.opt), refusal.code) for refusal in refusals),
-        *((status, FRAMEWORK[status][0]) for status in framework),
+        *((status, FRAMEWORK[status]) for status in framework),
     ]:
         codes.setdefault(status, [])
         if code not in codes[status]:

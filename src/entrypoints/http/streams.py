@@ -41,7 +41,6 @@ _log = logging.getLogger(__name__)
 class TooManyStreams(DomainError):
     code = "TOO_MANY_STREAMS"
     category = Category.TOO_MANY
-    message = "Too many streams are open; close one first."
 
 
 class Streams:

@@ -15,6 +15,7 @@ from multipart import MultipartError, MultipartSegment, ParserLimitReached, Push
 from core.errors import ValidationError
 from entrypoints.http.body import refuse_unstorable
 from entrypoints.http.errors import AnyRequest, MalformedBody
+from entrypoints.http.problems import NOT_UTF8
 
 MAX_PARTS = 500
 MAX_TEXT = 64 * 1024
@@ -116,7 +117,7 @@ def _text(name: str, value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        raise ValidationError(**{name: "Text is UTF-8."}) from None
+        raise ValidationError(**{name: NOT_UTF8}) from None
 
 
 class _Slice(io.RawIOBase):

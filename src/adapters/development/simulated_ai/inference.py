@@ -51,8 +51,8 @@ class InferenceServer:
             return
         except Failed as failure:
             await _fail(order, webhooks, failure)
-        except StoreUnavailable as error:
-            await _fail(order, webhooks, Failed("NETWORK_ERROR", error.message))
+        except StoreUnavailable:
+            await _fail(order, webhooks, Failed("NETWORK_ERROR", "The object store is unavailable."))
         else:
             await webhooks.complete(
                 generation_id=order.generation_id,

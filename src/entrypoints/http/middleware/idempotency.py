@@ -18,6 +18,7 @@ from core.errors import DomainError, ValidationError
 from core.ports.clock import Clock
 from core.ports.idempotency import AlreadyAnswered, Answer, Call, IdempotentCall
 from entrypoints.http.errors import REPLAYED, AnyRequest, refuse_domain_error, replay
+from entrypoints.http.problems import INVALID_IDEMPOTENCY_KEY
 
 HEADER = "Idempotency-Key"
 KEY = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
@@ -60,7 +61,7 @@ async def check_key(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRo
         return
     key = request.headers[HEADER].strip()
     if not KEY.fullmatch(key):
-        raise ValidationError(**{HEADER: "1 to 255 printable ASCII characters."})
+        raise ValidationError(**{HEADER: INVALID_IDEMPOTENCY_KEY})
     if "body" in handler.opt and request.content_type[0] == "multipart/form-data":
         return
     await check_body(request, sha256(await request.body()).digest())

@@ -16,6 +16,7 @@ from entrypoints.http.metrics import Metrics
 from entrypoints.http.security.limits import limit_headers
 from entrypoints.http.streams import MEDIA_TYPE
 from entrypoints.logs import trace_id
+from entrypoints.messages import ENGLISH
 
 access_log = logging.getLogger("access")
 logger = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ class _Exchange:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def fail(self) -> None:
-        body = msgspec.json.encode(Refused(error=Refusal(*INTERNAL, None)))
+        body = msgspec.json.encode(Refused(error=Refusal(INTERNAL, ENGLISH.message(INTERNAL), None)))
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await self.send({"type": "http.response.start", "status": 500, "headers": headers})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})

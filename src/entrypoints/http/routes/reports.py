@@ -14,6 +14,7 @@ from core.identifiers import MAX_ID, GenerationId, StyleId
 from core.tasks.outcome import UNKNOWN, Failure
 from entrypoints.http.body import convert
 from entrypoints.http.lenient import REPLACEMENT, read_object
+from entrypoints.http.problems import INVALID_LOCATION
 
 MAX_MESSAGE = 2000
 """Characters of an error message that are kept."""
@@ -136,7 +137,7 @@ def _required(plain: dict[str, object], type_: type[Required]) -> Required:
     told = convert(plain, type_, strict=True)
     for name, value in msgspec.structs.asdict(told).items():
         if isinstance(value, str) and REPLACEMENT in value:
-            raise ValidationError(**{name: "Not the place of an object."})
+            raise ValidationError(**{name: INVALID_LOCATION})
     return told
 
 

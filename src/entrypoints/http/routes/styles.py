@@ -39,6 +39,7 @@ from entrypoints.http.errors import AnyRequest
 from entrypoints.http.forms import FormBody
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId, comma_separated
+from entrypoints.http.problems import TIME_OUT_OF_RANGE, one_per_image
 from entrypoints.http.security.access import anybody, artist
 from entrypoints.http.streams import EVENTS, LAST_EVENT_ID, MEDIA_TYPE, EventStream, TooManyStreams
 from entrypoints.http.uploads import Upload
@@ -273,7 +274,7 @@ def _new_style(fields: StyleFields) -> NewStyle:
 def _training_images(images: list[Upload], fields: StyleFields) -> list[TrainingImage]:
     per_image = {"captions": fields.captions, "image_tags": fields.image_tags}
     problems = {
-        name: f"One per image: {len(images)}, not {len(texts)}."
+        name: one_per_image(len(images), len(texts))
         for name, texts in per_image.items()
         if texts and len(texts) != len(images)
     }
@@ -295,4 +296,4 @@ def _utc(field: str, moment: datetime | None) -> datetime | None:
     try:
         return moment.astimezone(UTC) if moment else None
     except OverflowError:
-        raise ValidationError(**{field: "Out of range."}) from None
+        raise ValidationError(**{field: TIME_OUT_OF_RANGE}) from None

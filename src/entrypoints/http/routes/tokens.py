@@ -13,6 +13,7 @@ from core.tokens.views import Balance, Earnings, EarningsGroup, TokensReader, Tr
 from entrypoints.http.envelope import Success
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import time_zone
+from entrypoints.http.problems import wrong_period
 from entrypoints.http.security.access import artist, signed_in
 
 DAYS, MAX_DAYS = 30, 366
@@ -56,5 +57,5 @@ class TokensController(Controller):
         last = until or clock.now().astimezone(time_zone(tz)).date()
         first = since or max(last, date.min + timedelta(days=DAYS - 1)) - timedelta(days=DAYS - 1)
         if not timedelta() <= last - first < timedelta(days=MAX_DAYS):
-            raise ValidationError(**{"from": f"Not after `to`, and at most {MAX_DAYS} days with it."})
+            raise ValidationError(**{"from": wrong_period(MAX_DAYS)})
         return Success(data=await tokens.earnings(requester.id, first=first, last=last, group=group_by, zone=tz))

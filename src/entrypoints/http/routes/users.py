@@ -28,6 +28,7 @@ from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.forms import FormBody
 from entrypoints.http.params import PathId
+from entrypoints.http.problems import REQUIRED
 from entrypoints.http.security.access import anybody, signed_in
 from entrypoints.http.security.cookies import Cookies
 from entrypoints.http.security.limits import LIMIT, Own
@@ -149,7 +150,7 @@ class UsersController(Controller):
         async with APPLICATION.read(request) as (application, files):
             signatures = files.get("signature_image", [])
             if not signatures:
-                raise ValidationError(signature_image="This field is required.")
+                raise ValidationError(signature_image=REQUIRED)
             await upgrade_to_artist(
                 requester,
                 artist_name=application.artist_name,

@@ -27,10 +27,17 @@ CSRF_HEADER = "X-CSRFToken"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+class AiServersOnly(Unauthorized):
+    message_code = "AI_SERVERS_ONLY"
+
+
+class SchedulerOnly(Unauthorized):
+    message_code = "SCHEDULER_ONLY"
+
+
 class CsrfFailed(DomainError):
     code = "CSRF_FAILED"
     category = Category.FORBIDDEN
-    message = "The CSRF token is missing or wrong."
 
 
 async def anybody(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -79,7 +86,7 @@ async def inference_server(connection: Connection, _: BaseRouteHandler) -> None:
 async def scheduler(connection: Connection, _: BaseRouteHandler) -> None:
     """Whoever knows the internal token: a scheduled job, wherever it comes from."""
     if not _genuine(connection):
-        raise Unauthorized("This call is for the operator's scheduler.")
+        raise SchedulerOnly
 
 
 async def operator(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -142,7 +149,7 @@ def _check_ai_server(connection: Connection, source: str) -> None:
     """The bearer token, the source and the network, else Unauthorized: which one was wrong is not told."""
     named = connection.headers.get("X-Request-Source") == source
     if not (_genuine(connection) and named and _from_allowed_network(connection)):
-        raise Unauthorized("This call is for the AI servers.")
+        raise AiServersOnly
 
 
 def _genuine(connection: Connection) -> bool:

@@ -27,7 +27,6 @@ class Own(Enum):
 class RateLimitExceeded(DomainError):
     code = "RATE_LIMIT_EXCEEDED"
     category = Category.TOO_MANY
-    message = "Too many calls in a short time; wait a little."
 
 
 async def count_call(connection: Connection, handler: BaseRouteHandler) -> None:

@@ -28,7 +28,7 @@ from core.styles.record_training_progress import RecordTrainingProgress
 from entrypoints import server
 from entrypoints.container.use_cases import _pace
 from entrypoints.http import streams
-from entrypoints.http.streams import PER_USER
+from entrypoints.http.open_streams import PER_USER
 from tests.entrypoints.following import Following, following
 from tests.entrypoints.service import FRONTEND, Service, settings
 from tests.support.ports import free_port

@@ -1,7 +1,6 @@
 """How refusals are told: one table from categories to status codes, one envelope for everything."""
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from litestar import MediaType, Request, Response
@@ -16,6 +15,7 @@ from core.ports.idempotency import AlreadyAnswered
 from entrypoints.http.details import details_in_korean
 from entrypoints.http.envelope import Refusal, Refused
 from entrypoints.http.messages import in_korean, prefers_korean
+from entrypoints.http.operation import Operation, operation_of
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +44,6 @@ FRAMEWORK = {
 }
 """What is refused before a controller is asked, or while it reads the body."""
 
-MALFORMED = "malformed"
-"""A route's option: the status code for what cannot be read."""
-
 REPLAYED = "Idempotent-Replayed"
 
 INTERNAL = ("INTERNAL_ERROR", "Something went wrong on our side.")
@@ -58,16 +55,14 @@ class MalformedBody(DomainError):
     message = "The body cannot be read."
 
 
-def status_of(error: DomainError | type[DomainError], opt: Mapping[str, Any]) -> int:
-    """The status code of a refusal by a route with these options: one may have promised its own for `MALFORMED`."""
-    if error.category is Category.MALFORMED and MALFORMED in opt:
-        status: int = opt[MALFORMED]
-        return status
-    return STATUS[error.category]
+def status_of(error: DomainError | type[DomainError], operation: Operation) -> int:
+    """The status code of a refusal by the route of this operation."""
+    own = operation.malformed if error.category is Category.MALFORMED else None
+    return own or STATUS[error.category]
 
 
 def refuse_domain_error(request: AnyRequest, error: DomainError) -> Response[Refused]:
-    status = status_of(error, request.route_handler.opt)
+    status = status_of(error, operation_of(request.route_handler))
     if error.category is Category.UNAVAILABLE:
         logger.error("%s: %s", error.code, error.message, exc_info=error)
     return answer(request, status, error.code, error.message, error.details)

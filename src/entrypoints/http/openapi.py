@@ -10,7 +10,6 @@ from litestar import Litestar, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import ParameterKwarg
 from litestar.response import Redirect
-from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
 from core.accounts.errors import ArtistOnly, Unauthorized
@@ -18,13 +17,13 @@ from core.errors import DomainError, NotFound, ValidationError
 from core.ports.idempotency import IdempotencyKeyReused
 from entrypoints.http.envelope import Refused
 from entrypoints.http.errors import FRAMEWORK, REPLAYED, MalformedBody, status_of
-from entrypoints.http.forms import FormBody
-from entrypoints.http.middleware.conditional import CONDITIONAL, IF_NONE_MATCH
+from entrypoints.http.middleware.conditional import IF_NONE_MATCH
 from entrypoints.http.middleware.idempotency import HEADER
+from entrypoints.http.operation import Form, Guard, operation_of, routes
 from entrypoints.http.security import access
 from entrypoints.http.security.cookies import SESSION
-from entrypoints.http.security.limits import LIMIT, RateLimitExceeded
-from entrypoints.http.streams import EVENTS, MEDIA_TYPE
+from entrypoints.http.security.limits import RateLimitExceeded
+from entrypoints.http.streams import MEDIA_TYPE
 from entrypoints.http.version import VERSION
 
 DESCRIPTION = """Artists license their style, buyers pay per image.
@@ -45,8 +44,8 @@ SECURITY_SCHEMES = {
     "aiServer": {"type": "http", "scheme": "bearer"},
     "scheduler": {"type": "http", "scheme": "bearer"},
 }
-GUARDS_REFUSE: dict[Any, tuple[type[DomainError], ...]] = {
-    access.anybody: (RateLimitExceeded,),
+GUARDS_REFUSE: dict[Guard, tuple[type[DomainError], ...]] = {
+    access.session_optional: (RateLimitExceeded,),
     access.signed_in: (Unauthorized, RateLimitExceeded),
     access.artist: (Unauthorized, RateLimitExceeded, ArtistOnly),
     access.admin: (Unauthorized, RateLimitExceeded, NotFound),
@@ -69,12 +68,12 @@ KNOWN: Schema = {
     "description": "`ETag` of an earlier answer, or several with commas between them.",
     "schema": {"type": "string"},
 }
-SOURCES = {access.training_server: "training-server", access.inference_server: "inference-server"}
+SOURCES: dict[Guard, str] = {access.training_server: "training-server", access.inference_server: "inference-server"}
 
 
 def document(app: Litestar) -> Schema:
     """All routes that do not stay out of it (`include_in_schema`)."""
-    operations = list(_operations(app))
+    operations = [(path, handler) for path, handler in routes(app) if handler.resolve_include_in_schema()]
     _, answers = _schemas([*(answer for _, handler in operations for answer in _answers(handler)), Refused])
     for schema in answers.values():
         if "properties" in schema:  # nothing is ever left out of an answer
@@ -94,29 +93,15 @@ def document(app: Litestar) -> Schema:
     return _without_modules(document)
 
 
-def guard_of(handler: HTTPRouteHandler) -> Any:
-    """The one guard that decides who may call a route. Raises ValueError for a route without one, or with several."""
-    (guard,) = (guard for guard in handler.resolve_guards() if guard in access.GUARDS)
-    return guard
-
-
-def _operations(app: Litestar) -> Iterator[tuple[str, HTTPRouteHandler]]:
-    for route in app.routes:
-        if isinstance(route, HTTPRoute):
-            for handler in route.route_handlers:
-                if handler.resolve_include_in_schema():
-                    yield route.path_format, handler
-
-
 def _operation(path: str, method: str, handler: HTTPRouteHandler) -> Schema:
     parameters = [_parameter(path, field) for field in _fields(handler)]
-    if source := SOURCES.get(guard_of(handler)):
+    if source := SOURCES.get(operation_of(handler).guard):
         parameters.append(
             {"name": "X-Request-Source", "in": "header", "required": True, "schema": {"const": source}},
         )
     if _idempotent(method, handler):
         parameters.append(IDEMPOTENCY_KEY)
-    if CONDITIONAL in handler.opt:
+    if operation_of(handler).conditional:
         parameters.append(KNOWN)
     operation: Schema = {
         "operationId": f"{method.lower()}{path.title().replace('/', '').replace('-', '').translate(BRACES)}",
@@ -126,6 +111,8 @@ def _operation(path: str, method: str, handler: HTTPRouteHandler) -> Schema:
         "parameters": parameters,
         "responses": _responses(path, method, handler, validated=any(p["in"] == "query" for p in parameters)),
     }
+    if handler.description:
+        operation["description"] = handler.description
     if body := _body(handler):
         operation["requestBody"] = {"required": True, "content": body}
     return operation
@@ -135,20 +122,20 @@ BRACES = str.maketrans("", "", "{}")
 
 
 def _security(method: str, handler: HTTPRouteHandler) -> list[Schema]:
-    guard = guard_of(handler)
+    guard = operation_of(handler).guard
     if guard in SOURCES:
         return [{"aiServer": []}]
     if guard is access.scheduler:
         return [{"scheduler": []}]
-    if guard is access.anybody:
+    if guard is access.session_optional:
         return [{}, {"session": []}]
-    if guard is access.unidentified:
+    if guard is access.session_ignored:
         return []
     return [{"session": []} if method in access.SAFE_METHODS else {"session": [], "csrf": []}]
 
 
 def _idempotent(method: str, handler: HTTPRouteHandler) -> bool:
-    return method == "POST" and guard_of(handler) in {access.signed_in, access.artist, access.admin}
+    return method == "POST" and operation_of(handler).guard in {access.signed_in, access.artist, access.admin}
 
 
 def _fields(handler: HTTPRouteHandler) -> Iterator[FieldDefinition]:
@@ -185,8 +172,7 @@ def _parameter(path: str, field: FieldDefinition) -> Schema:
 
 
 def _body(handler: HTTPRouteHandler) -> Schema | None:
-    form = handler.opt.get("body")
-    if isinstance(form, FormBody):
+    if form := operation_of(handler).form:
         content = {"multipart/form-data": {"schema": _form(form, {"type": "string", "format": "binary"})}}
         if form.json:
             content["application/json"] = {"schema": _form(form, {"type": "string", "format": "uri"})}
@@ -195,17 +181,18 @@ def _body(handler: HTTPRouteHandler) -> Schema | None:
     return {"application/json": {"schema": _reference(data.annotation)}} if data else None
 
 
-def _form(form: FormBody[Any], file: Schema) -> Schema:
+def _form(form: Form[Any], file: Schema) -> Schema:
     schema = _inlined(form.fields)
     files = {name: {"type": "array", "items": file} if form.several else file for name in form.files}
     return {**schema, "properties": {**schema["properties"], **files}}
 
 
 def _responses(path: str, method: str, handler: HTTPRouteHandler, *, validated: bool) -> Schema:
-    refusals: list[type[DomainError]] = [*GUARDS_REFUSE.get(guard_of(handler), ())]
-    if LIMIT in handler.opt:
+    refusals: list[type[DomainError]] = [*GUARDS_REFUSE.get(operation_of(handler).guard, ())]
+    operation = operation_of(handler)
+    if operation.limit:
         refusals.append(RateLimitExceeded)
-    refusals += handler.opt.get("refusals", ())
+    refusals += operation.refusals
     framework = []
     if "csrf" in _security(method, handler)[0] if _security(method, handler) else False:
         refusals.append(access.CsrfFailed)
@@ -220,7 +207,7 @@ def _responses(path: str, method: str, handler: HTTPRouteHandler, *, validated: 
         refusals.append(NotFound)
     codes: dict[int, list[str]] = {}
     for status, code in [
-        *((status_of(refusal, handler.opt), refusal.code) for refusal in refusals),
+        *((status_of(refusal, operation), refusal.code) for refusal in refusals),
         *((status, FRAMEWORK[status][0]) for status in framework),
     ]:
         codes.setdefault(status, [])
@@ -228,8 +215,8 @@ def _responses(path: str, method: str, handler: HTTPRouteHandler, *, validated: 
             codes[status].append(code)
     return {
         str(handler.status_code): _success(handler),
-        **({"304": {"description": "Nothing has changed"}} if CONDITIONAL in handler.opt else {}),
-        **({"204": {"description": "It has ended, as is known already"}} if EVENTS in handler.opt else {}),
+        **({"304": {"description": "Nothing has changed"}} if operation_of(handler).conditional else {}),
+        **({"204": {"description": "It has ended, as is known already"}} if operation_of(handler).events else {}),
         **{
             str(status): {"description": " or ".join(f"`{code}`" for code in codes[status]), "content": FAILURE}
             for status in sorted(codes)
@@ -245,8 +232,8 @@ def _success(handler: HTTPRouteHandler) -> Schema:
     answers = [_reference(answer) for answer in _answers(handler)]
     schema = answers[0] if len(answers) == 1 else {"anyOf": answers}
     response: Schema
-    if EVENTS in handler.opt:
-        names = " or ".join(f"`{name}`" for name in handler.opt[EVENTS])
+    if operation_of(handler).events:
+        names = " or ".join(f"`{name}`" for name in operation_of(handler).events)
         content = {MEDIA_TYPE: {"schema": {"type": "string"}, "x-event-data": schema}}
         response = {"description": f"Events {names}, their data as JSON, while it lasts", "content": content}
     elif answers:
@@ -267,7 +254,7 @@ def _answers(handler: HTTPRouteHandler) -> tuple[Any, ...]:
     annotation = handler.parsed_return_field.annotation
     if get_origin(annotation) is Response:
         (annotation,) = get_args(annotation)
-    answers: tuple[Any, ...] = handler.opt.get("answers", (annotation,))
+    answers = operation_of(handler).answers or (annotation,)
     return tuple(answer for answer in answers if answer not in {bytes, Redirect, NoneType})
 
 

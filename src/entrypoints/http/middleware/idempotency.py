@@ -9,7 +9,6 @@ from http import HTTPStatus
 from typing import Any
 
 from litestar import Request, Response
-from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
@@ -18,6 +17,7 @@ from core.errors import DomainError, ValidationError
 from core.ports.clock import Clock
 from core.ports.idempotency import AlreadyAnswered, Answer, Call, IdempotentCall
 from entrypoints.http.errors import REPLAYED, AnyRequest, refuse_domain_error, replay
+from entrypoints.http.operation import Connection, operation_of
 
 HEADER = "Idempotency-Key"
 KEY = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
@@ -50,7 +50,7 @@ class Idempotent:
             await send(message)
 
 
-async def check_key(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def check_key(request: Connection, handler: BaseRouteHandler) -> None:
     """Replay the answer to a call that is repeated, once its user is known.
 
     The body of a form is checked where it is read: it may be large. Raises ValidationError, AlreadyAnswered,
@@ -61,7 +61,7 @@ async def check_key(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRo
     key = request.headers[HEADER].strip()
     if not KEY.fullmatch(key):
         raise ValidationError(**{HEADER: "1 to 255 printable ASCII characters."})
-    if "body" in handler.opt and request.content_type[0] == "multipart/form-data":
+    if operation_of(handler).form and request.content_type[0] == "multipart/form-data":
         return
     await check_body(request, sha256(await request.body()).digest())
 

@@ -1,9 +1,8 @@
 """Who may call what. Every route names one of these guards; nothing of a body is read before it has agreed."""
 
 import hmac
-from typing import Any, cast
+from typing import cast
 
-from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import HTTPScope
 
@@ -16,12 +15,11 @@ from core.ports.clock import Clock
 from core.requester import Requester
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.middleware.idempotency import check_key
+from entrypoints.http.operation import Connection, operation_of
 from entrypoints.http.security.addresses import client_address, lies_in
 from entrypoints.http.security.cookies import SESSION
-from entrypoints.http.security.limits import LIMIT, count_call
-from entrypoints.settings import Network
-
-Connection = ASGIConnection[Any, Any, Any, Any]
+from entrypoints.http.security.limits import count_call
+from entrypoints.http.state import state_of
 
 CSRF_HEADER = "X-CSRFToken"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -33,14 +31,14 @@ class CsrfFailed(DomainError):
     message = "The CSRF token is missing or wrong."
 
 
-async def anybody(connection: Connection, handler: BaseRouteHandler) -> None:
+async def session_optional(connection: Connection, handler: BaseRouteHandler) -> None:
     """Signed in or not: who it is matters for what they see. Changes nothing, so it needs no CSRF token."""
     await _identify(connection, handler)
 
 
-async def unidentified(connection: Connection, handler: BaseRouteHandler) -> None:
+async def session_ignored(connection: Connection, handler: BaseRouteHandler) -> None:
     """Anybody, and who it is does not matter: sessions are not looked up, and only a limit of the route's own holds."""
-    if LIMIT in handler.opt:
+    if operation_of(handler).limit:
         await count_call(connection, handler)
 
 
@@ -84,13 +82,8 @@ async def scheduler(connection: Connection, _: BaseRouteHandler) -> None:
 
 async def operator(connection: Connection, handler: BaseRouteHandler) -> None:
     """Whoever knows the internal token; anybody on a development machine."""
-    if connection.app.state.settings.production:
+    if state_of(connection.app).settings.production:
         await scheduler(connection, handler)
-
-
-GUARDS = frozenset(
-    {anybody, unidentified, signed_in, artist, admin, training_server, inference_server, scheduler, operator}
-)
 
 
 def requester(request: AnyRequest) -> Requester:
@@ -118,8 +111,7 @@ def watching_viewer(request: AnyRequest) -> Watcher | None:
 
 
 def csrf_token(connection: Connection, session_token: str) -> str:
-    token: str = connection.app.state.signer.mac("csrf", session_token.encode())
-    return token
+    return state_of(connection.app).signers.csrf.signature(session_token)
 
 
 async def _identify(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -148,11 +140,11 @@ def _check_ai_server(connection: Connection, source: str) -> None:
 def _genuine(connection: Connection) -> bool:
     """Whether the bearer token is one of the service's own."""
     scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
-    tokens: list[str] = connection.app.state.internal_api_tokens
+    tokens = state_of(connection.app).internal_api_tokens
     known = [hmac.compare_digest(token.encode(), valid.encode()) for valid in tokens]
     return scheme.lower() == "bearer" and any(known)
 
 
 def _from_allowed_network(connection: Connection) -> bool:
-    allowed: list[Network] = connection.app.state.webhook_allowed_networks
+    allowed = state_of(connection.app).settings.webhook_allowed_networks
     return not allowed or lies_in(client_address(connection), allowed)

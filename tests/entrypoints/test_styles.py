@@ -110,7 +110,7 @@ async def test_samples_are_copies_without_metadata(service: Service, world: Memo
 
     shown = (await anonymous.get(f"/api/styles/{created['id']}")).json()["data"]
     assert len(shown["sample_artworks"]) == 4
-    for url in (shown["thumbnail_url"], *shown["sample_artworks"]):
+    for url in (shown["thumbnail_url"], *(sample["image_url"] for sample in shown["sample_artworks"])):
         key = url.removeprefix("https://memory.invalid/").partition("?")[0]
         assert key.startswith("samples/")
         stored = await world.blobs.get(key)

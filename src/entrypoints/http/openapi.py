@@ -1,7 +1,20 @@
-"""The OpenAPI document: what the routes say of themselves, their guards included."""
+"""The OpenAPI document, made from the routes' operations, their signatures and msgspec's own schemas.
+
+Litestar 2.25 generates a document too. Tried on these routes, these things were missing or wrong, and putting them
+right means replacing most of what it has generated:
+- unknown fields are refused (`additionalProperties: false`);
+- defaults of fields and parameters whose type is an enum, a struct or a union; where one field has a default, it lands
+  on the schema that all fields of its type share;
+- an answer has all its fields, where the same type in a request may lack some;
+- forms that a handler reads itself, as multipart or JSON, and what the events of a stream hold;
+- an answer 400 of Litestar's own, which this service never gives, is added to each route with parameters.
+Its Swagger UI plugin writes an inline script, which our Content-Security-Policy forbids, and sends a CSRF token for
+Litestar's own middleware only.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import NoneType
 from typing import Any, get_args, get_origin
 
@@ -19,7 +32,7 @@ from entrypoints.http.envelope import Refused
 from entrypoints.http.errors import FRAMEWORK, REPLAYED, MalformedBody, status_of
 from entrypoints.http.middleware.conditional import IF_NONE_MATCH
 from entrypoints.http.middleware.idempotency import HEADER
-from entrypoints.http.operation import Form, Guard, operation_of, routes
+from entrypoints.http.operation import Form, Guard, Operation, operation_of, routes
 from entrypoints.http.security import access
 from entrypoints.http.security.cookies import SESSION
 from entrypoints.http.security.limits import RateLimitExceeded
@@ -44,14 +57,31 @@ SECURITY_SCHEMES = {
     "aiServer": {"type": "http", "scheme": "bearer"},
     "scheduler": {"type": "http", "scheme": "bearer"},
 }
-GUARDS_REFUSE: dict[Guard, tuple[type[DomainError], ...]] = {
-    access.session_optional: (RateLimitExceeded,),
-    access.signed_in: (Unauthorized, RateLimitExceeded),
-    access.artist: (Unauthorized, RateLimitExceeded, ArtistOnly),
-    access.admin: (Unauthorized, RateLimitExceeded, NotFound),
-    access.training_server: (Unauthorized,),
-    access.inference_server: (Unauthorized,),
-    access.scheduler: (Unauthorized,),
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a guard asks of those who call, and refuses."""
+
+    security: list[Schema]
+    refusals: tuple[type[DomainError], ...] = ()
+    source: str | None = None
+    """What calls must have in `X-Request-Source`."""
+    signed_in: bool = False
+    """Calls that change anything need a CSRF token, and POST takes an idempotency key."""
+
+
+_SIGNED_IN = (Unauthorized, RateLimitExceeded)
+
+CALLERS: dict[Guard, Caller] = {
+    access.session_ignored: Caller([]),
+    access.session_optional: Caller([{}, {"session": []}], (RateLimitExceeded,)),
+    access.signed_in: Caller([{"session": []}], _SIGNED_IN, signed_in=True),
+    access.artist: Caller([{"session": []}], (*_SIGNED_IN, ArtistOnly), signed_in=True),
+    access.admin: Caller([{"session": []}], (*_SIGNED_IN, NotFound), signed_in=True),
+    access.training_server: Caller([{"aiServer": []}], (Unauthorized,), source="training-server"),
+    access.inference_server: Caller([{"aiServer": []}], (Unauthorized,), source="inference-server"),
+    access.scheduler: Caller([{"scheduler": []}], (Unauthorized,)),
 }
 IDEMPOTENCY_KEY: Schema = {
     "name": HEADER,
@@ -68,7 +98,9 @@ KNOWN: Schema = {
     "description": "`ETag` of an earlier answer, or several with commas between them.",
     "schema": {"type": "string"},
 }
-SOURCES: dict[Guard, str] = {access.training_server: "training-server", access.inference_server: "inference-server"}
+FAILURE = {"application/json": {"schema": {"$ref": REF.format(name="Refused")}}}
+RESERVED = frozenset({"self", "request", "data", "body"})
+BRACES = str.maketrans("", "", "{}")
 
 
 def document(app: Litestar) -> Schema:
@@ -81,8 +113,8 @@ def document(app: Litestar) -> Schema:
     _, questions = _schemas([body.annotation for _, handler in operations if (body := handler.parsed_data_field)])
     paths: Schema = {}
     for path, handler in operations:
-        for method in handler.http_methods:
-            paths.setdefault(path, {})[method.lower()] = _operation(path, method, handler)
+        (method,) = handler.http_methods
+        paths.setdefault(path, {})[method.lower()] = _operation(path, method, handler)
     document = {
         "openapi": "3.1.0",
         "info": {"title": "Style License", "version": VERSION, "description": DESCRIPTION},
@@ -94,48 +126,41 @@ def document(app: Litestar) -> Schema:
 
 
 def _operation(path: str, method: str, handler: HTTPRouteHandler) -> Schema:
+    operation = operation_of(handler)
+    caller = CALLERS[operation.guard]
     parameters = [_parameter(path, field) for field in _fields(handler)]
-    if source := SOURCES.get(operation_of(handler).guard):
-        parameters.append(
-            {"name": "X-Request-Source", "in": "header", "required": True, "schema": {"const": source}},
-        )
-    if _idempotent(method, handler):
+    if caller.source:
+        source = {"name": "X-Request-Source", "in": "header", "required": True, "schema": {"const": caller.source}}
+        parameters.append(source)
+    refusals = [*caller.refusals, *((RateLimitExceeded,) if operation.limit else ()), *operation.refusals]
+    security = caller.security
+    if caller.signed_in and method not in access.SAFE_METHODS:
+        security = [{"session": [], "csrf": []}]
+        refusals.append(access.CsrfFailed)
+    if caller.signed_in and method == "POST":
         parameters.append(IDEMPOTENCY_KEY)
-    if operation_of(handler).conditional:
+        refusals += [IdempotencyKeyReused, ValidationError]
+    if operation.conditional:
         parameters.append(KNOWN)
-    operation: Schema = {
+    body = _body(handler)
+    if body:
+        refusals += [ValidationError, MalformedBody]
+    if any(parameter["in"] == "query" for parameter in parameters):
+        refusals.append(ValidationError)
+    if "{" in path:
+        refusals.append(NotFound)
+    codes = [(status_of(refusal, operation), refusal.code) for refusal in refusals]
+    codes += [(status, FRAMEWORK[status][0]) for status in (408, 413, 415) if body]
+    return {
         "operationId": f"{method.lower()}{path.title().replace('/', '').replace('-', '').translate(BRACES)}",
         "summary": handler.summary,
+        **({"description": handler.description} if handler.description else {}),
         "tags": [tag for layer in handler.ownership_layers for tag in layer.tags or ()],
-        "security": _security(method, handler),
+        "security": security,
         "parameters": parameters,
-        "responses": _responses(path, method, handler, validated=any(p["in"] == "query" for p in parameters)),
+        **({"requestBody": {"required": True, "content": body}} if body else {}),
+        "responses": _responses(handler, operation, codes),
     }
-    if handler.description:
-        operation["description"] = handler.description
-    if body := _body(handler):
-        operation["requestBody"] = {"required": True, "content": body}
-    return operation
-
-
-BRACES = str.maketrans("", "", "{}")
-
-
-def _security(method: str, handler: HTTPRouteHandler) -> list[Schema]:
-    guard = operation_of(handler).guard
-    if guard in SOURCES:
-        return [{"aiServer": []}]
-    if guard is access.scheduler:
-        return [{"scheduler": []}]
-    if guard is access.session_optional:
-        return [{}, {"session": []}]
-    if guard is access.session_ignored:
-        return []
-    return [{"session": []} if method in access.SAFE_METHODS else {"session": [], "csrf": []}]
-
-
-def _idempotent(method: str, handler: HTTPRouteHandler) -> bool:
-    return method == "POST" and operation_of(handler).guard in {access.signed_in, access.artist, access.admin}
 
 
 def _fields(handler: HTTPRouteHandler) -> Iterator[FieldDefinition]:
@@ -147,9 +172,6 @@ def _fields(handler: HTTPRouteHandler) -> Iterator[FieldDefinition]:
             yield from (inner for key, inner in signature.parameters.items() if key not in RESERVED)
         elif name not in RESERVED:
             yield field
-
-
-RESERVED = frozenset({"self", "request", "data", "body"})
 
 
 def _parameter(path: str, field: FieldDefinition) -> Schema:
@@ -187,53 +209,28 @@ def _form(form: Form[Any], file: Schema) -> Schema:
     return {**schema, "properties": {**schema["properties"], **files}}
 
 
-def _responses(path: str, method: str, handler: HTTPRouteHandler, *, validated: bool) -> Schema:
-    refusals: list[type[DomainError]] = [*GUARDS_REFUSE.get(operation_of(handler).guard, ())]
-    operation = operation_of(handler)
-    if operation.limit:
-        refusals.append(RateLimitExceeded)
-    refusals += operation.refusals
-    framework = []
-    if "csrf" in _security(method, handler)[0] if _security(method, handler) else False:
-        refusals.append(access.CsrfFailed)
-    if _idempotent(method, handler):
-        refusals += [IdempotencyKeyReused, ValidationError]
-    if _body(handler):
-        refusals += [ValidationError, MalformedBody]
-        framework = [408, 413, 415]
-    if validated:
-        refusals.append(ValidationError)
-    if "{" in path:
-        refusals.append(NotFound)
-    codes: dict[int, list[str]] = {}
-    for status, code in [
-        *((status_of(refusal, operation), refusal.code) for refusal in refusals),
-        *((status, FRAMEWORK[status][0]) for status in framework),
-    ]:
-        codes.setdefault(status, [])
-        if code not in codes[status]:
-            codes[status].append(code)
+def _responses(handler: HTTPRouteHandler, operation: Operation, codes: list[tuple[int, str]]) -> Schema:
+    by_status: dict[int, dict[str, None]] = {}
+    for status, code in codes:
+        by_status.setdefault(status, {})[code] = None
     return {
-        str(handler.status_code): _success(handler),
-        **({"304": {"description": "Nothing has changed"}} if operation_of(handler).conditional else {}),
-        **({"204": {"description": "It has ended, as is known already"}} if operation_of(handler).events else {}),
+        str(handler.status_code): _success(handler, operation),
+        **({"304": {"description": "Nothing has changed"}} if operation.conditional else {}),
+        **({"204": {"description": "It has ended, as is known already"}} if operation.events else {}),
         **{
-            str(status): {"description": " or ".join(f"`{code}`" for code in codes[status]), "content": FAILURE}
-            for status in sorted(codes)
+            str(status): {"description": " or ".join(f"`{code}`" for code in by_status[status]), "content": FAILURE}
+            for status in sorted(by_status)
         },
         "default": {"description": "An unforeseen error, or a part of the service out of reach", "content": FAILURE},
     }
 
 
-FAILURE = {"application/json": {"schema": {"$ref": REF.format(name="Refused")}}}
-
-
-def _success(handler: HTTPRouteHandler) -> Schema:
+def _success(handler: HTTPRouteHandler, operation: Operation) -> Schema:
     answers = [_reference(answer) for answer in _answers(handler)]
     schema = answers[0] if len(answers) == 1 else {"anyOf": answers}
     response: Schema
-    if operation_of(handler).events:
-        names = " or ".join(f"`{name}`" for name in operation_of(handler).events)
+    if operation.events:
+        names = " or ".join(f"`{name}`" for name in operation.events)
         content = {MEDIA_TYPE: {"schema": {"type": "string"}, "x-event-data": schema}}
         response = {"description": f"Events {names}, their data as JSON, while it lasts", "content": content}
     elif answers:

@@ -39,10 +39,10 @@ from entrypoints.http.security.limits import RateLimitExceeded
 from entrypoints.http.streams import MEDIA_TYPE
 from entrypoints.http.version import VERSION
 
-DESCRIPTION = """Artists license their style, buyers pay per image.
+DESCRIPTION = """Artists license their style; buyers pay tokens for each generation.
 
-Every answer carries `X-Trace-Id`: quote it when something goes wrong. `message` is in English or, as `Accept-Language`
-asks, in Korean; `code` never changes. A trailing slash may be written everywhere.
+Every answer has an `X-Trace-Id`: give it when you report a problem. `message` is in English or, by `Accept-Language`,
+in Korean; `code` never changes. Each path may end in a slash.
 
 Sign in with a browser at [/api/auth/google/login](/api/auth/google/login). Calls that change something need the value
 of the cookie `csrftoken` in the header `X-CSRFToken`; `GET /api/auth/me` answers it in the same header, for frontends
@@ -87,15 +87,15 @@ IDEMPOTENCY_KEY: Schema = {
     "name": HEADER,
     "in": "header",
     "required": False,
-    "description": "Of your choice, one for each thing to be done: for 24 hours the same call with the same key gets"
-    f" the first answer of success again, with `{REPLAYED}: true`, and does nothing a second time.",
+    "description": "Chosen by the client, a new one for each operation. For 24 hours a repeated call with the same key"
+    f" is answered with the first successful answer, with `{REPLAYED}: true`, and does nothing.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 KNOWN: Schema = {
     "name": IF_NONE_MATCH,
     "in": "header",
     "required": False,
-    "description": "`ETag` of an earlier answer, or several with commas between them.",
+    "description": "One `ETag` of an earlier answer, or several, comma-separated.",
     "schema": {"type": "string"},
 }
 FAILURE = {"application/json": {"schema": {"$ref": REF.format(name="Refused")}}}
@@ -215,13 +215,13 @@ def _responses(handler: HTTPRouteHandler, operation: Operation, codes: list[tupl
         by_status.setdefault(status, {})[code] = None
     return {
         str(handler.status_code): _success(handler, operation),
-        **({"304": {"description": "Nothing has changed"}} if operation.conditional else {}),
-        **({"204": {"description": "It has ended, as is known already"}} if operation.events else {}),
+        **({"304": {"description": "Not modified"}} if operation.conditional else {}),
+        **({"204": {"description": "Ended: there are no further events"}} if operation.events else {}),
         **{
             str(status): {"description": " or ".join(f"`{code}`" for code in by_status[status]), "content": FAILURE}
             for status in sorted(by_status)
         },
-        "default": {"description": "An unforeseen error, or a part of the service out of reach", "content": FAILURE},
+        "default": {"description": "An internal error, or a dependency that is unavailable", "content": FAILURE},
     }
 
 
@@ -232,13 +232,13 @@ def _success(handler: HTTPRouteHandler, operation: Operation) -> Schema:
     if operation.events:
         names = " or ".join(f"`{name}`" for name in operation.events)
         content = {MEDIA_TYPE: {"schema": {"type": "string"}, "x-event-data": schema}}
-        response = {"description": f"Events {names}, their data as JSON, while it lasts", "content": content}
+        response = {"description": f"Events {names}, with JSON data, until the stream ends", "content": content}
     elif answers:
         response = {"description": "Success", "content": {"application/json": {"schema": schema}}}
     elif handler.parsed_return_field.annotation is NoneType:
-        response = {"description": "Done"}
+        response = {"description": "Success, without content"}
     elif handler.parsed_return_field.is_subclass_of(Redirect):
-        response = {"description": "Go there"}
+        response = {"description": "Redirect"}
     else:
         response = {"description": "Success", "content": {str(handler.media_type): {}}}
     if handler.status_code in {201, 302}:

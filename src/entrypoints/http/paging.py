@@ -48,7 +48,7 @@ class Paging:
 def paging(
     request: Request[Any, Any, Any],
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="Rows in a page.")] = DEFAULT_LIMIT,
-    cursor: Annotated[str | None, QueryParameter(description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[str | None, QueryParameter(description="`next_cursor` of the previous page.")] = None,
 ) -> Paging:
     """What the query string says of paging, as a dependency of lists."""
     return Paging(state_of(request.app).signers.cursors, limit, cursor)

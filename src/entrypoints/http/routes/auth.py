@@ -52,7 +52,9 @@ class AuthController(Controller):
         provider: FromDishka[IdentityProvider],
         secrets: FromDishka[Secrets],
         clock: FromDishka[Clock],
-        next: Annotated[str, QueryParameter(description="Where to go then: a path of the frontend.")] = "/",
+        next: Annotated[
+            str, QueryParameter(description="Where to redirect after the sign-in: a path of the frontend.")
+        ] = "/",
         login_hint: Annotated[str | None, QueryParameter(description="The e-mail to sign in with.")] = None,
     ) -> Redirect:
         now = clock.now()

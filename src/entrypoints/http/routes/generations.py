@@ -82,7 +82,7 @@ class GenerationsController(Controller):
         sort: FromQuery[FeedSort] = FeedSort.RECENT,
         with_tags: Annotated[str, QueryParameter(name="tags", description="Comma-separated; all must match.")] = "",
         user_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_ID)] = None,
-        following: Annotated[bool, QueryParameter(description="Only of people whom I follow.")] = False,
+        following: Annotated[bool, QueryParameter(description="Only of users that I follow.")] = False,
     ) -> Success[Results[FeedItem]]:
         if following and viewer is None:
             raise Unauthorized

@@ -19,7 +19,7 @@ from entrypoints.http.operation import get, post
 from entrypoints.http.security.access import session_ignored, signed_in
 
 
-class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewPurchase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The package alone: what it costs is not for the client to say."""
 
     package_id: Annotated[str, Meta(max_length=100)]
@@ -42,7 +42,7 @@ class PurchasesController(Controller):
     )
     async def purchase(
         self,
-        data: JSONBody[Choice],
+        data: JSONBody[NewPurchase],
         requester: NamedDependency[Requester],
         start_purchase: FromDishka[StartPurchase],
     ) -> Response[Success[StartedPurchase]]:

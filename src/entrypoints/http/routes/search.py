@@ -41,7 +41,7 @@ class TagsController(Controller):
     async def used(
         self,
         tags: FromDishka[SearchReader],
-        search: Annotated[str, QueryParameter(description="What they begin with.")] = "",
+        search: Annotated[str, QueryParameter(description="The beginning of a tag.")] = "",
         limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
     ) -> Success[list[UsedTag]]:
         return Success(data=await tags.tags(search, limit=limit))

@@ -21,12 +21,12 @@ from entrypoints.http.envelope import Success
 from entrypoints.http.lenient import LenientJson
 from entrypoints.http.operation import patch, post
 from entrypoints.http.routes.reports import (
-    ImageCompleted,
-    ImageFailed,
-    ImageMoved,
+    GenerationCompleted,
+    GenerationFailed,
+    GenerationProgressed,
     TrainingCompleted,
     TrainingFailed,
-    TrainingMoved,
+    TrainingProgressed,
 )
 from entrypoints.http.routes.toss import TossWebhooks
 from entrypoints.http.security.access import inference_server, training_server
@@ -44,7 +44,7 @@ class TrainingWebhooks(Controller):
         "/progress", guard=training_server, refusals=(StyleNotFound,), summary="Report training progress", malformed=422
     )
     async def progress(
-        self, data: JSONBody[TrainingMoved], record_progress: FromDishka[RecordTrainingProgress]
+        self, data: JSONBody[TrainingProgressed], record_progress: FromDishka[RecordTrainingProgress]
     ) -> Success[Outcome]:
         return Success(data=await record_progress(data.style_id, **msgspec.structs.asdict(data.progress)))
 
@@ -87,7 +87,7 @@ class InferenceWebhooks(Controller):
         malformed=422,
     )
     async def progress(
-        self, data: JSONBody[ImageMoved], record_progress: FromDishka[RecordProgress]
+        self, data: JSONBody[GenerationProgressed], record_progress: FromDishka[RecordProgress]
     ) -> Success[Outcome]:
         return Success(data=await record_progress(data.generation_id, **msgspec.structs.asdict(data.progress)))
 
@@ -100,7 +100,7 @@ class InferenceWebhooks(Controller):
         malformed=422,
     )
     async def complete(
-        self, data: JSONBody[ImageCompleted], complete_generation: FromDishka[CompleteGeneration]
+        self, data: JSONBody[GenerationCompleted], complete_generation: FromDishka[CompleteGeneration]
     ) -> Success[Outcome]:
         metadata = data.metadata or {}
         return Success(
@@ -116,7 +116,7 @@ class InferenceWebhooks(Controller):
         malformed=422,
     )
     async def failed(
-        self, data: JSONBody[ImageFailed], fail_generation: FromDishka[FailGeneration]
+        self, data: JSONBody[GenerationFailed], fail_generation: FromDishka[FailGeneration]
     ) -> Success[Outcome]:
         return Success(data=await fail_generation(data.generation_id, data.failure, retry_count=data.retry_count))
 

@@ -24,7 +24,7 @@ from entrypoints.http.params import PathId
 from entrypoints.http.security.access import admin, artist
 
 
-class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewWithdrawal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amount: Annotated[int, Meta(ge=1, le=MAX_AMOUNT)]
 
 
@@ -39,7 +39,7 @@ class WithdrawalsController(Controller):
     @post("/", guard=artist, refusals=(InsufficientTokens,), summary="Create a withdrawal")
     async def request(
         self,
-        data: JSONBody[Wish],
+        data: JSONBody[NewWithdrawal],
         requester: NamedDependency[Requester],
         request_withdrawal: FromDishka[RequestWithdrawal],
     ) -> Response[Success[WithdrawalView]]:

@@ -13,7 +13,7 @@ from litestar.types import HTTPResponseBodyEvent, Receive, Scope, Send
 from core.errors import DomainError
 from core.live_events import Event, Events
 from entrypoints.http.open_streams import OpenStreams
-from entrypoints.http.state import state_of
+from entrypoints.http.state import state_of, user_of
 
 MEDIA_TYPE = "text/event-stream"
 TAKEN_WITHIN = 60.0
@@ -52,7 +52,7 @@ class _Streaming(ASGIResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         streams = state_of(scope["app"]).streams
-        user = scope.get("user")
+        user = user_of(scope)
         with streams.place(user.id if user else None):
             async with aclosing(self._events) as events:
                 try:

@@ -18,6 +18,7 @@ from core.ports.clock import Clock
 from core.ports.idempotency import AlreadyAnswered, Answer, Call, IdempotentCall
 from entrypoints.http.errors import REPLAYED, AnyRequest, refuse_domain_error, replay
 from entrypoints.http.operation import Connection, operation_of
+from entrypoints.http.state import container_of
 
 HEADER = "Idempotency-Key"
 KEY = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
@@ -68,7 +69,7 @@ async def check_key(request: Connection, handler: BaseRouteHandler) -> None:
 
 async def check_body(request: AnyRequest, digest: bytes) -> None:
     """Raises AlreadyAnswered or IdempotencyKeyReused."""
-    clock: Clock = await request.scope["state"]["dishka_container"].get(Clock)
+    clock = await container_of(request.scope).get(Clock)
     path = request.scope["path"].rstrip("/")
     call = Call(
         user_id=request.scope["user"].id,
@@ -85,7 +86,7 @@ def has_key(request: AnyRequest) -> bool:
 
 
 async def _call_of(scope: HTTPScope) -> IdempotentCall:
-    call: IdempotentCall = await scope["state"]["dishka_container"].get(IdempotentCall)
+    call: IdempotentCall = await container_of(scope).get(IdempotentCall)
     return call
 
 

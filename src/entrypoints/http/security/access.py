@@ -1,4 +1,4 @@
-"""Who may call what. Every route names one of these guards; nothing of a body is read before it has agreed."""
+"""The guards: who may call a route. Each route has one of them; nothing of a body is read before it has passed."""
 
 import hmac
 from typing import cast
@@ -19,7 +19,7 @@ from entrypoints.http.operation import Connection, operation_of
 from entrypoints.http.security.addresses import client_address, lies_in
 from entrypoints.http.security.cookies import SESSION
 from entrypoints.http.security.limits import count_call
-from entrypoints.http.state import state_of
+from entrypoints.http.state import container_of, state_of, user_of
 
 CSRF_HEADER = "X-CSRFToken"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -32,21 +32,20 @@ class CsrfFailed(DomainError):
 
 
 async def session_optional(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Signed in or not: who it is matters for what they see. Changes nothing, so it needs no CSRF token."""
+    """Signed in or not: the session is looked up. For routes that change nothing, so without a CSRF token."""
     await _identify(connection, handler)
 
 
 async def session_ignored(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Anybody, and who it is does not matter: sessions are not looked up, and only a limit of the route's own holds."""
+    """Signed in or not: the session is not looked up, and only a rate limit of the route's own applies."""
     if operation_of(handler).limit:
         await count_call(connection, handler)
 
 
 async def signed_in(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Somebody signed in, and for what changes anything: from a page that may speak for them."""
+    """A session; for routes that change anything, its CSRF token too."""
     await _identify(connection, handler)
-    if connection.scope["user"] is None:
-        raise Unauthorized
+    _signed_in(connection)
     if cast("HTTPScope", connection.scope)["method"] not in SAFE_METHODS:
         _check_csrf(connection)
         await check_key(connection, handler)
@@ -55,14 +54,14 @@ async def signed_in(connection: Connection, handler: BaseRouteHandler) -> None:
 async def artist(connection: Connection, handler: BaseRouteHandler) -> None:
     """An artist; a user may become one."""
     await signed_in(connection, handler)
-    if not connection.scope["user"].is_artist:
+    if not _signed_in(connection).is_artist:
         raise ArtistOnly
 
 
 async def admin(connection: Connection, handler: BaseRouteHandler) -> None:
-    """An admin. To others there is nothing here."""
+    """An admin. Others get 404."""
     await signed_in(connection, handler)
-    if not connection.scope["user"].is_admin:
+    if not _signed_in(connection).is_admin:
         raise NotFound
 
 
@@ -75,38 +74,34 @@ async def inference_server(connection: Connection, _: BaseRouteHandler) -> None:
 
 
 async def scheduler(connection: Connection, _: BaseRouteHandler) -> None:
-    """Whoever knows the internal token: a scheduled job, wherever it comes from."""
+    """The internal API token: a scheduled job, from any address."""
     if not _genuine(connection):
         raise Unauthorized("This call is for the operator's scheduler.")
 
 
 async def operator(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Whoever knows the internal token; anybody on a development machine."""
+    """The internal API token; on a development machine anybody."""
     if state_of(connection.app).settings.production:
         await scheduler(connection, handler)
 
 
 def requester(request: AnyRequest) -> Requester:
-    """Who asks, as a dependency of routes for the signed-in."""
-    user: Requester | None = request.scope["user"]
-    if user is None:
-        raise Unauthorized
-    return user
+    """A dependency of routes for signed-in users."""
+    return _signed_in(request)
 
 
 def viewer(request: AnyRequest) -> Requester | None:
-    """Who looks, if anybody that we know, as a dependency of routes for anybody."""
-    user: Requester | None = request.scope["user"]
-    return user
+    """A dependency of routes that look the session up; None for clients that are not signed in."""
+    return user_of(request.scope)
 
 
 def watcher(request: AnyRequest) -> Watcher:
-    """Who watches, and by which session, as a dependency of streams for the signed-in."""
+    """A user and their session, as a dependency of streams for signed-in users."""
     return Watcher(requester(request), token_hash(request.cookies[SESSION]))
 
 
 def watching_viewer(request: AnyRequest) -> Watcher | None:
-    """The same, if it is anybody that we know, as a dependency of streams for anybody."""
+    """The same for streams that look the session up; None for clients that are not signed in."""
     return watcher(request) if viewer(request) else None
 
 
@@ -115,13 +110,21 @@ def csrf_token(connection: Connection, session_token: str) -> str:
 
 
 async def _identify(connection: Connection, handler: BaseRouteHandler) -> None:
-    """One lookup for a session cookie, none without it; the call counts for whoever it is."""
+    """One look-up for a session cookie, none without it; then the rate limit."""
     connection.scope["user"] = None
     if token := connection.cookies.get(SESSION):
-        container = connection.scope["state"]["dishka_container"]
+        container = container_of(connection.scope)
         sessions, clock = await container.get(Sessions), await container.get(Clock)
         connection.scope["user"] = await sessions.requester(token_hash(token), at=clock.now())
     await count_call(connection, handler)
+
+
+def _signed_in(connection: Connection) -> Requester:
+    """Raises Unauthorized."""
+    user = user_of(connection.scope)
+    if user is None:
+        raise Unauthorized
+    return user
 
 
 def _check_csrf(connection: Connection) -> None:
@@ -131,7 +134,7 @@ def _check_csrf(connection: Connection) -> None:
 
 
 def _check_ai_server(connection: Connection, source: str) -> None:
-    """The bearer token, the source and the network, else Unauthorized: which one was wrong is not told."""
+    """The bearer token, the source and the network. Raises Unauthorized, which does not say what was wrong."""
     named = connection.headers.get("X-Request-Source") == source
     if not (_genuine(connection) and named and _from_allowed_network(connection)):
         raise Unauthorized("This call is for the AI servers.")

@@ -8,7 +8,7 @@ from core.errors import Category, DomainError
 from core.ports.rate_limiter import Allowance, RateLimiter
 from entrypoints.http.operation import Connection, RouteLimit, operation_of
 from entrypoints.http.security.addresses import client_address
-from entrypoints.http.state import state_of
+from entrypoints.http.state import container_of, state_of, user_of
 
 Header = tuple[bytes, bytes]
 
@@ -28,7 +28,7 @@ async def count_call(connection: Connection, handler: BaseRouteHandler) -> None:
     if limits is None:
         return
     own = operation_of(handler).limit
-    user = connection.scope.get("user")
+    user = user_of(connection.scope)
     if own is RouteLimit.SIGN_IN:
         name, limit = own.value, limits.sign_in
     elif own is RouteLimit.GENERATE and user:
@@ -38,7 +38,7 @@ async def count_call(connection: Connection, handler: BaseRouteHandler) -> None:
     else:
         name, limit = ("signed-in", limits.signed_in) if user else ("anonymous", limits.anonymous)
     whom = f"user:{user.id}" if user else f"address:{client_address(connection)}"
-    limiter = await connection.scope["state"]["dishka_container"].get(RateLimiter)
+    limiter = await container_of(connection.scope).get(RateLimiter)
     allowance = await limiter.hit(f"{name}:{whom}", limit)
     connection.scope["state"][_ALLOWANCE] = allowance
     if not allowance.allowed:

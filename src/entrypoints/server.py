@@ -17,6 +17,7 @@ from core.tasks.publish_tasks import PublishTasks
 from entrypoints.container import create_container
 from entrypoints.http.app import create_app
 from entrypoints.http.middleware.bodies import Bodies
+from entrypoints.http.state import state_of
 from entrypoints.relay import Relay
 from entrypoints.settings import Settings
 from entrypoints.signals import stop_event
@@ -63,7 +64,7 @@ async def _run(
 
             asgi = with_stand_ins(app, settings, sign_in=local_sign_in, payments=sandbox_payments)
         async with app.lifespan(), _beside(container, settings):
-            await serve(asgi, settings, stop=stop, started=started, stopping=app.state.streams.close)
+            await serve(asgi, settings, stop=stop, started=started, stopping=state_of(app).streams.close)
     finally:
         await container.close()
 

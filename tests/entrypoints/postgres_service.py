@@ -11,6 +11,7 @@ from core.ports.media_files import MediaFiles
 from entrypoints.container.postgres import postgres
 from entrypoints.container.use_cases import use_cases
 from entrypoints.http.app import create_app
+from entrypoints.http.state import state_of
 from entrypoints.settings import Settings
 from tests.contracts.postgres_world import PostgresWorld
 from tests.entrypoints.contract import Contract
@@ -36,5 +37,5 @@ class PostgresService(Service):
             provider.from_context(part, override=part in (Settings, Pace))
         self.container = make_async_container(use_cases(), postgres(), provider, context=given)
         self.app = create_app(self.container, self.settings)
-        self.streams = self.app.state.streams
+        self.streams = state_of(self.app).streams
         self.contract = Contract(self.app)

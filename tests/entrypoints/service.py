@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -26,7 +27,8 @@ from core.tasks.model import PendingTask
 from entrypoints.container.memory import memory
 from entrypoints.container.use_cases import use_cases
 from entrypoints.http.app import create_app
-from entrypoints.http.streams import Streams
+from entrypoints.http.open_streams import OpenStreams
+from entrypoints.http.state import attach, state_of
 from entrypoints.settings import Settings, read_settings
 from tests.entrypoints.contract import Contract
 from tests.support.world import GIVEN, MemoryWorld
@@ -151,7 +153,8 @@ class Service:
         }
         self.container = _parts()(given, scope=Scope.APP)
         self.app, self.contract = _app(self.container, self.settings)
-        self.streams = self.app.state.streams = Streams()
+        self.streams = OpenStreams()
+        attach(self.app, replace(state_of(self.app), streams=self.streams))
 
     @asynccontextmanager
     async def browser(self, user: User | None = None, *, address: str = "127.0.0.1") -> AsyncIterator[Browser]:

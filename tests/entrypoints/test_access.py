@@ -4,14 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from litestar.routes import HTTPRoute
+from litestar import Controller, Router, asgi, get
 
 from adapters.filesystem.blobs import FilesystemBlobStore
 from core.community.post_comment import NewComment, PostComment
 from core.identifiers import StyleId
 from core.purchases.start_purchase import StartPurchase
 from core.withdrawals.request_withdrawal import RequestWithdrawal
-from entrypoints.http.openapi import guard_of
+from entrypoints.http import app, operation
+from entrypoints.http.operation import routes
+from entrypoints.http.security import access
 from tests.entrypoints.pictures import pictures
 from tests.entrypoints.service import API, Browser, Service
 from tests.support.world import MemoryWorld
@@ -114,15 +116,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 ANYTHING = dict.fromkeys(("user_id", "style_id", "generation_id", "comment_id", "notification_id", "withdrawal_id"), 1)
 
 
-def routes(service: Service) -> set[tuple[str, str]]:
-    return {
-        (method, route.path_format)
-        for route in service.app.routes
-        if isinstance(route, HTTPRoute)
-        for handler in route.route_handlers
-        for method in handler.http_methods
-        if method != "OPTIONS"
-    }
+def paths(service: Service) -> set[tuple[str, str]]:
+    return {(method, path) for path, handler in routes(service.app) for method in handler.http_methods}
 
 
 @pytest.fixture
@@ -134,15 +129,34 @@ def service(world: MemoryWorld, tmp_path: Path) -> Service:
 
 
 def test_no_route_is_without_a_decision(service: Service) -> None:
-    assert routes(service) == TABLE.keys()
+    assert paths(service) == TABLE.keys()
 
 
-def test_every_route_has_exactly_one_guard_that_decides(service: Service) -> None:
-    for route in service.app.routes:
-        assert isinstance(route, HTTPRoute)
-        for handler in route.route_handlers:
-            if "OPTIONS" not in handler.http_methods:
-                assert guard_of(handler)
+@get("/unguarded", sync_to_thread=False)
+def unguarded() -> str:
+    return "for everybody"
+
+
+class TwiceGuarded(Controller):
+    guards = (access.admin,)
+
+    @operation.get("/twice-guarded", guard=access.session_ignored)
+    async def read(self) -> str:
+        return "for whom?"
+
+
+@asgi("/mounted", is_mount=True, copy_scope=True)
+async def mounted(scope: Any, receive: Any, send: Any) -> None:
+    """Answers whatever it likes."""
+
+
+@pytest.mark.parametrize("route", [unguarded, TwiceGuarded, mounted], ids=["none", "two", "another app"])
+def test_an_app_with_a_route_that_does_not_have_one_guard_is_not_made(
+    service: Service, monkeypatch: pytest.MonkeyPatch, route: Any
+) -> None:
+    monkeypatch.setattr(app, "START_PAGE", Router("/", route_handlers=[route]))
+    with pytest.raises(LookupError):
+        app.create_app(service.container, service.settings)
 
 
 @pytest.mark.parametrize(("method", "path"), TABLE, ids=str)

@@ -10,7 +10,7 @@ from core.accounts.make_admin import MakeAdmin
 from core.identifiers import OrderId
 from core.purchases.start_purchase import StartPurchase
 from core.withdrawals.request_withdrawal import RequestWithdrawal
-from entrypoints.http.forms import FormBody
+from entrypoints.http.operation import operation_of, routes
 from tests.entrypoints.service import Browser, Service
 from tests.support.world import MemoryWorld
 
@@ -228,13 +228,12 @@ async def test_money_that_is_not_the_price_buys_nothing(
 
 def test_unknown_fields_are_refused_in_every_body_of_the_browsers_api(service: Service) -> None:
     unguarded, guarded = {}, 0
-    for route in service.app.routes:
-        for handler in getattr(route, "route_handlers", []):
-            form, data = handler.opt.get("body"), handler.parsed_data_field
-            body = form.fields if isinstance(form, FormBody) else data and data.annotation
-            if body and "/webhooks" not in route.path:
-                guarded += 1
-                if not body.__struct_config__.forbid_unknown_fields:
-                    unguarded[route.path] = body
+    for path, handler in routes(service.app):
+        form, data = operation_of(handler).form, handler.parsed_data_field
+        body = form.fields if form else data and data.annotation
+        if body and "/webhooks" not in path:
+            guarded += 1
+            if not body.__struct_config__.forbid_unknown_fields:
+                unguarded[path] = body
     assert unguarded == {}
     assert guarded > 8

@@ -6,7 +6,7 @@ import pytest
 
 from core.accounts.model import User
 from core.community.post_comment import NewComment, PostComment
-from entrypoints.http.security.signing import Signer
+from entrypoints.http.security.signing import Signers
 from tests.entrypoints.service import Browser, Service
 from tests.support.world import MemoryWorld
 
@@ -122,7 +122,7 @@ async def test_a_cursor_that_was_tampered_with_or_sealed_elsewhere(
     async with service.browser(mia) as browser:
         cursor = (await page(browser, path, limit=1))["next_cursor"]
         payload, _, mac = cursor.partition(".")
-        foreign = Signer("another secret").seal("cursor:styles:recent", b'[0,"2026-01-01T00:00:00Z",1]')
+        foreign = Signers.of("another secret").cursors.seal(b'[0,"2026-01-01T00:00:00Z",1]', context="styles:recent")
         for made_up in (
             payload,
             f"{payload}.",

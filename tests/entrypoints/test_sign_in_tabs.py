@@ -148,6 +148,7 @@ async def test_cookies_with_odd_names_are_left_alone(service: Service, anonymous
     assert len(response.headers.get_list("set-cookie")) == 1
 
 
-async def test_no_state_is_too_long(anonymous: Browser) -> None:
-    response = await anonymous.get(f"/api/auth/google/callback?code=a&state={'s' * 5000}")
+@pytest.mark.parametrize("state", ["%EF%BF%BD", "%20", "s" * 5000])
+async def test_no_state_is_too_odd(anonymous: Browser, state: str) -> None:
+    response = await anonymous.get(f"/api/auth/google/callback?code=a&state={state}")
     assert refusal(response) == "invalid_state"

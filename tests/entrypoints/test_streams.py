@@ -27,8 +27,8 @@ from core.styles.delete_style import DeleteStyle
 from core.styles.record_training_progress import RecordTrainingProgress
 from entrypoints import server
 from entrypoints.container.use_cases import _pace
-from entrypoints.http import streams
-from entrypoints.http.streams import PER_USER
+from entrypoints.http import open_streams, streams
+from entrypoints.http.open_streams import PER_USER
 from tests.entrypoints.following import Following, following
 from tests.entrypoints.service import FRONTEND, Service, settings
 from tests.support.ports import free_port
@@ -384,7 +384,7 @@ async def test_nobody_has_more_than_so_many_open(service: Service, world: Memory
 async def test_some_connections_are_kept_for_calls_that_end(
     service: Service, world: MemoryWorld, session: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "IN_ALL", 1)
+    monkeypatch.setattr(open_streams, "IN_ALL", 1)
     bob = await service.session_of(await world.user("bob"))
     async with following(service.app, "/api/notifications/events", session=session):
         async with following(service.app, "/api/notifications/events", session=bob) as refused:

@@ -9,15 +9,13 @@ import pytest
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
-from litestar.routes import HTTPRoute
 
 from adapters.filesystem.blobs import FilesystemBlobStore
 from core.accounts.make_admin import MakeAdmin
 from core.errors import ValidationError
 from entrypoints.http.body import MAX_DEPTH, decode
 from entrypoints.http.errors import name_as_sent
-from entrypoints.http.forms import FormBody
-from entrypoints.http.openapi import guard_of
+from entrypoints.http.operation import Form, operation_of, routes
 from entrypoints.http.problems import NESTED_TOO_DEEPLY
 from entrypoints.http.security import access
 from tests.entrypoints.service import API, TOKEN, Browser, Service
@@ -59,9 +57,8 @@ class Target(msgspec.Struct, frozen=True):
         }
 
     @property
-    def form(self) -> FormBody[Any] | None:
-        form: FormBody[Any] | None = self.handler.opt.get("body")
-        return form
+    def form(self) -> Form[Any] | None:
+        return operation_of(self.handler).form
 
     @property
     def fields(self) -> list[str]:
@@ -75,11 +72,9 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def targets(app: Litestar) -> Iterator[Target]:
-    for route in app.routes:
-        assert isinstance(route, HTTPRoute)
-        for handler in route.route_handlers:
-            for method in handler.http_methods - {"OPTIONS"}:
-                yield Target(str(method), route.path_format, handler)
+    for path, handler in routes(app):
+        for method in handler.http_methods:
+            yield Target(str(method), path, handler)
 
 
 @pytest.fixture
@@ -106,7 +101,7 @@ class Sender:
 
     async def send(self, target: Target, path: str, **options: Any) -> httpx.Response:
         headers = dict(options.pop("headers", {}))
-        guard = guard_of(target.handler)
+        guard = operation_of(target.handler).guard
         if guard is access.scheduler:
             headers["Authorization"] = f"Bearer {TOKEN}"
         for server, source in (

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import hmac
 import os
 import shutil
 import tempfile
@@ -11,6 +10,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
+
+import itsdangerous
 
 from adapters import object_names
 from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobNotFound, BlobStore, StoredBlob, StoreUnavailable
@@ -40,7 +41,7 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
         self._incoming = root / "incoming"
         self._clock = clock
         self._base_url = base_url
-        self._secret = secret
+        self._signer = itsdangerous.Signer(secret, salt="media", key_derivation="hmac", digest_method=hashlib.sha256)
         self._bucket = bucket
 
     async def put(self, *blobs: Blob) -> None:
@@ -96,13 +97,13 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
 
     def _vouched(self, key: str, expires: str, signature: str) -> bool:
         try:
-            genuine = hmac.compare_digest(self._signature(key, expires), signature)
-        except (TypeError, UnicodeEncodeError):  # characters that no signature and no key has
+            genuine = self._signer.verify_signature(f"{expires}\n{key}", signature)
+        except UnicodeEncodeError:  # characters that no key has
             return False
         return genuine and self._clock.now().timestamp() < int(expires)
 
     def _signature(self, key: str, expires: str) -> str:
-        return hmac.new(self._secret, f"media\n{expires}\n{key}".encode(), hashlib.sha256).hexdigest()
+        return self._signer.get_signature(f"{expires}\n{key}").decode()
 
     def _path(self, key: str) -> Path:
         return self._objects / object_names.checked(key)

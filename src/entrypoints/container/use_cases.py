@@ -1,10 +1,11 @@
 """The use cases, and the settings that they are given."""
 
 import asyncio
-import hmac
+from hashlib import sha256
 from random import SystemRandom
 
 from dishka import Provider, Scope
+from itsdangerous import Signer
 
 from core.account_deletion.delete_account import DeleteAccount
 from core.account_deletion.erase_account import EraseAccount
@@ -178,4 +179,5 @@ def _platform_fee(settings: Settings) -> PlatformFee:
 
 
 def _identity_key(settings: Settings) -> IdentityKey:
-    return IdentityKey(hmac.digest((settings.secret_key or "").encode(), b"erased identities", "sha256"))
+    signer = Signer(settings.secret_key or "", "erased identities", key_derivation="hmac", digest_method=sha256)
+    return IdentityKey(signer.derive_key())

@@ -2,21 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 
+import msgspec
 from dishka import AsyncContainer
 from dishka.integrations.litestar import DishkaRouter, setup_dishka
 from litestar import Litestar
-from litestar.datastructures import State
 from litestar.di import Provide
 
+from entrypoints.http import openapi
 from entrypoints.http.body import StrictJson
 from entrypoints.http.errors import EXCEPTION_HANDLERS
-from entrypoints.http.metrics import Metrics, MetricsController
+from entrypoints.http.metrics import Metrics
 from entrypoints.http.middleware.conditional import Conditional
 from entrypoints.http.middleware.cors import Cors
 from entrypoints.http.middleware.heads import OneLineEach, Targets, check_query
 from entrypoints.http.middleware.idempotency import Idempotent
 from entrypoints.http.middleware.tracing import Tracing
+from entrypoints.http.open_streams import OpenStreams
+from entrypoints.http.operation import routes
 from entrypoints.http.paging import paging
 from entrypoints.http.routes.auth import AuthController
 from entrypoints.http.routes.community import CommunityController
@@ -25,6 +29,7 @@ from entrypoints.http.routes.generations import GenerationsController
 from entrypoints.http.routes.health import HealthController
 from entrypoints.http.routes.internal import InternalController
 from entrypoints.http.routes.media import MediaController
+from entrypoints.http.routes.metrics import MetricsController
 from entrypoints.http.routes.notifications import NotificationsController
 from entrypoints.http.routes.purchases import PurchasesController
 from entrypoints.http.routes.search import SearchController, TagsController
@@ -37,8 +42,8 @@ from entrypoints.http.routes.webhooks import WEBHOOKS
 from entrypoints.http.routes.withdrawals import WithdrawalsController, WithdrawalsToSettleController
 from entrypoints.http.security import access
 from entrypoints.http.security.cookies import Cookies
-from entrypoints.http.security.signing import Signer
-from entrypoints.http.streams import Streams
+from entrypoints.http.security.signing import Signers
+from entrypoints.http.state import HttpState, attach
 from entrypoints.settings import Settings
 
 MAX_BODY = 1024 * 1024
@@ -77,12 +82,13 @@ MEDIA = DishkaRouter(path="/", route_handlers=[MediaController])
 def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
     """The service over HTTP, on what the container provides; `lifespan` is entered at the start, in order.
 
-    The caller closes the container. Raises ValueError when the settings lack a secret.
+    The caller closes the container. Raises ValueError when the settings lack a secret, LookupError for a route without
+    a guard.
     """
     if not settings.secret_key or not settings.internal_api_token:
         raise ValueError("the service needs SECRET_KEY and INTERNAL_API_TOKEN")
-    metrics = Metrics()
     tokens = [settings.internal_api_token, settings.internal_api_token_previous]
+    metrics = Metrics()
     app = Litestar(
         route_handlers=[
             API,
@@ -104,18 +110,18 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
         lifespan=list(lifespan),
         logging_config=None,
         openapi_config=None,
-        state=State(
-            {
-                "settings": settings,
-                "metrics": metrics,
-                "streams": Streams(),
-                "signer": Signer(settings.secret_key),
-                "cookies": Cookies(secure=settings.production, samesite=settings.cookie_samesite),
-                "internal_api_tokens": [token for token in tokens if token],
-                "webhook_allowed_networks": settings.webhook_allowed_networks,
-                "trusted_proxies": settings.trusted_proxies,
-                "rate_limits": settings.rate_limits,
-            }
+    )
+    routes(app)  # raises for one without a guard
+    attach(
+        app,
+        HttpState(
+            settings=settings,
+            internal_api_tokens=tuple(token for token in tokens if token),
+            signers=Signers.of(settings.secret_key),
+            cookies=Cookies(secure=settings.production, samesite=settings.cookie_samesite),
+            metrics=metrics,
+            streams=OpenStreams(),
+            document=cache(lambda: msgspec.json.encode(openapi.document(app))),
         ),
     )
     inner = Cors(Idempotent(Conditional(Targets(app.asgi_handler))), settings.cors_allowed_origins)

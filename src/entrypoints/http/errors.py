@@ -1,7 +1,6 @@
 """How refusals are told: one table from categories to status codes, one envelope for everything."""
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from litestar import MediaType, Request, Response
@@ -15,6 +14,7 @@ from core.errors import Category, DomainError, NotFound, ValidationError
 from core.ports.idempotency import AlreadyAnswered
 from entrypoints.http.envelope import Refusal, Refused
 from entrypoints.http.languages import catalogue_for
+from entrypoints.http.operation import Operation, operation_of
 from entrypoints.http.problems import problem_of_msgspec
 from entrypoints.messages import Catalogue
 
@@ -45,9 +45,6 @@ FRAMEWORK = {
 }
 """What is refused before a controller is asked, or while it reads the body."""
 
-MALFORMED = "malformed"
-"""A route's option: the status code for what cannot be read."""
-
 REPLAYED = "Idempotent-Replayed"
 
 INTERNAL = "INTERNAL_ERROR"
@@ -66,16 +63,14 @@ class JsonObjectRequired(MalformedBody):
     message_code = "JSON_OBJECT_REQUIRED"
 
 
-def status_of(error: DomainError | type[DomainError], opt: Mapping[str, Any]) -> int:
-    """The status code of a refusal by a route with these options: one may have promised its own for `MALFORMED`."""
-    if error.category is Category.MALFORMED and MALFORMED in opt:
-        status: int = opt[MALFORMED]
-        return status
-    return STATUS[error.category]
+def status_of(error: DomainError | type[DomainError], operation: Operation) -> int:
+    """The status code of a refusal by the route of this operation."""
+    own = operation.malformed if error.category is Category.MALFORMED else None
+    return own or STATUS[error.category]
 
 
 def refuse_domain_error(request: AnyRequest, error: DomainError) -> Response[Refused]:
-    status = status_of(error, request.route_handler.opt)
+    status = status_of(error, operation_of(request.route_handler))
     if error.category is Category.UNAVAILABLE:
         logger.error("%s", error, exc_info=error)
     catalogue = _catalogue(request)

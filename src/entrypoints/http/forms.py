@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from entrypoints.http import uploads
 from entrypoints.http.body import UnsupportedMediaType, convert, decode
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.middleware.idempotency import check_body, has_key
+from entrypoints.http.operation import Fields, Form
 from entrypoints.http.problems import (
     DATA_URL_REQUIRED,
     FILE_REQUIRED,
@@ -25,23 +26,11 @@ from entrypoints.http.problems import (
 )
 from entrypoints.http.uploads import Upload
 
-Fields = TypeVar("Fields", bound=msgspec.Struct)
-
 _DATA_URL = re.compile(r"data:image/[a-z+.-]+;base64,(?P<data>[A-Za-z0-9+/=]+)", re.ASCII)
 
 
-class FormBody(msgspec.Struct, Generic[Fields], frozen=True):
-    """How a body is read, and what the API document says of it."""
-
-    fields: type[Fields]
-    files: tuple[str, ...]
-    """Fields that are files."""
-    lists: tuple[str, ...] = ()
-    """Fields that may be given several times."""
-    several: bool = False
-    """Whether a file field may be given several times."""
-    json: bool = False
-    """Whether JSON is taken too, each file as a data URL."""
+class FormBody(Form[Fields], frozen=True):
+    """How such a body is read."""
 
     @asynccontextmanager
     async def read(self, request: AnyRequest) -> AsyncIterator[tuple[Fields, dict[str, list[Upload]]]]:

@@ -2,21 +2,15 @@
 
 from typing import NamedTuple
 
-from dishka.integrations.litestar import FromDishka
-from litestar import Controller, Response, get
 from litestar.types import Scope
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import generate_latest
 
 from core.generations.model import Status
-from core.ports.books import Books
-from core.ports.clock import Clock
-from core.ports.database import DatabaseUnavailable, DatabaseUsage
+from core.ports.database import DatabaseUsage
 from core.styles.model import TrainingStatus
-from core.tasks.views import Backlog, BacklogReader
+from core.tasks.views import Backlog
 from core.tokens.reconciliation import Reconciliation
-from entrypoints.http.errors import AnyRequest
-from entrypoints.http.security.access import operator
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 UNMATCHED = "unmatched"
@@ -99,7 +93,7 @@ class Metrics:
         series.database_seconds.observe(database.seconds)
         series.database_statements.inc(database.statements)
 
-    def tell(self, streams: int, backlog: Backlog | None, reconciliation: Reconciliation | None) -> bytes:
+    def exposition(self, streams: int, backlog: Backlog | None, reconciliation: Reconciliation | None) -> bytes:
         """Everything in Prometheus's text format. Without a backlog the database does not answer."""
         self.streams.set(streams)
         self.database_up.set(backlog is not None)
@@ -115,25 +109,3 @@ class Metrics:
             for finding in reconciliation.findings:
                 self.broken.labels(finding.invariant.name.lower()).set(finding.broken)
         return generate_latest(self.registry)
-
-
-class MetricsController(Controller):
-    path = "/metrics"
-    guards = (operator,)
-    include_in_schema = False
-
-    @get("/")
-    async def metrics(
-        self,
-        request: AnyRequest,
-        backlog: FromDishka[BacklogReader],
-        books: FromDishka[Books],
-        clock: FromDishka[Clock],
-    ) -> Response[bytes]:
-        metrics: Metrics = request.app.state.metrics
-        streams: int = request.app.state.streams.open
-        try:
-            told = metrics.tell(streams, await backlog.backlog(now=clock.now()), await books.last())
-        except DatabaseUnavailable:
-            told = metrics.tell(streams, None, None)
-        return Response(told, headers={"Content-Type": CONTENT_TYPE_LATEST})

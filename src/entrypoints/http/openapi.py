@@ -1,7 +1,20 @@
-"""The OpenAPI document: what the routes say of themselves, their guards included."""
+"""The OpenAPI document, made from the routes' operations, their signatures and msgspec's own schemas.
+
+Litestar 2.25 generates a document too. Tried on these routes, these things were missing or wrong, and putting them
+right means replacing most of what it has generated:
+- unknown fields are refused (`additionalProperties: false`);
+- defaults of fields and parameters whose type is an enum, a struct or a union; where one field has a default, it lands
+  on the schema that all fields of its type share;
+- an answer has all its fields, where the same type in a request may lack some;
+- forms that a handler reads itself, as multipart or JSON, and what the events of a stream hold;
+- an answer 400 of Litestar's own, which this service never gives, is added to each route with parameters.
+Its Swagger UI plugin writes an inline script, which our Content-Security-Policy forbids, and sends a CSRF token for
+Litestar's own middleware only.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import NoneType
 from typing import Any, get_args, get_origin
 
@@ -10,7 +23,6 @@ from litestar import Litestar, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import ParameterKwarg
 from litestar.response import Redirect
-from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
 from core.accounts.errors import ArtistOnly, Unauthorized
@@ -18,19 +30,19 @@ from core.errors import DomainError, NotFound, ValidationError
 from core.ports.idempotency import IdempotencyKeyReused
 from entrypoints.http.envelope import Refused
 from entrypoints.http.errors import FRAMEWORK, REPLAYED, MalformedBody, status_of
-from entrypoints.http.forms import FormBody
-from entrypoints.http.middleware.conditional import CONDITIONAL, IF_NONE_MATCH
+from entrypoints.http.middleware.conditional import IF_NONE_MATCH
 from entrypoints.http.middleware.idempotency import HEADER
+from entrypoints.http.operation import Form, Guard, Operation, operation_of, routes
 from entrypoints.http.security import access
 from entrypoints.http.security.cookies import SESSION
-from entrypoints.http.security.limits import LIMIT, RateLimitExceeded
-from entrypoints.http.streams import EVENTS, MEDIA_TYPE
+from entrypoints.http.security.limits import RateLimitExceeded
+from entrypoints.http.streams import MEDIA_TYPE
 from entrypoints.http.version import VERSION
 
-DESCRIPTION = """Artists license their style, buyers pay per image.
+DESCRIPTION = """Artists license their style; buyers pay tokens for each generation.
 
-Every answer carries `X-Trace-Id`: quote it when something goes wrong. `message` is in English or, as `Accept-Language`
-asks, in Korean; `code` never changes. A trailing slash may be written everywhere.
+Every answer has an `X-Trace-Id`: give it when you report a problem. `message` is in English or, by `Accept-Language`,
+in Korean; `code` never changes. Each path may end in a slash.
 
 Sign in with a browser at [/api/auth/google/login](/api/auth/google/login). Calls that change something need the value
 of the cookie `csrftoken` in the header `X-CSRFToken`; `GET /api/auth/me` answers it in the same header, for frontends
@@ -45,36 +57,55 @@ SECURITY_SCHEMES = {
     "aiServer": {"type": "http", "scheme": "bearer"},
     "scheduler": {"type": "http", "scheme": "bearer"},
 }
-GUARDS_REFUSE: dict[Any, tuple[type[DomainError], ...]] = {
-    access.anybody: (RateLimitExceeded,),
-    access.signed_in: (Unauthorized, RateLimitExceeded),
-    access.artist: (Unauthorized, RateLimitExceeded, ArtistOnly),
-    access.admin: (Unauthorized, RateLimitExceeded, NotFound),
-    access.training_server: (Unauthorized,),
-    access.inference_server: (Unauthorized,),
-    access.scheduler: (Unauthorized,),
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a guard asks of those who call, and refuses."""
+
+    security: list[Schema]
+    refusals: tuple[type[DomainError], ...] = ()
+    source: str | None = None
+    """What calls must have in `X-Request-Source`."""
+    signed_in: bool = False
+    """Calls that change anything need a CSRF token, and POST takes an idempotency key."""
+
+
+_SIGNED_IN = (Unauthorized, RateLimitExceeded)
+
+CALLERS: dict[Guard, Caller] = {
+    access.session_ignored: Caller([]),
+    access.session_optional: Caller([{}, {"session": []}], (RateLimitExceeded,)),
+    access.signed_in: Caller([{"session": []}], _SIGNED_IN, signed_in=True),
+    access.artist: Caller([{"session": []}], (*_SIGNED_IN, ArtistOnly), signed_in=True),
+    access.admin: Caller([{"session": []}], (*_SIGNED_IN, NotFound), signed_in=True),
+    access.training_server: Caller([{"aiServer": []}], (Unauthorized,), source="training-server"),
+    access.inference_server: Caller([{"aiServer": []}], (Unauthorized,), source="inference-server"),
+    access.scheduler: Caller([{"scheduler": []}], (Unauthorized,)),
 }
 IDEMPOTENCY_KEY: Schema = {
     "name": HEADER,
     "in": "header",
     "required": False,
-    "description": "Of your choice, one for each thing to be done: for 24 hours the same call with the same key gets"
-    f" the first answer of success again, with `{REPLAYED}: true`, and does nothing a second time.",
+    "description": "Chosen by the client, a new one for each operation. For 24 hours a repeated call with the same key"
+    f" is answered with the first successful answer, with `{REPLAYED}: true`, and does nothing.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 KNOWN: Schema = {
     "name": IF_NONE_MATCH,
     "in": "header",
     "required": False,
-    "description": "`ETag` of an earlier answer, or several with commas between them.",
+    "description": "One `ETag` of an earlier answer, or several, comma-separated.",
     "schema": {"type": "string"},
 }
-SOURCES = {access.training_server: "training-server", access.inference_server: "inference-server"}
+FAILURE = {"application/json": {"schema": {"$ref": REF.format(name="Refused")}}}
+RESERVED = frozenset({"self", "request", "data", "body"})
+BRACES = str.maketrans("", "", "{}")
 
 
 def document(app: Litestar) -> Schema:
     """All routes that do not stay out of it (`include_in_schema`)."""
-    operations = list(_operations(app))
+    operations = [(path, handler) for path, handler in routes(app) if handler.resolve_include_in_schema()]
     _, answers = _schemas([*(answer for _, handler in operations for answer in _answers(handler)), Refused])
     for schema in answers.values():
         if "properties" in schema:  # nothing is ever left out of an answer
@@ -82,8 +113,8 @@ def document(app: Litestar) -> Schema:
     _, questions = _schemas([body.annotation for _, handler in operations if (body := handler.parsed_data_field)])
     paths: Schema = {}
     for path, handler in operations:
-        for method in handler.http_methods:
-            paths.setdefault(path, {})[method.lower()] = _operation(path, method, handler)
+        (method,) = handler.http_methods
+        paths.setdefault(path, {})[method.lower()] = _operation(path, method, handler)
     document = {
         "openapi": "3.1.0",
         "info": {"title": "Style License", "version": VERSION, "description": DESCRIPTION},
@@ -94,61 +125,42 @@ def document(app: Litestar) -> Schema:
     return _without_modules(document)
 
 
-def guard_of(handler: HTTPRouteHandler) -> Any:
-    """The one guard that decides who may call a route. Raises ValueError for a route without one, or with several."""
-    (guard,) = (guard for guard in handler.resolve_guards() if guard in access.GUARDS)
-    return guard
-
-
-def _operations(app: Litestar) -> Iterator[tuple[str, HTTPRouteHandler]]:
-    for route in app.routes:
-        if isinstance(route, HTTPRoute):
-            for handler in route.route_handlers:
-                if handler.resolve_include_in_schema():
-                    yield route.path_format, handler
-
-
 def _operation(path: str, method: str, handler: HTTPRouteHandler) -> Schema:
+    operation = operation_of(handler)
+    caller = CALLERS[operation.guard]
     parameters = [_parameter(path, field) for field in _fields(handler)]
-    if source := SOURCES.get(guard_of(handler)):
-        parameters.append(
-            {"name": "X-Request-Source", "in": "header", "required": True, "schema": {"const": source}},
-        )
-    if _idempotent(method, handler):
+    if caller.source:
+        source = {"name": "X-Request-Source", "in": "header", "required": True, "schema": {"const": caller.source}}
+        parameters.append(source)
+    refusals = [*caller.refusals, *((RateLimitExceeded,) if operation.limit else ()), *operation.refusals]
+    security = caller.security
+    if caller.signed_in and method not in access.SAFE_METHODS:
+        security = [{"session": [], "csrf": []}]
+        refusals.append(access.CsrfFailed)
+    if caller.signed_in and method == "POST":
         parameters.append(IDEMPOTENCY_KEY)
-    if CONDITIONAL in handler.opt:
+        refusals += [IdempotencyKeyReused, ValidationError]
+    if operation.conditional:
         parameters.append(KNOWN)
-    operation: Schema = {
+    body = _body(handler)
+    if body:
+        refusals += [ValidationError, MalformedBody]
+    if any(parameter["in"] == "query" for parameter in parameters):
+        refusals.append(ValidationError)
+    if "{" in path:
+        refusals.append(NotFound)
+    codes = [(status_of(refusal, operation), refusal.code) for refusal in refusals]
+    codes += [(status, FRAMEWORK[status]) for status in (408, 413, 415) if body]
+    return {
         "operationId": f"{method.lower()}{path.title().replace('/', '').replace('-', '').translate(BRACES)}",
         "summary": handler.summary,
+        **({"description": handler.description} if handler.description else {}),
         "tags": [tag for layer in handler.ownership_layers for tag in layer.tags or ()],
-        "security": _security(method, handler),
+        "security": security,
         "parameters": parameters,
-        "responses": _responses(path, method, handler, validated=any(p["in"] == "query" for p in parameters)),
+        **({"requestBody": {"required": True, "content": body}} if body else {}),
+        "responses": _responses(handler, operation, codes),
     }
-    if body := _body(handler):
-        operation["requestBody"] = {"required": True, "content": body}
-    return operation
-
-
-BRACES = str.maketrans("", "", "{}")
-
-
-def _security(method: str, handler: HTTPRouteHandler) -> list[Schema]:
-    guard = guard_of(handler)
-    if guard in SOURCES:
-        return [{"aiServer": []}]
-    if guard is access.scheduler:
-        return [{"scheduler": []}]
-    if guard is access.anybody:
-        return [{}, {"session": []}]
-    if guard is access.unidentified:
-        return []
-    return [{"session": []} if method in access.SAFE_METHODS else {"session": [], "csrf": []}]
-
-
-def _idempotent(method: str, handler: HTTPRouteHandler) -> bool:
-    return method == "POST" and guard_of(handler) in {access.signed_in, access.artist, access.admin}
 
 
 def _fields(handler: HTTPRouteHandler) -> Iterator[FieldDefinition]:
@@ -160,9 +172,6 @@ def _fields(handler: HTTPRouteHandler) -> Iterator[FieldDefinition]:
             yield from (inner for key, inner in signature.parameters.items() if key not in RESERVED)
         elif name not in RESERVED:
             yield field
-
-
-RESERVED = frozenset({"self", "request", "data", "body"})
 
 
 def _parameter(path: str, field: FieldDefinition) -> Schema:
@@ -185,8 +194,7 @@ def _parameter(path: str, field: FieldDefinition) -> Schema:
 
 
 def _body(handler: HTTPRouteHandler) -> Schema | None:
-    form = handler.opt.get("body")
-    if isinstance(form, FormBody):
+    if form := operation_of(handler).form:
         content = {"multipart/form-data": {"schema": _form(form, {"type": "string", "format": "binary"})}}
         if form.json:
             content["application/json"] = {"schema": _form(form, {"type": "string", "format": "uri"})}
@@ -195,66 +203,42 @@ def _body(handler: HTTPRouteHandler) -> Schema | None:
     return {"application/json": {"schema": _reference(data.annotation)}} if data else None
 
 
-def _form(form: FormBody[Any], file: Schema) -> Schema:
+def _form(form: Form[Any], file: Schema) -> Schema:
     schema = _inlined(form.fields)
     files = {name: {"type": "array", "items": file} if form.several else file for name in form.files}
     return {**schema, "properties": {**schema["properties"], **files}}
 
 
-def _responses(path: str, method: str, handler: HTTPRouteHandler, *, validated: bool) -> Schema:
-    refusals: list[type[DomainError]] = [*GUARDS_REFUSE.get(guard_of(handler), ())]
-    if LIMIT in handler.opt:
-        refusals.append(RateLimitExceeded)
-    refusals += handler.opt.get("refusals", ())
-    framework = []
-    if "csrf" in _security(method, handler)[0] if _security(method, handler) else False:
-        refusals.append(access.CsrfFailed)
-    if _idempotent(method, handler):
-        refusals += [IdempotencyKeyReused, ValidationError]
-    if _body(handler):
-        refusals += [ValidationError, MalformedBody]
-        framework = [408, 413, 415]
-    if validated:
-        refusals.append(ValidationError)
-    if "{" in path:
-        refusals.append(NotFound)
-    codes: dict[int, list[str]] = {}
-    for status, code in [
-        *((status_of(refusal, handler.opt), refusal.code) for refusal in refusals),
-        *((status, FRAMEWORK[status]) for status in framework),
-    ]:
-        codes.setdefault(status, [])
-        if code not in codes[status]:
-            codes[status].append(code)
+def _responses(handler: HTTPRouteHandler, operation: Operation, codes: list[tuple[int, str]]) -> Schema:
+    by_status: dict[int, dict[str, None]] = {}
+    for status, code in codes:
+        by_status.setdefault(status, {})[code] = None
     return {
-        str(handler.status_code): _success(handler),
-        **({"304": {"description": "Nothing has changed"}} if CONDITIONAL in handler.opt else {}),
-        **({"204": {"description": "It has ended, as is known already"}} if EVENTS in handler.opt else {}),
+        str(handler.status_code): _success(handler, operation),
+        **({"304": {"description": "Not modified"}} if operation.conditional else {}),
+        **({"204": {"description": "Ended: there are no further events"}} if operation.events else {}),
         **{
-            str(status): {"description": " or ".join(f"`{code}`" for code in codes[status]), "content": FAILURE}
-            for status in sorted(codes)
+            str(status): {"description": " or ".join(f"`{code}`" for code in by_status[status]), "content": FAILURE}
+            for status in sorted(by_status)
         },
-        "default": {"description": "An unforeseen error, or a part of the service out of reach", "content": FAILURE},
+        "default": {"description": "An internal error, or a dependency that is unavailable", "content": FAILURE},
     }
 
 
-FAILURE = {"application/json": {"schema": {"$ref": REF.format(name="Refused")}}}
-
-
-def _success(handler: HTTPRouteHandler) -> Schema:
+def _success(handler: HTTPRouteHandler, operation: Operation) -> Schema:
     answers = [_reference(answer) for answer in _answers(handler)]
     schema = answers[0] if len(answers) == 1 else {"anyOf": answers}
     response: Schema
-    if EVENTS in handler.opt:
-        names = " or ".join(f"`{name}`" for name in handler.opt[EVENTS])
+    if operation.events:
+        names = " or ".join(f"`{name}`" for name in operation.events)
         content = {MEDIA_TYPE: {"schema": {"type": "string"}, "x-event-data": schema}}
-        response = {"description": f"Events {names}, their data as JSON, while it lasts", "content": content}
+        response = {"description": f"Events {names}, with JSON data, until the stream ends", "content": content}
     elif answers:
         response = {"description": "Success", "content": {"application/json": {"schema": schema}}}
     elif handler.parsed_return_field.annotation is NoneType:
-        response = {"description": "Done"}
+        response = {"description": "Success, without content"}
     elif handler.parsed_return_field.is_subclass_of(Redirect):
-        response = {"description": "Go there"}
+        response = {"description": "Redirect"}
     else:
         response = {"description": "Success", "content": {str(handler.media_type): {}}}
     if handler.status_code in {201, 302}:
@@ -267,7 +251,7 @@ def _answers(handler: HTTPRouteHandler) -> tuple[Any, ...]:
     annotation = handler.parsed_return_field.annotation
     if get_origin(annotation) is Response:
         (annotation,) = get_args(annotation)
-    answers: tuple[Any, ...] = handler.opt.get("answers", (annotation,))
+    answers = operation_of(handler).answers or (annotation,)
     return tuple(answer for answer in answers if answer not in {bytes, Redirect, NoneType})
 
 

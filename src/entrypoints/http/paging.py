@@ -9,6 +9,7 @@ from litestar.params import QueryParameter
 from core.errors import InvalidCursor
 from core.paging import DEFAULT_LIMIT, MAX_LIMIT, Keyset, Page, PageRequest
 from entrypoints.http.security.signing import Signer
+from entrypoints.http.state import state_of
 
 Row = TypeVar("Row")
 
@@ -32,7 +33,7 @@ class Paging:
         """Raises InvalidCursor for a cursor that was not issued for this order."""
         if self._cursor is None:
             return PageRequest(self._limit)
-        payload = self._signer.unseal(_purpose(order), self._cursor)
+        payload = self._signer.unseal(self._cursor, context=order)
         if payload is None:
             raise InvalidCursor
         return PageRequest(self._limit, msgspec.json.decode(payload, type=Keyset))
@@ -41,17 +42,13 @@ class Paging:
         return Results(page.rows, self.next_cursor(order, page), page.next is not None)
 
     def next_cursor(self, order: str, page: Page[Row]) -> str | None:
-        return self._signer.seal(_purpose(order), msgspec.json.encode(page.next)) if page.next else None
-
-
-def _purpose(order: str) -> str:
-    return f"cursor:{order}"
+        return self._signer.seal(msgspec.json.encode(page.next), context=order) if page.next else None
 
 
 def paging(
     request: Request[Any, Any, Any],
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="Rows in a page.")] = DEFAULT_LIMIT,
-    cursor: Annotated[str | None, QueryParameter(description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[str | None, QueryParameter(description="`next_cursor` of the previous page.")] = None,
 ) -> Paging:
     """What the query string says of paging, as a dependency of lists."""
-    return Paging(request.app.state.signer, limit, cursor)
+    return Paging(state_of(request.app).signers.cursors, limit, cursor)

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -12,15 +10,12 @@ from litestar import Response
 from litestar.response.base import ASGIResponse
 from litestar.types import HTTPResponseBodyEvent, Receive, Scope, Send
 
-from core.errors import Category, DomainError
-from core.identifiers import UserId
+from core.errors import DomainError
 from core.live_events import Event, Events
+from entrypoints.http.open_streams import OpenStreams
+from entrypoints.http.state import state_of, user_of
 
 MEDIA_TYPE = "text/event-stream"
-PER_USER = 20
-"""Streams that somebody may have open at one process: more than tabs that anybody looks at."""
-IN_ALL = 8_000
-"""Streams that may be open at one process: some of its connections are for calls that end."""
 TAKEN_WITHIN = 60.0
 """Seconds for a client to take an event. The system buffers some megabytes for it first, and the process nothing."""
 HEADERS = [
@@ -32,58 +27,8 @@ HEADERS = [
 ALIVE = b":\n\n"
 """A comment: for proxies that close what is silent."""
 LAST_EVENT_ID = "Last-Event-ID"
-EVENTS = "events"
-"""A route's option: the names of its events. What their data is like, `answers` tells."""
 
 _log = logging.getLogger(__name__)
-
-
-class TooManyStreams(DomainError):
-    code = "TOO_MANY_STREAMS"
-    category = Category.TOO_MANY
-
-
-class Streams:
-    """Those that are open in this process."""
-
-    def __init__(self) -> None:
-        self._open: Counter[UserId] = Counter()
-        self._sending: set[asyncio.Task[None]] = set()
-        self._closed = False
-
-    @property
-    def open(self) -> int:
-        """How many people have open."""
-        return self._open.total()
-
-    @contextmanager
-    def place(self, user_id: UserId | None) -> Iterator[None]:
-        """Raises TooManyStreams. Who is not signed in takes none: what they may see has ended, and so does a stream."""
-        if user_id is None:
-            yield
-            return
-        if self._open[user_id] >= PER_USER or self.open >= IN_ALL:
-            raise TooManyStreams
-        self._open[user_id] += 1
-        try:
-            yield
-        finally:
-            self._open[user_id] -= 1
-            if not self._open[user_id]:
-                del self._open[user_id]
-
-    def add(self, sending: asyncio.Task[None]) -> None:
-        """To be ended when the streams are closed."""
-        self._sending.add(sending)
-        sending.add_done_callback(self._sending.discard)
-        if self._closed:
-            sending.cancel()
-
-    def close(self) -> None:
-        """End all, and what is opened from now on after its first event: browsers come back, to another process."""
-        self._closed = True
-        for sending in self._sending:
-            sending.cancel()
 
 
 class EventStream(Response[None]):
@@ -106,8 +51,8 @@ class _Streaming(ASGIResponse):
         self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        streams: Streams = scope["app"].state.streams
-        user = scope.get("user")
+        streams = state_of(scope["app"]).streams
+        user = user_of(scope)
         with streams.place(user.id if user else None):
             async with aclosing(self._events) as events:
                 try:
@@ -120,7 +65,7 @@ class _Streaming(ASGIResponse):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _follow(first: Event | None, events: Events, streams: Streams, receive: Receive, send: Send) -> None:
+async def _follow(first: Event | None, events: Events, streams: OpenStreams, receive: Receive, send: Send) -> None:
     sending = asyncio.create_task(_send(first, events, send))
     streams.add(sending)
     gone = asyncio.create_task(_gone(receive))

@@ -13,7 +13,9 @@ async def fill_hundreds(url: str) -> None:
     async with filling(url) as fill:
         times = {"created_at": "now() - interval '1 day'", "expires_at": "now()"}
         await fill.rows("sessions", HUNDRED, token_hash="sha256(n::text::bytea)", user_id="1", **times)
-        await fill.rows("rate_limits", HUNDRED, key="n", slot="1", calls="1", previous="0", expires_at="now()")
+        await fill.rows(
+            "rate_limits", HUNDRED, key="n", slot="1", calls="1", previous="0", granted="1", expires_at="now()"
+        )
         answer = {"fingerprint": "''::bytea", "status": "200", "headers": "'{}'::jsonb", "body": "''::bytea"}
         await fill.rows("idempotency_keys", HUNDRED, user_id="1", key="n::text", **answer)
         about = {"type": "'follow'", "reason": "n::text", "target_type": "'user'", "target_id": "1"}

@@ -7,8 +7,6 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 IF_NONE_MATCH = "If-None-Match"
-CONDITIONAL = "conditional"
-"""A route's option: its answers of success have an `ETag`. For the API document."""
 
 _TAG = re.compile(rb'"[\x21\x23-\x7e\x80-\xff]*"')
 _ABOUT_CONTENT = frozenset({b"content-length", b"content-type"})

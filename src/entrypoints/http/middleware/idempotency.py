@@ -9,7 +9,6 @@ from http import HTTPStatus
 from typing import Any
 
 from litestar import Request, Response
-from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
@@ -18,7 +17,9 @@ from core.errors import DomainError, ValidationError
 from core.ports.clock import Clock
 from core.ports.idempotency import AlreadyAnswered, Answer, Call, IdempotentCall
 from entrypoints.http.errors import REPLAYED, AnyRequest, refuse_domain_error, replay
+from entrypoints.http.operation import Connection, operation_of
 from entrypoints.http.problems import INVALID_IDEMPOTENCY_KEY
+from entrypoints.http.state import container_of
 
 HEADER = "Idempotency-Key"
 KEY = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
@@ -51,7 +52,7 @@ class Idempotent:
             await send(message)
 
 
-async def check_key(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+async def check_key(request: Connection, handler: BaseRouteHandler) -> None:
     """Replay the answer to a call that is repeated, once its user is known.
 
     The body of a form is checked where it is read: it may be large. Raises ValidationError, AlreadyAnswered,
@@ -62,14 +63,14 @@ async def check_key(request: ASGIConnection[Any, Any, Any, Any], handler: BaseRo
     key = request.headers[HEADER].strip()
     if not KEY.fullmatch(key):
         raise ValidationError(**{HEADER: INVALID_IDEMPOTENCY_KEY})
-    if "body" in handler.opt and request.content_type[0] == "multipart/form-data":
+    if operation_of(handler).form and request.content_type[0] == "multipart/form-data":
         return
     await check_body(request, sha256(await request.body()).digest())
 
 
 async def check_body(request: AnyRequest, digest: bytes) -> None:
     """Raises AlreadyAnswered or IdempotencyKeyReused."""
-    clock: Clock = await request.scope["state"]["dishka_container"].get(Clock)
+    clock = await container_of(request.scope).get(Clock)
     path = request.scope["path"].rstrip("/")
     call = Call(
         user_id=request.scope["user"].id,
@@ -86,7 +87,7 @@ def has_key(request: AnyRequest) -> bool:
 
 
 async def _call_of(scope: HTTPScope) -> IdempotentCall:
-    call: IdempotentCall = await scope["state"]["dishka_container"].get(IdempotentCall)
+    call: IdempotentCall = await container_of(scope).get(IdempotentCall)
     return call
 
 

@@ -14,6 +14,7 @@ from entrypoints.http.envelope import Refusal, Refused
 from entrypoints.http.errors import INTERNAL
 from entrypoints.http.metrics import Metrics
 from entrypoints.http.security.limits import limit_headers
+from entrypoints.http.state import container_of, user_of
 from entrypoints.http.streams import MEDIA_TYPE
 from entrypoints.logs import trace_id
 from entrypoints.messages import ENGLISH
@@ -50,7 +51,7 @@ class Tracing:
             await self._app(scope, receive, send)
             return
         path, method = scope["path"], scope["method"]
-        usage: DatabaseUsage = await scope["state"]["dishka_container"].get(DatabaseUsage)
+        usage = await container_of(scope).get(DatabaseUsage)
         started = time.perf_counter()
 
         def count() -> None:
@@ -76,7 +77,7 @@ class Tracing:
 
 def _log_access(scope: Scope, method: str, status: int | None, seconds: float) -> None:
     """The path without its query, which may hold what signs somebody in."""
-    user = scope.get("user")
+    user = user_of(scope)
     said = {
         "method": method,
         "path": scope["path"],

@@ -5,7 +5,7 @@ from typing import Annotated
 from urllib.parse import quote, urlsplit
 
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, Response, get, post
+from litestar import Controller, Response
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
@@ -22,11 +22,12 @@ from core.ports.secrets import Secrets
 from core.requester import Requester
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
+from entrypoints.http.operation import RouteLimit, get, post
 from entrypoints.http.security import attempts
-from entrypoints.http.security.access import CSRF_HEADER, csrf_token, signed_in, unidentified
+from entrypoints.http.security.access import CSRF_HEADER, csrf_token, session_ignored, signed_in
 from entrypoints.http.security.attempts import Attempt
-from entrypoints.http.security.cookies import CSRF, SESSION, SIGN_IN_LIFETIME, SIGN_IN_PATH, Cookies
-from entrypoints.http.security.limits import LIMIT, Own
+from entrypoints.http.security.cookies import CSRF, SESSION, SIGN_IN_LIFETIME, SIGN_IN_PATH
+from entrypoints.http.state import state_of
 
 _FRONTEND_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 """A path of this origin: `//host` and `/\\host` are other origins to a browser, which also drops tabs and newlines."""
@@ -40,10 +41,10 @@ class AuthController(Controller):
 
     @get(
         "/google/login",
-        guards=[unidentified],
-        opt={LIMIT: Own.SIGN_IN},
-        status_code=302,
-        summary="Go to the identity provider",
+        guard=session_ignored,
+        limit=RouteLimit.SIGN_IN,
+        summary="Sign in with the identity provider",
+        status=302,
     )
     async def login(
         self,
@@ -51,7 +52,9 @@ class AuthController(Controller):
         provider: FromDishka[IdentityProvider],
         secrets: FromDishka[Secrets],
         clock: FromDishka[Clock],
-        next: Annotated[str, QueryParameter(description="Where to go then: a path of the frontend.")] = "/",
+        next: Annotated[
+            str, QueryParameter(description="Where to redirect after the sign-in: a path of the frontend.")
+        ] = "/",
         login_hint: Annotated[str | None, QueryParameter(description="The e-mail to sign in with.")] = None,
     ) -> Redirect:
         now = clock.now()
@@ -74,7 +77,7 @@ class AuthController(Controller):
             return _refused(request, error.reason)
         return Redirect(url, status_code=302, cookies=attempts.begin(request, attempt, at=now))
 
-    @get("/google/callback", guards=[unidentified], status_code=302, summary="Come back from the identity provider")
+    @get("/google/callback", guard=session_ignored, summary="Complete the sign-in", status=302)
     async def callback(
         self,
         request: AnyRequest,
@@ -110,7 +113,7 @@ class AuthController(Controller):
             return _refused(request, failure.reason, attempt)
         except DomainError as failure:
             return _refused(request, failure.code.lower(), attempt)
-        cookies = _cookies(request)
+        cookies = state_of(request.app).cookies
         return _to_frontend(
             request,
             quote(attempt.next, safe="/?#[]@!$&'()*+,;=%:~-._"),
@@ -119,7 +122,7 @@ class AuthController(Controller):
             attempts.end(request, attempt),
         )
 
-    @get("/me", guards=[signed_in], summary="Who I am")
+    @get("/me", guard=signed_in, summary="Current user")
     async def me(
         self, request: AnyRequest, requester: NamedDependency[Requester], accounts: FromDishka[AccountsReader]
     ) -> Response[Success[Me]]:
@@ -128,13 +131,13 @@ class AuthController(Controller):
         return Response(
             Success(data=await accounts.me(requester.id)),
             headers={CSRF_HEADER: token},
-            cookies=[] if known else [_cookies(request).csrf(token)],
+            cookies=[] if known else [state_of(request.app).cookies.csrf(token)],
         )
 
-    @post("/logout", guards=[signed_in], status_code=200, summary="Sign out")
+    @post("/logout", guard=signed_in, summary="Sign out", status=200)
     async def logout(self, request: AnyRequest, sign_out: FromDishka[SignOut]) -> Response[Success[None]]:
         await sign_out(request.cookies[SESSION])
-        return Response(Success(data=None), cookies=_cookies(request).signed_out())
+        return Response(Success(data=None), cookies=state_of(request.app).cookies.signed_out())
 
 
 def _refused(request: AnyRequest, reason: str, attempt: Attempt | None = None) -> Redirect:
@@ -145,18 +148,13 @@ def _refused(request: AnyRequest, reason: str, attempt: Attempt | None = None) -
 
 def _to_frontend(request: AnyRequest, path: str, *cookies: Cookie) -> Redirect:
     """Without a frontend this service's own start page stands in for it, on whatever host the browser came to."""
-    return Redirect((request.app.state.settings.frontend_url or "") + path, status_code=302, cookies=cookies)
+    return Redirect((state_of(request.app).settings.frontend_url or "") + path, status_code=302, cookies=cookies)
 
 
 def _redirect_uri(request: AnyRequest) -> str:
     """The callback; on a developer's machine under the name by which the browser came, for cookies are kept by name."""
-    own = urlsplit(request.app.state.settings.api_base_url)
+    own = urlsplit(state_of(request.app).settings.api_base_url)
     asked = request.headers.get("Host", "")
     if own.hostname in LOOPBACK and urlsplit(f"//{asked}").hostname in LOOPBACK:
         own = own._replace(netloc=asked)
     return f"{own.geturl()}{SIGN_IN_PATH}/callback"
-
-
-def _cookies(request: AnyRequest) -> Cookies:
-    cookies: Cookies = request.app.state.cookies
-    return cookies

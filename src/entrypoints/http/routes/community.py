@@ -1,6 +1,6 @@
 import msgspec
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, Response, delete, get, patch, post
+from litestar import Controller, Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
@@ -25,9 +25,10 @@ from core.generations.errors import GenerationNotFound
 from core.identifiers import CommentId, GenerationId, UserId
 from core.requester import Requester
 from entrypoints.http.envelope import Success
+from entrypoints.http.operation import delete, get, patch, post
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId
-from entrypoints.http.security.access import anybody, signed_in
+from entrypoints.http.security.access import session_optional, signed_in
 
 
 class CommentChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,28 +41,23 @@ class CommunityController(Controller):
 
     @post(
         "/users/{user_id:int}/follow",
-        guards=[signed_in],
-        opt={"refusals": (UserNotFound, SelfFollowNotAllowed, DuplicateFollow)},
-        status_code=200,
+        guard=signed_in,
+        refusals=(UserNotFound, SelfFollowNotAllowed, DuplicateFollow),
         summary="Follow a user",
+        status=200,
     )
     async def follow(
         self, user_id: PathId[UserId], requester: NamedDependency[Requester], follow_user: FromDishka[FollowUser]
     ) -> Success[Followed]:
         return Success(data=await follow_user(requester.id, user_id))
 
-    @delete(
-        "/users/{user_id:int}/follow",
-        guards=[signed_in],
-        opt={"refusals": (UserNotFound,)},
-        summary="Follow a user no longer",
-    )
+    @delete("/users/{user_id:int}/follow", guard=signed_in, refusals=(UserNotFound,), summary="Unfollow a user")
     async def unfollow(
         self, user_id: PathId[UserId], requester: NamedDependency[Requester], unfollow_user: FromDishka[UnfollowUser]
     ) -> None:
         await unfollow_user(requester.id, user_id)
 
-    @get("/users/me/following", guards=[signed_in], summary="Whom I follow")
+    @get("/users/me/following", guard=signed_in, summary="List the users that I follow")
     async def following(
         self,
         requester: NamedDependency[Requester],
@@ -73,10 +69,10 @@ class CommunityController(Controller):
 
     @post(
         "/generations/{generation_id:int}/like",
-        guards=[signed_in],
-        opt={"refusals": (GenerationNotFound, DuplicateLike)},
-        status_code=200,
-        summary="Like an image",
+        guard=signed_in,
+        refusals=(GenerationNotFound, DuplicateLike),
+        summary="Like a generation",
+        status=200,
     )
     async def like(
         self,
@@ -88,9 +84,9 @@ class CommunityController(Controller):
 
     @delete(
         "/generations/{generation_id:int}/like",
-        guards=[signed_in],
-        opt={"refusals": (GenerationNotFound,)},
-        summary="Like an image no longer",
+        guard=signed_in,
+        refusals=(GenerationNotFound,),
+        summary="Unlike a generation",
     )
     async def unlike(
         self,
@@ -102,9 +98,10 @@ class CommunityController(Controller):
 
     @get(
         "/generations/{generation_id:int}/comments",
-        guards=[anybody],
-        opt={"refusals": (GenerationNotFound,)},
-        summary="Comments on an image, with their first replies",
+        guard=session_optional,
+        refusals=(GenerationNotFound,),
+        summary="List comments on a generation",
+        description="Each with its first replies.",
     )
     async def comments(
         self,
@@ -119,9 +116,9 @@ class CommunityController(Controller):
 
     @post(
         "/generations/{generation_id:int}/comments",
-        guards=[signed_in],
-        opt={"refusals": (GenerationNotFound, CommentNotFound, ReplyDepthExceeded)},
-        summary="Comment on an image, or reply to a comment",
+        guard=signed_in,
+        refusals=(GenerationNotFound, CommentNotFound, ReplyDepthExceeded),
+        summary="Create a comment or a reply",
     )
     async def post_comment(
         self,
@@ -137,9 +134,10 @@ class CommunityController(Controller):
 
     @get(
         "/comments/{comment_id:int}",
-        guards=[anybody],
-        opt={"refusals": (CommentNotFound,)},
-        summary="A comment with its first replies",
+        guard=session_optional,
+        refusals=(CommentNotFound,),
+        summary="Get a comment",
+        description="With its first replies.",
     )
     async def comment(
         self,
@@ -151,9 +149,9 @@ class CommunityController(Controller):
 
     @get(
         "/comments/{comment_id:int}/replies",
-        guards=[anybody],
-        opt={"refusals": (CommentNotFound,)},
-        summary="Replies to a comment",
+        guard=session_optional,
+        refusals=(CommentNotFound,),
+        summary="List replies to a comment",
     )
     async def replies(
         self,
@@ -168,9 +166,9 @@ class CommunityController(Controller):
 
     @patch(
         "/comments/{comment_id:int}",
-        guards=[signed_in],
-        opt={"refusals": (CommentNotFound, Forbidden)},
-        summary="Change the words of my comment",
+        guard=signed_in,
+        refusals=(CommentNotFound, Forbidden),
+        summary="Update my comment",
     )
     async def edit_comment(
         self,
@@ -185,9 +183,10 @@ class CommunityController(Controller):
 
     @delete(
         "/comments/{comment_id:int}",
-        guards=[signed_in],
-        opt={"refusals": (CommentNotFound, Forbidden)},
-        summary="Delete my comment with its replies; an admin deletes anybody's",
+        guard=signed_in,
+        refusals=(CommentNotFound, Forbidden),
+        summary="Delete a comment",
+        description="Its replies are deleted with it. An admin can delete any comment.",
     )
     async def delete_comment(
         self,

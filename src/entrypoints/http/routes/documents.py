@@ -3,15 +3,15 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-import msgspec
-from litestar import Controller, MediaType, Response, get
+from litestar import Controller, MediaType, Response
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import File
 
-from entrypoints.http import openapi
 from entrypoints.http.errors import AnyRequest
-from entrypoints.http.security.access import unidentified
+from entrypoints.http.operation import get
+from entrypoints.http.security.access import session_ignored
+from entrypoints.http.state import state_of
 
 ASSETS = {
     "swagger-ui.css": "text/css",
@@ -60,25 +60,21 @@ def _asset_folder() -> Path:
 
 class DocumentsController(Controller):
     path = "/api/schema"
-    guards = (unidentified,)
-    include_in_schema = False
 
-    @get("/", media_type=MediaType.HTML)
+    @get("/", guard=session_ignored, media_type=MediaType.HTML, documented=False)
     async def page(self) -> Response[str]:
         return Response(PAGE, media_type=MediaType.HTML, headers={"Content-Security-Policy": PAGE_POLICY})
 
-    @get("/page.js")
+    @get("/page.js", guard=session_ignored, documented=False)
     async def script(self) -> Response[str]:
         return Response(SCRIPT, media_type="text/javascript", headers={"Cache-Control": DAY})
 
-    @get("/openapi.json")
+    @get("/openapi.json", guard=session_ignored, documented=False)
     async def document(self, request: AnyRequest) -> Response[bytes]:
-        state = request.app.state
-        if "openapi" not in state:
-            state["openapi"] = msgspec.json.encode(openapi.document(request.app))
-        return Response(state["openapi"], media_type=MediaType.JSON, headers={"Cache-Control": "no-cache"})
+        document = state_of(request.app).document()
+        return Response(document, media_type=MediaType.JSON, headers={"Cache-Control": "no-cache"})
 
-    @get("/assets/{name:str}")
+    @get("/assets/{name:str}", guard=session_ignored, documented=False)
     async def asset(self, name: FromPath[str]) -> File:
         if name not in ASSETS:
             raise NotFoundException

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, MediaType, Response, get, patch, post
+from litestar import Controller, MediaType, Response
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 
@@ -37,12 +37,12 @@ from core.styles.errors import StyleNotFound, StyleNotReady
 from core.tags import InvalidTagLanguage, normalise
 from core.tokens.errors import InsufficientTokens
 from entrypoints.http.envelope import Success
-from entrypoints.http.middleware.conditional import CONDITIONAL
+from entrypoints.http.open_streams import TooManyStreams
+from entrypoints.http.operation import RouteLimit, get, patch, post
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId, comma_separated
-from entrypoints.http.security.access import anybody, signed_in
-from entrypoints.http.security.limits import LIMIT, Own
-from entrypoints.http.streams import EVENTS, LAST_EVENT_ID, MEDIA_TYPE, EventStream, TooManyStreams
+from entrypoints.http.security.access import session_optional, signed_in
+from entrypoints.http.streams import LAST_EVENT_ID, MEDIA_TYPE, EventStream
 
 
 class PublicFilter(Enum):
@@ -57,9 +57,10 @@ class GenerationsController(Controller):
 
     @post(
         "/",
-        guards=[signed_in],
-        opt={LIMIT: Own.GENERATE, "refusals": (StyleNotFound, StyleNotReady, InsufficientTokens, InvalidTagLanguage)},
-        summary="Have an image made",
+        guard=signed_in,
+        limit=RouteLimit.GENERATE,
+        refusals=(StyleNotFound, StyleNotReady, InsufficientTokens, InvalidTagLanguage),
+        summary="Create a generation",
     )
     async def request(
         self,
@@ -70,7 +71,9 @@ class GenerationsController(Controller):
         requested = await request_generation(requester.id, data)
         return Response(Success(data=requested), headers={"Location": f"/api/generations/{requested.id}"})
 
-    @get("/feed", guards=[anybody], opt={"refusals": (InvalidTagLanguage, Unauthorized)}, summary="Public images")
+    @get(
+        "/feed", guard=session_optional, refusals=(InvalidTagLanguage, Unauthorized), summary="List public generations"
+    )
     async def feed(
         self,
         viewer: NamedDependency[Requester | None],
@@ -79,7 +82,7 @@ class GenerationsController(Controller):
         sort: FromQuery[FeedSort] = FeedSort.RECENT,
         with_tags: Annotated[str, QueryParameter(name="tags", description="Comma-separated; all must match.")] = "",
         user_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_ID)] = None,
-        following: Annotated[bool, QueryParameter(description="Only of people whom I follow.")] = False,
+        following: Annotated[bool, QueryParameter(description="Only of users that I follow.")] = False,
     ) -> Success[Results[FeedItem]]:
         if following and viewer is None:
             raise Unauthorized
@@ -93,7 +96,7 @@ class GenerationsController(Controller):
         page = await generations.feed(query, viewer=viewer.id if viewer else None, page=paging.request(order))
         return Success(data=paging.results(order, page))
 
-    @get("/me", guards=[signed_in], summary="My images")
+    @get("/me", guard=signed_in, summary="List my generations")
     async def list_own(
         self,
         requester: NamedDependency[Requester],
@@ -112,9 +115,10 @@ class GenerationsController(Controller):
 
     @get(
         "/{generation_id:int}",
-        guards=[anybody],
-        opt={CONDITIONAL: True, "refusals": (GenerationNotFound,)},
-        summary="An image and how far it has come",
+        guard=session_optional,
+        refusals=(GenerationNotFound,),
+        summary="Get a generation",
+        conditional=True,
     )
     async def detail(
         self,
@@ -127,14 +131,13 @@ class GenerationsController(Controller):
 
     @get(
         "/{generation_id:int}/events",
-        guards=[anybody],
+        guard=session_optional,
+        refusals=(GenerationNotFound, TooManyStreams),
+        summary="Stream generation events (SSE)",
+        description="Until the generation has ended.",
         media_type=MEDIA_TYPE,
-        opt={
-            EVENTS: ("status", "progress"),
-            "answers": (GenerationView,),
-            "refusals": (GenerationNotFound, TooManyStreams),
-        },
-        summary="An image as it comes along, until it has ended",
+        answers=(GenerationView,),
+        events=("status", "progress"),
     )
     async def watch(
         self,
@@ -147,9 +150,10 @@ class GenerationsController(Controller):
 
     @patch(
         "/{generation_id:int}",
-        guards=[signed_in],
-        opt={"refusals": (GenerationNotFound, GenerationNotCompleted, GenerationChanged, ResultBroken)},
-        summary="Publish, hide or describe my image",
+        guard=signed_in,
+        refusals=(GenerationNotFound, GenerationNotCompleted, GenerationChanged, ResultBroken),
+        summary="Update my generation",
+        description="Publish it, hide it or describe it.",
     )
     async def edit(
         self,
@@ -164,10 +168,11 @@ class GenerationsController(Controller):
 
     @post(
         "/{generation_id:int}/cancel",
-        guards=[signed_in],
-        opt={"refusals": (GenerationNotFound, GenerationStillProcessing, GenerationEnded)},
-        status_code=200,
-        summary="Give up my image that waits, and have the tokens back",
+        guard=signed_in,
+        refusals=(GenerationNotFound, GenerationStillProcessing, GenerationEnded),
+        summary="Cancel a generation",
+        description="Only while it is queued; its tokens are given back.",
+        status=200,
     )
     async def cancel(
         self,

@@ -3,13 +3,14 @@ from typing import Literal
 
 import msgspec
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, get
+from litestar import Controller
 
 from core.ports.blob_store import BlobStore
 from core.ports.broker import Broker
 from core.ports.database import Database, DatabaseUnavailable
 from entrypoints.http.envelope import Success
-from entrypoints.http.security.access import unidentified
+from entrypoints.http.operation import get
+from entrypoints.http.security.access import session_ignored
 from entrypoints.http.version import VERSION
 
 State = Literal["ok", "unreachable"]
@@ -35,9 +36,8 @@ class Ready(msgspec.Struct, frozen=True):
 class HealthController(Controller):
     path = "/api/health"
     tags = ("Health",)
-    guards = (unidentified,)
 
-    @get("/", summary="How the service and what it stands on are")
+    @get("/", guard=session_ignored, summary="Get the health of the service and its dependencies")
     async def health(
         self, database: FromDishka[Database], broker: FromDishka[Broker], blobs: FromDishka[BlobStore]
     ) -> Success[Health]:
@@ -47,11 +47,11 @@ class HealthController(Controller):
             raise DatabaseUnavailable(details={"checks": checks})
         return Success(data=Health("ok" if all(reachable) else "degraded", VERSION, checks))
 
-    @get("/live", summary="Whether the process runs")
+    @get("/live", guard=session_ignored, summary="Liveness probe")
     async def live(self) -> Success[Ready]:
         return Success(data=Ready("ok"))
 
-    @get("/ready", summary="Whether calls can be answered")
+    @get("/ready", guard=session_ignored, summary="Readiness probe")
     async def ready(self, database: FromDishka[Database]) -> Success[Ready]:
         if not await database.reachable():
             raise DatabaseUnavailable

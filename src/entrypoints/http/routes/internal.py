@@ -1,7 +1,8 @@
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, post
+from litestar import Controller
 
 from entrypoints.http.envelope import Success
+from entrypoints.http.operation import post
 from entrypoints.http.security.access import scheduler
 from entrypoints.tick import Tick, Ticked
 
@@ -9,8 +10,7 @@ from entrypoints.tick import Tick, Ticked
 class InternalController(Controller):
     path = "/internal"
     tags = ("Internal",)
-    guards = (scheduler,)
 
-    @post("/tick", status_code=200, summary="Publish waiting tasks and sweep, once, as a scheduled job does")
+    @post("/tick", guard=scheduler, summary="Publish waiting tasks and run one maintenance pass", status=200)
     async def tick(self, tick: FromDishka[Tick]) -> Success[Ticked]:
         return Success(data=await tick())

@@ -3,13 +3,13 @@
 import hashlib
 
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, Response, get
+from litestar import Controller, Response
 from litestar.params import FromPath, FromQuery
 
 from core.ports.blob_store import PUBLIC_PREFIX, BlobNotFound
 from core.ports.media_files import MediaFiles
-from entrypoints.http.middleware.conditional import CONDITIONAL
-from entrypoints.http.security.access import unidentified
+from entrypoints.http.operation import get
+from entrypoints.http.security.access import session_ignored
 
 PUBLIC = "public, max-age=31536000, immutable"
 """A public object never changes: what is published anew gets a new name."""
@@ -19,13 +19,15 @@ PRIVATE = "private, max-age=300"
 class MediaController(Controller):
     path = "/media"
     tags = ("Media",)
-    guards = (unidentified,)
 
     @get(
         "/{key:path}",
+        guard=session_ignored,
+        refusals=(BlobNotFound,),
+        summary="Get an object",
+        description="At the URL that another answer gave.",
         media_type="image/*",
-        opt={CONDITIONAL: True, "refusals": (BlobNotFound,)},
-        summary="An object, at the URL that another answer gave",
+        conditional=True,
     )
     async def read(
         self,

@@ -2,7 +2,7 @@ from typing import Annotated
 
 import msgspec
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, get, patch, post
+from litestar import Controller
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, HeaderParameter
 
@@ -15,10 +15,12 @@ from core.notifications.views import NotificationItem, NotificationsReader
 from core.notifications.watch_notifications import WatchNotifications
 from core.requester import Requester
 from entrypoints.http.envelope import Success
+from entrypoints.http.open_streams import TooManyStreams
+from entrypoints.http.operation import get, patch, post
 from entrypoints.http.paging import Paging
 from entrypoints.http.params import PathId
 from entrypoints.http.security.access import signed_in
-from entrypoints.http.streams import EVENTS, LAST_EVENT_ID, MEDIA_TYPE, EventStream, TooManyStreams
+from entrypoints.http.streams import LAST_EVENT_ID, MEDIA_TYPE, EventStream
 
 
 class NotificationResults(msgspec.Struct, frozen=True):
@@ -43,7 +45,7 @@ class NotificationsController(Controller):
     path = "/api/notifications"
     tags = ("Notifications",)
 
-    @get("/", guards=[signed_in], summary="What happened to what is mine")
+    @get("/", guard=signed_in, summary="List my notifications")
     async def list(
         self,
         requester: NamedDependency[Requester],
@@ -59,10 +61,12 @@ class NotificationsController(Controller):
 
     @get(
         "/events",
-        guards=[signed_in],
+        guard=signed_in,
+        refusals=(TooManyStreams,),
+        summary="Stream notifications (SSE)",
         media_type=MEDIA_TYPE,
-        opt={EVENTS: ("notification",), "answers": (NotificationItem,), "refusals": (TooManyStreams,)},
-        summary="What happens to what is mine, as it happens",
+        answers=(NotificationItem,),
+        events=("notification",),
     )
     async def watch(
         self,
@@ -74,9 +78,9 @@ class NotificationsController(Controller):
 
     @patch(
         "/{notification_id:int}/read",
-        guards=[signed_in],
-        opt={"refusals": (NotificationNotFound,)},
-        summary="Mark one as read",
+        guard=signed_in,
+        refusals=(NotificationNotFound,),
+        summary="Mark a notification as read",
     )
     async def read(
         self,
@@ -87,7 +91,7 @@ class NotificationsController(Controller):
         await mark_read(requester.id, notification_id)
         return Success(data=Read(notification_id, is_read=True))
 
-    @post("/read-all", guards=[signed_in], status_code=200, summary="Mark all as read")
+    @post("/read-all", guard=signed_in, summary="Mark all notifications as read", status=200)
     async def read_all(
         self, requester: NamedDependency[Requester], mark_all_read: FromDishka[MarkAllRead]
     ) -> Success[AllRead]:

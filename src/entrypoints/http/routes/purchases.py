@@ -2,7 +2,7 @@ from typing import Annotated
 
 import msgspec
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, Response, get, post
+from litestar import Controller, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
@@ -15,10 +15,11 @@ from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import PurchasesReader, PurchaseView, StartedPurchase
 from core.requester import Requester
 from entrypoints.http.envelope import Success
-from entrypoints.http.security.access import signed_in, unidentified
+from entrypoints.http.operation import get, post
+from entrypoints.http.security.access import session_ignored, signed_in
 
 
-class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewPurchase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The package alone: what it costs is not for the client to say."""
 
     package_id: Annotated[str, Meta(max_length=100)]
@@ -28,19 +29,20 @@ class PurchasesController(Controller):
     path = "/api/tokens"
     tags = ("Tokens",)
 
-    @get("/packages", guards=[unidentified], summary="What tokens cost")
+    @get("/packages", guard=session_ignored, summary="List token packages")
     async def packages(self) -> Success[list[Package]]:
         return Success(data=PACKAGES)
 
     @post(
         "/purchase",
-        guards=[signed_in],
-        opt={"refusals": (InvalidPackage, PaymentsUnavailable)},
-        summary="Buy tokens: the answer says where to pay",
+        guard=signed_in,
+        refusals=(InvalidPackage, PaymentsUnavailable),
+        summary="Create a purchase",
+        description="The answer has the URL of the payment page.",
     )
     async def purchase(
         self,
-        data: JSONBody[Choice],
+        data: JSONBody[NewPurchase],
         requester: NamedDependency[Requester],
         start_purchase: FromDishka[StartPurchase],
     ) -> Response[Success[StartedPurchase]]:
@@ -48,12 +50,7 @@ class PurchasesController(Controller):
         location = f"/api/tokens/purchases/{started.order_id}"
         return Response(Success(data=started), headers={"Location": location})
 
-    @get(
-        "/purchases/{order_id:str}",
-        guards=[signed_in],
-        opt={"refusals": (PurchaseNotFound,)},
-        summary="What has become of a purchase",
-    )
+    @get("/purchases/{order_id:str}", guard=signed_in, refusals=(PurchaseNotFound,), summary="Get a purchase")
     async def state(
         self,
         order_id: FromPath[OrderId],

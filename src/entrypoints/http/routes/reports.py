@@ -44,7 +44,7 @@ class TrainedModel(OfStyle, frozen=True):
     model_path: Location
 
 
-class MadeImage(OfGeneration, frozen=True):
+class GeneratedImage(OfGeneration, frozen=True):
     result_url: Location
 
 
@@ -62,7 +62,7 @@ class Steps(msgspec.Struct, frozen=True):
     estimated_seconds: Count | None = None
 
 
-class TrainingMoved(OfStyle, frozen=True):
+class TrainingProgressed(OfStyle, frozen=True):
     progress: Epochs = Epochs()
 
     @classmethod
@@ -96,7 +96,7 @@ class TrainingFailed(OfStyle, frozen=True):
         return Failure(self.error_code or UNKNOWN, self.error_message or NO_REASON)
 
 
-class ImageMoved(OfGeneration, frozen=True):
+class GenerationProgressed(OfGeneration, frozen=True):
     progress: Steps = Steps()
 
     @classmethod
@@ -106,17 +106,17 @@ class ImageMoved(OfGeneration, frozen=True):
         return cls(_required(plain, OfGeneration).generation_id, progress)
 
 
-class ImageCompleted(MadeImage, frozen=True):
+class GenerationCompleted(GeneratedImage, frozen=True):
     metadata: dict[str, Any] | None = None
 
     @classmethod
     def read(cls, body: bytes) -> Self:
         plain = read_object(body)
-        told = _required(plain, MadeImage)
+        told = _required(plain, GeneratedImage)
         return cls(told.generation_id, told.result_url, _kept(plain, cls, "metadata"))
 
 
-class ImageFailed(OfGeneration, frozen=True):
+class GenerationFailed(OfGeneration, frozen=True):
     error_message: str | None = None
     error_code: str | None = None
     retry_count: Count | None = None

@@ -1,20 +1,26 @@
 from typing import Annotated
 
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, get
+from litestar import Controller
 from litestar.params import FromQuery, QueryParameter
 
 from core.paging import DEFAULT_LIMIT, MAX_LIMIT
 from core.search.views import CANDIDATES, Found, SearchReader, SearchType, UsedTag
 from entrypoints.http.envelope import Success
-from entrypoints.http.security.access import anybody
+from entrypoints.http.operation import get
+from entrypoints.http.security.access import session_optional
 
 
 class SearchController(Controller):
     path = "/api/search"
     tags = ("Search",)
 
-    @get("/", guards=[anybody], summary="Styles and artists by any part of what they are called, the best match first")
+    @get(
+        "/",
+        guard=session_optional,
+        summary="Search styles and artists",
+        description="By any part of their names; the best match first.",
+    )
     async def search(
         self,
         search: FromDishka[SearchReader],
@@ -31,11 +37,11 @@ class TagsController(Controller):
     path = "/api/tags"
     tags = ("Search",)
 
-    @get("/", guards=[anybody], summary="Tags in use, the most used first; with `search` those that begin with it")
+    @get("/", guard=session_optional, summary="List tags", description="The most used first.")
     async def used(
         self,
         tags: FromDishka[SearchReader],
-        search: Annotated[str, QueryParameter(description="What they begin with.")] = "",
+        search: Annotated[str, QueryParameter(description="The beginning of a tag.")] = "",
         limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
     ) -> Success[list[UsedTag]]:
         return Success(data=await tags.tags(search, limit=limit))

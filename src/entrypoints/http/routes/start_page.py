@@ -6,14 +6,15 @@ from html import escape
 from typing import Annotated
 
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, MediaType, Response, get
+from litestar import Controller, MediaType, Response
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from core.accounts.views import AccountsReader, Me
 from core.purchases.packages import PACKAGES
 from core.requester import Requester
-from entrypoints.http.security.access import anybody
+from entrypoints.http.operation import get
+from entrypoints.http.security.access import session_optional
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d1b2e; --paper: #faf8f3; --soft: #8883; --accent: #c2410c }
@@ -65,10 +66,7 @@ PURCHASES = {
 
 
 class StartPageController(Controller):
-    guards = (anybody,)
-    include_in_schema = False
-
-    @get(["/", "/login"], media_type=MediaType.HTML)
+    @get(["/", "/login"], guard=session_optional, media_type=MediaType.HTML, documented=False)
     async def start(
         self,
         viewer: NamedDependency[Requester | None],
@@ -78,7 +76,7 @@ class StartPageController(Controller):
         notice = (REASONS.get(error) or f"Signing in failed: {escape(error)}.") if error else None
         return await _answer(viewer, accounts, notice)
 
-    @get("/purchases", media_type=MediaType.HTML)
+    @get("/purchases", guard=session_optional, media_type=MediaType.HTML, documented=False)
     async def purchased(
         self,
         viewer: NamedDependency[Requester | None],

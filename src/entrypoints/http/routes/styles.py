@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, Response, delete, get, patch, post
+from litestar import Controller, Response
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, HeaderParameter, QueryParameter
 from msgspec import UNSET
@@ -37,11 +37,13 @@ from core.tags import InvalidTagLanguage, normalise
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.forms import FormBody
+from entrypoints.http.open_streams import TooManyStreams
+from entrypoints.http.operation import delete, get, patch, post
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId, comma_separated
 from entrypoints.http.problems import TIME_OUT_OF_RANGE, one_per_image
-from entrypoints.http.security.access import anybody, artist
-from entrypoints.http.streams import EVENTS, LAST_EVENT_ID, MEDIA_TYPE, EventStream, TooManyStreams
+from entrypoints.http.security.access import artist, session_optional
+from entrypoints.http.streams import LAST_EVENT_ID, MEDIA_TYPE, EventStream
 from entrypoints.http.uploads import Upload
 
 MAX_BODY = MAX_ARTWORKS * MAX_IMAGE + 8 * 1024 * 1024
@@ -98,7 +100,7 @@ class StylesController(Controller):
     path = "/api/styles"
     tags = ("Styles",)
 
-    @get("/", guards=[anybody], opt={"refusals": (InvalidTagLanguage,)}, summary="Styles that can be used")
+    @get("/", guard=session_optional, refusals=(InvalidTagLanguage,), summary="List styles")
     async def list(
         self,
         viewer: NamedDependency[Requester | None],
@@ -118,7 +120,7 @@ class StylesController(Controller):
         order = f"styles:{sort.value}"
         return Success(data=paging.results(order, await styles.list(query, page=paging.request(order))))
 
-    @get("/me", guards=[artist], summary="My styles, whatever their state")
+    @get("/me", guard=artist, summary="List my styles", description="In any state.")
     async def list_own(
         self, requester: NamedDependency[Requester], paging: NamedDependency[Paging], styles: FromDishka[StylesReader]
     ) -> Success[Results[OwnStyleCard]]:
@@ -127,9 +129,11 @@ class StylesController(Controller):
 
     @get(
         "/{style_id:int}",
-        guards=[anybody],
-        opt={"refusals": (errors.StyleNotFound,), "answers": (Success[OwnStyleDetail], Success[StyleDetail])},
-        summary="A style; more of it for its owner",
+        guard=session_optional,
+        refusals=(errors.StyleNotFound,),
+        summary="Get a style",
+        description="With more fields for its owner.",
+        answers=(Success[OwnStyleDetail], Success[StyleDetail]),
     )
     async def detail(
         self, style_id: PathId[StyleId], viewer: NamedDependency[Requester | None], styles: FromDishka[StylesReader]
@@ -138,14 +142,13 @@ class StylesController(Controller):
 
     @get(
         "/{style_id:int}/events",
-        guards=[anybody],
+        guard=session_optional,
+        refusals=(errors.StyleNotFound, TooManyStreams),
+        summary="Stream training events (SSE)",
+        description="Until the training has ended.",
         media_type=MEDIA_TYPE,
-        opt={
-            EVENTS: ("status", "progress"),
-            "answers": (OwnStyleDetail, StyleDetail),
-            "refusals": (errors.StyleNotFound, TooManyStreams),
-        },
-        summary="A style's training as it comes along, until it has ended",
+        answers=(OwnStyleDetail, StyleDetail),
+        events=("status", "progress"),
     )
     async def watch(
         self,
@@ -158,9 +161,9 @@ class StylesController(Controller):
 
     @get(
         "/{style_id:int}/examples",
-        guards=[anybody],
-        opt={"refusals": (errors.StyleNotFound,)},
-        summary="Public images made with a style",
+        guard=session_optional,
+        refusals=(errors.StyleNotFound,),
+        summary="List public generations of a style",
     )
     async def examples(
         self,
@@ -179,9 +182,10 @@ class StylesController(Controller):
 
     @get(
         "/{style_id:int}/recommended-tags",
-        guards=[anybody],
-        opt={"refusals": (errors.StyleNotFound,)},
-        summary="Tags that go with a style: those that its artworks and the images made with it have most often",
+        guard=session_optional,
+        refusals=(errors.StyleNotFound,),
+        summary="List recommended tags of a style",
+        description="Those that its artworks and its generations have most often.",
     )
     async def recommended_tags(
         self, style_id: PathId[StyleId], viewer: NamedDependency[Requester | None], styles: FromDishka[StylesReader]
@@ -190,10 +194,12 @@ class StylesController(Controller):
 
     @post(
         "/",
-        guards=[artist],
-        request_max_body_size=MAX_BODY,
-        opt={"body": STYLE, "refusals": REFUSALS},
-        summary="Make a style of 10 to 100 pictures and have it trained",
+        guard=artist,
+        refusals=REFUSALS,
+        summary="Create a style and train it",
+        description="From 10 to 100 artworks.",
+        max_body=MAX_BODY,
+        form=STYLE,
     )
     async def create(
         self, request: AnyRequest, requester: NamedDependency[Requester], create_style: FromDishka[CreateStyle]
@@ -205,14 +211,12 @@ class StylesController(Controller):
 
     @patch(
         "/{style_id:int}",
-        guards=[artist],
-        request_max_body_size=MAX_THUMBNAIL_BODY,
-        opt={
-            "body": CHANGES,
-            "refusals": (errors.StyleNotFound, Forbidden, errors.StyleNotReady, InvalidPicture),
-            "answers": (Success[OwnStyleDetail],),
-        },
-        summary="Change the terms of my style",
+        guard=artist,
+        refusals=(errors.StyleNotFound, Forbidden, errors.StyleNotReady, InvalidPicture),
+        summary="Update my style",
+        max_body=MAX_THUMBNAIL_BODY,
+        form=CHANGES,
+        answers=(Success[OwnStyleDetail],),
     )
     async def edit(
         self,
@@ -235,9 +239,10 @@ class StylesController(Controller):
 
     @delete(
         "/{style_id:int}",
-        guards=[artist],
-        opt={"refusals": (errors.StyleNotFound, Forbidden)},
-        summary="Delete my style, or close it once it was used",
+        guard=artist,
+        refusals=(errors.StyleNotFound, Forbidden),
+        summary="Delete my style",
+        description="A style that was used is closed instead.",
     )
     async def remove(
         self, style_id: PathId[StyleId], requester: NamedDependency[Requester], delete_style: FromDishka[DeleteStyle]
@@ -246,10 +251,11 @@ class StylesController(Controller):
 
     @post(
         "/{style_id:int}/retrain",
-        guards=[artist],
-        opt={"refusals": (errors.StyleNotFound, Forbidden, errors.TrainingInProgress)},
-        status_code=202,
-        summary="Have my style, whose training has failed, trained again",
+        guard=artist,
+        refusals=(errors.StyleNotFound, Forbidden, errors.TrainingInProgress),
+        summary="Retrain my style",
+        description="After a training that has failed.",
+        status=202,
     )
     async def retrain(
         self, style_id: PathId[StyleId], requester: NamedDependency[Requester], retrain_style: FromDishka[RetrainStyle]

@@ -2,7 +2,7 @@ from datetime import date, timedelta
 from typing import Annotated
 
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, get
+from litestar import Controller
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 
@@ -11,6 +11,7 @@ from core.ports.clock import Clock
 from core.requester import Requester
 from core.tokens.views import Balance, Earnings, EarningsGroup, TokensReader, TransactionFilter, TransactionLine
 from entrypoints.http.envelope import Success
+from entrypoints.http.operation import get
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import time_zone
 from entrypoints.http.problems import wrong_period
@@ -26,13 +27,13 @@ class TokensController(Controller):
     path = "/api/tokens"
     tags = ("Tokens",)
 
-    @get("/balance", guards=[signed_in], summary="My tokens")
+    @get("/balance", guard=signed_in, summary="Get my token balance")
     async def balance(
         self, requester: NamedDependency[Requester], tokens: FromDishka[TokensReader]
     ) -> Success[Balance]:
         return Success(data=await tokens.balance(requester.id))
 
-    @get("/transactions", guards=[signed_in], summary="Every movement of my tokens")
+    @get("/transactions", guard=signed_in, summary="List my token transactions")
     async def transactions(
         self,
         requester: NamedDependency[Requester],
@@ -43,7 +44,7 @@ class TokensController(Controller):
         page = await tokens.transactions(requester.id, type=type, page=paging.request("transactions"))
         return Success(data=paging.results("transactions", page))
 
-    @get("/earnings", guards=[artist], summary="What my styles have earned in a period")
+    @get("/earnings", guard=artist, summary="Get my earnings")
     async def earnings(
         self,
         requester: NamedDependency[Requester],

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, get, post
+from litestar import Controller
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Redirect
 from msgspec import Meta
@@ -23,7 +23,9 @@ from core.purchases.settle_purchase import SettlePurchase
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.lenient import LenientJson, read_object
-from entrypoints.http.security.access import unidentified
+from entrypoints.http.operation import get, post
+from entrypoints.http.security.access import session_ignored
+from entrypoints.http.state import state_of
 
 MAX_KEY = 200
 """Characters of a payment's key, by Toss's documents."""
@@ -46,9 +48,8 @@ class PaymentReturnController(Controller):
 
     path = "/api/payments/toss/{order_id:str}"
     tags = ("Tokens",)
-    guards = (unidentified,)
 
-    @get("/success", status_code=302, summary="Come back from the payment page, having agreed to pay")
+    @get("/success", guard=session_ignored, summary="Return from the payment page after paying", status=302)
     async def success(
         self,
         order_id: FromPath[OrderId],
@@ -67,7 +68,7 @@ class PaymentReturnController(Controller):
             return _back(request, order_id, error=refusal.code)
         return _back(request, order_id, status=status)
 
-    @get("/fail", status_code=302, summary="Come back from the payment page without having paid")
+    @get("/fail", guard=session_ignored, summary="Return from the payment page without paying", status=302)
     async def fail(
         self,
         order_id: FromPath[OrderId],
@@ -118,15 +119,16 @@ NOTHING = Event(UNREADABLE)
 
 class TossWebhooks(Controller):
     path = "/toss"
-    guards = (unidentified,)
     dto = LenientJson
     request_max_body_size = MAX_EVENT
 
     @post(
         "/payment",
-        status_code=200,
-        opt={"refusals": (PaymentsUnavailable,)},
-        summary="Something has happened to a payment",
+        guard=session_ignored,
+        refusals=(PaymentsUnavailable,),
+        summary="Report a payment event",
+        status=200,
+        malformed=422,
     )
     async def payment(
         self, check_purchase: FromDishka[CheckPurchase], data: JSONBody[Event] = NOTHING
@@ -151,5 +153,5 @@ def _back(
         query["status"] = status.value
     if error is not None:
         query["error"] = error.lower()
-    frontend = request.app.state.settings.frontend_url or ""
+    frontend = state_of(request.app).settings.frontend_url or ""
     return Redirect(f"{frontend}/purchases?{urlencode(query)}", status_code=302)

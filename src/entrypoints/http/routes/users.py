@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, MediaType, Response, delete, get, patch, post
+from litestar import Controller, MediaType, Response
 from litestar.di import NamedDependency
 from litestar.response import Stream
 
@@ -27,11 +27,11 @@ from core.withdrawals.views import WithdrawalView
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.forms import FormBody
+from entrypoints.http.operation import RouteLimit, delete, get, patch, post
 from entrypoints.http.params import PathId
 from entrypoints.http.problems import REQUIRED
-from entrypoints.http.security.access import anybody, signed_in
-from entrypoints.http.security.cookies import Cookies
-from entrypoints.http.security.limits import LIMIT, Own
+from entrypoints.http.security.access import session_optional, signed_in
+from entrypoints.http.state import state_of
 
 MAX_PICTURE_BODY = 4 * 1024 * 1024
 """Bytes: a picture of 2 MB as a data URL, and some text."""
@@ -73,7 +73,7 @@ class UsersController(Controller):
     path = "/api/users"
     tags = ("Users",)
 
-    @get("/{user_id:int}", guards=[anybody], opt={"refusals": (UserNotFound,)}, summary="A user's profile")
+    @get("/{user_id:int}", guard=session_optional, refusals=(UserNotFound,), summary="Get a user's profile")
     async def profile(
         self, user_id: PathId[UserId], viewer: NamedDependency[Requester | None], accounts: FromDishka[AccountsReader]
     ) -> Success[Profile]:
@@ -81,10 +81,12 @@ class UsersController(Controller):
 
     @patch(
         "/me",
-        guards=[signed_in],
-        request_max_body_size=MAX_PROFILE_BODY,
-        opt={"body": PROFILE, "refusals": (UsernameTaken, ArtistOnly, InvalidPicture)},
-        summary="Change my username, bio or picture; as an artist also my artist name or signature",
+        guard=signed_in,
+        refusals=(UsernameTaken, ArtistOnly, InvalidPicture),
+        summary="Update my profile",
+        description="An artist can change their artist name and signature as well.",
+        max_body=MAX_PROFILE_BODY,
+        form=PROFILE,
     )
     async def edit(
         self,
@@ -105,10 +107,11 @@ class UsersController(Controller):
 
     @get(
         "/me/export",
-        guards=[signed_in],
+        guard=signed_in,
+        limit=RouteLimit.EXPORT,
+        summary="Export my data",
         media_type=MediaType.JSON,
-        opt={LIMIT: Own.EXPORT, "answers": (Success[Export],)},
-        summary="Everything that is held about me, as a download",
+        answers=(Success[Export],),
     )
     async def export(self, requester: NamedDependency[Requester], export_account: FromDishka[ExportAccount]) -> Stream:
         sections = await export_account(requester)
@@ -120,9 +123,9 @@ class UsersController(Controller):
 
     @delete(
         "/me",
-        guards=[signed_in],
-        opt={"refusals": (WithdrawalPending,)},
-        summary="Delete the current user's account",
+        guard=signed_in,
+        refusals=(WithdrawalPending,),
+        summary="Delete my account",
         description="All personal data is erased. An artist whose styles others have used is kept as a name instead,"
         " and cannot sign in again. Remaining tokens are lost.",
     )
@@ -130,15 +133,15 @@ class UsersController(Controller):
         self, request: AnyRequest, requester: NamedDependency[Requester], use_case: FromDishka[DeleteAccount]
     ) -> Response[None]:
         await use_case(requester.id)
-        cookies: Cookies = request.app.state.cookies
-        return Response(None, cookies=cookies.signed_out())
+        return Response(None, cookies=state_of(request.app).cookies.signed_out())
 
     @post(
         "/me/upgrade-to-artist",
-        guards=[signed_in],
-        request_max_body_size=MAX_PICTURE_BODY,
-        opt={"body": APPLICATION, "refusals": (AlreadyArtist, InvalidPicture)},
-        summary="Become an artist",
+        guard=signed_in,
+        refusals=(AlreadyArtist, InvalidPicture),
+        summary="Upgrade to artist",
+        max_body=MAX_PICTURE_BODY,
+        form=APPLICATION,
     )
     async def upgrade(
         self,

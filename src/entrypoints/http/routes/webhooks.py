@@ -5,7 +5,7 @@ A repeat or a late call changes nothing and is answered like the first.
 
 import msgspec
 from dishka.integrations.litestar import DishkaRouter, FromDishka
-from litestar import Controller, patch, post
+from litestar import Controller
 from litestar.params import JSONBody
 
 from core.generations.complete_generation import CompleteGeneration
@@ -18,15 +18,15 @@ from core.styles.fail_training import FailTraining
 from core.styles.record_training_progress import RecordTrainingProgress
 from core.tasks.outcome import Outcome
 from entrypoints.http.envelope import Success
-from entrypoints.http.errors import MALFORMED
 from entrypoints.http.lenient import LenientJson
+from entrypoints.http.operation import patch, post
 from entrypoints.http.routes.reports import (
-    ImageCompleted,
-    ImageFailed,
-    ImageMoved,
+    GenerationCompleted,
+    GenerationFailed,
+    GenerationProgressed,
     TrainingCompleted,
     TrainingFailed,
-    TrainingMoved,
+    TrainingProgressed,
 )
 from entrypoints.http.routes.toss import TossWebhooks
 from entrypoints.http.security.access import inference_server, training_server
@@ -39,22 +39,37 @@ class TrainingWebhooks(Controller):
     path = "/training"
     dto = LenientJson
     request_max_body_size = MAX_BODY
-    guards = (training_server,)
 
-    @patch("/progress", opt={"refusals": (StyleNotFound,)}, summary="A training has come further")
+    @patch(
+        "/progress", guard=training_server, refusals=(StyleNotFound,), summary="Report training progress", malformed=422
+    )
     async def progress(
-        self, data: JSONBody[TrainingMoved], record_progress: FromDishka[RecordTrainingProgress]
+        self, data: JSONBody[TrainingProgressed], record_progress: FromDishka[RecordTrainingProgress]
     ) -> Success[Outcome]:
         return Success(data=await record_progress(data.style_id, **msgspec.structs.asdict(data.progress)))
 
-    @post("/complete", status_code=200, opt={"refusals": (StyleNotFound,)}, summary="A model is there")
+    @post(
+        "/complete",
+        guard=training_server,
+        refusals=(StyleNotFound,),
+        summary="Report a completed training",
+        status=200,
+        malformed=422,
+    )
     async def complete(
         self, data: JSONBody[TrainingCompleted], complete_training: FromDishka[CompleteTraining]
     ) -> Success[Outcome]:
         metric = data.training_metric or None
         return Success(data=await complete_training(data.style_id, model_path=data.model_path, metric=metric))
 
-    @post("/failed", status_code=200, opt={"refusals": (StyleNotFound,)}, summary="A training has failed")
+    @post(
+        "/failed",
+        guard=training_server,
+        refusals=(StyleNotFound,),
+        summary="Report a failed training",
+        status=200,
+        malformed=422,
+    )
     async def failed(self, data: JSONBody[TrainingFailed], fail_training: FromDishka[FailTraining]) -> Success[Outcome]:
         return Success(data=await fail_training(data.style_id, data.failure))
 
@@ -63,31 +78,45 @@ class InferenceWebhooks(Controller):
     path = "/inference"
     dto = LenientJson
     request_max_body_size = MAX_BODY
-    guards = (inference_server,)
 
-    @patch("/progress", opt={"refusals": (GenerationNotFound,)}, summary="An image has come further")
+    @patch(
+        "/progress",
+        guard=inference_server,
+        refusals=(GenerationNotFound,),
+        summary="Report generation progress",
+        malformed=422,
+    )
     async def progress(
-        self, data: JSONBody[ImageMoved], record_progress: FromDishka[RecordProgress]
+        self, data: JSONBody[GenerationProgressed], record_progress: FromDishka[RecordProgress]
     ) -> Success[Outcome]:
         return Success(data=await record_progress(data.generation_id, **msgspec.structs.asdict(data.progress)))
 
     @post(
         "/complete",
-        status_code=200,
-        opt={"refusals": (GenerationNotFound, ResultTaken)},
-        summary="An image is there",
+        guard=inference_server,
+        refusals=(GenerationNotFound, ResultTaken),
+        summary="Report a completed generation",
+        status=200,
+        malformed=422,
     )
     async def complete(
-        self, data: JSONBody[ImageCompleted], complete_generation: FromDishka[CompleteGeneration]
+        self, data: JSONBody[GenerationCompleted], complete_generation: FromDishka[CompleteGeneration]
     ) -> Success[Outcome]:
         metadata = data.metadata or {}
         return Success(
             data=await complete_generation(data.generation_id, result_url=data.result_url, metadata=metadata)
         )
 
-    @post("/failed", status_code=200, opt={"refusals": (GenerationNotFound,)}, summary="An attempt has failed")
+    @post(
+        "/failed",
+        guard=inference_server,
+        refusals=(GenerationNotFound,),
+        summary="Report a failed generation attempt",
+        status=200,
+        malformed=422,
+    )
     async def failed(
-        self, data: JSONBody[ImageFailed], fail_generation: FromDishka[FailGeneration]
+        self, data: JSONBody[GenerationFailed], fail_generation: FromDishka[FailGeneration]
     ) -> Success[Outcome]:
         return Success(data=await fail_generation(data.generation_id, data.failure, retry_count=data.retry_count))
 
@@ -96,5 +125,4 @@ WEBHOOKS = DishkaRouter(
     path="/api/webhooks",
     route_handlers=[TrainingWebhooks, InferenceWebhooks, TossWebhooks],
     tags=["Webhooks"],
-    opt={MALFORMED: 422},
 )

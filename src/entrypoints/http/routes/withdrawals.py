@@ -2,7 +2,7 @@ from typing import Annotated
 
 import msgspec
 from dishka.integrations.litestar import FromDishka
-from litestar import Controller, Response, get, post
+from litestar import Controller, Response
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
 from msgspec import Meta
@@ -18,12 +18,13 @@ from core.withdrawals.request_withdrawal import RequestWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
 from core.withdrawals.views import WithdrawalsReader, WithdrawalToSettle, WithdrawalView
 from entrypoints.http.envelope import Success
+from entrypoints.http.operation import get, post
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId
 from entrypoints.http.security.access import admin, artist
 
 
-class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewWithdrawal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amount: Annotated[int, Meta(ge=1, le=MAX_AMOUNT)]
 
 
@@ -34,12 +35,11 @@ class Rejection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class WithdrawalsController(Controller):
     path = "/api/tokens/withdrawals"
     tags = ("Tokens",)
-    guards = (artist,)
 
-    @post("/", opt={"refusals": (InsufficientTokens,)}, summary="Ask for earnings in money")
+    @post("/", guard=artist, refusals=(InsufficientTokens,), summary="Create a withdrawal")
     async def request(
         self,
-        data: JSONBody[Wish],
+        data: JSONBody[NewWithdrawal],
         requester: NamedDependency[Requester],
         request_withdrawal: FromDishka[RequestWithdrawal],
     ) -> Response[Success[WithdrawalView]]:
@@ -47,7 +47,7 @@ class WithdrawalsController(Controller):
         location = f"/api/tokens/withdrawals/{requested.id}"
         return Response(Success(data=requested), headers={"Location": location})
 
-    @get("/", summary="My withdrawals")
+    @get("/", guard=artist, summary="List my withdrawals")
     async def list_own(
         self,
         requester: NamedDependency[Requester],
@@ -57,11 +57,7 @@ class WithdrawalsController(Controller):
         page = await withdrawals.list_own(requester.id, page=paging.request("withdrawals"))
         return Success(data=paging.results("withdrawals", page))
 
-    @get(
-        "/{withdrawal_id:int}",
-        opt={"refusals": (WithdrawalNotFound,)},
-        summary="What has become of a withdrawal",
-    )
+    @get("/{withdrawal_id:int}", guard=artist, refusals=(WithdrawalNotFound,), summary="Get a withdrawal")
     async def state(
         self,
         withdrawal_id: PathId[WithdrawalId],
@@ -74,9 +70,8 @@ class WithdrawalsController(Controller):
 class WithdrawalsToSettleController(Controller):
     path = "/api/admin/withdrawals"
     tags = ("Admin",)
-    guards = (admin,)
 
-    @get("/", summary="Everybody's withdrawals")
+    @get("/", guard=admin, summary="List withdrawals")
     async def list(
         self,
         paging: NamedDependency[Paging],
@@ -88,9 +83,10 @@ class WithdrawalsToSettleController(Controller):
 
     @post(
         "/{withdrawal_id:int}/settle",
-        status_code=200,
-        opt={"refusals": (WithdrawalNotFound, WithdrawalEnded)},
-        summary="The artist has the money",
+        guard=admin,
+        refusals=(WithdrawalNotFound, WithdrawalEnded),
+        summary="Mark a withdrawal as paid",
+        status=200,
     )
     async def settle(
         self,
@@ -103,9 +99,11 @@ class WithdrawalsToSettleController(Controller):
 
     @post(
         "/{withdrawal_id:int}/reject",
-        status_code=200,
-        opt={"refusals": (WithdrawalNotFound, WithdrawalEnded)},
-        summary="There will be no money: the artist has the tokens back",
+        guard=admin,
+        refusals=(WithdrawalNotFound, WithdrawalEnded),
+        summary="Reject a withdrawal",
+        description="The artist's tokens are given back.",
+        status=200,
     )
     async def reject(
         self,

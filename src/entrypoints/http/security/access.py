@@ -1,9 +1,8 @@
-"""Who may call what. Every route names one of these guards; nothing of a body is read before it has agreed."""
+"""The guards: who may call a route. Each route has one of them; nothing of a body is read before it has passed."""
 
 import hmac
-from typing import Any, cast
+from typing import cast
 
-from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import HTTPScope
 
@@ -16,12 +15,11 @@ from core.ports.clock import Clock
 from core.requester import Requester
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.middleware.idempotency import check_key
+from entrypoints.http.operation import Connection, operation_of
 from entrypoints.http.security.addresses import client_address, lies_in
 from entrypoints.http.security.cookies import SESSION
-from entrypoints.http.security.limits import LIMIT, count_call
-from entrypoints.settings import Network
-
-Connection = ASGIConnection[Any, Any, Any, Any]
+from entrypoints.http.security.limits import count_call
+from entrypoints.http.state import container_of, state_of, user_of
 
 CSRF_HEADER = "X-CSRFToken"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -40,22 +38,21 @@ class CsrfFailed(DomainError):
     category = Category.FORBIDDEN
 
 
-async def anybody(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Signed in or not: who it is matters for what they see. Changes nothing, so it needs no CSRF token."""
+async def session_optional(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Signed in or not: the session is looked up. For routes that change nothing, so without a CSRF token."""
     await _identify(connection, handler)
 
 
-async def unidentified(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Anybody, and who it is does not matter: sessions are not looked up, and only a limit of the route's own holds."""
-    if LIMIT in handler.opt:
+async def session_ignored(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Signed in or not: the session is not looked up, and only a rate limit of the route's own applies."""
+    if operation_of(handler).limit:
         await count_call(connection, handler)
 
 
 async def signed_in(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Somebody signed in, and for what changes anything: from a page that may speak for them."""
+    """A session; for routes that change anything, its CSRF token too."""
     await _identify(connection, handler)
-    if connection.scope["user"] is None:
-        raise Unauthorized
+    _signed_in(connection)
     if cast("HTTPScope", connection.scope)["method"] not in SAFE_METHODS:
         _check_csrf(connection)
         await check_key(connection, handler)
@@ -64,14 +61,14 @@ async def signed_in(connection: Connection, handler: BaseRouteHandler) -> None:
 async def artist(connection: Connection, handler: BaseRouteHandler) -> None:
     """An artist; a user may become one."""
     await signed_in(connection, handler)
-    if not connection.scope["user"].is_artist:
+    if not _signed_in(connection).is_artist:
         raise ArtistOnly
 
 
 async def admin(connection: Connection, handler: BaseRouteHandler) -> None:
-    """An admin. To others there is nothing here."""
+    """An admin. Others get 404."""
     await signed_in(connection, handler)
-    if not connection.scope["user"].is_admin:
+    if not _signed_in(connection).is_admin:
         raise NotFound
 
 
@@ -84,59 +81,57 @@ async def inference_server(connection: Connection, _: BaseRouteHandler) -> None:
 
 
 async def scheduler(connection: Connection, _: BaseRouteHandler) -> None:
-    """Whoever knows the internal token: a scheduled job, wherever it comes from."""
+    """The internal API token: a scheduled job, from any address."""
     if not _genuine(connection):
         raise SchedulerOnly
 
 
 async def operator(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Whoever knows the internal token; anybody on a development machine."""
-    if connection.app.state.settings.production:
+    """The internal API token; on a development machine anybody."""
+    if state_of(connection.app).settings.production:
         await scheduler(connection, handler)
 
 
-GUARDS = frozenset(
-    {anybody, unidentified, signed_in, artist, admin, training_server, inference_server, scheduler, operator}
-)
-
-
 def requester(request: AnyRequest) -> Requester:
-    """Who asks, as a dependency of routes for the signed-in."""
-    user: Requester | None = request.scope["user"]
-    if user is None:
-        raise Unauthorized
-    return user
+    """A dependency of routes for signed-in users."""
+    return _signed_in(request)
 
 
 def viewer(request: AnyRequest) -> Requester | None:
-    """Who looks, if anybody that we know, as a dependency of routes for anybody."""
-    user: Requester | None = request.scope["user"]
-    return user
+    """A dependency of routes that look the session up; None for clients that are not signed in."""
+    return user_of(request.scope)
 
 
 def watcher(request: AnyRequest) -> Watcher:
-    """Who watches, and by which session, as a dependency of streams for the signed-in."""
+    """A user and their session, as a dependency of streams for signed-in users."""
     return Watcher(requester(request), token_hash(request.cookies[SESSION]))
 
 
 def watching_viewer(request: AnyRequest) -> Watcher | None:
-    """The same, if it is anybody that we know, as a dependency of streams for anybody."""
+    """The same for streams that look the session up; None for clients that are not signed in."""
     return watcher(request) if viewer(request) else None
 
 
 def csrf_token(connection: Connection, session_token: str) -> str:
-    token: str = connection.app.state.signer.mac("csrf", session_token.encode())
-    return token
+    return state_of(connection.app).signers.csrf.signature(session_token)
 
 
 async def _identify(connection: Connection, handler: BaseRouteHandler) -> None:
-    """One lookup for a session cookie, none without it; the call counts for whoever it is."""
+    """One look-up for a session cookie, none without it; then the rate limit."""
     connection.scope["user"] = None
     if token := connection.cookies.get(SESSION):
-        container = connection.scope["state"]["dishka_container"]
+        container = container_of(connection.scope)
         sessions, clock = await container.get(Sessions), await container.get(Clock)
         connection.scope["user"] = await sessions.requester(token_hash(token), at=clock.now())
     await count_call(connection, handler)
+
+
+def _signed_in(connection: Connection) -> Requester:
+    """Raises Unauthorized."""
+    user = user_of(connection.scope)
+    if user is None:
+        raise Unauthorized
+    return user
 
 
 def _check_csrf(connection: Connection) -> None:
@@ -146,7 +141,7 @@ def _check_csrf(connection: Connection) -> None:
 
 
 def _check_ai_server(connection: Connection, source: str) -> None:
-    """The bearer token, the source and the network, else Unauthorized: which one was wrong is not told."""
+    """The bearer token, the source and the network. Raises Unauthorized, which does not say what was wrong."""
     named = connection.headers.get("X-Request-Source") == source
     if not (_genuine(connection) and named and _from_allowed_network(connection)):
         raise AiServersOnly
@@ -155,11 +150,11 @@ def _check_ai_server(connection: Connection, source: str) -> None:
 def _genuine(connection: Connection) -> bool:
     """Whether the bearer token is one of the service's own."""
     scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
-    tokens: list[str] = connection.app.state.internal_api_tokens
+    tokens = state_of(connection.app).internal_api_tokens
     known = [hmac.compare_digest(token.encode(), valid.encode()) for valid in tokens]
     return scheme.lower() == "bearer" and any(known)
 
 
 def _from_allowed_network(connection: Connection) -> bool:
-    allowed: list[Network] = connection.app.state.webhook_allowed_networks
+    allowed = state_of(connection.app).settings.webhook_allowed_networks
     return not allowed or lies_in(client_address(connection), allowed)

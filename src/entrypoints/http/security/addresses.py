@@ -1,16 +1,15 @@
 """Where a call comes from."""
 
 from ipaddress import ip_address
-from typing import Any
 
-from litestar.connection import ASGIConnection
-
+from entrypoints.http.operation import Connection
+from entrypoints.http.state import state_of
 from entrypoints.settings import Network
 
 
-def client_address(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+def client_address(connection: Connection) -> str:
     """X-Forwarded-For is believed from the right, as far as proxies are trusted."""
-    trusted: list[Network] = connection.app.state.trusted_proxies
+    trusted = state_of(connection.app).settings.trusted_proxies
     address = connection.client.host if connection.client else ""
     forwarded = ",".join(connection.headers.getall("X-Forwarded-For", [])).split(",")
     for hop in reversed([part.strip() for part in forwarded if part.strip()]):

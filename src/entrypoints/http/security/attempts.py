@@ -10,8 +10,8 @@ import msgspec
 from litestar.datastructures import Cookie
 
 from entrypoints.http.errors import AnyRequest
-from entrypoints.http.security.cookies import SIGN_IN, Cookies
-from entrypoints.http.security.signing import Signer
+from entrypoints.http.security.cookies import SIGN_IN
+from entrypoints.http.state import state_of
 
 MAX_ATTEMPTS = 5
 """The oldest ones are given up when a browser begins more."""
@@ -21,7 +21,6 @@ MAX_NEXT = 2000
 """Bytes of `next`, in JSON: browsers refuse cookies of more than 4 kB."""
 
 _NAME = re.compile(SIGN_IN + r"[0-9a-f]{16}")
-_PURPOSE = "sign-in"
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -48,8 +47,9 @@ def fits(next: str) -> bool:
 
 def begin(request: AnyRequest, attempt: Attempt, *, at: datetime) -> list[Cookie]:
     """The cookie of a new attempt, and the ends of those that are over or too many."""
-    cookies = _cookies(request)
-    sealed = _signer(request).seal(_PURPOSE, msgspec.json.encode(attempt))
+    state = state_of(request.app)
+    cookies = state.cookies
+    sealed = state.signers.sign_in.seal(msgspec.json.encode(attempt))
     before = _kept(request)
     stay = _newest(before, room=MAX_SIZE - len(sealed), at=at)
     ended = [cookies.sign_in_over(kept.name) for kept in before if kept not in stay]
@@ -66,7 +66,7 @@ def find(request: AnyRequest, state: str | None, *, at: datetime) -> Attempt | N
 
 def end(request: AnyRequest, attempt: Attempt) -> Cookie:
     """Its cookie's end: an attempt is good for one answer of the provider."""
-    return _cookies(request).sign_in_over(_name(attempt.state))
+    return state_of(request.app).cookies.sign_in_over(_name(attempt.state))
 
 
 def _name(state: str) -> str:
@@ -94,18 +94,8 @@ def _newest(all_kept: list[_Kept], *, room: int, at: datetime) -> list[_Kept]:
 
 
 def _unsealed(request: AnyRequest, sealed: str) -> Attempt | None:
-    payload = _signer(request).unseal(_PURPOSE, sealed)
+    payload = state_of(request.app).signers.sign_in.unseal(sealed)
     try:
         return msgspec.json.decode(payload, type=Attempt) if payload else None
     except msgspec.DecodeError:  # sealed by another version of this service
         return None
-
-
-def _signer(request: AnyRequest) -> Signer:
-    signer: Signer = request.app.state.signer
-    return signer
-
-
-def _cookies(request: AnyRequest) -> Cookies:
-    cookies: Cookies = request.app.state.cookies
-    return cookies

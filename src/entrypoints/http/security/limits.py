@@ -1,27 +1,19 @@
-"""How often somebody may call: by user, or by address for who is not signed in. Each answer says what is left."""
+"""Rate limits: by user, or by address for clients that are not signed in. Each answer says what is left."""
 
-from enum import Enum
 from typing import Any
 
-from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from core.errors import Category, DomainError
 from core.ports.rate_limiter import Allowance, RateLimiter
+from entrypoints.http.operation import Connection, RouteLimit, operation_of
 from entrypoints.http.security.addresses import client_address
-from entrypoints.settings import RateLimits
+from entrypoints.http.state import container_of, state_of, user_of
 
-Connection = ASGIConnection[Any, Any, Any, Any]
 Header = tuple[bytes, bytes]
 
-LIMIT = "limit"
-"""A route's option: the limit that it has of its own, instead of the general one."""
-
-
-class Own(Enum):
-    SIGN_IN = "sign-in"
-    GENERATE = "generate"
-    EXPORT = "export"
+_ALLOWANCE = "allowance"
+"""Where a request's state keeps what is left."""
 
 
 class RateLimitExceeded(DomainError):
@@ -31,30 +23,30 @@ class RateLimitExceeded(DomainError):
 
 async def count_call(connection: Connection, handler: BaseRouteHandler) -> None:
     """Raises RateLimitExceeded. The scope's user is known by now, if there is one."""
-    limits: RateLimits | None = connection.app.state.rate_limits
+    limits = state_of(connection.app).settings.rate_limits
     if limits is None:
         return
-    own: Own | None = handler.opt.get(LIMIT)
-    user = connection.scope.get("user")
-    if own is Own.SIGN_IN:
+    own = operation_of(handler).limit
+    user = user_of(connection.scope)
+    if own is RouteLimit.SIGN_IN:
         name, limit = own.value, limits.sign_in
-    elif own is Own.GENERATE and user:
+    elif own is RouteLimit.GENERATE and user:
         name, limit = own.value, limits.generate
-    elif own is Own.EXPORT and user:
+    elif own is RouteLimit.EXPORT and user:
         name, limit = own.value, limits.export
     else:
         name, limit = ("signed-in", limits.signed_in) if user else ("anonymous", limits.anonymous)
     whom = f"user:{user.id}" if user else f"address:{client_address(connection)}"
-    limiter = await connection.scope["state"]["dishka_container"].get(RateLimiter)
+    limiter = await container_of(connection.scope).get(RateLimiter)
     allowance = await limiter.hit(f"{name}:{whom}", limit)
-    connection.scope["state"][LIMIT] = allowance
+    connection.scope["state"][_ALLOWANCE] = allowance
     if not allowance.allowed:
         raise RateLimitExceeded(details={"retry_after": allowance.reset_after})
 
 
 def limit_headers(state: dict[str, Any]) -> list[Header]:
     """For an answer to a call that was counted."""
-    allowance: Allowance | None = state.get(LIMIT)
+    allowance: Allowance | None = state.get(_ALLOWANCE)
     if allowance is None:
         return []
     reset = str(allowance.reset_after).encode()

@@ -1,39 +1,42 @@
-"""What this service hands out and must know again: signed, so that nobody can make it up."""
+"""Signatures (HMAC-SHA256) of what this service issues and has to recognize again: one signer for each purpose."""
 
-import base64
-import hashlib
-import hmac
+from dataclasses import dataclass
+from hashlib import sha256
+
+import itsdangerous
+from itsdangerous.encoding import base64_decode, base64_encode
 
 
 class Signer:
-    """Signs with one secret, apart for every purpose: what was signed for one is worth nothing for another."""
+    """What was signed for one purpose is not valid for another. Its key is derived once."""
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
+    def __init__(self, secret: str, purpose: str) -> None:
+        root = itsdangerous.Signer(secret, purpose, key_derivation="hmac", digest_method=sha256)
+        self._signer = itsdangerous.Signer(root.derive_key(), key_derivation="none", digest_method=sha256)
 
-    def mac(self, purpose: str, payload: bytes) -> str:
-        """A URL-safe HMAC-SHA256 of the payload."""
-        return _text(self._digest(purpose, payload))
+    def signature(self, text: str) -> str:
+        """Deterministic and URL-safe."""
+        return self._signer.get_signature(text).decode()
 
-    def seal(self, purpose: str, payload: bytes) -> str:
-        """The payload, readable but not changeable, as URL-safe text."""
-        return f"{_text(payload)}.{self.mac(purpose, payload)}"
+    def seal(self, payload: bytes, *, context: str = "") -> str:
+        """The payload, readable but not changeable, as URL-safe text for this context alone."""
+        encoded = base64_encode(payload).decode()
+        return f"{encoded}.{self.signature(f'{context}.{encoded}')}"
 
-    def unseal(self, purpose: str, text: str) -> bytes | None:
-        """The payload that was sealed for this purpose; None for anything else."""
-        sealed, dot, mac = text.partition(".")
-        if not dot or not text.isascii():
+    def unseal(self, text: str, *, context: str = "") -> bytes | None:
+        """The payload that was sealed in this context; None for anything else."""
+        encoded, _, signature = text.partition(".")
+        if not text.isascii() or not self._signer.verify_signature(f"{context}.{encoded}", signature):
             return None
-        try:
-            payload = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
-        except ValueError:
-            return None
-        genuine = hmac.compare_digest(self.mac(purpose, payload), mac)
-        return payload if genuine and _text(payload) == sealed else None
-
-    def _digest(self, purpose: str, payload: bytes) -> bytes:
-        return hmac.digest(self._secret, purpose.encode() + b"\0" + payload, hashlib.sha256)
+        return base64_decode(encoded)
 
 
-def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+@dataclass(frozen=True, slots=True)
+class Signers:
+    csrf: Signer
+    cursors: Signer
+    sign_in: Signer
+
+    @classmethod
+    def of(cls, secret: str) -> "Signers":
+        return cls(Signer(secret, "csrf"), Signer(secret, "cursor"), Signer(secret, "sign-in"))

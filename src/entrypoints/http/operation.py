@@ -1,0 +1,139 @@
+"""What a route declares: who may call it, what it takes, answers and refuses. The handler and the API document are
+made from this one declaration; guards, limits, idempotency and error answers read it.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from litestar import Litestar
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.routes import HTTPRoute
+from litestar.types import Empty, Method
+
+from core.errors import DomainError
+
+Fields = TypeVar("Fields", bound=msgspec.Struct)
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
+
+_KEY = "operation"
+"""Where a handler keeps its operation among the options that the framework copies with it."""
+
+
+class RouteLimit(Enum):
+    """Rate limits that single routes have, instead of the general one."""
+
+    SIGN_IN = "sign-in"
+    GENERATE = "generate"
+    EXPORT = "export"
+
+
+class Form(msgspec.Struct, Generic[Fields], frozen=True):
+    """A body with files: multipart/form-data or, if `json`, JSON too."""
+
+    fields: type[Fields]
+    files: tuple[str, ...]
+    """Fields that are files."""
+    lists: tuple[str, ...] = ()
+    """Fields that may be given several times."""
+    several: bool = False
+    """Whether a file field may be given several times."""
+    json: bool = False
+    """Whether JSON is taken too, each file as a data URL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    guard: Guard
+    """Decides who may call the route, before anything of a body is read."""
+    limit: RouteLimit | None = None
+    refusals: tuple[type[DomainError], ...] = ()
+    """Errors of the route's own; those of its guard, its body and its parameters are known from these."""
+    form: Form[Any] | None = None
+    answers: tuple[Any, ...] = ()
+    """Types of the JSON answer, where the handler's return type does not say it; of a stream, its events' data."""
+    events: tuple[str, ...] = ()
+    """Names of the events of a stream."""
+    conditional: bool = False
+    """Whether answers have an `ETag`, so that If-None-Match is answered with 304."""
+    malformed: int | None = None
+    """The status of answers to requests that cannot be understood, if it is not the usual one."""
+
+
+def _route(
+    method: Method,
+    path: str | Sequence[str],
+    *,
+    guard: Guard,
+    summary: str | None = None,
+    description: str | None = None,
+    status: int | None = None,
+    media_type: str | None = None,
+    max_body: int | None = None,
+    limit: RouteLimit | None = None,
+    refusals: tuple[type[DomainError], ...] = (),
+    form: Form[Any] | None = None,
+    answers: tuple[Any, ...] = (),
+    events: tuple[str, ...] = (),
+    conditional: bool = False,
+    malformed: int | None = None,
+    documented: bool = True,
+) -> HTTPRouteHandler:
+    """Decorates a handler. `max_body` is in bytes; what is not `documented` stays out of the API document."""
+    operation = Operation(
+        guard=guard,
+        limit=limit,
+        refusals=refusals,
+        form=form,
+        answers=answers,
+        events=events,
+        conditional=conditional,
+        malformed=malformed,
+    )
+    return HTTPRouteHandler(
+        path,
+        http_method=method,
+        guards=[guard],
+        summary=summary,
+        description=description,
+        status_code=status,
+        media_type=media_type,
+        request_max_body_size=Empty if max_body is None else max_body,
+        include_in_schema=documented,
+        opt={_KEY: operation},
+    )
+
+
+get = partial(_route, "GET")
+post = partial(_route, "POST")
+patch = partial(_route, "PATCH")
+put = partial(_route, "PUT")
+delete = partial(_route, "DELETE")
+
+
+def operation_of(handler: BaseRouteHandler) -> Operation:
+    """What a route declares. Raises LookupError for a route that was not made by the decorators of this module."""
+    operation: Operation = handler.opt[_KEY]
+    return operation
+
+
+def routes(app: Litestar) -> list[tuple[str, HTTPRouteHandler]]:
+    """The paths and handlers of an app. Raises LookupError for a route without an operation, hence without a guard."""
+    declared = []
+    for route in app.routes:
+        handlers = route.route_handlers if isinstance(route, HTTPRoute) else [route.route_handler]
+        for handler in handlers:
+            if not isinstance(handler, HTTPRouteHandler) or _KEY not in handler.opt:
+                if isinstance(handler, HTTPRouteHandler) and handler.http_methods == {"OPTIONS"}:
+                    continue  # the framework's own, which no request reaches
+                raise LookupError(f"{route.path} declares no operation")
+            if handler.resolve_guards() != [operation_of(handler).guard]:
+                raise LookupError(f"{route.path} has other guards than its operation says")
+            declared.append((route.path_format, handler))
+    return declared

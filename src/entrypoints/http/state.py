@@ -1,0 +1,51 @@
+"""What the routes of one app share besides the container, and what is known of a request: typed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dishka import AsyncContainer
+from litestar import Litestar
+from litestar.types import Scope
+
+from core.requester import Requester
+from entrypoints.http.metrics import Metrics
+from entrypoints.http.open_streams import OpenStreams
+from entrypoints.http.security.cookies import Cookies
+from entrypoints.http.security.signing import Signers
+from entrypoints.settings import Settings
+
+_KEY = "http"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpState:
+    settings: Settings
+    internal_api_tokens: tuple[str, ...]
+    """The valid ones: the present and, while it is replaced, the previous."""
+    signers: Signers
+    cookies: Cookies
+    metrics: Metrics
+    streams: OpenStreams
+    document: Callable[[], bytes]
+    """The OpenAPI document as JSON; made at the first call."""
+
+
+def attach(app: Litestar, state: HttpState) -> None:
+    app.state[_KEY] = state
+
+
+def state_of(app: Litestar) -> HttpState:
+    state: HttpState = app.state[_KEY]
+    return state
+
+
+def container_of(scope: Scope) -> AsyncContainer:
+    """The container of one request."""
+    container: AsyncContainer = scope["state"]["dishka_container"]
+    return container
+
+
+def user_of(scope: Scope) -> Requester | None:
+    """Who is signed in; None for anybody else, and before the guard has looked."""
+    user: Requester | None = scope.get("user")
+    return user

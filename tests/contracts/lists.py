@@ -25,6 +25,8 @@ from core.withdrawals.settle_withdrawal import SettleWithdrawal
 from tests.support.world import World, gift
 
 Read = Callable[[PageRequest], Awaitable[Page[Any]]]
+ENDLESS = 100
+"""Pages."""
 
 
 async def walk(read: Read, *, limit: int, between: Callable[[], Awaitable[object]] | None = None) -> list[list[Any]]:
@@ -36,6 +38,7 @@ async def walk(read: Read, *, limit: int, between: Callable[[], Awaitable[object
             await between()
         page = await read(PageRequest(limit, page.next))
         pages.append(page.rows)
+        assert len(pages) < ENDLESS
     return pages
 
 

@@ -25,6 +25,8 @@ from core.withdrawals.settle_withdrawal import SettleWithdrawal
 from tests.support.world import World, gift
 
 Read = Callable[[PageRequest], Awaitable[Page[Any]]]
+ENDLESS = 100
+"""Pages."""
 
 
 async def walk(read: Read, *, limit: int, between: Callable[[], Awaitable[object]] | None = None) -> list[list[Any]]:
@@ -36,6 +38,7 @@ async def walk(read: Read, *, limit: int, between: Callable[[], Awaitable[object
             await between()
         page = await read(PageRequest(limit, page.next))
         pages.append(page.rows)
+        assert len(pages) < ENDLESS
     return pages
 
 
@@ -84,8 +87,12 @@ async def _styles(world: World, query: StyleQuery, *, own: bool = False) -> List
 
 async def _feed(world: World, sort: FeedSort, narrowed: str = "") -> Listed:
     ann, bob = await world.user("ann", tokens=10_000), await world.user("bob")
+    owners = [ann]
     style = await world.style(await world.artist("mia"))
-    await world.follow(bob, ann)
+    if narrowed == "following":
+        owners.append(await world.user("cid", tokens=10_000))
+    for owner in owners:
+        await world.follow(bob, owner)
     query = FeedQuery(
         sort=sort,
         tags=["boat"] if narrowed == "tags" else [],
@@ -94,14 +101,18 @@ async def _feed(world: World, sort: FeedSort, narrowed: str = "") -> Listed:
         followed_by=bob.id if narrowed == "following" else None,
     )
     number = count()
+    owner_of: dict[Any, User] = {}
 
     async def come() -> None:
-        image = await world.image(ann, style, public=True, prompt_tags=["river", "boat"])
-        if next(number) % 3 == 0:
+        at = next(number)
+        owner = owners[at % len(owners)]
+        image = await world.image(owner, style, public=True, prompt_tags=["river", "boat"])
+        owner_of[image.id] = owner
+        if at % 3 == 0:
             await world.like(bob, image)
 
     async def go(image_id: Any) -> None:
-        await world.use_case(EditGeneration)(ann.id, image_id, GenerationChanges(is_public=False))
+        await world.use_case(EditGeneration)(owner_of[image_id].id, image_id, GenerationChanges(is_public=False))
 
     return Listed(
         lambda page: world.read.generations.feed(query, viewer=bob.id, page=page),

@@ -26,6 +26,8 @@ def drawn(mode: str = "RGB", size: tuple[int, int] = (96, 64)) -> Image.Image:
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     file = BytesIO()
+    if format == "PNG":  # most of the time of large ones goes into making them small
+        options.setdefault("compress_level", 1)
     image.save(file, format, **options)
     return file.getvalue()
 

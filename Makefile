@@ -23,10 +23,10 @@ WORKERS ?= 2
 FAST_TESTS := tests/test_architecture.py tests/test_documents.py tests/core
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test coverage test-faults simulate check fmt bench migrate schema relay redrive sweep reconcile admin rabbitmq-policy lock clean \
+.PHONY: help run demo test coverage test-faults simulate check fmt bench migrate schema relay redrive maintenance reconcile admin rabbitmq-policy lock clean \
 	check-format check-lint check-types check-imports check-tests
 
-help: ## Show what can be made
+help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Python 3.11 or newer is all that is needed; PYTHON=/path/to/python3 names another one than python3."
@@ -34,13 +34,13 @@ help: ## Show what can be made
 run: $(RUN) ## Start the service with everything it needs, state in .data/
 	@$(ENTRY) run
 
-demo: $(RUN) ## Play an artist and a buyer through the API and leave the painted image as a file
+demo: $(RUN) ## Play an artist and a buyer through the API and save the image as a file
 	@$(ENTRY) demo
 
 test: $(DEV) ## Run every test, on a real PostgreSQL, RabbitMQ, storage emulator and OpenID provider
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) $(ARGS)
 
-coverage: $(DEV) ## Run every test and measure, in every process, which lines and branches of src/ run
+coverage: $(DEV) ## Run every test and measure line and branch coverage of src/ in every process
 	@rm -f .coverage .coverage.*
 	@$(BIN)/coverage run -m pytest --numprocesses $(WORKERS) $(ARGS)
 	@$(BIN)/coverage combine --quiet
@@ -48,48 +48,48 @@ coverage: $(DEV) ## Run every test and measure, in every process, which lines an
 	@echo "src/core alone:"
 	@$(BIN)/coverage report --include='src/core/*' --fail-under=100
 
-test-faults: $(DEV) ## Kill, freeze and stop the service and what it stands on, under load; some minutes (ARGS="--seed 42")
+test-faults: $(DEV) ## Kill, freeze and stop the service and its dependencies under load; some minutes (ARGS="--seed 42")
 	@PYTHONPATH=src $(BIN)/python -m tests.faults $(ARGS)
 
-simulate: $(DEV) ## Play random histories with crashes, losses and repetitions, and check the books after every step
+simulate: $(DEV) ## Play random histories with crashes, losses and repetitions, and check the ledger after every step
 	@PYTHONPATH=src $(BIN)/python -m tests.simulation $(ARGS)
 
 check: $(DEV) ## Formatting, lint, types, import rules and the fast tests
 	@$(MAKE) $(PARALLEL) check-types check-tests check-imports check-lint check-format
 
-fmt: $(DEV) ## Format the code and repair what lint can repair
+fmt: $(DEV) ## Format the code and apply automatic lint fixes
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-bench: $(DEV) ## Measure the main job beside its limits
+bench: $(DEV) ## Measure the main flow next to its limits
 	@PYTHONPATH=src $(BIN)/python -m benchmarks $(ARGS)
 
-migrate: $(RUN) ## Bring the database of DATABASE_URL (or the embedded one) up to date
+migrate: $(RUN) ## Upgrade the database of DATABASE_URL, or the embedded one
 	@$(ENTRY) migrate
 
-schema: $(DEV) ## Write src/adapters/postgres/schema.sql, the whole schema to read, anew from the migrations
+schema: $(DEV) ## Write src/adapters/postgres/schema.sql, the whole schema to read, from the migrations
 	@PYTHONPATH=src $(BIN)/python -W ignore -m tests.support.schema
 
-relay: $(RUN) ## Publish waiting tasks and sweep, from a process of their own
+relay: $(RUN) ## Publish tasks and run maintenance passes, as a separate process
 	@$(ENTRY) relay
 
-redrive: $(RUN) ## Hand tasks that the broker has put aside to their queues again (ARGS="--limit 10")
+redrive: $(RUN) ## Move dead letters back to their queues (ARGS="--limit 10")
 	@$(ENTRY) redrive $(ARGS)
 
 # Two, because a policy with a limit does not apply to classic queues, not even the rest of it.
-rabbitmq-policy: ## Have the broker put aside what consumers reject or fail at too often (RABBITMQ_VHOST=/)
+rabbitmq-policy: ## Make RabbitMQ dead-letter rejected tasks (RABBITMQ_VHOST=/)
 	@$(SET_POLICY) --priority 0 dead-letter '^($(QUEUES))$$' '{$(DEAD_LETTER)}'
 	@$(SET_POLICY) --priority 1 delivery-limit '^($(QUEUES))$$' '{$(DEAD_LETTER), "delivery-limit": 5}'
 
-reconcile: $(RUN) ## Prove on the whole ledger that no token was made, lost or spent twice
+reconcile: $(RUN) ## Check on the whole ledger that no token was created, lost or spent twice
 	@$(ENTRY) reconcile
 
-admin: $(RUN) ## Make somebody who has signed in an admin (ARGS=someone@example.com)
+admin: $(RUN) ## Make a user who has signed in an admin (ARGS=someone@example.com)
 	@$(ENTRY) admin $(ARGS)
 
-sweep: $(RUN) ## Time out, expire and remove what has had its time, once
-	@$(ENTRY) sweep
+maintenance: $(RUN) ## Run one maintenance pass: time-outs, expiry, removal
+	@$(ENTRY) maintenance
 
-lock: $(DEV) ## Write requirements/*.txt anew from pyproject.toml (ARGS=--upgrade for newer versions)
+lock: $(DEV) ## Write requirements/*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(BIN)/uv pip compile $(LOCK) $(ARGS) --all-extras --output-file requirements/dev.txt
 	@$(BIN)/uv pip compile $(LOCK) --extra embedded --constraint requirements/dev.txt --output-file requirements/run.txt
 	@$(BIN)/uv pip compile $(LOCK) --constraint requirements/dev.txt --output-file requirements/production.txt

@@ -1,1 +1,1 @@
-"""How fast the service is, measured beside what it could be at most on the same machine in the same run."""
+"""The service's speed, compared with limits measured on the same machine in the same run."""

@@ -1,4 +1,4 @@
-"""Measure the service beside its limits, all in one run: `make bench`, and `make bench ARGS=all` for every call.
+"""Measure the service and its limits in one run: `make bench`, and `make bench ARGS=all` for every call.
 
 `make bench ARGS=reads` measures the calls that only look, `ARGS=search` searching 100,000 styles.
 `make bench ARGS=books` measures how long it takes to prove that a million transfers are in order, `ARGS=streams` what

@@ -32,7 +32,7 @@ async def make(url: str) -> None:
 
 
 async def waiting(url: str, count: int) -> list[int]:
-    """Images that were asked for and that nobody works at yet."""
+    """Queued generations."""
     connection = await asyncpg.connect(url)
     try:
         rows = await connection.fetch("SELECT id FROM generations WHERE status = 'queued' LIMIT $1", count)

@@ -1,4 +1,4 @@
-"""The load generator: a process of its own, one thread, raw sockets, so that it costs little beside what it measures.
+"""The load generator: a separate process, one thread, raw sockets, so that it costs little CPU.
 
 Run as a module it reads one Load from standard input and writes one Measured to standard output, both as MessagePack.
 """
@@ -56,7 +56,7 @@ class Unexpected(Exception):
 
 
 def drive(load: Load) -> Measured:
-    """Measure in a process of its own. Raises Unexpected."""
+    """Measure in a separate process. Raises Unexpected."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.load"],
         input=msgspec.msgpack.encode(load),

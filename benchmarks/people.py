@@ -27,14 +27,14 @@ STYLES_EACH = 5
 ARTWORKS_EACH = 10
 PRICE = 10
 TOKENS = 1_000_000
-"""What each buyer has: nobody may run out of them."""
+"""Tokens of each buyer, more than they can spend."""
 AT_ONCE = 6
 
 Made = TypeVar("Made")
 
 
 class Browser(msgspec.Struct, frozen=True):
-    """Somebody who is signed in."""
+    """A user with a session."""
 
     user_id: UserId
     session: str
@@ -104,7 +104,7 @@ async def _artist(container: AsyncContainer, number: int) -> list[StyleId]:
         async with transaction:
             user = await users.of_id(user_id, lock=True)
             await users.add_artist(artist)
-            await users.save(user.became_artist(at=now))
+            await users.save(user.become_artist(at=now))
             await ledger.open(earnings(user_id))
         made = []
         for place in range(STYLES_EACH):

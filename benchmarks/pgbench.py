@@ -1,4 +1,4 @@
-"""What PostgreSQL does at most on this machine, told by its own pgbench."""
+"""PostgreSQL's limit on this machine, measured by pgbench."""
 
 import re
 import subprocess
@@ -60,7 +60,7 @@ class PgbenchFailed(Exception):
 
 
 async def plain_database(url: str) -> str:
-    """The URL of a new database beside this one with the plain schema."""
+    """The URL of a new database on the same server with the plain schema."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("CREATE DATABASE plain")

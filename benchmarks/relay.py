@@ -56,7 +56,7 @@ class _Timed(Broker):
 
 
 def report() -> str:
-    """On a database and a node of its own; nothing of them is left behind."""
+    """On its own database and RabbitMQ node, which are removed afterwards."""
     shared.begin()
     try:
         with tempfile.TemporaryDirectory(prefix="style-license-benchmark-") as directory, private_node() as node:

@@ -1,4 +1,4 @@
-"""How often a call asks the database, counted at the pool of the very application, without the relay beside it."""
+"""Statements of each call, counted at the application's pool, without a relay."""
 
 import asyncio
 from typing import Any, cast

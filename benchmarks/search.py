@@ -1,4 +1,4 @@
-"""How long a search takes among 100,000 styles, asked one at a time as somebody who types does."""
+"""The latency of searches among 100,000 styles, one at a time."""
 
 import asyncio
 import http.client
@@ -25,7 +25,7 @@ Taken = dict[str, list[float]]
 
 
 def report() -> str:
-    """What each search took, from request to answer, beside what it may take."""
+    """The latency of each search and its target."""
     with _service() as port:
         taken = _ask(port)
     rows = [["", "median ms", "worst ms", f"target: < {TARGET * 1000:.0f} ms"]]

@@ -1,4 +1,4 @@
-"""Everything that is measured, running: the service as `make run` starts it, and beside it what it is compared with."""
+"""The running service, as `make run` starts it, and what it is compared with."""
 
 import asyncio
 import secrets
@@ -87,7 +87,7 @@ def environ(database_url: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "SECRET_KEY": secrets.token_urlsafe(48),
         "INTERNAL_API_TOKEN": secrets.token_urlsafe(48),
-        # Never called: nobody signs in with the provider here.
+        # Never called: the benchmark does not sign in.
         "GOOGLE_CLIENT_ID": "benchmark",
         "GOOGLE_CLIENT_SECRET": "benchmark",
         "AI_SERVERS": "none",

@@ -1,4 +1,4 @@
-"""Live events: what an open stream costs, and how soon it tells what a webhook at another process has changed."""
+"""Streams: memory of an open stream, and the delay of an event after a webhook at another process."""
 
 import http.client
 import selectors
@@ -86,7 +86,7 @@ def _asked_for(server: Server, buyer: Browser, style: int) -> int:
 
 
 def _delays(stage: Stage, there: Server, streams: dict[int, list[_Stream]]) -> list[float]:
-    """Seconds, for each event: one webhook after the other, each when all have been told of the one before."""
+    """Seconds for each event: one webhook after the other, each after all events of the previous one."""
     headers = {
         "Authorization": f"Bearer {stage.settings.internal_api_token}",
         "X-Request-Source": "inference-server",

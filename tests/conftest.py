@@ -28,7 +28,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Start RabbitMQ while other tests run: it takes longer than everything else together."""
     if session.config.option.collectonly:
         return
-    # A test may also ask for it by name while it runs; then its name tells.
+    # A test may also request the fixture while it runs; its name shows that.
     if any(
         "rabbitmq_server" in getattr(item, "fixturenames", ()) or "rabbitmq" in item.nodeid for item in session.items
     ):
@@ -86,7 +86,7 @@ def sql(database_url: str, _lasting_connection: "asyncpg.Connection[Any]") -> "a
 
 @pytest.fixture
 async def own_database_url(postgres_server: postgres.Server, _template: str) -> AsyncIterator[str]:
-    """A migrated database that nobody else knows: for whole servers, and for tests that kill them."""
+    """A migrated database of its own, for whole servers and for tests that kill them."""
     name = f"test_{os.getpid()}_{uuid4().hex[:8]}"
     yield await postgres_server.create(name, _template)
     await postgres_server.drop(name)

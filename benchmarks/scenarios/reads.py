@@ -32,7 +32,7 @@ def scenarios(people: People, port: int) -> list[Scenario]:
 def _scenario(
     people: People, path: str, target: Target, name: str | None = None, *, ids: Iterable[int] = (0,)
 ) -> Scenario:
-    """Everybody looks at each of the ids in turn."""
+    """Every user reads each of the ids in turn."""
     ids = list(ids)
     requests = [
         as_browser(people.buyers[place % len(people.buyers)], "GET", path.format(ids[place % len(ids)]))

@@ -24,7 +24,7 @@ class Request(msgspec.Struct, frozen=True):
 class Target(msgspec.Struct, frozen=True):
     share: float
     of: str
-    """The name of what is measured beside it, a limit or another scenario."""
+    """The name of what it is compared with, a limit or another scenario."""
 
 
 class Scenario(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ PAGE = "a page of 20 with joins (pgbench)"
 
 
 def as_browser(browser: Browser, method: str, path: str, body: object = None) -> Request:
-    """A request as the frontend sends it for somebody who is signed in."""
+    """A request as the frontend sends it with a session."""
     headers = {"Cookie": f"sessionid={browser.session}; csrftoken={browser.csrf}", "Accept": "application/json"}
     if method == "GET":
         return Request(method, path, headers)

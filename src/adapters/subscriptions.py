@@ -10,28 +10,28 @@ class Subscriptions(Changes):
     """The subscriptions to topics in this process."""
 
     def __init__(self) -> None:
-        self._by_topic: dict[Topic, set[Subscribed]] = {}
+        self._by_topic: dict[Topic, set[TopicSubscription]] = {}
 
     @contextmanager
     def subscribe(self, *topics: Topic) -> Iterator[Subscription]:
-        subscribed = Subscribed(topics)
+        subscription = TopicSubscription(topics)
         for topic in topics:
-            self._by_topic.setdefault(topic, set()).add(subscribed)
+            self._by_topic.setdefault(topic, set()).add(subscription)
         try:
-            yield subscribed
+            yield subscription
         finally:
             for topic in topics:
-                self._by_topic[topic].discard(subscribed)
+                self._by_topic[topic].discard(subscription)
                 if not self._by_topic[topic]:
                     del self._by_topic[topic]
 
-    def tell(self, topic: Topic) -> None:
-        for subscribed in self._by_topic.get(topic, ()):
-            subscribed.tell(topic)
+    def notify(self, topic: Topic) -> None:
+        for subscription in self._by_topic.get(topic, ()):
+            subscription.notify(topic)
 
-    def tell_all(self) -> None:
+    def notify_all(self) -> None:
         for topic in self._by_topic:
-            self.tell(topic)
+            self.notify(topic)
 
     @property
     def watched(self) -> frozenset[Topic]:
@@ -39,23 +39,23 @@ class Subscriptions(Changes):
         return frozenset(self._by_topic)
 
 
-class Subscribed(Subscription):
-    __slots__ = ("_changed", "_told", "topics")
+class TopicSubscription(Subscription):
+    __slots__ = ("_changed", "_notified", "topics")
 
     def __init__(self, topics: tuple[Topic, ...]) -> None:
         self.topics = topics
         self._changed: set[Topic] = set()
-        self._told = asyncio.Event()
+        self._notified = asyncio.Event()
 
-    def tell(self, topic: Topic) -> None:
+    def notify(self, topic: Topic) -> None:
         self._changed.add(topic)
-        self._told.set()
+        self._notified.set()
 
     async def changed(self, *, within: timedelta) -> frozenset[Topic]:
         with suppress(TimeoutError):
             async with asyncio.timeout(within.total_seconds()):
-                await self._told.wait()
+                await self._notified.wait()
         changed = frozenset(self._changed)
         self._changed.clear()
-        self._told.clear()
+        self._notified.clear()
         return changed

@@ -18,7 +18,7 @@ HEARTBEAT = timedelta(seconds=15)
 """The interval at which a stream reads even without a notification, and shows that it is alive."""
 
 
-class Event(msgspec.Struct, frozen=True):
+class StreamEvent(msgspec.Struct, frozen=True):
     name: Literal["status", "progress", "notification"]
     id: str
     """Sent back by a reconnecting client to say which state it has."""
@@ -26,7 +26,7 @@ class Event(msgspec.Struct, frozen=True):
     """The view to send."""
 
 
-Events = AsyncGenerator[Event | None, None]
+StreamEvents = AsyncGenerator[StreamEvent | None, None]
 """None: a heartbeat without news."""
 
 
@@ -48,7 +48,7 @@ class Watcher(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class StreamTiming:
     """When a stream reads, and how many read at the same time."""
 
     heartbeat: timedelta = HEARTBEAT
@@ -69,7 +69,7 @@ class Watch:
     changes: Changes
     sessions: Sessions
     clock: Clock
-    pace: Pace
+    timing: StreamTiming
 
     async def __call__(self, topic: Topic, watcher: Watcher | None) -> AsyncGenerator[None, None]:
         """Yields when it is time to read: at once, after each notification, and at each heartbeat.
@@ -80,14 +80,14 @@ class Watch:
         with self.changes.subscribe(*filter(None, (topic, session))) as subscription:
             yield
             while True:
-                changed = await subscription.changed(within=self.pace.rest())
+                changed = await subscription.changed(within=self.timing.rest())
                 if watcher and (not changed or session in changed) and not await self._signed_in(watcher):
                     return
                 yield
 
     async def until_ended(
         self, topic: Topic, watcher: Watcher | None, look: Callable[[], Awaitable[State]], *, known: str | None
-    ) -> Events:
+    ) -> StreamEvents:
         """Events with a view each, until the state has ended; the version `known` is not sent again.
 
         Raises what `look` raises.
@@ -98,7 +98,7 @@ class Watch:
                 async with self.turn:
                     seen = await look()
                 if seen.version != known:
-                    yield Event("progress" if seen.status == status else "status", seen.version, seen.view)
+                    yield StreamEvent("progress" if seen.status == status else "status", seen.version, seen.view)
                 elif not seen.ended:
                     yield None
                 if seen.ended:
@@ -108,7 +108,7 @@ class Watch:
     @property
     def turn(self) -> AbstractAsyncContextManager[object]:
         """To be held while reading only, not while sending: clients may be slow."""
-        return self.pace.turn
+        return self.timing.turn
 
     async def _signed_in(self, watcher: Watcher) -> bool:
         async with self.turn:

@@ -25,7 +25,7 @@ def as_tag(text: str) -> str | None:
     return tag.lower() if _TAG.fullmatch(tag) else None
 
 
-def as_beginning(text: str) -> str | None:
+def as_prefix(text: str) -> str | None:
     """The text as a prefix of tags, empty for all; None if no tag can begin with it.
 
     Raises ValidationError if it is longer than any tag.
@@ -35,7 +35,7 @@ def as_beginning(text: str) -> str | None:
     return as_tag(text) if text.strip(" ") else ""
 
 
-def normalise(texts: Iterable[str], *, field: str) -> list[str]:
+def normalize_tags(texts: Iterable[str], *, field: str) -> list[str]:
     """Each text as a tag, in order, without duplicates. Raises InvalidTagLanguage for the first invalid one."""
     tags: dict[str, None] = {}
     for text in texts:
@@ -46,6 +46,6 @@ def normalise(texts: Iterable[str], *, field: str) -> list[str]:
     return list(tags)
 
 
-def found_in(caption: str) -> list[str]:
+def tags_in(caption: str) -> list[str]:
     """The comma-separated parts of a caption that are tags."""
     return list(dict.fromkeys(tag for part in caption.split(",") if (tag := as_tag(part))))

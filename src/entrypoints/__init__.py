@@ -1,1 +1,1 @@
-"""Ways in: the HTTP API, the relay and the command line; and the one place where adapters are chosen."""
+"""The HTTP API, the relay and the command line, and the container, which chooses the adapters."""

@@ -1,7 +1,7 @@
-"""The command line: run, demo, migrate, relay, redrive, sweep, reconcile, admin.
+"""The command line: run, demo, migrate, relay, redrive, maintenance, reconcile, admin.
 
-What a command needs is imported when it runs, and what the server needs while the database starts: every second counts
-for whoever waits for the first answer.
+A command imports what it needs when it runs; `run` imports the server while the database starts. This saves
+seconds.
 """
 
 import argparse
@@ -20,8 +20,8 @@ from typing import Any, TypeVar, cast
 from core.errors import DomainError
 from core.ports.database import DatabaseUnavailable
 from entrypoints import logs, signals
+from entrypoints.command_failed import CommandFailed
 from entrypoints.messages import for_operators
-from entrypoints.refused import Refused
 from entrypoints.settings import Settings, SettingsError, environment, read_settings
 
 Answer = TypeVar("Answer")
@@ -37,7 +37,7 @@ def run(settings: Settings) -> None:
     """start the service"""
     from entrypoints import development
 
-    gc.disable()  # until it runs: what is made meanwhile stays
+    gc.disable()  # until it serves: objects made during the start stay
     _check_address(settings)
     local_sign_in = None if settings.google else development.LOCAL_SIGN_IN
     sandbox_payments = None if settings.toss or settings.production else development.SANDBOX_PAYMENTS
@@ -49,7 +49,7 @@ def run(settings: Settings) -> None:
         def started() -> None:
             gc.freeze()
             gc.enable()
-            _say_what_to_try(complete)
+            _print_urls(complete)
 
         server.run(complete, local_sign_in=local_sign_in, sandbox_payments=sandbox_payments, started=started)
         signals.ignore_signals()
@@ -71,9 +71,9 @@ def migrate(settings: Settings) -> None:
 
 
 def relay(settings: Settings) -> None:
-    """publish waiting tasks and sweep, as a process of its own"""
+    """publish tasks and run maintenance passes, as a separate process"""
     if settings.rabbitmq is None:
-        raise Refused("RABBITMQ_HOST is not set: the in-process queue has its relay in the server.")
+        raise CommandFailed("RABBITMQ_HOST is not set: the server publishes to the queues in DATA_DIR itself.")
     from entrypoints.relay import run_relay
 
     with _complete(settings, "relay", beside=True, create=False) as complete:
@@ -84,44 +84,44 @@ def relay(settings: Settings) -> None:
 
 
 def redrive(settings: Settings, limit: int) -> None:
-    """hand tasks that the broker has put aside to their queues again"""
+    """move dead letters back to their queues"""
     from core.dead_letters.redrive_tasks import RedriveTasks
 
     with _database(settings, "redrive") as complete:
         redriven = asyncio.run(_called(complete, RedriveTasks, limit=limit))
     _say(f"{redriven.moved:8} moved to their queues")
-    _say(f"{redriven.over:8} removed: nobody waits for what they would make")
-    _say(f"{redriven.foreign:8} left: no tasks of this service")
+    _say(f"{redriven.obsolete:8} removed: their generation or training no longer needs them")
+    _say(f"{redriven.foreign:8} left: not tasks of this service")
     if redriven.unconfirmed:
-        raise Refused(f"{redriven.unconfirmed:8} left: the broker has not taken them")
+        raise CommandFailed(f"{redriven.unconfirmed:8} left: the broker has not confirmed them")
 
 
-def sweep(settings: Settings) -> None:
-    """time out, expire and remove what has had its time, once"""
-    from entrypoints.sweep import Sweep
+def maintenance(settings: Settings) -> None:
+    """run one maintenance pass: time-outs, expiry, removal"""
+    from entrypoints.maintenance import MaintenancePass
 
-    with _database(settings, "sweep") as complete:
-        swept = asyncio.run(_called(complete, Sweep))
+    with _database(settings, "maintenance") as complete:
+        swept = asyncio.run(_called(complete, MaintenancePass))
     _say("\n".join(f"{number:8} {name.replace('_', ' ')}" for name, number in swept.done.items()))
     if swept.failed:
-        raise Refused(f"Something went wrong in: {', '.join(swept.failed)}.")
+        raise CommandFailed(f"Steps that failed: {', '.join(swept.failed)}.")
 
 
 def reconcile(settings: Settings) -> None:
-    """prove that no token was made, lost or spent twice"""
+    """check that no token was created, lost or spent twice"""
     from core.tokens.reconcile import Reconcile
 
     with _database(settings, "reconcile") as complete:
         reconciliation = asyncio.run(_called(complete, Reconcile))
     for finding in reconciliation.findings:
-        told = f"{finding.broken} BROKEN, first: {finding.first}" if finding.broken else "ok"
-        _say(f"{finding.checked:10} {finding.invariant.value}: {told}")
+        result = f"{finding.broken} BROKEN, first: {finding.first}" if finding.broken else "ok"
+        _say(f"{finding.checked:10} {finding.invariant.value}: {result}")
     if not reconciliation.sound:
-        raise Refused("The books are not in order.")
+        raise CommandFailed("The ledger breaks a rule.")
 
 
 def admin(settings: Settings, email: str) -> None:
-    """make somebody who has signed in an admin"""
+    """make a user who has signed in an admin"""
     from core.accounts.make_admin import MakeAdmin
 
     with _database(settings, "admin") as complete:
@@ -135,7 +135,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "migrate": migrate,
     "relay": relay,
     "redrive": redrive,
-    "sweep": sweep,
+    "maintenance": maintenance,
     "reconcile": reconcile,
     "admin": admin,
 }
@@ -147,20 +147,22 @@ def main(arguments: list[str] | None = None) -> int:
     for name, command in COMMANDS.items():
         subcommand = choice.add_parser(name, help=command.__doc__)
         if command is admin:
-            subcommand.add_argument("email", help="the address that they have signed in with")
+            subcommand.add_argument("email", help="the e-mail address that the user signs in with")
         if command is redrive:
-            subcommand.add_argument("--limit", type=int, default=1000, help="how many to look at, at most (1000)")
-    asked = vars(parser.parse_args(arguments))
-    chosen = COMMANDS[asked.pop("command")]
+            subcommand.add_argument(
+                "--limit", type=int, default=1000, help="maximum number of dead letters to read (1000)"
+            )
+    options = vars(parser.parse_args(arguments))
+    chosen = COMMANDS[options.pop("command")]
     signals.interrupt_on_signals()
     try:
         settings = read_settings(environment(Path.cwd()))
         logs.configure(as_json=settings.production)
-        chosen(settings, **asked)
+        chosen(settings, **options)
     except SettingsError as error:
         _say(error)
         return MISUSED
-    except (Refused, OSError) as error:
+    except (CommandFailed, OSError) as error:
         _say(" ".join(str(error).split()) or type(error).__name__)
         return FAILED
     except DomainError as error:
@@ -216,7 +218,9 @@ def _refuse_if_behind(settings: Settings) -> None:
     from entrypoints.container.migrations import database_is_behind
 
     if database_is_behind(_url(settings)):
-        raise Refused("The database lacks migrations: run `make migrate` (`python -m entrypoints.cli migrate`) first.")
+        raise CommandFailed(
+            "The database lacks migrations: run `make migrate` (`python -m entrypoints.cli migrate`) first."
+        )
 
 
 async def _called(settings: Settings, use_case: UseCase[Answer], *args: object, **options: object) -> Answer:
@@ -239,20 +243,20 @@ def _url(settings: Settings) -> str:
 
 
 def _check_address(settings: Settings) -> None:
-    """Granian shares a port with whoever else does so: two services would answer in turn."""
+    """Granian binds with SO_REUSEPORT: two services on one port would answer in turn."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise Refused(
+        raise CommandFailed(
             f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
             f"If the service runs there already, use that one; else choose another port: PORT=8001 make run"
         ) from error
 
 
-def _say_what_to_try(settings: Settings) -> None:
+def _print_urls(settings: Settings) -> None:
     base = settings.api_base_url
     lines = [f"Style License listens on {base} (after {time.monotonic() - STARTED_AT:.1f} s)."]
     if not settings.production:
@@ -263,7 +267,7 @@ def _say_what_to_try(settings: Settings) -> None:
             f"  Try the API   {base}/api/schema/",
             "  See it work   make demo    (in another terminal)",
             "",
-            f"State is kept in {settings.data_dir.resolve()}. Ctrl-C stops everything.",
+            f"State is in {settings.data_dir.resolve()}. Ctrl-C stops everything.",
         ]
     _say("\n".join(lines))
 

@@ -1,4 +1,4 @@
-"""What a development machine lacks: secrets, a database, an identity and a payment provider. Never for production."""
+"""Embedded parts for development: secrets, a database, an identity and a payment provider."""
 
 import contextlib
 import os
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import msgspec
 
+from entrypoints.command_failed import CommandFailed
 from entrypoints.container.development import embedded_database
 from entrypoints.data_directory import UNKNOWN, DataDirectory, Holder
-from entrypoints.refused import Refused
-from entrypoints.settings import OpenIDClient, Settings, Toss
+from entrypoints.settings import OpenIDSettings, Settings, Toss
 
 LOCAL_SIGN_IN = "/local-sign-in"
-"""The path below which the stand-in for Google answers."""
+"""The path of the stand-in for Google."""
 SANDBOX_PAYMENTS = "/sandbox/toss"
-"""The path below which the stand-in for Toss Payments answers."""
+"""The path of the stand-in for Toss Payments."""
 
 SERVICE = "run"
 """The command that is the service."""
@@ -46,12 +46,12 @@ def embedded_parts(
     database = embedded_database(settings.data_dir / "postgres") if settings.database_url is None else None
     other = _started_database(directory) if database and beside else None
     if database and not (other or create or database.exists):
-        raise Refused(f"There is no database in {_shown(directory)} yet: `make run` creates it.")
+        raise CommandFailed(f"There is no database in {_shown(directory)} yet: `make run` creates it.")
     me = Holder(command, os.getpid(), settings.api_base_url if command == SERVICE else None, settings.database_url)
     with directory.held(me) as held:
         if not held:
             if not beside:
-                raise Refused(_in_use(directory))
+                raise CommandFailed(_in_use(directory))
             settings = _beside(settings, directory)
         settings = _with_stand_ins(_with_secrets(settings))
         if settings.database_url or not database:
@@ -75,7 +75,7 @@ def service_url(settings: Settings) -> str | None:
     directory = DataDirectory(settings.data_dir)
     holder = directory.holder()
     if holder is not None and holder.command not in {SERVICE, UNKNOWN}:
-        raise Refused(_in_use(directory))
+        raise CommandFailed(_in_use(directory))
     return holder.api_base_url if holder else None
 
 
@@ -92,7 +92,7 @@ def _beside(settings: Settings, directory: DataDirectory) -> Settings:
     holder = directory.holder()
     database_url = settings.database_url or (holder and holder.database_url)
     if database_url is None:
-        raise Refused(_in_use(directory))
+        raise CommandFailed(_in_use(directory))
     own_address = settings.api_base_url != settings.local_url
     return msgspec.structs.replace(
         settings,
@@ -117,7 +117,7 @@ def _shown(directory: DataDirectory) -> Path:
 
 def _with_stand_ins(settings: Settings) -> Settings:
     if settings.google is None:
-        client = OpenIDClient("local", settings.secret_key or "", _discovery_url(settings))
+        client = OpenIDSettings("local", settings.secret_key or "", _discovery_url(settings))
         settings = msgspec.structs.replace(settings, google=client)
     if settings.toss is None:
         sandbox = Toss("sandbox", f"{settings.api_base_url}{SANDBOX_PAYMENTS}")
@@ -141,12 +141,14 @@ def _with_secrets(settings: Settings) -> Settings:
 
 
 def _kept_secrets(file: Path) -> _Secrets:
-    """The same at every start, so that sessions and signed URLs outlive it."""
+    """The same at every start, so that sessions and signed URLs stay valid."""
     with contextlib.suppress(FileNotFoundError):
         try:
             return msgspec.json.decode(file.read_bytes(), type=_Secrets)
         except msgspec.MsgspecError as error:
-            raise Refused(f"{file} is damaged ({error}): remove it, and everybody has to sign in again.") from error
+            raise CommandFailed(
+                f"{file} is damaged ({error}): remove it, and everybody has to sign in again."
+            ) from error
     made = _Secrets(secrets.token_urlsafe(48), secrets.token_urlsafe(48))
     unfinished = file.with_suffix(".new")
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:

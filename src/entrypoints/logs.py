@@ -1,4 +1,4 @@
-"""What is logged: a JSON object a line where machines read it, plain lines where people do."""
+"""Log output: JSON lines in production, plain lines in development."""
 
 import logging
 import sys
@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import msgspec
 
 trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
-"""Of the request that is being answered, which its answer carries too; None outside of requests."""
+"""The trace id of the current request, also sent in its response; None outside of requests."""
 
 CHATTY = ("httpx", "alembic.runtime.plugins")
-"""They log every call of theirs."""
+"""Loggers that write a line for each call."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -30,7 +30,7 @@ def configure(*, as_json: bool) -> None:
 
 
 class JsonLines(logging.Formatter):
-    """Named as Google Cloud's log viewer expects; with `extra`, and the trace id of a request."""
+    """With Google Cloud's field names, the fields of `extra`, and the trace id of the request."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {

@@ -8,32 +8,32 @@ from core.ports.outbox import Outbox
 from core.tasks.model import QUEUES, Queue
 from core.tasks.publish_tasks import PublishTasks
 from entrypoints.container import create_container
+from entrypoints.maintenance import run_maintenance
 from entrypoints.settings import Settings
 from entrypoints.signals import stop_event
-from entrypoints.sweep import sweep_regularly
 
 POLL = 2.0
-"""Seconds after which the outbox is looked at even if nobody said that there is something in it."""
+"""Seconds after which the outbox is read without a notification."""
 BACK_OFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-"""Seconds between attempts while tasks cannot be published; the last one for as long as it takes."""
+"""Seconds between attempts while tasks cannot be published; the last one is repeated."""
 BATCH = 100
-"""Tasks that are published together, at most."""
+"""Maximum number of tasks of one batch."""
 FINISHING = 4.0
-"""Seconds that a batch gets to be confirmed in when the relay is to stop; a process has ten for all that it ends."""
+"""Seconds that a batch may still take when the relay stops; the process has ten for its whole shutdown."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """Publishes the outbox's tasks as they become due, each queue's on its own. Any number may run at once."""
+    """Publishes tasks of the outbox when they become due, each queue separately. Any number may run at once."""
 
     publish: PublishTasks
     outbox: Outbox
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def run(self) -> None:
-        """Work until cancelled, whatever goes away meanwhile. A batch in hand is finished then: nobody repeats it."""
+        """Run until cancelled, despite failures. The batch under way is finished, so that it is not sent twice."""
         async with asyncio.TaskGroup() as group:
             for queue in QUEUES:
                 group.create_task(self._run(queue))
@@ -53,7 +53,7 @@ class Relay:
             failures += 1
 
     async def _publish_all(self, queue: Queue) -> str | None:
-        """Publish what is due and wait for more; what is in the way, if something is."""
+        """Publish what is due and wait for more; returns what prevents it, if anything does."""
         try:
             claimed, confirmed = await _finished(self.publish(queue, limit=BATCH))
             if claimed < BATCH and claimed == confirmed:
@@ -67,7 +67,7 @@ class Relay:
 
 
 async def _finished(batch: Awaitable[tuple[int, int]]) -> tuple[int, int]:
-    """What it answers. Who is cancelled waits for it to end, within FINISHING."""
+    """The result. When cancelled, wait up to FINISHING for it first."""
     work = asyncio.ensure_future(batch)
     try:
         return await asyncio.shield(work)
@@ -79,16 +79,16 @@ async def _finished(batch: Awaitable[tuple[int, int]]) -> tuple[int, int]:
 
 
 async def run_relay(settings: Settings) -> None:
-    """Relay in a process of its own, and sweep beside it, until a signal says to stop."""
+    """Run a relay and maintenance passes until a signal stops the process."""
     stop = stop_event()
     container = create_container(settings)
     try:
         relay = Relay(await container.get(PublishTasks), await container.get(Outbox))
-        working = [asyncio.create_task(relay.run()), asyncio.create_task(sweep_regularly(container))]
+        working = [asyncio.create_task(relay.run()), asyncio.create_task(run_maintenance(container))]
         stopping = asyncio.create_task(stop.wait())
-        _log.info("The relay publishes waiting tasks.")
+        _log.info("relay started")
         await asyncio.wait([*working, stopping], return_when=asyncio.FIRST_COMPLETED)
-        _log.info("The relay stops.")
+        _log.info("relay stopping")
         for task in working:
             task.cancel()
         await asyncio.wait(working)

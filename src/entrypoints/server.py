@@ -1,4 +1,4 @@
-"""The server process: HTTP, and beside it the relay and, in development, sweeps and the simulated AI servers."""
+"""The server process: HTTP, the relay, and in development maintenance passes and simulated AI servers."""
 
 import asyncio
 import contextlib
@@ -18,15 +18,15 @@ from entrypoints.container import create_container
 from entrypoints.http.app import create_app
 from entrypoints.http.middleware.bodies import Bodies
 from entrypoints.http.state import state_of
+from entrypoints.maintenance import run_maintenance
 from entrypoints.relay import Relay
 from entrypoints.settings import Settings
 from entrypoints.signals import stop_event
-from entrypoints.sweep import sweep_regularly
 
-GRACE = 5.0
-"""Seconds that requests get to finish in after the signal to stop."""
+SHUTDOWN_TIMEOUT = 5.0
+"""Seconds that running requests get to finish after the signal to stop."""
 CONNECTIONS = 10_000
-"""That may be open at once, those that idle and those of streams included."""
+"""Maximum number of open connections, idle ones and streams included."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +34,9 @@ _log = logging.getLogger(__name__)
 def run(
     settings: Settings, *, local_sign_in: str | None, sandbox_payments: str | None, started: Callable[[], None]
 ) -> None:
-    """Serve until a signal says to stop.
+    """Serve until a signal stops the process.
 
-    With `local_sign_in` the stand-in for Google answers below that path, with `sandbox_payments` the one for Toss.
+    `local_sign_in` and `sandbox_payments` are the paths of the stand-ins for Google and Toss, None for none.
     """
     _allow_files(CONNECTIONS + 1000)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -44,7 +44,7 @@ def run(
 
 
 def _allow_files(count: int) -> None:
-    """Have as many open as the system lets this process: a connection is one, and most systems begin with 1024."""
+    """Raise the limit of open files, as far as allowed: each connection is one, and the usual limit is 1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = count if hard == resource.RLIM_INFINITY else min(count, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
@@ -71,19 +71,19 @@ async def _run(
 
 @contextlib.asynccontextmanager
 async def _beside(container: AsyncContainer, settings: Settings) -> AsyncIterator[None]:
-    """What works in the background; it ends with the block."""
+    """The background tasks; they are cancelled when the block is left."""
     workers = []
     if settings.relay == "on":
         workers.append(Relay(await container.get(PublishTasks), await container.get(Outbox)).run())
     if not settings.production:
-        workers.append(sweep_regularly(container))
+        workers.append(run_maintenance(container))
     if settings.ai_servers == "simulated":
         from entrypoints.container.development import simulated_ai_servers
 
         workers.append((await simulated_ai_servers(container, settings)).run())
     tasks = [asyncio.create_task(worker) for worker in workers]
     for task in tasks:
-        task.add_done_callback(_tell_if_it_broke)
+        task.add_done_callback(_log_failure)
     try:
         yield
     finally:
@@ -92,9 +92,9 @@ async def _beside(container: AsyncContainer, settings: Settings) -> AsyncIterato
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _tell_if_it_broke(task: asyncio.Task[None]) -> None:
+def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()):
-        _log.critical("A background task has ended.", exc_info=error)
+        _log.critical("background task failed", exc_info=error)
 
 
 async def serve(
@@ -105,9 +105,9 @@ async def serve(
     started: Callable[[], None],
     stopping: Callable[[], None],
 ) -> None:
-    """Answer at the settings' address until `stop` is set; requests that have begun get GRACE to finish.
+    """Serve at the settings' address until `stop` is set; running requests get SHUTDOWN_TIMEOUT to finish.
 
-    `stopping` ends those that would never finish by themselves.
+    `stopping` ends those that would not finish by themselves.
     """
     server = Server(
         Bodies(asgi),
@@ -117,21 +117,21 @@ async def serve(
         http=HTTPModes.http1,
         websockets=False,
         backlog=1024,
-        backpressure=CONNECTIONS,  # as many as in the backlog otherwise, and streams keep theirs
+        backpressure=CONNECTIONS,  # the default is the backlog's size, which streams would use up
         log_enabled=False,
     )
     others = asyncio.all_tasks()
     serving = asyncio.create_task(server.serve())
     told = asyncio.create_task(stop.wait())
-    while not (serving.done() or await _listens(settings)):  # noqa: ASYNC110 - granian tells nobody
+    while not (serving.done() or await _listens(settings)):  # noqa: ASYNC110 - granian has no event for it
         await asyncio.sleep(0.01)
     started()
     await asyncio.wait([serving, told], return_when=asyncio.FIRST_COMPLETED)
     stopping()
     server.stop()  # type: ignore[no-untyped-call]
-    _, late = await asyncio.wait([serving], timeout=GRACE)
+    _, late = await asyncio.wait([serving], timeout=SHUTDOWN_TIMEOUT)
     if late:
-        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)  # what is cut off complains
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)  # cancelled requests log errors
         for task in asyncio.all_tasks() - others:
             task.cancel()
     await asyncio.gather(serving, return_exceptions=bool(late))

@@ -17,7 +17,7 @@ GOOGLE_DISCOVERY = "https://accounts.google.com/.well-known/openid-configuration
 TOSS_API = "https://api.tosspayments.com"
 ENV_FILE = ".env"
 MIN_SECRET = 32
-"""Characters of a secret that is not weak."""
+"""Minimum length of a secret, in characters."""
 
 MAX_DIGITS = 9
 """Of a number; Python refuses to read one of some thousands."""
@@ -35,25 +35,25 @@ class RabbitMQ(msgspec.Struct, frozen=True):
     vhost: str
 
 
-class OpenIDClient(msgspec.Struct, frozen=True):
+class OpenIDSettings(msgspec.Struct, frozen=True):
     client_id: str
     client_secret: str
     discovery_url: str
 
 
 class RateLimits(msgspec.Struct, frozen=True):
-    """How often one may call."""
+    """Rate limits."""
 
     sign_in: Limit
-    """Each address begins to sign in."""
+    """Sign-in attempts of an address."""
     generate: Limit
-    """Each user asks for an image."""
+    """Generations requested by a user."""
     export: Limit
-    """Each user has everything about themselves exported."""
+    """Exports of personal data by a user."""
     signed_in: Limit
-    """Each user calls anything else."""
+    """All other calls of a user."""
     anonymous: Limit
-    """Each address calls without being signed in."""
+    """Calls of an address without a session."""
 
 
 class Toss(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class Toss(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the service was told. A part that is None is embedded, which only development does."""
+    """The configuration. A part that is None is embedded, in development only."""
 
     app_env: AppEnv
     host: str
@@ -70,39 +70,39 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     api_base_url: str
     frontend_url: str | None
-    """None: the service's own start page stands in for the frontend."""
+    """None: browsers are sent to the service's own start page."""
     cors_allowed_origins: list[str]
     cookie_samesite: Literal["lax", "none"]
     secret_key: str | None
     internal_api_token: str | None
     internal_api_token_previous: str | None
     webhook_allowed_networks: list[Network]
-    """Empty: from anywhere."""
+    """Empty: any network."""
     trusted_proxies: list[Network]
-    """Whose X-Forwarded-For is believed."""
+    """Proxies whose X-Forwarded-For is trusted."""
     database_url: str | None
     database_pool_size: int
     rabbitmq: RabbitMQ | None
     gcs_bucket_name: str | None
     storage_emulator_host: str | None
-    """The URL of a storage emulator that takes the place of Google's."""
-    google: OpenIDClient | None
+    """The URL of a storage emulator to use instead of Google's service."""
+    google: OpenIDSettings | None
     toss: Toss | None
-    """None in production: tokens are not sold."""
+    """None in production: no tokens are sold."""
     ai_servers: Literal["simulated", "none"]
     relay: Literal["on", "off"]
-    """Whether the server publishes its tasks itself; a relay of its own has to when it does not."""
+    """Whether the server publishes tasks itself; with `off` a separate relay has to run."""
     rate_limits: RateLimits | None
-    """None: nobody is held back, which only development does."""
+    """None: no limits, in development only."""
     styles_per_artist: int
     generation_timeout: timedelta
     retry_grace: timedelta
-    """How long the inference server may take to go on by itself after a failed attempt."""
+    """How long the inference server may take to report again when it retries by itself."""
     training_timeout: timedelta
     orphan_age: timedelta
-    """After which an object in the store that nothing refers to is removed."""
+    """The age at which an unreferenced object is removed."""
     platform_fee_percent: int
-    """What the platform keeps of an image's price."""
+    """The platform's fee as a percentage of the price of a generation."""
 
     @property
     def production(self) -> bool:
@@ -115,7 +115,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingsError(Exception):
-    """All that is wrong with the environment, in one message."""
+    """All problems of the environment, in one message."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -211,13 +211,13 @@ def _rabbitmq(reader: "_Reader") -> RabbitMQ | None:
     )
 
 
-def _google(reader: "_Reader") -> OpenIDClient | None:
+def _google(reader: "_Reader") -> OpenIDSettings | None:
     client_id, secret = reader.text("GOOGLE_CLIENT_ID"), reader.text("GOOGLE_CLIENT_SECRET")
     if client_id is None and secret is None:
         return None
     if client_id is None or secret is None:
         reader.problems.append("GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET belong together: one is missing")
-    return OpenIDClient(client_id or "", secret or "", reader.url("OPENID_DISCOVERY_URL") or GOOGLE_DISCOVERY)
+    return OpenIDSettings(client_id or "", secret or "", reader.url("OPENID_DISCOVERY_URL") or GOOGLE_DISCOVERY)
 
 
 def _rate_limits(reader: "_Reader", *, default: str) -> RateLimits | None:
@@ -262,18 +262,18 @@ def _unfit_for_production(settings: Settings, reader: "_Reader") -> list[str]:
     if settings.secret_key is not None and settings.secret_key == settings.internal_api_token:
         problems.append("SECRET_KEY and INTERNAL_API_TOKEN are the same: the AI servers must not know the first")
     if settings.rabbitmq and settings.rabbitmq.password == "guest":  # noqa: S105 - the default to refuse
-        problems.append("RABBITMQ_PASS is weak: 'guest' is everybody's")
+        problems.append("RABBITMQ_PASS is weak: 'guest' is the well-known default")
     problems += [
-        f"{name} is not https: cookies and webhooks' tokens would travel in the clear"
+        f"{name} is not https: cookies and tokens would be sent unencrypted"
         for name, url in (("API_BASE_URL", reader.text("API_BASE_URL")), ("FRONTEND_URL", settings.frontend_url))
         if url and not url.startswith("https://")
     ]
     if settings.toss and settings.toss.secret_key.startswith("test_"):
-        problems.append("TOSS_SECRET_KEY is a test key: tokens would be sold for no money")
+        problems.append("TOSS_SECRET_KEY is a test key: no money would be paid")
     if settings.toss and not settings.toss.api_base.startswith("https://"):
-        problems.append("TOSS_API_BASE is not https: the secret key would travel in the clear")
+        problems.append("TOSS_API_BASE is not https: the secret key would be sent unencrypted")
     if settings.ai_servers == "simulated":
-        problems.append("AI_SERVERS=simulated is for development: people would pay for made-up images")
+        problems.append("AI_SERVERS=simulated is for development: users would pay for simulated images")
     if settings.rate_limits is None:
         problems.append("RATE_LIMITS=off is for development")
     if settings.storage_emulator_host is not None:
@@ -292,14 +292,14 @@ def _split(url: str) -> SplitResult | None:
 
 
 class _Reader:
-    """Reads variables, and gathers what is wrong with them."""
+    """Reads variables and collects their problems."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.problems: list[str] = []
 
     def text(self, name: str) -> str | None:
-        """None for an empty one, too: that is how a line of an `.env` file is left out."""
+        """None also for an empty value, as `.env` files have it for what is not set."""
         return self.environ.get(name, "").strip() or None
 
     def choice(self, name: str, choices: tuple[Choice, ...], default: Choice) -> Choice:
@@ -325,7 +325,7 @@ class _Reader:
         return timedelta(seconds=self.number(name, default, low=low, high=30 * 24 * 60 * 60))
 
     def limit(self, name: str, default: Limit) -> Limit:
-        """Written as calls/seconds."""
+        """From calls/seconds."""
         text = self.text(name)
         if text is None:
             return default

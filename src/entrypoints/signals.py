@@ -1,4 +1,4 @@
-"""How a process is told to stop: Ctrl-C, a terminal that closes, a supervisor."""
+"""Signals that stop a process: Ctrl-C, a terminal that closes, a supervisor."""
 
 import asyncio
 import signal
@@ -8,7 +8,7 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def interrupt_on_signals() -> None:
-    """From now on the first of the signals raises KeyboardInterrupt; what is cleared up then is left in peace."""
+    """Raise KeyboardInterrupt at the first signal and ignore further ones, so that cleaning up is not interrupted."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         ignore_signals()
@@ -24,7 +24,7 @@ def ignore_signals() -> None:
 
 
 def stop_event() -> asyncio.Event:
-    """An event that the signals set, for as long as the running loop runs."""
+    """An event of the running loop that the signals set."""
     stop = asyncio.Event()
     for number in _heeded():
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -32,6 +32,6 @@ def stop_event() -> asyncio.Event:
 
 
 def _heeded() -> list[signal.Signals]:
-    """Whoever starts a service with nohup wants it to outlive the terminal."""
+    """Without SIGHUP if the process was started with nohup."""
     nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return [number for number in _STOPPING if number is not signal.SIGHUP or not nohup]

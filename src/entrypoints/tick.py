@@ -5,38 +5,38 @@ import msgspec
 
 from core.tasks.model import QUEUES, Queue
 from core.tasks.publish_tasks import PublishTasks
-from entrypoints.sweep import Sweep, Swept
+from entrypoints.maintenance import MaintenancePass, MaintenanceReport
 
 PUBLISHING = 25.0
-"""Seconds after which publishing makes way for the sweep."""
+"""Seconds after which publishing stops, so that the maintenance pass runs."""
 
 
 class Ticked(msgspec.Struct, frozen=True):
     published: int
-    """Tasks that the broker has taken."""
+    """Tasks that the broker has confirmed."""
     all_published: bool
-    """Whether nothing that is due waits in the outbox, but for what another relay is at."""
-    swept: Swept
+    """Whether the outbox has no due task left, except those that another relay publishes."""
+    swept: MaintenanceReport
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One pass over all that is done in the background elsewhere, for where nothing runs between requests."""
+    """One pass of the relay and of maintenance, for platforms on which nothing runs between requests."""
 
     publish: PublishTasks
-    sweep: Sweep
+    maintenance: MaintenancePass
 
     async def __call__(self) -> Ticked:
         published, all_published = await self._publish()
-        return Ticked(published, all_published, await self.sweep())
+        return Ticked(published, all_published, await self.maintenance())
 
     async def _publish(self) -> tuple[int, bool]:
-        """All queues at once: one that takes nothing does not delay the others."""
+        """All queues at once: a blocked queue does not delay the others."""
         queues = await asyncio.gather(*(self._publish_to(queue) for queue in QUEUES))
         return sum(published for published, _ in queues), all(all_published for _, all_published in queues)
 
     async def _publish_to(self, queue: Queue) -> tuple[int, bool]:
-        """Until nothing is left, the broker does not take it, or time is up."""
+        """Until no task is left, the broker does not confirm, or the time is up."""
         clock = asyncio.get_running_loop()
         until, published = clock.time() + PUBLISHING, 0
         while clock.time() < until:

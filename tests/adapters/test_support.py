@@ -145,7 +145,7 @@ def test_a_failed_installation_says_what_helps(apt_get: Path, monkeypatch: pytes
     assert package.POLICY.read_text() == "allowed\n"
 
 
-def test_storage_keeps_what_it_is_given(bucket: gcs.Bucket) -> None:
+def test_the_emulator_stores_objects(bucket: gcs.Bucket) -> None:
     with contextlib.closing(bucket.emulator.client()) as client:
         blob = client.bucket(bucket.name).blob("images/1.png")
         blob.upload_from_string(b"picture", content_type="image/png")

@@ -1,4 +1,4 @@
-"""Leaving: locked out at once, erased or kept as a name, nothing of others is lost, and the books stay in order."""
+"""Account deletion: access is revoked, data erased or the account deactivated, nothing of others lost."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.errors import UserNotFound
 from core.accounts.model import SESSION_LIFETIME, Artist, Session, User
 from core.accounts.sign_in import SignIn, token_hash
-from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
+from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.community.delete_comment import DeleteComment
 from core.community.errors import CommentNotFound
 from core.community.follow_user import FollowUser
@@ -81,12 +81,12 @@ async def style(world: World, mia: User) -> Style:
 
 @pytest.fixture(autouse=True)
 async def in_order(world: World) -> AsyncIterator[None]:
-    """Whoever leaves, and however."""
+    """In every way an account is deleted."""
     yield
     assert (await world.use_case(Reconcile)()).sound
 
 
-async def leave(world: World, user: User) -> None:
+async def delete(world: World, user: User) -> None:
     await world.use_case(DeleteAccount)(user.id)
 
 
@@ -102,7 +102,7 @@ async def session(world: World, user: User) -> bytes:
 
 
 async def gone(world: World, user: User) -> bool:
-    """Erased to the last row: nobody can refer to them any more, and a user of the same name can come."""
+    """Fully erased: no row can refer to the user, and the username is free."""
     try:
         await commit(world, lambda ports: ports.sessions.add(_session(world, user)))
     except UserNotFound:
@@ -122,10 +122,10 @@ async def store(world: World, *keys: str) -> None:
 # --- erased -----------------------------------------------------------------------------------------------------------
 
 
-async def test_who_has_left_is_signed_out_and_gone(world: World, ann: User) -> None:
+async def test_a_deleted_user_is_signed_out_and_not_found(world: World, ann: User) -> None:
     sessions = [await session(world, ann) for _ in range(2)]
 
-    await leave(world, ann)
+    await delete(world, ann)
 
     for hashed in sessions:
         assert await world.scope().sessions.requester(hashed, at=world.clock.now()) is None
@@ -134,7 +134,7 @@ async def test_who_has_left_is_signed_out_and_gone(world: World, ann: User) -> N
         with pytest.raises(UserNotFound):
             await reading
     with pytest.raises(UserNotFound):
-        await leave(world, ann)
+        await delete(world, ann)
 
 
 async def test_counts_of_others_stay_exact(world: World, mia: User, ann: User, bob: User, style: Style) -> None:
@@ -149,7 +149,7 @@ async def test_counts_of_others_stay_exact(world: World, mia: User, ann: User, b
     anns = await say(world, ann, image)
     await say(world, bob, image, to=anns)
 
-    await leave(world, ann)
+    await delete(world, ann)
 
     shown = await world.read.generations.detail(image.id, viewer=bob.id)
     assert (shown.like_count, shown.is_liked, shown.comment_count) == (1, True, 2)
@@ -159,9 +159,9 @@ async def test_counts_of_others_stay_exact(world: World, mia: User, ann: User, b
     assert profile.artist
     assert (profile.artist.follower_count, profile.is_following, profile.stats.following_count) == (1, True, 1)
     assert (await world.read.styles.detail(style.id, viewer=None)).artist.follower_count == 1
-    told, unread = await world.read.notifications.list(mia.id, unread_only=False, page=PAGE)
-    assert {row.actor.username for row in told.rows if row.actor} == {"bob"}
-    assert unread == len(told.rows) == 4
+    found_entries, unread = await world.read.notifications.list(mia.id, unread_only=False, page=PAGE)
+    assert {row.actor.username for row in found_entries.rows if row.actor} == {"bob"}
+    assert unread == len(found_entries.rows) == 4
     with pytest.raises(CommentNotFound):
         await world.read.community.comment(anns, viewer=bob.id)
     assert await gone(world, ann)
@@ -179,7 +179,7 @@ async def test_images_go_with_all_that_others_said_of_them(
     anns = await say(world, ann, public)
     bobs = await say(world, bob, public, to=anns)
 
-    await leave(world, ann)
+    await delete(world, ann)
 
     feed = await world.read.generations.feed(FeedQuery(), viewer=bob.id, page=PAGE)
     assert [item.id for item in feed.rows] == [others.id]
@@ -193,11 +193,13 @@ async def test_images_go_with_all_that_others_said_of_them(
     assert await gone(world, ann)
 
 
-async def test_what_a_style_was_used_for_and_earned_stays(world: World, mia: User, ann: User, style: Style) -> None:
+async def test_uses_and_earnings_of_a_style_survive_the_deletion_of_a_user(
+    world: World, mia: User, ann: User, style: Style
+) -> None:
     await world.image(ann, style)
     await world.image(mia, style)
 
-    await leave(world, ann)
+    await delete(world, ann)
 
     [own] = (await world.read.styles.list_own(mia.id, page=PAGE)).rows
     assert (own.usage_count, own.total_earned_tokens) == (2, 60)
@@ -212,7 +214,7 @@ async def test_what_a_style_was_used_for_and_earned_stays(world: World, mia: Use
     }
 
 
-async def test_images_at_work_are_given_up_and_a_late_result_pays_nobody(
+async def test_unfinished_generations_are_cancelled_and_late_results_not_paid(
     world: World, mia: User, ann: User, style: Style
 ) -> None:
     queued, working = await world.generation(ann, style), await world.generation(ann, style)
@@ -220,7 +222,7 @@ async def test_images_at_work_are_given_up_and_a_late_result_pays_nobody(
         working.id, current_step=1, total_steps=9, progress_percent=1.0, estimated_seconds=None
     )
 
-    await leave(world, ann)
+    await delete(world, ann)
 
     for image in (queued, working):
         with pytest.raises(GenerationNotFound):
@@ -231,7 +233,7 @@ async def test_images_at_work_are_given_up_and_a_late_result_pays_nobody(
     assert (await world.read.tokens.balance(ann.id)).held_tokens == 0
 
 
-async def test_an_artist_whose_styles_nobody_else_used_is_erased_with_them(
+async def test_an_artist_whose_styles_others_did_not_use_is_erased_with_them(
     world: World, mia: User, ann: User, style: Style
 ) -> None:
     training = await world.untrained_style(mia, "Oil")
@@ -239,7 +241,7 @@ async def test_an_artist_whose_styles_nobody_else_used_is_erased_with_them(
     await world.use_case(EditProfile)(mia.id, ProfileChanges(), BytesIO(picture()))
     await store(world, f"training/{style.id}/image_0.jpg", f"training/{training.id}/image_0.txt")
 
-    await leave(world, mia)
+    await delete(world, mia)
 
     assert await gone(world, mia)
     assert (await world.read.styles.list(StyleQuery(), page=PAGE)).rows == []
@@ -252,8 +254,8 @@ async def test_an_artist_whose_styles_nobody_else_used_is_erased_with_them(
     await world.artist("mia")
 
 
-async def test_tokens_stay_with_nobody(world: World, ann: User) -> None:
-    await leave(world, ann)
+async def test_tokens_of_a_deleted_user_stay_in_the_ledger(world: World, ann: User) -> None:
+    await delete(world, ann)
 
     assert (await world.read.tokens.balance(ann.id)).token_balance == 1000
     assert (await world.use_case(Reconcile)()).sound
@@ -262,7 +264,7 @@ async def test_tokens_stay_with_nobody(world: World, ann: User) -> None:
 async def test_a_purchase_that_waits_can_no_longer_be_paid(world: World, ann: User) -> None:
     started = await world.use_case(StartPurchase)(ann.id, "basic_100")
 
-    await leave(world, ann)
+    await delete(world, ann)
 
     purchase = await commit(world, lambda ports: ports.purchases.of_order(started.order_id))
     assert not purchase.payable(at=purchase.created_at)
@@ -274,7 +276,7 @@ async def test_a_purchase_that_waits_can_no_longer_be_paid(world: World, ann: Us
     assert purchase.status is PurchaseStatus.EXPIRED
 
 
-async def test_money_whose_taking_nobody_heard_of_is_found_when_the_buyer_is_gone(
+async def test_a_capture_with_a_lost_response_is_found_after_the_buyers_deletion(
     world: World, ann: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     started = await world.use_case(StartPurchase)(ann.id, "basic_100")
@@ -282,7 +284,7 @@ async def test_money_whose_taking_nobody_heard_of_is_found_when_the_buyer_is_gon
     world.payments.agree(started.order_id)
     await world.payments.confirm(started.order_id, payment_key=key, amount=10_000)
 
-    await leave(world, ann)
+    await delete(world, ann)
     world.clock.advance(TIME_TO_SETTLE)
     await world.use_case(ExpirePurchases)()
 
@@ -295,17 +297,17 @@ async def test_money_whose_taking_nobody_heard_of_is_found_when_the_buyer_is_gon
     assert key in told
 
 
-async def test_who_is_to_be_paid_stays_until_it_is_settled(world: World, mia: User, style: Style) -> None:
+async def test_a_pending_withdrawal_prevents_the_deletion(world: World, mia: User, style: Style) -> None:
     await world.image(mia, style)
     hashed = await session(world, mia)
     withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 30)
 
     with pytest.raises(WithdrawalPending):
-        await leave(world, mia)
+        await delete(world, mia)
     assert await world.scope().sessions.requester(hashed, at=world.clock.now()) is not None
 
     await world.use_case(RejectWithdrawal)(mia.id, withdrawal.id, reason="No.")
-    await leave(world, mia)
+    await delete(world, mia)
     assert await gone(world, mia)
     with pytest.raises(UserNotFound):
         await world.use_case(RequestWithdrawal)(mia.id, 30)
@@ -322,7 +324,7 @@ async def test_who_is_to_be_paid_stays_until_it_is_settled(world: World, mia: Us
 
 
 @pytest.mark.parametrize("outcome", ["completed", "failed"])
-async def test_an_artist_whose_style_others_used_is_kept_as_a_name(
+async def test_an_artist_whose_style_others_used_is_deactivated(
     world: World, mia: User, ann: User, bob: User, style: Style, outcome: str
 ) -> None:
     image = await (world.image if outcome == "completed" else world.failed_generation)(ann, style)
@@ -332,7 +334,7 @@ async def test_an_artist_whose_style_others_used_is_kept_as_a_name(
     await world.follow(bob, mia)
     await world.like(mia, own)
 
-    await leave(world, mia)
+    await delete(world, mia)
 
     assert await world.scope().sessions.requester(hashed, at=world.clock.now()) is None
     shown = await world.read.generations.detail(image.id, viewer=ann.id)
@@ -355,21 +357,23 @@ async def test_an_artist_whose_style_others_used_is_kept_as_a_name(
     assert (stored.email, stored.bio, stored.profile_image) == (None, "", None)
 
 
-async def test_what_was_asked_for_before_is_made_and_paid_for(world: World, mia: User, ann: User, style: Style) -> None:
+async def test_generations_requested_before_the_deletion_are_completed_and_paid(
+    world: World, mia: User, ann: User, style: Style
+) -> None:
     image = await world.generation(ann, style)
 
-    await leave(world, mia)
+    await delete(world, mia)
     await world.use_case(CompleteGeneration)(image.id, result_url=world.blobs.uri("generations/1.png"), metadata={})
 
     assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 30
     assert (await world.read.tokens.balance(ann.id)).token_balance == 970
 
 
-async def test_who_is_kept_as_a_name_is_told_nothing(world: World, mia: User, ann: User, style: Style) -> None:
+async def test_a_deactivated_artist_is_not_notified(world: World, mia: User, ann: User, style: Style) -> None:
     await world.image(ann, style)
     own, training = await world.image(mia, style, public=True), await world.untrained_style(mia, "Oil")
 
-    await leave(world, mia)
+    await delete(world, mia)
     await world.like(ann, own)
     await say(world, ann, own)
     await world.use_case(CompleteTraining)(training.id, model_path="gs://models/x", metric=None)
@@ -378,12 +382,12 @@ async def test_who_is_kept_as_a_name_is_told_nothing(world: World, mia: User, an
     assert (await world.read.generations.detail(own.id, viewer=None)).like_count == 1
 
 
-async def test_who_was_deactivated_does_not_come_back(world: World, ann: User) -> None:
+async def test_a_deactivated_artist_cannot_sign_in(world: World, ann: User) -> None:
     signed_in = await world.use_case(SignIn)(MIN_JUN, user_agent="")
     artist = await commit(world, lambda ports: ports.users.of_id(signed_in.user_id))
     await upgrade(world, artist)
     await world.image(ann, await world.style(artist))
-    await leave(world, artist)
+    await delete(world, artist)
 
     with pytest.raises(SignInFailed) as refused:
         await world.use_case(SignIn)(MIN_JUN, user_agent="")
@@ -393,7 +397,7 @@ async def test_who_was_deactivated_does_not_come_back(world: World, ann: User) -
 # --- coming back ------------------------------------------------------------------------------------------------------
 
 
-async def test_who_was_erased_comes_back_as_a_new_user_without_welcome_tokens(world: World) -> None:
+async def test_an_erased_user_signs_in_as_a_new_user_without_welcome_tokens(world: World) -> None:
     first = await world.use_case(SignIn)(MIN_JUN, user_agent="")
     await world.use_case(DeleteAccount)(first.user_id)
 
@@ -436,11 +440,11 @@ async def test_erasing_goes_on_where_it_was_interrupted(
     assert (await world.read.generations.detail(liked.id, viewer=None)).like_count == 0
 
 
-async def test_what_takes_long_is_left_to_the_sweep(
+async def test_a_long_deletion_is_finished_by_the_maintenance_pass(
     world: World, mia: User, ann: User, bob: User, style: Style, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.account_deletion.erase_account.PIECE", 2)
-    monkeypatch.setattr("core.account_deletion.erase_account.ROUNDS", 2)
+    monkeypatch.setattr("core.account_deletion.erase_account.BATCH", 2)
+    monkeypatch.setattr("core.account_deletion.erase_account.MAX_ROUNDS", 2)
     images = [await world.image(mia, style, public=True) for _ in range(7)]
     own = [await world.image(ann, style, public=True) for _ in range(5)]
     for image in images:
@@ -452,19 +456,19 @@ async def test_what_takes_long_is_left_to_the_sweep(
         await world.like(bob, image)
         await say(world, bob, image, to=await say(world, bob, image))
 
-    await leave(world, ann)
+    await delete(world, ann)
     assert not await gone(world, ann)
     with pytest.raises(UserNotFound):
         await world.read.accounts.profile(ann.id, viewer=None)
-    sweeps = 0
+    passes = 0
     while not await world.use_case(EraseAccounts)():
-        sweeps += 1
+        passes += 1
         for image in images:
             shown = await world.read.generations.detail(image.id, viewer=bob.id)
             comments = (await world.read.community.comments(image.id, viewer=None, page=PAGE)).rows
             assert shown.comment_count == sum(1 + row.reply_count for row in comments)
 
-    assert sweeps > 2
+    assert passes > 2
     assert await gone(world, ann)
     assert await world.use_case(EraseAccounts)() == 0
     for image in images:
@@ -472,8 +476,10 @@ async def test_what_takes_long_is_left_to_the_sweep(
         assert (shown.like_count, shown.comment_count) == (0, 0)
 
 
-async def test_who_leaves_waits_a_moment_only(world: World, mia: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.account_deletion.erase_account.PIECE", 1)
+async def test_the_call_of_a_deletion_is_limited_in_time(
+    world: World, mia: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.account_deletion.erase_account.BATCH", 1)
     fans = [await world.user(f"fan-{number}") for number in range(10)]
     for fan in fans:
         await world.follow(fan, mia)
@@ -499,7 +505,7 @@ async def test_objects_go_later_when_the_store_is_away(world: World, ann: User, 
     await world.use_case(DeleteAccount, blobs=away)(ann.id)
     assert await gone(world, ann)
     assert await world.blobs.keys("generations/") == [image.result_key]
-    await world.use_case(RemoveUnwantedBlobs)()
+    await world.use_case(DeleteDiscardedObjects)()
 
     assert [key for key in await world.blobs.keys("") if not key.startswith("signatures/")] == [
         "public/profiles/0/x.png"
@@ -509,7 +515,7 @@ async def test_objects_go_later_when_the_store_is_away(world: World, ann: User, 
 # --- at once ----------------------------------------------------------------------------------------------------------
 
 
-async def test_who_leaves_while_they_do_everything_leaves_nothing(
+async def test_a_deletion_concurrent_with_all_actions_leaves_no_data(
     world: World, mia: User, ann: User, bob: User, style: Style
 ) -> None:
     """Calls of theirs that were under way, and calls of others that concern them."""
@@ -552,7 +558,7 @@ async def test_who_leaves_while_they_do_everything_leaves_nothing(
     assert (await world.read.tokens.balance(ann.id)).held_tokens == 0
 
 
-async def test_many_leave_at_once(world: World, mia: User, style: Style) -> None:
+async def test_concurrent_deletions_of_many_users(world: World, mia: User, style: Style) -> None:
     crowd = [await world.user(f"fan-{n}") for n in range(8)]
     images = [await world.image(mia, style, public=True) for _ in range(3)]
     for n, fan in enumerate(crowd):
@@ -562,7 +568,7 @@ async def test_many_leave_at_once(world: World, mia: User, style: Style) -> None
             await world.like(fan, image)
             await say(world, fan, image)
 
-    await asyncio.gather(*(leave(world, fan) for fan in crowd), return_exceptions=True)
+    await asyncio.gather(*(delete(world, fan) for fan in crowd), return_exceptions=True)
     await world.use_case(EraseAccounts)()
 
     assert [await gone(world, fan) for fan in crowd] == [True] * len(crowd)
@@ -574,7 +580,7 @@ async def test_many_leave_at_once(world: World, mia: User, style: Style) -> None
     assert profile.artist.follower_count == 0
 
 
-async def test_a_first_request_for_a_style_while_its_artist_leaves(
+async def test_a_first_request_for_a_style_races_with_the_deletion_of_its_artist(
     world: World, mia: User, ann: User, style: Style
 ) -> None:
     """It comes before, and the artist is kept as a name, or after, and there is no style."""
@@ -591,14 +597,14 @@ async def test_a_first_request_for_a_style_while_its_artist_leaves(
     assert (await world.read.tokens.balance(ann.id)).held_tokens == 30 * (4 - len(errors))
 
 
-async def test_a_withdrawal_asked_for_while_the_artist_leaves_is_before_or_after(
+async def test_a_withdrawal_request_races_with_the_deletion_of_the_artist(
     world: World, mia: User, style: Style
 ) -> None:
     await world.image(mia, style)
 
     async def revoke_access(ports: Scope) -> None:
         user = await ports.users.of_id(mia.id, lock=True)
-        await ports.users.save(user.left(at=world.clock.now()))
+        await ports.users.save(user.start_deletion(at=world.clock.now()))
         await ports.personal_data.revoke_access(mia.id, at=world.clock.now())
 
     leaving = await Block(world, revoke_access).open()
@@ -616,7 +622,7 @@ async def upgrade(world: World, user: User) -> None:
     now = world.clock.now()
     async with world.block() as ports:
         await ports.users.add_artist(Artist(user.id, "Min", "min@example.com", f"signatures/{user.id}/x.png", now))
-        await ports.users.save(user.became_artist(at=now))
+        await ports.users.save(user.become_artist(at=now))
         await ports.ledger.open(earnings(user.id))
 
 
@@ -626,9 +632,7 @@ async def upgrade(world: World, user: User) -> None:
 @pytest.mark.parametrize(
     "left", ["like", "comment", "follow", "follower", "told", "named", "image", "style", "nothing"]
 )
-async def test_nobody_is_removed_while_anything_is_left_of_them(
-    world: World, mia: User, ann: User, style: Style, left: str
-) -> None:
+async def test_the_row_of_a_user_is_removed_last(world: World, mia: User, ann: User, style: Style, left: str) -> None:
     zoe = await world.artist("zoe", tokens=100)
     image = await world.image(ann, style, public=True)
     match left:

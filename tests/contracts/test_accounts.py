@@ -44,7 +44,7 @@ async def test_a_user_without_the_optional_is_kept_as_well(world: World) -> None
     assert await commit(world, lambda ports: ports.users.of_id(user.id)) == user
 
 
-async def test_who_is_not_there_is_not_found(world: World) -> None:
+async def test_an_unknown_user_is_not_found(world: World) -> None:
     nobody = await world.ids.user()
     stranger = await new_user(world, "stranger")
 
@@ -60,11 +60,11 @@ async def test_who_is_not_there_is_not_found(world: World) -> None:
         await world.read.accounts.profile(nobody, viewer=None)
 
 
-async def test_what_is_saved_is_kept(world: World) -> None:
+async def test_a_saved_entity_is_stored(world: World) -> None:
     ann = await world.user("ann")
-    changed = ann.edited(
+    changed = ann.edit(
         at=world.clock.advance(), username="anna", bio="hello", profile_image="public/profiles/1/a.png"
-    ).became_artist(at=world.clock.advance())
+    ).become_artist(at=world.clock.advance())
 
     await commit(world, lambda ports: ports.users.save(changed))
 
@@ -119,7 +119,7 @@ async def test_of_two_sign_ups_with_one_username_one_is_refused(world: World, se
         await world.read.accounts.me(other.id)
 
 
-async def test_of_two_who_take_a_name_at_once_one_is_refused(world: World, sent: bool) -> None:
+async def test_of_two_concurrent_claims_of_a_name_one_is_refused(world: World, sent: bool) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
 
     ended = await race(
@@ -145,7 +145,7 @@ async def test_of_two_sign_ups_with_one_identity_one_is_refused(world: World, se
     assert not await commit(world, lambda ports: ports.users.username_taken("bob"))
 
 
-async def test_a_name_is_free_again_when_who_took_it_rolls_back(world: World) -> None:
+async def test_a_name_is_free_again_after_a_rollback(world: World) -> None:
     one, other = await new_user(world, "ann", subject="1"), await new_user(world, "ann", subject="2")
     first = await Block(world, sending(adding(one))).open()
     second = Block(world, sending(adding(other)))
@@ -161,7 +161,7 @@ async def test_an_artist_that_is_saved_is_kept(world: World) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann")
     artist = await commit(world, lambda ports: ports.users.artist(mia.id))
     assert artist is not None
-    changed = artist.edited(artist_name="Mia K", signature_key="signatures/1/new.png")
+    changed = artist.edit(artist_name="Mia K", signature_key="signatures/1/new.png")
 
     await commit(world, lambda ports: ports.users.save_artist(changed))
 
@@ -198,7 +198,7 @@ async def test_of_two_upgrades_at_once_one_is_refused(world: World, sent: bool) 
 # --- sessions ---------------------------------------------------------------------------------------------------------
 
 
-async def test_a_session_tells_who_asks(world: World) -> None:
+async def test_a_session_identifies_the_requester(world: World) -> None:
     ann, mia = await world.user("ann"), await world.artist("mia")
     await commit(world, signing_in(ann, b"1" * 32, world))
     await commit(world, signing_in(mia, b"2" * 32, world))
@@ -209,7 +209,7 @@ async def test_a_session_tells_who_asks(world: World) -> None:
     assert await sessions.requester(b"3" * 32, at=now) is None
 
 
-async def test_a_session_tells_of_the_user_as_is_now(world: World) -> None:
+async def test_a_session_shows_the_current_user(world: World) -> None:
     ann = await world.user("ann")
     await commit(world, signing_in(ann, b"1" * 32, world))
     admin = msgspec.structs.replace(ann, role=Role.ADMIN)
@@ -230,7 +230,7 @@ async def test_a_session_expires(world: World) -> None:
     assert await sessions.requester(b"1" * 32, at=end) is None
 
 
-async def test_an_ended_session_signs_nobody_in(world: World) -> None:
+async def test_a_revoked_session_is_invalid(world: World) -> None:
     ann = await world.user("ann")
     await commit(world, signing_in(ann, b"1" * 32, world))
     await commit(world, signing_in(ann, b"2" * 32, world))

@@ -7,7 +7,7 @@ from core.requester import Role
 from tests.support.world import World
 
 
-async def test_who_is_named_by_address_becomes_an_admin_and_stays_one(world: World) -> None:
+async def test_the_user_with_the_address_becomes_an_admin(world: World) -> None:
     mia = await world.artist("mia")
 
     made = await world.use_case(MakeAdmin)("mia@example.com")
@@ -23,7 +23,7 @@ async def test_it_has_to_be_clear_who_is_meant(world: World) -> None:
     assert refused.value.details == {"email": "nobody@example.com", "found": 0}
 
 
-async def test_two_with_one_address_are_not_told_apart(world: World) -> None:
+async def test_an_address_of_two_users_is_refused(world: World) -> None:
     ann = await world.user("ann")
     twin = msgspec.structs.replace(ann, id=await world.ids.user(), subject="another", username="twin")
     async with world.block() as ports:

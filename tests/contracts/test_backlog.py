@@ -7,11 +7,11 @@ from core.tasks.views import Backlog
 from tests.support.world import World
 
 
-async def test_nothing_waits_at_first(world: World) -> None:
+async def test_the_backlog_is_empty_at_first(world: World) -> None:
     assert await world.read.backlog.backlog(now=world.clock.now()) == Backlog(0, timedelta(), {}, {})
 
 
-async def test_what_waits_is_counted_by_status_and_what_has_ended_is_not(world: World) -> None:
+async def test_the_backlog_counts_by_status_what_has_not_ended(world: World) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=500)
     await world.untrained_style(mia, "Oil")
     style = await world.style(mia)
@@ -33,7 +33,7 @@ async def test_what_waits_is_counted_by_status_and_what_has_ended_is_not(world: 
     assert backlog == expected
 
 
-async def test_what_is_not_due_does_not_wait(world: World) -> None:
+async def test_tasks_that_are_not_due_are_not_counted(world: World) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=500)
     await world.use_case(RequestGeneration)(ann.id, NewGeneration((await world.style(mia)).id, ["cat"]))
     now = world.clock.now()

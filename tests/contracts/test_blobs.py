@@ -17,7 +17,7 @@ from adapters.filesystem.blobs import FilesystemBlobStore
 from adapters.gcs.blobs import GcsBlobStore
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.clock import ManualClock
-from core.blobs.beginning import beginning_of
+from core.blobs.first_bytes import first_bytes
 from core.ports.blob_store import Blob, BlobNotFound, BlobStore, ForeignBlob
 from tests.support.gcs import Bucket
 
@@ -108,13 +108,13 @@ def blob(key: str, content: bytes = b"content") -> Blob:
     return Blob(key, BytesIO(content), "image/png")
 
 
-async def test_what_was_put_can_be_got(case: Case) -> None:
+async def test_a_stored_object_can_be_read(case: Case) -> None:
     await case.store.put(blob("training/10/image_0.png", b"one"), blob("training/10/image_1.png", b"two"))
     assert await case.store.get("training/10/image_0.png") == b"one"
     assert await case.store.get("training/10/image_1.png") == b"two"
 
 
-async def test_putting_nothing_is_fine(case: Case) -> None:
+async def test_storing_no_objects_is_allowed(case: Case) -> None:
     await case.store.put()
 
 
@@ -142,7 +142,7 @@ async def test_the_beginning_of_a_file_is_stored_as_if_it_were_all_of_it(case: C
     content = BytesIO(b"a picture" + b"and more" * 500_000)
     content.seek(50)
     for size in (0, 1, 9, 3_000_000):
-        await case.store.put(Blob("a.png", beginning_of(content, size), "image/png"))
+        await case.store.put(Blob("a.png", first_bytes(content, size), "image/png"))
         assert await case.store.get("a.png") == content.getvalue()[:size]
 
 
@@ -159,7 +159,7 @@ async def test_a_hundred_at_once(case: Case) -> None:
     assert await case.store.get("training/10/image_77.png") == b"77"
 
 
-async def test_what_is_not_there_cannot_be_got_or_copied(case: Case) -> None:
+async def test_a_missing_object_cannot_be_read_or_copied(case: Case) -> None:
     await case.store.put(blob("folder/a.png"))
     for key in ("b.png", "folder", "folder/a", "folder/b/c.png"):
         with pytest.raises(BlobNotFound):
@@ -178,7 +178,7 @@ async def test_a_copy_is_an_object_of_its_own(case: Case) -> None:
     assert await case.store.get("results/1.png") == b"another"
 
 
-async def test_deleting_takes_what_is_there(case: Case) -> None:
+async def test_deleting_ignores_missing_objects(case: Case) -> None:
     await case.store.put(*(blob(f"folder/{index}.png") for index in range(12)))
     await case.store.delete("folder/0.png", "not/there.png", *(f"folder/{index}.png" for index in range(2, 12)))
     await case.store.delete("folder/0.png")
@@ -196,7 +196,7 @@ async def test_keys_by_prefix_in_order(case: Case) -> None:
         assert await case.store.keys(nothing) == []
 
 
-async def test_a_page_of_what_is_stored_after_a_key(case: Case) -> None:
+async def test_a_page_of_keys_after_a_key(case: Case) -> None:
     keys = ["a/1.png", "a/10.png", "a/2.png", "a/b/1.png", "a/그림.png", "b/1.png"]
     await case.store.put(*(blob(key) for key in reversed(keys)))
 
@@ -213,7 +213,7 @@ async def test_a_page_of_what_is_stored_after_a_key(case: Case) -> None:
     assert await page("nothing/") == []
 
 
-async def test_what_is_stored_has_an_age(case: Case) -> None:
+async def test_an_object_has_a_modification_time(case: Case) -> None:
     moment = timedelta(seconds=2)
     before = case.now()
     await case.store.put(blob("a.png"), blob("c.png"))
@@ -229,7 +229,7 @@ async def test_an_object_is_copied_onto_itself(case: Case) -> None:
     assert await case.store.get("a.png") == b"content"
 
 
-async def test_what_is_put_or_copied_anew_is_young_again(tmp_path: Path) -> None:
+async def test_replacing_an_object_renews_its_modification_time(tmp_path: Path) -> None:
     clock = ManualClock()
     for store in (in_memory(clock).store, in_a_folder(tmp_path, clock).store):
         await store.put(blob("a.png"), blob("b.png"), blob("c.png"), blob("d.png", b"kept"))
@@ -279,7 +279,7 @@ async def test_a_signed_url_leads_to_the_object(case: Case) -> None:
     assert await case.load(await case.store.signed_url("results/1.png")) == b"image"
 
 
-async def test_a_signed_url_of_nothing_leads_nowhere(case: Case) -> None:
+async def test_a_signed_url_of_a_missing_object_is_not_found(case: Case) -> None:
     assert await case.load(await case.store.signed_url("results/1.png")) is None
 
 
@@ -316,7 +316,7 @@ async def test_a_public_url_lasts_as_long_as_the_object(case: Case) -> None:
 
 
 @pytest.mark.parametrize("key", ["results/1.png", "public", "publicity/a.png", "/public/a.png", "public/../a.png"])
-def test_there_is_no_public_url_of_what_is_not_public(case: Case, key: str) -> None:
+def test_a_private_key_has_no_public_url(case: Case, key: str) -> None:
     with pytest.raises(ValueError, match="Not a"):
         case.store.public_url(key)
 
@@ -364,7 +364,7 @@ def test_both_forms_of_a_uri_are_understood(case: Case) -> None:
         " gs://{bucket}/1.png",
     ],
 )
-def test_what_lies_elsewhere_is_foreign(case: Case, uri: str) -> None:
+def test_a_url_outside_the_bucket_is_foreign(case: Case, uri: str) -> None:
     with pytest.raises(ForeignBlob):
         case.store.key_of(uri.format(bucket=case.bucket))
 

@@ -69,7 +69,7 @@ async def test_a_reconciliation_is_remembered(world: World) -> None:
     assert await world.books.last() == second != first
 
 
-async def test_what_was_broken_is_remembered_with_its_first_row(world: World) -> None:
+async def test_a_broken_rule_is_stored_with_its_first_row(world: World) -> None:
     broken = Finding(Invariant.SOLVENT, 7, 2, {"id": 1, "balance": -3, "owner_id": None})
     reconciliation = Reconciliation(world.clock.now(), [broken])
     assert not reconciliation.sound

@@ -84,7 +84,7 @@ class Worker:
         await asyncio.gather(self._task, return_exceptions=True)
 
 
-async def test_what_is_confirmed_arrives_byte_for_byte_and_in_order(both: Both) -> None:
+async def test_confirmed_tasks_arrive_byte_for_byte_and_in_order(both: Both) -> None:
     tasks = [task(number) for number in range(50)]
 
     confirmed = await both.broker.publish(tasks)
@@ -105,7 +105,7 @@ async def test_each_queue_gets_its_own(both: Both) -> None:
     await worker.stop()
 
 
-async def test_a_worker_that_waits_is_given_what_comes_later(both: Both) -> None:
+async def test_a_waiting_worker_gets_later_tasks(both: Both) -> None:
     worker = Worker(both.source, "model_training")
     later = task()
 
@@ -115,7 +115,7 @@ async def test_a_worker_that_waits_is_given_what_comes_later(both: Both) -> None
     await worker.stop()
 
 
-async def test_a_task_whose_handling_fails_is_handed_out_again(both: Both) -> None:
+async def test_a_task_whose_handler_fails_is_redelivered(both: Both) -> None:
     worker = Worker(both.source, "model_training", fail_first=True)
     difficult = task()
 
@@ -143,7 +143,7 @@ async def test_a_worker_that_fails_at_a_task_pauses_before_it_gets_it_again(
     await other.stop()
 
 
-async def test_a_task_whose_worker_dies_is_handed_to_another(both: Both) -> None:
+async def test_a_task_of_a_crashed_worker_is_redelivered(both: Both) -> None:
     begun = asyncio.Event()
 
     async def never_done(_: bytes) -> None:
@@ -162,7 +162,7 @@ async def test_a_task_whose_worker_dies_is_handed_to_another(both: Both) -> None
     await second.stop()
 
 
-async def test_a_handled_task_is_gone(both: Both) -> None:
+async def test_a_handled_task_is_removed(both: Both) -> None:
     await both.broker.publish([first := task(1), second := task(2)])
     worker = Worker(both.source, "model_training")
     assert await worker.take(2) == [first.body, second.body]
@@ -184,5 +184,5 @@ async def test_it_can_be_reached(both: Both) -> None:
     assert await both.broker.reachable()
 
 
-async def test_nothing_to_publish_is_fine(both: Both) -> None:
+async def test_publishing_no_tasks_is_allowed(both: Both) -> None:
     assert await both.broker.publish([]) == []

@@ -1,4 +1,4 @@
-"""Cancelling an image races with the AI servers for it: one of them wins, and the books agree."""
+"""Cancelling a generation races with its webhooks: one of them wins, and the ledger agrees."""
 
 import asyncio
 
@@ -50,7 +50,7 @@ async def status(world: World, image: Generation, owner: User) -> Status:
     return Status((await world.read.generations.detail(image.id, viewer=owner.id)).status)
 
 
-async def test_a_queued_image_is_given_up_and_its_tokens_come_back(
+async def test_a_queued_generation_is_cancelled_and_refunded(
     world: World, ann: User, mia: User, image: Generation
 ) -> None:
     await world.use_case(CancelGeneration)(ann.id, image.id)
@@ -60,7 +60,9 @@ async def test_a_queued_image_is_given_up_and_its_tokens_come_back(
     assert (await world.read.generations.detail(image.id, viewer=ann.id)).refunded
 
 
-async def test_one_that_is_worked_on_cannot_be_cancelled(world: World, ann: User, mia: User, image: Generation) -> None:
+async def test_a_generation_in_progress_cannot_be_cancelled(
+    world: World, ann: User, mia: User, image: Generation
+) -> None:
     await advance(world, image)
 
     with pytest.raises(GenerationStillProcessing):
@@ -68,19 +70,21 @@ async def test_one_that_is_worked_on_cannot_be_cancelled(world: World, ann: User
     assert await spendable_held_and_earned(world, ann, mia) == (0, PRICE, 0)
 
 
-async def test_one_that_has_ended_cannot_be_cancelled_again(world: World, ann: User, image: Generation) -> None:
+async def test_a_generation_that_has_ended_cannot_be_cancelled(world: World, ann: User, image: Generation) -> None:
     await world.use_case(CancelGeneration)(ann.id, image.id)
 
     with pytest.raises(GenerationEnded):
         await world.use_case(CancelGeneration)(ann.id, image.id)
 
 
-async def test_nobody_cancels_what_is_anothers(world: World, mia: User, image: Generation) -> None:
+async def test_another_users_generation_cannot_be_cancelled(world: World, mia: User, image: Generation) -> None:
     with pytest.raises(GenerationNotFound):
         await world.use_case(CancelGeneration)(mia.id, image.id)
 
 
-async def test_work_on_a_cancelled_image_is_passed_over(world: World, ann: User, mia: User, image: Generation) -> None:
+async def test_webhooks_of_a_cancelled_generation_change_nothing(
+    world: World, ann: User, mia: User, image: Generation
+) -> None:
     await world.use_case(CancelGeneration)(ann.id, image.id)
 
     assert not (await complete(world, image)).applied
@@ -88,9 +92,7 @@ async def test_work_on_a_cancelled_image_is_passed_over(world: World, ann: User,
     assert await spendable_held_and_earned(world, ann, mia) == (PRICE, 0, 0)
 
 
-async def test_of_cancelling_and_completing_at_once_one_wins(
-    world: World, ann: User, mia: User, image: Generation
-) -> None:
+async def test_cancelling_races_with_completing(world: World, ann: User, mia: User, image: Generation) -> None:
     async def cancel() -> bool:
         try:
             await world.use_case(CancelGeneration)(ann.id, image.id)
@@ -109,9 +111,7 @@ async def test_of_cancelling_and_completing_at_once_one_wins(
     assert await status(world, image, ann) is (Status.CANCELLED if cancelled else Status.COMPLETED)
 
 
-async def test_of_cancelling_and_the_first_progress_at_once_one_wins(
-    world: World, ann: User, mia: User, image: Generation
-) -> None:
+async def test_cancelling_races_with_the_first_progress(world: World, ann: User, mia: User, image: Generation) -> None:
     async def cancel() -> bool:
         try:
             await world.use_case(CancelGeneration)(ann.id, image.id)

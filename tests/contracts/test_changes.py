@@ -1,4 +1,4 @@
-"""Who watches is told of what is committed, and of nothing else."""
+"""Subscribers are notified of committed changes and of nothing else."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ async def an_image(world: World) -> tuple[Topic, Work]:
     image = await world.generation(await world.user(tokens=100), style)
 
     async def save(ports: Scope) -> None:
-        await ports.generations.save(image.cancelled(at=world.clock.now()))
+        await ports.generations.save(image.cancel(at=world.clock.now()))
         await ports.ledger.void(image.hold_id, at=world.clock.now())
 
     return changes.generation(image.id), save
@@ -40,7 +40,7 @@ async def a_style(world: World) -> tuple[Topic, Work]:
     style = await world.untrained_style(await world.artist())
 
     async def save(ports: Scope) -> None:
-        await ports.styles.save(style.trained(at=world.clock.now(), model_path="gs://models/1", metric=None))
+        await ports.styles.save(style.complete_training(at=world.clock.now(), model_path="gs://models/1", metric=None))
 
     return changes.style(style.id), save
 
@@ -60,10 +60,10 @@ async def a_notification(world: World) -> tuple[Topic, Work]:
         await world.ids.notification(), ann.id, NotificationType.FOLLOW, "a reason", "user", ann.id, world.clock.now()
     )
 
-    async def tell(ports: Scope) -> None:
+    async def publish_one(ports: Scope) -> None:
         await ports.notifier.notify(notification)
 
-    return changes.notifications(ann.id), tell
+    return changes.notifications(ann.id), publish_one
 
 
 async def a_session(world: World) -> tuple[Topic, Work]:
@@ -83,7 +83,7 @@ every_change = pytest.mark.parametrize("change", [an_image, a_style, a_style_tha
 
 
 class Last:
-    """Something else that changes: what has not been told when it is told will not be."""
+    """Another change: when it is notified, earlier changes have been notified."""
 
     async def prepare(self, world: World) -> None:
         self._world = world
@@ -104,7 +104,7 @@ class Last:
             await ports.notifier.notify(notification)
 
     async def alone(self, subscription: Subscription) -> bool:
-        """Whether nothing else is told until it is."""
+        """Whether nothing else is notified before it."""
         await self.happens()
         return await subscription.changed(within=WITHIN) == {self.topic}
 
@@ -117,7 +117,7 @@ async def last(world: World) -> Last:
 
 
 @every_change
-async def test_who_watches_is_told_once_it_is_committed(world: World, change: Change, last: Last) -> None:
+async def test_a_subscriber_is_notified_after_the_commit(world: World, change: Change, last: Last) -> None:
     topic, work = await change(world)
     with world.changes.subscribe(topic, last.topic) as subscription:
         block = await Block(world, work).open()
@@ -130,7 +130,7 @@ async def test_who_watches_is_told_once_it_is_committed(world: World, change: Ch
 
 
 @every_change
-async def test_nothing_is_told_of_what_rolled_back(world: World, change: Change, last: Last) -> None:
+async def test_nothing_is_published_after_a_rollback(world: World, change: Change, last: Last) -> None:
     topic, work = await change(world)
     with world.changes.subscribe(topic, last.topic) as subscription:
         await (await Block(world, work).open()).roll_back()
@@ -138,7 +138,7 @@ async def test_nothing_is_told_of_what_rolled_back(world: World, change: Change,
         assert await last.alone(subscription)
 
 
-async def test_who_is_locked_out_is_told_so_at_each_of_their_sessions(world: World, last: Last) -> None:
+async def test_revoking_a_users_sessions_notifies_each_of_them(world: World, last: Last) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
     now, topics = world.clock.now(), []
     async with world.block() as ports:
@@ -152,14 +152,14 @@ async def test_who_is_locked_out_is_told_so_at_each_of_their_sessions(world: Wor
 
         assert await block.commit() is None
 
-        told = set(await subscription.changed(within=WITHIN))
-        while told != set(topics[:2]):
-            assert told < set(topics[:2])
-            told |= await subscription.changed(within=WITHIN)
+        reported = set(await subscription.changed(within=WITHIN))
+        while reported != set(topics[:2]):
+            assert reported < set(topics[:2])
+            reported |= await subscription.changed(within=WITHIN)
         assert await last.alone(subscription)
 
 
-async def test_progress_is_told_if_it_moves_forward(world: World, last: Last) -> None:
+async def test_progress_is_published_if_it_moves_forward(world: World, last: Last) -> None:
     style = await world.style(await world.artist())
     image = await world.generation(await world.user(tokens=100), style)
     progress = GenerationProgress(5, 50, 10.0, None, world.clock.now())
@@ -171,7 +171,7 @@ async def test_progress_is_told_if_it_moves_forward(world: World, last: Last) ->
         assert await last.alone(subscription)
 
 
-async def test_a_trainings_progress_is_told_if_it_moves_forward(world: World, last: Last) -> None:
+async def test_progress_of_a_training_is_published_if_it_moves_forward(world: World, last: Last) -> None:
     style = await world.untrained_style(await world.artist())
     progress = TrainingProgress(5, 50, 10.0, None, world.clock.now())
     with world.changes.subscribe(changes.style(style.id), last.topic) as subscription:
@@ -182,7 +182,7 @@ async def test_a_trainings_progress_is_told_if_it_moves_forward(world: World, la
         assert await last.alone(subscription)
 
 
-async def test_everybody_who_watches_is_told_and_nobody_else(world: World, last: Last) -> None:
+async def test_only_subscribers_of_the_topic_are_notified(world: World, last: Last) -> None:
     topic, work = await a_notification(world)
     another = changes.notifications((await world.user("eve")).id)
     with (
@@ -197,7 +197,7 @@ async def test_everybody_who_watches_is_told_and_nobody_else(world: World, last:
         assert await last.alone(stranger)
 
 
-async def test_what_happens_while_nobody_waits_is_told_afterwards(world: World, last: Last) -> None:
+async def test_changes_between_two_waits_are_reported_by_the_second(world: World, last: Last) -> None:
     topic, work = await a_notification(world)
     with world.changes.subscribe(topic, last.topic) as subscription, world.changes.subscribe(last.topic) as witness:
         await commit(world, work)
@@ -213,7 +213,7 @@ async def test_waiting_ends_without_a_change(world: World) -> None:
         assert await subscription.changed(within=timedelta(0)) == frozenset()
 
 
-async def test_who_is_cancelled_while_waiting_is_told_later(world: World, last: Last) -> None:
+async def test_a_cancelled_wait_loses_no_change(world: World, last: Last) -> None:
     with world.changes.subscribe(last.topic) as subscription:
         waiting = asyncio.create_task(subscription.changed(within=WITHIN))
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Comments with one level of replies: counted exactly, shown to who may see the image, told to whom they concern."""
+"""Comments with one level of replies: exact counts, visibility, notifications."""
 
 import asyncio
 from datetime import timedelta
@@ -50,7 +50,7 @@ async def delete(world: World, who: User, comment_id: CommentId, *, role: Role =
 
 async def hide(world: World, image: Generation) -> None:
     async with world.block() as ports:
-        await ports.generations.save(image.edited(at=world.clock.now(), description=None, public_key=None))
+        await ports.generations.save(image.edit(at=world.clock.now(), description=None, public_key=None))
 
 
 async def listed(world: World, image: Generation) -> list[CommentView]:
@@ -62,8 +62,8 @@ async def count(world: World, image: Generation) -> int:
     return (await world.read.generations.detail(image.id, viewer=image.owner_id)).comment_count
 
 
-async def told(world: World, user: User) -> list[tuple[str, str, object]]:
-    """What sort of thing, by whom, and which comment."""
+async def notified(world: World, user: User) -> list[tuple[str, str, object]]:
+    """Type, actor and comment of each notification."""
     page, _ = await world.read.notifications.list(user.id, unread_only=False, page=PageRequest())
     return sorted((row.type, row.actor.username, row.metadata["comment_id"]) for row in page.rows if row.actor)
 
@@ -132,7 +132,7 @@ async def test_a_reply_cannot_be_replied_to(world: World, ann: User, mia: User, 
     assert (await count(world, image), await count(world, other)) == (2, 0)
 
 
-async def test_who_may_not_see_the_image_neither_reads_nor_writes(
+async def test_comments_are_invisible_with_the_generation(
     world: World, mia: User, ann: User, image: Generation
 ) -> None:
     theirs, mine = await say(world, mia, image), await say(world, ann, image)
@@ -198,7 +198,7 @@ async def test_the_author_or_an_admin_deletes_and_replies_go_with_it(
     assert await count(world, image) == 1
 
 
-async def test_those_whom_a_comment_concerns_are_told_but_nobody_of_their_own(
+async def test_a_comment_notifies_owner_and_parent_but_not_its_author(
     world: World, mia: User, ann: User, image: Generation
 ) -> None:
     bob = await world.user("bob")
@@ -209,21 +209,21 @@ async def test_those_whom_a_comment_concerns_are_told_but_nobody_of_their_own(
     answer = await say(world, mia, image, to=anns)
     to_owner = await say(world, bob, image, to=hers)
 
-    assert await told(world, mia) == sorted(
+    assert await notified(world, mia) == sorted(
         [("comment", "ann", anns), ("comment", "ann", own), ("comment", "bob", bobs), ("comment", "bob", to_owner)]
     )
-    assert await told(world, ann) == sorted([("comment", "bob", bobs), ("comment", "mia", answer)])
-    assert await told(world, bob) == []
+    assert await notified(world, ann) == sorted([("comment", "bob", bobs), ("comment", "mia", answer)])
+    assert await notified(world, bob) == []
 
 
-async def test_who_no_longer_sees_the_image_is_not_told_of_replies(
+async def test_a_reply_does_not_notify_users_who_cannot_see_the_generation(
     world: World, mia: User, ann: User, image: Generation
 ) -> None:
     comment = await say(world, ann, image)
     await hide(world, image)
     await say(world, mia, image, to=comment)
 
-    assert await told(world, ann) == []
+    assert await notified(world, ann) == []
 
 
 async def test_a_crowd_that_comments_replies_and_deletes_is_counted_exactly(

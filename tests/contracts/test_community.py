@@ -1,4 +1,4 @@
-"""Following and liking: exact counters under any concurrency, and nobody told twice."""
+"""Follows and likes: exact counts under any concurrency, and one notification each."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable
@@ -40,7 +40,7 @@ async def test_following_counts_and_unfollowing_counts_back(world: World) -> Non
     assert (await world.read.accounts.profile(mia.id, viewer=bob.id)).is_following
 
 
-async def test_nobody_follows_anybody_twice(world: World) -> None:
+async def test_a_second_follow_is_refused(world: World) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann")
     await world.use_case(FollowUser)(ann.id, mia.id)
 
@@ -51,7 +51,7 @@ async def test_nobody_follows_anybody_twice(world: World) -> None:
     assert (await world.use_case(FollowUser)(mia.id, ann.id)).follower_count == 1
 
 
-async def test_nobody_follows_themselves(world: World) -> None:
+async def test_following_oneself_is_refused(world: World) -> None:
     mia = await world.artist("mia")
 
     with pytest.raises(SelfFollowNotAllowed):
@@ -60,7 +60,7 @@ async def test_nobody_follows_themselves(world: World) -> None:
     assert await followers(world, mia) == 0
 
 
-async def test_nobody_follows_who_is_not_there(world: World) -> None:
+async def test_following_an_unknown_user_is_refused(world: World) -> None:
     ann = await world.user("ann")
 
     with pytest.raises(UserNotFound):
@@ -69,7 +69,7 @@ async def test_nobody_follows_who_is_not_there(world: World) -> None:
         await world.use_case(UnfollowUser)(ann.id, NOBODY)
 
 
-async def test_unfollowing_whom_one_does_not_follow_changes_nothing(world: World) -> None:
+async def test_unfollowing_without_a_follow_changes_nothing(world: World) -> None:
     mia, ann, bob = await world.artist("mia"), await world.user("ann"), await world.user("bob")
     await world.use_case(FollowUser)(bob.id, mia.id)
 
@@ -78,21 +78,24 @@ async def test_unfollowing_whom_one_does_not_follow_changes_nothing(world: World
     assert await followers(world, mia) == 1
 
 
-async def test_who_is_followed_is_told_once_by_each(world: World) -> None:
+async def test_a_followed_user_is_notified_once_by_each_follower(world: World) -> None:
     mia, ann, bob = await world.artist("mia"), await world.user("ann"), await world.user("bob")
     await world.use_case(FollowUser)(ann.id, mia.id)
     await world.use_case(UnfollowUser)(ann.id, mia.id)
     await world.use_case(FollowUser)(ann.id, mia.id)
     await world.use_case(FollowUser)(bob.id, mia.id)
 
-    told = await notices(world, mia)
+    notified = await notices(world, mia)
 
-    assert sorted((one.type, one.actor.username) for one in told if one.actor) == [("follow", "ann"), ("follow", "bob")]
-    assert {(one.target_type, one.target_id) for one in told} == {("user", mia.id)}
+    assert sorted((one.type, one.actor.username) for one in notified if one.actor) == [
+        ("follow", "ann"),
+        ("follow", "bob"),
+    ]
+    assert {(one.target_type, one.target_id) for one in notified} == {("user", mia.id)}
     assert await notices(world, ann) == []
 
 
-async def test_of_two_follows_of_one_by_one_at_once_one_counts(world: World, sent: bool) -> None:
+async def test_of_two_concurrent_follows_by_one_user_one_counts(world: World, sent: bool) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann")
 
     ended = await race(world, following(world, ann, mia), following(world, ann, mia), sent=sent)
@@ -102,7 +105,7 @@ async def test_of_two_follows_of_one_by_one_at_once_one_counts(world: World, sen
     assert await followers(world, mia) == 1
 
 
-async def test_of_two_who_follow_at_once_both_count(world: World, sent: bool) -> None:
+async def test_concurrent_follows_by_two_users_both_count(world: World, sent: bool) -> None:
     mia, ann, bob = await world.artist("mia"), await world.user("ann"), await world.user("bob")
 
     ended = await race(world, following(world, ann, mia), following(world, bob, mia), sent=sent)
@@ -120,7 +123,7 @@ async def test_two_follow_each_other_at_once(world: World, sent: bool) -> None:
     assert (await followers(world, mia), await followers(world, zoe)) == (1, 1)
 
 
-async def test_of_two_unfollows_at_once_one_counts(world: World, sent: bool) -> None:
+async def test_of_two_concurrent_unfollows_one_counts(world: World, sent: bool) -> None:
     mia, ann, bob = await world.artist("mia"), await world.user("ann"), await world.user("bob")
     await world.use_case(FollowUser)(ann.id, mia.id)
     await world.use_case(FollowUser)(bob.id, mia.id)
@@ -161,10 +164,10 @@ async def test_a_crowd_that_follows_and_unfollows_is_counted_exactly(world: Worl
     assert len(await notices(world, mia)) == len(leaving) + len(coming)
 
 
-# --- whom one follows -------------------------------------------------------------------------------------------------
+# --- followed users ---------------------------------------------------------------------------------------------------
 
 
-async def test_whom_one_follows_is_listed_those_followed_last_first(world: World) -> None:
+async def test_followed_users_are_listed_latest_first(world: World) -> None:
     ann, bob, mia = await world.user("ann"), await world.user("bob"), await world.artist("mia")
     await world.use_case(FollowUser)(bob.id, mia.id)
     first = world.clock.advance()
@@ -182,7 +185,7 @@ async def test_whom_one_follows_is_listed_those_followed_last_first(world: World
 
 
 @pytest.mark.parametrize("sort", FeedSort)
-async def test_the_feed_of_whom_one_follows(world: World, sort: FeedSort) -> None:
+async def test_the_feed_of_followed_users(world: World, sort: FeedSort) -> None:
     mia, ann, bob = await world.artist("mia"), await world.user("ann", tokens=500), await world.user("bob", tokens=500)
     style = await world.style(mia)
     eve = await world.user("eve")
@@ -219,7 +222,7 @@ async def test_liking_counts_and_unliking_counts_back(world: World) -> None:
     assert await likes(world, image, bob) == (1, True)
 
 
-async def test_nobody_likes_an_image_twice(world: World) -> None:
+async def test_a_second_like_is_refused(world: World) -> None:
     image, ann = await public_image(world), await world.user("ann")
     await world.use_case(LikeGeneration)(ann.id, image.id)
 
@@ -229,7 +232,7 @@ async def test_nobody_likes_an_image_twice(world: World) -> None:
     assert await likes(world, image, ann) == (1, True)
 
 
-async def test_what_one_cannot_see_one_cannot_like(world: World) -> None:
+async def test_an_invisible_generation_cannot_be_liked(world: World) -> None:
     mia, ann = await world.artist("mia", tokens=100), await world.user("ann")
     style = await world.style(mia)
     private, unmade = await world.image(mia, style), await world.generation(mia, style)
@@ -244,7 +247,7 @@ async def test_what_one_cannot_see_one_cannot_like(world: World) -> None:
     assert await notices(world, mia) == []
 
 
-async def test_whose_image_is_liked_is_told_once_by_each(world: World) -> None:
+async def test_the_owner_is_notified_once_by_each_like(world: World) -> None:
     mia, ann, bob = await world.artist("mia", tokens=100), await world.user("ann"), await world.user("bob")
     image = await world.image(mia, await world.style(mia), public=True)
     await world.use_case(LikeGeneration)(ann.id, image.id)
@@ -253,14 +256,14 @@ async def test_whose_image_is_liked_is_told_once_by_each(world: World) -> None:
     await world.use_case(LikeGeneration)(bob.id, image.id)
     await world.use_case(LikeGeneration)(mia.id, image.id)
 
-    told = await notices(world, mia)
+    notified = await notices(world, mia)
 
-    assert sorted((one.type, one.actor.username) for one in told if one.actor) == [("like", "ann"), ("like", "bob")]
-    assert {(one.target_type, one.target_id) for one in told} == {("generation", image.id)}
-    assert len(told) == 2
+    assert sorted((one.type, one.actor.username) for one in notified if one.actor) == [("like", "ann"), ("like", "bob")]
+    assert {(one.target_type, one.target_id) for one in notified} == {("generation", image.id)}
+    assert len(notified) == 2
 
 
-async def test_of_two_likes_of_one_by_one_at_once_one_counts(world: World, sent: bool) -> None:
+async def test_of_two_concurrent_likes_by_one_user_one_counts(world: World, sent: bool) -> None:
     image, ann = await public_image(world), await world.user("ann")
 
     ended = await race(world, liking(world, ann, image), liking(world, ann, image), sent=sent)
@@ -275,7 +278,7 @@ async def test_a_like_waits_for_an_edit_that_may_hide_the_image(world: World) ->
 
     async def hide(ports: Scope) -> None:
         seen = await ports.generations.of_id(image.id, lock=True)
-        await ports.generations.save(seen.edited(at=world.clock.now(), description=None, public_key=None))
+        await ports.generations.save(seen.edit(at=world.clock.now(), description=None, public_key=None))
 
     hiding = await Block(world, hide).open()
     like = asyncio.create_task(world.use_case(LikeGeneration)(ann.id, image.id))

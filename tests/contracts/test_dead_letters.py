@@ -1,4 +1,4 @@
-"""What the broker has put aside: memory and a real RabbitMQ."""
+"""Dead letters: memory and a real RabbitMQ."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import aio_pika
 import pytest
 
 from adapters.memory.dead_letters import MemoryDeadLetters
-from adapters.rabbitmq.connection import DEAD, Address
+from adapters.rabbitmq.connection import DEAD_LETTER_QUEUE, Address
 from adapters.rabbitmq.dead_letters import RabbitMQDeadLetters
 from core.ports.dead_letters import DeadLetters, DeadLettersUnavailable
 from tests.support.rabbitmq import Broker, put_aside
@@ -48,7 +48,7 @@ def address_of(place: Broker) -> Address:
     return Address(place.host, place.port, place.user, place.password, place.vhost)
 
 
-async def test_what_was_removed_is_gone_and_the_rest_is_back_in_its_place(case: Case) -> None:
+async def test_removed_dead_letters_are_gone_and_the_others_keep_their_order(case: Case) -> None:
     await case.put_aside([b"0", b"1", b"2", b"3", b"4"])
 
     async with case.letters.take(limit=4) as letters:
@@ -59,7 +59,7 @@ async def test_what_was_removed_is_gone_and_the_rest_is_back_in_its_place(case: 
     assert await case.bodies() == [b"0", b"2", b"4"]
 
 
-async def test_a_look_that_fails_puts_back_what_was_not_removed(case: Case) -> None:
+async def test_a_failed_pass_keeps_dead_letters_that_were_not_removed(case: Case) -> None:
     await case.put_aside([b"0", b"1"])
 
     async def fail() -> None:
@@ -82,22 +82,22 @@ async def test_two_that_look_at_once_get_different_messages(case: Case) -> None:
     assert sorted(await case.bodies()) == [b"0", b"1", b"2"]
 
 
-async def test_there_may_be_nothing(case: Case) -> None:
+async def test_there_may_be_no_dead_letters(case: Case) -> None:
     await case.put_aside([])
 
     assert await case.bodies() == []
 
 
-async def test_a_broker_that_is_not_there_is_told(unused_tcp_port: int) -> None:
+async def test_an_unavailable_broker_is_reported(unused_tcp_port: int) -> None:
     nowhere = RabbitMQDeadLetters(Address("127.0.0.1", unused_tcp_port, "guest", "guest", "/"))
 
     with pytest.raises(DeadLettersUnavailable):
         await looked_at(nowhere)
 
 
-async def test_a_queue_that_nobody_declared_is_told(broker: Broker) -> None:
+async def test_an_undeclared_queue_is_reported(broker: Broker) -> None:
     async with await aio_pika.connect(broker.url) as connection:
-        await (await connection.channel()).queue_delete(DEAD)
+        await (await connection.channel()).queue_delete(DEAD_LETTER_QUEUE)
 
     with pytest.raises(DeadLettersUnavailable, match="`dead` is not declared"):
         await looked_at(RabbitMQDeadLetters(address_of(broker)))

@@ -235,7 +235,7 @@ async def test_the_first_and_the_last_of_days_are_days_in_every_zone(
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "Asia", "../UTC"])
-async def test_a_zone_that_nobody_knows_is_refused(world: World, mia: User, ink: Style, ann: User, zone: str) -> None:
+async def test_an_unknown_time_zone_is_refused(world: World, mia: User, ink: Style, ann: User, zone: str) -> None:
     await world.image(ann, ink)
     day = world.clock.now().date()
 
@@ -246,7 +246,7 @@ async def test_a_zone_that_nobody_knows_is_refused(world: World, mia: User, ink:
 
 
 @pytest.mark.parametrize("group", EarningsGroup)
-async def test_who_has_earned_nothing_has_empty_results(world: World, mia: User, group: EarningsGroup) -> None:
+async def test_an_artist_without_earnings_has_empty_results(world: World, mia: User, group: EarningsGroup) -> None:
     day = world.clock.now().date()
     nothing = Earnings(first=day, last=day, images=0, tokens=0, fee_tokens=0, results=[])
 
@@ -254,7 +254,7 @@ async def test_who_has_earned_nothing_has_empty_results(world: World, mia: User,
     assert await world.read.tokens.earnings(UserId(4711), first=day, last=day, group=group) == nothing
 
 
-async def test_what_was_withdrawn_is_earned_all_the_same(world: World, mia: User, ink: Style, ann: User) -> None:
+async def test_withdrawn_earnings_still_count_as_earned(world: World, mia: User, ink: Style, ann: User) -> None:
     await world.image(ann, ink)
     await world.use_case(RequestWithdrawal)(mia.id, 19)
     day = world.clock.now().date()

@@ -67,7 +67,7 @@ async def failed_style(world: World, artist: User) -> Style:
 # --- editing ----------------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_left_out_stays_and_the_rest_is_as_asked(world: World, style: Style) -> None:
+async def test_omitted_fields_are_kept_and_given_ones_changed(world: World, style: Style) -> None:
     world.clock.advance()
     at = world.clock.now()
 
@@ -155,7 +155,7 @@ async def test_a_thumbnail_stands_for_the_style_and_replaces_the_one_before(worl
     assert (await stored(world, style)).thumbnail_key == second != first
 
 
-async def test_nobody_else_changes_a_style(world: World, style: Style, mia: User) -> None:
+async def test_only_the_artist_changes_a_style(world: World, style: Style, mia: User) -> None:
     zoe = await world.artist("zoe")
     hidden = await failed_style(world, await world.artist("kim"))
     for other, refusal in ((style, Forbidden), (hidden, StyleNotFound)):
@@ -173,7 +173,7 @@ async def test_nobody_else_changes_a_style(world: World, style: Style, mia: User
 
 
 async def with_objects(world: World, style: Style) -> Style:
-    """The style with a picture, its caption, a thumbnail and a model in the store, and somebody else's beside it."""
+    """The style with an artwork, its caption, a thumbnail and a model in the store, and another artist's beside it."""
     model = f"models/{style.id}.safetensors"
     style = msgspec.structs.replace(style, model_path=world.blobs.uri(model), thumbnail_key="public/styles/1/x.png")
     await commit(world, lambda ports: ports.styles.save(style))
@@ -183,7 +183,7 @@ async def with_objects(world: World, style: Style) -> Style:
     return style
 
 
-async def test_a_style_never_used_is_gone_with_its_objects_and_its_name_is_free(
+async def test_deleting_an_unused_style_removes_its_objects_and_frees_its_name(
     world: World, mia: User, style: Style
 ) -> None:
     await with_objects(world, style)
@@ -270,9 +270,7 @@ async def test_a_first_request_that_comes_after_the_removal_is_refused_and_costs
     assert (balance.token_balance, balance.held_tokens) == (1000, 0)
 
 
-async def test_deleting_while_many_ask_for_a_first_image_loses_nobody(
-    world: World, mia: User, ann: User, style: Style
-) -> None:
+async def test_deleting_a_style_races_with_first_requests(world: World, mia: User, ann: User, style: Style) -> None:
     requests = [world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"])) for _ in range(6)]
     calls = [*requests[:3], world.use_case(DeleteStyle)(mia.id, style.id), *requests[3:]]
 
@@ -315,7 +313,7 @@ async def test_a_failed_style_is_trained_again_on_the_same_images(world: World, 
     assert body["data"]["tags"] == style.tags
 
 
-async def test_the_artist_is_told_of_each_training_that_fails(world: World, mia: User) -> None:
+async def test_the_artist_is_notified_of_each_failed_training(world: World, mia: User) -> None:
     style = await failed_style(world, mia)
     await world.use_case(RetrainStyle)(mia.id, style.id)
     world.clock.advance(RETRY_UNDECIDED)
@@ -348,7 +346,7 @@ async def test_a_second_retraining_waits_for_the_first(world: World, mia: User) 
 
     async def retrain(ports: Scope) -> None:
         found = await ports.styles.of_id(style.id, lock=True)
-        await ports.styles.save(found.retrained(at=world.clock.now(), task_id=world.ids.task()))
+        await ports.styles.save(found.retrain(at=world.clock.now(), task_id=world.ids.task()))
 
     first = await Block(world, retrain).open()
     second = await Block(world, retrain).waits()

@@ -1,4 +1,4 @@
-"""Everything that is held about somebody, and nothing of others, however much it is."""
+"""An export has all personal data of the user, and none of others."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -38,7 +38,7 @@ async def exported(world: World, user: User) -> dict[str, object]:
 
 
 async def a_life(world: World, user: User, other: User) -> None:
-    """Something of everything, of somebody and of another as much; neither has used the other's style."""
+    """Data of every kind for two users, of whom neither has used the other's style."""
     images = {
         who.id: await world.image(who, await world.style(who), public=True, description=f"made by {who.username}")
         for who in (user, other)
@@ -60,22 +60,22 @@ async def test_something_of_everything_and_nothing_of_others(world: World) -> No
     mia, zoe = await world.artist("mia", tokens=500), await world.artist("zoe", tokens=500)
     await a_life(world, mia, zoe)
 
-    told = await exported(world, mia)
+    data = await exported(world, mia)
 
-    assert {name for name, rows in told.items() if not rows} == set()
-    text = msgspec.json.encode(told).decode()
+    assert {name for name, rows in data.items() if not rows} == set()
+    text = msgspec.json.encode(data).decode()
     for own in ("mia@example.com", "made by mia", "said by mia", "used by mia", '"subject":"mia"'):
         assert own in text
     for foreign in ("zoe@example.com", "made by zoe", "said by zoe", "used by zoe", token_hash("mia").hex()):
         assert foreign not in text
     for name in ("sessions", "styles", "generations", "likes", "comments", "following", "followers", "purchases"):
-        rows = told[name]
+        rows = data[name]
         assert isinstance(rows, list)
         assert len(rows) == 1, name
 
 
 async def test_pieces_come_one_after_the_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.account_deletion.export_account.PIECE", 2)
+    monkeypatch.setattr("core.account_deletion.export_account.BATCH", 2)
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=500)
     style = await world.style(mia)
     fans = [await world.user(f"fan-{n}") for n in range(5)]
@@ -92,10 +92,10 @@ async def test_pieces_come_one_after_the_other(world: World, monkeypatch: pytest
         await world.follow(ann, fan)
         await world.follow(fan, ann)
 
-    told = await exported(world, ann)
+    data = await exported(world, ann)
 
     def ids(section: str, field: str = "id") -> list[Any]:
-        rows = told[section]
+        rows = data[section]
         assert isinstance(rows, list)
         return sorted(row[field] for row in rows)
 
@@ -108,7 +108,7 @@ async def test_pieces_come_one_after_the_other(world: World, monkeypatch: pytest
     assert len(ids("transactions")) == 6
 
 
-async def test_of_who_has_left_nothing_is_exported(world: World) -> None:
+async def test_a_deleted_user_cannot_be_exported(world: World) -> None:
     ann = await world.user("ann")
     await world.use_case(DeleteAccount)(ann.id)
 

@@ -41,7 +41,7 @@ async def test_a_generation_is_found_again_as_it_was_added_and_saved(world: Worl
     assert await commit(world, lambda ports: ports.generations.of_id(generation.id, lock=True)) == generation
 
     now = world.clock.advance(timedelta(microseconds=1))
-    retried = generation.retried(
+    retried = generation.retry(
         at=now, due=now + timedelta(seconds=30), failure=Failure("TIMEOUT", "Too slow."), task_id=world.ids.task()
     )
     retried = msgspec.structs.replace(retried, progress=GenerationProgress(3, 50, 6.0, None, now))
@@ -49,8 +49,8 @@ async def test_a_generation_is_found_again_as_it_was_added_and_saved(world: Worl
     assert await found(world, generation) == retried
 
     metadata: dict[str, object] = {"seed": 7, "steps": 50, "guidance_scale": 7.5, "more": [None, True, {"a": "b"}]}
-    completed = retried.completed(at=now, result_key="generations/1.png", metadata=metadata)
-    completed = completed.edited(at=now, description=None, public_key="public/generations/1/x.png")
+    completed = retried.complete(at=now, result_key="generations/1.png", metadata=metadata)
+    completed = completed.edit(at=now, description=None, public_key="public/generations/1/x.png")
 
     async def complete(ports: Scope) -> None:
         await ports.generations.save(completed)
@@ -78,7 +78,7 @@ async def test_a_generation_is_found_for_its_owner_alone(world: World) -> None:
             await commit(world, of_owner(bob, generation.id, lock=lock))
 
 
-async def test_what_is_not_there_is_not_found(world: World) -> None:
+async def test_an_unknown_id_is_not_found(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     nothing = await world.ids.generation()
 
@@ -96,7 +96,7 @@ async def test_what_is_not_there_is_not_found(world: World) -> None:
         await world.read.generations.detail(nothing, viewer=None)
 
 
-async def test_what_was_handed_out_is_the_callers_own(world: World) -> None:
+async def test_a_returned_entity_is_independent_of_the_stored_one(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     generation = await world.image(ann, style, public=True, prompt_tags=["cat"])
 
@@ -121,7 +121,7 @@ async def test_a_locked_generation_is_waited_for_and_seen_as_it_became(world: Wo
         seen = await ports.generations.of_id(generation.id, lock=True)
         failure = Failure("TIMEOUT", "Too slow.")
         await ports.generations.save(
-            seen.retried(at=world.clock.now(), due=world.clock.now(), failure=failure, task_id=world.ids.task())
+            seen.retry(at=world.clock.now(), due=world.clock.now(), failure=failure, task_id=world.ids.task())
         )
 
     first = await Block(world, retry).open()
@@ -133,9 +133,9 @@ async def test_a_locked_generation_is_waited_for_and_seen_as_it_became(world: Wo
     assert (seen.status, seen.attempt) == (Status.RETRYING, 2)
 
 
-async def test_saving_waits_for_whoever_has_locked_the_generation(world: World) -> None:
+async def test_saving_waits_for_the_lock_of_the_generation(world: World) -> None:
     generation = await world.generation(*await a_buyer_and_a_style(world))
-    described = generation.edited(at=world.clock.now(), description="a cat", public_key=None)
+    described = generation.edit(at=world.clock.now(), description="a cat", public_key=None)
 
     locking = await Block(world, of_id(generation.id, lock=True)).open()
     writing = await Block(world, sending(saving(described))).waits()
@@ -145,7 +145,7 @@ async def test_saving_waits_for_whoever_has_locked_the_generation(world: World) 
     assert await found(world, generation) == described
 
 
-async def test_nobody_sees_what_is_not_committed(world: World) -> None:
+async def test_uncommitted_changes_are_invisible_to_others(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     generation = await world.unsaved_generation(ann, style)
 
@@ -163,14 +163,14 @@ async def test_nobody_sees_what_is_not_committed(world: World) -> None:
     assert (await world.read.tokens.balance(ann.id)).held_tokens == 0
 
 
-async def test_only_what_has_completed_counts_as_use_and_it_counts_once(world: World) -> None:
+async def test_only_a_completed_generation_counts_as_use_and_only_once(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     image = await world.image(ann, style)
     await world.generation(ann, style)
     await world.failed_generation(ann, style)
 
     for public_key in ("public/1.png", None):
-        edited = image.edited(at=world.clock.advance(), description="a cat", public_key=public_key)
+        edited = image.edit(at=world.clock.advance(), description="a cat", public_key=public_key)
         await commit(world, saving(edited))
 
     assert (await world.read.styles.detail(style.id, viewer=None)).usage_count == 1
@@ -209,7 +209,7 @@ async def test_progress_of_another_attempt_begins_anew(world: World) -> None:
     await commit(
         world,
         saving(
-            (await found(world, generation)).retried(
+            (await found(world, generation)).retry(
                 at=now, due=now + timedelta(seconds=30), failure=failure, task_id=world.ids.task()
             )
         ),
@@ -235,7 +235,7 @@ async def test_progress_waits_for_an_end_that_is_being_written_and_yields_to_it(
     async def complete(ports: Scope) -> None:
         await ports.generations.of_id(generation.id, lock=True)
         now = world.clock.now()
-        await ports.generations.save(generation.completed(at=now, result_key="generations/1.png", metadata={}))
+        await ports.generations.save(generation.complete(at=now, result_key="generations/1.png", metadata={}))
         await ports.ledger.post(generation.hold_id, at=now)
         await ports.generations.of_id(generation.id)
 
@@ -261,7 +261,7 @@ async def test_progress_is_kept_whatever_becomes_of_the_block_around_it(world: W
 # --- as people see it -------------------------------------------------------------------------------------------------
 
 
-async def test_detail_of_a_queued_one(world: World) -> None:
+async def test_detail_of_a_queued_generation(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     generation = await world.generation(ann, style, seed=7, description="a cat", aspect_ratio=AspectRatio.PORTRAIT)
 
@@ -290,7 +290,7 @@ async def test_detail_of_a_queued_one(world: World) -> None:
     )
 
 
-async def test_detail_of_one_in_the_making(world: World) -> None:
+async def test_detail_of_a_generation_in_progress(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     generation = await world.generation(ann, style)
     await advance(world, generation.id, step=5)
@@ -300,11 +300,11 @@ async def test_detail_of_one_in_the_making(world: World) -> None:
     assert (view.status, view.progress, view.queue) == ("processing", progress(world, 5), None)
 
 
-async def test_detail_of_one_that_is_tried_again(world: World) -> None:
+async def test_detail_of_a_retried_generation(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     generation = await world.generation(ann, style)
     now = world.clock.now()
-    retried = generation.retried(
+    retried = generation.retry(
         at=now, due=now + timedelta(seconds=30), failure=Failure("TIMEOUT", "Too slow."), task_id=world.ids.task()
     )
     await commit(world, saving(retried))
@@ -314,7 +314,7 @@ async def test_detail_of_one_that_is_tried_again(world: World) -> None:
     assert (view.status, view.error_message, view.refunded, view.queue) == ("retrying", None, False, None)
 
 
-async def test_detail_of_a_failed_one(world: World) -> None:
+async def test_detail_of_a_failed_generation(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     generation = await world.failed_generation(ann, style)
 
@@ -338,14 +338,14 @@ async def test_detail_of_a_private_image_is_for_its_owner_alone(world: World) ->
             await world.read.generations.detail(image.id, viewer=viewer)
 
 
-async def test_what_has_not_completed_is_for_its_owner_alone(world: World) -> None:
+async def test_a_generation_that_is_not_completed_is_visible_to_its_owner_only(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     for generation in (await world.generation(ann, style), await world.failed_generation(ann, style)):
         with pytest.raises(GenerationNotFound):
             await world.read.generations.detail(generation.id, viewer=None)
 
 
-async def test_detail_of_a_public_image_is_for_anybody(world: World) -> None:
+async def test_detail_of_a_public_generation_is_visible_to_everybody(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     image = await world.image(ann, style, public=True)
     bob = await world.user("bob")
@@ -387,7 +387,7 @@ async def test_the_last_place_in_the_queue(world: World) -> None:
     assert await world.read.generations.last_in_queue() == QueuePlace(3, 36)
 
 
-async def test_who_came_last_was_next_when_nobody_waits_any_more(world: World) -> None:
+async def test_the_last_generation_was_next_in_an_empty_queue(world: World) -> None:
     assert await world.read.generations.last_in_queue() == QueuePlace(1, 30)
 
 
@@ -481,7 +481,7 @@ async def test_ones_own_by_status(world: World, status: StatusFilter, shown: set
     style = await world.style(await world.artist("mia"))
     await world.generation(ann, style)
     await advance(world, (await world.generation(ann, style)).id, step=1)
-    retried = (await world.generation(ann, style)).retried(
+    retried = (await world.generation(ann, style)).retry(
         at=world.clock.now(), due=world.clock.now(), failure=Failure("TIMEOUT", "Too slow."), task_id=world.ids.task()
     )
     await commit(world, saving(retried))
@@ -495,7 +495,7 @@ async def test_ones_own_by_status(world: World, status: StatusFilter, shown: set
     assert len(own) == len(shown)
 
 
-async def test_a_cancelled_one_is_among_the_failed_and_refunded(world: World) -> None:
+async def test_a_cancelled_generation_is_listed_as_failed_and_refunded(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     generation = await world.generation(ann, style)
     now = world.clock.now()
@@ -511,7 +511,7 @@ async def test_a_cancelled_one_is_among_the_failed_and_refunded(world: World) ->
     assert (view.status, view.refunded, view.error_message) == ("cancelled", True, None)
 
 
-async def test_ones_own_by_whether_they_are_public(world: World) -> None:
+async def test_own_generations_by_visibility(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     public = await world.image(ann, style, public=True)
     world.clock.advance()

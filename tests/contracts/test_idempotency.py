@@ -28,7 +28,7 @@ def call(world: World, user: User, key: str = "a key", fingerprint: bytes = b"1"
 
 
 class Attempt:
-    """A call in a task of its own, that stays open after its work until it is told how to end."""
+    """A call in its own task that stays open after its work until the test ends it."""
 
     def __init__(self, world: World, what: Call, work: Work, answer: Answer) -> None:
         self._world = world
@@ -98,7 +98,7 @@ async def give(world: World, scope: Scope, user: User, tokens: int = 5) -> None:
 
 
 async def answered(world: World, what: Call) -> Answer | None:
-    """What somebody who makes the call now is told at once."""
+    """The immediate outcome of another call with the key."""
     async with world.scope().call as call:
         try:
             await call.begin(what)
@@ -122,7 +122,7 @@ async def test_the_answer_is_given_again(world: World, ann: User) -> None:
     assert await balance(world, ann) == 105
 
 
-async def test_an_answer_to_what_wrote_nothing_is_kept_too(world: World, ann: User) -> None:
+async def test_the_response_of_a_call_without_writes_is_stored(world: World, ann: User) -> None:
     await do(world, call(world, ann), lambda scope: balance(scope, ann), OTHER)
 
     assert await answered(world, call(world, ann)) == OTHER
@@ -139,7 +139,9 @@ async def test_nothing_is_committed_before_the_answer(world: World, ann: User) -
     assert await balance(world, ann) == 105
 
 
-async def test_a_crash_before_the_answer_leaves_neither(world: World, ann: User, style: Style) -> None:
+async def test_a_crash_before_the_response_stores_neither_changes_nor_response(
+    world: World, ann: User, style: Style
+) -> None:
     async def work(scope: Scope) -> None:
         await give(world, scope, ann)
         await world.use_case(RequestGeneration, scope)(ann.id, NewGeneration(style.id, ["cat"]))
@@ -162,7 +164,7 @@ async def test_blocks_of_one_call_are_committed_together_and_seen_by_its_readers
         async with scope.transaction:
             user = await scope.users.of_id(ann.id, lock=True)
             assert not await scope.users.username_taken("bea")
-            await scope.users.save(user.edited(at=world.clock.now(), username="bea", bio="", profile_image=None))
+            await scope.users.save(user.edit(at=world.clock.now(), username="bea", bio="", profile_image=None))
         assert (await scope.read.accounts.me(ann.id)).username == "bea"
 
     attempt = await Attempt(world, call(world, ann), work, ANSWER).open()
@@ -195,7 +197,7 @@ async def test_a_twin_waits_for_the_answer(world: World, ann: User, fingerprint:
     assert await balance(world, ann) == 105
 
 
-async def test_a_twin_of_what_came_to_nothing_does_it_itself(world: World, ann: User) -> None:
+async def test_a_waiting_repeat_runs_if_the_first_call_failed(world: World, ann: User) -> None:
     first = await Attempt(world, call(world, ann), lambda scope: give(world, scope, ann), ANSWER).open()
     twin = await Attempt(world, call(world, ann), lambda scope: give(world, scope, ann), OTHER).waits()
 
@@ -208,7 +210,7 @@ async def test_a_twin_of_what_came_to_nothing_does_it_itself(world: World, ann: 
     assert await answered(world, call(world, ann)) == OTHER
 
 
-async def test_a_twin_that_writes_nothing_has_the_first_answer_too(world: World, ann: User) -> None:
+async def test_a_repeat_without_writes_gets_the_first_response(world: World, ann: User) -> None:
     twin = await Attempt(world, call(world, ann), lambda scope: balance(scope, ann), OTHER).open()
     await do(world, call(world, ann), lambda scope: give(world, scope, ann))
 
@@ -219,7 +221,7 @@ async def test_a_twin_that_writes_nothing_has_the_first_answer_too(world: World,
     assert outcome.answer == ANSWER
 
 
-async def test_who_is_refused_because_of_the_twin_has_its_answer(world: World, ann: User) -> None:
+async def test_a_repeat_refused_because_of_the_first_call_gets_its_response(world: World, ann: User) -> None:
     """The twin was quicker between the first look and the rule that now refuses."""
     scope = world.scope()
     async with scope.call:
@@ -247,7 +249,7 @@ async def test_a_refusal_keeps_neither_key_nor_writes(world: World, ann: User, s
     assert await balance(world, ann) == 105
 
 
-async def test_keys_are_apart_by_user_and_by_name(world: World, ann: User) -> None:
+async def test_keys_are_separate_by_user_and_name(world: World, ann: User) -> None:
     await do(world, call(world, ann), lambda scope: give(world, scope, ann))
     ben = await world.user("ben")
 
@@ -283,7 +285,7 @@ async def test_old_answers_are_forgotten(world: World, ann: User) -> None:
     assert await answered(world, call(world, ann, key="young")) == ANSWER
 
 
-async def test_a_commit_tells_the_outbox_only_with_the_answer(world: World, ann: User, style: Style) -> None:
+async def test_relays_are_notified_only_after_the_response_is_stored(world: World, ann: User, style: Style) -> None:
     async def work(scope: Scope) -> None:
         await world.use_case(RequestGeneration, scope)(ann.id, NewGeneration(style.id, ["cat"]))
 
@@ -300,7 +302,7 @@ async def test_a_commit_tells_the_outbox_only_with_the_answer(world: World, ann:
     assert len(page.rows) == len(await world.tasks()) == 1
 
 
-async def test_a_block_that_only_looks_keeps_nobody_waiting(world: World, ann: User) -> None:
+async def test_a_block_without_writes_does_not_claim_the_key(world: World, ann: User) -> None:
     """So files can be received and stored between a first look and the work."""
 
     async def look(scope: Scope) -> None:
@@ -336,7 +338,7 @@ async def test_after_the_answer_a_block_commits_at_its_end(world: World, ann: Us
 # --- who is erased meanwhile ------------------------------------------------------------------------------------------
 
 
-async def test_a_call_of_somebody_who_was_just_erased_finds_no_user(world: World, ann: User) -> None:
+async def test_a_call_of_a_user_erased_meanwhile_finds_no_user(world: World, ann: User) -> None:
     scope = world.scope()
     async with scope.call:
         await scope.call.begin(call(world, ann))
@@ -348,7 +350,7 @@ async def test_a_call_of_somebody_who_was_just_erased_finds_no_user(world: World
     assert await balance(world, ann) == 100
 
 
-async def test_nothing_is_answered_to_somebody_who_was_just_erased(world: World, ann: User) -> None:
+async def test_no_response_is_replayed_to_a_user_erased_meanwhile(world: World, ann: User) -> None:
     scope = world.scope()
     async with scope.call:
         await scope.call.begin(call(world, ann))

@@ -83,7 +83,7 @@ async def refusal(case: Case, code: str, *, nonce: str = "nonce", redirect_uri: 
     return refused.value.reason
 
 
-async def test_who_signs_in_is_identified(case: Case) -> None:
+async def test_a_sign_in_identifies_the_user(case: Case) -> None:
     person = somebody()
     assert await identify(case, await code_for(case, person)) == person
 
@@ -106,14 +106,14 @@ async def test_a_login_hint_is_passed_on(case: Case) -> None:
     assert "login_hint" not in query_of(await url_of(case))
 
 
-async def test_people_are_told_apart(case: Case) -> None:
+async def test_different_users_have_different_subjects(case: Case) -> None:
     first, second = somebody(), somebody()
     first_code, second_code = await code_for(case, first), await code_for(case, second)
     assert await identify(case, second_code) == second
     assert await identify(case, first_code) == first
 
 
-async def test_an_unknown_code_identifies_nobody(case: Case) -> None:
+async def test_an_unknown_code_is_refused(case: Case) -> None:
     assert await refusal(case, "made-up") == "invalid_code"
 
 
@@ -128,6 +128,6 @@ async def test_a_code_is_good_for_the_callback_that_it_was_given_to(case: Case) 
     assert await refusal(case, code, redirect_uri="http://localhost:8000/elsewhere") == "invalid_code"
 
 
-async def test_an_answer_to_another_attempt_identifies_nobody(case: Case) -> None:
+async def test_a_code_of_another_attempt_is_refused(case: Case) -> None:
     code = await code_for(case, somebody(), nonce="the nonce of another attempt")
     assert await refusal(case, code) == "invalid_token"

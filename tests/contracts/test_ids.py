@@ -21,7 +21,7 @@ async def test_every_number_is_given_once(world: World) -> None:
 
 
 async def test_a_hold_shares_no_number_with_a_movement(world: World) -> None:
-    """Both are transfers, and lines of an account's history are told apart by their number."""
+    """Both are transfers, and lines of an account's history are distinguished by id."""
     ann = await world.user("ann", tokens=1)
     mia = await world.artist("mia", tokens=100)
     style = await world.style(mia)

@@ -1,4 +1,4 @@
-"""Images: Pillow. Memory has no adapter of its own, since nothing but decoding tells what an image is."""
+"""Images: Pillow. There is no in-memory adapter, since only decoding shows what an image is."""
 
 import io
 import random
@@ -137,7 +137,7 @@ async def test_other_formats_are_refused_whatever_their_name(images: Images, for
         b"PK\x03\x04" + bytes(100),
     ],
 )
-async def test_what_is_no_image_is_refused(images: Images, content: bytes) -> None:
+async def test_a_file_that_is_no_image_is_refused(images: Images, content: bytes) -> None:
     assert await refused(images, content)
 
 
@@ -285,7 +285,7 @@ async def test_an_archive_among_the_pixels_is_refused(images: Images) -> None:
     ],
 )
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
-async def test_what_phones_write_behind_a_picture_does_not_count(images: Images, format: str, tail: bytes) -> None:
+async def test_data_that_phones_append_is_ignored(images: Images, format: str, tail: bytes) -> None:
     content = encoded(format)
     facts = await images.inspect(io.BytesIO(content + tail))
     assert facts == ImageFacts(format.lower(), 96, 64, len(content))
@@ -466,7 +466,7 @@ async def test_a_copy_is_in_srgb(images: Images, format: str) -> None:
 
 
 @pytest.mark.parametrize("profile", [b"no profile", photographs.profile()[:200]])
-async def test_a_profile_that_cannot_be_used_leaves_the_colours(images: Images, profile: bytes) -> None:
+async def test_an_unusable_colour_profile_keeps_the_colours(images: Images, profile: bytes) -> None:
     image = Image.new("RGB", (32, 32), (200, 100, 50))
     copy = await copied(images, photographs.encoded(image, "JPEG", icc_profile=profile))
     [colour] = colours_at(copy, (16, 16))
@@ -514,7 +514,7 @@ async def test_a_copy_can_be_smaller(
     assert (copy.facts.width, copy.facts.height, copy.facts.format) == (*wanted, format.lower())
 
 
-async def test_what_is_no_image_cannot_be_copied(images: Images) -> None:
+async def test_a_file_that_is_no_image_cannot_be_copied(images: Images) -> None:
     for content in (b"", b"no image", encoded("GIF"), encoded("PNG")[:60]):
         with pytest.raises(NotAnImage):
             await images.reencode(io.BytesIO(content))

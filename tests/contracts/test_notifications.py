@@ -11,10 +11,10 @@ from core.paging import PageRequest
 from tests.contracts.overlap import Block, Work, commit, race, sending
 from tests.support.world import Scope, World
 
-# --- telling ----------------------------------------------------------------------------------------------------------
+# --- notifying --------------------------------------------------------------------------------------------------------
 
 
-async def test_who_is_told_finds_it(world: World) -> None:
+async def test_a_notification_is_listed_for_its_recipient(world: World) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
     notification = await new(
         world,
@@ -25,7 +25,7 @@ async def test_who_is_told_finds_it(world: World) -> None:
         actor=bob.id,
         metadata={"words": ["하나", 2, None, {"deep": True}]},
     )
-    await commit(world, telling(notification))
+    await commit(world, notifying(notification))
 
     page, unread = await world.read.notifications.list(ann.id, unread_only=False, page=PageRequest())
 
@@ -47,28 +47,28 @@ async def test_who_is_told_finds_it(world: World) -> None:
     assert await shown(world, bob) == []
 
 
-async def test_one_is_told_once_for_one_reason(world: World) -> None:
+async def test_a_reason_is_notified_once(world: World) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
     first = await new(world, ann, reason="like:1")
-    await commit(world, telling(first))
+    await commit(world, notifying(first))
 
-    await commit(world, telling(await new(world, ann, reason="like:1")))
-    await commit(world, telling(await new(world, bob, reason="like:1")))
-    await commit(world, telling(await new(world, ann, reason="like:2")))
+    await commit(world, notifying(await new(world, ann, reason="like:1")))
+    await commit(world, notifying(await new(world, bob, reason="like:1")))
+    await commit(world, notifying(await new(world, ann, reason="like:2")))
 
     assert first.id in await shown(world, ann)
     assert len(await shown(world, ann)) == 2
     assert len(await shown(world, bob)) == 1
 
 
-async def test_one_is_told_once_even_in_one_block_and_the_block_goes_on(world: World) -> None:
+async def test_a_reason_is_notified_once_within_a_block(world: World) -> None:
     ann = await world.user("ann")
     twins = [await new(world, ann, reason="like:1") for _ in range(2)]
 
     async def work(ports: Scope) -> None:
         for twin in twins:
             await ports.notifier.notify(twin)
-        await ports.users.save(ann.edited(at=world.clock.now(), username="anna", bio="", profile_image=None))
+        await ports.users.save(ann.edit(at=world.clock.now(), username="anna", bio="", profile_image=None))
 
     await commit(world, work)
 
@@ -76,14 +76,12 @@ async def test_one_is_told_once_even_in_one_block_and_the_block_goes_on(world: W
     assert (await world.read.accounts.me(ann.id)).username == "anna"
 
 
-async def test_of_two_told_at_once_for_one_reason_one_is_dropped_and_both_blocks_go_on(
-    world: World, sent: bool
-) -> None:
+async def test_of_two_concurrent_notifications_for_a_reason_one_is_dropped(world: World, sent: bool) -> None:
     ann, bob, eve = [await world.user(name) for name in ("ann", "bob", "eve")]
     twins = [await new(world, ann, reason="like:1") for _ in range(2)]
 
     def tell(twin: Notification, teller: User) -> Work:
-        edited = teller.edited(at=world.clock.now(), username=teller.username, bio="told", profile_image=None)
+        edited = teller.edit(at=world.clock.now(), username=teller.username, bio="told", profile_image=None)
 
         async def work(ports: Scope) -> None:
             await ports.notifier.notify(twin)
@@ -99,24 +97,24 @@ async def test_of_two_told_at_once_for_one_reason_one_is_dropped_and_both_blocks
         assert (await world.read.accounts.profile(teller.id, viewer=None)).bio == "told"
 
 
-async def test_nobody_is_told_of_what_rolled_back(world: World) -> None:
+async def test_a_rollback_notifies_nobody(world: World) -> None:
     ann = await world.user("ann")
-    block = await Block(world, telling(await new(world, ann, reason="like:1"))).open()
+    block = await Block(world, notifying(await new(world, ann, reason="like:1"))).open()
     assert await shown(world, ann) == []
 
     await block.roll_back()
 
     assert await shown(world, ann) == []
-    await commit(world, telling(await new(world, ann, reason="like:1")))
+    await commit(world, notifying(await new(world, ann, reason="like:1")))
     assert len(await shown(world, ann)) == 1
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-async def test_what_was_read_is_no_longer_unread(world: World) -> None:
+async def test_a_read_notification_is_not_unread(world: World) -> None:
     ann = await world.user("ann")
-    one, other = [await told(world, ann) for _ in range(2)]
+    one, other = [await notified(world, ann) for _ in range(2)]
 
     for _ in range(2):  # again is no error
         await commit(world, reading(ann, one.id, world))
@@ -127,9 +125,9 @@ async def test_what_was_read_is_no_longer_unread(world: World) -> None:
     assert await shown(world, ann, unread_only=True) == [other.id]
 
 
-async def test_nobody_reads_what_another_was_told(world: World) -> None:
+async def test_another_users_notification_cannot_be_read(world: World) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
-    notification = await told(world, ann)
+    notification = await notified(world, ann)
 
     for wrong in (reading(bob, notification.id, world), reading(ann, await world.ids.notification(), world)):
         with pytest.raises(NotificationNotFound):
@@ -140,10 +138,10 @@ async def test_nobody_reads_what_another_was_told(world: World) -> None:
 
 async def test_all_are_read_at_once(world: World) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
-    first = await told(world, ann)
-    await told(world, ann)
-    await told(world, ann)
-    others = await told(world, bob)
+    first = await notified(world, ann)
+    await notified(world, ann)
+    await notified(world, ann)
+    others = await notified(world, bob)
     await commit(world, reading(ann, first.id, world))
 
     assert await commit(world, lambda ports: ports.notifications.mark_all_read(ann.id, at=world.clock.now())) == 2
@@ -154,9 +152,9 @@ async def test_all_are_read_at_once(world: World) -> None:
     assert await shown(world, bob, unread_only=True) == [others.id]
 
 
-async def test_of_two_that_read_all_at_once_each_counts_what_it_read(world: World) -> None:
+async def test_concurrent_read_alls_count_each_notification_once(world: World) -> None:
     ann = await world.user("ann")
-    await told(world, ann)
+    await notified(world, ann)
 
     def mark(ports: Scope) -> Any:
         return ports.notifications.mark_all_read(ann.id, at=world.clock.now())
@@ -168,9 +166,9 @@ async def test_of_two_that_read_all_at_once_each_counts_what_it_read(world: Worl
     assert await second.commit() == 0
 
 
-async def test_what_one_reads_while_reading_all_is_counted_once(world: World) -> None:
+async def test_reading_one_races_with_reading_all(world: World) -> None:
     ann = await world.user("ann")
-    one, _ = [await told(world, ann) for _ in range(2)]
+    one, _ = [await notified(world, ann) for _ in range(2)]
 
     first = await Block(world, sending(reading(ann, one.id, world))).open()
     second = await Block(world, lambda ports: ports.notifications.mark_all_read(ann.id, at=world.clock.now())).waits()
@@ -181,7 +179,7 @@ async def test_what_one_reads_while_reading_all_is_counted_once(world: World) ->
 
 async def test_reading_is_undone_with_its_block(world: World) -> None:
     ann = await world.user("ann")
-    notification = await told(world, ann)
+    notification = await notified(world, ann)
 
     block = await Block(world, lambda ports: ports.notifications.mark_all_read(ann.id, at=world.clock.now())).open()
     assert await shown(world, ann, unread_only=True) == [notification.id]
@@ -206,7 +204,7 @@ async def test_a_target_is_shown_as_it_is_now(world: World) -> None:
     nothing = await world.ids.style()
 
     async def target(user: User, type: str, id: int) -> Target | None:
-        notification = await told(world, user, target_type=type, target_id=id)
+        notification = await notified(world, user, target_type=type, target_id=id)
         page, _ = await world.read.notifications.list(user.id, unread_only=False, page=PageRequest())
         return next(item for item in page.rows if item.id == notification.id).target
 
@@ -228,9 +226,9 @@ async def test_a_target_is_shown_as_it_is_now(world: World) -> None:
 
 async def test_pictures_of_actors_and_targets(world: World) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
-    picture = bob.edited(at=world.clock.now(), username="bob", bio="", profile_image="public/profiles/2/face.png")
+    picture = bob.edit(at=world.clock.now(), username="bob", bio="", profile_image="public/profiles/2/face.png")
     await commit(world, lambda ports: ports.users.save(picture))
-    await told(world, ann, target_type="user", target_id=bob.id, actor=bob.id)
+    await notified(world, ann, target_type="user", target_id=bob.id, actor=bob.id)
 
     page, _ = await world.read.notifications.list(ann.id, unread_only=False, page=PageRequest())
 
@@ -242,7 +240,7 @@ async def test_pictures_of_actors_and_targets(world: World) -> None:
 @pytest.mark.parametrize("unread_only", [False, True])
 async def test_every_page_says_how_many_are_unread_in_all(world: World, unread_only: bool) -> None:
     ann = await world.user("ann")
-    first, _, _ = [await told(world, ann) for _ in range(3)]
+    first, _, _ = [await notified(world, ann) for _ in range(3)]
     await commit(world, reading(ann, first.id, world))
 
     page = PageRequest(1)
@@ -263,13 +261,13 @@ async def new(world: World, recipient: User, **changes: Any) -> Notification:
     return Notification(id=await world.ids.notification(), recipient=recipient.id, **(fields | changes))
 
 
-async def told(world: World, recipient: User, **changes: Any) -> Notification:
+async def notified(world: World, recipient: User, **changes: Any) -> Notification:
     notification = await new(world, recipient, **changes)
-    await commit(world, telling(notification))
+    await commit(world, notifying(notification))
     return notification
 
 
-def telling(notification: Notification) -> Work:
+def notifying(notification: Notification) -> Work:
     return lambda ports: ports.notifier.notify(notification)
 
 

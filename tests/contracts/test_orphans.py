@@ -1,4 +1,4 @@
-"""Objects that were stored by somebody who crashed before any row referred to them."""
+"""Objects of a process that crashed before any row referred to them."""
 
 import asyncio
 from datetime import timedelta
@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from adapters.memory.blobs import MemoryBlobStore
-from core.blobs.drop_orphans import DropOrphans, OrphanAge
+from core.blobs.purge_orphans import OrphanAge, PurgeOrphans
 from core.ports.blob_store import Blob
 from core.ports.orphaned_blobs import Walk
 from tests.support.world import World
@@ -22,7 +22,7 @@ async def put(world: World, *keys: str) -> None:
 
 
 async def walk(world: World, *, limit: int = 100) -> int:
-    return await world.use_case(DropOrphans, age=OrphanAge(AGE))(limit=limit)
+    return await world.use_case(PurgeOrphans, age=OrphanAge(AGE))(limit=limit)
 
 
 async def referred(world: World) -> list[str]:
@@ -47,7 +47,7 @@ async def referred(world: World) -> list[str]:
     return sorted(keys)
 
 
-async def test_what_no_row_refers_to_is_removed_once_it_is_old(world: World) -> None:
+async def test_an_unreferenced_object_is_removed_when_it_is_old(world: World) -> None:
     wanted = await referred(world)
     await put(world, *(f"{key}.old" for key in wanted if not key.startswith(("samples/", "training/"))))
     await put(world, "training/404/image_0.jpg", "samples/404/image_0.jpg", "public/odd.png", "signatures/x/y.png")
@@ -61,7 +61,7 @@ async def test_what_no_row_refers_to_is_removed_once_it_is_old(world: World) -> 
     assert await world.blobs.keys("") == wanted
 
 
-async def test_what_the_ai_servers_stored_is_left_alone(world: World) -> None:
+async def test_objects_of_the_ai_servers_are_kept(world: World) -> None:
     await put(world, "generations/1.png", "models/1.safetensors")
     world.clock.advance(10 * AGE)
 
@@ -69,7 +69,7 @@ async def test_what_the_ai_servers_stored_is_left_alone(world: World) -> None:
     assert len(await world.blobs.keys("")) == 2
 
 
-async def test_what_a_transaction_that_is_about_to_commit_refers_to_is_too_young(world: World) -> None:
+async def test_an_object_of_an_open_transaction_is_too_young(world: World) -> None:
     await put(world, "training/404/image_0.jpg")
     world.clock.advance(AGE)
     await put(world, key := f"training/{await world.ids.style()}/image_0.jpg")
@@ -97,7 +97,7 @@ async def test_it_goes_on_where_it_ended_and_begins_anew_in_its_time(world: Worl
     assert await world.blobs.keys("") == []
 
 
-async def test_one_that_is_interrupted_is_gone_on_with(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_interrupted_pass_is_continued(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await put(world, *(f"training/404/{number}.png" for number in range(4)))
     world.clock.advance(AGE)
     await walk(world, limit=2)
@@ -128,7 +128,7 @@ async def test_many_may_walk_at_once(world: World) -> None:
     assert await world.blobs.keys("") == wanted
 
 
-async def test_what_is_asked_for_is_answered_in_its_order(world: World) -> None:
+async def test_unreferenced_keys_are_returned_in_their_order(world: World) -> None:
     wanted = await referred(world)
     strange = ["training/", "training/12345678901234567890123/x", "public/profiles/x/y", "", "x"]
 

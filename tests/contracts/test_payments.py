@@ -65,10 +65,10 @@ class SandboxBuyer(Buyer):
 
     async def _key(self, order: Order, url: str, choice: str) -> str:
         back = await self._sandbox.choose(url, choice)
-        told = dict(back.params)
+        parameters = dict(back.params)
         assert back.path == f"/return/{order.order_id}/success"
-        assert (told["orderId"], told["amount"]) == (order.order_id, str(order.amount))
-        return told["paymentKey"]
+        assert (parameters["orderId"], parameters["amount"]) == (order.order_id, str(order.amount))
+        return parameters["paymentKey"]
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def an_order() -> Order:
 
 
 def paid(order: Order, key: str) -> Payment:
-    return Payment(key, order.order_id, PaymentState.TAKEN, Decimal(45_000), "KRW")
+    return Payment(key, order.order_id, PaymentState.CAPTURED, Decimal(45_000), "KRW")
 
 
 async def test_nothing_is_taken_before_the_buyer_agrees(case: Case) -> None:
@@ -102,7 +102,7 @@ async def test_nothing_is_taken_before_the_buyer_agrees(case: Case) -> None:
 
     payment = await case.provider.payment_of(order.order_id)
     assert payment is not None
-    assert payment == Payment(payment.key, order.order_id, PaymentState.OPEN, Decimal(45_000), "KRW")
+    assert payment == Payment(payment.key, order.order_id, PaymentState.PENDING, Decimal(45_000), "KRW")
     assert await case.provider.confirm(order.order_id, payment_key=payment.key, amount=45_000) == payment
 
 
@@ -112,7 +112,7 @@ async def test_nothing_is_taken_before_it_is_confirmed(case: Case) -> None:
 
     payment = await case.provider.payment(key)
     assert payment is not None
-    assert payment.state is PaymentState.OPEN
+    assert payment.state is PaymentState.PENDING
 
 
 async def test_a_confirmed_payment_is_taken(case: Case) -> None:
@@ -141,18 +141,18 @@ async def test_a_refused_card_ends_the_payment(case: Case) -> None:
     for _ in range(2):
         payment = await case.provider.confirm(order.order_id, payment_key=key, amount=45_000)
         assert payment is not None
-        assert payment.state is PaymentState.OVER
+        assert payment.state is PaymentState.CANCELLED
         assert payment.failure is not None
         assert payment.failure.code == "REJECT_CARD_PAYMENT"
 
 
-async def test_a_buyer_who_gives_up_ends_the_payment(case: Case) -> None:
+async def test_a_buyer_cancels_the_payment(case: Case) -> None:
     order = an_order()
     await case.buyer.give_up(order, await case.provider.checkout(order))
 
     payment = await case.provider.payment_of(order.order_id)
     assert payment is not None
-    assert payment.state is PaymentState.OVER
+    assert payment.state is PaymentState.CANCELLED
     assert payment.failure == PaymentFailure("PAY_PROCESS_CANCELED", "The buyer gave up.")
 
 
@@ -163,7 +163,7 @@ async def test_a_payment_takes_no_other_amount_than_was_agreed_to(case: Case) ->
     payment = await case.provider.confirm(order.order_id, payment_key=key, amount=1)
 
     assert payment is not None
-    assert (payment.state, payment.amount) == (PaymentState.OPEN, Decimal(45_000))
+    assert (payment.state, payment.amount) == (PaymentState.PENDING, Decimal(45_000))
 
 
 async def test_a_payment_stays_with_its_order(case: Case) -> None:
@@ -174,10 +174,10 @@ async def test_a_payment_stays_with_its_order(case: Case) -> None:
     payment = await case.provider.confirm(other.order_id, payment_key=key, amount=45_000)
 
     assert payment is not None
-    assert (payment.order_id, payment.state) == (order.order_id, PaymentState.OPEN)
+    assert (payment.order_id, payment.state) == (order.order_id, PaymentState.PENDING)
 
 
-async def test_a_payment_that_somebody_made_up_does_not_spoil_the_real_one(case: Case) -> None:
+async def test_a_forged_payment_does_not_affect_the_real_one(case: Case) -> None:
     order = an_order()
     url = await case.provider.checkout(order)
 
@@ -188,7 +188,7 @@ async def test_a_payment_that_somebody_made_up_does_not_spoil_the_real_one(case:
 
 
 @pytest.mark.parametrize("key", ["made-up", "orders/1", "../confirm", "한글", "a b", "%00", "x" * 200])
-async def test_what_the_provider_does_not_know_is_nothing(case: Case, key: str) -> None:
+async def test_a_payment_unknown_to_the_provider_is_none(case: Case, key: str) -> None:
     assert await case.provider.payment(key) is None
     assert await case.provider.payment_of(OrderId(f"no-such-order-{uuid4().hex}")) is None
     assert await case.provider.confirm(an_order().order_id, payment_key=key, amount=45_000) is None

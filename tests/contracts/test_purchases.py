@@ -34,7 +34,7 @@ async def a_purchase(world: World, buyer: User, name: str = "") -> Purchase:
 
 
 def taken(purchase: Purchase, *, key: str = "key", amount: int = 45_000) -> Payment:
-    return Payment(key, purchase.order_id, PaymentState.TAKEN, Decimal(amount), "KRW")
+    return Payment(key, purchase.order_id, PaymentState.CAPTURED, Decimal(amount), "KRW")
 
 
 async def stored(world: World, purchase: Purchase) -> Purchase:
@@ -58,9 +58,9 @@ async def test_each_end_is_kept(world: World) -> None:
     at = world.clock.now() + ALL_TIME
     paid, failed, expired = [await a_purchase(world, ann) for _ in range(3)]
     refusal = PaymentFailure("REJECT_CARD_PAYMENT", "카드가 거절되었습니다.")
-    refused = Payment("refused", failed.order_id, PaymentState.OVER, Decimal(45_000), "KRW", refusal)
-    failed, expired = failed.answered(refused, at=at), expired.unpaid(at=at)
-    paid = paid.answered(taken(paid), at=at)
+    refused = Payment("refused", failed.order_id, PaymentState.CANCELLED, Decimal(45_000), "KRW", refusal)
+    failed, expired = failed.apply(refused, at=at), expired.expire_if_due(at=at)
+    paid = paid.apply(taken(paid), at=at)
 
     async def end(ports: Scope) -> None:
         await ports.purchases.save(failed)
@@ -74,7 +74,7 @@ async def test_each_end_is_kept(world: World) -> None:
     assert [purchase.status.value for purchase in (paid, failed, expired)] == ["paid", "failed", "expired"]
 
 
-async def test_what_is_not_there_is_not_found(world: World) -> None:
+async def test_an_unknown_id_is_not_found(world: World) -> None:
     nowhere = OrderId("no-such-order")
 
     with pytest.raises(PurchaseNotFound):
@@ -83,7 +83,7 @@ async def test_what_is_not_there_is_not_found(world: World) -> None:
         await commit(world, lambda ports: ports.purchases.of_order(nowhere, lock=True))
 
 
-async def test_what_was_never_added_is_not_saved(world: World) -> None:
+async def test_saving_an_unknown_purchase_is_refused(world: World) -> None:
     ann = await world.user()
     purchase = new_purchase(OrderId("never-added"), ann.id, package_of("basic_100"), at=world.clock.now())
 
@@ -99,8 +99,8 @@ async def test_of_two_that_one_payment_ends_at_once_one_is_refused(world: World,
     one, other = [await a_purchase(world, ann) for _ in range(2)]
 
     def ending(purchase: Purchase) -> Work:
-        refused = Payment("key", purchase.order_id, PaymentState.OVER, Decimal(45_000), "KRW", None)
-        ended = purchase.answered(refused, at=world.clock.now())
+        refused = Payment("key", purchase.order_id, PaymentState.CANCELLED, Decimal(45_000), "KRW", None)
+        ended = purchase.apply(refused, at=world.clock.now())
         return lambda ports: ports.purchases.save(ended)
 
     ended = await race(world, ending(one), ending(other), sent=sent)
@@ -124,7 +124,7 @@ async def test_a_payment_ends_one_purchase_only(world: World) -> None:
     assert await pay(world, second, key="another") is PurchaseStatus.PAID
 
 
-async def test_who_locks_a_purchase_waits_for_who_has_it(world: World) -> None:
+async def test_locking_a_purchase_waits_for_its_lock(world: World) -> None:
     purchase = await a_purchase(world, await world.user())
 
     async def lock(ports: Scope) -> PurchaseStatus:
@@ -132,7 +132,7 @@ async def test_who_locks_a_purchase_waits_for_who_has_it(world: World) -> None:
 
     async def end(ports: Scope) -> None:
         await lock(ports)
-        await ports.purchases.save(purchase.unpaid(at=world.clock.now() + ALL_TIME))
+        await ports.purchases.save(purchase.expire_if_due(at=world.clock.now() + ALL_TIME))
 
     first = await Block(world, end).open()
     second = await Block(world, lock).waits()
@@ -144,7 +144,7 @@ async def test_who_locks_a_purchase_waits_for_who_has_it(world: World) -> None:
 # --- what is to be checked --------------------------------------------------------------------------------------------
 
 
-async def test_what_is_to_be_checked_comes_when_it_is_due_and_the_first_first(world: World) -> None:
+async def test_purchases_to_check_are_listed_when_due_oldest_first(world: World) -> None:
     ann = await world.user()
     purchases = []
     for name in ("order-c", "order-a", "order-b"):
@@ -164,7 +164,7 @@ async def test_what_is_to_be_checked_comes_when_it_is_due_and_the_first_first(wo
     assert await due() == [first, second, third]
     assert await due(limit=2) == [first, second]
 
-    postponed = purchases[0].unanswered(at=world.clock.now())
+    postponed = purchases[0].check_later(at=world.clock.now())
     await commit(world, lambda ports: ports.purchases.save(postponed))
     assert await due() == [second, third]
     assert (await stored(world, purchases[0])).check_at == postponed.check_at
@@ -238,12 +238,12 @@ async def test_a_purchase_is_a_line_with_its_price(world: World) -> None:
 # --- at once ----------------------------------------------------------------------------------------------------------
 
 
-async def test_of_many_who_settle_one_purchase_at_once_one_credits(world: World) -> None:
+async def test_of_concurrent_settlements_of_a_purchase_one_credits(world: World) -> None:
     ann = await world.user("ann")
     order_id = (await world.use_case(StartPurchase)(ann.id, "standard_500")).order_id
     key = world.payments.agree(order_id)
 
-    told = await asyncio.gather(
+    results = await asyncio.gather(
         *(
             world.use_case(SettlePurchase)(order_id, payment_key=key, amount=45_000)
             if client % 2
@@ -252,14 +252,14 @@ async def test_of_many_who_settle_one_purchase_at_once_one_credits(world: World)
         )
     )
 
-    assert set(told) <= {PurchaseStatus.PAID, PurchaseStatus.PENDING}
-    assert all(told[client] is PurchaseStatus.PAID for client in range(1, CLIENTS, 2))
+    assert set(results) <= {PurchaseStatus.PAID, PurchaseStatus.PENDING}
+    assert all(results[client] is PurchaseStatus.PAID for client in range(1, CLIENTS, 2))
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 500, 0, None)
     lines = (await world.read.tokens.transactions(ann.id, type=TransactionFilter.ALL, page=PageRequest())).rows
     assert [line.amount for line in lines] == [500]
 
 
-async def test_of_many_who_record_one_payment_at_once_one_credits(world: World) -> None:
+async def test_of_concurrent_records_of_a_payment_one_credits(world: World) -> None:
     ann = await world.user("ann")
     purchase = await a_purchase(world, ann)
 
@@ -268,7 +268,7 @@ async def test_of_many_who_record_one_payment_at_once_one_credits(world: World) 
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 500, 0, None)
 
 
-async def test_money_wins_over_sweeps_whoever_comes_first(world: World) -> None:
+async def test_a_capture_wins_over_expiry_in_any_order(world: World) -> None:
     ann = await world.user("ann")
     purchases = [await a_purchase(world, ann) for _ in range(8)]
     world.clock.advance(ALL_TIME)

@@ -79,7 +79,7 @@ async def test_refused_calls_do_not_count(limiter: RateLimiter, clock: ManualClo
     assert (await limiter.hit("user:1", THREE)).allowed
 
 
-async def test_it_says_when_the_counts_are_gone(limiter: RateLimiter, clock: ManualClock) -> None:
+async def test_it_says_when_the_window_ends(limiter: RateLimiter, clock: ManualClock) -> None:
     clock.advance(MINUTE / 4)
     *_, refused = [await limiter.hit("user:1", THREE) for _ in range(4)]
 
@@ -88,15 +88,15 @@ async def test_it_says_when_the_counts_are_gone(limiter: RateLimiter, clock: Man
     assert (await limiter.hit("user:1", THREE)).remaining == 2
 
 
-async def test_counts_are_forgotten_once_they_weigh_nothing(limiter: RateLimiter, clock: ManualClock) -> None:
+async def test_expired_counts_are_removed(limiter: RateLimiter, clock: ManualClock) -> None:
     for _ in range(3):
         await limiter.hit("user:1", THREE)
     await limiter.hit("user:2", Limit(3, 3 * MINUTE))
     clock.advance(2 * MINUTE - timedelta(microseconds=1))
-    assert await limiter.forget(limit=10) == 0
+    assert await limiter.purge(limit=10) == 0
 
     clock.advance(timedelta(microseconds=1))
-    assert await limiter.forget(limit=10) == 1
+    assert await limiter.purge(limit=10) == 1
 
     assert (await limiter.hit("user:2", Limit(3, 3 * MINUTE))).remaining == 1
 
@@ -106,9 +106,9 @@ async def test_a_later_call_keeps_the_counts_for_longer(limiter: RateLimiter, cl
         await limiter.hit("user:1", THREE)
         clock.advance(MINUTE)
 
-    assert [await limiter.forget(limit=10)] == [0]
+    assert [await limiter.purge(limit=10)] == [0]
     clock.advance(MINUTE)
-    assert await limiter.forget(limit=10) == 1
+    assert await limiter.purge(limit=10) == 1
 
 
 async def test_no_more_counts_are_forgotten_than_asked_for(limiter: RateLimiter, clock: ManualClock) -> None:
@@ -116,4 +116,4 @@ async def test_no_more_counts_are_forgotten_than_asked_for(limiter: RateLimiter,
         await limiter.hit(f"user:{user}", THREE)
     clock.advance(2 * MINUTE)
 
-    assert [await limiter.forget(limit=3) for _ in range(3)] == [3, 2, 0]
+    assert [await limiter.purge(limit=3) for _ in range(3)] == [3, 2, 0]

@@ -1,4 +1,4 @@
-"""Tasks that the broker has put aside go back to their queues, where somebody still waits for them."""
+"""Dead letters go back to their queues if they are still needed."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from tests.support.world import World
 
 
 class Watching(Broker):
-    """Takes all but some, and looks at what is put aside while it does."""
+    """Confirms all but some, and records the dead letters at that time."""
 
     def __init__(self, *refused: TaskId) -> None:
         self.taken: list[PendingTask] = []
@@ -58,7 +58,7 @@ async def redrive(world: World, dead: MemoryDeadLetters, broker: Broker, *, limi
 
 
 async def put_aside(world: World, dead: MemoryDeadLetters) -> list[PendingTask]:
-    """All that waits in the outbox is published, and put aside by the broker."""
+    """All tasks of the outbox are published and dead-lettered."""
     tasks = await world.tasks()
     await world.publish()
     dead.bodies += [task.body for task in tasks]
@@ -71,21 +71,19 @@ async def an_image(world: World, ann: User) -> GenerationId:
 
 
 async def a_training(world: World, dead: MemoryDeadLetters) -> Style:
-    """A style whose task has been put aside."""
+    """A style whose task has been dead-lettered."""
     style = await world.untrained_style(await world.artist("mia"))
     order = TrainingOrder(style.id, [], [])
     dead.bodies.append(pending(training_task(style.task_id, order, at=style.created_at, webhooks=world.webhooks)).body)
     return style
 
 
-async def test_what_is_waited_for_is_in_its_queue_again_byte_for_byte(
-    world: World, dead: MemoryDeadLetters, ann: User
-) -> None:
+async def test_a_needed_task_is_redriven_byte_for_byte(world: World, dead: MemoryDeadLetters, ann: User) -> None:
     await an_image(world, ann)
     [task] = await put_aside(world, dead)
     broker = Watching()
 
-    assert await redrive(world, dead, broker) == Redriven(moved=1, over=0, unconfirmed=0, foreign=0)
+    assert await redrive(world, dead, broker) == Redriven(moved=1, obsolete=0, unconfirmed=0, foreign=0)
 
     assert broker.taken == [task]
     assert dead.bodies == []
@@ -96,12 +94,12 @@ async def test_a_training_is_too(world: World, dead: MemoryDeadLetters) -> None:
     [body] = dead.bodies
     broker = Watching()
 
-    assert await redrive(world, dead, broker) == Redriven(moved=1, over=0, unconfirmed=0, foreign=0)
+    assert await redrive(world, dead, broker) == Redriven(moved=1, obsolete=0, unconfirmed=0, foreign=0)
 
     assert [(task.queue, task.body) for task in broker.taken] == [("model_training", body)]
 
 
-async def test_nobody_works_on_an_image_that_has_ended(world: World, dead: MemoryDeadLetters, ann: User) -> None:
+async def test_the_task_of_an_ended_generation_is_removed(world: World, dead: MemoryDeadLetters, ann: User) -> None:
     image = await an_image(world, ann)
     await put_aside(world, dead)
     await world.use_case(CancelGeneration)(ann.id, image)
@@ -109,9 +107,7 @@ async def test_nobody_works_on_an_image_that_has_ended(world: World, dead: Memor
     await assert_over(world, dead)
 
 
-async def test_nobody_works_on_an_attempt_that_another_has_followed(
-    world: World, dead: MemoryDeadLetters, ann: User
-) -> None:
+async def test_the_task_of_a_superseded_attempt_is_removed(world: World, dead: MemoryDeadLetters, ann: User) -> None:
     image = await an_image(world, ann)
     await put_aside(world, dead)
     await world.use_case(FailGeneration)(image, Failure("GPU_OOM", "Out of memory."))
@@ -119,16 +115,14 @@ async def test_nobody_works_on_an_attempt_that_another_has_followed(
     await assert_over(world, dead)
 
 
-async def test_nobody_trains_a_style_that_is_trained(world: World, dead: MemoryDeadLetters) -> None:
+async def test_the_task_of_a_completed_training_is_removed(world: World, dead: MemoryDeadLetters) -> None:
     style = await a_training(world, dead)
     await world.use_case(CompleteTraining)(style.id, model_path="gs://models/1", metric=None)
 
     await assert_over(world, dead)
 
 
-async def test_nobody_trains_a_style_for_a_task_that_another_has_followed(
-    world: World, dead: MemoryDeadLetters
-) -> None:
+async def test_the_task_of_a_superseded_training_is_removed(world: World, dead: MemoryDeadLetters) -> None:
     style = await a_training(world, dead)
     await world.use_case(FailTraining)(style.id, Failure("TRAINING_ERROR", "The data is no good."))
     await world.use_case(RetrainStyle)(style.artist_id, style.id)
@@ -136,7 +130,7 @@ async def test_nobody_trains_a_style_for_a_task_that_another_has_followed(
     await assert_over(world, dead)
 
 
-async def test_nobody_works_for_what_is_not_there(world: World, dead: MemoryDeadLetters) -> None:
+async def test_the_task_of_an_unknown_generation_is_removed(world: World, dead: MemoryDeadLetters) -> None:
     order = TrainingOrder(StyleId(404), [], [])
     task = training_task(world.ids.task(), order, at=world.clock.now(), webhooks=world.webhooks)
     dead.bodies.append(pending(task).body)
@@ -145,21 +139,21 @@ async def test_nobody_works_for_what_is_not_there(world: World, dead: MemoryDead
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b'{"type": "laundry"}', b'{"type": "image_generation"}'])
-async def test_what_is_no_task_stays(world: World, dead: MemoryDeadLetters, body: bytes) -> None:
+async def test_messages_that_are_no_tasks_are_kept(world: World, dead: MemoryDeadLetters, body: bytes) -> None:
     dead.bodies.append(body)
 
-    assert await redrive(world, dead, Watching()) == Redriven(moved=0, over=0, unconfirmed=0, foreign=1)
+    assert await redrive(world, dead, Watching()) == Redriven(moved=0, obsolete=0, unconfirmed=0, foreign=1)
 
     assert dead.bodies == [body]
 
 
-async def test_what_the_broker_does_not_take_stays(world: World, dead: MemoryDeadLetters, ann: User) -> None:
+async def test_unconfirmed_tasks_are_kept(world: World, dead: MemoryDeadLetters, ann: User) -> None:
     await an_image(world, ann)
     style = await world.style(await world.artist("leo"))
     await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["dog"]))
     one, other = await put_aside(world, dead)
 
-    assert await redrive(world, dead, Watching(one.task_id)) == Redriven(moved=1, over=0, unconfirmed=1, foreign=0)
+    assert await redrive(world, dead, Watching(one.task_id)) == Redriven(moved=1, obsolete=0, unconfirmed=1, foreign=0)
 
     assert dead.bodies == [one.body]
     assert other.body not in dead.bodies
@@ -209,5 +203,5 @@ async def test_no_more_are_looked_at_than_asked_for(world: World, dead: MemoryDe
 
 async def assert_over(world: World, dead: MemoryDeadLetters) -> None:
     broker = Watching()
-    assert await redrive(world, dead, broker) == Redriven(moved=0, over=1, unconfirmed=0, foreign=0)
+    assert await redrive(world, dead, broker) == Redriven(moved=0, obsolete=1, unconfirmed=0, foreign=0)
     assert (broker.taken, dead.bodies) == ([], [])

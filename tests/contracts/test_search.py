@@ -82,7 +82,7 @@ async def test_an_artists_name_is_found_in_any_case_and_normal_form(world: World
     assert await artists(world, text) == ["someone"]
 
 
-async def test_who_is_no_artist_is_not_found(world: World) -> None:
+async def test_users_who_are_no_artists_are_not_found(world: World) -> None:
     await world.user("miaow")
 
     assert await artists(world, "miaow") == []
@@ -98,7 +98,7 @@ async def test_any_part_in_any_case_finds_a_style(world: World, mia: User, text:
 
 
 @pytest.mark.parametrize("text", ["ink wash 먹물", "wash ink", "inkk", "iink", "in k", "물", "z"])
-async def test_what_is_no_part_of_it_finds_nothing(world: World, mia: User, text: str) -> None:
+async def test_a_query_that_is_no_part_of_a_name_finds_nothing(world: World, mia: User, text: str) -> None:
     await world.style(mia, "Ink Wash 먹", tags=[])
 
     assert await styles(world, text) == []
@@ -145,7 +145,7 @@ async def test_signs_mean_themselves(world: World, mia: User, text: str) -> None
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\0", "\n\t", "x" * 101, "x" * 10_000, "ß" * 100])
-async def test_what_nothing_can_be_called_is_refused(world: World, text: str) -> None:
+async def test_a_query_that_cannot_be_part_of_a_name_is_refused(world: World, text: str) -> None:
     with pytest.raises(ValidationError) as refused:
         await world.read.search.search(text, type=SearchType.ALL, limit=20)
     assert set(refused.value.details or {}) == {"q"}

@@ -81,7 +81,7 @@ async def stored(world: World, image: Generation) -> Generation:
     return await commit(world, lambda ports: ports.generations.of_id(image.id))
 
 
-async def told(world: World, user: User) -> list[NotificationItem]:
+async def notified(world: World, user: User) -> list[NotificationItem]:
     page, _ = await world.read.notifications.list(user.id, unread_only=False, page=PageRequest())
     return page.rows
 
@@ -97,7 +97,7 @@ async def test_a_failed_attempt_is_stored(world: World, image: Generation) -> No
 
     assert await fail_attempt(world, image) == Outcome(applied=True, status="retrying")
 
-    assert await stored(world, image) == image.retried_by_server(at=at, failure=ATTEMPT_FAILED)
+    assert await stored(world, image) == image.retry_by_server(at=at, failure=ATTEMPT_FAILED)
 
 
 async def test_nothing_within_the_grace_period_is_a_failure_and_refunded(
@@ -114,7 +114,7 @@ async def test_nothing_within_the_grace_period_is_a_failure_and_refunded(
     assert (now.status, now.failure, now.attempt_failed_at) == (Status.FAILED, ATTEMPT_FAILED, None)
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
     assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 0)
-    [notification] = await told(world, ann)
+    [notification] = await notified(world, ann)
     assert notification.metadata == {
         "error_code": "INFERENCE_ERROR",
         "error_message": "CUDA error",
@@ -184,7 +184,9 @@ async def test_a_completion_and_the_end_of_the_grace_period_at_once_are_one_end(
 
 
 @pytest.mark.parametrize("after", [timedelta(seconds=1), TIMEOUT])
-async def test_the_time_out_leaves_it_to_the_grace_period(world: World, image: Generation, after: timedelta) -> None:
+async def test_the_time_out_does_not_apply_during_the_grace_period(
+    world: World, image: Generation, after: timedelta
+) -> None:
     world.clock.advance(TIMEOUT - MOMENT)
     await fail_attempt(world, image)
     world.clock.advance(GRACE - MOMENT)
@@ -194,12 +196,12 @@ async def test_the_time_out_leaves_it_to_the_grace_period(world: World, image: G
 
 
 async def test_the_time_out_counts_from_the_failed_attempt(world: World, image: Generation) -> None:
-    """Found silent, but an attempt has failed before it could be looked at under its lock."""
+    """The pass has found it, but a failure is reported before it has the lock."""
     since = world.clock.now()
     world.clock.advance(TIMEOUT)
     await fail_attempt(world, image)
 
-    outcome = await world.use_case(FailGeneration)(image.id, Failure("TIMEOUT", "No."), silent_since=since)
+    outcome = await world.use_case(FailGeneration)(image.id, Failure("TIMEOUT", "No."), inactive_since=since)
 
     assert outcome == Outcome(applied=False, status="retrying")
 

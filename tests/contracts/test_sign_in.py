@@ -60,7 +60,7 @@ async def test_nothing_else_of_the_user_changes(world: World) -> None:
     assert '"email":"new@example.com"' in msgspec.json.encode(await exported(world, mia)).decode()
 
 
-async def test_a_sign_in_that_tells_nothing_new_changes_nothing(world: World) -> None:
+async def test_a_sign_in_without_new_data_changes_nothing(world: World) -> None:
     mia = await world.user("mia")
     world.clock.advance()
 
@@ -86,7 +86,7 @@ async def test_what_is_edited_at_the_same_time_stays(world: World) -> None:
 
     async def edit(ports: Scope) -> None:
         user = await ports.users.of_id(mia.id, lock=True)
-        await ports.users.save(user.edited(at=world.clock.now(), username="amelia", bio="new", profile_image=None))
+        await ports.users.save(user.edit(at=world.clock.now(), username="amelia", bio="new", profile_image=None))
 
     editing = await Block(world, edit).open()
     signing_in = asyncio.create_task(sign_in(world, "new@example.com"))
@@ -98,12 +98,12 @@ async def test_what_is_edited_at_the_same_time_stays(world: World) -> None:
     assert (me.username, me.bio, me.email) == ("amelia", "new", "new@example.com")
 
 
-async def test_who_leaves_at_the_same_time_is_not_signed_in(world: World) -> None:
+async def test_a_user_who_is_deleted_at_the_same_time_is_not_signed_in(world: World) -> None:
     mia = await world.user("mia")
 
     async def leave(ports: Scope) -> None:
         user = await ports.users.of_id(mia.id, lock=True)
-        await ports.users.save(user.left(at=world.clock.now()))
+        await ports.users.save(user.start_deletion(at=world.clock.now()))
 
     leaving = await Block(world, leave).open()
     signing_in = asyncio.create_task(sign_in(world, "new@example.com"))

@@ -67,20 +67,20 @@ async def test_a_style_without_the_optional_is_kept_as_well(world: World) -> Non
     assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == style
 
 
-async def test_what_is_saved_is_kept(world: World) -> None:
+async def test_a_saved_entity_is_stored(world: World) -> None:
     style = await world.untrained_style(await world.artist())
-    failed = style.failed_training(at=world.clock.advance(), failure=Failure("LOW_QUALITY_DATA", "Too dark."))
+    failed = style.fail_training(at=world.clock.advance(), failure=Failure("LOW_QUALITY_DATA", "Too dark."))
     await commit(world, lambda ports: ports.styles.save(failed))
     assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == failed
 
-    trained = failed.trained(at=world.clock.advance(), model_path="gs://models/1", metric={"loss": 0.1})
+    trained = failed.complete_training(at=world.clock.advance(), model_path="gs://models/1", metric={"loss": 0.1})
     await commit(world, lambda ports: ports.styles.save(trained))
     assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == trained
 
 
-async def test_saving_waits_for_whoever_has_locked_the_style(world: World) -> None:
+async def test_saving_waits_for_the_lock_of_the_style(world: World) -> None:
     style = await world.untrained_style(await world.artist())
-    failed = style.failed_training(at=world.clock.now(), failure=Failure("TRAINING_ERROR", "Out of paint."))
+    failed = style.fail_training(at=world.clock.now(), failure=Failure("TRAINING_ERROR", "Out of paint."))
 
     locking = await Block(world, lambda ports: ports.styles.of_id(style.id, lock=True)).open()
     saving = await Block(world, sending(lambda ports: ports.styles.save(failed))).waits()
@@ -108,7 +108,7 @@ async def test_a_style_that_is_not_there_is_not_found(world: World) -> None:
         await world.read.styles.detail(nothing, viewer=None)
 
 
-async def test_what_was_handed_out_is_the_callers_own(world: World) -> None:
+async def test_a_returned_entity_is_independent_of_the_stored_one(world: World) -> None:
     style = await world.style(await world.artist(), tags=["ink"])
 
     (await commit(world, lambda ports: ports.styles.of_id(style.id))).tags.append("smuggled")
@@ -169,7 +169,7 @@ async def test_of_two_styles_with_one_name_at_once_one_is_refused(world: World, 
     assert [card.id for card in (await own(world, mia)).rows] == [ended.first]
 
 
-async def test_a_name_is_free_again_when_who_took_it_rolls_back(world: World) -> None:
+async def test_a_name_is_free_again_after_a_rollback(world: World) -> None:
     mia = await world.artist("mia")
 
     async def add(ports: Scope) -> None:
@@ -284,7 +284,7 @@ async def test_progress_after_the_end_changes_nothing(world: World) -> None:
 
 async def test_progress_waits_for_an_end_that_is_being_written_and_yields_to_it(world: World) -> None:
     style = await world.untrained_style(await world.artist())
-    trained = style.trained(at=world.clock.now(), model_path="gs://models/1", metric=None)
+    trained = style.complete_training(at=world.clock.now(), model_path="gs://models/1", metric=None)
 
     async def complete(ports: Scope) -> None:
         await ports.styles.of_id(style.id, lock=True)
@@ -508,7 +508,7 @@ async def test_detail_for_the_owner_and_for_admins(world: World) -> None:
     mia = await world.artist("mia")
     admin = msgspec.structs.replace(await world.user("admin"), role=Role.ADMIN)
     style = await world.untrained_style(mia, show_samples=False)
-    trained = style.trained(at=world.clock.now(), model_path="gs://models/1", metric={"loss": 0.1})
+    trained = style.complete_training(at=world.clock.now(), model_path="gs://models/1", metric={"loss": 0.1})
     await commit(world, lambda ports: ports.styles.save(trained))
 
     for viewer in (requester(mia, is_artist=True), requester(admin)):
@@ -548,7 +548,7 @@ async def test_unfinished_styles_are_hidden_from_others_and_closed_ones_are_not(
     assert not (await world.read.styles.detail(closed.id, viewer=None)).is_active
 
 
-async def test_detail_tells_of_progress_and_failure(world: World) -> None:
+async def test_detail_shows_progress_and_failure(world: World) -> None:
     mia = await world.artist("mia")
     training = await world.untrained_style(mia, "Training")
     await advance(world, training.id, epoch=5)
@@ -563,7 +563,7 @@ async def test_detail_tells_of_progress_and_failure(world: World) -> None:
 async def untrained(world: World, artist: User, name: str) -> Style:
     """A style whose training has failed."""
     style = await world.untrained_style(artist, name)
-    failed = style.failed_training(at=world.clock.now(), failure=Failure("TRAINING_ERROR", "Out of paint."))
+    failed = style.fail_training(at=world.clock.now(), failure=Failure("TRAINING_ERROR", "Out of paint."))
     await commit(world, lambda ports: ports.styles.save(failed))
     return failed
 

@@ -44,7 +44,7 @@ async def recommended(world: World, style: Style, viewer: User | None = None) ->
     return {tag.name: tag.count for tag in await world.read.styles.recommended_tags(style.id, viewer=who)}
 
 
-async def fold(world: World) -> None:
+async def roll_up(world: World) -> None:
     """Several at once, for each of which it is too much to do it alone."""
     for _ in range(20):
         await asyncio.gather(*(world.maintenance.roll_up_tags(limit=5) for _ in range(3)))
@@ -64,7 +64,7 @@ async def test_a_tag_counts_styles_that_can_be_used_and_public_images(world: Wor
     assert len({tag.id for tag in tags}) == 3
 
 
-async def test_what_is_not_shown_to_everybody_does_not_count(world: World, mia: User, ann: User) -> None:
+async def test_tags_of_hidden_styles_do_not_count(world: World, mia: User, ann: User) -> None:
     await world.untrained_style(mia, "Ink", tags=["secret"])
     oil = await world.style(mia, "Oil", tags=[])
     await world.image(ann, oil, prompt_tags=["secret"])
@@ -74,14 +74,14 @@ async def test_what_is_not_shown_to_everybody_does_not_count(world: World, mia: 
     assert await used(world) == []
 
 
-@pytest.mark.parametrize("folded", [False, True], ids=["as it comes", "folded"])
-async def test_counts_follow_what_is_shown(world: World, mia: User, ann: User, *, folded: bool) -> None:
+@pytest.mark.parametrize("rolled_up", [False, True], ids=["as deltas", "rolled up"])
+async def test_counts_follow_visibility(world: World, mia: User, ann: User, *, rolled_up: bool) -> None:
     ink = await world.style(mia, "Ink", tags=["river"])
     image = await world.image(ann, ink, public=True, prompt_tags=["river", "boat"])
 
     async def counts() -> list[tuple[str, int]]:
-        if folded:
-            await fold(world)
+        if rolled_up:
+            await roll_up(world)
         return await used(world)
 
     assert await counts() == [("river", 2), ("boat", 1)]
@@ -99,7 +99,7 @@ async def hide(world: World, owner: User, image: Generation) -> None:
     await world.use_case(EditGeneration)(owner.id, image.id, GenerationChanges(is_public=False))
 
 
-async def test_tags_of_a_deleted_style_are_gone(world: World, mia: User) -> None:
+async def test_tags_of_a_deleted_style_are_not_listed(world: World, mia: User) -> None:
     style = await world.style(mia, "Ink", tags=["river"])
     assert await used(world) == [("river", 1)]
 
@@ -108,18 +108,18 @@ async def test_tags_of_a_deleted_style_are_gone(world: World, mia: User) -> None
     assert await used(world) == []
 
 
-async def test_the_most_used_come_first_folded_or_not(world: World, mia: User) -> None:
+async def test_the_most_used_tags_come_first_rolled_up_or_not(world: World, mia: User) -> None:
     for number in range(6):
         await world.style(mia, f"Style {number}", tags=["a", "b", "c", "d"][: number % 4 + 1])
         if number == 2:
-            await fold(world)
+            await roll_up(world)
     # a 6, b 4, c 2, d 1
 
     assert await used(world) == [("a", 6), ("b", 4), ("c", 2), ("d", 1)]
     assert await used(world, limit=2) == [("a", 6), ("b", 4)]
     await world.style(mia, "Last", tags=["c", "d", "e"])
     assert await used(world, limit=4) == [("a", 6), ("b", 4), ("c", 3), ("d", 2)]
-    await fold(world)
+    await roll_up(world)
     assert await used(world, limit=4) == [("a", 6), ("b", 4), ("c", 3), ("d", 2)]
 
 
@@ -139,7 +139,7 @@ async def test_the_most_used_that_begin_so_come_first(world: World, mia: User) -
 async def test_who_lost_uses_makes_way_for_the_next(world: World, mia: User) -> None:
     styles = [await world.style(mia, f"Style {number}", tags=["a", "b"][: 2 - number]) for number in range(2)]
     await world.style(mia, "Another", tags=["c"])
-    await fold(world)
+    await roll_up(world)
     assert await used(world, limit=1) == [("a", 2)]
 
     for style in styles:
@@ -168,20 +168,20 @@ async def test_a_beginning_finds_tags(world: World, mia: User, text: str, names:
     await world.style(mia, "Style", tags=["ink", "ink wash", "ink_dry", "inky", "zebra", "0-day"])
 
     assert [name for name, _ in await used(world, text)] == names
-    await fold(world)
+    await roll_up(world)
     assert [name for name, _ in await used(world, text)] == names
 
 
 @pytest.mark.parametrize(
     "text", ["%", "_", "i%", "'", '"', "\\", "'; DROP TABLE tags; --", "🌆", "먹", "ink\0", "\0", "i,"]
 )
-async def test_what_no_tag_begins_with_finds_nothing(world: World, mia: User, text: str) -> None:
+async def test_an_unknown_prefix_finds_nothing(world: World, mia: User, text: str) -> None:
     await world.style(mia, "Style", tags=["ink"])
 
     assert await used(world, text) == []
 
 
-async def test_what_is_longer_than_any_tag_is_refused(world: World, mia: User) -> None:
+async def test_a_prefix_longer_than_any_tag_is_refused(world: World, mia: User) -> None:
     longest = "x" * 100
     await world.style(mia, "Style", tags=[longest])
 
@@ -204,7 +204,7 @@ async def test_counts_are_exact_when_many_publish_the_same_new_tags(world: World
     )
 
     assert await used(world) == [("a", 8), ("b", 8)]
-    await fold(world)
+    await roll_up(world)
     assert await used(world) == [("a", 8), ("b", 8)]
 
 
@@ -223,14 +223,14 @@ async def test_artworks_and_published_prompts_are_counted(world: World, mia: Use
 
     for _ in range(2):
         assert list((await recommended(world, ink)).items()) == list(expected.items())
-        await fold(world)
+        await roll_up(world)
     await world.image(ann, ink, public=True, prompt_tags=["boat"])
     assert await recommended(world, ink) == expected | {"boat": 3}
 
 
-@pytest.mark.parametrize("folded", [False, True], ids=["as it comes", "folded"])
-async def test_what_is_hidden_again_is_recommended_no_longer(
-    world: World, mia: User, ann: User, *, folded: bool
+@pytest.mark.parametrize("rolled_up", [False, True], ids=["as deltas", "rolled up"])
+async def test_tags_of_a_hidden_generation_are_not_recommended(
+    world: World, mia: User, ann: User, *, rolled_up: bool
 ) -> None:
     ink = await world.style(mia, "Ink", tags=["ink"])
     others = await world.image(ann, ink, public=True, prompt_tags=["boat"])
@@ -238,8 +238,8 @@ async def test_what_is_hidden_again_is_recommended_no_longer(
     await world.blobs.put(Blob(str(image.result_key), BytesIO(picture()), "image/png"))
 
     async def counts() -> tuple[int, int]:
-        if folded:
-            await fold(world)
+        if rolled_up:
+            await roll_up(world)
         tags = await recommended(world, ink)
         assert await recommended(world, ink, ann) == await recommended(world, ink, mia) == tags
         return tags.get("boat", 0), tags.get("secret", 0)
@@ -251,9 +251,7 @@ async def test_what_is_hidden_again_is_recommended_no_longer(
         assert await counts() == expected
 
 
-async def test_counts_are_the_same_while_their_parts_are_folded_one_at_a_time(
-    world: World, mia: User, ann: User
-) -> None:
+async def test_counts_do_not_change_while_they_are_rolled_up(world: World, mia: User, ann: User) -> None:
     ink = await world.style(mia, "Ink", tags=[])
     for _ in range(2):
         await hide(world, ann, await world.image(ann, ink, public=True, prompt_tags=["secret"]))
@@ -281,7 +279,7 @@ async def test_recommendations_are_exact_when_many_publish_and_hide_at_once(worl
     for _ in range(2):
         tags = await recommended(world, ink)
         assert {name: tags.get(name) for name in "abc"} == {"a": None, "b": 4, "c": 4}
-        await fold(world)
+        await roll_up(world)
 
 
 async def test_prompts_of_unpublished_images_show_nowhere(world: World, mia: User, ann: User) -> None:
@@ -298,9 +296,9 @@ async def test_prompts_of_unpublished_images_show_nowhere(world: World, mia: Use
     assert (await world.read.styles.list(StyleQuery(tags=["secret"]), page=PageRequest())).rows == []
 
 
-@pytest.mark.parametrize("folded", [False, True], ids=["as it comes", "folded"])
-async def test_what_who_was_erased_wrote_is_not_recommended(
-    world: World, mia: User, ann: User, *, folded: bool
+@pytest.mark.parametrize("rolled_up", [False, True], ids=["as deltas", "rolled up"])
+async def test_tags_of_an_erased_user_are_not_recommended(
+    world: World, mia: User, ann: User, *, rolled_up: bool
 ) -> None:
     """Tags are a buyer's own words. How often the style was used stays as it is."""
     bob = await world.user("bob", tokens=100)
@@ -308,8 +306,8 @@ async def test_what_who_was_erased_wrote_is_not_recommended(
     for who, tags in ((ann, ["boat", "ann's"]), (ann, ["boat", "ink"]), (bob, ["boat"])):
         await world.image(who, ink, public=True, prompt_tags=tags)
     await world.failed_generation(ann, ink, prompt_tags=["boat"])
-    if folded:
-        await fold(world)
+    if rolled_up:
+        await roll_up(world)
     await world.image(ann, ink, public=True, prompt_tags=["boat", "late"])
 
     await world.use_case(DeleteAccount)(ann.id)
@@ -318,7 +316,7 @@ async def test_what_who_was_erased_wrote_is_not_recommended(
     for _ in range(2):
         assert await recommended(world, ink) == expected
         assert (await world.read.styles.detail(ink.id, viewer=None)).usage_count == 4
-        await fold(world)
+        await roll_up(world)
 
 
 async def test_no_more_than_the_most_frequent_are_recommended(world: World, mia: User, ann: User) -> None:
@@ -330,10 +328,10 @@ async def test_no_more_than_the_most_frequent_are_recommended(world: World, mia:
     assert len(expected) == RECOMMENDED
     for _ in range(2):
         assert list(await recommended(world, ink)) == expected
-        await fold(world)
+        await roll_up(world)
 
 
-async def test_they_are_seen_by_who_sees_the_style(world: World, mia: User, ann: User) -> None:
+async def test_recommendations_are_visible_with_the_style(world: World, mia: User, ann: User) -> None:
     raw = await world.untrained_style(mia, "Raw", tags=["raw"])
     admin = Requester(ann.id, Role.ADMIN, True)
 

@@ -51,7 +51,7 @@ async def test_both_kinds_go_to_the_queue_of_their_name(world: World) -> None:
     assert [task.queue for task in found] == ["model_training", "image_generation"]
 
 
-async def test_tasks_come_first_due_first_and_otherwise_as_they_were_put(world: World) -> None:
+async def test_tasks_are_ordered_by_due_time_then_by_insertion(world: World) -> None:
     now = world.clock.now()
     tasks = [new_task(world) for _ in range(6)]
     await commit(world, putting(tasks[4], due=now + timedelta(seconds=30)))
@@ -72,7 +72,7 @@ async def test_a_task_is_not_claimed_before_it_is_due(world: World) -> None:
     assert await claimed(world, timedelta(seconds=30)) == [pending(task)]
 
 
-async def test_a_task_is_due_when_it_was_made_unless_told_otherwise(world: World) -> None:
+async def test_a_task_is_due_at_its_creation_by_default(world: World) -> None:
     task = new_task(world)
     await commit(world, putting(task))
 
@@ -88,7 +88,7 @@ async def test_a_claim_takes_no_more_than_asked_for(world: World) -> None:
         assert batch.tasks == [pending(tasks[0]), pending(tasks[1])]
 
 
-async def test_what_was_published_is_gone_and_the_rest_is_there(world: World) -> None:
+async def test_published_tasks_are_removed_and_the_others_kept(world: World) -> None:
     tasks = [new_task(world) for _ in range(3)]
     await commit(world, putting(*tasks))
 
@@ -99,7 +99,7 @@ async def test_what_was_published_is_gone_and_the_rest_is_there(world: World) ->
     assert await world.tasks() == [pending(tasks[1])]
 
 
-async def test_a_claim_that_confirmed_nothing_leaves_everything(world: World) -> None:
+async def test_a_claim_without_confirms_keeps_all_tasks(world: World) -> None:
     task = new_task(world)
     await commit(world, putting(task))
 
@@ -124,7 +124,7 @@ async def test_a_queue_is_one_relays_at_a_time_and_the_next_goes_on_in_order(wor
     assert await world.tasks() == [pending(task) for task in tasks[2:]]
 
 
-async def test_who_stood_by_looks_again_soon(world: World) -> None:
+async def test_a_relay_that_found_another_retries_soon(world: World) -> None:
     async with claim(world), claim(world):
         pass
 
@@ -143,7 +143,7 @@ async def test_tasks_put_during_a_claim_stay(world: World) -> None:
     assert await world.tasks() == [pending(other)]
 
 
-async def test_a_claim_that_fails_gives_back_what_was_not_published(world: World) -> None:
+async def test_a_failed_claim_keeps_unpublished_tasks(world: World) -> None:
     task = new_task(world)
     await commit(world, putting(task))
 
@@ -157,7 +157,7 @@ async def test_a_claim_that_fails_gives_back_what_was_not_published(world: World
     assert await world.tasks() == [pending(task)]
 
 
-async def test_a_claim_that_is_cancelled_gives_back_what_was_not_published(world: World) -> None:
+async def test_a_cancelled_claim_keeps_unpublished_tasks(world: World) -> None:
     task = new_task(world)
     await commit(world, putting(task))
     holding = asyncio.Event()
@@ -175,7 +175,7 @@ async def test_a_claim_that_is_cancelled_gives_back_what_was_not_published(world
     assert await world.tasks() == [pending(task)]
 
 
-async def test_a_commit_that_put_a_task_wakes_who_waits(world: World) -> None:
+async def test_a_commit_with_a_task_wakes_a_waiting_relay(world: World) -> None:
     waiting = asyncio.create_task(world.outbox.wait("model_training", seconds=60))
     await commit(world, putting(new_task(world)))
 
@@ -183,7 +183,7 @@ async def test_a_commit_that_put_a_task_wakes_who_waits(world: World) -> None:
         await waiting
 
 
-async def test_who_waits_after_the_commit_does_not_miss_it(world: World) -> None:
+async def test_a_relay_that_waits_after_the_commit_is_woken(world: World) -> None:
     async with claim(world) as batch:
         assert batch.tasks == []
     await commit(world, putting(new_task(world)))

@@ -75,12 +75,12 @@ async def stored(world: World, image: Generation) -> Generation:
     return await commit(world, lambda ports: ports.generations.of_id(image.id))
 
 
-async def told(world: World, user: User) -> list[NotificationItem]:
+async def notified(world: World, user: User) -> list[NotificationItem]:
     page, _ = await world.read.notifications.list(user.id, unread_only=False, page=PageRequest())
     return page.rows
 
 
-async def test_silence_counts_from_the_time_out_on(world: World, image: Generation) -> None:
+async def test_an_attempt_times_out_exactly_at_the_time_out(world: World, image: Generation) -> None:
     world.clock.advance(TIMEOUT - MOMENT)
     assert await time_out(world) == 0
     assert await stored(world, image) == image
@@ -113,7 +113,7 @@ async def test_words_of_the_owner_are_no_sign_of_life(world: World, ann: User, i
     assert await time_out(world) == 1
 
 
-async def test_an_attempt_that_waits_for_its_time_is_not_silent(world: World, image: Generation) -> None:
+async def test_an_attempt_that_is_not_due_does_not_time_out(world: World, image: Generation) -> None:
     for delay in RETRY_DELAYS:
         await advance(world, image)
         await world.use_case(FailGeneration)(image.id, Failure("GPU_OOM", "Out of memory."))
@@ -126,15 +126,15 @@ async def test_an_attempt_that_waits_for_its_time_is_not_silent(world: World, im
     assert await time_out(world) == 1
 
 
-async def test_after_the_last_attempt_the_tokens_come_back_and_the_owner_is_told(
+async def test_after_the_last_attempt_the_owner_is_refunded_and_notified(
     world: World, ann: User, mia: User, image: Generation
 ) -> None:
     for attempt in range(2, MAX_ATTEMPTS + 1):
-        await begin_and_fall_silent(world)
+        await begin_without_further_progress(world)
         assert await time_out(world) == 1
         assert (await stored(world, image)).attempt == attempt
-    assert await told(world, ann) == []
-    await begin_and_fall_silent(world)
+    assert await notified(world, ann) == []
+    await begin_without_further_progress(world)
 
     assert await time_out(world) == 1
     assert await time_out(world) == 0
@@ -142,12 +142,12 @@ async def test_after_the_last_attempt_the_tokens_come_back_and_the_owner_is_told
     assert (await stored(world, image)).status is Status.FAILED
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
     assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 0)
-    [notification] = await told(world, ann)
+    [notification] = await notified(world, ann)
     assert notification.type == "generation_failed"
     assert notification.metadata["error_code"] == "TIMEOUT"
 
 
-async def test_what_has_ended_is_silent_for_good(world: World, ann: User, style: Style) -> None:
+async def test_a_generation_that_has_ended_does_not_time_out(world: World, ann: User, style: Style) -> None:
     await world.image(ann, style)
     await world.failed_generation(ann, style)
     world.clock.advance(10 * TIMEOUT)
@@ -164,11 +164,11 @@ async def test_the_oldest_come_first_and_no_more_than_asked_for(world: World, mi
         images.append(await world.generation(ann, style))
     world.clock.advance(TIMEOUT)
 
-    assert await silent(world, limit=3) == [image.id for image in images[:3]]
+    assert await inactive(world, limit=3) == [image.id for image in images[:3]]
     assert [await time_out(world, limit=3), await time_out(world, limit=3)] == [3, 1]
 
 
-async def test_of_many_that_look_at_once_one_counts_the_silence(world: World, ann: User, style: Style) -> None:
+async def test_of_concurrent_passes_one_times_the_generation_out(world: World, ann: User, style: Style) -> None:
     images = [await world.generation(ann, style) for _ in range(3)]
     world.clock.advance(TIMEOUT)
 
@@ -187,10 +187,10 @@ async def test_a_sign_of_life_just_before_the_look_counts(world: World, image: G
         await ports.generations.of_id(image.id, lock=True)
 
     blocker = await Block(world, lock).open()
-    sweep = asyncio.create_task(time_out(world))
+    passing = asyncio.create_task(time_out(world))
     signal = asyncio.create_task(advance(world, image) if sign == "progress" else complete(world, image))
     await blocker.commit()
-    timed_out, outcome = await asyncio.gather(sweep, signal)
+    timed_out, outcome = await asyncio.gather(passing, signal)
 
     now = await stored(world, image)
     assert outcome.applied
@@ -202,21 +202,19 @@ async def test_a_sign_of_life_just_before_the_look_counts(world: World, image: G
     assert now.attempt == 1 + timed_out
 
 
-async def test_silence_that_ended_after_it_was_found_does_not_count(world: World, image: Generation) -> None:
+async def test_activity_after_the_search_prevents_the_time_out(world: World, image: Generation) -> None:
     since = world.clock.now()
     world.clock.advance(TIMEOUT)
     await advance(world, image)
 
-    outcome = await world.use_case(FailGeneration)(image.id, Failure("TIMEOUT", "Silence."), silent_since=since)
+    outcome = await world.use_case(FailGeneration)(image.id, Failure("TIMEOUT", "Silence."), inactive_since=since)
 
     assert outcome == Outcome(applied=False, status="processing")
 
 
-async def test_an_image_that_comes_too_late_is_noted_and_pays_nobody(
-    world: World, ann: User, mia: User, image: Generation
-) -> None:
+async def test_a_late_image_is_recorded_and_not_paid(world: World, ann: User, mia: User, image: Generation) -> None:
     for _ in range(MAX_ATTEMPTS):
-        await begin_and_fall_silent(world)
+        await begin_without_further_progress(world)
         await time_out(world)
     given_up, came_at = await stored(world, image), world.clock.advance()
 
@@ -228,7 +226,7 @@ async def test_an_image_that_comes_too_late_is_noted_and_pays_nobody(
     assert await stored(world, image) == msgspec.structs.replace(given_up, metadata={"late_result": late})
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
     assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 0)
-    assert [notification.type for notification in await told(world, ann)] == ["generation_failed"]
+    assert [notification.type for notification in await notified(world, ann)] == ["generation_failed"]
 
 
 async def test_an_outage_longer_than_the_time_out_costs_no_attempt(world: World, ann: User) -> None:
@@ -258,17 +256,17 @@ async def test_after_an_outage_an_attempt_has_all_its_time(world: World, ann: Us
     assert (await stored_by_id(world, image)).attempt == 2
 
 
-async def test_an_attempt_that_somebody_is_changing_is_not_waited_for(world: World, ann: User, style: Style) -> None:
+async def test_a_locked_generation_is_skipped(world: World, ann: User, style: Style) -> None:
     image = await ask(world, ann, style)
     world.clock.advance(TIMEOUT)
     other = await Block(world, lambda ports: ports.generations.of_id(image, lock=True)).open()
 
     now = world.clock.now()
-    await commit(world, lambda ports: ports.generations.put_off(silent_since=now - TIMEOUT, at=now))
+    await commit(world, lambda ports: ports.generations.restart_time_outs(inactive_since=now - TIMEOUT, at=now))
     await other.commit()
 
 
-async def test_one_that_was_published_is_silent_beside_one_that_was_not(world: World, ann: User, style: Style) -> None:
+async def test_a_published_attempt_times_out_beside_an_unpublished_one(world: World, ann: User, style: Style) -> None:
     published = await ask(world, ann, style)
     await world.publish()
     waiting = await ask(world, ann, style)
@@ -280,7 +278,7 @@ async def test_one_that_was_published_is_silent_beside_one_that_was_not(world: W
     assert (await stored_by_id(world, waiting)).attempt == 1
 
 
-async def test_one_that_cannot_be_timed_out_stops_no_other(
+async def test_a_failed_time_out_does_not_stop_the_others(
     world: World, ann: User, style: Style, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = [await world.generation(ann, style) for _ in range(3)]
@@ -291,7 +289,7 @@ async def test_one_that_cannot_be_timed_out_stops_no_other(
     assert sorted([(await stored(world, image)).attempt for image in images]) == [1, 2, 2]
 
 
-async def test_without_a_database_nothing_more_is_tried(
+async def test_time_outs_stop_when_the_database_is_unavailable(
     world: World, ann: User, style: Style, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
@@ -321,7 +319,7 @@ async def ask(world: World, user: User, style: Style) -> GenerationId:
     return (await world.use_case(RequestGeneration)(user.id, NewGeneration(style.id, ["cat"]))).id
 
 
-async def begin_and_fall_silent(world: World) -> None:
+async def begin_without_further_progress(world: World) -> None:
     world.clock.advance(max(RETRY_DELAYS))
     await world.publish()
     world.clock.advance(TIMEOUT)
@@ -334,7 +332,7 @@ async def stored_by_id(world: World, generation_id: GenerationId) -> Generation:
 # --- trainings --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_silent_training_has_failed_and_its_artist_is_told_once(world: World, mia: User) -> None:
+async def test_a_training_without_activity_fails_and_its_artist_is_notified_once(world: World, mia: User) -> None:
     style = await world.untrained_style(mia, "Slow")
     world.clock.advance(TIMEOUT - MOMENT)
     assert await time_out_trainings(world) == 0
@@ -346,7 +344,7 @@ async def test_a_silent_training_has_failed_and_its_artist_is_told_once(world: W
     assert now.training_status is TrainingStatus.FAILED
     assert now.failure is not None
     assert now.failure.code == "TIMEOUT"
-    [notification] = await told(world, mia)
+    [notification] = await notified(world, mia)
     assert notification.type == "style_training_failed"
 
 
@@ -399,15 +397,15 @@ async def test_trainings_that_have_ended_are_left_alone(world: World, mia: User)
     assert await time_out_trainings(world) == 0
 
 
-async def test_the_training_silent_longest_comes_first(world: World, mia: User) -> None:
+async def test_the_training_with_the_oldest_activity_times_out_first(world: World, mia: User) -> None:
     first = await world.untrained_style(mia, "First")
     world.clock.advance()
     second = await world.untrained_style(mia, "Second")
 
-    async def silent(limit: int) -> list[StyleId]:
-        return await commit(world, lambda ports: ports.styles.silent(since=world.clock.now(), limit=limit))
+    async def inactive(limit: int) -> list[StyleId]:
+        return await commit(world, lambda ports: ports.styles.stalled(since=world.clock.now(), limit=limit))
 
-    assert (await silent(10), await silent(1)) == ([first.id, second.id], [first.id])
+    assert (await inactive(10), await inactive(1)) == ([first.id, second.id], [first.id])
 
 
 async def complete(world: World, image: Generation) -> Outcome:
@@ -415,5 +413,5 @@ async def complete(world: World, image: Generation) -> Outcome:
     return await done(image.id, result_url=world.blobs.uri(f"generations/gen-{image.id}.png"), metadata={})
 
 
-async def silent(world: World, *, limit: int) -> list[GenerationId]:
-    return await commit(world, lambda ports: ports.generations.silent(since=world.clock.now() - TIMEOUT, limit=limit))
+async def inactive(world: World, *, limit: int) -> list[GenerationId]:
+    return await commit(world, lambda ports: ports.generations.stalled(since=world.clock.now() - TIMEOUT, limit=limit))

@@ -84,7 +84,7 @@ async def test_a_hold_and_a_transfer_do_not_share_a_reference(world: World) -> N
         await commit(world, lambda ports: ports.ledger.transfer(gift(buyer.id, 7, world, reference=reference)))
 
 
-async def test_nothing_moves_from_or_to_an_account_that_is_not_there(world: World) -> None:
+async def test_transfers_of_an_unknown_account_are_refused(world: World) -> None:
     ann = await world.user("ann", tokens=7)
     nobody = await world.ids.user()
     to_nobody = gift(nobody, 7, world)
@@ -185,7 +185,7 @@ async def test_a_hold_is_resolved_only_once(world: World) -> None:
     assert (await world.read.tokens.balance(failed.artist_id)).earned_token_balance == 0
 
 
-async def test_what_is_no_hold_cannot_be_resolved(world: World) -> None:
+async def test_an_unknown_hold_cannot_be_posted_or_voided(world: World) -> None:
     ann = await world.user("ann", tokens=7)
     [line] = (await transactions(world, ann)).rows
 
@@ -200,7 +200,7 @@ async def test_what_is_no_hold_cannot_be_resolved(world: World) -> None:
 # --- at once ----------------------------------------------------------------------------------------------------------
 
 
-async def test_of_two_that_hold_the_same_tokens_one_is_refused(world: World, sent: bool) -> None:
+async def test_of_two_concurrent_holds_of_the_same_tokens_one_is_refused(world: World, sent: bool) -> None:
     style, buyer = await an_offer(world), await world.user("ann", tokens=80)
     await commit(world, spending(buyer, style, 30, world))
 
@@ -212,7 +212,7 @@ async def test_of_two_that_hold_the_same_tokens_one_is_refused(world: World, sen
     assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 20, 60, None)
 
 
-async def test_what_two_add_at_once_is_there_twice(world: World, sent: bool) -> None:
+async def test_concurrent_credits_are_both_counted(world: World, sent: bool) -> None:
     ann = await world.user("ann")
 
     ended = await race(
@@ -238,7 +238,7 @@ async def test_two_images_completed_at_once_are_both_earned(world: World, sent: 
     assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 60)
 
 
-async def test_of_two_movements_with_one_reference_one_is_refused(world: World, sent: bool) -> None:
+async def test_of_two_concurrent_transfers_with_one_reference_one_is_refused(world: World, sent: bool) -> None:
     ann = await world.user("ann")
 
     async def welcome(ports: Scope) -> None:
@@ -253,7 +253,9 @@ async def test_of_two_movements_with_one_reference_one_is_refused(world: World, 
 
 @pytest.mark.parametrize("first", ["post", "void"])
 @pytest.mark.parametrize("second", ["post", "void"])
-async def test_of_two_resolutions_of_one_hold_one_is_refused(world: World, sent: bool, first: str, second: str) -> None:
+async def test_of_two_concurrent_ends_of_a_hold_one_is_refused(
+    world: World, sent: bool, first: str, second: str
+) -> None:
     buyer, generation = await a_queued_generation(world, tokens=30)
     ways = {"post": completing(generation, world), "void": giving_up(generation, world)}
 
@@ -266,12 +268,12 @@ async def test_of_two_resolutions_of_one_hold_one_is_refused(world: World, sent:
     assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 30 * paid)
 
 
-async def test_what_loses_a_race_leaves_nothing_of_its_block(world: World) -> None:
+async def test_a_refused_transaction_of_a_race_stores_nothing(world: World) -> None:
     style, ann = await an_offer(world), await world.user("ann", tokens=10)
 
     async def spend_and_tell(ports: Scope) -> None:
         await ports.ledger.transfer(gift(ann.id, 2, world))
-        await ports.users.save(ann.edited(at=world.clock.now(), username="anna", bio="spent", profile_image=None))
+        await ports.users.save(ann.edit(at=world.clock.now(), username="anna", bio="spent", profile_image=None))
         await spending(ann, style, 8, world)(ports)
 
     ended = await race(world, spending(ann, style, 10, world), spend_and_tell, sent=True)
@@ -281,7 +283,7 @@ async def test_what_loses_a_race_leaves_nothing_of_its_block(world: World) -> No
     assert (await world.read.accounts.me(ann.id)).username == "ann"
 
 
-async def test_who_waited_for_one_that_rolled_back_is_served(world: World) -> None:
+async def test_a_waiting_transaction_succeeds_after_the_other_rolled_back(world: World) -> None:
     style, ann = await an_offer(world), await world.user("ann", tokens=10)
     image = await world.unsaved_generation(ann, style, consumed_tokens=10)
 
@@ -312,7 +314,7 @@ async def test_of_many_at_once_exactly_as_many_are_served_as_there_are_tokens_fo
 # --- as people see it -------------------------------------------------------------------------------------------------
 
 
-async def test_who_has_no_account_has_nothing(world: World) -> None:
+async def test_a_user_without_an_account_has_a_balance_of_zero(world: World) -> None:
     nobody = UserId(4711)
 
     assert await world.read.tokens.balance(nobody) == Balance(nobody, 0, 0, None)
@@ -366,7 +368,7 @@ async def test_a_payer_sees_tokens_that_came_back_on_the_same_line(world: World)
     assert (await transactions(world, artist)).rows == []
 
 
-async def test_a_payee_sees_what_was_posted_when_it_was_posted(world: World) -> None:
+async def test_a_payee_sees_a_transfer_when_it_is_posted(world: World) -> None:
     buyer, generation = await a_queued_generation(world)
     posted = world.clock.advance()
     await commit(world, completing(generation, world))
@@ -381,7 +383,7 @@ async def test_a_payee_sees_what_was_posted_when_it_was_posted(world: World) -> 
     assert line.related_generation == RelatedGeneration(generation.id, "completed")
 
 
-async def test_who_pays_oneself_sees_both_lines(world: World) -> None:
+async def test_a_payer_who_is_the_payee_sees_both_lines(world: World) -> None:
     mia = await world.artist("mia", tokens=30)
     generation = await world.generation(mia, await world.style(mia))
     world.clock.advance()
@@ -466,7 +468,7 @@ def completing(generation: Generation, world: World) -> Work:
         at = world.clock.now()
         await ports.ledger.post(generation.hold_id, at=at)
         key = f"generations/gen-{generation.id}.png"
-        await ports.generations.save(generation.completed(at=at, result_key=key, metadata={}))
+        await ports.generations.save(generation.complete(at=at, result_key=key, metadata={}))
 
     return work
 
@@ -475,7 +477,7 @@ def giving_up(generation: Generation, world: World) -> Work:
     async def work(ports: Scope) -> None:
         at = world.clock.now()
         await ports.ledger.void(generation.hold_id, at=at)
-        await ports.generations.save(generation.failed(at=at, failure=Failure("GENERATION_ERROR", "No.")))
+        await ports.generations.save(generation.fail(at=at, failure=Failure("GENERATION_ERROR", "No.")))
 
     return work
 

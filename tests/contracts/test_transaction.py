@@ -10,7 +10,7 @@ from tests.contracts.overlap import Block, RolledBack, commit
 from tests.support.world import Scope, World, gift, hold_for
 
 
-async def test_what_a_block_wrote_is_there_after_it(world: World) -> None:
+async def test_a_commit_stores_what_the_block_wrote(world: World) -> None:
     ann = await world.user("ann")
 
     await commit(world, lambda ports: ports.users.save(edited(ann, world, bio="hello")))
@@ -25,7 +25,7 @@ async def test_an_error_takes_everything_back_and_passes_on(world: World) -> Non
     async def work(ports: Scope) -> None:
         await ports.users.save(edited(ann, world, bio="hello"))
         await ports.ledger.transfer(gift(ann.id, 7, world))
-        await ports.styles.save(style.trained(at=world.clock.now(), model_path="gs://models/1", metric=None))
+        await ports.styles.save(style.complete_training(at=world.clock.now(), model_path="gs://models/1", metric=None))
         await ports.users.of_id(ann.id)
         raise RolledBack
 
@@ -37,7 +37,7 @@ async def test_an_error_takes_everything_back_and_passes_on(world: World) -> Non
     assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == style
 
 
-async def test_a_refusal_leaves_nothing_of_its_block(world: World) -> None:
+async def test_a_refusal_rolls_the_block_back(world: World) -> None:
     ann = await world.user("ann", tokens=5)
     dear = await world.unsaved_generation(ann, await world.style(await world.artist()), consumed_tokens=7)
 
@@ -53,7 +53,7 @@ async def test_a_refusal_leaves_nothing_of_its_block(world: World) -> None:
     assert (await world.read.tokens.balance(ann.id)).token_balance == 5
 
 
-async def test_a_refusal_that_the_block_swallows_still_leaves_nothing_of_it(world: World) -> None:
+async def test_a_caught_refusal_still_rolls_the_block_back(world: World) -> None:
     ann = await world.user("ann")
     nobody = await world.ids.user()
 
@@ -81,7 +81,7 @@ async def test_a_block_reads_its_own_writes(world: World) -> None:
         assert not await scope.users.username_taken("ann")
 
 
-async def test_nobody_sees_what_is_not_committed(world: World) -> None:
+async def test_uncommitted_changes_are_invisible_to_others(world: World) -> None:
     ann = await world.user("ann")
 
     async def write(scope: Scope) -> None:
@@ -154,7 +154,7 @@ async def test_a_locked_read_waits_for_the_other_to_commit_and_sees_it(world: Wo
     assert (await world.read.accounts.profile(ann.id, viewer=None)).bio == "!!"
 
 
-async def test_a_plain_read_waits_for_nobody(world: World) -> None:
+async def test_a_read_without_lock_does_not_wait(world: World) -> None:
     ann = await world.user("ann")
 
     async def lock(scope: Scope) -> User:
@@ -240,7 +240,7 @@ async def test_a_refused_commit_gives_its_locks_back(world: World) -> None:
         assert (await scope.users.of_id(ann.id, lock=True)).username == "ann"
 
 
-async def test_a_cancelled_block_leaves_nothing_and_gives_its_locks_back(world: World) -> None:
+async def test_a_cancelled_block_rolls_back_and_releases_its_locks(world: World) -> None:
     ann = await world.user("ann")
 
     async def edit(scope: Scope) -> str:
@@ -256,7 +256,7 @@ async def test_a_cancelled_block_leaves_nothing_and_gives_its_locks_back(world: 
     assert await second.commit() == ""
 
 
-async def test_who_is_cancelled_while_waiting_for_a_lock_does_not_get_it(world: World) -> None:
+async def test_a_cancelled_wait_does_not_acquire_the_lock(world: World) -> None:
     ann = await world.user("ann")
 
     async def edit(scope: Scope) -> str:
@@ -279,4 +279,4 @@ async def test_who_is_cancelled_while_waiting_for_a_lock_does_not_get_it(world: 
 
 
 def edited(user: User, world: World, *, username: str | None = None, bio: str = "") -> User:
-    return user.edited(at=world.clock.now(), username=username or user.username, bio=bio, profile_image=None)
+    return user.edit(at=world.clock.now(), username=username or user.username, bio=bio, profile_image=None)

@@ -50,7 +50,7 @@ async def earned(world: World, artist: User) -> int | None:
     return (await world.read.tokens.balance(artist.id)).earned_token_balance
 
 
-async def test_what_is_to_be_withdrawn_is_on_hold(world: World, mia: User) -> None:
+async def test_a_requested_withdrawal_holds_its_tokens(world: World, mia: User) -> None:
     withdrawal = await ask(world, mia, 40)
 
     assert withdrawal == WithdrawalView(withdrawal.id, 40, "pending", None, world.clock.now(), None)
@@ -64,7 +64,7 @@ async def test_what_is_to_be_withdrawn_is_on_hold(world: World, mia: User) -> No
     assert refused.value.details == {"required": 21, "available": 20}
 
 
-async def test_a_settled_one_is_gone(world: World, mia: User, admin: User) -> None:
+async def test_a_settled_withdrawal_posts_the_hold(world: World, mia: User, admin: User) -> None:
     withdrawal = await ask(world, mia, 40)
     ended_at = world.clock.advance()
 
@@ -76,7 +76,7 @@ async def test_a_settled_one_is_gone(world: World, mia: User, admin: User) -> No
     await ask(world, mia, 20)
 
 
-async def test_a_rejected_one_is_the_artists_again(world: World, mia: User, admin: User) -> None:
+async def test_a_rejected_withdrawal_voids_the_hold(world: World, mia: User, admin: User) -> None:
     withdrawal = await ask(world, mia, 60)
     ended_at = world.clock.advance()
 
@@ -89,7 +89,9 @@ async def test_a_rejected_one_is_the_artists_again(world: World, mia: User, admi
 
 @pytest.mark.parametrize("first", [SettleWithdrawal, RejectWithdrawal])
 @pytest.mark.parametrize("second", [SettleWithdrawal, RejectWithdrawal])
-async def test_one_ends_only_once(world: World, mia: User, admin: User, first: type[Any], second: type[Any]) -> None:
+async def test_a_withdrawal_ends_only_once(
+    world: World, mia: User, admin: User, first: type[Any], second: type[Any]
+) -> None:
     withdrawal = await ask(world, mia, 40)
     reasons: dict[type[Any], dict[str, str]] = {SettleWithdrawal: {}, RejectWithdrawal: {"reason": "No."}}
     await world.use_case(first)(admin.id, withdrawal.id, **reasons[first])
@@ -115,12 +117,12 @@ async def test_a_rejection_says_why(world: World, mia: User, admin: User, reason
     assert await earned(world, mia) == 20
 
 
-async def test_who_is_no_artist_has_nothing_to_withdraw(world: World, admin: User) -> None:
+async def test_a_user_who_is_no_artist_cannot_withdraw(world: World, admin: User) -> None:
     with pytest.raises(AccountNotFound):
         await ask(world, admin, 1)
 
 
-async def test_what_is_not_there_cannot_be_ended(world: World, admin: User) -> None:
+async def test_an_unknown_withdrawal_cannot_be_ended(world: World, admin: User) -> None:
     nothing = await world.ids.withdrawal()
 
     with pytest.raises(WithdrawalNotFound):
@@ -129,7 +131,7 @@ async def test_what_is_not_there_cannot_be_ended(world: World, admin: User) -> N
         await world.use_case(RejectWithdrawal)(admin.id, nothing, reason="No.")
 
 
-async def test_anothers_is_not_there(world: World, mia: User) -> None:
+async def test_what_belongs_to_another_user_is_not_found(world: World, mia: User) -> None:
     withdrawal = await ask(world, mia, 40)
 
     with pytest.raises(WithdrawalNotFound):
@@ -150,7 +152,9 @@ def asking(world: World, artist: User, amount: int) -> Work:
     return work
 
 
-async def test_of_two_that_withdraw_the_same_earnings_one_is_refused(world: World, mia: User, sent: bool) -> None:
+async def test_of_two_concurrent_withdrawals_of_the_same_earnings_one_is_refused(
+    world: World, mia: User, sent: bool
+) -> None:
     ended = await race(world, asking(world, mia, 40), asking(world, mia, 40), sent=sent)
 
     assert ended.first is None
@@ -166,7 +170,7 @@ async def test_of_many_at_once_exactly_as_many_are_served_as_there_is_for(world:
     assert await earned(world, mia) == 0
 
 
-async def test_withdrawing_while_images_are_paid_for_loses_nothing(world: World, mia: User, admin: User) -> None:
+async def test_withdrawing_races_with_posting(world: World, mia: User, admin: User) -> None:
     style, bob = await world.style(mia, "Oil"), await world.user("bob", tokens=300)
     images = [await world.generation(bob, style) for _ in range(5)]
     complete = [
@@ -187,7 +191,7 @@ async def test_withdrawing_while_images_are_paid_for_loses_nothing(world: World,
     assert all(not finding.broken for finding in await world.books.examine())
 
 
-async def test_of_settling_and_rejecting_at_once_one_wins(world: World, mia: User, admin: User) -> None:
+async def test_settling_races_with_rejecting(world: World, mia: User, admin: User) -> None:
     withdrawals = [await ask(world, mia, 6) for _ in range(8)]
 
     async def settle(withdrawal: WithdrawalView) -> bool:
@@ -224,8 +228,8 @@ async def test_it_is_a_line_among_the_transactions(world: World, mia: User, admi
 
     page = await world.read.tokens.transactions(mia.id, type=TransactionFilter.WITHDRAWAL, page=PageRequest())
 
-    told = {line.amount: (line.type, line.direction, line.status, line.refunded) for line in page.rows}
-    assert told == {
+    shown = {line.amount: (line.type, line.direction, line.status, line.refunded) for line in page.rows}
+    assert shown == {
         40: ("withdrawal", "out", "completed", False),
         10: ("withdrawal", "out", "failed", True),
         5: ("withdrawal", "out", "pending", False),
@@ -235,7 +239,7 @@ async def test_it_is_a_line_among_the_transactions(world: World, mia: User, admi
     assert [line.amount for line in refunds.rows] == [10]
 
 
-async def test_admins_see_everybodys_with_who_is_to_be_paid(world: World, mia: User, admin: User) -> None:
+async def test_admins_see_all_withdrawals_with_their_artists(world: World, mia: User, admin: User) -> None:
     settled = await ask(world, mia, 40)
     world.clock.advance()
     await world.use_case(SettleWithdrawal)(admin.id, settled.id)

@@ -1,4 +1,4 @@
-"""What each deed in the community does, asks for and tells, over memory."""
+"""Community use cases over memory: changes, permissions, notifications."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -51,7 +51,7 @@ async def private(world: MemoryWorld, mia: User) -> Generation:
     return await world.image(mia, await world.style(mia, "Oil"))
 
 
-def told(world: MemoryWorld) -> list[Notification]:
+def notified(world: MemoryWorld) -> list[Notification]:
     return [kept.notification for kept in world.database.tables.notifications.values()]
 
 
@@ -66,47 +66,47 @@ async def delete(world: MemoryWorld, who: User, comment_id: CommentId, role: Rol
 # --- following --------------------------------------------------------------------------------------------------------
 
 
-async def test_following_tells_whom_one_follows(world: MemoryWorld, mia: User, ann: User) -> None:
+async def test_a_follow_notifies_the_followed_user(world: MemoryWorld, mia: User, ann: User) -> None:
     assert await world.use_case(FollowUser)(ann.id, mia.id) == Followed(following=True, follower_count=1)
 
-    [notification] = told(world)
+    [notification] = notified(world)
     assert (notification.recipient, notification.actor, notification.type) == (mia.id, ann.id, NotificationType.FOLLOW)
     assert (notification.target_type, notification.target_id) == ("user", mia.id)
 
 
-async def test_one_who_is_not_there_is_neither_followed_nor_left(world: MemoryWorld, ann: User) -> None:
+async def test_an_unknown_user_is_neither_followed_nor_unfollowed(world: MemoryWorld, ann: User) -> None:
     for kind in FOLLOWING:
         with pytest.raises(UserNotFound):
             await world.use_case(kind)(ann.id, UserId(999))
     with pytest.raises(SelfFollowNotAllowed):
         await world.use_case(FollowUser)(ann.id, ann.id)
-    assert (told(world), world.database.tables.follows) == ([], {})
+    assert (notified(world), world.database.tables.follows) == ([], {})
 
 
-async def test_unfollowing_and_following_again_tells_nothing_new(world: MemoryWorld, mia: User, ann: User) -> None:
+async def test_a_second_follow_after_an_unfollow_notifies_nobody(world: MemoryWorld, mia: User, ann: User) -> None:
     for kind in [*FOLLOWING, *reversed(FOLLOWING)]:
         await world.use_case(kind)(ann.id, mia.id)
 
-    assert len(told(world)) == 1
+    assert len(notified(world)) == 1
     assert list(world.database.tables.follows) == [(ann.id, mia.id)]
 
 
 # --- liking -----------------------------------------------------------------------------------------------------------
 
 
-async def test_liking_tells_the_owner_but_not_of_oneself(
+async def test_a_like_notifies_the_owner_unless_it_is_their_own(
     world: MemoryWorld, mia: User, ann: User, image: Generation
 ) -> None:
     assert await world.use_case(LikeGeneration)(mia.id, image.id) == Liked(liked=True, like_count=1)
-    assert told(world) == []
+    assert notified(world) == []
     assert await world.use_case(LikeGeneration)(ann.id, image.id) == Liked(liked=True, like_count=2)
 
-    [notification] = told(world)
+    [notification] = notified(world)
     assert (notification.recipient, notification.actor, notification.type) == (mia.id, ann.id, NotificationType.LIKE)
     assert (notification.target_type, notification.target_id) == ("generation", image.id)
 
 
-async def test_a_like_that_is_refused_tells_nothing(
+async def test_a_refused_like_notifies_nobody(
     world: MemoryWorld, mia: User, ann: User, image: Generation, private: Generation
 ) -> None:
     await world.use_case(LikeGeneration)(ann.id, image.id)
@@ -118,7 +118,7 @@ async def test_a_like_that_is_refused_tells_nothing(
 
     await world.use_case(UnlikeGeneration)(ann.id, image.id)
     await world.use_case(LikeGeneration)(ann.id, image.id)
-    assert len(told(world)) == 1
+    assert len(notified(world)) == 1
 
 
 # --- commenting -------------------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ async def test_a_comment_is_kept_as_it_was_written(world: MemoryWorld, ann: User
     assert world.database.tables.comments == {comment_id: expected}
 
 
-async def test_owner_and_who_is_replied_to_are_told_and_each_once(
+async def test_a_reply_notifies_owner_and_parent_once_each(
     world: MemoryWorld, mia: User, ann: User, image: Generation
 ) -> None:
     bob = await world.user("bob")
@@ -155,14 +155,14 @@ async def test_owner_and_who_is_replied_to_are_told_and_each_once(
     own = await say(world, mia, image)
     to_owner = await say(world, bob, image, own)
 
-    assert {(one.recipient, one.metadata["comment_id"], one.metadata["parent_id"]) for one in told(world)} == {
+    assert {(one.recipient, one.metadata["comment_id"], one.metadata["parent_id"]) for one in notified(world)} == {
         (mia.id, anns, None),
         (mia.id, reply, anns),
         (ann.id, reply, anns),
         (mia.id, to_owner, own),
     }
-    assert len(told(world)) == 4
-    assert {one.type for one in told(world)} == {NotificationType.COMMENT}
+    assert len(notified(world)) == 4
+    assert {one.type for one in notified(world)} == {NotificationType.COMMENT}
 
 
 async def test_replies_go_one_level_deep_and_stay_with_their_image(
@@ -204,12 +204,12 @@ async def test_only_the_author_edits_and_only_author_or_admin_deletes(
             await delete(world, mia, gone, Role.ADMIN)
 
 
-async def test_what_one_may_not_see_one_neither_edits_nor_deletes_unless_it_is_ones_own(
+async def test_invisible_comments_cannot_be_edited_or_deleted_by_others(
     world: MemoryWorld, mia: User, ann: User, image: Generation
 ) -> None:
     theirs, own = await say(world, mia, image), await say(world, ann, image)
     async with world.block() as ports:
-        await ports.generations.save(image.edited(at=world.clock.now(), description=None, public_key=None))
+        await ports.generations.save(image.edit(at=world.clock.now(), description=None, public_key=None))
 
     for call in (world.use_case(EditComment)(ann.id, theirs, "Mine"), delete(world, ann, theirs)):
         with pytest.raises(CommentNotFound):
@@ -220,9 +220,9 @@ async def test_what_one_may_not_see_one_neither_edits_nor_deletes_unless_it_is_o
     assert world.database.tables.comments == {}
 
 
-@pytest.mark.parametrize("deed", ["follow", "like", "comment"])
-async def test_what_cannot_be_told_is_not_done(
-    world: MemoryWorld, mia: User, ann: User, image: Generation, deed: str
+@pytest.mark.parametrize("action", ["follow", "like", "comment"])
+async def test_a_failed_notification_rolls_the_action_back(
+    world: MemoryWorld, mia: User, ann: User, image: Generation, action: str
 ) -> None:
     scope = world.scope()
     ports: dict[str, Any] = {name: getattr(scope, name) for name in scope.__slots__}
@@ -234,7 +234,7 @@ async def test_what_cannot_be_told_is_not_done(
     }
 
     with pytest.raises(Broken):
-        await calls[deed]()
+        await calls[action]()
 
     tables = world.database.tables
     assert (tables.follows, tables.likes, tables.comments) == ({}, {}, {})

@@ -326,7 +326,7 @@ async def test_a_style_that_came_in_between_counts(world: MemoryWorld, other: st
     ],
     ids=["inspecting", "numbering", "storing", "writing", "queueing"],
 )
-async def test_a_failure_at_any_stage_leaves_nothing(
+async def test_a_failure_at_any_stage_stores_nothing(
     world: MemoryWorld, stage: Callable[..., dict[str, object]], error: BaseException
 ) -> None:
     mia = await world.artist("mia")

@@ -20,7 +20,7 @@ PUBLISH = GenerationChanges(is_public=True)
 HIDE = GenerationChanges(is_public=False)
 
 
-async def test_a_published_image_is_a_copy_that_anybody_may_read(world: MemoryWorld) -> None:
+async def test_a_published_image_is_a_public_copy(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     world.clock.advance()
 
@@ -49,7 +49,7 @@ async def test_a_hidden_image_has_no_copy_any_more_and_comes_back_elsewhere(worl
     assert stored(world, image).public_key == second != first
 
 
-async def test_what_is_so_already_stays(world: MemoryWorld) -> None:
+async def test_an_edit_without_change_changes_nothing(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     await edit(world, ann, image, HIDE)
     assert stored(world, image).public_key is None
@@ -86,7 +86,7 @@ async def test_a_description_can_be_given_before_there_is_an_image(world: Memory
     assert stored(world, generation).description == "a cat"
 
 
-async def test_what_there_is_no_image_of_cannot_be_published(world: MemoryWorld) -> None:
+async def test_a_generation_without_an_image_cannot_be_published(world: MemoryWorld) -> None:
     ann = await world.user("ann", tokens=60)
     style = await world.style(await world.artist())
 
@@ -97,12 +97,12 @@ async def test_what_there_is_no_image_of_cannot_be_published(world: MemoryWorld)
     assert await public_keys(world) == []
 
 
-async def test_what_has_not_completed_cannot_be_public_whoever_says_so(world: MemoryWorld) -> None:
+async def test_a_generation_that_is_not_completed_cannot_be_public(world: MemoryWorld) -> None:
     ann = await world.user("ann", tokens=30)
     generation = await world.generation(ann, await world.style(await world.artist()))
 
     with pytest.raises(GenerationNotCompleted):
-        generation.edited(at=world.clock.now(), description=None, public_key="public/generations/1/x.png")
+        generation.edit(at=world.clock.now(), description=None, public_key="public/generations/1/x.png")
 
 
 async def test_a_description_that_is_too_long(world: MemoryWorld) -> None:
@@ -134,7 +134,7 @@ async def test_an_image_that_is_not_in_the_store_cannot_be_published(world: Memo
     assert stored(world, image) == image
 
 
-async def test_what_is_published_has_no_metadata(world: MemoryWorld) -> None:
+async def test_a_published_image_has_no_metadata(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     result = with_metadata(drawn(), "PNG")
     await world.blobs.put(Blob(f"generations/gen-{image.id}.png", BytesIO(result), "image/png"))
@@ -159,7 +159,7 @@ async def test_a_broken_image_cannot_be_published(world: MemoryWorld, result: by
     assert (stored(world, image), await public_keys(world)) == (image, [])
 
 
-async def test_of_two_that_publish_at_once_one_is_told_and_leaves_no_copy(world: MemoryWorld) -> None:
+async def test_of_two_concurrent_publications_one_is_refused_and_leaves_no_copy(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     blobs = Interrupted(world.blobs, "put", lambda: edit(world, ann, image, PUBLISH))
 
@@ -169,7 +169,7 @@ async def test_of_two_that_publish_at_once_one_is_told_and_leaves_no_copy(world:
     assert await public_keys(world) == [stored(world, image).public_key]
 
 
-async def test_what_is_published_while_it_is_hidden_stays_readable(world: MemoryWorld) -> None:
+async def test_publishing_races_with_hiding(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     await edit(world, ann, image, PUBLISH)
 
@@ -216,7 +216,7 @@ async def test_an_unexpected_failure_leaves_no_public_copy(world: MemoryWorld) -
     assert (stored(world, image), await public_keys(world)) == (image, [])
 
 
-async def test_a_failure_while_hiding_still_leaves_nothing_readable(world: MemoryWorld) -> None:
+async def test_a_failure_while_hiding_leaves_no_public_copy(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     await edit(world, ann, image, PUBLISH)
     scope = world.scope()

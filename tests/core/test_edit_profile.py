@@ -9,7 +9,7 @@ from PIL import Image, ImageColor
 from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.errors import ArtistOnly, InvalidPicture, UsernameTaken, UserNotFound
 from core.accounts.model import User
-from core.blobs.drop_orphans import DropOrphans, OrphanAge
+from core.blobs.purge_orphans import OrphanAge, PurgeOrphans
 from core.errors import ValidationError
 from core.ports.blob_store import StoreUnavailable
 from core.ports.transaction import OutcomeUnknown
@@ -19,7 +19,7 @@ from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
 
 
-async def test_what_is_left_out_stays(world: MemoryWorld) -> None:
+async def test_omitted_fields_are_kept(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     edit = world.use_case(EditProfile)
     world.clock.advance()
@@ -90,7 +90,7 @@ async def test_a_picture_of_the_identity_provider_is_replaced(world: MemoryWorld
     assert (await profile(world, ann))[2] == world.blobs.public_url(key)
 
 
-async def test_text_alone_leaves_the_picture(world: MemoryWorld) -> None:
+async def test_changing_text_keeps_the_image(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     edit = world.use_case(EditProfile)
     await edit(ann.id, ProfileChanges(), BytesIO(picture()))
@@ -107,7 +107,7 @@ async def test_text_alone_leaves_the_picture(world: MemoryWorld) -> None:
     [b"no image", picture()[:-10], picture(4097, 1), picture() + b"<script>"],
     ids=["text", "truncated", "too wide", "polyglot"],
 )
-async def test_what_is_no_fit_picture_is_refused(world: MemoryWorld, content: bytes) -> None:
+async def test_an_unsuitable_image_is_refused(world: MemoryWorld, content: bytes) -> None:
     ann = await world.user("ann")
 
     with pytest.raises(InvalidPicture) as refused:
@@ -118,14 +118,14 @@ async def test_what_is_no_fit_picture_is_refused(world: MemoryWorld, content: by
     assert await world.blobs.keys("") == []
 
 
-async def test_nobody_cannot_be_edited(world: MemoryWorld) -> None:
+async def test_an_unknown_user_cannot_be_edited(world: MemoryWorld) -> None:
     with pytest.raises(UserNotFound):
         await world.use_case(EditProfile)(await world.ids.user(), ProfileChanges(bio="x"), BytesIO(picture()))
 
     assert await world.blobs.keys("") == []
 
 
-async def test_an_unexpected_failure_leaves_no_picture(world: MemoryWorld) -> None:
+async def test_an_unexpected_failure_stores_no_image(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     scope = world.scope()
     edit = world.use_case(EditProfile, transaction=scope.transaction, users=failing(scope.users, "save"))
@@ -136,7 +136,7 @@ async def test_an_unexpected_failure_leaves_no_picture(world: MemoryWorld) -> No
     assert await world.blobs.keys("") == []
 
 
-async def test_a_refusal_is_told_also_when_the_store_has_gone_away(world: MemoryWorld) -> None:
+async def test_a_refusal_is_raised_also_without_the_store(world: MemoryWorld) -> None:
     ann, _ = await world.user("ann"), await world.user("bob")
     edit = world.use_case(EditProfile, blobs=failing(world.blobs, "delete", StoreUnavailable()))
 
@@ -184,7 +184,7 @@ async def test_a_new_signature_is_used_from_then_on_and_the_one_before_stays_for
     assert after.startswith(f"signatures/{mia.id}/")
     stored = await world.blobs.get(after)
     assert not any(secret in stored for secret in SECRETS)
-    drop = world.use_case(DropOrphans, age=OrphanAge(timedelta(days=1)))
+    drop = world.use_case(PurgeOrphans, age=OrphanAge(timedelta(days=1)))
     world.clock.advance(timedelta(hours=23))
     await drop()
     assert sorted(await world.blobs.keys("signatures/")) == sorted([before, after])

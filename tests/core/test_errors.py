@@ -4,7 +4,7 @@ from core.ports.identity_provider import SignInFailed
 from core.requester import Requester, Role
 
 
-def test_a_cursor_of_somebody_elses_is_a_field_that_is_not_valid() -> None:
+def test_a_foreign_cursor_is_an_invalid_field() -> None:
     assert (InvalidCursor().code, set(InvalidCursor().details or {})) == ("VALIDATION_ERROR", {"cursor"})
 
 

@@ -66,8 +66,8 @@ async def test_two_failed_attempts_and_a_success_pay_the_artist_once(world: Memo
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 0, None)
     assert (await world.read.tokens.balance(generation.artist_id)).earned_token_balance == 30
     assert world.database.tables.generations[generation.id].attempt_failed_at is None
-    [told] = await notifications(world, ann)
-    assert told.type == "generation_complete"
+    [notification] = await notifications(world, ann)
+    assert notification.type == "generation_complete"
 
 
 async def test_another_failed_attempt_is_the_last_activity(world: MemoryWorld) -> None:
@@ -89,8 +89,8 @@ async def test_a_final_failure_counts_after_failed_attempts(world: MemoryWorld) 
     assert await fail(world, generation.id) == Outcome(applied=True, status="failed")
 
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
-    [told] = await notifications(world, ann)
-    assert told.metadata["error_code"] == HOPELESS.code
+    [notification] = await notifications(world, ann)
+    assert notification.metadata["error_code"] == HOPELESS.code
 
 
 async def test_a_new_task_may_follow_failed_attempts_and_failed_attempts_a_new_task(world: MemoryWorld) -> None:

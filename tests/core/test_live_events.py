@@ -13,17 +13,17 @@ from core.generations.record_progress import RecordProgress
 from core.generations.views import GenerationView
 from core.generations.watch_generation import WatchGeneration
 from core.identifiers import NotificationId
-from core.live_events import Event, Events, Pace, Watch, Watcher
+from core.live_events import StreamEvent, StreamEvents, StreamTiming, Watch, Watcher
 from core.notifications.model import Notification, NotificationType
 from core.notifications.views import NotificationItem
-from core.notifications.watch_notifications import LATE, LATEST, WatchNotifications
+from core.notifications.watch_notifications import COMMIT_DELAY, LATEST, WatchNotifications
 from core.ports.changes import Changes, Subscription, Topic
 from core.requester import Requester, Role
 from core.styles.watch_training import WatchTraining
 from core.tasks.outcome import Failure
 from tests.support.world import MemoryWorld
 
-RESTLESS = Pace(timedelta(0))
+RESTLESS = StreamTiming(timedelta(0))
 TOKEN = "a token"
 
 
@@ -43,7 +43,7 @@ def notices(world: MemoryWorld) -> WatchNotifications:
     return world.use_case(WatchNotifications, notifications=world.read.notifications)
 
 
-async def event(events: Events) -> Event:
+async def event(events: StreamEvents) -> StreamEvent:
     """The next one, whatever shows only that the stream is alive."""
     async for event in events:
         if event is not None:
@@ -51,7 +51,7 @@ async def event(events: Events) -> Event:
     raise AssertionError("the stream has ended")
 
 
-async def test_a_heartbeat_looks_at_the_queue_whose_places_nobody_tells_of(world: MemoryWorld) -> None:
+async def test_a_heartbeat_reads_the_queue_place(world: MemoryWorld) -> None:
     world.pace = RESTLESS
     style = await world.style(await world.artist())
     ann = await world.user("ann", tokens=100)
@@ -59,15 +59,15 @@ async def test_a_heartbeat_looks_at_the_queue_whose_places_nobody_tells_of(world
     world.clock.advance()
     image = await world.generation(ann, style)
     async with aclosing(images(world)(await signed_in(world, ann), image.id)) as events:
-        told = await event(events)
+        sent = await event(events)
         assert await anext(events) is None
         await world.use_case(FailGeneration)(first.id, Failure("GENERATION_ERROR", "No."), retry_count=None)
         moved = await event(events)
-    assert [told.name, moved.name] == ["status", "progress"]
-    assert [place(told), place(moved)] == [2, 1]
+    assert [sent.name, moved.name] == ["status", "progress"]
+    assert [place(sent), place(moved)] == [2, 1]
 
 
-def place(event: Event) -> int | None:
+def place(event: StreamEvent) -> int | None:
     assert isinstance(event.data, GenerationView)
     return event.data.queue.position if event.data.queue else None
 
@@ -87,10 +87,10 @@ class Waits(Changes, Subscription):
         return frozenset()
 
 
-async def test_heartbeats_drift_apart(world: MemoryWorld) -> None:
-    """Those who were told at once would beat at once otherwise, again and again."""
+async def test_heartbeats_are_spread(world: MemoryWorld) -> None:
+    """Otherwise streams that were woken together would send heartbeats together."""
     waits, chances = Waits(), iter([0.0, 0.5, 0.999])
-    pace = Pace(timedelta(seconds=16), chance=lambda: next(chances))
+    pace = StreamTiming(timedelta(seconds=16), chance=lambda: next(chances))
     watch = Watch(waits, world.scope().sessions, world.clock, pace)
     async with aclosing(watch(Topic("a topic"), None)) as looks:
         for _ in range(4):
@@ -114,7 +114,7 @@ async def test_a_second_attempt_is_another_status(world: MemoryWorld) -> None:
     assert names == ["status", "status", "progress", "status"]
 
 
-async def test_who_may_not_see_a_thing_learns_it_at_the_first_step(world: MemoryWorld) -> None:
+async def test_an_invisible_resource_is_refused_at_the_first_step(world: MemoryWorld) -> None:
     style = await world.style(await world.artist())
     image = await world.generation(await world.user("ann", tokens=100), style)
     bob = await signed_in(world, await world.user("bob"))
@@ -125,10 +125,10 @@ async def test_who_may_not_see_a_thing_learns_it_at_the_first_step(world: Memory
     assert world.database.changes.watched == set()
 
 
-async def test_who_is_not_signed_in_sees_what_has_ended(world: MemoryWorld) -> None:
+async def test_without_a_session_a_finished_training_is_sent_once(world: MemoryWorld) -> None:
     style = await world.style(await world.artist())
     watch = world.use_case(WatchTraining, styles=world.read.styles)
-    assert [told and told.name async for told in watch(None, style.id)] == ["status"]
+    assert [sent and sent.name async for sent in watch(None, style.id)] == ["status"]
     assert world.database.changes.watched == set()
 
 
@@ -151,12 +151,12 @@ async def test_the_session_is_not_looked_up_for_each_event(world: MemoryWorld, m
             assert (await event(events)).name == "notification"
         assert lookups == []
         await world.use_case(SignOut)(TOKEN)
-        assert [told async for told in events] == []
+        assert [sent async for sent in events] == []
         assert len(lookups) == 1
 
 
-async def test_one_that_took_longer_to_commit_is_told_below_the_others(world: MemoryWorld) -> None:
-    """Its moment is before that of one that was told already."""
+async def test_a_late_commit_is_sent_after_the_others(world: MemoryWorld) -> None:
+    """It is older than one that was sent already."""
     ann = await world.user("ann")
     early = world.clock.now()
     world.clock.advance(timedelta(seconds=1))
@@ -168,26 +168,26 @@ async def test_one_that_took_longer_to_commit_is_told_below_the_others(world: Me
         assert about(await event(events)) == late.id
 
 
-async def test_one_that_took_longer_to_commit_is_told_to_who_was_away(world: MemoryWorld) -> None:
+async def test_a_late_commit_is_sent_after_a_reconnect(world: MemoryWorld) -> None:
     """Once, and not to who knows it; nothing that is much older can be one of those."""
     ann = await world.user("ann")
     watcher, watch = await signed_in(world, ann), notices(world)
     ages_ago = world.clock.now()
-    early = world.clock.advance(LATE)
+    early = world.clock.advance(COMMIT_DELAY)
     async with aclosing(watch(watcher)) as events:
         ones = [await notify(world, ann, number) for number in (1, 2)]
-        told = [await event(events) for _ in ones]
+        sent = [await event(events) for _ in ones]
     late, late_and_read = [await notify(world, ann, number, at=early) for number in (3, 4)]
     await notify(world, ann, 5, at=ages_ago)
     async with world.block() as ports:
         await ports.notifications.mark_read(ann.id, late_and_read.id, at=world.clock.now())
 
-    async with aclosing(watch(watcher, known=told[-1].id)) as events:
+    async with aclosing(watch(watcher, known=sent[-1].id)) as events:
         missed = await event(events)
         assert about(missed) == late.id
     async with aclosing(watch(watcher, known=missed.id)) as events:
         assert await anext(events) is None
-    async with aclosing(watch(watcher, known=told[0].id)) as events:
+    async with aclosing(watch(watcher, known=sent[0].id)) as events:
         assert [about(await event(events)) for _ in range(2)] == [late.id, ones[1].id]
 
 
@@ -200,12 +200,12 @@ async def test_an_id_does_not_grow(world: MemoryWorld) -> None:
             await notify(world, ann, number, at=world.clock.now())
             ids.append((await event(events)).id)
         assert [len(id.split(".")) for id in ids[-6:]] == [LATEST] * 6
-        world.clock.advance(LATE)
+        world.clock.advance(COMMIT_DELAY)
         last = await notify(world, ann, 999)
         assert (await event(events)).id == str(last.id)
 
 
-async def test_old_ones_that_move_up_are_not_told(world: MemoryWorld) -> None:
+async def test_old_notifications_that_move_up_are_not_sent(world: MemoryWorld) -> None:
     """The look takes in so many; when newer ones go, older ones come into its sight."""
     ann = await world.user("ann")
     kept = [await notify(world, ann, number) for number in range(LATEST + 5)]
@@ -220,7 +220,7 @@ async def test_old_ones_that_move_up_are_not_told(world: MemoryWorld) -> None:
         assert isinstance((await event(events)).data, NotificationItem)
 
 
-async def test_of_those_that_were_missed_the_unread_are_told_where_nothing_is_known(world: MemoryWorld) -> None:
+async def test_without_a_last_id_the_unread_notifications_are_sent(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     read, *unread = [await notify(world, ann, number) for number in range(3)]
     async with world.block() as ports:
@@ -229,9 +229,9 @@ async def test_of_those_that_were_missed_the_unread_are_told_where_nothing_is_kn
         assert [about(await event(events)) for _ in unread] == [one.id for one in unread]
 
 
-def about(told: Event) -> NotificationId:
-    assert isinstance(told.data, NotificationItem)
-    return told.data.id
+def about(sent: StreamEvent) -> NotificationId:
+    assert isinstance(sent.data, NotificationItem)
+    return sent.data.id
 
 
 async def notify(world: MemoryWorld, user: User, number: int, *, at: datetime | None = None) -> Notification:

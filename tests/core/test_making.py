@@ -1,4 +1,4 @@
-"""What the inference server tells: progress, completion, failure; in order, twice, late, and in any other order."""
+"""Webhooks of the inference server: progress, completion, failure; in order, twice, late, reordered."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -80,7 +80,7 @@ async def test_progress_out_of_order_changes_nothing(world: MemoryWorld) -> None
 
 
 @pytest.mark.parametrize("with_progress", [False, True])
-async def test_a_completed_image_is_paid_and_its_owner_told(world: MemoryWorld, with_progress: bool) -> None:
+async def test_a_completed_generation_is_paid_and_its_owner_notified(world: MemoryWorld, with_progress: bool) -> None:
     ann, generation = await a_queued_generation(world)
     if with_progress:
         await progress(world, generation.id)
@@ -95,9 +95,13 @@ async def test_a_completed_image_is_paid_and_its_owner_told(world: MemoryWorld, 
     assert not now.is_public
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 0, None)
     assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 30)
-    [told] = await notifications(world, ann)
-    assert (told.type, told.target_type, told.target_id) == ("generation_complete", "generation", generation.id)
-    assert (told.metadata, told.actor, told.created_at) == ({}, None, world.clock.now())
+    [notification] = await notifications(world, ann)
+    assert (notification.type, notification.target_type, notification.target_id) == (
+        "generation_complete",
+        "generation",
+        generation.id,
+    )
+    assert (notification.metadata, notification.actor, notification.created_at) == ({}, None, world.clock.now())
 
 
 async def test_the_image_may_be_named_as_a_web_address(world: MemoryWorld) -> None:
@@ -158,14 +162,14 @@ async def test_a_final_failure_gives_the_tokens_back_and_says_why(world: MemoryW
     assert now.updated_at == now.ended_at == world.clock.now()
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
     assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 0)
-    [told] = await notifications(world, ann)
-    assert (told.type, told.target_id) == ("generation_failed", generation.id)
-    assert told.metadata == {"error_code": code, "error_message": "Why.", "refunded_tokens": 30}
+    [notification] = await notifications(world, ann)
+    assert (notification.type, notification.target_id) == ("generation_failed", generation.id)
+    assert notification.metadata == {"error_code": code, "error_message": "Why.", "refunded_tokens": 30}
     assert [task.task_id for task in await world.tasks(within=timedelta(hours=1))] == []
 
 
 @pytest.mark.parametrize("code", ["GPU_OOM", "OOM_ERROR", "TIMEOUT", "NETWORK_ERROR"])
-async def test_what_can_go_better_is_sent_again_at_no_further_cost(world: MemoryWorld, code: str) -> None:
+async def test_a_retryable_failure_is_retried_without_cost(world: MemoryWorld, code: str) -> None:
     ann, generation = await a_queued_generation(world)
     await progress(world, generation.id)
     world.clock.advance()
@@ -208,8 +212,8 @@ async def test_attempts_wait_longer_and_longer_and_the_fourth_is_the_last(world:
     assert world.database.tables.generations[generation.id].attempt == 4
     assert await world.tasks(within=timedelta(hours=1)) == []
     assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
-    [told] = await notifications(world, ann)
-    assert told.metadata["error_code"] == "GPU_OOM"
+    [notification] = await notifications(world, ann)
+    assert notification.metadata["error_code"] == "GPU_OOM"
 
 
 async def test_a_retry_is_the_same_order_but_for_its_attempt(world: MemoryWorld) -> None:
@@ -245,7 +249,7 @@ async def test_a_server_that_has_tried_enough_itself_is_believed(
 
 
 @pytest.mark.parametrize("again", [fail, fail_for_now])
-async def test_a_failure_told_twice_is_one(world: MemoryWorld, again: Call) -> None:
+async def test_a_repeated_failure_counts_once(world: MemoryWorld, again: Call) -> None:
     ann, generation = await a_queued_generation(world)
     await progress(world, generation.id)
     await fail_for_now(world, generation.id)
@@ -277,7 +281,7 @@ async def test_a_retry_can_complete(world: MemoryWorld) -> None:
         *((fail, late, "failed") for late in (progress, fail, fail_for_now, fail_attempt)),
     ],
 )
-async def test_what_comes_after_the_end_changes_nothing(world: MemoryWorld, end: Call, late: Call, status: str) -> None:
+async def test_webhooks_after_the_end_change_nothing(world: MemoryWorld, end: Call, late: Call, status: str) -> None:
     ann, generation = await a_queued_generation(world)
     await end(world, generation.id)
     before = await everything(world, ann, generation)
@@ -289,7 +293,7 @@ async def test_what_comes_after_the_end_changes_nothing(world: MemoryWorld, end:
 
 
 @pytest.mark.parametrize("late", [progress, complete, fail, fail_for_now, fail_attempt])
-async def test_what_comes_after_a_cancellation_changes_nothing(world: MemoryWorld, late: Call) -> None:
+async def test_webhooks_after_a_cancellation_change_nothing(world: MemoryWorld, late: Call) -> None:
     ann, generation = await a_queued_generation(world)
     now, scope = world.clock.now(), world.scope()
     cancelled = msgspec.structs.replace(generation, status=Status.CANCELLED, ended_at=now)
@@ -326,7 +330,7 @@ async def test_in_any_order_the_first_end_counts_and_money_follows_it(
 
 
 @pytest.mark.parametrize("call", [progress, complete, fail, fail_for_now, fail_attempt])
-async def test_what_is_not_there_is_not_found(world: MemoryWorld, call: Call) -> None:
+async def test_an_unknown_id_is_not_found(world: MemoryWorld, call: Call) -> None:
     with pytest.raises(GenerationNotFound):
         await call(world, await world.ids.generation())
 

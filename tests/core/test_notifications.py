@@ -9,11 +9,11 @@ from core.generations.complete_generation import CompleteGeneration
 from core.generations.edit_generation import EditGeneration, GenerationChanges
 from core.generations.fail_generation import FailGeneration
 from core.identifiers import UserId
-from core.notifications.drop_old_notifications import DropOldNotifications
 from core.notifications.errors import NotificationNotFound
 from core.notifications.mark_all_read import MarkAllRead
 from core.notifications.mark_read import MarkRead
 from core.notifications.model import KEPT_READ, Notification, NotificationType
+from core.notifications.purge_read_notifications import PurgeReadNotifications
 from core.styles.complete_training import CompleteTraining
 from core.styles.fail_training import FailTraining
 from core.tasks.outcome import Failure
@@ -22,7 +22,7 @@ from tests.support.world import MemoryWorld
 
 async def test_one_is_marked_read_at_the_first_moment(world: MemoryWorld) -> None:
     ann = await world.user("ann")
-    notification = await told(world, ann.id, "1")
+    notification = await notified(world, ann.id, "1")
     first = world.clock.advance()
     await world.use_case(MarkRead)(ann.id, notification.id)
     world.clock.advance()
@@ -31,9 +31,9 @@ async def test_one_is_marked_read_at_the_first_moment(world: MemoryWorld) -> Non
     assert world.database.tables.notifications[notification.id].read_at == first
 
 
-async def test_anothers_is_not_there(world: MemoryWorld) -> None:
+async def test_what_belongs_to_another_user_is_not_found(world: MemoryWorld) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
-    notification = await told(world, ann.id, "1")
+    notification = await notified(world, ann.id, "1")
 
     with pytest.raises(NotificationNotFound):
         await world.use_case(MarkRead)(bob.id, notification.id)
@@ -43,9 +43,9 @@ async def test_anothers_is_not_there(world: MemoryWorld) -> None:
 
 async def test_all_are_marked_read_and_counted(world: MemoryWorld) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
-    first = await told(world, ann.id, "1")
-    second = await told(world, ann.id, "2")
-    others = await told(world, bob.id, "1")
+    first = await notified(world, ann.id, "1")
+    second = await notified(world, ann.id, "2")
+    others = await notified(world, bob.id, "1")
     await world.use_case(MarkRead)(ann.id, first.id)
     then = world.clock.now()
     now = world.clock.advance()
@@ -57,7 +57,7 @@ async def test_all_are_marked_read_and_counted(world: MemoryWorld) -> None:
     assert [kept[one.id].read_at for one in (first, second, others)] == [then, now, None]
 
 
-async def told(world: MemoryWorld, recipient: UserId, reason: str) -> Notification:
+async def notified(world: MemoryWorld, recipient: UserId, reason: str) -> Notification:
     notification = Notification(
         await world.ids.notification(),
         recipient,
@@ -72,12 +72,12 @@ async def told(world: MemoryWorld, recipient: UserId, reason: str) -> Notificati
     return notification
 
 
-async def test_all_seven_are_told_to_whom_they_concern_and_of_nobodys_own_deeds(world: MemoryWorld) -> None:
+async def test_each_type_is_sent_to_its_recipients_and_not_to_the_actor(world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia", tokens=100), await world.user("ann", tokens=100)
     style, trained, failed = [await world.untrained_style(mia, name) for name in ("Ink", "Oil", "Chalk")]
-    for told_style in (style, trained):
+    for notified_style in (style, trained):
         for _ in range(2):  # webhooks come twice
-            await world.use_case(CompleteTraining)(told_style.id, model_path="gs://models/x", metric=None)
+            await world.use_case(CompleteTraining)(notified_style.id, model_path="gs://models/x", metric=None)
     for _ in range(2):
         await world.use_case(FailTraining)(failed.id, Failure("TRAINING_ERROR", "No."))
     made, lost = await world.generation(ann, style), await world.generation(ann, style)
@@ -108,15 +108,15 @@ async def test_all_seven_are_told_to_whom_they_concern_and_of_nobodys_own_deeds(
     assert {one.type for one in kept} == set(NotificationType)
 
 
-async def test_what_was_read_long_ago_is_dropped_and_can_be_told_again(world: MemoryWorld) -> None:
+async def test_old_read_notifications_are_dropped_and_can_be_sent_again(world: MemoryWorld) -> None:
     ann = await world.user("ann")
-    read, unread = await told(world, ann.id, "1"), await told(world, ann.id, "2")
+    read, unread = await notified(world, ann.id, "1"), await notified(world, ann.id, "2")
     await world.use_case(MarkRead)(ann.id, read.id)
     world.clock.advance(KEPT_READ - timedelta(seconds=1))
-    assert await world.use_case(DropOldNotifications)() == 0
+    assert await world.use_case(PurgeReadNotifications)() == 0
     world.clock.advance(timedelta(seconds=1))
-    assert await world.use_case(DropOldNotifications)() == 1
+    assert await world.use_case(PurgeReadNotifications)() == 1
 
     assert list(world.database.tables.notifications) == [unread.id]
-    again = await told(world, ann.id, "1")
+    again = await notified(world, ann.id, "1")
     assert sorted(world.database.tables.notifications) == sorted([unread.id, again.id])

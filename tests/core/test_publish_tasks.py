@@ -24,7 +24,7 @@ class Confirming(Broker):
         return True
 
 
-async def test_what_is_due_goes_out_once_in_order(world: MemoryWorld) -> None:
+async def test_due_tasks_are_published_once_in_order(world: MemoryWorld) -> None:
     tasks = [await put(world) for _ in range(3)]
     later = await put(world, seconds=30)
     broker = Confirming()
@@ -39,7 +39,7 @@ async def test_what_is_due_goes_out_once_in_order(world: MemoryWorld) -> None:
     assert broker.published[3:] == [pending(later)]
 
 
-async def test_what_was_not_confirmed_goes_out_again_just_the_same(world: MemoryWorld) -> None:
+async def test_unconfirmed_tasks_are_published_again_unchanged(world: MemoryWorld) -> None:
     one, other = await put(world), await put(world)
 
     assert await world.use_case(PublishTasks, broker=Confirming(one.task_id))(QUEUE) == (2, 1)

@@ -47,7 +47,7 @@ async def settle(world: MemoryWorld, order_id: OrderId, *, key: str, amount: int
 
 
 async def agreed(world: MemoryWorld) -> tuple[User, OrderId, str]:
-    """Somebody who has agreed to pay 45,000 for 500 tokens, the order, and the payment's key."""
+    """A user who has agreed to pay 45,000 for 500 tokens, the order, and the payment key."""
     buyer = await world.user("ann")
     order_id = (await start(world, buyer)).order_id
     return buyer, order_id, world.payments.agree(order_id)
@@ -68,7 +68,7 @@ async def status(world: MemoryWorld, user: User, order_id: OrderId) -> str:
 # --- starting ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_a_token_costs_is_what_the_package_says() -> None:
+def test_the_price_per_token_follows_from_the_package() -> None:
     assert [package.amount_tokens * package.price_per_token for package in PACKAGES] == [10_000, 45_000, 80_000]
     assert all(package.total_price == package.amount_tokens * package.price_per_token for package in PACKAGES)
     assert len({package.package_id for package in PACKAGES}) == len(PACKAGES)
@@ -187,20 +187,20 @@ async def test_a_hint_without_money_moves_nothing(world: MemoryWorld) -> None:
     assert world.payments.confirmations == 0
 
 
-async def test_whoever_is_told_at_once_only_one_credits(world: MemoryWorld) -> None:
+async def test_of_concurrent_reports_of_a_payment_one_credits(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
 
-    told = await asyncio.gather(
+    result = await asyncio.gather(
         *(settle(world, order_id, key=key) for _ in range(16)),
         *(world.use_case(CheckPurchase)(order_id, payment_key=key) for _ in range(16)),
     )
 
-    assert PAID in told
+    assert PAID in result
     assert await tokens(world, ann) == 500
     assert await status(world, ann, order_id) == "paid"
 
 
-async def test_nobody_buys_on_an_order_that_is_not_there(world: MemoryWorld) -> None:
+async def test_an_unknown_order_is_not_found(world: MemoryWorld) -> None:
     _, _, key = await agreed(world)
 
     with pytest.raises(PurchaseNotFound):
@@ -213,7 +213,7 @@ async def test_nobody_buys_on_an_order_that_is_not_there(world: MemoryWorld) -> 
 
 
 @pytest.mark.parametrize("amount", [0, -45_000, 1, 44_999, 45_001, 10**18])
-async def test_a_forged_amount_is_refused_before_anybody_is_asked(world: MemoryWorld, amount: int) -> None:
+async def test_a_forged_amount_is_refused_before_the_provider_is_called(world: MemoryWorld, amount: int) -> None:
     ann, order_id, key = await agreed(world)
 
     with pytest.raises(PaymentMismatch):
@@ -228,7 +228,7 @@ async def test_a_forged_amount_is_refused_before_anybody_is_asked(world: MemoryW
     ("amount", "currency_code"),
     [(44_999, "KRW"), (45_001, "KRW"), (Decimal("45000.5"), "KRW"), (0, "KRW"), (45_000, "USD"), (45_000, "krw")],
 )
-async def test_money_of_another_amount_or_currency_buys_nothing_and_is_told_of_once(
+async def test_another_amount_or_currency_buys_nothing_and_is_logged_once(
     world: MemoryWorld, caplog: pytest.LogCaptureFixture, amount: Decimal | int, currency_code: str
 ) -> None:
     ann, order_id, _ = await agreed(world)
@@ -290,12 +290,12 @@ async def test_money_for_another_order_is_left_for_that_one(world: MemoryWorld) 
     assert await tokens(world, ann) == 500
 
 
-async def test_an_order_paid_twice_is_credited_once_and_told_of(
+async def test_an_order_paid_twice_is_credited_once_and_logged(
     world: MemoryWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
     ann, order_id, key = await agreed(world)
     await settle(world, order_id, key=key)
-    second = Payment("second", order_id, PaymentState.TAKEN, Decimal(45_000), "KRW")
+    second = Payment("second", order_id, PaymentState.CAPTURED, Decimal(45_000), "KRW")
 
     with caplog.at_level(logging.ERROR):
         assert await world.use_case(RecordPayment)(order_id, second) is PAID
@@ -306,13 +306,13 @@ async def test_an_order_paid_twice_is_credited_once_and_told_of(
 
 
 @pytest.mark.parametrize("left", [0, 30_000])
-async def test_money_given_back_takes_no_token_and_is_told_of(
+async def test_a_refund_takes_no_tokens_and_is_logged(
     world: MemoryWorld, caplog: pytest.LogCaptureFixture, left: int
 ) -> None:
     buyer, order_id, key = await agreed(world)
     await settle(world, order_id, key=key)
     before = await view(world, buyer, order_id)
-    world.payments.give_back(order_id, left=left)
+    world.payments.refund(order_id, left=left)
 
     with caplog.at_level(logging.ERROR):
         assert await world.use_case(CheckPurchase)(order_id, payment_key=key) is PAID
@@ -322,7 +322,7 @@ async def test_money_given_back_takes_no_token_and_is_told_of(
     assert (await tokens(world, buyer), await view(world, buyer, order_id)) == (500, before)
 
 
-async def test_hearing_of_money_that_was_kept_alarms_nobody(
+async def test_a_report_of_a_captured_payment_logs_no_error(
     world: MemoryWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, order_id, key = await agreed(world)
@@ -420,7 +420,7 @@ async def test_a_crash_between_confirmation_and_commit_is_made_up_for(world: Mem
     assert world.payments.confirmations == 1
 
 
-async def test_a_crash_while_crediting_leaves_neither_state_nor_tokens(world: MemoryWorld) -> None:
+async def test_a_crash_while_crediting_stores_neither_status_nor_tokens(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     scope = world.scope()
     broken: TokenLedger = failing(scope.ledger, "transfer")
@@ -477,11 +477,11 @@ async def test_nothing_is_lost_when_a_hint_comes_in_the_middle(world: MemoryWorl
         world.clock.advance(ALL_TIME)
         await world.use_case(ExpirePurchases, **ports)()
 
-    assert [await told for told in hints] == [PAID]
+    assert [await result for result in hints] == [PAID]
     assert (await status(world, ann, order_id), await tokens(world, ann)) == ("paid", 500)
 
 
-async def test_an_answer_that_never_came_changes_nothing_of_what_was_paid_meanwhile(world: MemoryWorld) -> None:
+async def test_a_lost_response_does_not_change_a_purchase_paid_meanwhile(world: MemoryWorld) -> None:
     _, order_id, key = await agreed(world)
     world.payments.answers_confirmations = False
 
@@ -501,7 +501,7 @@ async def test_an_answer_that_never_came_changes_nothing_of_what_was_paid_meanwh
 # --- running out of time ----------------------------------------------------------------------------------------------
 
 
-async def test_what_nobody_pays_for_expires_once_all_time_for_it_is_over(world: MemoryWorld) -> None:
+async def test_an_unpaid_purchase_expires_after_its_time(world: MemoryWorld) -> None:
     ann, order_id, _ = await agreed(world)
 
     world.clock.advance(ALL_TIME - timedelta(microseconds=1))
@@ -562,7 +562,7 @@ async def test_a_purchase_that_expires_while_it_is_being_paid_for_is_credited(wo
     assert await tokens(world, ann) == 500
 
 
-async def test_what_was_paid_without_our_hearing_of_it_is_credited_instead_of_expiring(world: MemoryWorld) -> None:
+async def test_a_payment_with_a_lost_confirmation_is_credited_instead_of_expired(world: MemoryWorld) -> None:
     ann, order_id, _ = await agreed(world)
     world.payments.charge(order_id)
     world.clock.advance(ALL_TIME)
@@ -572,7 +572,7 @@ async def test_what_was_paid_without_our_hearing_of_it_is_credited_instead_of_ex
     assert (await status(world, ann, order_id), await tokens(world, ann)) == ("paid", 500)
 
 
-async def test_what_the_provider_has_ended_fails_instead_of_expiring(world: MemoryWorld) -> None:
+async def test_a_payment_ended_by_the_provider_fails_instead_of_expiring(world: MemoryWorld) -> None:
     ann, order_id, _ = await agreed(world)
     world.payments.give_up(order_id)
     world.clock.advance(ALL_TIME)
@@ -582,7 +582,7 @@ async def test_what_the_provider_has_ended_fails_instead_of_expiring(world: Memo
     assert await status(world, ann, order_id) == "failed"
 
 
-async def test_what_has_expired_stays_so_when_the_provider_ends_it_too(world: MemoryWorld) -> None:
+async def test_an_expired_purchase_stays_expired_when_the_provider_ends_it(world: MemoryWorld) -> None:
     ann, order_id, _ = await agreed(world)
     world.clock.advance(ALL_TIME)
     await world.use_case(ExpirePurchases)()
@@ -610,7 +610,7 @@ async def test_a_late_confirmation_without_an_answer_is_given_all_its_time(world
     assert await status(world, ann, order_id) == "paid"
 
 
-async def test_an_answer_tells_of_the_time_when_it_was_asked_for(world: MemoryWorld) -> None:
+async def test_an_answer_counts_for_the_time_of_its_request(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     world.clock.advance(TIME_TO_PAY - timedelta(seconds=1))
     world.payments.reachable = False
@@ -629,7 +629,7 @@ async def test_an_answer_tells_of_the_time_when_it_was_asked_for(world: MemoryWo
     assert await status(world, ann, order_id) == "expired"
 
 
-async def test_what_the_provider_knows_nothing_of_expires(world: MemoryWorld) -> None:
+async def test_a_purchase_unknown_to_the_provider_expires(world: MemoryWorld) -> None:
     ann, order_id, _ = await agreed(world)
     world.payments.payments.clear()
     world.clock.advance(ALL_TIME)
@@ -674,7 +674,7 @@ async def test_one_that_cannot_be_settled_does_not_stand_in_the_way(
     assert await status(world, bob, order_id) == "expired"
 
 
-async def test_two_sweeps_at_once_do_what_one_does(world: MemoryWorld) -> None:
+async def test_two_concurrent_passes_do_the_work_of_one(world: MemoryWorld) -> None:
     buyers = [await world.user(name) for name in ("ann", "bob", "cat")]
     orders = [(await start(world, buyer)).order_id for buyer in buyers]
     world.payments.charge(orders[0])
@@ -690,7 +690,7 @@ async def test_two_sweeps_at_once_do_what_one_does(world: MemoryWorld) -> None:
     assert [await tokens(world, buyer) for buyer in buyers] == [500, 0, 0]
 
 
-async def test_a_sweep_is_as_small_as_it_is_told(world: MemoryWorld) -> None:
+async def test_a_pass_is_limited(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     for _ in range(3):
         await start(world, ann)

@@ -15,5 +15,5 @@ from core.generations.views import QueuePlace
         (10_001, timedelta(seconds=1), QueuePlace(10_000, 10_000)),
     ],
 )
-def test_a_place_is_told_up_to_the_farthest(position: int, quickest: timedelta | None, place: QueuePlace) -> None:
+def test_a_queue_place_is_capped(position: int, quickest: timedelta | None, place: QueuePlace) -> None:
     assert QueuePlace.at(position, quickest=quickest) == place

@@ -48,7 +48,7 @@ async def test_an_image_is_queued_and_its_price_on_hold(world: MemoryWorld) -> N
     assert second.queue == QueuePlace(2, 60)
 
 
-async def test_once_it_is_queued_nobody_is_told_otherwise(world: MemoryWorld) -> None:
+async def test_a_failure_after_the_commit_does_not_refuse_the_request(world: MemoryWorld) -> None:
     ann, style = await a_buyer_and_a_style(world)
     places = failing(world.read.generations, "last_in_queue", DatabaseUnavailable())
 
@@ -99,7 +99,7 @@ async def test_a_seed_goes_with_the_task(world: MemoryWorld, seed: int) -> None:
     assert msgspec.json.decode(task.body)["data"]["seed"] == seed
 
 
-async def test_the_last_tokens_are_enough_and_one_less_is_not(world: MemoryWorld) -> None:
+async def test_exactly_the_price_is_enough(world: MemoryWorld) -> None:
     ann, style = await a_buyer_and_a_style(world, tokens=59)
     await request(world, ann, NewGeneration(style.id, ["cat"]))
 
@@ -175,7 +175,7 @@ async def test_a_style_that_cannot_be_used(world: MemoryWorld) -> None:
     await request(world, ann, NewGeneration(lasting.id, ["cat"]))
 
 
-async def test_who_has_no_wallet(world: MemoryWorld) -> None:
+async def test_a_user_without_a_wallet(world: MemoryWorld) -> None:
     _, style = await a_buyer_and_a_style(world)
     stranger = msgspec.structs.replace(await world.user("bob"), id=await world.ids.user())
 

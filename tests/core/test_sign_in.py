@@ -45,7 +45,7 @@ async def test_a_session_is_opened_and_its_token_is_not_stored(world: MemoryWorl
     assert requester.id == signed_in.user_id
 
 
-async def test_the_second_sign_in_finds_the_user_and_gives_nothing(world: MemoryWorld) -> None:
+async def test_a_second_sign_in_finds_the_user_and_grants_no_tokens(world: MemoryWorld) -> None:
     first = await sign_in(world, MIN_JUN)
     second = await sign_in(world, MIN_JUN)
 
@@ -57,7 +57,7 @@ async def test_the_second_sign_in_finds_the_user_and_gives_nothing(world: Memory
         assert await world.scope().sessions.requester(hashed, at=world.clock.now()) is not None
 
 
-async def test_the_same_email_elsewhere_is_somebody_else(world: MemoryWorld) -> None:
+async def test_the_same_email_at_another_provider_is_another_user(world: MemoryWorld) -> None:
     first = await sign_in(world, MIN_JUN)
     other = await sign_in(world, Identity("other", MIN_JUN.subject, MIN_JUN.email, None, None))
 
@@ -72,7 +72,7 @@ async def test_a_username_that_is_taken_gets_a_suffix(world: MemoryWorld) -> Non
     assert (await world.read.accounts.me(twin.user_id)).username == "min.jun-000001"
 
 
-async def test_of_two_first_sign_ins_at_once_one_makes_the_user_and_both_are_signed_in(world: MemoryWorld) -> None:
+async def test_two_concurrent_first_sign_ins_create_one_user(world: MemoryWorld) -> None:
     others: list[SignedIn] = []
 
     async def meanwhile() -> None:
@@ -90,7 +90,7 @@ async def test_of_two_first_sign_ins_at_once_one_makes_the_user_and_both_are_sig
         assert await world.scope().sessions.requester(hashed, at=world.clock.now()) is not None
 
 
-async def test_who_loses_a_race_for_a_username_gets_another(world: MemoryWorld) -> None:
+async def test_a_lost_race_for_a_username_takes_another(world: MemoryWorld) -> None:
     scope = world.scope()
     users = Interrupted(scope.users, "add", lambda: sign_in(world, TWIN))
     signing_in = world.use_case(
@@ -104,7 +104,7 @@ async def test_who_loses_a_race_for_a_username_gets_another(world: MemoryWorld) 
     assert (await world.read.accounts.me(signed_in.user_id)).token_balance == 100
 
 
-async def test_who_loses_every_race_is_told(world: MemoryWorld) -> None:
+async def test_losing_every_race_for_a_username_is_refused(world: MemoryWorld) -> None:
     await world.user("min.jun")
     await world.user("min.jun-always")
 

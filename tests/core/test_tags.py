@@ -23,20 +23,20 @@ from core.problems import invalid_tag
         ("a,b", None),
     ],
 )
-def test_what_is_a_tag(text: str, tag: str | None) -> None:
+def test_valid_tags(text: str, tag: str | None) -> None:
     assert tags.as_tag(text) == tag
 
 
 def test_tags_keep_their_order_and_come_once() -> None:
-    assert tags.normalise(["Red", "cat", "red ", "hat"], field="tags") == ["red", "cat", "hat"]
+    assert tags.normalize_tags(["Red", "cat", "red ", "hat"], field="tags") == ["red", "cat", "hat"]
 
 
 def test_the_first_that_is_none_is_named() -> None:
     with pytest.raises(tags.InvalidTagLanguage) as refused:
-        tags.normalise(["red", "고양이", "!"], field="prompt_tags")
+        tags.normalize_tags(["red", "고양이", "!"], field="prompt_tags")
 
     assert refused.value.details == {"prompt_tags": invalid_tag("고양이")}
 
 
 def test_a_caption_gives_the_tags_that_it_has() -> None:
-    assert tags.found_in("A cat, 빨간 모자, red hat,, a cat , what a day!") == ["a cat", "red hat"]
+    assert tags.tags_in("A cat, 빨간 모자, red hat,, a cat , what a day!") == ["a cat", "red hat"]

@@ -55,7 +55,7 @@ def test_names_in_every_script_and_emoji_are_fine(name: str) -> None:
     ],
     ids=ascii,
 )
-def test_what_nobody_sees_is_refused_in_a_name(character: str) -> None:
+def test_invisible_characters_are_refused_in_names(character: str) -> None:
     for name in (character, f"a{character}b"):
         assert problem_of_name(name, limit=50) == INVISIBLE_CHARACTERS
         assert problem_of_name(parse_name(name), limit=50) in (INVISIBLE_CHARACTERS, wrong_length(1, 50))
@@ -112,12 +112,12 @@ def test_free_text_has_a_limit() -> None:
         ("in\u200bk", "ink"),
     ],
 )
-def test_what_counts_as_the_same_has_one_key(one: str, other: str) -> None:
+def test_equal_names_have_one_key(one: str, other: str) -> None:
     assert comparison_key(one) == comparison_key(other) != ""
 
 
 @pytest.mark.parametrize(("one", "other"), [("\u0131nk", "ink"), ("é", "e"), ("ink", "in k"), ("가", "각")])
-def test_what_differs_in_more_than_case_has_another_key(one: str, other: str) -> None:
+def test_different_names_have_different_keys(one: str, other: str) -> None:
     assert comparison_key(one) != comparison_key(other)
 
 

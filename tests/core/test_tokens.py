@@ -59,7 +59,7 @@ def test_tokens_move_between_the_accounts_and_in_the_phases_of_their_kind(world:
     }
 
 
-def test_a_purchase_and_nothing_else_tells_what_was_paid(world: MemoryWorld) -> None:
+def test_only_a_purchase_carries_a_sale(world: MemoryWorld) -> None:
     account, now, sale = wallet(UserId(1)), world.clock.now(), Sale(OrderId("1"), 100, 10_000, "KRW")
 
     assert Transfer("x", TransferKind.PURCHASE, ISSUANCE, account, 100, now, sale=sale).sale == sale

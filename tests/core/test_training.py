@@ -55,7 +55,9 @@ async def test_progress_out_of_order_changes_nothing(world: MemoryWorld) -> None
 
 
 @pytest.mark.parametrize("with_progress", [False, True])
-async def test_a_trained_style_is_open_and_its_artist_told(world: MemoryWorld, with_progress: bool) -> None:
+async def test_a_completed_training_opens_the_style_and_notifies_its_artist(
+    world: MemoryWorld, with_progress: bool
+) -> None:
     style = await world.untrained_style(await world.artist())
     if with_progress:
         await progress(world, style.id)
@@ -67,12 +69,20 @@ async def test_a_trained_style_is_open_and_its_artist_told(world: MemoryWorld, w
     assert (now.training_status, now.model_path) == (TrainingStatus.COMPLETED, "gs://models/1")
     assert (now.training_metric, now.progress, now.failure) == ({"loss": 0.1}, None, None)
     assert now.updated_at == world.clock.now()
-    [told] = await notifications(world, style)
-    assert (told.type, told.target_type, told.target_id) == ("style_training_complete", "style", style.id)
-    assert (told.metadata, told.actor, told.created_at) == ({"style_name": "Ink"}, None, world.clock.now())
+    [notification] = await notifications(world, style)
+    assert (notification.type, notification.target_type, notification.target_id) == (
+        "style_training_complete",
+        "style",
+        style.id,
+    )
+    assert (notification.metadata, notification.actor, notification.created_at) == (
+        {"style_name": "Ink"},
+        None,
+        world.clock.now(),
+    )
 
 
-async def test_a_failed_training_is_told_with_its_reason(world: MemoryWorld) -> None:
+async def test_a_failed_training_is_notified_with_its_reason(world: MemoryWorld) -> None:
     style = await world.untrained_style(await world.artist())
     await progress(world, style.id)
     world.clock.advance()
@@ -85,9 +95,13 @@ async def test_a_failed_training_is_told_with_its_reason(world: MemoryWorld) -> 
         Failure("LOW_QUALITY_DATA", "Too dark."),
     )
     assert (now.progress, now.updated_at) == (None, world.clock.now())
-    [told] = await notifications(world, style)
-    assert told.type == "style_training_failed"
-    assert told.metadata == {"style_name": "Ink", "error_code": "LOW_QUALITY_DATA", "error_message": "Too dark."}
+    [notification] = await notifications(world, style)
+    assert notification.type == "style_training_failed"
+    assert notification.metadata == {
+        "style_name": "Ink",
+        "error_code": "LOW_QUALITY_DATA",
+        "error_message": "Too dark.",
+    }
 
 
 @pytest.mark.parametrize(
@@ -98,7 +112,7 @@ async def test_a_failed_training_is_told_with_its_reason(world: MemoryWorld) -> 
         (fail, fail, "failed"),
     ],
 )
-async def test_what_comes_after_the_end_changes_nothing(world: MemoryWorld, end: Call, late: Call, status: str) -> None:
+async def test_webhooks_after_the_end_change_nothing(world: MemoryWorld, end: Call, late: Call, status: str) -> None:
     style = await world.untrained_style(await world.artist())
     await end(world, style.id)
     tables = world.database.tables
@@ -125,7 +139,7 @@ async def test_a_completion_counts_after_a_failure(world: MemoryWorld) -> None:
 
     now = world.database.tables.styles[style.id]
     assert (now.training_status, now.model_path, now.failure) == (TrainingStatus.COMPLETED, "gs://models/1", None)
-    assert sorted(told.type for told in await notifications(world, style)) == [
+    assert sorted(notification.type for notification in await notifications(world, style)) == [
         "style_training_complete",
         "style_training_failed",
     ]
@@ -154,14 +168,14 @@ async def test_a_failure_of_the_old_task_does_not_fail_a_pending_retry(world: Me
     assert await fail(world, style.id) == Outcome(applied=True, status="failed")
 
 
-async def test_a_retry_that_has_begun_can_fail_and_its_artist_is_notified_again(world: MemoryWorld) -> None:
+async def test_a_retry_with_progress_can_fail_and_its_artist_is_notified_again(world: MemoryWorld) -> None:
     style = await a_retried_style(world)
     await progress(world, style.id)
 
     for applied in (True, False, False):
         assert await fail(world, style.id) == Outcome(applied=applied, status="failed")
 
-    assert [told.type for told in await notifications(world, style)] == ["style_training_failed"] * 2
+    assert [notification.type for notification in await notifications(world, style)] == ["style_training_failed"] * 2
 
 
 async def test_the_first_attempt_can_fail_before_any_progress(world: MemoryWorld) -> None:
@@ -171,7 +185,7 @@ async def test_the_first_attempt_can_fail_before_any_progress(world: MemoryWorld
 
 
 @pytest.mark.parametrize("call", [progress, complete, fail])
-async def test_what_is_not_there_is_not_found(world: MemoryWorld, call: Call) -> None:
+async def test_an_unknown_id_is_not_found(world: MemoryWorld, call: Call) -> None:
     with pytest.raises(StyleNotFound):
         await call(world, await world.ids.style())
 

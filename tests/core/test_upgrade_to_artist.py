@@ -70,7 +70,7 @@ async def test_an_artist_is_one_already(world: MemoryWorld) -> None:
         ("", "", {"artist_name", "verified_email"}),
     ],
 )
-async def test_what_is_not_valid_is_refused(
+async def test_invalid_fields_are_refused(
     world: MemoryWorld, artist_name: str, verified_email: str, wrong: set[str]
 ) -> None:
     ann = await world.user("ann")
@@ -85,7 +85,7 @@ async def test_what_is_not_valid_is_refused(
 @pytest.mark.parametrize(
     "signature", [b"", b"no image", picture()[:-1], picture(1, 4097)], ids=["empty", "text", "truncated", "too high"]
 )
-async def test_what_is_no_fit_signature_is_refused(world: MemoryWorld, signature: bytes) -> None:
+async def test_an_unsuitable_signature_is_refused(world: MemoryWorld, signature: bytes) -> None:
     ann = await world.user("ann")
 
     with pytest.raises(InvalidPicture) as refused:
@@ -105,7 +105,7 @@ async def test_a_signature_of_too_many_bytes_is_refused(world: MemoryWorld) -> N
     await nothing_happened(world, ann)
 
 
-async def test_nobody_becomes_no_artist(world: MemoryWorld) -> None:
+async def test_an_unknown_user_becomes_no_artist(world: MemoryWorld) -> None:
     nobody = msgspec.structs.replace(await world.user("ann"), id=await world.ids.user())
 
     with pytest.raises(UserNotFound):
@@ -113,7 +113,7 @@ async def test_nobody_becomes_no_artist(world: MemoryWorld) -> None:
     assert await world.blobs.keys("") == []
 
 
-async def test_an_unexpected_failure_leaves_nothing(world: MemoryWorld) -> None:
+async def test_an_unexpected_failure_stores_nothing(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     scope = world.scope()
     use_case = world.use_case(

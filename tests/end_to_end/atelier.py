@@ -1,4 +1,4 @@
-"""What artists do before anybody can have an image made."""
+"""What artists do before generations can be requested."""
 
 from io import BytesIO
 from typing import Any

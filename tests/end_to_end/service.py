@@ -1,4 +1,4 @@
-"""The service as a process of its own, and people who use it over HTTP."""
+"""The service as a process, and users over HTTP."""
 
 import asyncio
 import signal
@@ -81,7 +81,7 @@ async def _first_answer(service: Service, process: asyncio.subprocess.Process, l
 
 @dataclass(slots=True)
 class Person:
-    """Somebody with a browser."""
+    """A user with a browser."""
 
     service: Service
     browser: httpx.AsyncClient

@@ -37,8 +37,8 @@ async def trained(service: Service) -> AsyncIterator[Trained]:
 
 
 async def balance(person: Person) -> tuple[int, int, int | None]:
-    told = await person.get("/api/tokens/balance")
-    return told["token_balance"], told["held_tokens"], told["earned_token_balance"]
+    shown = await person.get("/api/tokens/balance")
+    return shown["token_balance"], shown["held_tokens"], shown["earned_token_balance"]
 
 
 async def lines(person: Person) -> list[Any]:
@@ -69,7 +69,7 @@ async def test_signing_out_ends_the_session_at_the_server(newcomers: Newcomers) 
     assert (await person.browser.get("/api/auth/me")).status_code == httpx.codes.UNAUTHORIZED
 
 
-async def test_a_style_is_trained_and_its_artist_told(trained: Trained) -> None:
+async def test_a_style_is_trained_and_its_artist_notified(trained: Trained) -> None:
     created, *seen = trained.seen
 
     assert created["training_status"] == "pending"
@@ -104,8 +104,8 @@ async def test_an_image_is_made_paid_for_and_shown(trained: Trained, newcomers: 
     *_, image = await buyer.wait_for(url, "status", "completed", "failed")
     assert image["status"] == "completed"
     assert image["tags"] == ["woman", "portrait"]
-    async with httpx.AsyncClient(trust_env=False) as stranger:
-        loaded = await stranger.get(image["result_url"])
+    async with httpx.AsyncClient(trust_env=False) as visitor:
+        loaded = await visitor.get(image["result_url"])
         assert loaded.headers["Content-Type"] == "image/png"
         assert Image.open(BytesIO(loaded.content)).size == (512, 1024)
         bare = image["result_url"].partition("?")[0]
@@ -122,17 +122,17 @@ async def test_an_image_is_made_paid_for_and_shown(trained: Trained, newcomers: 
     assert [(line["direction"], line["amount"], line["status"]) for line in earned] == [("in", PRICE, "completed")]
     assert len(await notices(buyer, "generation_complete")) == 1
 
-    stranger_sees = await (await newcomers.one()).send("GET", url)
-    assert stranger_sees.status_code == httpx.codes.NOT_FOUND
+    visitor_sees = await (await newcomers.one()).send("GET", url)
+    assert visitor_sees.status_code == httpx.codes.NOT_FOUND
     public = await buyer.ask("PATCH", url, json={"is_public": True, "description": "봄"})
     assert public["is_public"]
-    async with httpx.AsyncClient(trust_env=False) as stranger:
+    async with httpx.AsyncClient(trust_env=False) as visitor:
         assert "?" not in public["result_url"]
-        assert (await stranger.get(public["result_url"])).content == loaded.content
-        feed = (await stranger.get(f"{service.url}/api/generations/feed?tags=woman")).json()["data"]
+        assert (await visitor.get(public["result_url"])).content == loaded.content
+        feed = (await visitor.get(f"{service.url}/api/generations/feed?tags=woman")).json()["data"]
         assert image["id"] in [item["id"] for item in feed["results"]]
         await buyer.ask("PATCH", url, json={"is_public": False})
-        assert (await stranger.get(public["result_url"])).status_code == httpx.codes.NOT_FOUND
+        assert (await visitor.get(public["result_url"])).status_code == httpx.codes.NOT_FOUND
 
 
 async def test_a_failed_image_costs_nothing_and_says_why(trained: Trained, newcomers: Newcomers) -> None:
@@ -231,7 +231,7 @@ async def test_forged_webhooks_do_nothing(trained: Trained, service: Service) ->
     assert (await trained.artist.get(f"/api/styles/{trained.id}"))["training_status"] == "completed"
 
 
-async def test_a_refused_upload_leaves_nothing(trained: Trained) -> None:
+async def test_a_refused_upload_stores_nothing(trained: Trained) -> None:
     before = await trained.artist.get("/api/styles/me")
     files = [("images", ("fine.png", b"not a picture at all", "image/png"))] * 10
 

@@ -1,4 +1,4 @@
-"""The relay as a process of its own, told to stop as Cloud Run tells it."""
+"""The relay as a process, stopped by SIGTERM as on Cloud Run."""
 
 import asyncio
 import sys
@@ -43,15 +43,15 @@ async def running_relay(environment: Mapping[str, str]) -> AsyncIterator[asyncio
 
 async def says(process: asyncio.subprocess.Process, text: str) -> None:
     assert process.stderr is not None
-    told = b""
-    while text.encode() not in told:
+    output = b""
+    while text.encode() not in output:
         line = await process.stderr.readline()
-        assert line, told.decode()
-        told += line
+        assert line, output.decode()
+        output += line
 
 
 async def put(pool: Pool) -> TaskId:
-    task_id, outbox = PostgresWorld(pool).ids.task(), PostgresOutbox(pool, tells=True)
+    task_id, outbox = PostgresWorld(pool).ids.task(), PostgresOutbox(pool, notifies=True)
     task = training_task(
         task_id, TrainingOrder(StyleId(1), [], []), at=SystemClock().now(), webhooks=WebhookBase("https://api.example")
     )
@@ -73,24 +73,22 @@ async def arrived(place: Broker) -> list[str | None]:
         return ids
 
 
-async def test_a_relay_that_is_told_to_stop_finishes_the_batch_in_its_hand(
-    own_database_url: str, broker: Broker, tmp_path: Path
-) -> None:
+async def test_a_stopped_relay_finishes_its_batch(own_database_url: str, broker: Broker, tmp_path: Path) -> None:
     proxy = Proxy(broker)
     async with create_pool(own_database_url) as pool, proxy.running() as address, asyncio.timeout(PATIENCE):
         environment = broker.environment | {"RABBITMQ_HOST": address.host, "RABBITMQ_PORT": str(address.port)}
         environment |= {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
         async with running_relay(environment) as relay:
-            await says(relay, "The relay publishes waiting tasks.")
+            await says(relay, "relay started")
             first = await put(pool)
-            while await unpublished(pool):  # noqa: ASYNC110 - a table tells nobody
+            while await unpublished(pool):  # noqa: ASYNC110 - a table has no event
                 await asyncio.sleep(0.01)
 
             proxy.freeze()
             second = await put(pool)
             await proxy.holds(second.encode())
             relay.terminate()
-            await says(relay, "The relay stops.")
+            await says(relay, "relay stopping")
             proxy.thaw()
 
             assert await relay.wait() == 0

@@ -31,7 +31,7 @@ class Machine:
 
     @asynccontextmanager
     async def command(self, name: str, **environ: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """A command of the service, in a process group of its own; killed if the test leaves it running."""
+        """A command of the service in its own process group; killed after the test."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "entrypoints.cli", name),
             env=environment(**{"PORT": str(self.port), "DATA_DIR": str(self.data), "RATE_LIMITS": "off", **environ}),
@@ -92,7 +92,7 @@ class Service:
                     if (await self.browser.get("/api/health")).status_code == 200:
                         return
                 except httpx.TransportError:
-                    await asyncio.sleep(0.02)  # nothing tells when a port is opened
+                    await asyncio.sleep(0.02)  # there is no event for an opened port
         raise AssertionError(await self.output())
 
     async def follow(self, url: str) -> httpx.Response:
@@ -127,7 +127,7 @@ def machine() -> Iterator[Machine]:
         yield Machine(Path(folder))
 
 
-async def test_it_starts_on_nothing_keeps_what_it_was_told_and_leaves_nothing_running(machine: Machine) -> None:
+async def test_it_starts_from_scratch_keeps_state_and_stops_everything(machine: Machine) -> None:
     async with machine.service() as first:
         session = await first.sign_in("someone@example.com")
         answer = await first.me(session=session)
@@ -165,7 +165,7 @@ async def test_a_request_under_way_is_answered_after_the_signal_to_stop(machine:
         writer.write(head.encode())
         assert b"100 Continue" in await reader.readuntil(b"\r\n\r\n")  # the application waits for the body
         service.process.send_signal(signal.SIGTERM)
-        while await machine.listens():  # noqa: ASYNC110 - nothing tells when a port is closed
+        while await machine.listens():  # noqa: ASYNC110 - there is no event for a closed port
             await asyncio.sleep(0.01)
         writer.write(body)
         answer = await reader.readuntil(b"\r\n\r\n")
@@ -192,7 +192,7 @@ async def test_a_stream_is_ended_by_the_signal_to_stop(machine: Machine) -> None
     assert machine.processes() == []
 
 
-async def test_what_it_keeps_is_for_its_owner_alone(machine: Machine) -> None:
+async def test_its_data_directory_is_private(machine: Machine) -> None:
     async with machine.service() as service:
         await service.stop(signal.SIGHUP)
 
@@ -201,7 +201,7 @@ async def test_what_it_keeps_is_for_its_owner_alone(machine: Machine) -> None:
     assert machine.processes() == []
 
 
-async def test_after_kill_9_it_starts_again_and_then_stops_what_was_left(machine: Machine) -> None:
+async def test_after_sigkill_it_restarts_and_stops_leftover_processes(machine: Machine) -> None:
     async with machine.service() as killed:
         session = await killed.sign_in("someone@example.com")
         await killed.stop(signal.SIGKILL)
@@ -224,7 +224,7 @@ async def test_a_second_service_is_refused_and_a_migration_works_beside_the_firs
 
     assert same_port[0] == same_state[0] == 1
     assert "Cannot listen on" in same_port[1]
-    assert "The service is running already on the state in" in same_state[1]
+    assert "Another process of the service uses" in same_state[1]
     assert status == 0, migrated
     assert "The database is at revision" in migrated
     assert still_there.json()["data"]["status"] == "ok"
@@ -239,13 +239,13 @@ async def test_a_migration_by_itself_starts_the_database_and_stops_it(machine: M
     assert machine.processes() == []
 
 
-async def test_a_relay_of_its_own_stops_when_it_is_told_to(machine: Machine) -> None:
+async def test_a_separate_relay_stops_on_a_signal(machine: Machine) -> None:
     nowhere = {"RABBITMQ_HOST": "127.0.0.1", "RABBITMQ_PORT": str(free_port())}
     assert (await machine.outcome("migrate"))[0] == 0
 
     async with machine.command("relay", **nowhere) as process, asyncio.timeout(STARTS_WITHIN):
         assert process.stdout is not None
-        while b"The relay publishes waiting tasks." not in await process.stdout.readline():
+        while b"relay started" not in await process.stdout.readline():
             assert process.returncode is None
         process.send_signal(signal.SIGTERM)
         status = await process.wait()
@@ -265,12 +265,12 @@ async def test_an_interrupted_start_leaves_nothing_running(machine: Machine) -> 
     assert machine.processes() == []
 
 
-async def test_the_demo_starts_a_service_for_itself_and_leaves_a_picture(machine: Machine) -> None:
+async def test_the_demo_starts_a_service_and_saves_an_image(machine: Machine) -> None:
     status, output = await machine.outcome("demo")
 
     assert status == 0, output
-    for told in ("training: completed", "painting: completed", "the feed shows it", "Mina: 100 tokens, 10 earned"):
-        assert told in output
+    for line in ("training: completed", "painting: completed", "the feed shows it", "Mina: 100 tokens, 10 earned"):
+        assert line in output
     (picture,) = (machine.data / "demo").glob("*.png")
     assert str(picture) in output
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -19,7 +19,7 @@ async def begun(service: Service, browser: httpx.AsyncClient, email: str, next: 
 
 
 async def location(browser: httpx.AsyncClient, callback: str) -> str:
-    """Where a tab goes on after the callback, from the frontend's root."""
+    """The path to which a tab is redirected after the callback."""
     answer = await browser.get(callback)
     assert answer.is_redirect, answer.text
     return str(answer.headers["Location"])

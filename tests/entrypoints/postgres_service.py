@@ -4,7 +4,7 @@ from typing import cast
 
 from dishka import Provider, Scope, make_async_container
 
-from core.live_events import Pace
+from core.live_events import StreamTiming
 from core.ports.broker import Broker
 from core.ports.identity_provider import IdentityProvider
 from core.ports.media_files import MediaFiles
@@ -20,7 +20,7 @@ from tests.support.world import GIVEN, MemoryWorld
 
 
 class PostgresService(Service):
-    """As one process of several: each has a pool and a connection that listens, of its own."""
+    """Like one process of several: each has its own pool and listening connection."""
 
     def __init__(self, world: PostgresWorld, database_url: str) -> None:
         self.world = cast("MemoryWorld", world)  # as far as signing in needs one
@@ -30,11 +30,11 @@ class PostgresService(Service):
             MediaFiles: None,
             IdentityProvider: PreparedIdentityProvider(),
             Broker: SwitchableBroker(),
-            Pace: UNHURRIED,
+            StreamTiming: UNHURRIED,
         }
         provider = Provider(scope=Scope.APP)
-        for part in (*GIVEN, MediaFiles, IdentityProvider, Pace):
-            provider.from_context(part, override=part in (Settings, Pace))
+        for part in (*GIVEN, MediaFiles, IdentityProvider, StreamTiming):
+            provider.from_context(part, override=part in (Settings, StreamTiming))
         self.container = make_async_container(use_cases(), postgres(), provider, context=given)
         self.app = create_app(self.container, self.settings)
         self.streams = state_of(self.app).streams

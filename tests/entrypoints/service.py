@@ -18,7 +18,7 @@ from adapters.memory.tasks import MemoryOutbox
 from core.accounts.model import SESSION_LIFETIME, Session, User
 from core.accounts.sign_in import token_hash
 from core.identifiers import TaskId
-from core.live_events import Pace
+from core.live_events import StreamTiming
 from core.ports.blob_store import BlobStore
 from core.ports.broker import Broker
 from core.ports.identity_provider import Identity, IdentityProvider, SignInFailed
@@ -37,7 +37,7 @@ API = "https://api.example.com"
 FRONTEND = "https://example.com"
 TOKEN = "the-token-of-the-ai-servers"
 PREVIOUS_TOKEN = "the-token-before-that"
-UNHURRIED = Pace(timedelta(hours=1))
+UNHURRIED = StreamTiming(timedelta(hours=1))
 """No stream looks by itself while a test runs."""
 
 
@@ -55,7 +55,7 @@ def settings(**changes: Any) -> Settings:
 
 
 class PreparedIdentityProvider(IdentityProvider):
-    """Vouches for whoever is put down for a code."""
+    """Returns the identity that the test has set for a code."""
 
     def __init__(self) -> None:
         self.asked: dict[str, Any] = {}
@@ -135,7 +135,12 @@ class Service:
     """One app over one world."""
 
     def __init__(
-        self, world: MemoryWorld, *, media: FilesystemBlobStore | None = None, pace: Pace = UNHURRIED, **changes: Any
+        self,
+        world: MemoryWorld,
+        *,
+        media: FilesystemBlobStore | None = None,
+        pace: StreamTiming = UNHURRIED,
+        **changes: Any,
     ) -> None:
         self.world = world
         self.settings = settings(gcs_bucket_name=None if media else "a-bucket", **changes)
@@ -149,7 +154,7 @@ class Service:
             Broker: self.broker,
             MemoryDatabase: world.database,
             MemoryOutbox: world.outbox,
-            Pace: pace,
+            StreamTiming: pace,
         }
         self.container = _parts()(given, scope=Scope.APP)
         self.app, self.contract = _app(self.container, self.settings)
@@ -190,8 +195,8 @@ def asgi(app: Litestar, address: str = "127.0.0.1") -> httpx.ASGITransport:
 def _parts() -> AsyncContainer:
     """The parts of all services: put together once, which takes longer than most tests. Each has its own scope."""
     given = Provider(scope=Scope.APP)
-    for part in (*GIVEN, MediaFiles, IdentityProvider, MemoryDatabase, MemoryOutbox, Pace):
-        given.from_context(part, override=part in (Settings, MemoryDatabase, MemoryOutbox, Pace))
+    for part in (*GIVEN, MediaFiles, IdentityProvider, MemoryDatabase, MemoryOutbox, StreamTiming):
+        given.from_context(part, override=part in (Settings, MemoryDatabase, MemoryOutbox, StreamTiming))
     return make_async_container(use_cases(), memory(), given, start_scope=Scope.RUNTIME)
 
 

@@ -1,4 +1,4 @@
-"""Who may call what: every route, for everybody."""
+"""Access: every route for every role."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from tests.entrypoints.pictures import pictures
 from tests.entrypoints.service import API, Browser, Service
 from tests.support.world import MemoryWorld
 
-# Route: what anonymous, a user, an artist whose things they are not, and the owner (an artist) are answered.
+# Route: the status for no session, a user, another artist, and the owner (an artist).
 # Bodies are chosen so that what lies behind the guard answers at once.
 TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/"): (200, 200, 200, 200),
@@ -160,7 +160,7 @@ def test_an_app_with_a_route_that_does_not_have_one_guard_is_not_made(
 
 
 @pytest.mark.parametrize(("method", "path"), TABLE, ids=str)
-async def test_every_route_answers_everybody_as_decided(
+async def test_every_route_answers_every_role_as_declared(
     service: Service, world: MemoryWorld, method: str, path: str
 ) -> None:
     owner, stranger = await world.artist("mia", tokens=100), await world.artist("zoe")
@@ -195,7 +195,7 @@ UNSAFE = [route for route in TABLE if route[0] != "GET" and not route[1].startsw
 
 @pytest.mark.parametrize(("method", "path"), UNSAFE, ids=str)
 @pytest.mark.parametrize("token", [None, "", "wrong", "ü"])
-async def test_what_changes_anything_needs_the_csrf_token_of_the_session(
+async def test_changing_calls_require_the_sessions_csrf_token(
     service: Service, world: MemoryWorld, method: str, path: str, token: str | None
 ) -> None:
     at = path.format(**ANYTHING)
@@ -206,7 +206,7 @@ async def test_what_changes_anything_needs_the_csrf_token_of_the_session(
     assert (response.status_code, response.json()["error"]["code"]) == (403, "CSRF_FAILED")
 
 
-async def test_the_csrf_token_of_another_session_is_worth_nothing(service: Service, world: MemoryWorld) -> None:
+async def test_the_csrf_token_of_another_session_is_invalid(service: Service, world: MemoryWorld) -> None:
     ann = await world.user("ann")
     async with service.browser(ann) as one, service.browser(ann) as another:
         one.csrf, mine = another.csrf, one.csrf
@@ -223,7 +223,7 @@ async def test_the_csrf_cookie_alone_is_not_enough(service: Service, world: Memo
 
 
 @pytest.mark.parametrize(("method", "path"), UNSAFE, ids=str)
-async def test_who_is_not_signed_in_is_told_so_whatever_token_they_send(
+async def test_without_a_session_the_answer_is_401_with_any_csrf_token(
     service: Service, method: str, path: str
 ) -> None:
     async with service.browser() as browser:
@@ -278,9 +278,7 @@ async def test_a_session_costs_one_lookup_and_none_without_a_cookie(
         assert len(lookups) == 1
 
 
-async def test_who_may_see_nothing_of_a_thing_is_not_told_that_it_is_there(
-    service: Service, world: MemoryWorld, anonymous: Browser
-) -> None:
+async def test_invisible_resources_are_not_found(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
     mia = await world.artist(tokens=100)
     image = await world.image(mia, await world.style(mia))
     private = (await anonymous.get(f"/api/generations/{image.id}")).json()

@@ -55,7 +55,7 @@ CHANGES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
 WEBHOOKS = {(method, f"/api/webhooks/{call}"): call for call, (method, _, _) in CALLS.items()}
 TOSS = ("POST", "/api/webhooks/toss/payment")
 OF_NO_CONCERN = {("POST", "/internal/tick")}
-"""It tells of each of its steps how that went."""
+"""It reports the result of each step."""
 
 
 class Scene:
@@ -77,7 +77,7 @@ class Scene:
         style, untrained = await world.style(mia), await world.untrained_style(mia, "Not yet")
         failed = await world.untrained_style(mia, "Failed")
         async with world.block() as ports:
-            await ports.styles.save(failed.failed_training(at=world.clock.now(), failure=Failure("BAD", "No.")))
+            await ports.styles.save(failed.fail_training(at=world.clock.now(), failure=Failure("BAD", "No.")))
         image = await world.image(ann, style, public=True)
         queued = await world.generation(ann, style)
         await world.follow(bob, mia)
@@ -135,7 +135,9 @@ class Placeholders(dict[str, str]):
 
 
 @pytest.mark.parametrize(("method", "path"), CHANGES, ids=str)
-async def test_nobody_is_told_that_what_is_stored_is_not(scene: Scene, method: str, path: str) -> None:
+async def test_a_lost_database_after_a_commit_is_answered_as_outcome_unknown(
+    scene: Scene, method: str, path: str
+) -> None:
     who, body = CHANGES[method, path]
     async with scene.service.browser(scene.people[who]) as browser:
         scene.lose_the_database_after_a_commit()
@@ -164,7 +166,7 @@ async def test_nor_is_the_payment_provider(scene: Scene) -> None:
     assert response.is_success or response.json()["error"]["code"] == "OUTCOME_UNKNOWN"
 
 
-async def test_with_a_key_nothing_is_stored_before_it_can_be_told(scene: Scene) -> None:
+async def test_with_a_key_changes_are_committed_with_the_response(scene: Scene) -> None:
     path, key = f"/api/generations/{scene.ids['generation_id']}/comments", {"Idempotency-Key": "a key"}
     async with scene.service.browser(scene.people["ann"]) as browser:
         scene.lose_the_database_after_a_commit()
@@ -172,7 +174,7 @@ async def test_with_a_key_nothing_is_stored_before_it_can_be_told(scene: Scene) 
     assert (scene.commits, response.status_code) == (1, 201)
 
 
-async def test_what_is_not_stored_may_be_tried_again(scene: Scene) -> None:
+async def test_a_lost_database_before_the_commit_is_answered_as_database_unavailable(scene: Scene) -> None:
     async with scene.service.browser(scene.people["ann"]) as browser:
         scene.lose_the_database_after_a_commit()
         scene.commits = 1

@@ -63,7 +63,7 @@ async def test_signing_in_leads_to_the_provider_and_back_to_the_frontend(service
     assert me["artist"] is None
 
 
-async def test_the_provider_is_asked_with_what_the_code_is_redeemed_with(service: Service, anonymous: Browser) -> None:
+async def test_the_authorization_request_matches_the_code_exchange(service: Service, anonymous: Browser) -> None:
     await sign_in(anonymous, service)
 
     asked, redeemed = service.identity_provider.asked, service.identity_provider.redeemed
@@ -235,7 +235,7 @@ async def test_next_is_where_one_comes_out(service: Service, anonymous: Browser,
     assert response.headers["location"] == FRONTEND + location
 
 
-async def test_nobody_can_finish_what_another_browser_began(service: Service, anonymous: Browser) -> None:
+async def test_another_browser_cannot_finish_a_sign_in(service: Service, anonymous: Browser) -> None:
     service.identity_provider.identities["a-code"] = ANN
     state = await begin(anonymous, service)
     async with service.browser() as victim:
@@ -267,7 +267,7 @@ async def test_an_attempt_is_good_for_one_time_and_ten_minutes(
         ({"code": "made-up"}, "invalid_code"),
     ],
 )
-async def test_a_refusal_of_the_provider_is_told(
+async def test_a_refusal_of_the_provider_is_reported(
     service: Service, anonymous: Browser, query: dict[str, str], reason: str
 ) -> None:
     state = await begin(anonymous, service)
@@ -275,7 +275,7 @@ async def test_a_refusal_of_the_provider_is_told(
     assert (await anonymous.get("/api/auth/me")).status_code == 401
 
 
-async def test_a_provider_out_of_reach_is_told(service: Service, anonymous: Browser) -> None:
+async def test_an_unavailable_provider_is_reported(service: Service, anonymous: Browser) -> None:
     service.identity_provider.refusal = "provider_unavailable"
     assert refusal(await anonymous.get("/api/auth/google/login")) == "provider_unavailable"
 

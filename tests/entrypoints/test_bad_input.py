@@ -125,7 +125,7 @@ async def test_an_image_with_no_seed_at_all(stage: Stage, seed: object) -> None:
     assert await stage.refusal("ann", "POST /api/generations", json=asked) == (422, "VALIDATION_ERROR")
 
 
-async def test_an_image_costs_what_the_style_says(service: Service, world: MemoryWorld) -> None:
+async def test_the_price_is_the_styles(service: Service, world: MemoryWorld) -> None:
     style = await world.style(await world.artist())
     async with service.browser(await world.user("ann", tokens=100)) as browser:
         wish = {"style_id": style.id, "prompt_tags": ["cat"]}
@@ -139,7 +139,7 @@ async def test_an_image_costs_what_the_style_says(service: Service, world: Memor
 
 @pytest.mark.parametrize("call", ["POST /api/tokens/withdrawals", "POST /api/tokens/purchase", "POST /api/generations"])
 @pytest.mark.parametrize("body", [*NO_OBJECTS, *NO_NUMBERS], ids=lambda body: repr(body[:20]))
-async def test_what_is_no_object(stage: Stage, call: str, body: bytes) -> None:
+async def test_bodies_that_are_no_objects(stage: Stage, call: str, body: bytes) -> None:
     status, code = await stage.refusal("mia", call, content=body, headers=JSON)
     assert (status, code) in {(400, "MALFORMED_BODY"), (422, "VALIDATION_ERROR")}
 
@@ -155,7 +155,7 @@ async def test_what_is_no_object(stage: Stage, call: str, body: bytes) -> None:
         ("mia", "POST /api/admin/withdrawals/{withdrawal}/reject", "NOT_FOUND"),
     ],
 )
-async def test_what_is_anothers(stage: Stage, who: str, call: str, code: str) -> None:
+async def test_resources_of_another_user(stage: Stage, who: str, call: str, code: str) -> None:
     assert await stage.refusal(who, call, json={"reason": "No."}) == (404, code)
 
 

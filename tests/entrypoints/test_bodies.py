@@ -162,7 +162,7 @@ FORM = b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n%b\r\n' % (b"
         ("GET /api/health/live", [], b"", 200),
     ],
 )
-async def test_a_connection_goes_on_after_a_body_that_nobody_wanted(
+async def test_a_connection_stays_usable_after_an_unread_body(
     service: Service,
     world: MemoryWorld,
     running: Server,
@@ -194,7 +194,7 @@ async def test_a_connection_goes_on_after_a_body_that_nobody_wanted(
             assert (await connection.answer()).status == 200
 
 
-async def test_a_body_in_chunks_that_nobody_wanted(running: Server) -> None:
+async def test_an_unread_chunked_body(running: Server) -> None:
     async with running.connection() as connection:
         for _ in range(8):
             await connection.begin("POST /api/nothing", "Transfer-Encoding: chunked")
@@ -232,7 +232,7 @@ async def test_chunks_without_end_are_announced(running: Server, monkeypatch: py
         assert (refused.status, refused.closes) == (404, True)
 
 
-async def test_who_asks_whether_to_send_the_body_is_answered_without_it(running: Server) -> None:
+async def test_a_refusal_precedes_100_continue(running: Server) -> None:
     async with running.connection() as connection:
         await connection.begin("POST /api/nothing", "Expect: 100-continue", length=10)
         refused = await connection.answer()
@@ -240,7 +240,7 @@ async def test_who_asks_whether_to_send_the_body_is_answered_without_it(running:
         assert await connection.closed()
 
 
-async def test_who_asks_whether_to_send_the_body_is_told_to_where_it_is_read(summing: Server) -> None:
+async def test_a_body_that_is_read_gets_100_continue(summing: Server) -> None:
     async with summing.connection() as connection:
         await connection.begin("POST /", "Expect: 100-continue", length=5)
         assert (await connection.answer()).status == 100
@@ -274,7 +274,7 @@ async def test_a_body_that_does_not_come_frees_the_connection(
     headers: list[str],
 ) -> None:
     sent = await known_headers(service, world, headers)
-    monkeypatch.setattr(bodies, "PATIENCE", 0.2)
+    monkeypatch.setattr(bodies, "RECEIVE_TIMEOUT", 0.2)
 
     async def stall() -> None:
         async with running.connection() as connection:
@@ -288,10 +288,10 @@ async def test_a_body_that_does_not_come_frees_the_connection(
     await asyncio.gather(*(stall() for _ in range(MANY)))
 
 
-async def test_a_body_that_nobody_wants_and_that_does_not_come_frees_the_connection(
+async def test_an_unread_body_that_does_not_arrive_frees_the_connection(
     running: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bodies, "PATIENCE", 0.2)
+    monkeypatch.setattr(bodies, "RECEIVE_TIMEOUT", 0.2)
 
     async def stall(method: str) -> None:
         async with running.connection() as connection:
@@ -323,7 +323,7 @@ async def drip(connection: Connection, *, size: int, pause: float) -> None:
 
 
 async def test_a_body_that_drips_is_given_up(summing: Server, sums: Sums, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "PATIENCE", 0.4)
+    monkeypatch.setattr(bodies, "RECEIVE_TIMEOUT", 0.4)
     async with summing.connection() as connection:
         await connection.begin("POST /", length=1_000_000)
         async with asyncio.TaskGroup() as group:
@@ -339,7 +339,7 @@ async def test_a_body_that_comes_slowly_and_steadily_is_waited_for(
     summing: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It takes several times the patience, at several times the least rate."""
-    monkeypatch.setattr(bodies, "PATIENCE", 0.5)
+    monkeypatch.setattr(bodies, "RECEIVE_TIMEOUT", 0.5)
     monkeypatch.setattr(bodies, "LEAST_RATE", 10_000)
     async with summing.connection() as connection:
         await connection.begin("POST /", length=100_000)
@@ -352,7 +352,7 @@ async def test_a_body_that_comes_slowly_and_steadily_is_waited_for(
 
 async def test_only_the_client_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not what the service takes to work on a part."""
-    monkeypatch.setattr(bodies, "PATIENCE", 0.3)
+    monkeypatch.setattr(bodies, "RECEIVE_TIMEOUT", 0.3)
     parts = [{"type": "http.request", "body": b"x", "more_body": True}] * 9
     parts.append({"type": "http.request", "body": b"x", "more_body": False})
 
@@ -374,7 +374,7 @@ async def test_only_the_client_is_timed(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(("call", "headers"), CALLS)
-async def test_a_client_that_leaves_in_mid_upload_is_no_error(
+async def test_a_disconnect_during_an_upload_is_no_error(
     service: Service,
     world: MemoryWorld,
     running: Server,
@@ -411,11 +411,11 @@ async def test_a_client_that_leaves_in_mid_upload_is_no_error(
     assert counted("http_requests_total", {"method": method, "route": path, "status": "500"}) is None
 
 
-async def test_a_client_that_leaves_what_does_not_tell_by_itself(summing: Server, sums: Sums) -> None:
+async def test_a_disconnect_without_an_event(summing: Server, sums: Sums) -> None:
     async with summing.connection() as connection:
         await connection.begin("POST /", length=1000)
         await sums.begun.wait()
     async with asyncio.timeout(ENOUGH):
-        while not sums.failures:  # noqa: ASYNC110 - nobody tells
+        while not sums.failures:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.01)
     assert [type(failure) for failure in sums.failures] == [bodies.ClientGone]

@@ -16,7 +16,7 @@ from tests.contracts.postgres_world import PostgresWorld
 from tests.support.ports import free_port
 from tests.support.processes import NOWHERE, environment
 
-ON_A_DATABASE = ("relay", "redrive", "sweep", "reconcile", "admin ann@example.com")
+ON_A_DATABASE = ("relay", "redrive", "maintenance", "reconcile", "admin ann@example.com")
 """The commands that need one with tables."""
 BROKER = {"RABBITMQ_HOST": "127.0.0.1", "RABBITMQ_PORT": "1"}
 """One that does not answer; there are commands that want one to be named."""
@@ -51,7 +51,7 @@ def test_help_names_every_command() -> None:
     done = cli("--help")
 
     assert done.returncode == 0
-    for command in ("run", "demo", "migrate", "relay", "redrive", "sweep", "reconcile", "admin"):
+    for command in ("run", "demo", "migrate", "relay", "redrive", "maintenance", "reconcile", "admin"):
         assert re.search(rf"^ +{command}\s+\w", done.stdout, re.MULTILINE)
 
 
@@ -60,7 +60,7 @@ def test_a_command_that_does_not_exist_is_refused() -> None:
 
 
 def test_production_starts_nothing_embedded_and_names_all_that_is_missing(tmp_path: Path) -> None:
-    for command in ("run", "migrate", "relay", "redrive", "sweep", "reconcile", "admin somebody@example.com"):
+    for command in ("run", "migrate", "relay", "redrive", "maintenance", "reconcile", "admin somebody@example.com"):
         done = cli(command, APP_ENV="production", SECRET_KEY="short", DATA_DIR=str(tmp_path / "data"))
 
         assert done.returncode == 2
@@ -70,7 +70,7 @@ def test_production_starts_nothing_embedded_and_names_all_that_is_missing(tmp_pa
     assert not (tmp_path / "data").exists()
 
 
-def test_a_port_that_is_taken_is_told_in_one_message(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_message(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -82,7 +82,7 @@ def test_a_port_that_is_taken_is_told_in_one_message(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_a_database_out_of_reach_is_told_in_one_message(tmp_path: Path) -> None:
+def test_an_unavailable_database_is_reported_in_one_message(tmp_path: Path) -> None:
     url = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
 
     done = cli("run", PORT=str(free_port()), DATABASE_URL=url, DATA_DIR=str(tmp_path / "data"))
@@ -150,10 +150,10 @@ def test_a_data_directory_that_is_none_is_told_in_a_line(command: str, tmp_path:
 
 @pytest.mark.parametrize("command", ["run", "demo"])
 def test_a_service_does_not_start_beside_another_command(command: str, tmp_path: Path) -> None:
-    with DataDirectory(tmp_path).held(Holder("sweep", 12)):
+    with DataDirectory(tmp_path).held(Holder("maintenance", 12)):
         done = cli(command, DATA_DIR=str(tmp_path), PORT=str(free_port()))
 
-    assert refusal(done).startswith(f"The state in {tmp_path} is in use by `sweep` (process 12)")
+    assert refusal(done).startswith(f"The state in {tmp_path} is in use by `maintenance` (process 12)")
 
 
 def test_a_second_service_on_a_data_directory_is_told_in_a_line(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ async def test_the_books_are_looked_at(own_database_url: str, tmp_path: Path) ->
     assert "Traceback" not in done.stderr
 
 
-async def test_somebody_is_made_an_admin(own_database_url: str, tmp_path: Path) -> None:
+async def test_a_user_is_made_an_admin(own_database_url: str, tmp_path: Path) -> None:
     given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
     done = await asyncio.to_thread(cli, "admin ann@example.com", **given)
     assert "0 users have the e-mail address ann@example.com." in refusal(done)

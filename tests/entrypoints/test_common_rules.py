@@ -75,7 +75,7 @@ async def test_head_is_get_without_the_body(anonymous: Browser) -> None:
     assert (await anonymous.call("HEAD", "/api/auth/logout")).status_code == 405
 
 
-async def test_options_tells_what_a_path_offers(service: Service) -> None:
+async def test_options_lists_the_methods_of_a_path(service: Service) -> None:
     paths = {route.path_format for route in service.app.routes}
     async with service.browser() as browser:
         for path in sorted(paths):
@@ -96,7 +96,7 @@ async def _options(service: Service, path: str) -> str:
     return allow
 
 
-async def test_options_of_what_is_not_there(anonymous: Browser) -> None:
+async def test_options_of_an_unknown_path(anonymous: Browser) -> None:
     assert refusal(await anonymous.call("OPTIONS", "/api/nothing"))[:2] == (404, "NOT_FOUND")
 
 
@@ -247,7 +247,7 @@ async def test_a_query_that_is_not_valid(anonymous: Browser, query: str, field: 
     assert (status, code, list(details)) == (422, "VALIDATION_ERROR", [field])
 
 
-async def test_an_unforeseen_error_tells_the_log_everything_and_the_client_nothing(
+async def test_an_unexpected_error_is_logged_in_full_and_hidden_from_the_client(
     service: Service, world: MemoryWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fails(*_: object, **__: object) -> None:

@@ -28,7 +28,7 @@ async def test_following_and_unfollowing(service: Service, world: MemoryWorld) -
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
-async def test_who_is_not_there_cannot_be_followed(service: Service, world: MemoryWorld, method: str) -> None:
+async def test_an_unknown_user_cannot_be_followed(service: Service, world: MemoryWorld, method: str) -> None:
     async with service.browser(await world.user("ann")) as browser:
         answer = await browser.call(method, "/api/users/999/follow")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "USER_NOT_FOUND")
@@ -45,7 +45,7 @@ async def test_following_oneself_is_refused_in_both_languages(service: Service, 
     assert korean.json()["error"]["message"] == "자기 자신은 팔로우할 수 없습니다."
 
 
-async def test_the_feed_of_whom_i_follow(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+async def test_the_feed_of_followed_users(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
     mia, ann, zoe = (
         await world.artist("mia", tokens=100),
         await world.user("ann"),
@@ -80,8 +80,12 @@ async def test_liking_and_unliking(service: Service, world: MemoryWorld) -> None
             hidden = await browser.call(method, f"/api/generations/{private.id}/like")
             assert (hidden.status_code, hidden.json()["error"]["code"]) == (404, "GENERATION_NOT_FOUND")
     async with service.browser(mia) as browser:
-        (told,) = (await browser.get("/api/notifications")).json()["data"]["results"]
-    assert (told["type"], told["actor"]["username"], told["target"]["name"]) == ("like", "ann", "Ink")
+        (notification,) = (await browser.get("/api/notifications")).json()["data"]["results"]
+    assert (notification["type"], notification["actor"]["username"], notification["target"]["name"]) == (
+        "like",
+        "ann",
+        "Ink",
+    )
 
 
 async def test_commenting_from_first_to_last(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
@@ -120,5 +124,8 @@ async def test_commenting_from_first_to_last(service: Service, world: MemoryWorl
         gone = await browser.delete(f"/api/comments/{comment['id']}")
         assert (gone.status_code, gone.json()["error"]["code"]) == (404, "COMMENT_NOT_FOUND")
         assert (await anonymous.get(path)).json()["data"]["results"] == []
-        (told,) = (await other.get("/api/notifications")).json()["data"]["results"]
-    assert (told["type"], told["metadata"]) == ("comment", {"comment_id": comment["id"], "parent_id": None})
+        (notification,) = (await other.get("/api/notifications")).json()["data"]["results"]
+    assert (notification["type"], notification["metadata"]) == (
+        "comment",
+        {"comment_id": comment["id"], "parent_id": None},
+    )

@@ -335,10 +335,10 @@ async def a_life(service: Service, world: MemoryWorld) -> tuple[dict[str, User],
         assert (await browser.post("/api/webhooks/training/failed", json=body, headers=headers)).status_code == 200
     world.clock.advance(timedelta(minutes=1))
     async with service.browser(ann) as browser:
-        told = (await browser.get("/api/notifications")).json()["data"]["results"]
+        notifications = (await browser.get("/api/notifications")).json()["data"]["results"]
     things = {
         **{"mia": mia.id, "ann": ann.id, "zoe": zoe.id, "comment": comment, "order": order},
-        **{"style": style.id, "training": training.id, "failed": failed.id, "notification": told[0]["id"]},
+        **{"style": style.id, "training": training.id, "failed": failed.id, "notification": notifications[0]["id"]},
         **{"image": image.id, "processing": processing.id, "queued": queued.id},
     }
     return {"mia": mia, "ann": ann, "zoe": zoe}, things
@@ -364,7 +364,7 @@ async def test_every_call_answers_as_agreed(service: Service, world: MemoryWorld
 @pytest.mark.parametrize(
     ("text", "by_style", "by_artist"), [("ink", "name", None), ("tag of it", "tag", None), ("mia", None, "name")]
 )
-async def test_a_search_says_by_what_it_has_found(
+async def test_a_search_says_what_matched(
     service: Service, world: MemoryWorld, text: str, by_style: str | None, by_artist: str | None
 ) -> None:
     await world.style(await world.artist("mia"), "Ink", tags=["a tag of it"])

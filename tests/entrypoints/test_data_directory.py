@@ -25,7 +25,7 @@ def test_who_holds_it_can_be_read_until_it_is_left(tmp_path: Path) -> None:
 
 def test_one_process_holds_it_at_a_time(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path)
-    with directory.held(SERVICE), directory.held(Holder("sweep", 1)) as held:
+    with directory.held(SERVICE), directory.held(Holder("maintenance", 1)) as held:
         assert not held
         assert directory.holder() == SERVICE
 
@@ -84,5 +84,5 @@ def test_a_holder_that_does_not_say_who_it_is_is_another_process(tmp_path: Path,
 
 
 def test_how_a_holder_is_named() -> None:
-    assert str(Holder("sweep", 12)) == "`sweep` (process 12)"
+    assert str(Holder("maintenance", 12)) == "`maintenance` (process 12)"
     assert str(Holder(UNKNOWN, 0)) == "another process"

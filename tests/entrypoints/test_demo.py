@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from entrypoints.command_failed import CommandFailed
 from entrypoints.data_directory import DataDirectory, Holder
 from entrypoints.demo.service import running_service
-from entrypoints.refused import Refused
 from entrypoints.settings import read_settings
 from tests.support.ports import free_port
 from tests.support.processes import environment
@@ -99,7 +99,7 @@ def test_one_that_ends_before_it_answers_is_told_in_a_line(tmp_path: Path) -> No
     def play() -> None:
         try:
             chosen(tmp_path)
-        except Refused as error:
+        except CommandFailed as error:
             refusals.append(error)
 
     demo = threading.Thread(target=play)
@@ -117,12 +117,15 @@ def test_one_that_ends_before_it_answers_is_told_in_a_line(tmp_path: Path) -> No
 
 
 def test_something_else_is_not_played_against(tmp_path: Path) -> None:
-    with answering(SomethingElse) as port, pytest.raises(Refused, match="Something else answers at"):
+    with answering(SomethingElse) as port, pytest.raises(CommandFailed, match="Something else answers at"):
         chosen(tmp_path, PORT=str(port))
 
 
 def test_a_directory_that_another_command_uses_is_left_alone(tmp_path: Path) -> None:
-    with DataDirectory(tmp_path).held(Holder("sweep", 12)), pytest.raises(Refused, match="in use by `sweep`"):
+    with (
+        DataDirectory(tmp_path).held(Holder("maintenance", 12)),
+        pytest.raises(CommandFailed, match="in use by `maintenance`"),
+    ):
         chosen(tmp_path)
 
 
@@ -131,7 +134,7 @@ def test_a_service_that_cannot_start_is_told_in_a_line(tmp_path: Path, monkeypat
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(Refused, match=r"The service has not started: .*APP_ENV='staging' is none of") as refused:
+    with pytest.raises(CommandFailed, match=r"The service has not started: .*APP_ENV='staging' is none of") as refused:
         chosen(tmp_path)
 
     assert "\n" not in str(refused.value)

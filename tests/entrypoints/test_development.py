@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from entrypoints import development
+from entrypoints.command_failed import CommandFailed
 from entrypoints.data_directory import DataDirectory, Holder
 from entrypoints.development import embedded_parts, service_url
-from entrypoints.refused import Refused
 from entrypoints.settings import Settings, read_settings
 
 SERVICE = Holder("run", 12, "http://127.0.0.1:8001", "postgresql://somewhere/database")
@@ -21,7 +21,7 @@ def settings(folder: Path, **environ: str) -> Settings:
 
 
 def beside(given: Settings) -> Settings:
-    with embedded_parts(given, command="sweep", say=print, beside=True, create=False) as complete:
+    with embedded_parts(given, command="maintenance", say=print, beside=True, create=False) as complete:
         return complete
 
 
@@ -63,7 +63,7 @@ def test_a_command_waits_for_a_service_that_is_starting_its_database(service: Da
 
 
 def test_without_a_database_there_is_nothing_to_work_on(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"There is no database in .*data yet: `make run` creates it\."):
+    with pytest.raises(CommandFailed, match=r"There is no database in .*data yet: `make run` creates it\."):
         beside(settings(tmp_path / "data"))
 
     assert not (tmp_path / "data").exists()
@@ -77,13 +77,13 @@ def test_a_database_that_does_not_start_is_not_waited_for_for_ever(
     (service.path / "postgres/PG_VERSION").touch()
     monkeypatch.setattr(development, "STARTS_WITHIN", 0.0)
 
-    with pytest.raises(Refused, match=r"in use by `migrate` \(process 12\): try again"):
+    with pytest.raises(CommandFailed, match=r"in use by `migrate` \(process 12\): try again"):
         beside(settings(service.path))
 
 
 def test_two_services_do_not_share_a_directory(service: DataDirectory) -> None:
     with (
-        pytest.raises(Refused, match=r"running already on the state in .*, at http://127\.0\.0\.1:8001: stop"),
+        pytest.raises(CommandFailed, match=r"running already on the state in .*, at http://127\.0\.0\.1:8001: stop"),
         embedded_parts(settings(service.path), command="run", say=print),
     ):
         raise AssertionError
@@ -103,7 +103,7 @@ def test_damaged_secrets_are_named(tmp_path: Path) -> None:
     (tmp_path / "secrets.json").write_text("{")
 
     with (
-        pytest.raises(Refused, match=r"secrets\.json is damaged"),
+        pytest.raises(CommandFailed, match=r"secrets\.json is damaged"),
         embedded_parts(settings(tmp_path, DATABASE_URL="postgresql://x/y"), command="run", say=print),
     ):
         raise AssertionError
@@ -113,5 +113,5 @@ def test_the_service_is_found_by_its_directory(tmp_path: Path) -> None:
     assert service_url(settings(tmp_path)) is None
     with DataDirectory(tmp_path).held(SERVICE):
         assert service_url(settings(tmp_path)) == "http://127.0.0.1:8001"
-    with DataDirectory(tmp_path).held(Holder("relay", 12)), pytest.raises(Refused, match="in use by `relay`"):
+    with DataDirectory(tmp_path).held(Holder("relay", 12)), pytest.raises(CommandFailed, match="in use by `relay`"):
         service_url(settings(tmp_path))

@@ -85,7 +85,7 @@ async def test_a_thumbnail_that_is_no_picture_is_refused(service: Service, world
     assert (response.status_code, error["code"], list(error["details"])) == (422, "INVALID_IMAGE_FORMAT", ["thumbnail"])
 
 
-async def test_a_used_style_is_closed_and_an_unused_one_is_gone(service: Service, world: MemoryWorld) -> None:
+async def test_a_used_style_is_closed_and_an_unused_one_deleted(service: Service, world: MemoryWorld) -> None:
     mia = await world.artist(tokens=100)
     used, unused = await world.style(mia), await world.style(mia, "Oil")
     await world.image(mia, used)
@@ -96,7 +96,7 @@ async def test_a_used_style_is_closed_and_an_unused_one_is_gone(service: Service
         assert (await browser.get(f"/api/styles/{unused.id}")).status_code == 404
 
 
-async def test_what_everybody_sees_is_forbidden_to_change(service: Service, world: MemoryWorld) -> None:
+async def test_changing_anothers_visible_style_is_forbidden(service: Service, world: MemoryWorld) -> None:
     style = await world.style(await world.artist())
     async with service.browser(await world.artist("zoe")) as browser:
         for method, path in (("PATCH", ""), ("DELETE", ""), ("POST", "/retrain")):

@@ -38,7 +38,7 @@ async def browser(service: PostgresService) -> AsyncIterator[Browser]:
         yield browser
 
 
-def told(response: httpx.Response) -> tuple[int, str | None]:
+def result(response: httpx.Response) -> tuple[int, str | None]:
     error = response.json().get("error")
     return response.status_code, error and error["code"]
 
@@ -54,17 +54,17 @@ async def test_one_write_is_refused_and_the_next_is_done(browser: Browser, pool:
     keyed = {"Idempotency-Key": key} if key else {}
     await demote(pool)
 
-    assert told(await upgrade()) == OUT
-    assert told(await upgrade()) == (201, None)
+    assert result(await upgrade()) == OUT
+    assert result(await upgrade()) == (201, None)
 
 
 @pytest.mark.parametrize("path", PROBES)
 async def test_probes_see_a_server_that_only_reads_and_its_successor(browser: Browser, pool: Pool, path: str) -> None:
     await demote(pool)
 
-    assert told(await browser.get(path)) == OUT
-    assert told(await browser.get(path)) == (200, None)
-    assert told(await browser.patch("/api/users/me", json={"bio": "still here"})) == (200, None)
+    assert result(await browser.get(path)) == OUT
+    assert result(await browser.get(path)) == (200, None)
+    assert result(await browser.patch("/api/users/me", json={"bio": "still here"})) == (200, None)
 
 
 async def test_while_no_server_takes_writes_all_is_unavailable(
@@ -77,8 +77,8 @@ async def test_while_no_server_takes_writes_all_is_unavailable(
 
     for _ in range(2):
         for path in PROBES:
-            assert told(await browser.get(path)) == OUT
-        assert told(await browser.patch("/api/users/me", json={"bio": "not now"})) == OUT
+            assert result(await browser.get(path)) == OUT
+        assert result(await browser.patch("/api/users/me", json={"bio": "not now"})) == OUT
     checks = (await browser.get("/api/health")).json()["error"]["details"]["checks"]
     assert checks["database"] == "unreachable"
     assert (await browser.get("/api/health/live")).status_code == 200
@@ -86,5 +86,5 @@ async def test_while_no_server_takes_writes_all_is_unavailable(
     await operator.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
     await operator.close()
     for path in PROBES:
-        assert told(await browser.get(path)) == (200, None)
-    assert told(await browser.patch("/api/users/me", json={"bio": "again"})) == (200, None)
+        assert result(await browser.get(path)) == (200, None)
+    assert result(await browser.patch("/api/users/me", json={"bio": "again"})) == (200, None)

@@ -1,4 +1,4 @@
-"""Calls that come again: because an answer got lost, because somebody pressed twice, because a proxy tried again."""
+"""Repeated calls: after a lost response, a double click, a retry of a proxy."""
 
 import asyncio
 from datetime import timedelta
@@ -111,7 +111,7 @@ async def test_after_a_day_a_key_is_new(service: Service, world: MemoryWorld, st
 
 
 async def test_a_refusal_is_not_kept(service: Service, world: MemoryWorld, style: Style) -> None:
-    """It has moved nothing: whoever was short of tokens may try again, also with another body."""
+    """It changed nothing: after insufficient tokens the key may be used again, also with another body."""
     ann = await world.user("ann", tokens=10)
     async with service.browser(ann) as browser:
         refused = await browser.post("/api/generations", json=asking(style), headers=KEY)
@@ -138,7 +138,7 @@ async def test_a_key_is_printable(service: Service, world: MemoryWorld, style: S
         assert await funds(browser) == (100, 0)
 
 
-async def test_who_may_not_call_is_told_so_first(service: Service, world: MemoryWorld, style: Style) -> None:
+async def test_the_guard_precedes_the_idempotency_key(service: Service, world: MemoryWorld, style: Style) -> None:
     ann = await world.user("ann", tokens=100)
     async with service.browser(ann) as browser, service.browser() as stranger:
         await browser.post("/api/generations", json=asking(style), headers=KEY)
@@ -163,7 +163,7 @@ async def test_an_order_is_opened_once(service: Service, world: MemoryWorld) -> 
 
 
 async def test_becoming_an_artist_again(service: Service, world: MemoryWorld) -> None:
-    """The answer tells what the call has just written; the form is the same, though its boundary is not."""
+    """The response shows what the call has written; the form is the same, though its boundary is not."""
     form = {"artist_name": "Mina", "verified_email": "mina@example.com"}
 
     async with service.browser(await world.user("mina")) as browser:
@@ -206,7 +206,7 @@ async def test_making_a_style_again(service: Service, world: MemoryWorld) -> Non
 async def test_marking_all_as_read_again(service: Service, world: MemoryWorld) -> None:
     ann = await world.user("ann")
 
-    async def tell(reason: str) -> None:
+    async def send_notification(reason: str) -> None:
         async with world.block() as scope:
             await scope.notifier.notify(
                 Notification(
@@ -220,11 +220,11 @@ async def test_marking_all_as_read_again(service: Service, world: MemoryWorld) -
                 )
             )
 
-    await tell("one")
+    await send_notification("one")
     async with service.browser(ann) as browser:
         first = await browser.post("/api/notifications/read-all", headers=KEY)
         assert first.json()["data"] == {"updated_count": 1}
-        await tell("two")
+        await send_notification("two")
 
         same(first, await browser.post("/api/notifications/read-all", headers=KEY))
 

@@ -68,7 +68,7 @@ async def test_twins_open_one_order(service: PostgresService, world: PostgresWor
 
 
 async def test_twins_become_an_artist_once(service: PostgresService, world: PostgresWorld) -> None:
-    """The answer tells what is not committed yet, and the pictures of those who came second are gone."""
+    """The response shows uncommitted changes, and the images of the repeated calls are removed."""
     form = {"artist_name": "Mina", "verified_email": "mina@example.com"}
     files = {"signature_image": ("signature.png", picture(), "image/png")}
     async with service.browser(await world.user("mina")) as browser:

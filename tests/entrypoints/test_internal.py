@@ -6,7 +6,7 @@ from core.accounts.model import SESSION_LIFETIME
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from entrypoints.tick import PUBLISHING
 from tests.entrypoints.service import PREVIOUS_TOKEN, TOKEN, Browser, Service
-from tests.entrypoints.test_sweep import NOTHING
+from tests.entrypoints.test_maintenance import NOTHING
 from tests.support.world import MemoryWorld
 
 SIGNATURE = {"objects_looked_at": 1}
@@ -23,7 +23,7 @@ async def ask_for_images(world: MemoryWorld, number: int) -> None:
         await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
 
 
-async def test_a_tick_publishes_all_that_is_due_and_sweeps(
+async def test_a_tick_publishes_all_that_is_due_and_runs_maintenance(
     service: Service, world: MemoryWorld, anonymous: Browser
 ) -> None:
     await ask_for_images(world, 130)
@@ -39,7 +39,7 @@ async def test_a_tick_publishes_all_that_is_due_and_sweeps(
     assert await world.tasks() == []
 
 
-async def test_while_the_broker_is_away_tasks_stay_and_the_sweep_is_done(
+async def test_while_the_broker_is_away_tasks_stay_and_maintenance_is_done(
     service: Service, world: MemoryWorld, anonymous: Browser
 ) -> None:
     await ask_for_images(world, 1)
@@ -69,7 +69,7 @@ async def test_publishing_makes_way_in_time(
 
 
 @pytest.mark.parametrize("headers", [{}, bearer(""), bearer("wrong"), {"Authorization": f"Basic {TOKEN}"}])
-async def test_who_does_not_know_the_token_changes_nothing(
+async def test_an_invalid_token_changes_nothing(
     service: Service, world: MemoryWorld, anonymous: Browser, headers: dict[str, str]
 ) -> None:
     await ask_for_images(world, 1)

@@ -1,4 +1,4 @@
-"""How often one may call, and how one is told."""
+"""Rate limits and their headers."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -33,7 +33,7 @@ async def statuses(browser: Browser, path: str, times: int, **options: object) -
     return [(await browser.get(path, **options)).status_code for _ in range(times)]
 
 
-async def test_who_calls_too_often_is_told_when_to_come_back(service: Service) -> None:
+async def test_exceeding_the_limit_returns_retry_after(service: Service) -> None:
     async with service.browser() as browser:
         first = await browser.get("/api/styles")
         assert first.headers["X-RateLimit-Limit"] == "3"
@@ -50,7 +50,7 @@ async def test_who_calls_too_often_is_told_when_to_come_back(service: Service) -
         assert (await browser.get("/api/styles")).status_code == 200
 
 
-async def test_the_signed_in_are_counted_by_user_wherever_they_come_from(service: Service, world: MemoryWorld) -> None:
+async def test_users_are_counted_independently_of_their_address(service: Service, world: MemoryWorld) -> None:
     ann, ben = await world.user("ann"), await world.user("ben")
     async with service.browser(ann) as browser, service.browser(ann, address="192.0.2.7") as another:
         # Each browser has looked up who it is.
@@ -60,14 +60,14 @@ async def test_the_signed_in_are_counted_by_user_wherever_they_come_from(service
         assert await statuses(browser, "/api/tokens/balance", 1) == [200]
 
 
-async def test_strangers_are_counted_by_the_address_that_a_trusted_proxy_tells(service: Service) -> None:
+async def test_clients_without_a_session_are_counted_by_forwarded_address(service: Service) -> None:
     async with service.browser(address="10.0.0.1") as proxy:
         for address in ("192.0.2.1", "192.0.2.2"):
             forwarded = {"X-Forwarded-For": address}
             assert await statuses(proxy, "/api/styles", 4, headers=forwarded) == [200, 200, 200, 429]
 
 
-async def test_strangers_cannot_make_addresses_up(service: Service) -> None:
+async def test_forged_addresses_are_ignored(service: Service) -> None:
     async with service.browser(address="192.0.2.1") as browser:
         answers = [
             (await browser.get("/api/styles", headers={"X-Forwarded-For": f"198.51.100.{number}"})).status_code

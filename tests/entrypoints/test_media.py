@@ -25,9 +25,7 @@ def service(world: MemoryWorld, media: FilesystemBlobStore) -> Service:
     return Service(world, media=media)
 
 
-async def test_a_public_object_is_there_for_everybody_and_for_long(
-    media: FilesystemBlobStore, anonymous: Browser
-) -> None:
+async def test_a_public_object_is_readable_and_cacheable(media: FilesystemBlobStore, anonymous: Browser) -> None:
     response = await anonymous.get(media.public_url("public/generations/1/cat.png"))
     assert (response.status_code, response.content) == (200, PICTURE)
     assert response.headers["content-type"] == "image/png"
@@ -35,7 +33,7 @@ async def test_a_public_object_is_there_for_everybody_and_for_long(
     assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
-async def test_a_private_object_is_there_for_who_has_a_signed_url_for_a_while(
+async def test_a_private_object_is_readable_by_a_signed_url(
     media: FilesystemBlobStore, world: MemoryWorld, anonymous: Browser
 ) -> None:
     url = await media.signed_url("results/1.png")
@@ -68,7 +66,7 @@ async def test_a_signature_is_good_for_its_own_object(media: FilesystemBlobStore
     assert (await anonymous.get(url.replace("notes.html", "1.png"))).status_code == 404
 
 
-async def test_what_is_stored_never_runs_as_a_page(media: FilesystemBlobStore, anonymous: Browser) -> None:
+async def test_stored_objects_are_never_served_as_pages(media: FilesystemBlobStore, anonymous: Browser) -> None:
     response = await anonymous.get(await media.signed_url("results/notes.html"))
     assert response.headers["content-type"] == "application/octet-stream"
     assert "sandbox" in response.headers["content-security-policy"]
@@ -85,5 +83,5 @@ async def test_an_object_that_one_has_is_not_sent_again(media: FilesystemBlobSto
         assert (await anonymous.get(url, headers={"If-None-Match": sent})).content == PICTURE
 
 
-async def test_what_is_not_there_is_no_answer_that_one_has(anonymous: Browser) -> None:
+async def test_a_missing_object_is_not_304(anonymous: Browser) -> None:
     assert (await anonymous.get("/media/public/nothing.png", headers={"If-None-Match": "*"})).status_code == 404

@@ -85,22 +85,22 @@ async def test_statements_and_database_time_are_counted_by_route(database_url: s
     assert after[seconds] > before.get(seconds, 0)
 
 
-async def test_what_waits_is_told(world: MemoryWorld, anonymous: Browser) -> None:
+async def test_the_backlog_is_reported(world: MemoryWorld, anonymous: Browser) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
     await world.generation(ann, await world.style(mia))
     await world.untrained_style(mia, "Oil")
 
-    told = await scrape(anonymous)
+    metrics = await scrape(anonymous)
 
-    assert told["generations_waiting status=queued"] == 1
-    assert told["generations_waiting status=processing"] == 0
-    assert told["generations_waiting status=retrying"] == 0
-    assert told["trainings_waiting status=pending"] == 1
-    assert told["trainings_waiting status=training"] == 0
-    assert (told["outbox_tasks"], told["outbox_oldest_seconds"], told["database_up"]) == (0, 0, 1)
+    assert metrics["generations_waiting status=queued"] == 1
+    assert metrics["generations_waiting status=processing"] == 0
+    assert metrics["generations_waiting status=retrying"] == 0
+    assert metrics["trainings_waiting status=pending"] == 1
+    assert metrics["trainings_waiting status=training"] == 0
+    assert (metrics["outbox_tasks"], metrics["outbox_oldest_seconds"], metrics["database_up"]) == (0, 0, 1)
 
 
-async def test_a_task_that_nobody_publishes_grows_old(world: MemoryWorld, service: Service, anonymous: Browser) -> None:
+async def test_the_age_of_an_unpublished_task_grows(world: MemoryWorld, service: Service, anonymous: Browser) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
     style = await world.style(mia)
     async with service.browser(ann) as browser:
@@ -108,18 +108,18 @@ async def test_a_task_that_nobody_publishes_grows_old(world: MemoryWorld, servic
             await browser.post("/api/generations", json={"style_id": style.id, "prompt_tags": ["cat"]})
             world.clock.advance(timedelta(seconds=30))
 
-    told = await scrape(anonymous)
+    metrics = await scrape(anonymous)
 
-    assert (told["outbox_tasks"], told["outbox_oldest_seconds"]) == (2, 60)
+    assert (metrics["outbox_tasks"], metrics["outbox_oldest_seconds"]) == (2, 60)
 
 
-async def test_the_last_look_at_the_books_is_told(world: MemoryWorld, anonymous: Browser) -> None:
+async def test_the_last_reconciliation_is_reported(world: MemoryWorld, anonymous: Browser) -> None:
     assert (await scrape(anonymous))["ledger_reconciled_timestamp_seconds"] == 0
     ann = await world.user("ann", tokens=5)
     await world.use_case(Reconcile)()
-    told = await scrape(anonymous)
-    assert told["ledger_reconciled_timestamp_seconds"] == world.clock.now().timestamp()
-    assert told["ledger_broken_rows invariant=balances"] == 0
+    metrics = await scrape(anonymous)
+    assert metrics["ledger_reconciled_timestamp_seconds"] == world.clock.now().timestamp()
+    assert metrics["ledger_broken_rows invariant=balances"] == 0
 
     funds = world.database.tables.funds
     funds[wallet(ann.id)] = type(funds[wallet(ann.id)])(balance=6)
@@ -128,16 +128,18 @@ async def test_the_last_look_at_the_books_is_told(world: MemoryWorld, anonymous:
     assert (await scrape(anonymous))["ledger_broken_rows invariant=balances"] == 1
 
 
-async def test_without_the_database_the_rest_is_told(anonymous: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_database_the_other_metrics_are_reported(
+    anonymous: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def away(*_: object, **__: object) -> Backlog:
         raise DatabaseUnavailable
 
     monkeypatch.setattr(MemoryBacklogReader, "backlog", away)
 
-    told = await scrape(anonymous)
+    metrics = await scrape(anonymous)
 
-    assert told["database_up"] == 0
-    assert told["process_resident_memory_bytes"] > 0
+    assert metrics["database_up"] == 0
+    assert metrics["process_resident_memory_bytes"] > 0
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ async def test_the_document_is_openapi(anonymous: Browser) -> None:
     assert (await anonymous.get("/api/schema/openapi.json")).content == response.content
 
 
-async def test_the_document_tells_who_may_call_what(service: Service) -> None:
+async def test_the_document_states_the_guards(service: Service) -> None:
     paths = service.contract.document["paths"]
     assert paths["/api/styles"]["get"]["security"] == [{}, {"session": []}]
     assert paths["/api/styles"]["post"]["security"] == [{"session": [], "csrf": []}]
@@ -44,7 +44,7 @@ async def test_every_operation_has_a_name_of_its_own_a_summary_and_a_tag(service
     assert all(operation["summary"] and len(operation["tags"]) == 1 for operation in operations)
 
 
-async def test_the_document_tells_how_to_send_pictures(service: Service) -> None:
+async def test_the_document_describes_uploads(service: Service) -> None:
     body = service.contract.document["paths"]["/api/styles"]["post"]["requestBody"]["content"]
     assert body.keys() == {"multipart/form-data"}
     form = body["multipart/form-data"]["schema"]
@@ -86,7 +86,7 @@ async def test_the_start_page_invites_to_sign_in(service: Service, anonymous: Br
         assert (await anonymous.get(path)).status_code == 200
 
 
-async def test_the_start_page_knows_who_is_signed_in(service: Service, world: MemoryWorld) -> None:
+async def test_the_start_page_shows_the_current_user(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user("ann", tokens=42)) as browser:
         user = (await browser.get("/")).text
     async with service.browser(await world.artist("mia")) as browser:
@@ -106,7 +106,7 @@ async def test_scripts_and_styles_of_the_start_page_are_the_ones_it_allows(anony
         assert f"{tag}-src 'sha256-{digest}'" in page.headers["content-security-policy"]
 
 
-async def test_what_went_wrong_is_told_and_never_run(anonymous: Browser) -> None:
+async def test_an_error_is_shown_escaped(anonymous: Browser) -> None:
     assert "did not agree" in (await anonymous.get("/login?error=access_denied")).text
     attack = await anonymous.get("/login", params={"error": "<script>alert(1)</script>"})
     assert "<script>alert" not in attack.text
@@ -142,7 +142,7 @@ async def test_with_a_frontend_there_is_no_start_page(world: MemoryWorld, path: 
         ("status=%3Cb%3E&error=%3Cb%3E", "There is no such payment. (&lt;b&gt;)"),
     ],
 )
-async def test_who_comes_back_from_paying_is_told_how_it_went(anonymous: Browser, query: str, notice: str) -> None:
+async def test_the_result_of_a_payment_is_shown(anonymous: Browser, query: str, notice: str) -> None:
     page = await anonymous.get(f"/purchases?order_id=an-order&{query}")
     assert notice in page.text
     assert "<b>" not in page.text

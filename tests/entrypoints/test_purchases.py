@@ -21,7 +21,7 @@ WEBHOOK = "/api/webhooks/toss/payment"
 
 
 class Buyer:
-    """Somebody with a purchase of 500 tokens for 45,000 won, agreed to on the payment page."""
+    """A user with a purchase of 500 tokens for 45,000 won, agreed to on the payment page."""
 
     def __init__(self, user: User, browser: Browser, world: MemoryWorld, order_id: OrderId) -> None:
         self.user = user
@@ -30,7 +30,7 @@ class Buyer:
         self.key = world.payments.agree(order_id)
 
     async def come_back(self, how: str = "success", **changes: object) -> dict[str, str]:
-        """Come back from the payment page; what the frontend is told."""
+        """Return from the payment page; the parameters that the frontend gets."""
         query = {
             "paymentType": "NORMAL",
             "orderId": self.order_id,
@@ -38,7 +38,7 @@ class Buyer:
             "amount": "45000",
             **changes,
         }
-        return told(await self.browser.get(f"/api/payments/toss/{self.order_id}/{how}", params=query))
+        return parameters(await self.browser.get(f"/api/payments/toss/{self.order_id}/{how}", params=query))
 
     async def tokens(self) -> int:
         balance: int = (await self.browser.get("/api/tokens/balance")).json()["data"]["token_balance"]
@@ -56,7 +56,7 @@ async def buyer(service: Service, world: MemoryWorld) -> AsyncIterator[Buyer]:
         yield Buyer(user, browser, world, OrderId(started["order_id"]))
 
 
-def told(response: httpx.Response) -> dict[str, str]:
+def parameters(response: httpx.Response) -> dict[str, str]:
     assert response.status_code == 302
     location = urlsplit(response.headers["location"])
     assert f"{location.scheme}://{location.netloc}{location.path}" == f"{FRONTEND}/purchases"
@@ -72,7 +72,7 @@ def event(order_id: str, key: str, **changes: object) -> dict[str, Any]:
 # --- packages and purchase --------------------------------------------------------------------------------------------
 
 
-async def test_packages_are_there_for_everybody(anonymous: Browser) -> None:
+async def test_packages_are_public(anonymous: Browser) -> None:
     response = await anonymous.get("/api/tokens/packages")
     assert response.json()["data"] == [
         {
@@ -191,7 +191,7 @@ async def test_coming_back_again_moves_nothing(world: MemoryWorld, buyer: Buyer)
 async def test_coming_back_needs_no_session(buyer: Buyer, anonymous: Browser) -> None:
     query = {"paymentKey": buyer.key, "orderId": buyer.order_id, "amount": "45000"}
     response = await anonymous.get(f"/api/payments/toss/{buyer.order_id}/success", params=query)
-    assert told(response)["status"] == "paid"
+    assert parameters(response)["status"] == "paid"
     assert await buyer.tokens() == 500
 
 
@@ -214,7 +214,7 @@ async def test_coming_back_needs_no_session(buyer: Buyer, anonymous: Browser) ->
         {"paymentKey": "x" * 201},
     ],
 )
-async def test_what_somebody_made_up_moves_nothing(buyer: Buyer, forged: dict[str, str]) -> None:
+async def test_forged_calls_change_nothing(buyer: Buyer, forged: dict[str, str]) -> None:
     assert await buyer.come_back(**forged) == {"order_id": buyer.order_id, "error": "payment_mismatch"}
 
     assert await buyer.tokens() == 0
@@ -242,19 +242,19 @@ async def test_the_payment_of_another_buys_nothing(service: Service, world: Memo
 async def test_an_order_that_is_not_there(anonymous: Browser, how: str) -> None:
     query = {"paymentKey": "key", "amount": "45000", "code": "PAY_PROCESS_CANCELED"}
     response = await anonymous.get(f"/api/payments/toss/no-such-order/{how}", params=query)
-    assert told(response) == {"order_id": "no-such-order", "error": "purchase_not_found"}
+    assert parameters(response) == {"order_id": "no-such-order", "error": "purchase_not_found"}
 
 
 @pytest.mark.parametrize("order_id", ["x&status=paid", "x%0D%0ASet-Cookie:a=b", "%2F%2Fevil.example", "한글"])
-async def test_what_stands_in_the_path_stays_one_value(anonymous: Browser, order_id: str) -> None:
+async def test_path_parameters_are_single_values(anonymous: Browser, order_id: str) -> None:
     response = await anonymous.get(f"/api/payments/toss/{order_id}/fail")
     if response.status_code == 302:
-        assert set(told(response)) == {"order_id", "error"}
+        assert set(parameters(response)) == {"order_id", "error"}
     else:
         assert response.status_code == 404
 
 
-async def test_an_outage_leaves_the_purchase_pending_and_is_told(world: MemoryWorld, buyer: Buyer) -> None:
+async def test_an_outage_keeps_the_purchase_pending_and_is_reported(world: MemoryWorld, buyer: Buyer) -> None:
     world.payments.reachable = False
     assert await buyer.come_back() == {
         "order_id": buyer.order_id,
@@ -267,14 +267,14 @@ async def test_an_outage_leaves_the_purchase_pending_and_is_told(world: MemoryWo
     assert (await buyer.come_back())["status"] == "paid"
 
 
-async def test_a_refused_card_is_told(world: MemoryWorld, buyer: Buyer) -> None:
+async def test_a_refused_card_is_reported(world: MemoryWorld, buyer: Buyer) -> None:
     world.payments.refuse(buyer.order_id)
     assert (await buyer.come_back())["status"] == "failed"
     assert (await buyer.state())["failure"] == {"code": "REJECT_CARD_PAYMENT", "message": "The card was refused."}
     assert await buyer.tokens() == 0
 
 
-async def test_giving_up_is_told(world: MemoryWorld, buyer: Buyer) -> None:
+async def test_a_cancelled_payment_is_reported(world: MemoryWorld, buyer: Buyer) -> None:
     world.payments.give_up(buyer.order_id)
     assert await buyer.come_back("fail", code="PAY_PROCESS_CANCELED", message="...") == {
         "order_id": buyer.order_id,
@@ -284,7 +284,7 @@ async def test_giving_up_is_told(world: MemoryWorld, buyer: Buyer) -> None:
 
 
 @pytest.mark.parametrize("code", ["", "<script>", "PAY_PROCESS_CANCELED&x=y", "A" * 101])
-async def test_a_failure_that_somebody_made_up_ends_nothing(buyer: Buyer, code: str) -> None:
+async def test_a_forged_failure_changes_nothing(buyer: Buyer, code: str) -> None:
     assert await buyer.come_back("fail", code=code) == {"order_id": buyer.order_id, "status": "pending"}
     assert (await buyer.come_back())["status"] == "paid"
 
@@ -319,7 +319,7 @@ async def test_a_webhook_is_not_believed(world: MemoryWorld, buyer: Buyer, anony
     assert (await buyer.state())["status"] == "pending"
 
 
-async def test_a_webhook_tells_nobody_which_orders_there_are(buyer: Buyer, anonymous: Browser) -> None:
+async def test_a_webhook_does_not_reveal_orders(buyer: Buyer, anonymous: Browser) -> None:
     answers = [
         (await anonymous.post(WEBHOOK, json=event(order_id, key))).json()
         for order_id, key in ((buyer.order_id, buyer.key), (buyer.order_id, "made-up"), ("no-such-order", "made-up"))

@@ -1,4 +1,4 @@
-"""The command as an operator runs it: a process of its own, on a real database and a real broker."""
+"""The command as a process, on a real database and a real broker."""
 
 import asyncio
 from pathlib import Path
@@ -23,9 +23,7 @@ async def waiting(place: Broker, name: str) -> list[tuple[str | None, bytes]]:
         return messages
 
 
-async def test_what_was_put_aside_is_in_its_queue_again_if_it_is_waited_for(
-    own_database_url: str, broker: Broker, tmp_path: Path
-) -> None:
+async def test_needed_dead_letters_are_redriven(own_database_url: str, broker: Broker, tmp_path: Path) -> None:
     async with create_pool(own_database_url) as pool:
         world = PostgresWorld(pool)
         ann, style = await world.user("ann", tokens=100), await world.style(await world.artist("mia"))
@@ -44,16 +42,14 @@ async def test_what_was_put_aside_is_in_its_queue_again_if_it_is_waited_for(
     counts = [line.strip() for line in done.stderr.splitlines() if line.startswith("  ")]
     assert counts == [
         "1 moved to their queues",
-        "1 removed: nobody waits for what they would make",
-        "1 left: no tasks of this service",
+        "1 removed: their generation or training no longer needs them",
+        "1 left: not tasks of this service",
     ]
     assert await waiting(broker, "image_generation") == [(tasks[0].task_id, tasks[0].body)]
     assert [body for _, body in await waiting(broker, "dead")] == [b"something else", tasks[2].body]
 
 
-async def test_an_operator_who_has_put_no_queue_there_is_told(
-    own_database_url: str, broker: Broker, tmp_path: Path
-) -> None:
+async def test_an_undeclared_queue_is_reported(own_database_url: str, broker: Broker, tmp_path: Path) -> None:
     given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path), **broker.environment}
 
     done = await asyncio.to_thread(cli, "redrive", **given)

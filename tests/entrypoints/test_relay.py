@@ -17,7 +17,7 @@ from tests.support.world import MemoryWorld
 
 
 class MoodyBroker(Broker):
-    """Takes tasks unless it is told to be away."""
+    """Confirms tasks unless the test makes it unavailable."""
 
     def __init__(self) -> None:
         self.away = False
@@ -42,7 +42,7 @@ class MoodyBroker(Broker):
 
 
 class Pauses:
-    """Does not sleep, but tells how long it was to; something may happen meanwhile."""
+    """Does not sleep; records the duration, and runs what the test has set."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -119,7 +119,7 @@ async def put_image(world: MemoryWorld) -> TaskId:
     return task_id
 
 
-async def test_it_publishes_what_waited_and_what_comes(world: MemoryWorld, broker: MoodyBroker, pauses: Pauses) -> None:
+async def test_it_publishes_waiting_and_new_tasks(world: MemoryWorld, broker: MoodyBroker, pauses: Pauses) -> None:
     waiting = [await put(world) for _ in range(3)]
 
     async with working(relay(world, broker, pauses)):
@@ -156,9 +156,7 @@ async def test_while_the_broker_is_away_it_asks_less_and_less_and_nothing_is_los
     ]
 
 
-async def test_the_next_trouble_begins_with_short_pauses_again(
-    world: MemoryWorld, broker: MoodyBroker, pauses: Pauses
-) -> None:
+async def test_pauses_are_short_again_after_a_recovery(world: MemoryWorld, broker: MoodyBroker, pauses: Pauses) -> None:
     def come_back(_number: int) -> None:
         broker.away = False
 
@@ -173,7 +171,7 @@ async def test_the_next_trouble_begins_with_short_pauses_again(
     assert pauses.seconds == [BACK_OFF[0], BACK_OFF[0]]
 
 
-async def test_it_outlives_a_database_that_is_away_and_what_nobody_thought_of(
+async def test_it_survives_an_unavailable_database_and_unexpected_errors(
     world: MemoryWorld, broker: MoodyBroker, pauses: Pauses
 ) -> None:
     outbox = FailingOutbox(world.outbox, DatabaseUnavailable(), RuntimeError("a surprise"))
@@ -210,7 +208,9 @@ async def test_a_full_queue_does_not_delay_the_other(
     ]
 
 
-async def test_what_is_not_due_is_not_published(world: MemoryWorld, broker: MoodyBroker, pauses: Pauses) -> None:
+async def test_tasks_that_are_not_due_are_not_published(
+    world: MemoryWorld, broker: MoodyBroker, pauses: Pauses
+) -> None:
     await put(world, due_in=timedelta(seconds=30))
     now = await put(world)
 
@@ -234,7 +234,7 @@ class SlowBroker(MoodyBroker):
         return await super().publish(tasks)
 
 
-async def test_told_to_stop_it_finishes_the_batch_in_its_hand(world: MemoryWorld, pauses: Pauses) -> None:
+async def test_when_stopped_it_finishes_its_batch(world: MemoryWorld, pauses: Pauses) -> None:
     broker = SlowBroker()
     task_id = await put(world)
     running = asyncio.create_task(relay(world, broker, pauses).run())

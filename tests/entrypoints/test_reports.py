@@ -160,14 +160,14 @@ METADATA: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("told", "kept"), METADATA, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("reported", "kept"), METADATA, ids=lambda value: str(value)[:40])
 @pytest.mark.parametrize(
     ("call", "field"), [("training/complete", "training_metric"), ("inference/complete", "metadata")]
 )
-async def test_a_completion_is_recorded_whatever_is_told_of_it(
-    scene: Scene, world: MemoryWorld, call: str, field: str, told: str, kept: dict[str, Any]
+async def test_a_completion_is_recorded_with_any_metadata(
+    scene: Scene, world: MemoryWorld, call: str, field: str, reported: str, kept: dict[str, Any]
 ) -> None:
-    body = json.dumps(scene.body(call, **{field: "TOLD"})).replace('"TOLD"', told)
+    body = json.dumps(scene.body(call, **{field: "TOLD"})).replace('"TOLD"', reported)
 
     assert await scene.report(call, body) == (200, {"applied": True, "status": "completed"})
 

@@ -53,7 +53,7 @@ async def test_no_more_than_asked_for_is_found(world: MemoryWorld, anonymous: Br
         ({"q": "ink", "type": "people"}, "type"),
     ],
 )
-async def test_what_makes_no_sense_is_refused(anonymous: Browser, asked: dict[str, str | int], field: str) -> None:
+async def test_invalid_parameters_are_refused(anonymous: Browser, asked: dict[str, str | int], field: str) -> None:
     response = await anonymous.get("/api/search", params=asked)
     error = response.json()["error"]
     assert (response.status_code, error["code"], list(error["details"])) == (422, "VALIDATION_ERROR", [field])
@@ -66,7 +66,7 @@ async def test_any_text_can_be_asked_for(anonymous: Browser, text: str) -> None:
 
 
 @pytest.mark.parametrize("asked", ["%ff%fe", "%ED%A0%80", "%00a"])
-async def test_what_is_no_text_is_refused(anonymous: Browser, asked: str) -> None:
+async def test_invalid_text_is_refused(anonymous: Browser, asked: str) -> None:
     response = await anonymous.get(f"/api/search?q={asked}")
     assert (response.status_code, list(response.json()["error"]["details"])) == (422, ["q"])
 

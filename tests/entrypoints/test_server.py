@@ -16,7 +16,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Application:
-    """Answers at `/slow` when it is told to, and never stops answering at `/endless`."""
+    """Answers at `/slow` when the test says so, and never ends at `/endless`."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -69,7 +69,7 @@ async def test_it_answers_from_the_moment_it_says_so(settings: Settings) -> None
         await serving.task
 
 
-async def test_a_request_that_has_begun_is_answered_before_it_stops(settings: Settings) -> None:
+async def test_a_running_request_is_answered_before_the_stop(settings: Settings) -> None:
     application = Application()
     serving = Serving(application, settings)
     await serving.started.wait()
@@ -96,7 +96,7 @@ async def test_calls_are_answered_beside_many_that_do_not_end(settings: Settings
         for connection in waiting:
             connection.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
         async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(20):
-            while application.waiting < len(waiting):  # noqa: ASYNC110 - nobody tells
+            while application.waiting < len(waiting):  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0.01)
             assert (await client.get(serving.url)).text == "done"
         application.go_on.set()
@@ -135,7 +135,7 @@ async def complaints_as_before() -> AsyncIterator[None]:
 
 @pytest.mark.usefixtures("complaints_as_before")
 async def test_a_stream_that_never_ends_is_cut_off(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "GRACE", 0.2)
+    monkeypatch.setattr(server, "SHUTDOWN_TIMEOUT", 0.2)
     application = Application()
     serving = Serving(application, settings)
     await serving.started.wait()

@@ -58,15 +58,15 @@ def test_production_with_all_that_it_needs() -> None:
 
 @pytest.mark.parametrize("name", [name for name in PRODUCTION if name != "APP_ENV"])
 def test_production_names_each_missing_variable(name: str) -> None:
-    told = problems(**{**PRODUCTION, name: " "})
+    found = problems(**{**PRODUCTION, name: " "})
 
-    assert any(problem.startswith(f"{name} is missing") or name in problem for problem in told)
+    assert any(problem.startswith(f"{name} is missing") or name in problem for problem in found)
 
 
 def test_production_names_all_missing_variables_at_once() -> None:
-    told = problems(APP_ENV="production")
+    found = problems(APP_ENV="production")
 
-    assert {problem.split()[0] for problem in told} == set(PRODUCTION) - {"APP_ENV"}
+    assert {problem.split()[0] for problem in found} == set(PRODUCTION) - {"APP_ENV"}
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,11 @@ def test_production_names_all_missing_variables_at_once() -> None:
         ("TOSS_SECRET_KEY", "test_sk_zXLkKEypNArWmo50nX3lmeaxYG5R"),
     ],
 )
-def test_production_refuses_what_is_weak(name: str, weak: str) -> None:
-    told = problems(**{**PRODUCTION, name: weak})
+def test_production_refuses_weak_settings(name: str, weak: str) -> None:
+    found = problems(**{**PRODUCTION, name: weak})
 
-    assert len(told) == 1
-    assert name in told[0]
+    assert len(found) == 1
+    assert name in found[0]
 
 
 def test_tokens_are_sold_with_the_key_of_a_payment_provider_and_not_without() -> None:
@@ -102,8 +102,8 @@ def test_tokens_are_sold_with_the_key_of_a_payment_provider_and_not_without() ->
 
 
 def test_the_key_of_the_payment_provider_does_not_travel_in_the_clear() -> None:
-    told = problems(**PRODUCTION, TOSS_SECRET_KEY="live_sk_Z1aOwX7K8m", TOSS_API_BASE="http://toss.example.com")
-    assert [problem.partition(" ")[0] for problem in told] == ["TOSS_API_BASE"]
+    found = problems(**PRODUCTION, TOSS_SECRET_KEY="live_sk_Z1aOwX7K8m", TOSS_API_BASE="http://toss.example.com")
+    assert [problem.partition(" ")[0] for problem in found] == ["TOSS_API_BASE"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def attempts(browser: Browser) -> dict[str, str]:
 
 
 async def begin_tabs(browser: Browser, service: Service, count: int) -> list[dict[str, Any]]:
-    """Begin to sign in in some tabs, each with a `next` and a code of its own; what the provider was asked with."""
+    """Begin sign-ins in several tabs, each with its own `next` and code; returns the authorization requests."""
     asked = []
     for number in range(count):
         state = await begin(browser, service, f"/api/auth/google/login?next=/{number}")
@@ -28,7 +28,7 @@ async def begin_tabs(browser: Browser, service: Service, count: int) -> list[dic
 
 
 async def finish(browser: Browser, asked: dict[str, Any]) -> str:
-    """Finish in a tab; where it goes on."""
+    """Finish in a tab; returns the redirect."""
     location: str = (await come_back(browser, code=asked["state"], state=asked["state"])).headers["location"]
     return location
 
@@ -61,7 +61,7 @@ async def test_tabs_that_begin_in_the_same_moment_have_an_attempt_each(service: 
 
 
 @pytest.mark.parametrize("query", [{"state": "x", "code": "y"}, {"state": "x", "error": "access_denied"}, {}])
-async def test_a_stray_answer_disturbs_nobody(service: Service, anonymous: Browser, query: dict[str, str]) -> None:
+async def test_an_unknown_state_ends_no_attempt(service: Service, anonymous: Browser, query: dict[str, str]) -> None:
     [tab] = await begin_tabs(anonymous, service, 1)
     kept = attempts(anonymous)
 
@@ -79,7 +79,9 @@ async def test_a_refusal_uses_up_its_own_attempt_alone(service: Service, anonymo
     assert await finish(anonymous, second) == f"{FRONTEND}/1"
 
 
-async def test_who_is_signed_in_goes_on_when_the_callback_is_loaded_again(service: Service, anonymous: Browser) -> None:
+async def test_a_repeated_callback_with_a_session_redirects_to_the_frontend(
+    service: Service, anonymous: Browser
+) -> None:
     [tab] = await begin_tabs(anonymous, service, 1)
     await finish(anonymous, tab)
     session, redeemed = anonymous.session, service.identity_provider.redeemed
@@ -126,7 +128,7 @@ async def test_attempts_fit_into_cookies_and_headers(service: Service, anonymous
     assert await finish(anonymous, {"state": state}) == f"{FRONTEND}/"  # too long to be kept
 
 
-async def test_what_is_over_is_removed_when_a_browser_begins_again(
+async def test_expired_attempts_are_removed_at_the_next_sign_in(
     service: Service, anonymous: Browser, world: MemoryWorld
 ) -> None:
     await begin_tabs(anonymous, service, 1)
@@ -141,7 +143,7 @@ async def test_what_is_over_is_removed_when_a_browser_begins_again(
     assert not {expired, foreign} & attempts(anonymous).keys()
 
 
-async def test_cookies_with_odd_names_are_left_alone(service: Service, anonymous: Browser) -> None:
+async def test_foreign_cookies_are_kept(service: Service, anonymous: Browser) -> None:
     odd = 'sign_in_"(): 1; sign_in_ü=2; sign_in_=3; sign_in_0123456789abcdef0=4; sign_in=5'
     response = await anonymous.get("/api/auth/google/login", headers={"Cookie": odd.encode()})
     assert response.status_code == 302

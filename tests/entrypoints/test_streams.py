@@ -19,14 +19,14 @@ from core.generations.complete_generation import CompleteGeneration
 from core.generations.model import Generation
 from core.generations.record_progress import RecordProgress
 from core.generations.views import GenerationView
-from core.live_events import Event, Pace
+from core.live_events import StreamEvent, StreamTiming
 from core.ports.changes import Topic
 from core.ports.database import DatabaseUnavailable
 from core.styles.complete_training import CompleteTraining
 from core.styles.delete_style import DeleteStyle
 from core.styles.record_training_progress import RecordTrainingProgress
 from entrypoints import server
-from entrypoints.container.use_cases import _pace
+from entrypoints.container.use_cases import _stream_timing
 from entrypoints.http import open_streams, streams
 from entrypoints.http.open_streams import PER_USER
 from tests.entrypoints.following import Following, following
@@ -34,7 +34,7 @@ from tests.entrypoints.service import FRONTEND, Service, settings
 from tests.support.ports import free_port
 from tests.support.world import MemoryWorld
 
-RESTLESS = Pace(timedelta(0))
+RESTLESS = StreamTiming(timedelta(0))
 """Every stream looks all the time."""
 
 
@@ -116,58 +116,58 @@ async def test_an_image_is_followed_until_it_is_there(
         assert len({event.id for event in events}) == 4
 
 
-async def test_what_has_ended_is_told_once(
+async def test_an_ended_resource_is_sent_once(
     service: Service, world: MemoryWorld, session: str, ann: User, image: Generation
 ) -> None:
     """A browser comes back when a stream ends; 204 keeps it from coming again and again."""
     await world.use_case(CancelGeneration)(ann.id, image.id)
     path = f"/api/generations/{image.id}/events"
     async with following(service.app, path, session=session) as stream:
-        told = await stream.event()
+        sent = await stream.event()
         await stream.end()
-        assert told.data["status"] == "cancelled"
-    async with following(service.app, path, session=session, last=told.id) as stream:
+        assert sent.data["status"] == "cancelled"
+    async with following(service.app, path, session=session, last=sent.id) as stream:
         await stream.end()
         assert (stream.status, stream.untold) == (204, 0)
 
 
-async def test_a_private_image_that_is_there_is_told_once_however_its_url_is_signed(
+async def test_a_completed_private_generation_is_sent_once_despite_new_signed_urls(
     service: Service, world: MemoryWorld, session: str, ann: User
 ) -> None:
     image = await world.image(ann, await world.style(await world.artist()))
     path = f"/api/generations/{image.id}/events"
     async with following(service.app, path, session=session) as stream:
-        told = await stream.event()
+        sent = await stream.event()
     world.clock.advance(timedelta(hours=1))
-    assert (await polled(service, session, path.removesuffix("/events")))["result_url"] != told.data["result_url"]
-    async with following(service.app, path, session=session, last=told.id) as stream:
+    assert (await polled(service, session, path.removesuffix("/events")))["result_url"] != sent.data["result_url"]
+    async with following(service.app, path, session=session, last=sent.id) as stream:
         assert stream.status == 204
 
 
-async def test_who_comes_back_is_told_what_they_do_not_know(
+async def test_after_a_reconnect_only_unknown_states_are_sent(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
     path = f"/api/generations/{image.id}/events"
     async with following(service.app, path, session=session) as stream:
-        told = await stream.event()
-    async with following(service.app, path, session=session, last=told.id) as stream:
+        sent = await stream.event()
+    async with following(service.app, path, session=session, last=sent.id) as stream:
         assert await stream.told() is None
         await progress(world, image, 1)
         assert (await stream.event()).data["status"] == "processing"
-    async with following(service.app, path, session=session, last=told.id) as stream:
+    async with following(service.app, path, session=session, last=sent.id) as stream:
         assert (await stream.event()).data["status"] == "processing"
 
 
-async def test_what_changes_nothing_that_is_told_is_not_told(
+async def test_changes_that_are_not_visible_are_not_sent(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
     async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
         await stream.event()
-        world.database.changes.tell(Topic(f"generation:{image.id}"))
+        world.database.changes.notify(Topic(f"generation:{image.id}"))
         assert await stream.told() is None
 
 
-async def test_somebody_elses_image_that_is_public_is_told_and_a_private_one_is_not_there(
+async def test_a_stream_of_another_users_generation_requires_a_public_one(
     service: Service, world: MemoryWorld, session: str
 ) -> None:
     mia = await world.artist("zoe", tokens=100)
@@ -235,7 +235,7 @@ async def test_a_style_that_is_not_trained_is_not_there_for_others(
 # --- notifications ----------------------------------------------------------------------------------------------------
 
 
-async def test_notifications_are_told_as_they_come_and_missed_ones_afterwards(
+async def test_notifications_are_streamed_and_missed_ones_sent_at_reconnect(
     service: Service, world: MemoryWorld, session: str, ann: User
 ) -> None:
     fans = [await world.user(name) for name in ("bob", "eve", "joe", "sue")]
@@ -246,14 +246,14 @@ async def test_notifications_are_told_as_they_come_and_missed_ones_afterwards(
         unread = await stream.event()
         assert (unread.name, unread.data["actor"]["username"]) == ("notification", "bob")
         await world.use_case(FollowUser)(fans[1].id, ann.id)
-        told = await stream.event()
+        sent = await stream.event()
         listed = (await polled(service, session, "/api/notifications"))["results"]
-        assert told.data == listed[0]
-        assert told.id == f"{listed[0]['id']}.{listed[1]['id']}"
+        assert sent.data == listed[0]
+        assert sent.id == f"{listed[0]['id']}.{listed[1]['id']}"
     for fan in fans[2:]:
         world.clock.advance(timedelta(seconds=1))
         await world.use_case(FollowUser)(fan.id, ann.id)
-    async with following(service.app, path, session=session, last=told.id) as stream:
+    async with following(service.app, path, session=session, last=sent.id) as stream:
         missed = [await stream.event() for _ in range(2)]
     assert [event.data["actor"]["username"] for event in missed] == ["joe", "sue"]
 
@@ -282,11 +282,11 @@ async def test_a_comment_shows_that_it_is_alive(world: MemoryWorld, ann: User, i
             assert await stream.told() is None
 
 
-async def test_what_nobody_has_told_of_is_seen_at_the_next_heartbeat(
+async def test_a_change_without_notification_is_sent_at_the_next_heartbeat(
     world: MemoryWorld, ann: User, image: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     restless = Service(world, pace=RESTLESS)
-    monkeypatch.setattr(world.database.changes, "tell", lambda _: None)
+    monkeypatch.setattr(world.database.changes, "notify", lambda _: None)
     async with following(
         restless.app, f"/api/generations/{image.id}/events", session=await restless.session_of(ann)
     ) as stream:
@@ -318,7 +318,7 @@ async def test_it_ends_when_the_session_has_expired(world: MemoryWorld, ann: Use
         await stream.end()
 
 
-async def test_it_lets_go_of_everything_when_the_browser_leaves(
+async def test_a_disconnect_releases_everything(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
     tasks = len(asyncio.all_tasks())
@@ -331,7 +331,7 @@ async def test_it_lets_go_of_everything_when_the_browser_leaves(
     assert len(asyncio.all_tasks()) == tasks
 
 
-async def test_a_slow_browser_is_told_the_latest_only(
+async def test_a_slow_client_gets_the_latest_state_only(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
     async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
@@ -348,7 +348,7 @@ async def test_a_slow_browser_is_told_the_latest_only(
         assert all(one < other for one, other in pairwise(steps))
 
 
-async def test_a_slow_browser_that_leaves_is_let_go(
+async def test_a_slow_client_that_disconnects_is_released(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
     async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
@@ -356,12 +356,12 @@ async def test_a_slow_browser_that_leaves_is_let_go(
         stream.takes.clear()
         await progress(world, image, 1)
         stream._left.set()
-        while service.streams._sending:  # noqa: ASYNC110 - nobody tells
+        while service.streams._sending:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0)
         stream.takes.set()
 
 
-async def test_nobody_has_more_than_so_many_open(service: Service, world: MemoryWorld, session: str) -> None:
+async def test_the_number_of_streams_of_a_user_is_limited(service: Service, world: MemoryWorld, session: str) -> None:
     bob = await service.session_of(await world.user("bob"))
     path = "/api/notifications/events"
     opened: list[Following] = []
@@ -407,11 +407,11 @@ async def test_a_look_that_fails_ends_it(
         assert (stream.status, (await stream.body())["error"]["code"]) == (503, "DATABASE_UNAVAILABLE")
 
 
-async def test_few_look_at_once_when_all_are_told_at_once(
+async def test_few_streams_read_at_the_same_time(
     world: MemoryWorld, ann: User, image: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after an interruption of what tells them: calls would stand in line behind thousands of looks."""
-    service = Service(world, pace=Pace(timedelta(hours=1), turn=asyncio.Semaphore(2)))
+    """As after an interruption of notifications: calls would wait behind thousands of reads."""
+    service = Service(world, pace=StreamTiming(timedelta(hours=1), turn=asyncio.Semaphore(2)))
     session = await service.session_of(ann)
     looking: Counter[str] = Counter()
     detail = MemoryGenerationsReader.detail
@@ -430,18 +430,18 @@ async def test_few_look_at_once_when_all_are_told_at_once(
         for stream in followed:
             await stream.event()
         monkeypatch.setattr(MemoryGenerationsReader, "detail", watched_look)
-        world.database.changes.tell_all()
+        world.database.changes.notify_all()
         for stream in followed:
             assert await stream.told() is None
     assert looking == {"now": 0, "most": 2}
 
 
-async def test_a_browser_that_takes_nothing_holds_nobody_up(
+async def test_a_client_that_reads_nothing_delays_no_other(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
-    """What one is told is no part of its turn to look."""
+    """Sending an event does not count for the limit of concurrent reads."""
     path = f"/api/generations/{image.id}/events"
-    narrow = Service(world, pace=Pace(timedelta(hours=1), turn=asyncio.Semaphore(1)))
+    narrow = Service(world, pace=StreamTiming(timedelta(hours=1), turn=asyncio.Semaphore(1)))
     async with (
         following(narrow.app, path, session=session) as slow,
         following(narrow.app, path, session=session) as other,
@@ -457,7 +457,7 @@ async def test_a_browser_that_takes_nothing_holds_nobody_up(
 
 @pytest.mark.parametrize(("connections", "looks"), [(1, 1), (2, 1), (10, 5)])
 def test_calls_have_half_of_the_connections_to_themselves(connections: int, looks: int) -> None:
-    turn = _pace(settings(database_pool_size=connections)).turn
+    turn = _stream_timing(settings(database_pool_size=connections)).turn
     assert isinstance(turn, asyncio.Semaphore)
     assert turn._value == looks
 
@@ -471,7 +471,7 @@ async def test_a_browser_that_takes_nothing_is_let_go(
     taken: list[int] = []
     encoded = streams._part
 
-    def counted(event: Event | None) -> HTTPResponseBodyEvent:
+    def counted(event: StreamEvent | None) -> HTTPResponseBodyEvent:
         taken.append(1)
         assert len(taken) < 100, "the process buffers whatever is not taken"
         return encoded(event)
@@ -490,7 +490,7 @@ async def test_a_browser_that_takes_nothing_is_let_go(
             f"GET /api/notifications/events HTTP/1.1\r\nHost: localhost\r\nCookie: sessionid={session}\r\n\r\n".encode()
         )
         async with asyncio.timeout(20):
-            while not taken or restless.streams.open:  # noqa: ASYNC110 - nobody tells
+            while not taken or restless.streams.open:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0.01)
     stop.set()
     await serving

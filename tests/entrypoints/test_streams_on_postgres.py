@@ -77,8 +77,8 @@ async def webhook(service: PostgresService, method: str, path: str, body: dict[s
 
 
 async def progress(service: PostgresService, image: Generation, step: int) -> None:
-    told = {"current_step": step, "total_steps": 50, "progress_percent": step * 2.0, "estimated_seconds": 9}
-    await webhook(service, "PATCH", "progress", {"generation_id": image.id, "progress": told})
+    report = {"current_step": step, "total_steps": 50, "progress_percent": step * 2.0, "estimated_seconds": 9}
+    await webhook(service, "PATCH", "progress", {"generation_id": image.id, "progress": report})
 
 
 async def complete(service: PostgresService, image: Generation, world: PostgresWorld) -> None:
@@ -86,7 +86,7 @@ async def complete(service: PostgresService, image: Generation, world: PostgresW
     await webhook(service, "POST", "complete", {"generation_id": image.id, "result_url": url})
 
 
-async def test_what_one_process_changes_is_told_by_another(
+async def test_changes_are_streamed_by_another_process(
     here: PostgresService, there: PostgresService, world: PostgresWorld, ann: User, image: Generation
 ) -> None:
     session = await here.session_of(ann)
@@ -116,7 +116,7 @@ async def test_signing_out_at_one_process_ends_the_streams_of_another(
         await stream.end()
 
 
-async def test_what_happens_while_the_connection_that_listens_is_broken_is_told(
+async def test_changes_during_a_broken_listener_are_streamed(
     here: PostgresService,
     there: PostgresService,
     pool: Pool,
@@ -142,7 +142,7 @@ async def test_what_happens_while_the_connection_that_listens_is_broken_is_told(
         )
         await tried.wait()
         await progress(there, image, 1)
-        await (await there.container.get(Pool)).teller.told()
+        await (await there.container.get(Pool)).notifier.wait_until_sent()
         assert stream.untold == 0
 
         way_is_free.set()

@@ -159,7 +159,7 @@ async def test_large_files_arrive_whole(service: Service, world: MemoryWorld) ->
         ({"images": "not a file"}, "VALIDATION_ERROR", ["images"]),
     ],
 )
-async def test_a_field_that_is_not_valid_leaves_nothing_behind(
+async def test_an_invalid_field_stores_nothing(
     service: Service, world: MemoryWorld, fields: dict[str, Any], code: str, details: list[str] | None
 ) -> None:
     artist = await world.artist()
@@ -197,7 +197,7 @@ def with_one(content: bytes, *, at: int = 3, name: str = "picture.png") -> list[
     ],
     ids=["too few", "too many", "no picture", "empty", "truncated", "too small", "too large"],
 )
-async def test_a_picture_that_is_refused_leaves_nothing_behind(
+async def test_a_refused_image_stores_nothing(
     service: Service, world: MemoryWorld, files: list[Any], code: str, details: dict[str, Any]
 ) -> None:
     artist = await world.artist()

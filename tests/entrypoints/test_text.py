@@ -51,7 +51,7 @@ async def call(
 
 @pytest.mark.parametrize("name", INVISIBLE, ids=ascii)
 @pytest.mark.parametrize(("method", "path", "field", "body"), NAMES, ids=lambda value: value if "/" in value else "")
-async def test_a_name_that_nobody_sees_is_refused(
+async def test_an_invisible_name_is_refused(
     service: Service, world: MemoryWorld, method: str, path: str, field: str, body: dict[str, Any], name: str
 ) -> None:
     status, answer = await call(service, world, method, path, body | {field: name})

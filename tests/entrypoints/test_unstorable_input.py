@@ -1,4 +1,4 @@
-"""What no database keeps, sent to every place of every route: refused in the same way, whoever wrote the route."""
+"""Text that the database cannot store, in every parameter of every route: refused in the same way everywhere."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -86,7 +86,7 @@ def service(world: MemoryWorld, tmp_path: Any) -> Service:
 
 @pytest.fixture
 async def somebody(service: Service, world: MemoryWorld) -> AsyncIterator[Browser]:
-    """Artist and admin at once: nobody is refused sooner."""
+    """Artist and admin at once, so that no guard refuses first."""
     artist = await world.artist("mia")
     await world.use_case(MakeAdmin)("mia@example.com")
     async with service.browser(artist) as browser:
@@ -118,7 +118,7 @@ def sender(service: Service, somebody: Browser) -> Sender:
     return Sender(service, somebody)
 
 
-def told(target: Target, given: object, response: httpx.Response) -> tuple[str, str, object, int]:
+def report(target: Target, given: object, response: httpx.Response) -> tuple[str, str, object, int]:
     return target.method, target.path, given, response.status_code
 
 
@@ -130,7 +130,7 @@ async def test_a_path_with_nul_names_nothing(sender: Sender) -> None:
                 response = await sender.send(target, target.filled(**{name: value}))
                 asked += 1
                 if response.status_code != 404:
-                    wrong.append(told(target, {name: value}, response))
+                    wrong.append(report(target, {name: value}, response))
     assert not wrong
     assert asked > 100
 
@@ -143,7 +143,7 @@ async def test_a_query_parameter_is_text_that_can_be_kept(sender: Sender) -> Non
                 response = await sender.send(target, f"{target.filled()}?{name}={value}")
                 asked += 1
                 if response.status_code != 422 or name not in response.json()["error"]["details"]:
-                    wrong.append(told(target, {name: value}, response))
+                    wrong.append(report(target, {name: value}, response))
     assert not wrong
     assert asked > 100
 
@@ -176,7 +176,7 @@ VALUES = {
 
 
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")], ids=["arrays", "objects"])
-def test_what_is_nested_too_deeply_is_refused_long_before_anything_fails_of_it(opening: bytes, closing: bytes) -> None:
+def test_deep_nesting_is_refused(opening: bytes, closing: bytes) -> None:
     decode(b'{"a": %b}' % nested(MAX_DEPTH - 1, opening, closing), dict[str, Any])
     with pytest.raises(ValidationError) as refused:
         decode(b'{"a": %b}' % nested(MAX_DEPTH, opening, closing), dict[str, Any])
@@ -202,7 +202,7 @@ COLLIDING = [
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
-async def test_a_field_of_json_holds_what_can_be_kept(sender: Sender, value: bytes) -> None:
+async def test_json_fields_hold_storable_text_only(sender: Sender, value: bytes) -> None:
     wrong, asked = [], 0
     for target in sender.targets:
         if not target.takes_json:
@@ -213,7 +213,7 @@ async def test_a_field_of_json_holds_what_can_be_kept(sender: Sender, value: byt
             asked += 1
             mended = target.path.startswith(TOLERANT) and response.status_code < 500
             if response.status_code != 422 and not mended:
-                wrong.append(told(target, name, response))
+                wrong.append(report(target, name, response))
     assert not wrong
     assert asked > 40
 
@@ -227,7 +227,7 @@ async def test_a_field_of_json_may_have_any_name(sender: Sender, name: str) -> N
             response = await sender.send(target, target.filled(), content=content, headers=JSON)
             asked += 1
             if response.status_code != 422 and not (target.path.startswith(TOLERANT) and response.status_code < 500):
-                wrong.append(told(target, name, response))
+                wrong.append(report(target, name, response))
     assert not wrong
     assert asked > 10
 
@@ -241,11 +241,11 @@ async def test_a_field_of_json_may_have_any_name(sender: Sender, name: str) -> N
     ],
     ids=[*VALUES, "1e400", "NaN", "no UTF-8"],
 )
-async def test_what_an_ai_server_tells_beside_the_fields(sender: Sender, body: bytes) -> None:
+async def test_unknown_fields_of_webhooks_are_cleaned(sender: Sender, body: bytes) -> None:
     for target in sender.targets:
         if target.path.startswith(TOLERANT):
             response = await sender.send(target, target.filled(), content=body, headers=JSON)
-            assert response.status_code < 500, told(target, body[:200], response)
+            assert response.status_code < 500, report(target, body[:200], response)
 
 
 def part(disposition: bytes, value: bytes) -> bytes:
@@ -265,7 +265,7 @@ def parts(names: list[str], files: tuple[str, ...]) -> Iterator[tuple[bytes, byt
     yield b'name="a\0b"; filename="x.png"', b"x"
 
 
-async def test_a_part_of_a_form_holds_what_can_be_kept(sender: Sender) -> None:
+async def test_form_fields_hold_storable_text_only(sender: Sender) -> None:
     wrong, asked = [], 0
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
     for target in sender.targets:
@@ -276,7 +276,7 @@ async def test_a_part_of_a_form_holds_what_can_be_kept(sender: Sender) -> None:
             response = await sender.send(target, target.filled(), content=content, headers=headers)
             asked += 1
             if response.status_code not in {400, 422} or (b"\0" in content and response.status_code != 422):
-                wrong.append(told(target, (disposition, value), response))
+                wrong.append(report(target, (disposition, value), response))
     assert not wrong
     assert asked > 50
 
@@ -288,4 +288,4 @@ async def test_a_boundary_that_is_none(sender: Sender, boundary: str) -> None:
             headers = {"Content-Type": f"multipart/form-data; boundary={boundary}".encode("latin-1")}
             content = part(b'name="x"', b"x")
             response = await sender.send(target, target.filled(), content=content, headers=headers)
-            assert response.status_code == 400, told(target, boundary, response)
+            assert response.status_code == 400, report(target, boundary, response)

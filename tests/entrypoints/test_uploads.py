@@ -27,7 +27,7 @@ class Body:
 
 
 @pytest.mark.parametrize("piece", [1, 7, 64 * 1024, 10**9])
-async def test_files_are_what_was_sent_however_it_was_cut(piece: int) -> None:
+async def test_files_do_not_depend_on_the_chunks(piece: int) -> None:
     contents = [b"", b"a", b"\r\n--", os.urandom(3000)]
     body = b"".join(HEAD % number + content + b"\r\n" for number, content in enumerate(contents)) + b"--b--\r\n"
     with uploads.spool() as spool:
@@ -38,7 +38,7 @@ async def test_files_are_what_was_sent_however_it_was_cut(piece: int) -> None:
         assert [file.name for file in files] == ["0.png", "1.png", "2.png", "3.png"]
 
 
-async def test_a_file_larger_than_what_is_kept_in_memory() -> None:
+async def test_a_file_larger_than_the_memory_buffer() -> None:
     content = os.urandom(3 * uploads.CHUNK + 5)
     with uploads.spool() as spool:
         form = await uploads.receive(Body(HEAD % 0 + content + b"\r\n--b--", 64 * 1024), spool)  # type: ignore[arg-type]

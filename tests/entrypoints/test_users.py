@@ -77,7 +77,7 @@ async def test_an_artist_edits_name_and_signature(service: Service, world: Memor
     assert world.blobs.uri(key) in task.body.decode()
 
 
-async def test_what_is_left_out_stays(service: Service, world: MemoryWorld) -> None:
+async def test_omitted_fields_are_kept(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user("ann")) as browser:
         await browser.patch("/api/users/me", json={"bio": "Hello"})
         profile = (await browser.patch("/api/users/me", json={"username": "anna"})).json()["data"]
@@ -160,7 +160,7 @@ async def test_becoming_an_artist(service: Service, world: MemoryWorld, body: di
         ({"verified_email": "nowhere"}, "VALIDATION_ERROR", ["verified_email"]),
     ],
 )
-async def test_an_application_that_is_refused_leaves_no_signature(
+async def test_a_refused_application_stores_no_signature(
     service: Service, world: MemoryWorld, changes: dict[str, Any], code: str, fields: list[str]
 ) -> None:
     body = APPLICATION | {"signature_image": data_url(picture(200, 80))} | changes
@@ -172,7 +172,7 @@ async def test_an_application_that_is_refused_leaves_no_signature(
     assert await world.blobs.keys("signatures/") == []
 
 
-async def test_leaving_for_good(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+async def test_deleting_an_account(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
     ann = await world.user("ann")
     async with service.browser(ann) as browser, service.browser(ann) as another:
         response = await browser.delete("/api/users/me")
@@ -184,7 +184,7 @@ async def test_leaving_for_good(service: Service, world: MemoryWorld, anonymous:
     assert ann.id not in world.database.tables.users
 
 
-async def test_nobody_leaves_who_is_to_be_paid(service: Service, world: MemoryWorld) -> None:
+async def test_a_pending_withdrawal_prevents_account_deletion(service: Service, world: MemoryWorld) -> None:
     mia = await world.artist(tokens=100)
     await world.image(mia, await world.style(mia))
     await world.use_case(RequestWithdrawal)(mia.id, 1)

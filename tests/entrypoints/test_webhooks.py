@@ -127,12 +127,12 @@ async def test_a_call_is_applied_once(scene: Scene, call: str, changes: dict[str
 
 
 @pytest.mark.parametrize("body", [{"error_code": "INFERENCE_ERROR"}, {"error_code": "SOMETHING_NEW"}, {}])
-async def test_a_failed_attempt_is_followed_by_what_the_server_reports_next(scene: Scene, body: dict[str, Any]) -> None:
+async def test_the_report_after_a_failed_attempt_decides(scene: Scene, body: dict[str, Any]) -> None:
     body = {"generation_id": scene.image.id, "error_message": "No"} | body
     headers = scene.service.ai_server("inference-server")
     for _ in range(2):
-        told = await scene.send("POST", "inference/failed", headers, body)
-        assert told == (200, {"applied": True, "status": "retrying"})
+        result = await scene.send("POST", "inference/failed", headers, body)
+        assert result == (200, {"applied": True, "status": "retrying"})
 
     assert await scene.call("inference/complete") == (200, {"applied": True, "status": "completed"})
 
@@ -191,12 +191,12 @@ async def test_nothing_of_a_forged_body_is_read(scene: Scene, call: str) -> None
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_both_tokens_are_good_while_they_are_rotated(scene: Scene, call: str) -> None:
+async def test_both_internal_tokens_are_valid_during_rotation(scene: Scene, call: str) -> None:
     status, _ = await scene.call(call, headers={"Authorization": f"Bearer {PREVIOUS_TOKEN}"})
     assert status == 200
 
 
-async def test_without_a_previous_token_an_empty_one_is_worth_nothing(world: MemoryWorld) -> None:
+async def test_an_empty_token_is_invalid(world: MemoryWorld) -> None:
     service = Service(world, internal_api_token_previous=None)
     async with service.browser() as browser:
         headers = service.ai_server("inference-server", token="")
@@ -223,7 +223,7 @@ async def test_an_unknown_id_is_404(scene: Scene, call: str) -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"\xff", b"null"])
-async def test_what_cannot_be_read_is_422(scene: Scene, call: str, body: bytes) -> None:
+async def test_unreadable_bodies_are_422(scene: Scene, call: str, body: bytes) -> None:
     before = await scene.state()
     method, source, _ = CALLS[call]
     headers = scene.service.ai_server(source) | {"Content-Type": "application/json"}

@@ -1,4 +1,4 @@
-"""Earnings in money, over HTTP: artists ask, admins see to it, and nobody else learns that there is anything to see."""
+"""Withdrawals over HTTP: artists request, admins settle, others get 404."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -60,8 +60,8 @@ async def test_from_the_wish_to_the_reason_why_not(service: Service, mia: User, 
         again = await admin.post(f"/api/admin/withdrawals/{asked['id']}/settle", headers={"Accept-Language": "ko"})
         assert (again.status_code, again.json()["error"]["code"]) == (409, "WITHDRAWAL_ENDED")
         assert again.json()["error"]["message"] == "이미 지급되었거나 거절된 출금 요청입니다."
-        told = (await artist.get(f"/api/tokens/withdrawals/{asked['id']}")).json()["data"]
-        assert (told["status"], told["reason"]) == ("rejected", "Write to us first.")
+        withdrawal = (await artist.get(f"/api/tokens/withdrawals/{asked['id']}")).json()["data"]
+        assert (withdrawal["status"], withdrawal["reason"]) == ("rejected", "Write to us first.")
         assert (await artist.get("/api/tokens/balance")).json()["data"]["earned_token_balance"] == 60
 
 
@@ -78,7 +78,7 @@ async def test_from_the_wish_to_the_reason_why_not(service: Service, mia: User, 
         ({"amount": 1, "to": "eve"}, 422, "VALIDATION_ERROR"),
     ],
 )
-async def test_what_cannot_be_withdrawn_stays(
+async def test_a_refused_withdrawal_changes_nothing(
     service: Service, mia: User, body: dict[str, Any], status: int, code: str
 ) -> None:
     async with service.browser(mia) as artist:

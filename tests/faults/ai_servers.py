@@ -1,4 +1,4 @@
-"""AI servers as the real ones are, and their worst days: they work twice, and tell twice, late, shuffled or never."""
+"""AI servers that work twice, and send webhooks twice, late, shuffled or never."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from tests.faults.record import Completion, Record, Work
 from tests.support.rabbitmq import Broker
 
 LOSS = 0.05
-"""Share of the webhooks that nobody ever gets."""
+"""Share of the webhooks that are never sent."""
 LATE = 0.02
 """Share of the deliveries that come when their attempt may have been given up."""
 DEATH = 0.01

@@ -42,11 +42,11 @@ def confirms_not_awaited() -> None:
 
 
 def answers_before_the_commit() -> None:
-    """Whoever asks for an image is answered before it is stored."""
+    """Answers a request for a generation before it is stored."""
     commit: Callable[..., Any] = PostgresTransaction._commit
 
     async def commit_later(self: PostgresTransaction, block: Any) -> None:
-        if block.begun is not None or not {"outbox", "ledger"} <= block.held.keys():
+        if block.connection is not None or not {"outbox", "ledger"} <= block.held.keys():
             await commit(self, block)
             return
 

@@ -85,7 +85,7 @@ class Disasters:
         try:
             await self._parts.rabbitmq.limit()
             async with asyncio.timeout(FULL_WITHIN):
-                while not await self._parts.postgres.fetch(UNPUBLISHED):  # noqa: ASYNC110 - nobody tells
+                while not await self._parts.postgres.fetch(UNPUBLISHED):  # noqa: ASYNC110 - there is no event for it
                     await asyncio.sleep(0.2)
             await self._parts.rabbitmq.lift_limit()
         finally:

@@ -251,7 +251,7 @@ class Drill:
         """Until nothing is left to be done."""
         try:
             async with asyncio.timeout(self._plan.patience):
-                while await self._unfinished():  # noqa: ASYNC110 - nobody tells
+                while await self._unfinished():  # noqa: ASYNC110 - there is no event for it
                     await asyncio.sleep(0.25)
         except TimeoutError:
             # What is unfinished breaks a rule, and that one names it.

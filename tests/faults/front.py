@@ -43,7 +43,7 @@ class Front:
 
 
 async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    """Whoever closes one end, or dies there, closes the other one as well."""
+    """Closing one end closes the other one."""
     try:
         with suppress(OSError):
             while data := await source.read(65536):

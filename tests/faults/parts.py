@@ -1,4 +1,4 @@
-"""What the service stands on, each a process or a server of its own that can be taken away."""
+"""The dependencies of the service, each a process or server that can be stopped."""
 
 import asyncio
 import signal
@@ -18,7 +18,7 @@ from tests.support import gcs, openid, rabbitmq, sandbox, shared
 
 QUEUE = "^image_generation$"
 REFUSES: dict[str, object] = {"overflow": "reject-publish"}
-"""What a queue does when it is full. Told together with its limit, it first drops what is above that."""
+"""What a full queue does. If set together with the limit, the queue first drops what exceeds it."""
 FULL: dict[str, object] = {"max-length": 3}
 
 

@@ -15,12 +15,12 @@ from tests.support.sandbox import Sandbox
 TWINS = 0.2
 """How many of the calls with a key are made twice at once."""
 RETRY_AFTER = 0.5
-"""Seconds after which somebody who got no answer asks again."""
+"""Seconds before a user repeats a call without a response."""
 UNKNOWN = "OUTCOME_UNKNOWN"
 
 
 class Client:
-    """Somebody whose calls may be cut off or refused for the while, and must not be answered wrongly."""
+    """A user whose calls may be cut off or refused temporarily, but never answered wrongly."""
 
     def __init__(self, person: Person, record: Record) -> None:
         self.person = person
@@ -62,7 +62,7 @@ class Buyer(Client):
         self._styles = styles
         self._random = Random(seed)
         self._mine: list[int] = []
-        """The images that the service has told of."""
+        """The generations that the service has confirmed."""
 
     async def live(self, over: asyncio.Event, *, pause: float) -> None:
         """One deed after the other until it is over; nothing is left half done."""
@@ -143,7 +143,7 @@ class Buyer(Client):
         except httpx.TransportError:
             self.record.counts["payment pages that did not answer"] += 1
             return
-        while (status := await self._come_back(back)) in {None, "pending"}:  # noqa: ASYNC110 - nobody tells
+        while (status := await self._come_back(back)) in {None, "pending"}:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(RETRY_AFTER)
         if status != "paid":
             self.record.wrong.append(f"{purchase} was paid for and is {status}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Plan:
     seed: int
-    """Decides who does what and what befalls whom; when exactly, the machine decides."""
+    """Chooses actions and faults; their exact timing is up to the machine."""
     kills: int = 20
     """How often a server is killed, and how often the relay."""
     stops: int = 2

@@ -11,17 +11,18 @@ STARTS_WITHIN = 90.0
 STOPS_WITHIN = 30.0
 START_AGAIN_AFTER = 0.3
 """Seconds."""
-READY = (b"Style License listens on", b"The relay publishes waiting tasks.")
+READY = (b"Style License listens on", b"relay started")
 SURPRISES = (
-    b"unforeseen error",
-    b"stumbled",
-    b"A background task has ended",
+    b"unexpected error",
+    b"relay iteration failed",
+    b"maintenance step failed",
+    b"background task failed",
     b"cannot be timed out",
     b"cannot be settled",
 )
-"""What it logs when something has happened that nobody thought of."""
+"""Log messages that report an unexpected failure."""
 EXCERPT = 60
-"""Lines of the log that tell of a surprise."""
+"""Lines of the log that are shown with an unexpected failure."""
 
 
 class Program:

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(slots=True)
 class Ask:
-    """An image that somebody wanted: asked for once, or with a key until there was an answer."""
+    """A wanted generation: requested once, or with a key until there was a response."""
 
     marker: str
     """The one tag of its prompt; nothing else has it."""
@@ -18,7 +18,7 @@ class Ask:
     poor: bool = False
     """Whether it was for want of tokens."""
     open: int = 0
-    """How often there was no answer, or one that leaves open what has happened."""
+    """Number of lost or inconclusive responses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A completed image or training that was told and taken."""
+    """A completed generation or training that was reported and applied."""
 
     kind: str
     subject: int
@@ -48,12 +48,12 @@ class Record:
     styles: set[int] = field(default_factory=set)
     comments: set[int] = field(default_factory=set)
     paid: set[str] = field(default_factory=set)
-    """Orders that the payment page's browser was told to be paid."""
+    """Orders that the browser was shown as paid."""
     works: set[Work] = field(default_factory=set)
     completions: list[Completion] = field(default_factory=list)
     """Those that the service says it has applied."""
     results: set[tuple[int, str]] = field(default_factory=set)
-    """Images and where they are, whether told of or not."""
+    """Images and their keys, reported or not."""
     balances: dict[int, int] = field(default_factory=dict)
     """By user: what the service says at the end that there is to spend."""
     uses: dict[int, int] = field(default_factory=dict)

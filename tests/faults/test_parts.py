@@ -13,7 +13,7 @@ from tests.support.rabbitmq import Broker, Node
 WAITING = 10
 
 
-async def test_a_queue_that_is_made_full_keeps_what_is_on_it_and_refuses_the_next(broker: Broker) -> None:
+async def test_a_full_queue_keeps_its_messages_and_refuses_the_next(broker: Broker) -> None:
     rabbitmq = RabbitMQ(cast("Node", SimpleNamespace(broker=broker)))
     await rabbitmq.prepare()
     async with await aio_pika.connect(broker.url) as connection:
@@ -28,7 +28,7 @@ async def test_a_queue_that_is_made_full_keeps_what_is_on_it_and_refuses_the_nex
         await rabbitmq.limit()
         taken = WAITING
         with suppress(DeliveryError):
-            for _ in range(100):  # until the queue has heard of it
+            for _ in range(100):  # until the policy applies to the queue
                 await publish()
                 taken += 1
         declared = await channel.declare_queue("image_generation", durable=True)

@@ -198,7 +198,7 @@ BREAKS: dict[str, list[Callable[[Record, Found], None]]] = {
 CASES = [pytest.param(rule, damage, id=damage.__name__) for rule, found in BREAKS.items() for damage in found]
 
 
-def test_what_was_kept_is_found_to_be_kept() -> None:
+def test_a_correct_run_passes() -> None:
     judge(*sound())
 
 
@@ -207,7 +207,7 @@ def test_no_rule_goes_without_a_break() -> None:
 
 
 @pytest.mark.parametrize(("rule", "damage"), CASES)
-def test_what_breaks_a_rule_is_found(rule: str, damage: Callable[[Record, Found], None]) -> None:
+def test_each_broken_rule_is_found(rule: str, damage: Callable[[Record, Found], None]) -> None:
     record, there = sound()
     damage(record, there)
 

@@ -1,4 +1,4 @@
-"""Whether what is in the database at the end is what everybody was told, and nothing else."""
+"""Compares the database at the end with all responses and reports."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence

@@ -89,8 +89,8 @@ KEYED = {
         WHERE (made.place IS NULL AND told.place NOT LIKE 'style:%') OR told.place IS NULL
     """,
 }
-"""They hold for who has not left, where styles, which may be deleted, purchases and withdrawals are made by keys only,
-and images that tell of theirs."""
+"""They hold for users who are not deleted, if styles (which may be deleted), purchases and withdrawals are created with
+keys only, and for generations that name their key."""
 
 
 async def audit(books: Books, fetch: Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]) -> None:

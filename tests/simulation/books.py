@@ -33,9 +33,9 @@ SERVER_GIVES_UP = FINAL | RETRYABLE
 
 
 class Books:
-    """Has the ledger reconciled after every commit, and keeps books of its own on what no look at one moment can prove.
+    """Reconciles the ledger after every commit, and records what a single state cannot show.
 
-    Each check of its own looks at the rows that commits have changed since the last one.
+    Each further check reads the rows changed since the last one.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Books:
         self._trained: set[StyleId] = set()
         self._paid: set[OrderId] = set()
         self._identities: dict[tuple[str, str], UserId] = {}
-        """Whom each belonged to first."""
+        """The first owner of each."""
         self._erased: set[UserId] = set()
         self._answered = dict(tables.answers)
         self.commits = 0
@@ -243,7 +243,7 @@ class Books:
             raise Broken(f"user {user_id} has been given {amounts}")
 
     def _check_erased(self, user_id: UserId) -> None:
-        """Nothing is left of them but what the ledger tells of a number."""
+        """Nothing remains of them but the ledger's rows."""
         self._note(f"  user {user_id} is erased")
         self._erased.add(user_id)
         tables = self._tables
@@ -325,7 +325,7 @@ def _at_once(looking: Coroutine[Any, Any, Key]) -> Key:
 def _pays(payment: Payment, purchase: Purchase) -> bool:
     return (payment.order_id, payment.state, payment.amount, payment.currency_code) == (
         purchase.order_id,
-        PaymentState.TAKEN,
+        PaymentState.CAPTURED,
         Decimal(purchase.total_price),
         purchase.currency_code,
     )

@@ -23,7 +23,7 @@ DELETED = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Clerk:
-    """An admin who sees to withdrawals and comments; of several, two may see to the same."""
+    """An admin who ends withdrawals and deletes comments; two may work on the same one."""
 
     stage: Stage
     person: Person

@@ -39,7 +39,7 @@ SELECT (SELECT count(*) FROM generations WHERE status NOT IN ('completed', 'fail
 async def perform(pool: Pool, *, seed: int, calls: int, heard: Sequence[str] = ()) -> "ConcurrentStage":
     """Play so many calls of use cases on a real database, then to the end, and audit it. Raises Broken.
 
-    It goes on until what is to be `heard` has been answered, too.
+    It continues until each result in `heard` has occurred, too.
     """
     world = PostgresWorld(pool)
     world.fee = PlatformFee(FEE)
@@ -61,7 +61,7 @@ async def _check_payments(world: PostgresWorld, pool: Pool) -> None:
     payments = {payment.order_id: payment for payment in world.payments.payments.values()}
     for row in rows:
         payment = payments[row["order_id"]]
-        taken = payment.state is PaymentState.TAKEN and payment.amount == row["total_price"]
+        taken = payment.state is PaymentState.CAPTURED and payment.amount == row["total_price"]
         if taken != (row["status"] == PurchaseStatus.PAID.value):
             raise Broken(f"a purchase is not what its payment says: {dict(row)}, {payment}")
 
@@ -87,7 +87,7 @@ class ConcurrentStage(Stage):
         self._ending: set[asyncio.Task[None]] = set()
         self._lasting: list[asyncio.Task[None]] = []
         self.played = asyncio.Event()
-        """Set once there have been enough calls, and what is to be heard has been."""
+        """Set after enough calls and all results in `heard`."""
         self.cancelled = 0
         self.answers: list[str] = []
 

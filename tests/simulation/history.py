@@ -114,7 +114,7 @@ class SimulatedStage(Stage):
             "withdrawals": sum(row.status is WithdrawalStatus.PENDING for row in tables.withdrawals.values()),
             "purchases": sum(purchase.status is PurchaseStatus.PENDING for purchase in tables.purchases.values()),
             "tasks": len(tables.outbox),
-            "accounts being deleted": sum(user.standing is Standing.LEAVING for user in tables.users.values()),
+            "accounts being deleted": sum(user.standing is Standing.PENDING_DELETION for user in tables.users.values()),
         }
 
     async def forget(self) -> None:

@@ -29,11 +29,11 @@ class Keyed:
     kind: type[Any]
     args: tuple[object, ...]
     name: Callable[[Any], str]
-    """Of what was made, as the answer's Location tells it."""
+    """The id in the response's Location."""
     refusals: tuple[type[DomainError], ...]
 
     async def __call__(self) -> Answer | None:
-        """What it was told, now or before; None if it was refused."""
+        """Its response, from now or before; None after a refusal."""
         try:
             scope = self.stage.world.scope()
             async with scope.call:

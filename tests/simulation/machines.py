@@ -1,4 +1,4 @@
-"""What runs by itself: relays, sweeps, the AI servers with their calls."""
+"""What runs by itself: relays, maintenance passes, the AI servers with their calls."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from core.account_deletion.erase_accounts import EraseAccounts
-from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
+from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.fail_generation import FailGeneration
 from core.generations.fail_unresumed_generations import FailUnresumedGenerations
@@ -28,13 +28,13 @@ from core.tasks.publish_tasks import PublishTasks
 from tests.simulation.stage import Stage
 
 POLL = 6.0
-SWEEP = 30.0
+MAINTENANCE_INTERVAL = 30.0
 LOST, DOUBLED, LATE = 0.05, 0.1, 0.1
 SILENT = 0.05
 LATEST = 600
 """Seconds."""
 REPORTS = (10, 30, 20, 50)
-"""Steps as they are told: out of order."""
+"""Reported steps: out of order."""
 CODES = ("GPU_OOM", "TIMEOUT", "GENERATION_ERROR")
 ATTEMPT_FAILED = ("INFERENCE_ERROR", "UNKNOWN")
 ATTEMPTS = 3
@@ -67,16 +67,16 @@ class Relay(Machine):
         return claimed > 0 and confirmed == claimed
 
 
-class Sweep(Machine):
+class MaintenancePasses(Machine):
     async def live(self) -> None:
         while True:
-            await self.stage.pause(SWEEP)
+            await self.stage.pause(MAINTENANCE_INTERVAL)
             await self.stage.call(ExpirePurchases, limit=5)
             await self.stage.call(TimeOutGenerations, limit=5)
             await self.stage.call(FailUnresumedGenerations, limit=5)
             await self.stage.call(TimeOutTrainings, limit=5)
             await self.stage.call(EraseAccounts, limit=5)
-            await self.stage.call(RemoveUnwantedBlobs, limit=20)
+            await self.stage.call(DeleteDiscardedObjects, limit=20)
 
 
 class TrainingServer(Machine):

@@ -8,7 +8,7 @@ from core.purchases.views import StartedPurchase
 
 @dataclass(slots=True)
 class Person:
-    """What somebody remembers, whatever happens to a screen."""
+    """What a user remembers after a lost screen."""
 
     identity: Identity
     draws: bool
@@ -20,13 +20,13 @@ class Person:
     keys: int = 0
     """How many idempotency keys they have made up."""
     welcomed: bool = True
-    """Whether whoever is signed in is sure to have had the welcome tokens."""
+    """Whether the signed-in user certainly got welcome tokens."""
 
     def become_another(self) -> None:
         self.identity = _named(f"{self.identity.name}+")
 
     def forget(self) -> None:
-        """Who signs in next time may be somebody new, to whom nothing of it belongs."""
+        """The next sign-in may be a new user, who owns none of this."""
         self.signed_in, self.welcomed = None, False
         for things in (self.generations, self.orders, self.styles, self.comments):
             things.clear()

@@ -3,20 +3,20 @@
 from core.purchases.model import TIME_TO_PAY, TIME_TO_SETTLE
 from tests.simulation.broken import Broken
 from tests.simulation.clerk import Clerk
-from tests.simulation.machines import InferenceServer, Machine, Relay, Sweep, TrainingServer
+from tests.simulation.machines import InferenceServer, Machine, MaintenancePasses, Relay, TrainingServer
 from tests.simulation.people import Screen
 from tests.simulation.person import people, stranger
 from tests.simulation.replayer import Replayer
 from tests.simulation.stage import SILENCE, Stage
 
 USERS, ARTISTS, SCREENS, CLERKS = 4, 2, 2, 2
-MACHINES: dict[type[Machine], int] = {Relay: 2, Sweep: 2, TrainingServer: 1, InferenceServer: 3}
+MACHINES: dict[type[Machine], int] = {Relay: 2, MaintenancePasses: 2, TrainingServer: 1, InferenceServer: 3}
 PATIENCE = 3_000
 """Looks at whether everything has ended."""
 
 
 def enter(stage: Stage) -> None:
-    """Everybody comes onto the stage."""
+    """Adds all actors."""
     everybody = people(USERS, ARTISTS)
     for person in everybody:
         for screen in range(SCREENS):
@@ -32,7 +32,7 @@ def enter(stage: Stage) -> None:
 async def close(stage: Stage) -> None:
     """On a stage that has settled down, wait until everything has ended. Raises Broken if it does not.
 
-    What got lost is healed by the service itself: by relays, by sweeps, and by time.
+    What got lost is healed by the service itself: by relays, by maintenance passes, and by time.
     """
     for _ in range(PATIENCE):
         await stage.pause(1)

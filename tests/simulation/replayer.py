@@ -1,4 +1,4 @@
-"""Somebody who makes movements of tokens once more that have been made already: the ledger alone has to refuse."""
+"""Repeats transfers that were made already; the ledger has to refuse them."""
 
 from contextlib import suppress
 from dataclasses import dataclass

@@ -28,7 +28,7 @@ class Nap(NamedTuple):
 
 @coroutine
 def turn(before: str) -> Generator[str, None, None]:
-    """Let others go on; the name tells what comes next."""
+    """Let others run; the name says what comes next."""
     yield before
 
 
@@ -42,7 +42,7 @@ class Actor:
     name: str
     make: Callable[[], Coroutine[Any, Any, None]]
     restarts: bool
-    """Whether it begins anew after a crash."""
+    """Whether it restarts after a crash."""
     life: Coroutine[Any, Any, None]
     next: str = "begins"
     over: bool = False

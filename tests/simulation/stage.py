@@ -23,10 +23,10 @@ from tests.support.world import World
 SILENCE = timedelta(minutes=30)
 """After which an image or a training is given up."""
 GRACE = RetryGrace(timedelta(minutes=2))
-"""Within which an inference server goes on after a failed attempt."""
+"""The time in which an inference server retries after a failed attempt."""
 
 GONE = (UserNotFound, GenerationNotFound, StyleNotFound, CommentNotFound)
-"""What anybody may hear of who has left, or of what was theirs."""
+"""Refusals that refer to a deleted user or their data."""
 
 
 class Stage(ABC):
@@ -44,7 +44,7 @@ class Stage(ABC):
         """Confirmations under way. The provider promises how long they take, so the clock does not jump meanwhile."""
         self.deleted: set[UserId] = set()
         """Who has asked to be erased."""
-        # What people have heard of:
+        # What users know:
         self.users: list[UserId] = []
         self.styles: list[StyleId] = []
         self.comments: list[tuple[CommentId, GenerationId]] = []
@@ -59,7 +59,7 @@ class Stage(ABC):
 
     @abstractmethod
     def enter(self, name: str, life: Callable[[], Coroutine[Any, Any, None]], *, ends: bool) -> None:
-        """Somebody who begins anew after a crash; `ends` tells whether they come to an end once the stage closes."""
+        """An actor that restarts after a crash; `ends` says whether it finishes when the stage closes."""
 
     @property
     @abstractmethod
@@ -75,7 +75,7 @@ class Stage(ABC):
         self.faults.on = False
         self.closing = True
 
-    def note(self, event: str) -> None:  # noqa: B027 (whoever keeps no record does nothing)
+    def note(self, event: str) -> None:  # noqa: B027 (actors without a record do nothing)
         """Keep a record."""
 
     def ports(self) -> dict[str, object]:
@@ -92,7 +92,7 @@ class Stage(ABC):
     async def call(
         self, kind: type[Any], *args: object, refusals: tuple[type[DomainError], ...] = (), **kwargs: object
     ) -> Any:
-        """The use case's answer, or None for a refusal that whoever calls has to expect."""
+        """The use case's result, or None for an expected refusal."""
         try:
             answer = await self.world.use_case(kind, **self.ports())(*args, **kwargs)
         except DomainError as refusal:

@@ -88,7 +88,7 @@ async def test_every_invariant_holds_when_everything_has_ended(
     assert await sql.fetchval(DEADLOCKS) == before
 
 
-async def test_the_audit_finds_what_breaks_a_rule(
+async def test_the_audit_finds_each_broken_rule(
     pool: Pool, sql: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(AccountDeletion, "open_to", lambda *_: {})  # so that something of everything is left

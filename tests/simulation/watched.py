@@ -40,5 +40,5 @@ def watch(tables: Tables) -> None:
 
 
 def put_in_place(tables: Tables, name: str, rows: "Watched[Any, Any]") -> None:
-    """Tables are frozen, for the service; but everybody has to see the other rows."""
+    """Tables are frozen for the service, but all references must see the other rows."""
     object.__setattr__(tables, name, rows)

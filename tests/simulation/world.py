@@ -109,8 +109,8 @@ class SteppingCall(IdempotentCall):
         self._faults = faults
 
     @property
-    def begun(self) -> bool:
-        return self._real.begun
+    def is_open(self) -> bool:
+        return self._real.is_open
 
     async def __aenter__(self) -> Self:
         await self._real.__aenter__()
@@ -143,7 +143,7 @@ def lose_connection(faults: Faults) -> None:
 
 
 class ExactLikes(MemoryLikes):
-    """Whoever is told a count is told what is true when the block has been committed."""
+    """A returned count is true at the commit of its block."""
 
     async def count(self, generation_id: GenerationId) -> int:
         told = await super().count(generation_id)

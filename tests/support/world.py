@@ -34,7 +34,7 @@ from core.generations.model import AspectRatio, Generation
 from core.generations.repository import Generations
 from core.generations.views import GenerationsReader
 from core.identifiers import HoldId, UserId
-from core.live_events import Pace
+from core.live_events import StreamTiming
 from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
 from core.ports.blob_store import Blob, BlobStore
@@ -43,6 +43,7 @@ from core.ports.broker import Broker
 from core.ports.changes import Changes
 from core.ports.clock import Clock
 from core.ports.dead_letters import DeadLetters
+from core.ports.discarded_objects import DiscardedObjects
 from core.ports.idempotency import Answers, IdempotentCall
 from core.ports.ids import Ids
 from core.ports.images import Images
@@ -55,7 +56,6 @@ from core.ports.secrets import Secrets
 from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
-from core.ports.unwanted_blobs import UnwantedBlobs
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
 from core.search.views import SearchReader
@@ -114,7 +114,7 @@ class Scope:
     likes: Likes
     comments: Comments
     withdrawals: Withdrawals
-    unwanted: UnwantedBlobs
+    discarded: DiscardedObjects
     personal_data: PersonalData
 
 
@@ -143,7 +143,7 @@ class World(ABC):
         self.images = PillowImages()
         self.webhooks = WebhookBase(SETTINGS.api_base_url)
         self.fee = PlatformFee(0)
-        self.pace = Pace(timedelta(hours=1))
+        self.pace = StreamTiming(timedelta(hours=1))
         self.given: dict[Any, object] = {
             Settings: SETTINGS,
             Clock: self.clock,
@@ -218,7 +218,7 @@ class World(ABC):
         artist = Artist(user.id, username.title(), f"{username}@example.com", key, self.clock.now())
         async with self.block() as scope:
             await scope.users.add_artist(artist)
-            await scope.users.save(user.became_artist(at=self.clock.now()))
+            await scope.users.save(user.become_artist(at=self.clock.now()))
             await scope.ledger.open(earnings(user.id))
             return await scope.users.of_id(user.id)
 
@@ -245,7 +245,9 @@ class World(ABC):
     async def style(self, artist: User, name: str = "Ink", **changes: Any) -> Style:
         """A trained style."""
         style = await self.untrained_style(artist, name, **changes)
-        trained = style.trained(at=self.clock.now(), model_path=f"gs://models/{style.id}.safetensors", metric=None)
+        trained = style.complete_training(
+            at=self.clock.now(), model_path=f"gs://models/{style.id}.safetensors", metric=None
+        )
         async with self.block() as scope:
             await scope.styles.save(trained)
         return trained
@@ -282,7 +284,7 @@ class World(ABC):
         """A completed image, paid for."""
         generation = await self.generation(owner, style, **changes)
         at = self.clock.now()
-        generation = generation.completed(
+        generation = generation.complete(
             at=at,
             result_key=f"generations/gen-{generation.id}.png",
             metadata={},
@@ -290,7 +292,7 @@ class World(ABC):
         )
         if public:
             key = f"public/generations/{generation.id}/image.png"
-            generation = generation.edited(at=at, description=generation.description, public_key=key)
+            generation = generation.edit(at=at, description=generation.description, public_key=key)
         async with self.block() as scope:
             await scope.generations.save(generation)
             await scope.ledger.post(generation.hold_id, at=at, fee=generation.fee_tokens)
@@ -300,7 +302,7 @@ class World(ABC):
         """An image that was given up, its tokens given back."""
         generation = await self.generation(owner, style, **changes)
         at = self.clock.now()
-        generation = generation.failed(at=at, failure=Failure("GENERATION_ERROR", "The model made no image."))
+        generation = generation.fail(at=at, failure=Failure("GENERATION_ERROR", "The model made no image."))
         async with self.block() as scope:
             await scope.generations.save(generation)
             await scope.ledger.void(generation.hold_id, at=at)
@@ -367,7 +369,7 @@ def parts_over(technology: Callable[[], dishka.Provider], *given: type[Any]) -> 
     provider.provide(Readers, scope=dishka.Scope.REQUEST)
     provider.provide(Scope, scope=dishka.Scope.REQUEST)
     provider.provide(_fee, scope=dishka.Scope.REQUEST, override=True)
-    provider.provide(_pace, scope=dishka.Scope.REQUEST, override=True)
+    provider.provide(_stream_timing, scope=dishka.Scope.REQUEST, override=True)
     providers = (use_cases(), technology(), provider)
     return dishka.make_container(*providers, start_scope=dishka.Scope.RUNTIME, lock_factory=None)
 
@@ -376,7 +378,7 @@ def _fee(world: World) -> PlatformFee:
     return world.fee
 
 
-def _pace(world: World) -> Pace:
+def _stream_timing(world: World) -> StreamTiming:
     return world.pace
 
 

@@ -87,7 +87,7 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
             return False
 
     async def read(self, key: str, *, expires: str | None, signature: str | None) -> Media:
-        if not key.startswith(PUBLIC_PREFIX) and not self._vouched(key, expires or "", signature or ""):
+        if not key.startswith(PUBLIC_PREFIX) and not self._is_signed(key, expires or "", signature or ""):
             raise BlobNotFound
         try:
             content = await self.get(key)
@@ -95,7 +95,7 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
             raise BlobNotFound from None
         return Media(content, CONTENT_TYPES.get(key.rpartition(".")[2], "application/octet-stream"))
 
-    def _vouched(self, key: str, expires: str, signature: str) -> bool:
+    def _is_signed(self, key: str, expires: str, signature: str) -> bool:
         try:
             genuine = self._signer.verify_signature(f"{expires}\n{key}", signature)
         except UnicodeEncodeError:  # characters that no key has

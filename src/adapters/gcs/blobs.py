@@ -28,7 +28,7 @@ T = TypeVar("T")
 THREADS = 8
 WRITES = 6
 """Concurrent writes; the other threads keep reads from waiting behind a large upload."""
-WITHIN = 10.0
+RESPONSE_TIMEOUT = 10.0
 """Seconds."""
 MAX_CACHED = 10_000
 """Signed URLs."""
@@ -72,7 +72,7 @@ class GcsBlobStore(BlobStore):
         object_names.checked(source)
         object_names.checked(target)
         async with self._writing:
-            await self._to_the_end(lambda: self._bucket().copy(source, target))
+            await self._run_to_end(lambda: self._bucket().copy(source, target))
 
     async def delete(self, *keys: str) -> None:
         for key in keys:
@@ -122,7 +122,7 @@ class GcsBlobStore(BlobStore):
     async def _upload(self, blob: Blob) -> None:
         stop = Event()
         async with self._writing:
-            await self._to_the_end(
+            await self._run_to_end(
                 lambda: self._bucket().upload(blob.key, blob.content, blob.content_type, stop), give_up=stop.set
             )
 
@@ -132,12 +132,12 @@ class GcsBlobStore(BlobStore):
     async def _in_thread(self, function: Callable[[], T], *, within: float | None = None) -> T:
         """Run it off the event loop and stop waiting after `within`: a thread cannot be cancelled."""
         try:
-            async with asyncio.timeout(within or WITHIN):
+            async with asyncio.timeout(within or RESPONSE_TIMEOUT):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, function)
         except TimeoutError as error:
             raise StoreUnavailable from error
 
-    async def _to_the_end(self, function: Callable[[], None], *, give_up: Callable[[], None] = lambda: None) -> None:
+    async def _run_to_end(self, function: Callable[[], None], *, give_up: Callable[[], None] = lambda: None) -> None:
         """Run a write off the event loop. If the caller is cancelled, wait for it to end, so that nothing is written
         afterwards.
         """

@@ -35,7 +35,7 @@ CACHE_CONTROL = "private, max-age=3600"
 """Prevents Google's own caches from serving an object below `public/` for an hour after it was deleted."""
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 
-_patience: dict[str, Any] = {
+_timeouts: dict[str, Any] = {
     "timeout": (CONNECT, READ),
     "retry": DEFAULT_RETRY.with_delay(initial=0.2, maximum=1.0).with_timeout(TRY_FOR),
 }
@@ -68,13 +68,13 @@ class Bucket:
                 # With a size, the client reads up to 8 MiB into memory and sends one request.
                 size=size if size <= CHUNK else None,
                 content_type=content_type,
-                **_patience,
+                **_timeouts,
             )
 
     def download(self, key: str) -> bytes:
         with _failures_translated():
             try:
-                content: bytes = self._bucket.blob(key).download_as_bytes(**_patience)
+                content: bytes = self._bucket.blob(key).download_as_bytes(**_timeouts)
             except NotFound:
                 raise BlobNotFound from None
             return content
@@ -83,24 +83,24 @@ class Bucket:
         with _failures_translated():
             original, copy = self._bucket.blob(source), self._bucket.blob(target)
             try:
-                original.reload(**_patience)
+                original.reload(**_timeouts)
                 # Objects written by the AI servers lack this header; setting one header requires setting all.
                 copy.cache_control = CACHE_CONTROL
                 copy.content_type = original.content_type
                 token = None
-                while (token := copy.rewrite(original, token=token, **_patience)[0]) is not None:
+                while (token := copy.rewrite(original, token=token, **_timeouts)[0]) is not None:
                     pass
             except NotFound:
                 raise BlobNotFound from None
 
     def delete(self, key: str) -> None:
         with _failures_translated(), suppress(NotFound):
-            self._bucket.blob(key).delete(**_patience)
+            self._bucket.blob(key).delete(**_timeouts)
 
     def keys(self, prefix: str) -> list[str]:
         with _failures_translated():
             found = self._client.list_blobs(
-                self._bucket, prefix=prefix, fields="items(name),nextPageToken", **_patience
+                self._bucket, prefix=prefix, fields="items(name),nextPageToken", **_timeouts
             )
             return sorted(blob.name for blob in found)
 
@@ -112,7 +112,7 @@ class Bucket:
                 start_offset=after or None,  # inclusive
                 max_results=limit + 1,
                 fields="items(name,timeCreated),nextPageToken",
-                **_patience,
+                **_timeouts,
             )
             later = (blob for blob in found if blob.name > after)
             return [StoredBlob(blob.name, blob.time_created) for blob in islice(later, limit)]

@@ -18,7 +18,7 @@ ALGORITHMS = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 """Asymmetric signatures only: a shared secret or no signature proves nothing."""
 LEEWAY = 60
 """Seconds of clock difference tolerated."""
-PATIENCE = 10.0
+RESPONSE_TIMEOUT = 10.0
 """Seconds for the discovery document, and for identifying as a whole."""
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -53,11 +53,11 @@ class OpenIDIdentityProvider(IdentityProvider):
     async def identify(self, *, code: str, redirect_uri: str, nonce: str, code_verifier: str) -> Identity:
         client = await self._discovered()
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(RESPONSE_TIMEOUT):
                 id_token = await client.redeem(code, redirect_uri, code_verifier)
                 return self._identity(await self._claims(client, id_token, nonce))
         except TimeoutError as error:
-            logger.warning("identity provider timed out seconds=%s", PATIENCE)
+            logger.warning("identity provider timed out seconds=%s", RESPONSE_TIMEOUT)
             raise SignInFailed("provider_unavailable") from error
         except SignInFailed as failure:
             logger.warning("sign-in failed reason=%s cause=%r", failure.reason, failure.__cause__)
@@ -118,7 +118,7 @@ class OpenIDIdentityProvider(IdentityProvider):
 
     async def _discover(self) -> OpenIDClient:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(RESPONSE_TIMEOUT):
                 return await asyncio.to_thread(OpenIDClient, self._client_id, self._client_secret, self._discovery_url)
         except Exception as error:  # the library does not validate the document
             logger.warning("OpenID discovery failed url=%s error=%r", self._discovery_url, error)

@@ -23,13 +23,13 @@ class MemoryPersonalData(PersonalData):
         def operation(tables: Tables) -> None:
             _remove(tables.sessions, lambda _, session: session.user_id == user_id)
             for style in _of(tables.styles, lambda style: style.artist_id == user_id and style.is_active):
-                tables.styles[style.id] = style.closed(at=at)
+                tables.styles[style.id] = style.close(at=at)
             for purchase in _of(tables.purchases, lambda purchase: purchase.user_id == user_id):
                 if purchase.status is PurchaseStatus.PENDING:
-                    tables.purchases[purchase.order_id] = purchase.called_off(at=at)
+                    tables.purchases[purchase.order_id] = purchase.expire_now(at=at)
 
         for session in _of(self._transaction.tables.sessions, lambda session: session.user_id == user_id):
-            self._transaction.tell_of(changes.session(session.token_hash))
+            self._transaction.notify_after_commit(changes.session(session.token_hash))
         for style_id in await self.styles(user_id):
             await self._transaction.lock("style", style_id)
         for purchase in _of(self._transaction.tables.purchases, lambda purchase: purchase.user_id == user_id):
@@ -53,14 +53,14 @@ class MemoryPersonalData(PersonalData):
         )
 
     async def remove_comments(self, user_id: UserId, *, limit: int) -> int:
-        said = _said(self._transaction.tables, user_id)[:limit]
+        comment_ids = _comments_of(self._transaction.tables, user_id)[:limit]
         comments = self._transaction.tables.comments
-        await self._lock("generation", *sorted({comments[comment_id].generation_id for comment_id in said}))
+        await self._lock("generation", *sorted({comments[comment_id].generation_id for comment_id in comment_ids}))
 
         def operation(tables: Tables) -> int:
-            gone = _said(tables, user_id)[:limit]
-            _remove(tables.comments, lambda key, comment: key in gone or comment.parent_id in gone)
-            return len(gone)
+            removed = _comments_of(tables, user_id)[:limit]
+            _remove(tables.comments, lambda key, comment: key in removed or comment.parent_id in removed)
+            return len(removed)
 
         return self._transaction.write(operation)
 
@@ -120,7 +120,7 @@ class MemoryPersonalData(PersonalData):
         await self._lock("user", user_id)
 
         def operation(tables: Tables) -> bool:
-            if _referred(tables, user_id):
+            if _is_referenced(tables, user_id):
                 return False
             user = tables.users.pop(user_id)
             del tables.identities[user.provider, user.subject], tables.usernames[user.username]
@@ -142,8 +142,8 @@ def _of(rows: MutableMapping[Key, Row], wanted: Callable[[Row], bool]) -> list[R
     return [row for row in rows.values() if wanted(row)]
 
 
-def _remove(rows: MutableMapping[Key, Row], gone: Callable[[Key, Row], bool], *, limit: int | None = None) -> int:
-    keys = [key for key, row in rows.items() if gone(key, row)][:limit]
+def _remove(rows: MutableMapping[Key, Row], removed: Callable[[Key, Row], bool], *, limit: int | None = None) -> int:
+    keys = [key for key, row in rows.items() if removed(key, row)][:limit]
     for key in keys:
         del rows[key]
     return len(keys)
@@ -153,7 +153,7 @@ def _images(tables: Tables, user_id: UserId) -> list[Generation]:
     return _of(tables.generations, lambda image: image.owner_id == user_id)
 
 
-def _said(tables: Tables, user_id: UserId) -> list[CommentId]:
+def _comments_of(tables: Tables, user_id: UserId) -> list[CommentId]:
     """Comments of the user, preceded by replies to them."""
     own = [comment.id for comment in tables.comments.values() if comment.author_id == user_id]
     return [comment.id for comment in tables.comments.values() if comment.parent_id in own] + own
@@ -165,7 +165,7 @@ def _places(image: Generation) -> list[str]:
     return [key for key in (image.result_key, image.public_key, late_key) if key is not None]
 
 
-def _referred(tables: Tables, user_id: UserId) -> bool:
+def _is_referenced(tables: Tables, user_id: UserId) -> bool:
     return (
         any(by == user_id for _, by in tables.likes)
         or any(user_id in pair for pair in tables.follows)

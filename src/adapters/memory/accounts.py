@@ -90,11 +90,11 @@ class MemoryUsers(Users):
     async def pending_deletion(self, user_id: UserId) -> User | None:
         await self._transaction.lock("user", user_id)
         user = self._transaction.tables.users.get(user_id)
-        return user if user and user.standing is Standing.LEAVING else None
+        return user if user and user.standing is Standing.PENDING_DELETION else None
 
     async def pending_deletions(self, *, limit: int) -> list[UserId]:
         users = self._transaction.tables.users.values()
-        leaving = sorted((user.updated_at, user.id) for user in users if user.standing is Standing.LEAVING)
+        leaving = sorted((user.updated_at, user.id) for user in users if user.standing is Standing.PENDING_DELETION)
         return [user_id for _, user_id in leaving[:limit]]
 
     async def was_erased(self, identity: bytes) -> bool:
@@ -114,7 +114,7 @@ class MemorySessions(Sessions):
 
     async def end(self, token_hash: bytes) -> None:
         self._transaction.write(lambda tables: tables.sessions.pop(token_hash, None))
-        self._transaction.tell_of(changes.session(token_hash))
+        self._transaction.notify_after_commit(changes.session(token_hash))
 
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
         tables = self._transaction.unit.tables
@@ -126,12 +126,14 @@ class MemorySessions(Sessions):
             return None
         return Requester(user.id, user.role, user.id in tables.artists)
 
-    async def drop_expired(self, *, now: datetime, limit: int) -> int:
+    async def purge_expired(self, *, now: datetime, limit: int) -> int:
         def operation(tables: Tables) -> int:
-            gone = [token_hash for token_hash, session in tables.sessions.items() if session.expires_at <= now][:limit]
-            for token_hash in gone:
+            expired = [token_hash for token_hash, session in tables.sessions.items() if session.expires_at <= now][
+                :limit
+            ]
+            for token_hash in expired:
                 del tables.sessions[token_hash]
-            return len(gone)
+            return len(expired)
 
         return self._transaction.write(operation)
 

@@ -121,8 +121,8 @@ def _generations_held(tables: Tables) -> Checked:
             wallet(row.owner_id),
             earnings(row.artist_id),
         )
-        told: Details = {"id": row.id, "consumed_tokens": row.consumed_tokens, "held": hold and hold.amount}
-        yield told | {"holds": holds[row.id]}, right and holds[row.id] == 1
+        details: Details = {"id": row.id, "consumed_tokens": row.consumed_tokens, "held": hold and hold.amount}
+        yield details | {"holds": holds[row.id]}, right and holds[row.id] == 1
 
 
 def _generations_settled(tables: Tables) -> Checked:
@@ -139,14 +139,14 @@ def _fees(tables: Tables) -> Checked:
     for row in tables.generations.values():
         fee = fees.pop(f"fee:generation:{row.id}", None)
         if fee is not None or row.fee_tokens:
-            told: Details = {"generation_id": row.id, "fee_tokens": row.fee_tokens, "charged": fee and fee.amount}
+            details: Details = {"generation_id": row.id, "fee_tokens": row.fee_tokens, "charged": fee and fee.amount}
             right = fee is not None and (fee.amount, fee.debit, fee.credit, row.status) == (
                 row.fee_tokens,
                 earnings(row.artist_id),
                 FEES,
                 Status.COMPLETED,
             )
-            yield told, right
+            yield details, right
     for fee in fees.values():
         right = fee.debit.kind is AccountKind.EARNINGS and fee.credit == FEES
         yield {"id": fee.id, "generation_id": None, "charged": fee.amount}, right
@@ -172,13 +172,13 @@ def _withdrawals(tables: Tables) -> Checked:
     ends = {WithdrawalStatus.SETTLED: "posted", WithdrawalStatus.REJECTED: "voided"}
     for row in tables.withdrawals.values():
         hold, state = tables.entries.get(TransferId(row.hold_id)), states[row.hold_id]
-        told: Details = {"id": row.id, "status": row.status.value, "amount": row.amount, "hold": state}
+        details: Details = {"id": row.id, "status": row.status.value, "amount": row.amount, "hold": state}
         held = hold is not None and (hold.amount, hold.debit, hold.kind) == (
             row.amount,
             earnings(row.artist_id),
             TransferKind.WITHDRAWAL,
         )
-        yield told, held and state == ends.get(row.status, "open")
+        yield details, held and state == ends.get(row.status, "open")
 
 
 def _states(tables: Tables) -> dict[HoldId | None, str]:

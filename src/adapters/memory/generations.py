@@ -5,7 +5,7 @@ import msgspec
 from adapters.memory.accounts import kept, picture_url
 from adapters.memory.database import Reads, UnitOfWork
 from adapters.memory.paging import page_of
-from adapters.memory.tables import Tables, apart
+from adapters.memory.tables import Tables, deep_copy
 from adapters.memory.tasks import waits
 from adapters.memory.transaction import MemoryTransaction
 from core.generations.errors import GenerationNotFound, ResultTaken
@@ -47,7 +47,7 @@ class MemoryGenerations(Generations):
     async def of_id(self, generation_id: GenerationId, *, lock: bool = False) -> Generation:
         if lock:
             await self._transaction.lock("generation", generation_id)
-        return apart(_found(self._transaction.tables, generation_id))
+        return deep_copy(_found(self._transaction.tables, generation_id))
 
     async def of_owner(self, owner_id: UserId, generation_id: GenerationId, *, lock: bool = False) -> Generation:
         if _found(self._transaction.tables, generation_id).owner_id != owner_id:
@@ -55,7 +55,7 @@ class MemoryGenerations(Generations):
         return await self.of_id(generation_id, lock=lock)
 
     async def add(self, generation: Generation) -> None:
-        stored = apart(generation)
+        stored = deep_copy(generation)
 
         def operation(tables: Tables) -> None:
             kept(tables, generation.owner_id)
@@ -66,7 +66,7 @@ class MemoryGenerations(Generations):
         self._transaction.write(operation)
 
     async def save(self, generation: Generation) -> None:
-        stored = apart(generation)
+        stored = deep_copy(generation)
 
         def operation(tables: Tables) -> None:
             _check_result(tables, before=_found(tables, generation.id), after=stored)
@@ -74,7 +74,7 @@ class MemoryGenerations(Generations):
 
         await self._transaction.lock("generation", generation.id)
         self._transaction.write(operation)
-        self._transaction.tell_of(changes.generation(generation.id))
+        self._transaction.notify_after_commit(changes.generation(generation.id))
 
     async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
         async with MemoryTransaction(UnitOfWork(self._transaction.database)) as alone:
@@ -92,18 +92,18 @@ class MemoryGenerations(Generations):
             await MemoryGenerations(alone).save(generation)
             return Outcome(applied=True, status=generation.status.value)
 
-    async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
+    async def restart_time_outs(self, *, inactive_since: datetime, at: datetime) -> None:
         def operation(tables: Tables) -> None:
-            for generation in _silent(tables, silent_since):
+            for generation in _stalled(tables, inactive_since):
                 if waits(tables, generation.task_id):
                     tables.generations[generation.id] = msgspec.structs.replace(generation, due_at=at)
 
         self._transaction.write(operation)
 
-    async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:
+    async def stalled(self, *, since: datetime, limit: int) -> list[GenerationId]:
         found = [
             (generation.created_at, generation.id)
-            for generation in _silent(self._transaction.tables, since)
+            for generation in _stalled(self._transaction.tables, since)
             if generation.attempt_failed_at is None
         ]
         return [generation_id for _, generation_id in sorted(found)[:limit]]
@@ -212,7 +212,7 @@ async def image_url(generation: Generation, viewer: UserId | None, blobs: BlobSt
     return None
 
 
-def _silent(tables: Tables, since: datetime) -> list[Generation]:
+def _stalled(tables: Tables, since: datetime) -> list[Generation]:
     return [
         generation
         for generation in tables.generations.values()

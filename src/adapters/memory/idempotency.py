@@ -28,7 +28,7 @@ class MemoryIdempotentCall(IdempotentCall):
         self._call: Call | None = None
 
     @property
-    def begun(self) -> bool:
+    def is_open(self) -> bool:
         return self._unit.deferral is not None
 
     async def begin(self, call: Call) -> None:

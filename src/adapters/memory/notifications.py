@@ -7,7 +7,7 @@ from adapters.memory.database import Reads
 from adapters.memory.generations import image_url
 from adapters.memory.paging import page_of
 from adapters.memory.styles import thumbnail_url
-from adapters.memory.tables import KeptNotification, Tables, apart
+from adapters.memory.tables import KeptNotification, Tables, deep_copy
 from adapters.memory.transaction import MemoryTransaction
 from core.accounts.model import Standing
 from core.identifiers import GenerationId, NotificationId, StyleId, UserId
@@ -26,7 +26,7 @@ class MemoryNotifier(Notifier):
         self._transaction = transaction
 
     async def notify(self, notification: Notification) -> None:
-        kept = KeptNotification(apart(notification))
+        kept = KeptNotification(deep_copy(notification))
 
         def operation(tables: Tables) -> None:
             recipient = tables.users.get(notification.recipient)
@@ -37,7 +37,7 @@ class MemoryNotifier(Notifier):
                 tables.notifications[notification.id] = kept
 
         self._transaction.write(operation)
-        self._transaction.tell_of(changes.notifications(notification.recipient))
+        self._transaction.notify_after_commit(changes.notifications(notification.recipient))
 
 
 class MemoryNotifications(Notifications):
@@ -65,7 +65,7 @@ class MemoryNotifications(Notifications):
         self._transaction.write(operation)
         return len(unread)
 
-    async def drop_read(self, *, before: datetime, limit: int) -> int:
+    async def purge_read(self, *, before: datetime, limit: int) -> int:
         def operation(tables: Tables) -> int:
             read = [kept for kept in tables.notifications.values() if kept.read_at and kept.read_at <= before][:limit]
             for kept in read:
@@ -99,7 +99,7 @@ class MemoryNotificationsReader(NotificationsReader):
             target_type=notification.target_type,
             target_id=notification.target_id,
             target=await self._target(notification),
-            metadata=apart(notification).metadata,
+            metadata=deep_copy(notification).metadata,
             is_read=kept.read_at is not None,
             created_at=notification.at,
         )

@@ -41,16 +41,16 @@ class MemoryPaymentProvider(PaymentProvider):
         payment = self._of(order_id)
         self.payments[payment.key] = msgspec.structs.replace(
             payment,
-            state=PaymentState.TAKEN,
+            state=PaymentState.CAPTURED,
             amount=payment.amount if amount is None else Decimal(amount),
             currency_code=currency_code,
         )
         return payment.key
 
-    def give_back(self, order_id: OrderId, *, left: int) -> None:
+    def refund(self, order_id: OrderId, *, left: int) -> None:
         """Refund at the provider, in full or all but `left`."""
         payment = self._of(order_id)
-        state = PaymentState.TAKEN if left else PaymentState.OVER
+        state = PaymentState.CAPTURED if left else PaymentState.CANCELLED
         self.payments[payment.key] = msgspec.structs.replace(
             payment, state=state, amount=Decimal(left) if left else payment.amount
         )
@@ -58,14 +58,16 @@ class MemoryPaymentProvider(PaymentProvider):
     async def checkout(self, order: Order) -> str:
         self._check_reachable()
         key = f"payment-{len(self.payments) + 1}"
-        self.payments[key] = Payment(key, order.order_id, PaymentState.OPEN, Decimal(order.amount), order.currency_code)
+        self.payments[key] = Payment(
+            key, order.order_id, PaymentState.PENDING, Decimal(order.amount), order.currency_code
+        )
         return f"https://payments.example/{key}"
 
     async def confirm(self, order_id: OrderId, *, payment_key: str, amount: int) -> Payment | None:
         self._check_reachable()
         payment = self.payments.get(payment_key)
         ours = payment is not None and payment.order_id == order_id and payment.amount == amount
-        if payment is not None and ours and payment.state is PaymentState.OPEN and payment_key in self._agreed:
+        if payment is not None and ours and payment.state is PaymentState.PENDING and payment_key in self._agreed:
             if refusal := self._refused.get(payment_key):
                 self._end(payment, refusal)
             else:
@@ -87,7 +89,7 @@ class MemoryPaymentProvider(PaymentProvider):
         return next(payment for payment in self.payments.values() if payment.order_id == order_id)
 
     def _end(self, payment: Payment, failure: PaymentFailure) -> None:
-        self.payments[payment.key] = msgspec.structs.replace(payment, state=PaymentState.OVER, failure=failure)
+        self.payments[payment.key] = msgspec.structs.replace(payment, state=PaymentState.CANCELLED, failure=failure)
 
     def _check_reachable(self) -> None:
         if not self.reachable:

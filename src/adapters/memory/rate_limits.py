@@ -9,23 +9,23 @@ class MemoryRateLimiter(RateLimiter):
         self._clock = clock
         self._windows: dict[str, tuple[int, int, int]] = {}
         """By key: the fixed window, its calls, and those of the previous window."""
-        self._weightless_at: dict[str, datetime] = {}
+        self._expiry: dict[str, datetime] = {}
 
     async def hit(self, key: str, limit: Limit) -> Allowance:
-        now, over = limit.slot(self._clock.now())
+        now, elapsed = limit.slot(self._clock.now())
         slot, calls, previous = self._windows.get(key, (now, 0, 0))
         if slot != now:
             calls, previous = 0, calls if slot == now - 1 else 0
-        allowed = previous * (1 - over) + calls + 1 <= limit.calls
+        allowed = previous * (1 - elapsed) + calls + 1 <= limit.calls
         if allowed:
             calls += 1
             self._windows[key] = now, calls, previous
-            self._weightless_at[key] = limit.weightless_at(now)
-        return allowance(limit, allowed=allowed, calls=calls, previous=previous, over=over)
+            self._expiry[key] = limit.expiry(now)
+        return allowance(limit, allowed=allowed, calls=calls, previous=previous, elapsed=elapsed)
 
-    async def forget(self, *, limit: int) -> int:
+    async def purge(self, *, limit: int) -> int:
         now = self._clock.now()
-        gone = [key for key, at in self._weightless_at.items() if at <= now][:limit]
+        gone = [key for key, at in self._expiry.items() if at <= now][:limit]
         for key in gone:
-            del self._windows[key], self._weightless_at[key]
+            del self._windows[key], self._expiry[key]
         return len(gone)

@@ -10,7 +10,7 @@ from core.search.matching import MatchedBy, best_match, parse_query
 from core.search.views import Found, FoundArtist, FoundStyle, SearchReader, SearchType, UsedTag
 from core.styles.model import Style, TrainingStatus
 from core.styles.views import StyleArtist
-from core.tags import as_beginning
+from core.tags import as_prefix
 from core.text import comparison_key
 
 
@@ -28,7 +28,7 @@ class MemorySearchReader(SearchReader):
         )
 
     async def tags(self, text: str, *, limit: int) -> list[UsedTag]:
-        beginning = as_beginning(text)
+        beginning = as_prefix(text)
         if beginning is None:
             return []
         tables = self._reads.tables

@@ -7,7 +7,7 @@ import msgspec
 from adapters.memory.accounts import followers, found, kept, picture_url
 from adapters.memory.database import Reads, UnitOfWork
 from adapters.memory.paging import page_of
-from adapters.memory.tables import Tables, Uses, apart
+from adapters.memory.tables import Tables, Uses, deep_copy
 from adapters.memory.tasks import waits
 from adapters.memory.transaction import MemoryTransaction
 from core.generations.model import Generation, Status
@@ -48,7 +48,7 @@ class MemoryStyles(Styles):
     async def of_id(self, style_id: StyleId, *, lock: bool = False) -> Style:
         if lock:
             await self._transaction.lock("style", style_id)
-        return apart(_found(self._transaction.tables, style_id))
+        return deep_copy(_found(self._transaction.tables, style_id))
 
     async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
         if lock:
@@ -73,8 +73,8 @@ class MemoryStyles(Styles):
         )
 
     async def add(self, style: Style, artworks: list[Artwork]) -> None:
-        stored = apart(style)
-        pictures = tuple(apart(artwork) for artwork in artworks)
+        stored = deep_copy(style)
+        pictures = tuple(deep_copy(artwork) for artwork in artworks)
 
         def operation(tables: Tables) -> None:
             kept(tables, style.artist_id)
@@ -88,7 +88,7 @@ class MemoryStyles(Styles):
         self._transaction.write(operation)
 
     async def save(self, style: Style) -> None:
-        stored = apart(style)
+        stored = deep_copy(style)
 
         def operation(tables: Tables) -> None:
             _found(tables, style.id)
@@ -96,10 +96,10 @@ class MemoryStyles(Styles):
 
         await self._transaction.lock("style", style.id)
         self._transaction.write(operation)
-        self._transaction.tell_of(changes.style(style.id))
+        self._transaction.notify_after_commit(changes.style(style.id))
 
     async def artworks(self, style_id: StyleId) -> list[Artwork]:
-        return [apart(artwork) for artwork in self._transaction.tables.artworks.get(style_id, ())]
+        return [deep_copy(artwork) for artwork in self._transaction.tables.artworks.get(style_id, ())]
 
     async def remove(self, style_id: StyleId) -> None:
         def operation(tables: Tables) -> None:
@@ -112,7 +112,7 @@ class MemoryStyles(Styles):
 
         await self._transaction.lock("style", style_id)
         self._transaction.write(operation)
-        self._transaction.tell_of(changes.style(style_id))
+        self._transaction.notify_after_commit(changes.style(style_id))
 
     async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
         async with MemoryTransaction(UnitOfWork(self._transaction.database)) as alone:
@@ -128,16 +128,16 @@ class MemoryStyles(Styles):
             )
             return Outcome(applied=True, status=status.value)
 
-    async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
+    async def restart_time_outs(self, *, inactive_since: datetime, at: datetime) -> None:
         def operation(tables: Tables) -> None:
-            for style in _silent(tables, silent_since):
+            for style in _stalled(tables, inactive_since):
                 if waits(tables, style.task_id):
                     tables.styles[style.id] = msgspec.structs.replace(style, updated_at=at)
 
         self._transaction.write(operation)
 
-    async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
-        found = [(style.updated_at, style.id) for style in _silent(self._transaction.tables, since)]
+    async def stalled(self, *, since: datetime, limit: int) -> list[StyleId]:
+        found = [(style.updated_at, style.id) for style in _stalled(self._transaction.tables, since)]
         return [style_id for _, style_id in sorted(found)[:limit]]
 
 
@@ -238,7 +238,7 @@ class MemoryStylesReader(StylesReader):
         return OwnStyleDetail(
             **_fields(await self._detail(style)),
             model_path=style.model_path,
-            training_metric=apart(style).training_metric,
+            training_metric=deep_copy(style).training_metric,
             artworks=[await self._artwork(artwork) for artwork in self._reads.tables.artworks[style.id]],
             failure=style.failure,
         )
@@ -264,7 +264,7 @@ async def thumbnail_url(tables: Tables, style: Style, blobs: BlobStore) -> str |
     return await blobs.signed_url(key) if key else None
 
 
-def _silent(tables: Tables, since: datetime) -> list[Style]:
+def _stalled(tables: Tables, since: datetime) -> list[Style]:
     return [style for style in tables.styles.values() if not style.training_status.ended and style.updated_at <= since]
 
 

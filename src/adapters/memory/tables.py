@@ -127,7 +127,7 @@ class Tables:
     comments: MutableMapping[CommentId, Comment] = field(default_factory=dict)
     answers: MutableMapping[tuple[UserId, str], KeptAnswer] = field(default_factory=dict)
     outbox: MutableMapping[int, QueuedTask] = field(default_factory=dict)
-    unwanted: MutableMapping[str, None] = field(default_factory=dict)
+    discarded: MutableMapping[str, None] = field(default_factory=dict)
     walks: MutableMapping[int, Walk] = field(default_factory=dict)
 
     def overlaid(self) -> "Tables":
@@ -179,6 +179,6 @@ class Overlay(MutableMapping[Key, Row]):
         self._below.update(self._put)
 
 
-def apart(entity: Entity) -> Entity:
+def deep_copy(entity: Entity) -> Entity:
     """A deep copy: stored values change by writes only."""
     return msgspec.msgpack.decode(msgspec.msgpack.encode(entity), type=type(entity))

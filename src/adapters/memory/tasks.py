@@ -11,7 +11,7 @@ from core.ports.outbox import Batch, Outbox
 from core.ports.task_queue import TaskQueue
 from core.tasks.model import QUEUES, PendingTask, Queue, Task, pending
 
-STAND_BY = 0.1
+RECLAIM_INTERVAL = 0.1
 """Seconds until a relay tries again to claim a queue claimed by another."""
 
 
@@ -24,15 +24,15 @@ class MemoryOutbox(Outbox):
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
         self._woken = {queue: asyncio.Event() for queue in QUEUES}
-        self._stands_by: set[Queue] = set()
+        self._standing_by: set[Queue] = set()
 
     @asynccontextmanager
     async def claim(self, queue: Queue, *, now: datetime, limit: int) -> AsyncIterator[Batch]:
         if queue in self._database.claimed:
-            self._stands_by.add(queue)
+            self._standing_by.add(queue)
             yield MemoryBatch([])
             return
-        self._stands_by.discard(queue)
+        self._standing_by.discard(queue)
         self._database.claimed.add(queue)
         claimed = dict(self._due(now, queue)[:limit])
         batch = MemoryBatch(list(claimed.values()))
@@ -46,7 +46,7 @@ class MemoryOutbox(Outbox):
     async def wait(self, queue: Queue, *, seconds: float) -> None:
         woken = self._woken[queue]
         try:
-            async with asyncio.timeout(STAND_BY if queue in self._stands_by else seconds):
+            async with asyncio.timeout(RECLAIM_INTERVAL if queue in self._standing_by else seconds):
                 await woken.wait()
         except TimeoutError:
             return

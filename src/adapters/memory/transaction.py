@@ -52,9 +52,9 @@ class MemoryTransaction(Transaction):
     def after_commit(self, callback: Callable[[], None]) -> None:
         self._open.callbacks.append(callback)
 
-    def tell_of(self, topic: Topic) -> None:
+    def notify_after_commit(self, topic: Topic) -> None:
         """Notify watchers of the topic after the commit."""
-        self.after_commit(lambda: self.database.changes.tell(topic))
+        self.after_commit(lambda: self.database.changes.notify(topic))
 
     async def __aenter__(self) -> Self:
         if self._block is not None:

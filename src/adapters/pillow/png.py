@@ -16,7 +16,7 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """By colour type."""
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Of each pass the first column and row, and the steps between columns and rows."""
-_PIECE = 256 * 1024
+_BUFFER = 256 * 1024
 """Bytes of pixels in memory at a time."""
 
 
@@ -62,10 +62,10 @@ def _inflated(pixels: list[bytes]) -> int:
     size = 0
     try:
         for piece in pixels:
-            size += len(stream.decompress(piece, _PIECE))
+            size += len(stream.decompress(piece, _BUFFER))
             while stream.unconsumed_tail and not stream.eof:
-                size += len(stream.decompress(stream.unconsumed_tail, _PIECE))
-        while not stream.eof and (more := stream.decompress(b"", _PIECE)):
+                size += len(stream.decompress(stream.unconsumed_tail, _BUFFER))
+        while not stream.eof and (more := stream.decompress(b"", _BUFFER)):
             size += len(more)
     except zlib.error as error:
         raise NotAnImage("PNG whose pixels cannot be decompressed") from error

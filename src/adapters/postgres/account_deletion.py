@@ -12,8 +12,8 @@ from core.purchases.model import TIME_TO_SETTLE
 
 END_SESSIONS = "DELETE FROM sessions WHERE user_id = $1 RETURNING token_hash"
 HIDE_ARTIST = "DELETE FROM artist_texts WHERE user_id = $1"
-CLOSE = "UPDATE styles SET is_active = false, updated_at = $2 WHERE artist_id = $1 AND is_active"
-CALL_OFF = """
+CLOSE_STYLES = "UPDATE styles SET is_active = false, updated_at = $2 WHERE artist_id = $1 AND is_active"
+EXPIRE_PURCHASES = """
 UPDATE purchases SET expires_at = least(expires_at, $2), check_at = least(check_at, $3)
 WHERE user_id = $1 AND status = 'pending'
 """
@@ -24,15 +24,15 @@ LOCK_IMAGES = "SELECT FROM generations WHERE id = ANY($1) ORDER BY id FOR NO KEY
 LOCK_USERS = "SELECT FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
 LOCK_STYLES = "SELECT FROM styles WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE"
 
-LIKED = "SELECT generation_id FROM likes WHERE user_id = $1 LIMIT $2"
-UNLIKE = """
-WITH gone AS (
+LIKES = "SELECT generation_id FROM likes WHERE user_id = $1 LIMIT $2"
+DELETE_LIKES = """
+WITH deleted AS (
     DELETE FROM likes WHERE user_id = $1 AND generation_id = ANY($2) RETURNING generation_id
 )
-UPDATE generations SET like_count = like_count - 1 FROM gone WHERE id = generation_id
+UPDATE generations SET like_count = like_count - 1 FROM deleted WHERE id = generation_id
 """
 
-SAID = """
+COMMENTS = """
 (
     SELECT reply.id, reply.generation_id FROM comments own JOIN comments reply ON reply.parent_id = own.id
     WHERE own.author_id = $1 LIMIT $2
@@ -41,21 +41,21 @@ UNION ALL (SELECT id, generation_id FROM comments WHERE author_id = $1 LIMIT $2)
 LIMIT $2
 """
 """Replies first: a top-level comment is removed once all its replies fit into the same batch."""
-UNSAY = """
-WITH gone AS (
+DELETE_COMMENTS = """
+WITH deleted AS (
     DELETE FROM comments WHERE id = ANY($1) OR parent_id = ANY($1) RETURNING id, generation_id, parent_id
 ),
 images AS (
     UPDATE generations SET comment_count = comment_count - comments
-    FROM (SELECT generation_id, count(*) AS comments FROM gone GROUP BY generation_id) fewer
+    FROM (SELECT generation_id, count(*) AS comments FROM deleted GROUP BY generation_id) fewer
     WHERE id = generation_id
 )
 UPDATE comments SET reply_count = reply_count - replies
-FROM (SELECT parent_id, count(*) AS replies FROM gone GROUP BY parent_id) fewer
-WHERE comments.id = fewer.parent_id AND comments.id NOT IN (SELECT id FROM gone)
+FROM (SELECT parent_id, count(*) AS replies FROM deleted GROUP BY parent_id) fewer
+WHERE comments.id = fewer.parent_id AND comments.id NOT IN (SELECT id FROM deleted)
 """
 
-UNFOLLOW = """
+DELETE_FOLLOWS = """
 DELETE FROM follows WHERE (follower_id, followed_id) IN (
     SELECT follower_id, followed_id FROM (
         (SELECT follower_id, followed_id FROM follows WHERE follower_id = $1 LIMIT $2)
@@ -64,13 +64,13 @@ DELETE FROM follows WHERE (follower_id, followed_id) IN (
 )
 RETURNING followed_id
 """
-FEWER_FOLLOWERS = """
+DECREMENT_FOLLOWERS = """
 UPDATE users SET follower_count = follower_count - fewer
 FROM (SELECT id, count(*) AS fewer FROM unnest($1::bigint[]) lost (id) GROUP BY id) lost
 WHERE users.id = lost.id
 """
 
-FORGET_NOTIFICATIONS = """
+DELETE_NOTIFICATIONS = """
 DELETE FROM notifications WHERE id IN (
     (SELECT id FROM notifications WHERE recipient_id = $1 LIMIT $2)
     UNION (SELECT id FROM notifications WHERE actor_id = $1 LIMIT $2)
@@ -78,7 +78,7 @@ DELETE FROM notifications WHERE id IN (
 )
 RETURNING id
 """
-FORGET_ANSWERS = """
+DELETE_ANSWERS = """
 DELETE FROM idempotency_keys WHERE user_id = $1 AND key IN (
     SELECT key FROM idempotency_keys WHERE user_id = $1 LIMIT $2
 )
@@ -99,7 +99,7 @@ WHERE id IN (
 )
 ORDER BY id FOR UPDATE
 """
-HIDE = "UPDATE generations SET public_key = NULL WHERE id = ANY($1) AND public_key IS NOT NULL"
+UNPUBLISH = "UPDATE generations SET public_key = NULL WHERE id = ANY($1) AND public_key IS NOT NULL"
 LIKES_OF_IMAGES = """
 DELETE FROM likes WHERE (user_id, generation_id) IN (
     SELECT user_id, generation_id FROM likes WHERE generation_id = ANY($1) LIMIT $2
@@ -112,22 +112,22 @@ DELETE FROM comments WHERE id IN (
 )
 RETURNING id
 """
-FOLD_USES = """
-WITH gone AS (
+ROLL_UP_USES = """
+WITH deleted AS (
     DELETE FROM style_uses USING unnest($1::bigint[], $2::bigint[]) image (id, style)
     WHERE style_id = style AND generation_id = image.id
     RETURNING style_id, tokens
 )
 UPDATE styles SET usage_count = usage_count + images, earned_tokens = earned_tokens + tokens
-FROM (SELECT style_id, count(*) AS images, sum(tokens) AS tokens FROM gone GROUP BY style_id) folded
-WHERE styles.id = folded.style_id
+FROM (SELECT style_id, count(*) AS images, sum(tokens) AS tokens FROM deleted GROUP BY style_id) totals
+WHERE styles.id = totals.style_id
 """
 REMOVE_IMAGES = "DELETE FROM generations WHERE id = ANY($1)"
 
 LOCK_ARTIST = "SELECT FROM artists WHERE user_id = $1 FOR UPDATE"
 LOCK_USER = "SELECT FROM users WHERE id = $1 FOR UPDATE"
 """Waits for uncommitted rows that refer to the user; later ones no longer find the user."""
-REFERRED = """
+REFERENCES = """
 SELECT FROM users WHERE id = $1 AND (
     EXISTS (SELECT FROM likes WHERE user_id = $1)
     OR EXISTS (SELECT FROM comments WHERE author_id = $1)
@@ -151,55 +151,55 @@ class PostgresPersonalData(PersonalData):
         self._transaction = transaction
 
     async def revoke_access(self, user_id: UserId, *, at: datetime) -> None:
-        for session in await self._ask(END_SESSIONS, user_id):
-            self._transaction.tell_of(changes.session(session["token_hash"]))
-        await self._ask(HIDE_ARTIST, user_id)
-        await self._ask(CLOSE, user_id, at)
-        await self._ask(CALL_OFF, user_id, at, at + TIME_TO_SETTLE)
+        for session in await self._run(END_SESSIONS, user_id):
+            self._transaction.notify_after_commit(changes.session(session["token_hash"]))
+        await self._run(HIDE_ARTIST, user_id)
+        await self._run(CLOSE_STYLES, user_id, at)
+        await self._run(EXPIRE_PURCHASES, user_id, at, at + TIME_TO_SETTLE)
 
     async def withdrawal_pending(self, user_id: UserId) -> bool:
-        return bool(await self._ask(WITHDRAWAL_PENDING, user_id))
+        return bool(await self._run(WITHDRAWAL_PENDING, user_id))
 
     async def unended_images(self, user_id: UserId, *, limit: int) -> list[GenerationId]:
         return [row["id"] for row in await self._transaction.fetch(UNENDED, user_id, limit)]
 
     async def remove_likes(self, user_id: UserId, *, limit: int) -> int:
-        liked = [row["generation_id"] for row in await self._ask(LIKED, user_id, limit)]
-        await self._ask(LOCK_IMAGES, liked)
-        await self._ask(UNLIKE, user_id, liked)
+        liked = [row["generation_id"] for row in await self._run(LIKES, user_id, limit)]
+        await self._run(LOCK_IMAGES, liked)
+        await self._run(DELETE_LIKES, user_id, liked)
         return len(liked)
 
     async def remove_comments(self, user_id: UserId, *, limit: int) -> int:
-        said = await self._ask(SAID, user_id, limit)
-        await self._ask(LOCK_IMAGES, [row["generation_id"] for row in said])
-        await self._ask(UNSAY, [row["id"] for row in said])
-        return len(said)
+        comments = await self._run(COMMENTS, user_id, limit)
+        await self._run(LOCK_IMAGES, [row["generation_id"] for row in comments])
+        await self._run(DELETE_COMMENTS, [row["id"] for row in comments])
+        return len(comments)
 
     async def remove_follows(self, user_id: UserId, *, limit: int) -> int:
-        lost = [row["followed_id"] for row in await self._ask(UNFOLLOW, user_id, limit)]
-        await self._ask(LOCK_USERS, lost)
-        await self._ask(FEWER_FOLLOWERS, lost)
-        return len(lost)
+        followed = [row["followed_id"] for row in await self._run(DELETE_FOLLOWS, user_id, limit)]
+        await self._run(LOCK_USERS, followed)
+        await self._run(DECREMENT_FOLLOWERS, followed)
+        return len(followed)
 
     async def remove_notifications(self, user_id: UserId, *, limit: int) -> int:
-        return len(await self._ask(FORGET_NOTIFICATIONS, user_id, limit))
+        return len(await self._run(DELETE_NOTIFICATIONS, user_id, limit))
 
     async def remove_answers(self, user_id: UserId, *, limit: int) -> int:
-        return len(await self._ask(FORGET_ANSWERS, user_id, limit))
+        return len(await self._run(DELETE_ANSWERS, user_id, limit))
 
     async def used_by_others(self, user_id: UserId) -> bool:
-        return bool(await self._ask(USED_BY_OTHERS, user_id))
+        return bool(await self._run(USED_BY_OTHERS, user_id))
 
     async def remove_images(self, user_id: UserId, *, limit: int) -> Removed:
-        images = await self._ask(IMAGES, user_id, limit)
+        images = await self._run(IMAGES, user_id, limit)
         ids = [image["id"] for image in images]
-        await self._ask(HIDE, ids)
-        rows = [len(await self._ask(change, ids, limit)) for change in (LIKES_OF_IMAGES, COMMENTS_ON_IMAGES)]
+        await self._run(UNPUBLISH, ids)
+        rows = [len(await self._run(change, ids, limit)) for change in (LIKES_OF_IMAGES, COMMENTS_ON_IMAGES)]
         if max(rows) < limit:
             styles = [image["style_id"] for image in images]
-            await self._ask(LOCK_STYLES, styles)
-            await self._ask(FOLD_USES, ids, styles)
-            await self._ask(REMOVE_IMAGES, ids)
+            await self._run(LOCK_STYLES, styles)
+            await self._run(ROLL_UP_USES, ids, styles)
+            await self._run(REMOVE_IMAGES, ids)
         keys = [image[name] for image in images for name in ("result_key", "public_key", "late_key")]
         return Removed(len(images), sorted({key for key in keys if key is not None}))
 
@@ -207,14 +207,14 @@ class PostgresPersonalData(PersonalData):
         return [row["id"] for row in await self._transaction.fetch(STYLES, user_id)]
 
     async def remove_user(self, user_id: UserId, *, identity: bytes) -> bool:
-        await self._ask(LOCK_USER, user_id)
-        await self._ask(LOCK_ARTIST, user_id)
-        if await self._ask(REFERRED, user_id):
+        await self._run(LOCK_USER, user_id)
+        await self._run(LOCK_ARTIST, user_id)
+        if await self._run(REFERENCES, user_id):
             return False
         for change in REMOVE_USER:
-            await self._ask(change, user_id)
-        await self._ask(KEEP_IDENTITY, identity)
+            await self._run(change, user_id)
+        await self._run(KEEP_IDENTITY, identity)
         return True
 
-    async def _ask(self, sql: str, *args: object) -> list[Record]:
+    async def _run(self, sql: str, *args: object) -> list[Record]:
         return await self._transaction.fetch(sql, *args, lock=True)

@@ -23,8 +23,8 @@ SELECT {", ".join((*FIXED, *CHANGING))} FROM users
 """
 
 ARTIST = "SELECT user_id, artist_name, verified_email, signature_key, created_at FROM artists WHERE user_id = $1"
-LEAVER = f"{USER} WHERE id = $1 AND standing = 'leaving' FOR NO KEY UPDATE"
-LEAVERS = "SELECT id FROM users WHERE standing = 'leaving' ORDER BY updated_at, id LIMIT $1"
+PENDING_DELETION = f"{USER} WHERE id = $1 AND standing = 'leaving' FOR NO KEY UPDATE"
+PENDING_DELETIONS = "SELECT id FROM users WHERE standing = 'leaving' ORDER BY updated_at, id LIMIT $1"
 
 SAVE_USER = Write(
     touches="users",
@@ -117,7 +117,7 @@ FROM users
 LEFT JOIN artists ON artists.user_id = users.id
 WHERE users.id = $1 AND standing = 'present'
 """
-DROP_EXPIRED = """
+PURGE_EXPIRED = """
 WITH expired AS MATERIALIZED (
     SELECT token_hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
@@ -182,11 +182,11 @@ class PostgresUsers(Users):
         await self._transaction.write(SAVE_ARTIST, row)
 
     async def pending_deletion(self, user_id: UserId) -> User | None:
-        row = await self._transaction.fetchrow(LEAVER, user_id, lock=True)
+        row = await self._transaction.fetchrow(PENDING_DELETION, user_id, lock=True)
         return _user(row) if row else None
 
     async def pending_deletions(self, *, limit: int) -> list[UserId]:
-        return [row["id"] for row in await self._transaction.fetch(LEAVERS, limit)]
+        return [row["id"] for row in await self._transaction.fetch(PENDING_DELETIONS, limit)]
 
     async def was_erased(self, identity: bytes) -> bool:
         known = "SELECT FROM erased_identities WHERE identity = $1"
@@ -207,14 +207,14 @@ class PostgresSessions(Sessions):
 
     async def end(self, token_hash: bytes) -> None:
         await self._transaction.write(END_SESSION, {"token_hash": hexadecimal(token_hash)})
-        self._transaction.tell_of(changes.session(token_hash))
+        self._transaction.notify_after_commit(changes.session(token_hash))
 
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
         row = await self._transaction.unit.row(REQUESTER, token_hash, at)
         return Requester(row["id"], Role(row["role"]), row["is_artist"]) if row else None
 
-    async def drop_expired(self, *, now: datetime, limit: int) -> int:
-        return len(await self._transaction.fetch(DROP_EXPIRED, now, limit, lock=True))
+    async def purge_expired(self, *, now: datetime, limit: int) -> int:
+        return len(await self._transaction.fetch(PURGE_EXPIRED, now, limit, lock=True))
 
 
 class PostgresAccountsReader(AccountsReader):

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 Call = TypeVar("Call")
 Result = TypeVar("Result")
 
-MOST = 32
+MAX_BATCH = 32
 """Maximum calls per batch: larger batches gain little and keep the first caller waiting."""
 
 
@@ -35,7 +35,7 @@ class Batcher(Generic[Call, Result]):
     async def _send_all(self) -> None:
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
                 await self._send_batch([entry for entry in batch if not entry[1].done()])
         finally:
             self._sending = None

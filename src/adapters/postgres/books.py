@@ -6,7 +6,7 @@ from adapters.postgres.pool import Pool, Record
 from core.ports.books import Books
 from core.tokens.reconciliation import Finding, Invariant, Reconciliation
 
-PLENTY = "SET LOCAL work_mem = '256MB'; SET LOCAL hash_mem_multiplier = 4; SET LOCAL statement_timeout = 0"
+SESSION_SETTINGS = "SET LOCAL work_mem = '256MB'; SET LOCAL hash_mem_multiplier = 4; SET LOCAL statement_timeout = 0"
 """Every row is read: in memory, without a time limit."""
 
 MOVED = """
@@ -149,7 +149,7 @@ class PostgresBooks(Books):
             self._pool.dedicated() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            await connection.execute(PLENTY)
+            await connection.execute(SESSION_SETTINGS)
             return [await _examined(connection, invariant) for invariant in Invariant]
 
     async def keep(self, reconciliation: Reconciliation) -> None:

@@ -15,7 +15,7 @@ class PostgresChanges(Changes):
         self._subscriptions = Subscriptions()
 
     def subscribe(self, *topics: Topic) -> AbstractContextManager[Subscription]:
-        self._listener.listen(CHANNEL, self._hear)
+        self._listener.listen(CHANNEL, self._on_notification)
         return self._subscriptions.subscribe(*topics)
 
     @property
@@ -23,8 +23,8 @@ class PostgresChanges(Changes):
         """The topics that are being watched."""
         return self._subscriptions.watched
 
-    def _hear(self, topic: str | None) -> None:
+    def _on_notification(self, topic: str | None) -> None:
         if topic is None:
-            self._subscriptions.tell_all()
+            self._subscriptions.notify_all()
         else:
-            self._subscriptions.tell(Topic(topic))
+            self._subscriptions.notify(Topic(topic))

@@ -15,8 +15,8 @@ from core.generations.errors import GenerationNotFound
 from core.generations.model import AspectRatio, Generation, GenerationProgress, Status
 from core.generations.repository import Generations
 from core.generations.views import (
-    FARTHEST,
     LATEST,
+    MAX_POSITION,
     FeedItem,
     FeedQuery,
     FeedSort,
@@ -112,15 +112,15 @@ SELECT asked.place, coalesce(advanced.status, locked.status) AS status,
 FROM asked JOIN locked USING (id) LEFT JOIN advanced USING (id)
 """)
 
-PUT_OFF = """
-WITH not_begun AS MATERIALIZED (
+RESTART_TIME_OUTS = """
+WITH unpublished AS MATERIALIZED (
     SELECT id FROM generations JOIN outbox USING (task_id)
     WHERE ended_at IS NULL AND generations.created_at <= $1 AND coalesce(progress_at, due_at, created_at) <= $1
     FOR NO KEY UPDATE OF generations SKIP LOCKED
 )
-UPDATE generations SET due_at = $2 FROM not_begun WHERE generations.id = not_begun.id
+UPDATE generations SET due_at = $2 FROM unpublished WHERE generations.id = unpublished.id
 """
-SILENT = """
+STALLED = """
 SELECT id FROM generations
 WHERE ended_at IS NULL AND created_at <= $1 AND coalesce(progress_at, due_at, created_at) <= $1
     AND attempt_failed_at IS NULL
@@ -136,7 +136,7 @@ AHEAD = f"""
         SELECT count(*) FROM (
             SELECT FROM generations other
             WHERE other.status = 'queued' AND (other.created_at, other.id) < (generations.created_at, generations.id)
-            LIMIT {FARTHEST}
+            LIMIT {MAX_POSITION}
         ) counted
     ) END AS ahead
 """
@@ -147,9 +147,9 @@ QUICKEST = f"""
 """
 QUEUE = f"""
 SELECT ({QUICKEST}) AS quickest,
-    (SELECT count(*) FROM (SELECT FROM generations WHERE status = 'queued' LIMIT {FARTHEST}) counted) AS waiting
+    (SELECT count(*) FROM (SELECT FROM generations WHERE status = 'queued' LIMIT {MAX_POSITION}) counted) AS waiting
 """
-FRESH = 1.0
+CACHE_SECONDS = 1.0
 """Seconds for which the length of the queue is cached."""
 
 SHOWN = """
@@ -270,7 +270,7 @@ class PostgresGenerations(Generations):
 
     async def save(self, generation: Generation) -> None:
         await self._transaction.write(SAVE_GENERATION, _row(generation))
-        self._transaction.tell_of(changes.generation(generation.id))
+        self._transaction.notify_after_commit(changes.generation(generation.id))
 
     async def advance(self, generation_id: GenerationId, progress: GenerationProgress) -> Outcome:
         unit = self._transaction.unit
@@ -278,21 +278,21 @@ class PostgresGenerations(Generations):
         if row is None:
             raise GenerationNotFound
         if row["applied"]:
-            unit.pool.teller.tell(CHANNEL, changes.generation(generation_id))
+            unit.pool.notifier.notify(CHANNEL, changes.generation(generation_id))
         return Outcome(applied=row["applied"], status=row["status"])
 
-    async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
-        await self._transaction.fetch(PUT_OFF, silent_since, at, lock=True)
+    async def restart_time_outs(self, *, inactive_since: datetime, at: datetime) -> None:
+        await self._transaction.fetch(RESTART_TIME_OUTS, inactive_since, at, lock=True)
 
-    async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:
-        return [row["id"] for row in await self._transaction.fetch(SILENT, since, limit)]
+    async def stalled(self, *, since: datetime, limit: int) -> list[GenerationId]:
+        return [row["id"] for row in await self._transaction.fetch(STALLED, since, limit)]
 
     async def unresumed(self, *, since: datetime, limit: int) -> list[GenerationId]:
         return [row["id"] for row in await self._transaction.fetch(UNRESUMED, since, limit)]
 
 
 class QueueLength:
-    """The length of the queue, cached for FRESH seconds per process."""
+    """The length of the queue, cached for CACHE_SECONDS seconds per process."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -306,7 +306,7 @@ class QueueLength:
             if self._last is None or time.monotonic() >= self._stale_at:
                 [row] = await self._pool.fetch(QUEUE)
                 self._last = QueuePlace.at(row["waiting"], quickest=row["quickest"])
-                self._stale_at = time.monotonic() + FRESH
+                self._stale_at = time.monotonic() + CACHE_SECONDS
             return self._last
 
 

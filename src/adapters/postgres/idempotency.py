@@ -49,7 +49,7 @@ class PostgresIdempotentCall(IdempotentCall):
         self._call: Call | None = None
 
     @property
-    def begun(self) -> bool:
+    def is_open(self) -> bool:
         return self._unit.deferral is not None
 
     async def begin(self, call: Call) -> None:

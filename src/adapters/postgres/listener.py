@@ -11,17 +11,17 @@ from core.ports.database import DatabaseUnavailable
 
 _log = logging.getLogger(__name__)
 
-TROUBLE = (DatabaseUnavailable, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-PATIENCE = 5.0
+CONNECTION_ERRORS = (DatabaseUnavailable, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+RESPONSE_TIMEOUT = 5.0
 """Seconds to wait for a response of the database."""
-DOUBT = 30.0
+CHECK_INTERVAL = 30.0
 """Seconds between checks of the connection: networks drop idle ones silently, and a server that has become a standby
 keeps them but gets no notifications from the new primary.
 """
-PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
+RECONNECT_DELAYS = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to connect; the last one is repeated."""
 
-Heard = Callable[[str | None], None]
+Callback = Callable[[str | None], None]
 """Called with a payload; with None at the beginning and after each interruption, when notifications may have been
 missed.
 """
@@ -32,62 +32,62 @@ class Listener:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._heard: dict[str, Heard] = {}
-        self._attention = asyncio.Event()
+        self._callbacks: dict[str, Callback] = {}
+        self._wake = asyncio.Event()
         """Set when a channel was added or the connection broke."""
-        self._keeping: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[None] | None = None
 
-    def listen(self, channel: str, heard: Heard) -> None:
-        """Have `heard` called until `close`; it is called with None once listening has started.
+    def listen(self, channel: str, callback: Callback) -> None:
+        """Have `callback` called until `close`; it is called with None once listening has started.
 
         Existing listeners on the channel are kept.
         """
-        if channel in self._heard:
+        if channel in self._callbacks:
             return
-        self._heard[channel] = heard
-        self._attention.set()
-        if self._keeping is None:
-            self._keeping = asyncio.create_task(self._keep(), context=Context())  # it outlives the request
+        self._callbacks[channel] = callback
+        self._wake.set()
+        if self._running is None:
+            self._running = asyncio.create_task(self._run(), context=Context())  # it outlives the request
 
     async def close(self) -> None:
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait({self._keeping})
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait({self._running})
 
-    async def _keep(self) -> None:
+    async def _run(self) -> None:
         failures = 0
         while True:
-            await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
+            await asyncio.sleep(RECONNECT_DELAYS[min(failures, len(RECONNECT_DELAYS) - 1)])
             failures += 1
             try:
-                connection = await connect(self._dsn, within=PATIENCE, command_timeout=PATIENCE)
-            except TROUBLE as error:
+                connection = await connect(self._dsn, within=RESPONSE_TIMEOUT, command_timeout=RESPONSE_TIMEOUT)
+            except CONNECTION_ERRORS as error:
                 _log.warning("cannot listen for notifications: %s", error.__cause__ or error)
                 continue
             try:
-                connection.add_termination_listener(lambda _: self._attention.set())
+                connection.add_termination_listener(lambda _: self._wake.set())
                 failures = 0
-                await self._hear(connection)
-            except TROUBLE as error:
+                await self._listen(connection)
+            except CONNECTION_ERRORS as error:
                 _log.warning("notification connection lost: %s", error)
             finally:
                 connection.terminate()
 
-    async def _hear(self, connection: "asyncpg.Connection[Any]") -> None:
+    async def _listen(self, connection: "asyncpg.Connection[Any]") -> None:
         """Runs until the connection breaks."""
-        heeded: set[str] = set()
+        listening: set[str] = set()
         while not connection.is_closed():
-            self._attention.clear()
-            for channel in self._heard.keys() - heeded:
-                await connection.add_listener(channel, self._pass_on)
-                heeded.add(channel)
-                self._heard[channel](None)
+            self._wake.clear()
+            for channel in self._callbacks.keys() - listening:
+                await connection.add_listener(channel, self._dispatch)
+                listening.add(channel)
+                self._callbacks[channel](None)
             try:
-                async with asyncio.timeout(DOUBT):
-                    await self._attention.wait()
+                async with asyncio.timeout(CHECK_INTERVAL):
+                    await self._wake.wait()
             except TimeoutError:
                 if await connection.fetchval(IS_READ_ONLY):
                     raise ServerUnusable from None
 
-    def _pass_on(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
-        self._heard[channel](str(payload))
+    def _dispatch(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
+        self._callbacks[channel](str(payload))

@@ -42,7 +42,7 @@ MARK_READ = Write(
     rule="notification_found",
 )
 MARK_ALL_READ = "UPDATE notifications SET read_at = $2 WHERE recipient_id = $1 AND read_at IS NULL RETURNING id"
-DROP_READ = """
+PURGE_READ = """
 WITH old AS MATERIALIZED (
     SELECT id FROM notifications WHERE read_at <= $1 ORDER BY read_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
 )
@@ -98,7 +98,7 @@ class PostgresNotifier(Notifier):
                 "created_at": notification.at,
             },
         )
-        self._transaction.tell_of(changes.notifications(notification.recipient))
+        self._transaction.notify_after_commit(changes.notifications(notification.recipient))
 
 
 class PostgresNotifications(Notifications):
@@ -111,8 +111,8 @@ class PostgresNotifications(Notifications):
     async def mark_all_read(self, recipient: UserId, *, at: datetime) -> int:
         return len(await self._transaction.fetch(MARK_ALL_READ, recipient, at, lock=True))
 
-    async def drop_read(self, *, before: datetime, limit: int) -> int:
-        return len(await self._transaction.fetch(DROP_READ, before, limit, lock=True))
+    async def purge_read(self, *, before: datetime, limit: int) -> int:
+        return len(await self._transaction.fetch(PURGE_READ, before, limit, lock=True))
 
 
 class PostgresNotificationsReader(NotificationsReader):

@@ -4,9 +4,9 @@ from adapters.postgres.pool import Record
 from core.identifiers import MAX_ID
 from core.paging import Keyset, PageRequest
 
-BEGINNING = Keyset(MAX_ID, datetime.max.replace(tzinfo=UTC), MAX_ID)
+BEFORE_NEWEST = Keyset(MAX_ID, datetime.max.replace(tzinfo=UTC), MAX_ID)
 """Before the first row, so that the first page uses the same statement as all others."""
-BEGINNING_OF_TIME = Keyset(0, datetime.min.replace(tzinfo=UTC), 0)
+BEFORE_OLDEST = Keyset(0, datetime.min.replace(tzinfo=UTC), 0)
 """The same for ascending order."""
 
 
@@ -36,7 +36,7 @@ class Keys:
 
     def after(self, page: PageRequest, arguments: Arguments) -> str:
         """The condition for rows after the previous page."""
-        place = page.after or (BEGINNING_OF_TIME if self._oldest_first else BEGINNING)
+        place = page.after or (BEFORE_OLDEST if self._oldest_first else BEFORE_NEWEST)
         values = [place.rank, place.at, place.id][-len(self.columns) :]
         beyond = ">" if self._oldest_first else "<"
         return f"({', '.join(self.columns)}) {beyond} ({', '.join(arguments.add(value) for value in values)})"

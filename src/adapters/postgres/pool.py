@@ -15,8 +15,8 @@ from adapters.postgres.connections import (
     connect,
     unavailability,
 )
+from adapters.postgres.notify import ChannelNotifier
 from adapters.postgres.statements import BatchedStatement, BatchedStatements
-from adapters.postgres.telling import Teller
 from adapters.postgres.writes import BatchedWrites
 from core.ports.database import Database, DatabaseUnavailable, DatabaseUsage
 
@@ -79,7 +79,7 @@ class Pool(Database, Reads):
 
     def __init__(self, dsn: str, max_size: int) -> None:
         self.round_trips = 0
-        self.teller = Teller(self.fetch)
+        self.notifier = ChannelNotifier(self.fetch)
         self.statements = BatchedStatements(self.fetch)
         self.writes = BatchedWrites(self.fetch)
         self.dsn = dsn
@@ -155,7 +155,7 @@ class Pool(Database, Reads):
         """Close the connections; running statements have SHUTDOWN_TIMEOUT to end."""
         with suppress(TimeoutError):
             async with asyncio.timeout(SHUTDOWN_TIMEOUT):
-                await self.teller.told()
+                await self.notifier.wait_until_sent()
                 for _ in range(self._max_size):
                     await self._slots.acquire()
         for connection in self._in_use:

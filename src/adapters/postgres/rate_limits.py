@@ -44,7 +44,7 @@ SELECT place, number <= granted AS allowed, calls - granted + least(number, gran
 FROM hits JOIN counted USING (key)
 """
 """One statement checks and counts, so that concurrent calls cannot exceed the limit."""
-FORGET = """
+PURGE = """
 WITH expired AS MATERIALIZED (
     SELECT key FROM rate_limits WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
@@ -56,7 +56,7 @@ RETURNING rate_limits.key
 class Hit(NamedTuple):
     key: str
     slot: int
-    over: float
+    elapsed: float
     """The share of the slot that is over."""
     most: int
     """Calls that are allowed within a window."""
@@ -84,8 +84,8 @@ class RateLimitCounts:
         counts = {row["place"]: Counts(row["allowed"], row["calls"], row["previous"]) for row in rows}
         return [counts[place] for place in range(1, len(hits) + 1)]
 
-    async def forget(self, *, before: datetime, limit: int) -> int:
-        return len(await self._pool.fetch(FORGET, before, limit))
+    async def purge(self, *, before: datetime, limit: int) -> int:
+        return len(await self._pool.fetch(PURGE, before, limit))
 
 
 class PostgresRateLimiter(RateLimiter):
@@ -97,12 +97,12 @@ class PostgresRateLimiter(RateLimiter):
         self._clock = clock
 
     async def hit(self, key: str, limit: Limit) -> Allowance:
-        slot, over = limit.slot(self._clock.now())
+        slot, elapsed = limit.slot(self._clock.now())
         began = time.perf_counter()
-        counts = await self._counts.hit(Hit(key, slot, over, limit.calls, limit.weightless_at(slot)))
+        counts = await self._counts.hit(Hit(key, slot, elapsed, limit.calls, limit.expiry(slot)))
         self._usage.seconds += time.perf_counter() - began
         self._usage.statements += 1
-        return allowance(limit, allowed=counts.allowed, calls=counts.calls, previous=counts.previous, over=over)
+        return allowance(limit, allowed=counts.allowed, calls=counts.calls, previous=counts.previous, elapsed=elapsed)
 
-    async def forget(self, *, limit: int) -> int:
-        return await self._counts.forget(before=self._clock.now(), limit=limit)
+    async def purge(self, *, limit: int) -> int:
+        return await self._counts.purge(before=self._clock.now(), limit=limit)

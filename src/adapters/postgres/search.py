@@ -6,7 +6,7 @@ from core.ports.blob_store import BlobStore
 from core.search.matching import Match, MatchedBy, best_match, parse_query
 from core.search.views import CANDIDATES, Found, FoundArtist, FoundStyle, SearchReader, SearchType, UsedTag
 from core.styles.views import StyleArtist
-from core.tags import as_beginning
+from core.tags import as_prefix
 from core.text import comparison_key
 
 GRAM = 3
@@ -130,7 +130,7 @@ class PostgresSearchReader(SearchReader):
         )
 
     async def tags(self, text: str, *, limit: int) -> list[UsedTag]:
-        beginning = as_beginning(text)
+        beginning = as_prefix(text)
         if beginning is None:
             return []
         arguments = Arguments()

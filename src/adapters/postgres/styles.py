@@ -159,15 +159,15 @@ WHERE id = $1 AND training_status IN ('pending', 'training') AND (current_epoch 
 RETURNING training_status
 """
 
-PUT_OFF = """
-WITH not_begun AS MATERIALIZED (
+RESTART_TIME_OUTS = """
+WITH unpublished AS MATERIALIZED (
     SELECT id FROM styles JOIN outbox USING (task_id)
     WHERE training_status IN ('pending', 'training') AND updated_at <= $1
     FOR NO KEY UPDATE OF styles SKIP LOCKED
 )
-UPDATE styles SET updated_at = $2 FROM not_begun WHERE styles.id = not_begun.id
+UPDATE styles SET updated_at = $2 FROM unpublished WHERE styles.id = unpublished.id
 """
-SILENT = """
+STALLED = """
 SELECT id FROM styles WHERE training_status IN ('pending', 'training') AND updated_at <= $1
 ORDER BY updated_at, id LIMIT $2
 """
@@ -317,7 +317,7 @@ class PostgresStyles(Styles):
     async def save(self, style: Style) -> None:
         await self._transaction.write(SAVE_STYLE, _row(style))
         await self._transaction.write(SAVE_TEXTS, {"style_id": style.id, "texts": _texts(style)})
-        self._transaction.tell_of(changes.style(style.id))
+        self._transaction.notify_after_commit(changes.style(style.id))
 
     async def artworks(self, style_id: StyleId) -> list[Artwork]:
         return [Artwork(**row) for row in await self._transaction.fetch(ARTWORKS, style_id)]
@@ -328,7 +328,7 @@ class PostgresStyles(Styles):
             "fk_style_uses_style_id": _used,
         }
         await self._transaction.write(REMOVE_STYLE, {"id": style_id}, explain=explain)
-        self._transaction.tell_of(changes.style(style_id))
+        self._transaction.notify_after_commit(changes.style(style_id))
 
     async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
         unit = self._transaction.unit
@@ -337,14 +337,14 @@ class PostgresStyles(Styles):
         if row is None:
             raise StyleNotFound
         if advanced is not None:
-            unit.pool.teller.tell(CHANNEL, changes.style(style_id))
+            unit.pool.notifier.notify(CHANNEL, changes.style(style_id))
         return Outcome(applied=advanced is not None, status=row["training_status"])
 
-    async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
-        await self._transaction.fetch(PUT_OFF, silent_since, at, lock=True)
+    async def restart_time_outs(self, *, inactive_since: datetime, at: datetime) -> None:
+        await self._transaction.fetch(RESTART_TIME_OUTS, inactive_since, at, lock=True)
 
-    async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
-        return [row["id"] for row in await self._transaction.fetch(SILENT, since, limit)]
+    async def stalled(self, *, since: datetime, limit: int) -> list[StyleId]:
+        return [row["id"] for row in await self._transaction.fetch(STALLED, since, limit)]
 
 
 class PostgresStylesReader(StylesReader):

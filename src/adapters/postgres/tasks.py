@@ -19,7 +19,7 @@ SELECT sequence, task_id, queue, body FROM outbox WHERE due <= $1 AND queue = $3
 ORDER BY due, sequence LIMIT $2
 FOR UPDATE
 """
-STAND_BY = 0.1
+RECLAIM_INTERVAL = 0.1
 """Seconds until a relay tries again to claim a queue claimed by another."""
 CHANNEL = "outbox"
 PUBLISHED = "DELETE FROM outbox WHERE sequence = ANY($1)"
@@ -38,38 +38,38 @@ class PostgresBatch(Batch):
 class PostgresOutbox(Outbox):
     """One per process: woken by commits of this process and, through a listener, of others.
 
-    With `tells`, it notifies relays in other processes.
+    With `notifies`, it notifies relays in other processes.
     """
 
-    def __init__(self, pool: Pool, *, listener: Listener | None = None, tells: bool = False) -> None:
+    def __init__(self, pool: Pool, *, listener: Listener | None = None, notifies: bool = False) -> None:
         self._pool = pool
         self._woken = {queue: asyncio.Event() for queue in QUEUES}
-        self._stands_by: set[Queue] = set()
+        self._standing_by: set[Queue] = set()
         self._listener = listener
-        self._tells = tells
+        self._notifies = notifies
 
     @asynccontextmanager
     async def claim(self, queue: Queue, *, now: datetime, limit: int) -> AsyncIterator[Batch]:
         """The rows stay locked, on a separate connection, until the block ends."""
-        begun = await self._pool.begin()
+        transaction = await self._pool.begin()
         batch = PostgresBatch([])
         try:
-            [row] = await begun.fetch(LOCK, queue)
+            [row] = await transaction.fetch(LOCK, queue)
             if row["locked"]:
-                self._stands_by.discard(queue)
-                batch = PostgresBatch(await begun.fetch(CLAIM, now, limit, queue))
+                self._standing_by.discard(queue)
+                batch = PostgresBatch(await transaction.fetch(CLAIM, now, limit, queue))
             else:
-                self._stands_by.add(queue)
+                self._standing_by.add(queue)
             yield batch
         finally:
-            await _end(begun, batch.confirmed)
+            await _end(transaction, batch.confirmed)
 
     async def wait(self, queue: Queue, *, seconds: float) -> None:
         if self._listener is not None:
             self._listener.listen(CHANNEL, lambda _: self._wake(*QUEUES))
         woken = self._woken[queue]
         try:
-            async with asyncio.timeout(STAND_BY if queue in self._stands_by else seconds):
+            async with asyncio.timeout(RECLAIM_INTERVAL if queue in self._standing_by else seconds):
                 await woken.wait()
         except TimeoutError:
             return
@@ -77,8 +77,8 @@ class PostgresOutbox(Outbox):
 
     def wake(self, queue: Queue) -> None:
         self._wake(queue)
-        if self._tells:
-            self._pool.teller.tell(CHANNEL)
+        if self._notifies:
+            self._pool.notifier.notify(CHANNEL)
 
     def _wake(self, *queues: Queue) -> None:
         for queue in queues:

@@ -45,14 +45,14 @@ OPEN_ACCOUNT = Write(
             ON CONFLICT ON CONSTRAINT uq_accounts_kind_owner_id DO NOTHING
         )""",
 )
-MOVED = "reference text, kind text, debit_owner bigint, credit_owner bigint, amount bigint, created_at timestamptz"
+TRANSFER = "reference text, kind text, debit_owner bigint, credit_owner bigint, amount bigint, created_at timestamptz"
 
 
 @cache
 def _hold(debit: AccountKind, credit: AccountKind) -> Write:
     return Write(
         touches="ledger",
-        given=f"id bigint, generation_id bigint, {MOVED}",
+        given=f"id bigint, generation_id bigint, {TRANSFER}",
         ctes=f"""
         held AS (
             INSERT INTO transfers
@@ -104,7 +104,7 @@ POST_AND_CHARGE = _resolve(
 def _transfer(debit: AccountKind, credit: AccountKind) -> Write:
     return Write(
         touches="ledger",
-        given=f"{MOVED}, memo text, order_id text, price_per_token bigint, total_price bigint, currency_code text",
+        given=f"{TRANSFER}, memo text, order_id text, price_per_token bigint, total_price bigint, currency_code text",
         ctes=f"""
         moved AS (
             INSERT INTO transfers
@@ -238,13 +238,13 @@ class PostgresTokenLedger(TokenLedger):
 
     async def transfer(self, transfer: Transfer) -> None:
         sale = msgspec.structs.asdict(transfer.sale) if transfer.sale else {}
-        row = {"memo": transfer.memo, **_moved(transfer), **sale}
+        row = {"memo": transfer.memo, **_transfer_row(transfer), **sale}
         await self._transaction.write(_transfer(transfer.debit.kind, transfer.credit.kind), row)
 
     async def hold(self, hold: Hold) -> None:
         await self._transaction.write(
             _hold(hold.debit.kind, hold.credit.kind),
-            {"id": hold.id, "generation_id": hold.generation_id, **_moved(hold)},
+            {"id": hold.id, "generation_id": hold.generation_id, **_transfer_row(hold)},
             explain={"ck_accounts_solvent": partial(self._insufficient, hold.debit, hold.amount)},
         )
 
@@ -260,7 +260,7 @@ class PostgresTokenLedger(TokenLedger):
         return InsufficientTokens(required=required, available=row["tokens"] if row else 0)
 
 
-def _moved(movement: Transfer | Hold) -> dict[str, object]:
+def _transfer_row(movement: Transfer | Hold) -> dict[str, object]:
     return {
         "reference": movement.reference,
         "kind": movement.kind,

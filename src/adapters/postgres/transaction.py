@@ -34,7 +34,7 @@ class _Held:
 
 @dataclass(slots=True)
 class _Block:
-    begun: OpenTransaction | None = None
+    connection: OpenTransaction | None = None
     held: dict[str, _Held] = field(default_factory=dict)
     """By what they touch."""
     failure: Exception | None = None
@@ -55,12 +55,12 @@ class PostgresTransaction(Transaction):
     async def fetch(self, sql: str, *args: object, lock: bool = False) -> list[Record]:
         """Run a query. With `lock`, or after a write, this and later ones use the transaction's connection."""
         block = self._open
-        if block.begun is None and (lock or block.held):
+        if block.connection is None and (lock or block.held):
             await self._begin(block)
-        if block.begun is None:
+        if block.connection is None:
             return await self.unit.fetch(sql, *args)
         await self._send(block)
-        return await self._attempt(block, block.begun.fetch(sql, *args))
+        return await self._attempt(block, block.connection.fetch(sql, *args))
 
     async def fetchrow(self, sql: str, *args: object, lock: bool = False) -> Record | None:
         rows = await self.fetch(sql, *args, lock=lock)
@@ -68,7 +68,7 @@ class PostgresTransaction(Transaction):
 
     async def row(self, statement: BatchedStatement, *values: object) -> Record | None:
         """The row that a statement answers this call with, if there is one; read as `fetch` reads without a lock."""
-        if self._open.begun is None and not self._open.held:
+        if self._open.connection is None and not self._open.held:
             return await self.unit.row(statement, *values)
         return await self.fetchrow(statement.sql, *([value] for value in values))
 
@@ -83,16 +83,16 @@ class PostgresTransaction(Transaction):
     def after_commit(self, callback: Callable[[], None]) -> None:
         self._open.callbacks.append(callback)
 
-    def tell_of(self, topic: Topic) -> None:
+    def notify_after_commit(self, topic: Topic) -> None:
         """Notify watchers of the topic after the commit."""
-        self.after_commit(lambda: self.unit.pool.teller.tell(CHANNEL, topic))
+        self.after_commit(lambda: self.unit.pool.notifier.notify(CHANNEL, topic))
 
     async def __aenter__(self) -> Self:
         if self._block is not None:
             raise RuntimeError("this transaction has an open block already")
         self._block = _Block()
         if deferral := self.unit.deferral:
-            self._block.begun, deferral.transaction = deferral.transaction, None
+            self._block.connection, deferral.transaction = deferral.transaction, None
         return self
 
     async def __aexit__(
@@ -105,19 +105,19 @@ class PostgresTransaction(Transaction):
             if deferral := self.unit.deferral:
                 await self._defer(block, deferral)
                 return
-            changes = block.begun is not None or bool(block.held)
+            changes = block.connection is not None or bool(block.held)
             await self._commit(block)
             self.unit.committed |= changes
             for callback in block.callbacks:
                 callback()
             return
-        if block.begun is not None:
-            await block.begun.rollback()
+        if block.connection is not None:
+            await block.connection.rollback()
         if error is None:
             raise failure
 
     async def _commit(self, block: _Block) -> None:
-        if block.begun is None:
+        if block.connection is None:
             try:
                 await self._send(block)
             except ConnectionLost as error:
@@ -126,20 +126,20 @@ class PostgresTransaction(Transaction):
         try:
             await self._send(block)
         except BaseException:
-            await block.begun.rollback()
+            await block.connection.rollback()
             raise
         try:
-            await block.begun.commit()
+            await block.connection.commit()
         except ConnectionLost as error:
             raise OutcomeUnknown from error
 
     async def _begin(self, block: _Block) -> None:
-        if block.begun is not None:
+        if block.connection is not None:
             return
-        block.begun = await self.unit.begin()
+        block.connection = await self.unit.begin()
         if deferral := self.unit.deferral:
             try:
-                await deferral.prepare(block.begun)
+                await deferral.prepare(block.connection)
             except Exception as error:
                 block.failure = error
                 raise
@@ -150,13 +150,13 @@ class PostgresTransaction(Transaction):
             if block.held:
                 await self._begin(block)
                 await self._send(block)
-            if block.begun is not None:
-                await self._attempt(block, block.begun.fetch("SET CONSTRAINTS ALL IMMEDIATE"))
+            if block.connection is not None:
+                await self._attempt(block, block.connection.fetch("SET CONSTRAINTS ALL IMMEDIATE"))
         except BaseException:
-            if block.begun is not None:
-                await block.begun.rollback()
+            if block.connection is not None:
+                await block.connection.rollback()
             raise
-        deferral.transaction = block.begun
+        deferral.transaction = block.connection
         deferral.callbacks += block.callbacks
 
     async def _send(self, block: _Block) -> None:
@@ -175,8 +175,8 @@ class PostgresTransaction(Transaction):
             raise refusal from error
 
     async def _write(self, block: _Block, writes: tuple[Write, ...], rows: Rows) -> None:
-        if block.begun is not None:
-            await block.begun.fetch(combined(writes), *rows)
+        if block.connection is not None:
+            await block.connection.fetch(combined(writes), *rows)
         elif all(write.batched for write in writes):
             await self.unit.write(writes, rows)
         else:

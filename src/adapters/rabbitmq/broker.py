@@ -5,7 +5,15 @@ from itertools import chain
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
-from adapters.rabbitmq.connection import BROKEN, PATIENCE, Address, connect, declare_queues, discard, shared_connection
+from adapters.rabbitmq.connection import (
+    CONNECTION_ERRORS,
+    RESPONSE_TIMEOUT,
+    Address,
+    connect,
+    declare_queues,
+    discard,
+    shared_connection,
+)
 from core.identifiers import TaskId
 from core.ports.broker import Broker
 from core.tasks.model import QUEUES, PendingTask, Queue
@@ -48,23 +56,23 @@ class _Publisher:
 
     async def publish(self, tasks: list[PendingTask]) -> list[TaskId]:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(RESPONSE_TIMEOUT):
                 with shared_connection():
                     channel = await self._confirming_channel()
-        except BROKEN as error:
+        except CONNECTION_ERRORS as error:
             _log.warning("RabbitMQ unavailable queue=%s error=%r", self._queue, error)
             return []
         # Sent in order over one channel, so they arrive in order; only the confirms are awaited together.
         outcomes = await asyncio.gather(*(_send(channel, task) for task in tasks), return_exceptions=True)
         for outcome in outcomes:
-            if isinstance(outcome, BaseException) and not isinstance(outcome, BROKEN):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, CONNECTION_ERRORS):
                 raise outcome
         if failures := [outcome for outcome in outcomes if outcome is not None]:
             _log.warning(
                 "tasks not confirmed count=%s of=%s queue=%s error=%r",
                 *(len(failures), len(tasks), self._queue, failures[0]),
             )
-            await self._give_up()
+            await self._discard()
         return [task.task_id for task, outcome in zip(tasks, outcomes, strict=True) if outcome is None]
 
     async def reachable(self) -> bool:
@@ -77,25 +85,25 @@ class _Publisher:
                         return False
                     probe = await self._connection.channel(publisher_confirms=False)
                     await probe.close()
-        except BROKEN:
-            await self._give_up()
+        except CONNECTION_ERRORS:
+            await self._discard()
             return False
         return True
 
     async def close(self) -> None:
-        await self._give_up()
+        await self._discard()
 
     async def _confirming_channel(self) -> AbstractChannel:
         async with self._opening:
             if self._channel is None or self._channel.is_closed or self._connection is None:
-                await self._give_up()
+                await self._discard()
                 self._connection = await connect(self._address)
                 channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
                 await declare_queues(channel, self._queue)
                 self._channel = channel
             return self._channel
 
-    async def _give_up(self) -> None:
+    async def _discard(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
             await discard(connection)
@@ -108,6 +116,6 @@ async def _send(channel: AbstractChannel, task: PendingTask) -> None:
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         message_id=task.task_id,
     )
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(RESPONSE_TIMEOUT):
         with shared_connection():
             await channel.default_exchange.publish(message, routing_key=task.queue, mandatory=True)

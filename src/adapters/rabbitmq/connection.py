@@ -12,17 +12,17 @@ from aiormq.exceptions import AMQPError
 
 from core.tasks.model import QUEUES, Queue
 
-PATIENCE = 4.0
+RESPONSE_TIMEOUT = 4.0
 """Seconds to connect, and seconds for each request after that."""
-GOODBYE = 1.0
+CLOSE_TIMEOUT = 1.0
 """Seconds to close: a publisher that needs all three stays within the promised ten."""
 HEARTBEAT = 10
 """Seconds between heartbeats; after two missed ones the connection is lost."""
 
-DEAD = "dead"
+DEAD_LETTER_QUEUE = "dead"
 """The dead-letter queue set by the operator's policy."""
 
-BROKEN = (AMQPError, ConnectionError, OSError, TimeoutError, asyncio.InvalidStateError, RuntimeError)
+CONNECTION_ERRORS = (AMQPError, ConnectionError, OSError, TimeoutError, asyncio.InvalidStateError, RuntimeError)
 """Errors of a broker that is unavailable, frozen or refusing."""
 
 
@@ -76,14 +76,14 @@ def shared_connection() -> Iterator[None]:
 
 async def discard(connection: AbstractConnection) -> None:
     """Close with a time-out: a frozen broker does not respond."""
-    with suppress(*BROKEN), shared_connection():
-        async with asyncio.timeout(GOODBYE):
+    with suppress(*CONNECTION_ERRORS), shared_connection():
+        async with asyncio.timeout(CLOSE_TIMEOUT):
             await connection.close()
 
 
 @asynccontextmanager
 async def connected(address: Address) -> AsyncIterator[AbstractConnection]:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(RESPONSE_TIMEOUT):
         connection = await connect(address)
     try:
         yield connection

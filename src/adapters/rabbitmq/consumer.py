@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from adapters.rabbitmq.connection import BROKEN, PATIENCE, Address, connected, declare_queues
+from adapters.rabbitmq.connection import CONNECTION_ERRORS, RESPONSE_TIMEOUT, Address, connected, declare_queues
 from adapters.task_source import RETRY_AFTER, TaskSource
 
 RECONNECT_AFTER = 0.5
@@ -21,13 +21,13 @@ class RabbitMQTaskSource(TaskSource):
         while True:
             try:
                 await self._consume(queue, handle)
-            except BROKEN as error:
+            except CONNECTION_ERRORS as error:
                 _log.debug("RabbitMQ unavailable error=%r", error)
             await asyncio.sleep(RECONNECT_AFTER)
 
     async def _consume(self, queue: str, handle: Callable[[bytes], Awaitable[None]]) -> None:
         async with connected(self._address) as connection:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(RESPONSE_TIMEOUT):
                 channel = await connection.channel()
                 await channel.set_qos(prefetch_count=1)
                 await declare_queues(channel)
@@ -45,7 +45,7 @@ async def _handle(message: AbstractIncomingMessage, handle: Callable[[bytes], Aw
             except Exception:
                 await asyncio.sleep(RETRY_AFTER)
                 raise
-    except BROKEN:
+    except CONNECTION_ERRORS:
         raise
     except Exception:
         _log.exception("task failed and will be delivered again")

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
 from aio_pika.exceptions import ChannelNotFoundEntity
 
-from adapters.rabbitmq.connection import BROKEN, DEAD, PATIENCE, Address, connected
+from adapters.rabbitmq.connection import CONNECTION_ERRORS, DEAD_LETTER_QUEUE, RESPONSE_TIMEOUT, Address, connected
 from core.ports.dead_letters import DeadLetters, DeadLettersUnavailable, Letters
 
 
@@ -16,15 +16,15 @@ class RabbitMQLetters(Letters):
 
     async def remove(self, indexes: list[int]) -> None:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(RESPONSE_TIMEOUT):
                 for index in indexes:
                     await self._messages[index].ack()
-        except BROKEN as error:
+        except CONNECTION_ERRORS as error:
             raise DeadLettersUnavailable from error
 
 
 class RabbitMQDeadLetters(DeadLetters):
-    """The dead-letter queue DEAD. Unacknowledged messages return to it when the connection ends."""
+    """The dead-letter queue DEAD_LETTER_QUEUE. Unacknowledged messages return to it when the connection ends."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -36,16 +36,16 @@ class RabbitMQDeadLetters(DeadLetters):
                 connection = await stack.enter_async_context(connected(self._address))
                 messages = await _messages(connection, limit)
             except ChannelNotFoundEntity as error:
-                raise DeadLettersUnavailable(reason=f"the queue `{DEAD}` is not declared") from error
-            except BROKEN as error:
+                raise DeadLettersUnavailable(reason=f"the queue `{DEAD_LETTER_QUEUE}` is not declared") from error
+            except CONNECTION_ERRORS as error:
                 raise DeadLettersUnavailable from error
             yield RabbitMQLetters(messages)
 
 
 async def _messages(connection: AbstractConnection, limit: int) -> list[AbstractIncomingMessage]:
-    async with asyncio.timeout(PATIENCE):
-        queue = await (await connection.channel()).get_queue(DEAD, ensure=False)
+    async with asyncio.timeout(RESPONSE_TIMEOUT):
+        queue = await (await connection.channel()).get_queue(DEAD_LETTER_QUEUE, ensure=False)
     messages: list[AbstractIncomingMessage] = []
-    while len(messages) < limit and (message := await queue.get(fail=False, timeout=PATIENCE)) is not None:
+    while len(messages) < limit and (message := await queue.get(fail=False, timeout=RESPONSE_TIMEOUT)) is not None:
         messages.append(message)
     return messages

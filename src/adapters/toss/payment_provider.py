@@ -12,19 +12,19 @@ from core.identifiers import OrderId
 from core.ports.payment_provider import Order, PaymentProvider, PaymentsUnavailable
 from core.purchases.payment import Payment, PaymentFailure, PaymentState
 
-PATIENCE_TO_CHANGE = 10.0
-PATIENCE_TO_LOOK = 5.0
+CONFIRM_TIMEOUT = 10.0
+LOOKUP_TIMEOUT = 5.0
 """Seconds per call. A refused confirmation is followed by a look-up; together they stay within the port's promise."""
 
 STATES = {
-    "READY": PaymentState.OPEN,
-    "IN_PROGRESS": PaymentState.OPEN,
-    "WAITING_FOR_DEPOSIT": PaymentState.OPEN,
-    "DONE": PaymentState.TAKEN,
-    "PARTIAL_CANCELED": PaymentState.TAKEN,
-    "CANCELED": PaymentState.OVER,
-    "ABORTED": PaymentState.OVER,
-    "EXPIRED": PaymentState.OVER,
+    "READY": PaymentState.PENDING,
+    "IN_PROGRESS": PaymentState.PENDING,
+    "WAITING_FOR_DEPOSIT": PaymentState.PENDING,
+    "DONE": PaymentState.CAPTURED,
+    "PARTIAL_CANCELED": PaymentState.CAPTURED,
+    "CANCELED": PaymentState.CANCELLED,
+    "ABORTED": PaymentState.CANCELLED,
+    "EXPIRED": PaymentState.CANCELLED,
 }
 UNKNOWN_PAYMENT = {"NOT_FOUND_PAYMENT", "NOT_FOUND"}
 
@@ -63,7 +63,7 @@ class TossPayments(PaymentProvider):
             base_url=api_base,
             auth=httpx.BasicAuth(secret_key, ""),
             headers={"Accept-Language": "en-US"},
-            timeout=PATIENCE_TO_CHANGE,
+            timeout=CONFIRM_TIMEOUT,
         )
 
     async def close(self) -> None:
@@ -82,7 +82,7 @@ class TossPayments(PaymentProvider):
         payment = _read(answer)
         as_asked = payment.total_amount == order.amount and payment.currency == order.currency_code
         if payment.checkout is None or payment.order_id != order.order_id or not as_asked:
-            _nonsense(answer)
+            _unusable(answer)
         return payment.checkout.url
 
     async def confirm(self, order_id: OrderId, *, payment_key: str, amount: int) -> Payment | None:
@@ -105,20 +105,20 @@ class TossPayments(PaymentProvider):
     async def _post(self, path: str, body: dict[str, object], *, idempotency_key: str) -> httpx.Response:
         """Raises PaymentsUnavailable if Toss failed, in which case the effect is unknown."""
         request = self._client.build_request("POST", path, json=body, headers={"Idempotency-Key": idempotency_key})
-        answer = await self._send(request, patience=PATIENCE_TO_CHANGE)
+        answer = await self._send(request, seconds=CONFIRM_TIMEOUT)
         if answer.is_server_error:
-            _nonsense(answer)
+            _unusable(answer)
         return answer
 
     async def _look(self, path: str) -> Payment | None:
-        answer = await self._send(self._client.build_request("GET", path), patience=PATIENCE_TO_LOOK)
+        answer = await self._send(self._client.build_request("GET", path), seconds=LOOKUP_TIMEOUT)
         if answer.status_code == httpx.codes.NOT_FOUND and _code(answer) in UNKNOWN_PAYMENT:
             return None
-        return _payment(answer) if answer.is_success else _nonsense(answer)
+        return _payment(answer) if answer.is_success else _unusable(answer)
 
-    async def _send(self, request: httpx.Request, *, patience: float) -> httpx.Response:
+    async def _send(self, request: httpx.Request, *, seconds: float) -> httpx.Response:
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(seconds):
                 return await self._client.send(request)
         except (httpx.HTTPError, TimeoutError) as error:
             raise PaymentsUnavailable from error
@@ -126,13 +126,13 @@ class TossPayments(PaymentProvider):
 
 def _payment(answer: httpx.Response) -> Payment:
     payment = _read(answer)
-    state = STATES.get(payment.status) or _nonsense(answer)
+    state = STATES.get(payment.status) or _unusable(answer)
     left = payment.total_amount if payment.balance_amount is None else payment.balance_amount
     return Payment(
         key=payment.payment_key,
         order_id=OrderId(payment.order_id),
         state=state,
-        amount=left if state is PaymentState.TAKEN else payment.total_amount,
+        amount=left if state is PaymentState.CAPTURED else payment.total_amount,
         currency_code=payment.currency,
         failure=PaymentFailure(payment.failure.code, payment.failure.message) if payment.failure else None,
     )
@@ -142,7 +142,7 @@ def _read(answer: httpx.Response) -> _Payment:
     try:
         return msgspec.json.decode(answer.content, type=_Payment)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        _nonsense(answer)
+        _unusable(answer)
 
 
 def _code(answer: httpx.Response) -> str:
@@ -153,7 +153,7 @@ def _code(answer: httpx.Response) -> str:
         return ""
 
 
-def _nonsense(answer: httpx.Response) -> NoReturn:
+def _unusable(answer: httpx.Response) -> NoReturn:
     """An unusable answer: an error on their side or, for example with a wrong key, on ours."""
     request = answer.request
     _log.error(

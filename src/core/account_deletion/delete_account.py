@@ -13,7 +13,7 @@ from core.withdrawals.errors import WithdrawalPending
 
 _log = logging.getLogger(__name__)
 
-AT_ONCE = timedelta(seconds=2)
+INLINE_TIME = timedelta(seconds=2)
 """How long the call itself keeps erasing; a maintenance pass does the rest."""
 
 
@@ -34,9 +34,9 @@ class DeleteAccount:
             if await self.personal_data.withdrawal_pending(requester):
                 raise WithdrawalPending
             now = self.clock.now()
-            await self.users.save(user.left(at=now))
+            await self.users.save(user.start_deletion(at=now))
             await self.personal_data.revoke_access(requester, at=now)
         try:
-            await self.erase(requester, until=now + AT_ONCE)
+            await self.erase(requester, until=now + INLINE_TIME)
         except DomainError as error:
             _log.warning("account erasure postponed user=%d reason=%s", requester, error)

@@ -5,21 +5,21 @@ from core.account_deletion.repository import PersonalData
 from core.accounts.model import User
 from core.accounts.repository import Users
 from core.accounts.sign_in import IdentityKey, identity_hash
-from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
+from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.generations.repository import Generations
 from core.identifiers import GenerationId, StyleId, UserId
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.ports.clock import Clock
+from core.ports.discarded_objects import DiscardedObjects
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
-from core.ports.unwanted_blobs import UnwantedBlobs
-from core.styles.delete_style import places_of
+from core.styles.delete_style import objects_of
 from core.styles.errors import StyleNotFound, StyleUsed
 from core.styles.repository import Styles
 
-PIECE = 500
+BATCH = 500
 """Rows per transaction."""
-ROUNDS = 100
+MAX_ROUNDS = 100
 """Transactions per kind of data in one call."""
 
 
@@ -38,8 +38,8 @@ class EraseAccount:
     generations: Generations
     styles: Styles
     ledger: TokenLedger
-    unwanted: UnwantedBlobs
-    remove_unwanted: RemoveUnwantedBlobs
+    discarded: DiscardedObjects
+    delete_discarded: DeleteDiscardedObjects
     blobs: BlobStore
     transaction: Transaction
     clock: Clock
@@ -50,7 +50,7 @@ class EraseAccount:
 
         No new round starts after `until`; a round is one transaction per kind of data.
         """
-        for _ in range(ROUNDS):
+        for _ in range(MAX_ROUNDS):
             if await self._cleared(user_id) and await self._ended(user_id):
                 return True
             if until is not None and self.clock.now() >= until:
@@ -68,12 +68,12 @@ class EraseAccount:
             self.personal_data.remove_answers,
         ):
             async with self.transaction:
-                rows.append(await remove(user_id, limit=PIECE))
-        return max(rows) < PIECE
+                rows.append(await remove(user_id, limit=BATCH))
+        return max(rows) < BATCH
 
     async def _abandon_images(self, user_id: UserId) -> int:
         async with self.transaction:
-            unended = await self.personal_data.unended_images(user_id, limit=PIECE)
+            unended = await self.personal_data.unended_images(user_id, limit=BATCH)
         for generation_id in unended:
             await self._abandon(generation_id)
         return len(unended)
@@ -84,7 +84,7 @@ class EraseAccount:
             generation = await self.generations.of_id(generation_id, lock=True)
             if generation.status.ended:
                 return
-            generation = generation.abandoned(at=self.clock.now())
+            generation = generation.abandon(at=self.clock.now())
             await self.generations.save(generation)
             await self.ledger.void(generation.hold_id, at=generation.updated_at)
 
@@ -96,13 +96,13 @@ class EraseAccount:
         return await (self._deactivate(user_id) if used else self._remove(user_id))
 
     async def _deactivate(self, user_id: UserId) -> bool:
-        places = [_pictures(user_id)]
+        objects = [_pictures(user_id)]
         async with self.transaction:
             user = await self.users.pending_deletion(user_id)
             if user is not None:
-                await self.users.save(user.deactivated(at=self.clock.now()))
-                await self.unwanted.add(*places)
-        await self.remove_unwanted.at_once(places)
+                await self.users.save(user.deactivate(at=self.clock.now()))
+                await self.discarded.add(*objects)
+        await self.delete_discarded.at_once(objects)
         return True
 
     async def _remove(self, user_id: UserId) -> bool:
@@ -120,11 +120,11 @@ class EraseAccount:
     async def _remove_images(self, user_id: UserId) -> bool:
         """Return whether there were any images to remove."""
         async with self.transaction:
-            removed = await self.personal_data.remove_images(user_id, limit=PIECE)
-            if removed.places:
-                await self.unwanted.add(*removed.places)
-        if removed.places:
-            await self.remove_unwanted.at_once(removed.places)
+            removed = await self.personal_data.remove_images(user_id, limit=BATCH)
+            if removed.objects:
+                await self.discarded.add(*removed.objects)
+        if removed.objects:
+            await self.delete_discarded.at_once(removed.objects)
         return removed.rows > 0
 
     async def _remove_style(self, style_id: StyleId) -> None:
@@ -134,20 +134,20 @@ class EraseAccount:
             except StyleNotFound:
                 return
             await self.styles.remove(style_id)
-            places = places_of(style, self.blobs)
-            await self.unwanted.add(*places)
-        await self.remove_unwanted.at_once(places)
+            objects = objects_of(style, self.blobs)
+            await self.discarded.add(*objects)
+        await self.delete_discarded.at_once(objects)
 
     async def _remove_user(self, user_id: UserId) -> bool:
-        places = [_pictures(user_id), f"signatures/{user_id}/"]
+        objects = [_pictures(user_id), f"signatures/{user_id}/"]
         async with self.transaction:
             user = await self.users.pending_deletion(user_id)
             if user is None:
                 return True
             if not await self.personal_data.remove_user(user_id, identity=self._hash(user)):
                 return False
-            await self.unwanted.add(*places)
-        await self.remove_unwanted.at_once(places)
+            await self.discarded.add(*objects)
+        await self.delete_discarded.at_once(objects)
         return True
 
     def _hash(self, user: User) -> bytes:

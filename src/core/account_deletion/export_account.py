@@ -16,7 +16,7 @@ from core.styles.views import StylesReader
 from core.tokens.views import TokensReader, TransactionFilter
 from core.withdrawals.views import WithdrawalsReader
 
-PIECE = 100
+BATCH = 100
 """Rows per page, and so in memory at once."""
 
 
@@ -47,7 +47,7 @@ class ExportAccount:
         who = requester.id
         me, identity = await self.accounts.me(who), await self.export.identity(who)
 
-        async def told(page: PageRequest) -> Page[object]:
+        async def received(page: PageRequest) -> Page[object]:
             rows, _ = await self.notifications.list(who, unread_only=False, page=page)
             return Page(list(rows.rows), rows.next)
 
@@ -59,11 +59,11 @@ class ExportAccount:
             "generations": _pages(
                 lambda page: self.generations.list_own(who, status=StatusFilter.ALL, is_public=None, page=page)
             ),
-            "likes": _numbered(lambda after: self.export.likes(who, after=after, limit=PIECE)),
-            "comments": _numbered(lambda after: self.export.comments(who, after=after, limit=PIECE)),
+            "likes": _numbered(lambda after: self.export.likes(who, after=after, limit=BATCH)),
+            "comments": _numbered(lambda after: self.export.comments(who, after=after, limit=BATCH)),
             "following": _pages(lambda page: self.community.following(who, page=page)),
-            "followers": _numbered(lambda after: self.export.followers(who, after=after, limit=PIECE)),
-            "notifications": _pages(told),
+            "followers": _numbered(lambda after: self.export.followers(who, after=after, limit=BATCH)),
+            "notifications": _pages(received),
             "transactions": _pages(lambda page: self.tokens.transactions(who, type=TransactionFilter.ALL, page=page)),
             "purchases": self._purchases(who),
             "withdrawals": _pages(lambda page: self.withdrawals.list_own(who, page=page)),
@@ -75,14 +75,14 @@ class ExportAccount:
 
     async def _sessions(self, user_id: UserId) -> AsyncIterator[object]:
         after = b""
-        while rows := await self.export.sessions(user_id, after=after, limit=PIECE):
+        while rows := await self.export.sessions(user_id, after=after, limit=BATCH):
             for _, session in rows:
                 yield session
             after, _ = rows[-1]
 
     async def _purchases(self, user_id: UserId) -> AsyncIterator[object]:
         after = ""
-        while rows := await self.export.purchases(user_id, after=after, limit=PIECE):
+        while rows := await self.export.purchases(user_id, after=after, limit=BATCH):
             for purchase in rows:
                 yield purchase
             after = rows[-1].order_id
@@ -91,7 +91,7 @@ class ExportAccount:
 async def _pages(read: Callable[[PageRequest], Awaitable[Page[Any]]]) -> AsyncIterator[Any]:
     after: Keyset | None = None
     while True:
-        page = await read(PageRequest(limit=PIECE, after=after))
+        page = await read(PageRequest(limit=BATCH, after=after))
         for row in page.rows:
             yield row
         if page.next is None:

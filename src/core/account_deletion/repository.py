@@ -9,7 +9,7 @@ from core.identifiers import GenerationId, StyleId, UserId
 class Removed(msgspec.Struct, frozen=True):
     rows: int
     """How many rows were removed; 0 once none are left."""
-    places: list[str]
+    objects: list[str]
     """Keys of their objects in the store."""
 
 

@@ -9,15 +9,15 @@ from core.accounts.errors import ArtistOnly
 from core.accounts.model import Artist, User
 from core.accounts.pictures import accept_picture, signature_key
 from core.accounts.repository import Users
-from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
+from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.blobs.removed_on_failure import put_all, removed_on_failure
 from core.identifiers import UserId
 from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobNotFound, BlobStore, StoreUnavailable
 from core.ports.clock import Clock
+from core.ports.discarded_objects import DiscardedObjects
 from core.ports.images import Images
 from core.ports.secrets import Secrets
 from core.ports.transaction import Transaction
-from core.ports.unwanted_blobs import UnwantedBlobs
 from core.text import parse_name
 
 
@@ -39,8 +39,8 @@ class EditProfile:
     """
 
     users: Users
-    unwanted: UnwantedBlobs
-    remove_unwanted: RemoveUnwantedBlobs
+    discarded: DiscardedObjects
+    delete_discarded: DeleteDiscardedObjects
     blobs: BlobStore
     images: Images
     transaction: Transaction
@@ -62,17 +62,17 @@ class EditProfile:
         async with removed_on_failure(self.blobs, self.transaction, *(blob.key for blob in blobs)):
             user = await self.users.of_id(user_id, lock=True)
             await self.users.save(self._edited(user, changes, picture_blob))
-            if picture_blob and user.own_picture:
-                replaced = [user.own_picture]
-                await self.unwanted.add(*replaced)
+            if picture_blob and user.picture_key:
+                replaced = [user.picture_key]
+                await self.discarded.add(*replaced)
             artist = await self._edit_artist(user_id, changes, signature_blob)
         if replaced:
-            await self.remove_unwanted.at_once(replaced)
+            await self.delete_discarded.at_once(replaced)
         if artist and signature_blob:
             await self._keep_for_a_while(artist.signature_key)
 
     def _edited(self, user: User, changes: ProfileChanges, picture: Blob | None) -> User:
-        return user.edited(
+        return user.edit(
             at=self.clock.now(),
             username=user.username if changes.username is UNSET else parse_name(changes.username),
             bio=user.bio if changes.bio is UNSET else changes.bio,
@@ -88,7 +88,7 @@ class EditProfile:
             raise ArtistOnly
         name = artist.artist_name if changes.artist_name is UNSET else parse_name(changes.artist_name)
         key = signature.key if signature else artist.signature_key
-        await self.users.save_artist(artist.edited(artist_name=name, signature_key=key))
+        await self.users.save_artist(artist.edit(artist_name=name, signature_key=key))
         return artist
 
     async def _picture(self, user_id: UserId, picture: BinaryIO) -> Blob:

@@ -21,6 +21,6 @@ class MakeAdmin:
             named = await self.users.of_email(email, lock=True)
             if len(named) != 1:
                 raise NotOneUser(email, found=len(named))
-            admin = named[0].became_admin(at=self.clock.now())
+            admin = named[0].become_admin(at=self.clock.now())
             await self.users.save(admin)
         return admin

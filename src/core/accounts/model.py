@@ -23,7 +23,7 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
 
 class Standing(Enum):
     PRESENT = "present"
-    LEAVING = "leaving"
+    PENDING_DELETION = "leaving"
     """Account deleted; personal data is being erased."""
     DEACTIVATED = "deactivated"
     """Account deleted, name kept because others have images in one of the styles."""
@@ -46,12 +46,12 @@ class User(msgspec.Struct, frozen=True):
     standing: Standing = Standing.PRESENT
 
     @property
-    def own_picture(self) -> str | None:
+    def picture_key(self) -> str | None:
         """The key of the profile image if it is an object in our store."""
         ours = self.profile_image is not None and self.profile_image.startswith(PUBLIC_PREFIX)
         return self.profile_image if ours else None
 
-    def edited(self, *, at: datetime, username: str, bio: str, profile_image: str | None) -> "User":
+    def edit(self, *, at: datetime, username: str, bio: str, profile_image: str | None) -> "User":
         """Raises ValidationError."""
         problems = {}
         if not _USERNAME.fullmatch(username):
@@ -69,21 +69,21 @@ class User(msgspec.Struct, frozen=True):
             return self
         return msgspec.structs.replace(self, email=email, updated_at=at)
 
-    def became_artist(self, *, at: datetime) -> "User":
+    def become_artist(self, *, at: datetime) -> "User":
         """Returns the user with the artist role; an admin stays an admin."""
         role = Role.ADMIN if self.role is Role.ADMIN else Role.ARTIST
         return msgspec.structs.replace(self, role=role, updated_at=at)
 
-    def left(self, *, at: datetime) -> "User":
-        return msgspec.structs.replace(self, standing=Standing.LEAVING, updated_at=at)
+    def start_deletion(self, *, at: datetime) -> "User":
+        return msgspec.structs.replace(self, standing=Standing.PENDING_DELETION, updated_at=at)
 
-    def deactivated(self, *, at: datetime) -> "User":
+    def deactivate(self, *, at: datetime) -> "User":
         """Returns the user with everything removed but the identity and the name that styles are credited to."""
         return msgspec.structs.replace(
             self, standing=Standing.DEACTIVATED, email=None, bio="", profile_image=None, updated_at=at
         )
 
-    def became_admin(self, *, at: datetime) -> "User":
+    def become_admin(self, *, at: datetime) -> "User":
         return msgspec.structs.replace(self, role=Role.ADMIN, updated_at=at)
 
 
@@ -104,7 +104,7 @@ class Artist(msgspec.Struct, frozen=True):
         if problems:
             raise ValidationError(**problems)
 
-    def edited(self, *, artist_name: str, signature_key: str) -> "Artist":
+    def edit(self, *, artist_name: str, signature_key: str) -> "Artist":
         return msgspec.structs.replace(self, artist_name=artist_name, signature_key=signature_key)
 
 

@@ -71,7 +71,7 @@ class Sessions(Protocol):
         """The user signed in with this token, or None if the session is revoked or expired; outside any transaction."""
         ...
 
-    async def drop_expired(self, *, now: datetime, limit: int) -> int:
+    async def purge_expired(self, *, now: datetime, limit: int) -> int:
         """Remove up to `limit` expired sessions in the open transaction, skipping rows locked by others.
 
         Returns how many were removed.

@@ -46,5 +46,5 @@ class UpgradeToArtist:
         async with removed_on_failure(self.blobs, self.transaction, artist.signature_key):
             user = await self.users.of_id(requester.id, lock=True)
             await self.users.add_artist(artist)
-            await self.users.save(user.became_artist(at=artist.created_at))
+            await self.users.save(user.become_artist(at=artist.created_at))
             await self.ledger.open(earnings(requester.id))

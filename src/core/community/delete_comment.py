@@ -21,7 +21,7 @@ class DeleteComment:
             comment = await self.comments.of_id(comment_id)
             image = await self.generations.of_id(comment.generation_id, lock=True)
             if not requester.is_admin:
-                comment.check_shown_to(requester.id, image)
+                comment.check_visible_to(requester.id, image)
                 if comment.author_id != requester.id:
                     raise Forbidden
             await self.comments.remove(comment)

@@ -20,7 +20,7 @@ class EditComment:
     async def __call__(self, requester: UserId, comment_id: CommentId, content: str) -> None:
         async with self.transaction:
             comment = await self.comments.of_id(comment_id, lock=True)
-            comment.check_shown_to(requester, await self.generations.of_id(comment.generation_id))
+            comment.check_visible_to(requester, await self.generations.of_id(comment.generation_id))
             if comment.author_id != requester:
                 raise Forbidden
-            await self.comments.save(comment.edited(at=self.clock.now(), content=content))
+            await self.comments.save(comment.edit(at=self.clock.now(), content=content))

@@ -26,7 +26,7 @@ class LikeGeneration:
         now = self.clock.now()
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)
-            generation.check_shown_to(requester)
+            generation.check_visible_to(requester)
             await self.likes.add(requester, generation_id, at=now)
             if generation.owner_id != requester:
                 await self.notifier.notify(

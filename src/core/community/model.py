@@ -23,12 +23,12 @@ class Comment(msgspec.Struct, frozen=True):
     parent_id: CommentId | None = None
     """The comment that this one replies to, or None."""
 
-    def check_shown_to(self, viewer: UserId, image: Generation) -> None:
+    def check_visible_to(self, viewer: UserId, image: Generation) -> None:
         """Raises CommentNotFound if the viewer may not see the image, unless the comment is theirs."""
-        if self.author_id != viewer and not image.shown_to(viewer):
+        if self.author_id != viewer and not image.visible_to(viewer):
             raise CommentNotFound
 
-    def edited(self, *, at: datetime, content: str) -> "Comment":
+    def edit(self, *, at: datetime, content: str) -> "Comment":
         """Raises ValidationError."""
         return msgspec.structs.replace(self, content=parse_content(content), updated_at=at)
 

@@ -47,10 +47,10 @@ class PostComment:
         )
         async with self.transaction:
             image = await self.generations.of_id(generation_id, lock=True)
-            image.check_shown_to(requester)
+            image.check_visible_to(requester)
             parent = await self._parent(comment)
             await self.comments.add(comment)
-            await self._tell(comment, parent, image)
+            await self._notify(comment, parent, image)
         return comment.id
 
     async def _parent(self, comment: Comment) -> Comment | None:
@@ -63,9 +63,9 @@ class PostComment:
             raise ReplyDepthExceeded
         return parent
 
-    async def _tell(self, comment: Comment, parent: Comment | None, image: Generation) -> None:
+    async def _notify(self, comment: Comment, parent: Comment | None, image: Generation) -> None:
         concerned = {image.owner_id}
-        if parent is not None and image.shown_to(parent.author_id):
+        if parent is not None and image.visible_to(parent.author_id):
             concerned.add(parent.author_id)
         for recipient in sorted(concerned - {comment.author_id}):
             await self.notifier.notify(

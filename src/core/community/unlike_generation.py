@@ -17,5 +17,5 @@ class UnlikeGeneration:
     async def __call__(self, requester: UserId, generation_id: GenerationId) -> None:
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)
-            generation.check_shown_to(requester)
+            generation.check_visible_to(requester)
             await self.likes.remove(requester, generation_id)

@@ -19,7 +19,7 @@ class Redriven(msgspec.Struct, frozen=True):
 
     moved: int
     """Published to their queues and confirmed."""
-    over: int
+    obsolete: int
     """Removed, because the result is no longer needed."""
     unconfirmed: int
     """Not confirmed by the broker; still dead-lettered."""
@@ -43,7 +43,7 @@ class RedriveTasks:
     async def __call__(self, *, limit: int = 1000) -> Redriven:
         """Process up to `limit` messages, oldest first. Raises DeadLettersUnavailable."""
         wanted: dict[int, PendingTask] = {}
-        over: list[int] = []
+        obsolete: list[int] = []
         foreign = 0
         async with self.dead_letters.take(limit=limit) as letters:
             for index, body in enumerate(letters.bodies):
@@ -52,18 +52,18 @@ class RedriveTasks:
                 except ValueError:
                     foreign += 1
                     continue
-                if await self._is_waited_for(task):
+                if await self._is_needed(task):
                     wanted[index] = PendingTask(task.task_id, task.type, body)
                 else:
-                    over.append(index)
+                    obsolete.append(index)
                     _log.info("dead-lettered task no longer needed task=%s", task.task_id)
-            await letters.remove(over)
+            await letters.remove(obsolete)
             confirmed = set(await self.broker.publish(list(wanted.values())))
             moved = [index for index, task in wanted.items() if task.task_id in confirmed]
             await letters.remove(moved)
-        return Redriven(len(moved), len(over), len(wanted) - len(moved), foreign)
+        return Redriven(len(moved), len(obsolete), len(wanted) - len(moved), foreign)
 
-    async def _is_waited_for(self, task: Task) -> bool:
+    async def _is_needed(self, task: Task) -> bool:
         """Whether the task is the current attempt of a generation or training that has not ended."""
         try:
             async with self.transaction:

@@ -19,6 +19,6 @@ class CancelGeneration:
     async def __call__(self, requester: UserId, generation_id: GenerationId) -> None:
         async with self.transaction:
             generation = await self.generations.of_owner(requester, generation_id, lock=True)
-            generation = generation.cancelled(at=self.clock.now())
+            generation = generation.cancel(at=self.clock.now())
             await self.generations.save(generation)
             await self.ledger.void(generation.hold_id, at=generation.updated_at)

@@ -41,11 +41,11 @@ class CompleteGeneration:
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)
             if generation.status is Status.FAILED:
-                late = generation.completed_late(at=self.clock.now(), result_key=result_key, metadata=metadata)
+                late = generation.record_late_result(at=self.clock.now(), result_key=result_key, metadata=metadata)
                 await self.generations.save(late)
             if generation.status.ended:
                 return Outcome(applied=False, status=generation.status.value)
-            generation = generation.completed(
+            generation = generation.complete(
                 at=self.clock.now(),
                 result_key=result_key,
                 metadata=metadata,

@@ -56,7 +56,7 @@ class EditGeneration:
                 raise GenerationChanged
             description = generation.description if changes.description is UNSET else changes.description
             await self.generations.save(
-                generation.edited(at=self.clock.now(), description=description, public_key=public_key)
+                generation.edit(at=self.clock.now(), description=description, public_key=public_key)
             )
 
     async def _published_as(self, generation: Generation, changes: GenerationChanges) -> str | None:

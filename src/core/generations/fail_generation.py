@@ -44,22 +44,22 @@ class FailGeneration:
         failure: Failure,
         *,
         retry_count: int | None = None,
-        silent_since: datetime | None = None,
+        inactive_since: datetime | None = None,
     ) -> Outcome:
-        """With `silent_since` the caller detected a time-out: it counts only if there was no activity after that."""
+        """With `inactive_since` the caller detected a time-out: it counts only if there was no activity after that."""
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)
-            if silent_since is None:
+            if inactive_since is None:
                 passed_over = generation.awaits_new_task
             else:
-                passed_over = generation.last_activity_at > silent_since
+                passed_over = generation.last_activity_at > inactive_since
             if generation.status.ended or passed_over:
                 return Outcome(applied=False, status=generation.status.value)
             match generation.consequence(failure, retry_count=retry_count):
                 case Consequence.NEW_TASK:
                     generation = await self._put_new_task(generation, failure)
                 case Consequence.SERVER_RETRIES:
-                    generation = generation.retried_by_server(at=self.clock.now(), failure=failure)
+                    generation = generation.retry_by_server(at=self.clock.now(), failure=failure)
                     await self.generations.save(generation)
                 case Consequence.END:
                     generation = await self._refund(generation, failure)
@@ -79,7 +79,7 @@ class FailGeneration:
         now = self.clock.now()
         offer = await self.styles.offer(generation.style_id)
         due = now + generation.retry_delay
-        generation = generation.retried(at=now, due=due, failure=failure, task_id=self.ids.task())
+        generation = generation.retry(at=now, due=due, failure=failure, task_id=self.ids.task())
         await self.generations.save(generation)
         task = task_for(
             generation, offer, at=now, signature=self.blobs.uri(offer.signature_key), webhooks=self.webhooks
@@ -88,7 +88,7 @@ class FailGeneration:
         return generation
 
     async def _refund(self, generation: Generation, failure: Failure) -> Generation:
-        generation = generation.failed(at=self.clock.now(), failure=failure)
+        generation = generation.fail(at=self.clock.now(), failure=failure)
         await self.generations.save(generation)
         await self.ledger.void(generation.hold_id, at=generation.updated_at)
         await self.notifier.notify(

@@ -131,16 +131,16 @@ class Generation(msgspec.Struct, frozen=True):
         """Whether a new task was put after the last failure and no server has reported on it yet."""
         return self.status is Status.RETRYING and self.attempt_failed_at is None
 
-    def shown_to(self, viewer: UserId) -> bool:
+    def visible_to(self, viewer: UserId) -> bool:
         """Whether the image exists and is visible to the viewer."""
         return self.status is Status.COMPLETED and (self.is_public or self.owner_id == viewer)
 
-    def check_shown_to(self, viewer: UserId) -> None:
+    def check_visible_to(self, viewer: UserId) -> None:
         """Raises GenerationNotFound if the image does not exist or is not visible to the viewer."""
-        if not self.shown_to(viewer):
+        if not self.visible_to(viewer):
             raise GenerationNotFound
 
-    def completed(
+    def complete(
         self, *, at: datetime, result_key: str, metadata: dict[str, object], fee_tokens: int = 0
     ) -> "Generation":
         return msgspec.structs.replace(
@@ -156,7 +156,7 @@ class Generation(msgspec.Struct, frozen=True):
             fee_tokens=fee_tokens,
         )
 
-    def failed(self, *, at: datetime, failure: Failure) -> "Generation":
+    def fail(self, *, at: datetime, failure: Failure) -> "Generation":
         return msgspec.structs.replace(
             self,
             status=Status.FAILED,
@@ -167,31 +167,31 @@ class Generation(msgspec.Struct, frozen=True):
             ended_at=at,
         )
 
-    def completed_late(self, *, at: datetime, result_key: str, metadata: dict[str, object]) -> "Generation":
+    def record_late_result(self, *, at: datetime, result_key: str, metadata: dict[str, object]) -> "Generation":
         """Records an image that arrives after the generation ended; only the first one, and nothing else changes."""
         late = {"result_key": result_key, "at": at.isoformat(), "metadata": metadata}
         return msgspec.structs.replace(self, metadata={"late_result": late, **self.metadata})
 
-    def cancelled(self, *, at: datetime) -> "Generation":
+    def cancel(self, *, at: datetime) -> "Generation":
         if self.status.ended:
             raise GenerationEnded
         if self.status is not Status.QUEUED:
             raise GenerationStillProcessing
         return msgspec.structs.replace(self, status=Status.CANCELLED, updated_at=at, ended_at=at)
 
-    def abandoned(self, *, at: datetime) -> "Generation":
+    def abandon(self, *, at: datetime) -> "Generation":
         """Ends the generation because its owner's account is deleted, whether started or not."""
         return msgspec.structs.replace(
             self, status=Status.CANCELLED, progress=None, attempt_failed_at=None, updated_at=at, ended_at=at
         )
 
-    def retried_by_server(self, *, at: datetime, failure: Failure) -> "Generation":
+    def retry_by_server(self, *, at: datetime, failure: Failure) -> "Generation":
         """The server's retry starts at step 0, so the progress of the failed attempt is discarded."""
         return msgspec.structs.replace(
             self, status=Status.RETRYING, failure=failure, progress=None, attempt_failed_at=at, updated_at=at
         )
 
-    def retried(self, *, at: datetime, due: datetime, failure: Failure, task_id: TaskId) -> "Generation":
+    def retry(self, *, at: datetime, due: datetime, failure: Failure, task_id: TaskId) -> "Generation":
         return msgspec.structs.replace(
             self,
             status=Status.RETRYING,
@@ -215,7 +215,7 @@ class Generation(msgspec.Struct, frozen=True):
         """The delay before the next task; only for Consequence.NEW_TASK."""
         return RETRY_DELAYS[self.attempt - 1]
 
-    def edited(self, *, at: datetime, description: str | None, public_key: str | None) -> "Generation":
+    def edit(self, *, at: datetime, description: str | None, public_key: str | None) -> "Generation":
         if self.status is not Status.COMPLETED and public_key is not None:
             raise GenerationNotCompleted
         return msgspec.structs.replace(self, description=description, public_key=public_key, updated_at=at)

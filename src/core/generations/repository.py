@@ -39,13 +39,13 @@ class Generations(Protocol):
         """
         ...
 
-    async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
-        """Restart the time-out at `at` where the last activity was at `silent_since` or earlier and the task is not
+    async def restart_time_outs(self, *, inactive_since: datetime, at: datetime) -> None:
+        """Restart the time-out at `at` where the last activity was at `inactive_since` or earlier and the task is not
         published yet. Rows locked by others are skipped.
         """
         ...
 
-    async def silent(self, *, since: datetime, limit: int) -> list[GenerationId]:
+    async def stalled(self, *, since: datetime, limit: int) -> list[GenerationId]:
         """Up to `limit` generations that have not ended, with last activity at `since` or earlier, oldest first.
 
         Excludes those that wait for the server's own retry: see `unresumed`.

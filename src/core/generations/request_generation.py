@@ -107,7 +107,7 @@ def _parsed(new: NewGeneration) -> tuple[NewGeneration, list[str]]:
         problems["seed"] = wrong_number(0, MAX_SEED)
     if problems:
         raise ValidationError(**problems)
-    return new, tags.normalise(new.prompt_tags, field="prompt_tags")
+    return new, tags.normalize_tags(new.prompt_tags, field="prompt_tags")
 
 
 def _hold_for(generation: Generation) -> Hold:

@@ -37,13 +37,13 @@ class TimeOutGenerations:
         now = self.clock.now()
         since = now - self.timeout
         async with self.transaction:
-            await self.generations.put_off(silent_since=since, at=now)
-            generation_ids = await self.generations.silent(since=since, limit=limit)
+            await self.generations.restart_time_outs(inactive_since=since, at=now)
+            generation_ids = await self.generations.stalled(since=since, limit=limit)
         return sum([await self._fail(generation_id, since) for generation_id in generation_ids])
 
     async def _fail(self, generation_id: GenerationId, since: datetime) -> bool:
         try:
-            return (await self.fail_generation(generation_id, TIMED_OUT, silent_since=since)).applied
+            return (await self.fail_generation(generation_id, TIMED_OUT, inactive_since=since)).applied
         except DomainError as error:
             if error.category is Category.UNAVAILABLE:
                 raise

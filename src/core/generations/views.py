@@ -27,31 +27,31 @@ class StatusFilter(Enum):
 
 LATEST = 20
 """The number of most recently completed images from which the wait is estimated."""
-FIRST_GUESS = timedelta(seconds=30)
+DEFAULT_ESTIMATE = timedelta(seconds=30)
 """The estimate until the first image is completed."""
 
 
-FARTHEST = 10_000
+MAX_POSITION = 10_000
 """The highest position reported: counting further would slow down a long queue."""
 
 
 class QueuePlace(msgspec.Struct, frozen=True):
     position: int
-    """1 is next; FARTHEST stands for itself and everything beyond."""
+    """1 is next; MAX_POSITION stands for itself and everything beyond."""
     estimated_seconds: int
     """Until the image is expected."""
 
     @classmethod
     def at(cls, position: int, *, quickest: timedelta | None) -> "QueuePlace":
-        """The place at `position`, at least 1, capped at FARTHEST.
+        """The place at `position`, at least 1, capped at MAX_POSITION.
 
         A generation that has just started is no longer counted and gets position 1.
 
         `quickest` is the shortest time from request to end among the LATEST, None if there are none: the one that
         waited least is the best estimate of the processing time alone.
         """
-        takes = FIRST_GUESS if quickest is None else quickest
-        position = min(max(position, 1), FARTHEST)
+        takes = DEFAULT_ESTIMATE if quickest is None else quickest
+        position = min(max(position, 1), MAX_POSITION)
         return cls(position, round(position * takes.total_seconds()))
 
 

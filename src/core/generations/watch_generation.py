@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from core.generations.model import Status
 from core.generations.views import GenerationsReader
 from core.identifiers import GenerationId
-from core.live_events import Events, State, Watch, Watcher
+from core.live_events import State, StreamEvents, Watch, Watcher
 from core.ports import changes
 
 
@@ -14,7 +14,9 @@ class WatchGeneration:
     generations: GenerationsReader
     watch: Watch
 
-    def __call__(self, watcher: Watcher | None, generation_id: GenerationId, *, known: str | None = None) -> Events:
+    def __call__(
+        self, watcher: Watcher | None, generation_id: GenerationId, *, known: str | None = None
+    ) -> StreamEvents:
         """Events with a GenerationView each; a state whose id is `known` is not sent again.
 
         Raises GenerationNotFound at the first step if the generation is not visible.

@@ -15,7 +15,7 @@ class Notifications(Protocol):
         """Returns how many were unread."""
         ...
 
-    async def drop_read(self, *, before: datetime, limit: int) -> int:
+    async def purge_read(self, *, before: datetime, limit: int) -> int:
         """Remove up to `limit` that were read at `before` or earlier, skipping rows locked by others. Returns how many.
 
         Their events can be notified again.

@@ -2,14 +2,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.live_events import Event, Events, Watch, Watcher
+from core.live_events import StreamEvent, StreamEvents, Watch, Watcher
 from core.notifications.views import NotificationItem, NotificationsReader
 from core.paging import PageRequest
 from core.ports import changes
 
 LATEST = 50
 """Notifications examined per read; a client that missed more has to read the list."""
-LATE = timedelta(minutes=1)
+COMMIT_DELAY = timedelta(minutes=1)
 """By how much a notification may be older than one that was visible before it; longer than any transaction takes to
 commit.
 """
@@ -22,7 +22,7 @@ class WatchNotifications:
     notifications: NotificationsReader
     watch: Watch
 
-    async def __call__(self, watcher: Watcher, *, known: str = "") -> Events:
+    async def __call__(self, watcher: Watcher, *, known: str = "") -> StreamEvents:
         """Events with a NotificationItem each, oldest first.
 
         Missed are those after the last of `known`, or the unread ones if none of `known` is among the LATEST. An
@@ -30,7 +30,7 @@ class WatchNotifications:
         committed late is sent exactly once.
         """
         recipient = watcher.requester.id
-        told = frozenset(known.split("."))
+        sent = frozenset(known.split("."))
         before: list[NotificationItem] | None = None
         async with aclosing(self.watch(changes.notifications(recipient), watcher)) as looks:
             async for _ in looks:
@@ -39,24 +39,28 @@ class WatchNotifications:
                         recipient, unread_only=False, page=PageRequest(limit=LATEST)
                     )
                 rows = page.rows
-                new = _missed(rows, told) if before is None else _new(rows, before)
+                new = _missed(rows, sent) if before is None else _new(rows, before)
                 before = rows
-                told = told & {str(row.id) for row in rows}
+                sent = sent & {str(row.id) for row in rows}
                 for item in reversed(new):
-                    told |= {str(item.id)}
-                    yield Event("notification", _id(rows, told), item)
+                    sent |= {str(item.id)}
+                    yield StreamEvent("notification", _id(rows, sent), item)
                 if not new:
                     yield None
 
 
-def _missed(rows: list[NotificationItem], told: frozenset[str]) -> list[NotificationItem]:
-    known = _known(rows, told)
+def _missed(rows: list[NotificationItem], sent: frozenset[str]) -> list[NotificationItem]:
+    known = _known(rows, sent)
     if not known:
         return [row for row in rows if not row.is_read]
     last = known[0]
     above = rows[: rows.index(last)]
     below = rows[len(above) :]
-    late = [row for row in below if row not in known and not row.is_read and row.created_at >= last.created_at - LATE]
+    late = [
+        row
+        for row in below
+        if row not in known and not row.is_read and row.created_at >= last.created_at - COMMIT_DELAY
+    ]
     return above + late
 
 
@@ -72,11 +76,11 @@ def _new(rows: list[NotificationItem], before: list[NotificationItem]) -> list[N
     return [row for row in new if (row.created_at, row.id) > lowest]  # those below have moved up into the window
 
 
-def _id(rows: list[NotificationItem], told: frozenset[str]) -> str:
-    last, *others = _known(rows, told)
-    recent = [row for row in others if row.created_at >= last.created_at - LATE]
+def _id(rows: list[NotificationItem], sent: frozenset[str]) -> str:
+    last, *others = _known(rows, sent)
+    recent = [row for row in others if row.created_at >= last.created_at - COMMIT_DELAY]
     return ".".join(str(row.id) for row in (last, *recent))
 
 
-def _known(rows: list[NotificationItem], told: frozenset[str]) -> list[NotificationItem]:
-    return [row for row in rows if str(row.id) in told]
+def _known(rows: list[NotificationItem], sent: frozenset[str]) -> list[NotificationItem]:
+    return [row for row in rows if str(row.id) in sent]

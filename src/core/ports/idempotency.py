@@ -55,7 +55,7 @@ class IdempotentCall(Protocol):
     """
 
     @property
-    def begun(self) -> bool:
+    def is_open(self) -> bool:
         """Whether `begin` has accepted the call."""
         ...
 

@@ -16,7 +16,7 @@ class Limit(msgspec.Struct, frozen=True):
         slot, into = divmod(at.timestamp(), self.window.total_seconds())
         return int(slot), into / self.window.total_seconds()
 
-    def weightless_at(self, slot: int) -> datetime:
+    def expiry(self, slot: int) -> datetime:
         """When calls counted in a fixed window no longer count."""
         return datetime.fromtimestamp((slot + 2) * self.window.total_seconds(), UTC)
 
@@ -42,18 +42,18 @@ class RateLimiter(Protocol):
         """Count a call of `key` if it is allowed; refused calls are not counted."""
         ...
 
-    async def forget(self, *, limit: int) -> int:
+    async def purge(self, *, limit: int) -> int:
         """Remove up to `limit` expired counts; returns how many."""
         ...
 
 
-def allowance(limit: Limit, *, allowed: bool, calls: int, previous: int, over: float) -> Allowance:
-    """The allowance from the counts of a window, this call included if allowed; `over` is its elapsed share."""
-    weight = previous * (1 - over) + calls
+def allowance(limit: Limit, *, allowed: bool, calls: int, previous: int, elapsed: float) -> Allowance:
+    """The allowance from the counts of a window, this call included if allowed; `elapsed` is its elapsed share."""
+    weight = previous * (1 - elapsed) + calls
     seconds = limit.window.total_seconds()
     return Allowance(
         limit=limit.calls,
         allowed=allowed,
         remaining=max(0, math.floor(limit.calls - weight)) if allowed else 0,
-        reset_after=math.ceil(seconds * ((2 if calls else 1) - over)),
+        reset_after=math.ceil(seconds * ((2 if calls else 1) - elapsed)),
     )

@@ -47,10 +47,10 @@ class ExpirePurchases:
             await self.record(order_id, payment)
         async with self.transaction:
             purchase = await self.purchases.of_order(order_id, lock=True)
-            await self.purchases.save(purchase.unpaid(at=asked_at))
+            await self.purchases.save(purchase.expire_if_due(at=asked_at))
 
     async def _postpone(self, order_id: OrderId) -> None:
         """Move `check_at` forward, so that a failing purchase does not block the others."""
         async with self.transaction:
             purchase = await self.purchases.of_order(order_id, lock=True)
-            await self.purchases.save(purchase.unanswered(at=self.clock.now()))
+            await self.purchases.save(purchase.check_later(at=self.clock.now()))

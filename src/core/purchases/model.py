@@ -47,7 +47,7 @@ class Purchase(msgspec.Struct, frozen=True):
         """Whether money may still be captured for it. Money captured later is credited all the same."""
         return self.status is PurchaseStatus.PENDING and at < self.expires_at
 
-    def answered(self, payment: Payment, *, at: datetime) -> "Purchase":
+    def apply(self, payment: Payment, *, at: datetime) -> "Purchase":
         """Apply the provider's answer: a captured payment counts, whatever the status was before.
 
         A payment of another amount or currency is not credited and needs manual review. Raises PaymentMismatch for the
@@ -55,37 +55,37 @@ class Purchase(msgspec.Struct, frozen=True):
         """
         if payment.order_id != self.order_id:
             raise PaymentMismatch
-        if self.status is PurchaseStatus.PAID or payment.state is PaymentState.OPEN:
+        if self.status is PurchaseStatus.PAID or payment.state is PaymentState.PENDING:
             return self
-        if payment.state is PaymentState.TAKEN:
+        if payment.state is PaymentState.CAPTURED:
             if payment.amount == self.total_price and payment.currency_code == self.currency_code:
-                return self._ended(PurchaseStatus.PAID, at=at, payment_key=payment.key, failure=None)
-            return self._failed(payment, _not_the_price(payment), at=at)
+                return self._end(PurchaseStatus.PAID, at=at, payment_key=payment.key, failure=None)
+            return self._fail(payment, _not_the_price(payment), at=at)
         if self.status is PurchaseStatus.PENDING:
-            return self._failed(payment, payment.failure or NOT_PAID, at=at)
+            return self._fail(payment, payment.failure or NOT_PAID, at=at)
         return self
 
-    def given_back(self, payment: Payment) -> bool:
+    def is_refunded(self, payment: Payment) -> bool:
         """Whether the payment for this purchase was refunded, at least in part. The tokens stay."""
         ours = self.status is PurchaseStatus.PAID and payment.key == self.payment_key
-        return ours and payment.state is not PaymentState.OPEN and payment.kept < self.total_price
+        return ours and payment.state is not PaymentState.PENDING and payment.kept < self.total_price
 
-    def unpaid(self, *, at: datetime) -> "Purchase":
+    def expire_if_due(self, *, at: datetime) -> "Purchase":
         """The provider has no captured payment: expires once the time to pay and settle is over."""
         if self.status is not PurchaseStatus.PENDING:
             return self
         over = self.expires_at + TIME_TO_SETTLE
         if at < over:
             return msgspec.structs.replace(self, check_at=over)
-        return self._ended(PurchaseStatus.EXPIRED, at=at, payment_key=None, failure=None)
+        return self._end(PurchaseStatus.EXPIRED, at=at, payment_key=None, failure=None)
 
-    def called_off(self, *, at: datetime) -> "Purchase":
+    def expire_now(self, *, at: datetime) -> "Purchase":
         """The buyer's account is deleted: no more money is captured, and a payment just captured is checked for."""
         return msgspec.structs.replace(
             self, expires_at=min(self.expires_at, at), check_at=min(self.check_at, at + TIME_TO_SETTLE)
         )
 
-    def unanswered(self, *, at: datetime) -> "Purchase":
+    def check_later(self, *, at: datetime) -> "Purchase":
         """The provider is unavailable: check again later."""
         if self.status is not PurchaseStatus.PENDING:
             return self
@@ -105,12 +105,12 @@ class Purchase(msgspec.Struct, frozen=True):
             sale=Sale(self.order_id, self.price_per_token, self.total_price, self.currency_code),
         )
 
-    def _failed(self, payment: Payment, failure: PaymentFailure, *, at: datetime) -> "Purchase":
+    def _fail(self, payment: Payment, failure: PaymentFailure, *, at: datetime) -> "Purchase":
         if (self.payment_key, self.failure) == (payment.key, failure):
             return self
-        return self._ended(PurchaseStatus.FAILED, at=at, payment_key=payment.key, failure=failure)
+        return self._end(PurchaseStatus.FAILED, at=at, payment_key=payment.key, failure=failure)
 
-    def _ended(
+    def _end(
         self, status: PurchaseStatus, *, at: datetime, payment_key: str | None, failure: PaymentFailure | None
     ) -> "Purchase":
         return msgspec.structs.replace(self, status=status, ended_at=at, payment_key=payment_key, failure=failure)

@@ -9,10 +9,10 @@ from core.identifiers import OrderId
 
 
 class PaymentState(Enum):
-    OPEN = "open"
+    PENDING = "pending"
     """Nothing is captured yet, but may still be."""
-    TAKEN = "taken"
-    OVER = "over"
+    CAPTURED = "captured"
+    CANCELLED = "cancelled"
     """Ended; the buyer keeps or got back the money."""
 
 
@@ -37,4 +37,4 @@ class Payment(msgspec.Struct, frozen=True):
     @property
     def kept(self) -> Decimal:
         """What was captured and not refunded, in units of the currency."""
-        return self.amount if self.state is PaymentState.TAKEN else Decimal(0)
+        return self.amount if self.state is PaymentState.CAPTURED else Decimal(0)

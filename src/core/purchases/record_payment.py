@@ -29,17 +29,17 @@ class RecordPayment:
 
     async def __call__(self, order_id: OrderId, payment: Payment) -> PurchaseStatus:
         """Raises PurchaseNotFound, and PaymentMismatch for a payment of another purchase."""
-        credited_to_nobody = False
+        account_deleted = False
         async with self.transaction:
             before = await self.purchases.of_order(order_id, lock=True)
-            after = before.answered(payment, at=self.clock.now())
+            after = before.apply(payment, at=self.clock.now())
             if after != before:
                 paid = after.status is PurchaseStatus.PAID
-                credited_to_nobody = paid and await self._has_left(after.user_id)
+                account_deleted = paid and await self._is_deleted(after.user_id)
                 await self.purchases.save(after)
                 if paid:
                     await self.ledger.transfer(after.credit())
-        if credited_to_nobody:
+        if account_deleted:
             _log.error(
                 "payment of a deleted account: tokens cannot be spent payment=%s order=%s user=%s tokens=%s",
                 payment.key,
@@ -47,7 +47,7 @@ class RecordPayment:
                 after.user_id,
                 after.amount_tokens,
             )
-        if after.given_back(payment):
+        if after.is_refunded(payment):
             _log.error(
                 "payment cancelled after capture payment=%s order=%s left=%s of=%s currency=%s tokens_kept=%s",
                 payment.key,
@@ -57,11 +57,11 @@ class RecordPayment:
                 after.currency_code,
                 after.amount_tokens,
             )
-        elif payment.state is PaymentState.TAKEN:
-            _tell_of_money_for_nothing(before, after, payment)
+        elif payment.state is PaymentState.CAPTURED:
+            _log_uncredited(before, after, payment)
         return after.status
 
-    async def _has_left(self, user_id: UserId) -> bool:
+    async def _is_deleted(self, user_id: UserId) -> bool:
         try:
             await self.users.of_id(user_id)
         except UserNotFound:
@@ -69,7 +69,7 @@ class RecordPayment:
         return False
 
 
-def _tell_of_money_for_nothing(before: Purchase, after: Purchase, payment: Payment) -> None:
+def _log_uncredited(before: Purchase, after: Purchase, payment: Payment) -> None:
     """Log payments that may have to be refunded by hand."""
     if after.payment_key != payment.key:
         _log.error(

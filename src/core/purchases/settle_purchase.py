@@ -49,4 +49,4 @@ class SettlePurchase:
         """The payment may have been captured: check soon instead of when the purchase expires."""
         async with self.transaction:
             purchase = await self.purchases.of_order(order_id, lock=True)
-            await self.purchases.save(purchase.unanswered(at=self.clock.now()))
+            await self.purchases.save(purchase.check_later(at=self.clock.now()))

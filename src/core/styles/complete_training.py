@@ -30,7 +30,7 @@ class CompleteTraining:
             style = await self.styles.of_id(style_id, lock=True)
             if style.training_status is TrainingStatus.COMPLETED:
                 return Outcome(applied=False, status=style.training_status.value)
-            style = style.trained(at=self.clock.now(), model_path=model_path, metric=metric)
+            style = style.complete_training(at=self.clock.now(), model_path=model_path, metric=metric)
             await self.styles.save(style)
             await self.notifier.notify(
                 Notification(

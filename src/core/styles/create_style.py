@@ -7,7 +7,7 @@ import msgspec
 
 from core import tags
 from core.accounts.errors import ArtistOnly
-from core.blobs.beginning import beginning_of
+from core.blobs.first_bytes import first_bytes
 from core.blobs.removed_on_failure import put_all, removed_on_failure
 from core.errors import ValidationError
 from core.identifiers import StyleId, UserId
@@ -143,7 +143,7 @@ class CreateStyle:
         self, style_id: StyleId, index: int, own_tags: list[str], upload: TrainingImage, facts: ImageFacts
     ) -> Artwork:
         caption = upload.caption
-        found = tags.found_in(caption) if caption else []
+        found = tags.tags_in(caption) if caption else []
         return Artwork(
             id=await self.ids.artwork(),
             style_id=style_id,
@@ -197,8 +197,8 @@ def _check(new: NewStyle, uploads: list[TrainingImage]) -> tuple[list[str], list
             problems[f"image_tags.{index}"] = too_many(model.MAX_IMAGE_TAGS)
     if problems:
         raise ValidationError(**problems)
-    style_tags = tags.normalise(new.tags, field="tags")
-    image_tags = [tags.normalise(upload.tags, field=f"image_tags.{index}") for index, upload in enumerate(uploads)]
+    style_tags = tags.normalize_tags(new.tags, field="tags")
+    image_tags = [tags.normalize_tags(upload.tags, field=f"image_tags.{index}") for index, upload in enumerate(uploads)]
     if len(uploads) < model.MIN_ARTWORKS:
         raise InsufficientImages(required=model.MIN_ARTWORKS, received=len(uploads))
     if len(uploads) > model.MAX_ARTWORKS:
@@ -216,7 +216,7 @@ def _blobs(
     """The images without trailing data, their captions, and the sample copies."""
     blobs = []
     for artwork, upload, fact in zip(artworks, uploads, facts, strict=True):
-        content = upload.content if fact.size == upload.size else beginning_of(upload.content, fact.size)
+        content = upload.content if fact.size == upload.size else first_bytes(upload.content, fact.size)
         blobs.append(Blob(artwork.key, content, fact.content_type))
     blobs += [_caption_blob(artwork.key, artwork.caption) for artwork in artworks if artwork.caption]
     blobs += [

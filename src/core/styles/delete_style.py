@@ -1,12 +1,12 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
-from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
+from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.identifiers import StyleId, UserId
 from core.ports.blob_store import BlobStore, ForeignBlob
 from core.ports.clock import Clock
+from core.ports.discarded_objects import DiscardedObjects
 from core.ports.transaction import Transaction
-from core.ports.unwanted_blobs import UnwantedBlobs
 from core.styles.errors import StyleUsed
 from core.styles.model import Style
 from core.styles.repository import Styles
@@ -17,42 +17,42 @@ class DeleteStyle:
     """Delete one's own style and its objects; if it was ever used, close it instead and keep its images."""
 
     styles: Styles
-    unwanted: UnwantedBlobs
-    remove_unwanted: RemoveUnwantedBlobs
+    discarded: DiscardedObjects
+    delete_discarded: DeleteDiscardedObjects
     blobs: BlobStore
     transaction: Transaction
     clock: Clock
 
     async def __call__(self, requester: UserId, style_id: StyleId) -> None:
         try:
-            places = await self._remove(requester, style_id)
+            objects = await self._remove(requester, style_id)
         except StyleUsed:
             await self._close(requester, style_id)
         else:
-            await self.remove_unwanted.at_once(places)
+            await self.delete_discarded.at_once(objects)
 
     async def _remove(self, requester: UserId, style_id: StyleId) -> list[str]:
         async with self.transaction:
             style = await self.styles.of_id(style_id, lock=True)
             style.check_owner(requester)
             await self.styles.remove(style_id)
-            places = places_of(style, self.blobs)
-            await self.unwanted.add(*places)
-        return places
+            objects = objects_of(style, self.blobs)
+            await self.discarded.add(*objects)
+        return objects
 
     async def _close(self, requester: UserId, style_id: StyleId) -> None:
         async with self.transaction:
             style = await self.styles.of_id(style_id, lock=True)
             style.check_owner(requester)
-            await self.styles.save(style.closed(at=self.clock.now()))
+            await self.styles.save(style.close(at=self.clock.now()))
 
 
-def places_of(style: Style, blobs: BlobStore) -> list[str]:
+def objects_of(style: Style, blobs: BlobStore) -> list[str]:
     """The keys and prefixes of its objects."""
-    places = [f"training/{style.id}/", f"samples/{style.id}/"]
+    objects = [f"training/{style.id}/", f"samples/{style.id}/"]
     if style.thumbnail_key:
-        places.append(style.thumbnail_key)
+        objects.append(style.thumbnail_key)
     if style.model_path:
         with suppress(ForeignBlob):
-            places.append(blobs.key_of(style.model_path))
-    return places
+            objects.append(blobs.key_of(style.model_path))
+    return objects

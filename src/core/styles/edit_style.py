@@ -6,15 +6,15 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from core.accounts.pictures import accept_picture
-from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
+from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.blobs.removed_on_failure import put_all, removed_on_failure
 from core.identifiers import StyleId, UserId
 from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobStore
 from core.ports.clock import Clock
+from core.ports.discarded_objects import DiscardedObjects
 from core.ports.images import Images
 from core.ports.secrets import Secrets
 from core.ports.transaction import Transaction
-from core.ports.unwanted_blobs import UnwantedBlobs
 from core.styles.model import License
 from core.styles.repository import Styles
 from core.text import parse_free_text
@@ -36,8 +36,8 @@ class EditStyle:
     """Change the terms of one's own trained style. Generations requested before keep their price."""
 
     styles: Styles
-    unwanted: UnwantedBlobs
-    remove_unwanted: RemoveUnwantedBlobs
+    discarded: DiscardedObjects
+    delete_discarded: DeleteDiscardedObjects
     blobs: BlobStore
     images: Images
     transaction: Transaction
@@ -51,7 +51,7 @@ class EditStyle:
         async with removed_on_failure(self.blobs, self.transaction, *filter(None, [key])):
             style = await self.styles.of_id(style_id, lock=True)
             style.check_owner(requester)
-            edited = style.edited(
+            edited = style.edit(
                 at=self.clock.now(),
                 description=style.description
                 if changes.description is UNSET
@@ -70,9 +70,9 @@ class EditStyle:
             await self.styles.save(edited)
             replaced = [style.thumbnail_key] if key and style.thumbnail_key else []
             if replaced:
-                await self.unwanted.add(*replaced)
+                await self.discarded.add(*replaced)
         if replaced:
-            await self.remove_unwanted.at_once(replaced)
+            await self.delete_discarded.at_once(replaced)
 
     async def _store(self, style_id: StyleId, thumbnail: BinaryIO) -> str:
         copy = await accept_picture(self.images, thumbnail, field="thumbnail")

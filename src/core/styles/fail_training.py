@@ -21,8 +21,8 @@ class FailTraining:
     ids: Ids
     clock: Clock
 
-    async def __call__(self, style_id: StyleId, failure: Failure, *, silent_since: datetime | None = None) -> Outcome:
-        """With `silent_since` the caller detected a time-out: it counts only if there was no activity after that.
+    async def __call__(self, style_id: StyleId, failure: Failure, *, inactive_since: datetime | None = None) -> Outcome:
+        """With `inactive_since` the caller detected a time-out: it counts only if there was no activity after that.
 
         Otherwise ignored after the training has ended, and while a retry is pending if it may be about the old task
         (`Style.fails_with_old_task`).
@@ -30,10 +30,12 @@ class FailTraining:
         async with self.transaction:
             style = await self.styles.of_id(style_id, lock=True)
             now = self.clock.now()
-            passed_over = style.fails_with_old_task(at=now) if silent_since is None else style.updated_at > silent_since
+            passed_over = (
+                style.fails_with_old_task(at=now) if inactive_since is None else style.updated_at > inactive_since
+            )
             if style.training_status.ended or passed_over:
                 return Outcome(applied=False, status=style.training_status.value)
-            style = style.failed_training(at=now, failure=failure)
+            style = style.fail_training(at=now, failure=failure)
             await self.styles.save(style)
             await self.notifier.notify(
                 Notification(

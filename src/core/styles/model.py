@@ -111,7 +111,7 @@ class Style(msgspec.Struct, frozen=True):
         if user_id != self.artist_id:
             raise Forbidden if self.training_status is TrainingStatus.COMPLETED else StyleNotFound
 
-    def trained(self, *, at: datetime, model_path: str, metric: dict[str, object] | None) -> "Style":
+    def complete_training(self, *, at: datetime, model_path: str, metric: dict[str, object] | None) -> "Style":
         return msgspec.structs.replace(
             self,
             training_status=TrainingStatus.COMPLETED,
@@ -122,12 +122,12 @@ class Style(msgspec.Struct, frozen=True):
             updated_at=at,
         )
 
-    def failed_training(self, *, at: datetime, failure: Failure) -> "Style":
+    def fail_training(self, *, at: datetime, failure: Failure) -> "Style":
         return msgspec.structs.replace(
             self, training_status=TrainingStatus.FAILED, failure=failure, progress=None, updated_at=at
         )
 
-    def retrained(self, *, at: datetime, task_id: TaskId) -> "Style":
+    def retrain(self, *, at: datetime, task_id: TaskId) -> "Style":
         if self.training_status is not TrainingStatus.FAILED:
             raise TrainingInProgress
         return msgspec.structs.replace(
@@ -144,7 +144,7 @@ class Style(msgspec.Struct, frozen=True):
         pending = self.training_status is TrainingStatus.PENDING and self.retried_at is not None
         return pending and at < self.updated_at + RETRY_UNDECIDED
 
-    def edited(
+    def edit(
         self,
         *,
         at: datetime,
@@ -172,7 +172,7 @@ class Style(msgspec.Struct, frozen=True):
             updated_at=at,
         )
 
-    def closed(self, *, at: datetime) -> "Style":
+    def close(self, *, at: datetime) -> "Style":
         return msgspec.structs.replace(self, is_active=False, updated_at=at)
 
 

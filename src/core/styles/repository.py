@@ -61,12 +61,12 @@ class Styles(Protocol):
         """
         ...
 
-    async def put_off(self, *, silent_since: datetime, at: datetime) -> None:
-        """Restart the time-out at `at` where the last activity was at `silent_since` or earlier and the task is not
+    async def restart_time_outs(self, *, inactive_since: datetime, at: datetime) -> None:
+        """Restart the time-out at `at` where the last activity was at `inactive_since` or earlier and the task is not
         published yet. Rows locked by others are skipped.
         """
         ...
 
-    async def silent(self, *, since: datetime, limit: int) -> list[StyleId]:
+    async def stalled(self, *, since: datetime, limit: int) -> list[StyleId]:
         """Up to `limit` styles whose training has not ended, with last activity at `since` or earlier, oldest first."""
         ...

@@ -27,7 +27,7 @@ class RetrainStyle:
         async with self.transaction:
             style = await self.styles.of_id(style_id, lock=True)
             style.check_owner(requester)
-            style = style.retrained(at=self.clock.now(), task_id=self.ids.task())
+            style = style.retrain(at=self.clock.now(), task_id=self.ids.task())
             artworks = await self.styles.artworks(style_id)
             await self.styles.save(style)
             await self.queue.put(

@@ -35,13 +35,13 @@ class TimeOutTrainings:
         now = self.clock.now()
         since = now - self.timeout
         async with self.transaction:
-            await self.styles.put_off(silent_since=since, at=now)
-            style_ids = await self.styles.silent(since=since, limit=limit)
+            await self.styles.restart_time_outs(inactive_since=since, at=now)
+            style_ids = await self.styles.stalled(since=since, limit=limit)
         return sum([await self._fail(style_id, since) for style_id in style_ids])
 
     async def _fail(self, style_id: StyleId, since: datetime) -> bool:
         try:
-            return (await self.fail_training(style_id, TIMED_OUT, silent_since=since)).applied
+            return (await self.fail_training(style_id, TIMED_OUT, inactive_since=since)).applied
         except DomainError as error:
             if error.category is Category.UNAVAILABLE:
                 raise

@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 
 from core.identifiers import StyleId
-from core.live_events import Events, State, Watch, Watcher
+from core.live_events import State, StreamEvents, Watch, Watcher
 from core.ports import changes
 from core.styles.model import TrainingStatus
 from core.styles.views import StylesReader
@@ -14,7 +14,7 @@ class WatchTraining:
     styles: StylesReader
     watch: Watch
 
-    def __call__(self, watcher: Watcher | None, style_id: StyleId, *, known: str | None = None) -> Events:
+    def __call__(self, watcher: Watcher | None, style_id: StyleId, *, known: str | None = None) -> StreamEvents:
         """Events with a StyleDetail each; a state whose id is `known` is not sent again.
 
         Raises StyleNotFound at the first step if the style is not visible.

@@ -52,7 +52,7 @@ class TransferKind(Enum):
     """The platform's share of a price."""
 
 
-WAYS = {
+ACCOUNT_KINDS = {
     TransferKind.BONUS: (AccountKind.ISSUANCE, AccountKind.WALLET),
     TransferKind.PURCHASE: (AccountKind.ISSUANCE, AccountKind.WALLET),
     TransferKind.GENERATION: (AccountKind.WALLET, AccountKind.EARNINGS),
@@ -61,9 +61,9 @@ WAYS = {
     TransferKind.FEE: (AccountKind.EARNINGS, AccountKind.FEES),
 }
 """Debit and credit account of each kind of transfer."""
-GIVEN = frozenset({TransferKind.BONUS, TransferKind.PURCHASE, TransferKind.REFUND})
+ONE_PHASE = frozenset({TransferKind.BONUS, TransferKind.PURCHASE, TransferKind.REFUND})
 """Kinds transferred in one phase."""
-HELD = frozenset({TransferKind.GENERATION, TransferKind.WITHDRAWAL})
+TWO_PHASE = frozenset({TransferKind.GENERATION, TransferKind.WITHDRAWAL})
 """Kinds transferred in two phases. A fee is charged when a hold is posted."""
 
 
@@ -105,7 +105,7 @@ class Transfer(msgspec.Struct, frozen=True):
     """For purchases only."""
 
     def __post_init__(self) -> None:
-        _check_movement(self.kind, GIVEN, self.debit, self.credit, self.amount)
+        _check_transfer(self.kind, ONE_PHASE, self.debit, self.credit, self.amount)
         if (self.kind is TransferKind.PURCHASE) != (self.sale is not None):
             raise ValueError("a purchase tells what was paid, and nothing else does")
 
@@ -126,7 +126,7 @@ class Hold(msgspec.Struct, frozen=True):
     generation_id: GenerationId | None = None
 
     def __post_init__(self) -> None:
-        _check_movement(self.kind, HELD, self.debit, self.credit, self.amount)
+        _check_transfer(self.kind, TWO_PHASE, self.debit, self.credit, self.amount)
 
 
 def welcome_bonus(user_id: UserId, *, at: datetime) -> Transfer:
@@ -142,10 +142,10 @@ def welcome_bonus(user_id: UserId, *, at: datetime) -> Transfer:
     )
 
 
-def _check_movement(
+def _check_transfer(
     kind: TransferKind, kinds: frozenset[TransferKind], debit: Account, credit: Account, amount: int
 ) -> None:
-    if kind not in kinds or (debit.kind, credit.kind) != WAYS[kind]:
+    if kind not in kinds or (debit.kind, credit.kind) != ACCOUNT_KINDS[kind]:
         raise ValueError(f"a {kind.value} from {debit.kind.value} to {credit.kind.value}")
     if not 0 < amount <= MAX_AMOUNT:
         raise ValueError(f"a movement of {amount} tokens; it takes 1 to {MAX_AMOUNT}")

@@ -45,20 +45,20 @@ class Withdrawal(msgspec.Struct, frozen=True):
             at=self.created_at,
         )
 
-    def settled(self, *, at: datetime, by: UserId) -> "Withdrawal":
+    def settle(self, *, at: datetime, by: UserId) -> "Withdrawal":
         """Raises WithdrawalEnded."""
-        return self._ended(WithdrawalStatus.SETTLED, at=at, by=by, reason=None)
+        return self._end(WithdrawalStatus.SETTLED, at=at, by=by, reason=None)
 
-    def rejected(self, *, at: datetime, by: UserId, reason: str) -> "Withdrawal":
+    def reject(self, *, at: datetime, by: UserId, reason: str) -> "Withdrawal":
         """Raises WithdrawalEnded or ValidationError."""
         reason = parse_free_text(reason)
         if not 1 <= len(reason.strip()) <= len(reason) <= MAX_REASON:
             raise ValidationError(reason=wrong_length(1, MAX_REASON))
         if problem := problem_of_free_text(reason, limit=MAX_REASON):
             raise ValidationError(reason=problem)
-        return self._ended(WithdrawalStatus.REJECTED, at=at, by=by, reason=reason)
+        return self._end(WithdrawalStatus.REJECTED, at=at, by=by, reason=reason)
 
-    def _ended(self, status: WithdrawalStatus, *, at: datetime, by: UserId, reason: str | None) -> "Withdrawal":
+    def _end(self, status: WithdrawalStatus, *, at: datetime, by: UserId, reason: str | None) -> "Withdrawal":
         if self.status is not WithdrawalStatus.PENDING:
             raise WithdrawalEnded
         return msgspec.structs.replace(self, status=status, ended_at=at, ended_by=by, reason=reason)

@@ -21,5 +21,5 @@ class RejectWithdrawal:
         async with self.transaction:
             withdrawal = await self.withdrawals.of_id(withdrawal_id, lock=True)
             now = self.clock.now()
-            await self.withdrawals.save(withdrawal.rejected(at=now, by=admin_id, reason=reason))
+            await self.withdrawals.save(withdrawal.reject(at=now, by=admin_id, reason=reason))
             await self.ledger.void(withdrawal.hold_id, at=now)

@@ -21,5 +21,5 @@ class SettleWithdrawal:
         async with self.transaction:
             withdrawal = await self.withdrawals.of_id(withdrawal_id, lock=True)
             now = self.clock.now()
-            await self.withdrawals.save(withdrawal.settled(at=now, by=admin_id))
+            await self.withdrawals.save(withdrawal.settle(at=now, by=admin_id))
             await self.ledger.post(withdrawal.hold_id, at=now)

@@ -1,6 +1,6 @@
-"""The composition root: which adapter stands behind which port. The only importer of adapters, one file a technology.
+"""The composition root: which adapter implements which port. The only importer of adapters, one file a technology.
 
-A technology is imported when it is chosen, so that one that is not used costs nothing at the start.
+A technology is imported only when the settings choose it, which keeps the start fast.
 """
 
 from dishka import AsyncContainer, Provider, make_async_container
@@ -9,7 +9,7 @@ from entrypoints.settings import Settings
 
 
 def create_container(settings: Settings, *overrides: Provider) -> AsyncContainer:
-    """The service's parts as the settings choose them; what `overrides` provide comes instead."""
+    """The parts of the service that the settings choose. `overrides` replace single ones."""
     from entrypoints.container.system import system
     from entrypoints.container.use_cases import use_cases
 

@@ -1,6 +1,6 @@
 """Stand-ins and embedded parts, for development only.
 
-They are imported where they are started: the first answer waits for what is imported here.
+Imported where they are started, which keeps the start fast.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def simulated_ai_servers(container: AsyncContainer, settings: Settings) -> "SimulatedAIServers":
-    """AI servers for development, on the broker and the store that the settings choose."""
+    """Simulated AI servers, on the broker and the blob store that the settings choose."""
     from adapters.development.simulated_ai.pace import Pace
     from adapters.development.simulated_ai.servers import SimulatedAIServers
 
@@ -29,7 +29,7 @@ async def simulated_ai_servers(container: AsyncContainer, settings: Settings) ->
 
 
 def with_stand_ins(app: "ASGIApp", settings: Settings, *, sign_in: str | None, payments: str | None) -> "ASGIApp":
-    """The application with stand-ins for Google and Toss Payments below the paths that are given, for development."""
+    """The application with stand-ins for Google and Toss Payments below these paths."""
     if sign_in:
         app = _with_local_sign_in(app, settings, sign_in)
     return _with_sandbox_payments(app, settings, payments) if payments else app

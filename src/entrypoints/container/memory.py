@@ -8,6 +8,7 @@ from adapters.memory.backlog import MemoryBacklogReader
 from adapters.memory.books import MemoryBooks
 from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
 from adapters.memory.database import MemoryDatabase, Reads, UnitOfWork
+from adapters.memory.discarded_objects import MemoryDiscardedObjects
 from adapters.memory.export import MemoryExportReader
 from adapters.memory.generations import MemoryGenerations, MemoryGenerationsReader
 from adapters.memory.idempotency import MemoryAnswers, MemoryIdempotentCall
@@ -22,7 +23,6 @@ from adapters.memory.styles import MemoryStyles, MemoryStylesReader
 from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
 from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
 from adapters.memory.transaction import MemoryTransaction
-from adapters.memory.unwanted_blobs import MemoryUnwantedBlobs
 from adapters.memory.withdrawals import MemoryWithdrawals, MemoryWithdrawalsReader
 from core.account_deletion.repository import PersonalData
 from core.account_deletion.views import ExportReader
@@ -37,6 +37,7 @@ from core.notifications.views import NotificationsReader
 from core.ports.books import Books
 from core.ports.changes import Changes
 from core.ports.database import Database
+from core.ports.discarded_objects import DiscardedObjects
 from core.ports.idempotency import Answers, IdempotentCall
 from core.ports.ids import Ids
 from core.ports.maintenance import Maintenance
@@ -47,7 +48,6 @@ from core.ports.rate_limiter import RateLimiter
 from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
-from core.ports.unwanted_blobs import UnwantedBlobs
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
 from core.search.views import SearchReader
@@ -102,5 +102,5 @@ def memory() -> Provider:
     provider.provide(MemoryLikes, provides=Likes, scope=request)
     provider.provide(MemoryComments, provides=Comments, scope=request)
     provider.provide(MemoryTaskQueue, provides=TaskQueue, scope=request)
-    provider.provide(MemoryUnwantedBlobs, provides=UnwantedBlobs, scope=request)
+    provider.provide(MemoryDiscardedObjects, provides=DiscardedObjects, scope=request)
     return provider

@@ -1,10 +1,10 @@
-"""Upgrading the database, and finding out whether that is necessary."""
+"""Migrations: whether any is missing, and running them."""
 
 from adapters.postgres import migrate
 
 
 def upgrade_database(url: str) -> str:
-    """Run the migrations that are missing; the revision that the database is at then."""
+    """Run the missing migrations; returns the revision of the database."""
     migrate.upgrade(url)
     return migrate.current(url)
 

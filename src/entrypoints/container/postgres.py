@@ -10,6 +10,7 @@ from adapters.postgres.backlog import PostgresBacklogReader
 from adapters.postgres.books import PostgresBooks
 from adapters.postgres.changes import PostgresChanges
 from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
+from adapters.postgres.discarded_objects import PostgresDiscardedObjects
 from adapters.postgres.export import PostgresExportReader
 from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader, QueueLength
 from adapters.postgres.idempotency import PostgresAnswers, PostgresIdempotentCall
@@ -27,7 +28,6 @@ from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.unit_of_work import UnitOfWork
-from adapters.postgres.unwanted_blobs import PostgresUnwantedBlobs
 from adapters.postgres.withdrawals import PostgresWithdrawals, PostgresWithdrawalsReader
 from core.account_deletion.repository import PersonalData
 from core.account_deletion.views import ExportReader
@@ -42,6 +42,7 @@ from core.notifications.views import NotificationsReader
 from core.ports.books import Books
 from core.ports.changes import Changes
 from core.ports.database import Database
+from core.ports.discarded_objects import DiscardedObjects
 from core.ports.idempotency import Answers, IdempotentCall
 from core.ports.ids import Ids
 from core.ports.maintenance import Maintenance
@@ -52,7 +53,6 @@ from core.ports.rate_limiter import RateLimiter
 from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
-from core.ports.unwanted_blobs import UnwantedBlobs
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
 from core.search.views import SearchReader
@@ -76,7 +76,7 @@ def postgres() -> Provider:
         await opened.close()
 
     def waiting_tasks(pool: Pool, listener: Listener, settings: Settings) -> PostgresOutbox:
-        return PostgresOutbox(pool, listener=listener, tells=settings.relay == "off")
+        return PostgresOutbox(pool, listener=listener, notifies=settings.relay == "off")
 
     provider = Provider(scope=Scope.APP)
     provider.provide(pool, provides=AnyOf[Pool, Database])
@@ -126,4 +126,4 @@ def _provide_for_requests(provider: Provider) -> None:
     provider.provide(PostgresLikes, provides=Likes)
     provider.provide(PostgresComments, provides=Comments)
     provider.provide(PostgresTaskQueue, provides=TaskQueue)
-    provider.provide(PostgresUnwantedBlobs, provides=UnwantedBlobs)
+    provider.provide(PostgresDiscardedObjects, provides=DiscardedObjects)

@@ -1,4 +1,4 @@
-"""The use cases, and the settings that they are given."""
+"""The use cases, and the settings that they need."""
 
 import asyncio
 from hashlib import sha256
@@ -11,14 +11,14 @@ from core.account_deletion.delete_account import DeleteAccount
 from core.account_deletion.erase_account import EraseAccount
 from core.account_deletion.erase_accounts import EraseAccounts
 from core.account_deletion.export_account import ExportAccount
-from core.accounts.drop_expired_sessions import DropExpiredSessions
 from core.accounts.edit_profile import EditProfile
 from core.accounts.make_admin import MakeAdmin
+from core.accounts.purge_expired_sessions import PurgeExpiredSessions
 from core.accounts.sign_in import IdentityKey, SignIn
 from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
-from core.blobs.drop_orphans import DropOrphans, OrphanAge
-from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
+from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
+from core.blobs.purge_orphans import OrphanAge, PurgeOrphans
 from core.community.delete_comment import DeleteComment
 from core.community.edit_comment import EditComment
 from core.community.follow_user import FollowUser
@@ -36,10 +36,10 @@ from core.generations.record_progress import RecordProgress
 from core.generations.request_generation import RequestGeneration
 from core.generations.time_out_generations import GenerationTimeout, TimeOutGenerations
 from core.generations.watch_generation import WatchGeneration
-from core.live_events import Pace, Watch
-from core.notifications.drop_old_notifications import DropOldNotifications
+from core.live_events import StreamTiming, Watch
 from core.notifications.mark_all_read import MarkAllRead
 from core.notifications.mark_read import MarkRead
+from core.notifications.purge_read_notifications import PurgeReadNotifications
 from core.notifications.watch_notifications import WatchNotifications
 from core.ports.database import DatabaseUsage
 from core.purchases.check_purchase import CheckPurchase
@@ -63,8 +63,8 @@ from core.tokens.reconcile import Reconcile
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
+from entrypoints.maintenance import MaintenancePass
 from entrypoints.settings import Settings
-from entrypoints.sweep import Sweep
 from entrypoints.tick import Tick
 
 
@@ -112,18 +112,18 @@ def use_cases() -> Provider:
         RedriveTasks,
         MarkRead,
         MarkAllRead,
-        DropOldNotifications,
+        PurgeReadNotifications,
         Watch,
         WatchGeneration,
         WatchTraining,
         WatchNotifications,
-        DropExpiredSessions,
+        PurgeExpiredSessions,
         DeleteAccount,
         EraseAccount,
         EraseAccounts,
-        RemoveUnwantedBlobs,
-        DropOrphans,
-        Sweep,
+        DeleteDiscardedObjects,
+        PurgeOrphans,
+        MaintenancePass,
         Tick,
         FollowUser,
         UnfollowUser,
@@ -133,7 +133,7 @@ def use_cases() -> Provider:
         EditComment,
         DeleteComment,
     )
-    provider.provide(_pace, scope=Scope.APP)
+    provider.provide(_stream_timing, scope=Scope.APP)
     provider.provide(PublishTasks, scope=Scope.APP)
     provider.provide(Reconcile, scope=Scope.APP)
     provider.provide(ExportAccount)
@@ -165,9 +165,9 @@ def _training_timeout(settings: Settings) -> TrainingTimeout:
     return TrainingTimeout(settings.training_timeout)
 
 
-def _pace(settings: Settings) -> Pace:
-    """Streams have half of the database's connections at most; calls have the others to themselves."""
-    return Pace(chance=SystemRandom().random, turn=asyncio.Semaphore(max(1, settings.database_pool_size // 2)))
+def _stream_timing(settings: Settings) -> StreamTiming:
+    """Streams use half of the database's connections at most, so that other calls do not wait for them."""
+    return StreamTiming(chance=SystemRandom().random, turn=asyncio.Semaphore(max(1, settings.database_pool_size // 2)))
 
 
 def _orphan_age(settings: Settings) -> OrphanAge:

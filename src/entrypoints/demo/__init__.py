@@ -1,1 +1,1 @@
-"""Plays an artist and a buyer through the public HTTP API, as any client would, and shows what happens."""
+"""Plays an artist and a buyer through the public HTTP API and prints what happens."""

@@ -5,7 +5,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from entrypoints.refused import Refused
+from entrypoints.command_failed import CommandFailed
 
 HOPS = 8
 WRITING = {"POST", "PUT", "PATCH", "DELETE"}
@@ -13,14 +13,14 @@ WRITING = {"POST", "PUT", "PATCH", "DELETE"}
 
 @dataclass(slots=True)
 class Person:
-    """Somebody with a browser: it keeps cookies and sends the CSRF token back."""
+    """A user with a browser, which keeps cookies and sends the CSRF token."""
 
     name: str
     browser: httpx.Client
     csrf_token: str = field(default="", init=False)
 
     def sign_in(self, email: str) -> Any:
-        """Go through the redirects of the sign-in; who one is then."""
+        """Follow the redirects of the sign-in; returns the current user."""
         url = "/api/auth/google/login"
         answer = self._send("GET", url, params={"login_hint": email})
         for _ in range(HOPS):
@@ -29,7 +29,7 @@ class Person:
             answer = self._send("GET", urljoin(str(answer.url), answer.headers["Location"]))
         if "sessionid" not in self.browser.cookies:
             where = urlsplit(str(answer.url))
-            raise Refused(
+            raise CommandFailed(
                 f"{email} could not be signed in: {answer.status_code} from {where.netloc}{where.path}. "
                 "The demo needs the local sign-in, so a service without GOOGLE_CLIENT_ID."
             )
@@ -38,21 +38,21 @@ class Person:
         return self._data(me)
 
     def ask(self, method: str, path: str, **request: Any) -> Any:
-        """The `data` of a successful answer. Raises Refused."""
+        """The `data` of a successful response. Raises Refused."""
         headers = {"X-CSRFToken": self.csrf_token} if method in WRITING else {}
         return self._data(self._send(method, path, headers=headers, **request))
 
     def download(self, url: str) -> bytes:
         answer = self._send("GET", url)
         if answer.status_code != httpx.codes.OK:
-            raise Refused(f"GET {url}: {answer.status_code}")
+            raise CommandFailed(f"GET {url}: {answer.status_code}")
         return answer.content
 
     def _send(self, method: str, url: str, **request: Any) -> httpx.Response:
-        """With patience: a demo that is played again and again meets the service's limits."""
+        """Waits when the rate limit is reached, as it is when the demo is repeated."""
         while (answer := self.browser.request(method, url, **request)).status_code == httpx.codes.TOO_MANY_REQUESTS:
             seconds = int(answer.headers.get("Retry-After", "5"))
-            print(f"  the service's rate limit is reached: going on in {seconds} s ...", flush=True)
+            print(f"  the rate limit is reached: continuing in {seconds} s ...", flush=True)
             time.sleep(seconds)
         return answer
 
@@ -61,10 +61,10 @@ class Person:
         try:
             body = answer.json()
         except ValueError:
-            raise Refused(f"{request.method} {request.url.path}: {answer.status_code}, and not in JSON") from None
+            raise CommandFailed(f"{request.method} {request.url.path}: {answer.status_code}, not JSON") from None
         if not body.get("success"):
             error = body.get("error") or {}
-            raise Refused(
+            raise CommandFailed(
                 f"{self.name} was refused: {request.method} {request.url.path}: {answer.status_code} "
                 f"{error.get('code')}: {error.get('message')} {error.get('details') or ''}".rstrip()
             )

@@ -1,4 +1,4 @@
-"""Pictures by a made-up artist: one style, many motifs."""
+"""Generated artworks for the demo: one style, several motifs."""
 
 import math
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class Picture:
 
 
 def portfolio(mood: str, chance: Random, *, number: int = 12) -> list[Picture]:
-    """Pictures in the colours of a mood, JPEG and PNG by turns."""
+    """Artworks in the colours of a mood, alternately JPEG and PNG."""
     pictures = []
     for index in range(number):
         caption, draw = _MOTIFS[index % len(_MOTIFS)]
@@ -41,7 +41,7 @@ def portfolio(mood: str, chance: Random, *, number: int = 12) -> list[Picture]:
 
 
 def signature(name: str) -> bytes:
-    """A name as if written with a pen, on transparent ground; a PNG file."""
+    """A handwritten name on a transparent background; a PNG file."""
     image = Image.new("RGBA", (1200, 420), (0, 0, 0, 0))
     draw = ImageDraw.Draw(image)
     ink = (24, 26, 48, 255)
@@ -59,7 +59,7 @@ def signature(name: str) -> bytes:
 
 
 def _ground(colours: list[Colour], size: tuple[int, int], chance: Random) -> Image.Image:
-    """A wash in which a few colours run into one another."""
+    """A background in which a few colours blend."""
     rough = Image.new("RGB", (3, 3))
     for x in range(3):
         for y in range(3):

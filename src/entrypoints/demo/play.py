@@ -8,17 +8,17 @@ from typing import Any
 
 import httpx
 
+from entrypoints.command_failed import CommandFailed
 from entrypoints.demo.person import Person
 from entrypoints.demo.pictures import MOODS, portfolio, signature
 from entrypoints.demo.service import running_service
-from entrypoints.refused import Refused
 from entrypoints.settings import Settings
 
 PRICE = 10
 """Tokens for an image."""
 POLL = 1.0
-"""Seconds: well within what a signed-in user may ask per minute."""
-PATIENCE = 300.0
+"""Seconds; within the rate limit of a user."""
+TIMEOUT = 300.0
 """Seconds for a training or a generation."""
 PROMPTS = [
     ["portrait", "woman", "evening"],
@@ -36,55 +36,55 @@ def main(settings: Settings) -> None:
         with running_service(settings) as base:
             _play(base, settings.data_dir / "demo")
     except httpx.HTTPError as error:
-        raise Refused(f"The service went away: {error}") from error
+        raise CommandFailed(f"The service does not answer: {error}") from error
 
 
 def _play(base: str, folder: Path) -> None:
-    chance = random.Random()  # noqa: S311 - which picture it will be is no secret
+    chance = random.Random()  # noqa: S311 - the choice of a motif is no secret
     who = secrets.token_hex(3)
     with _browser(base) as one, _browser(base) as other:
         artist, buyer = Person("Mina", one), Person("Leo", other)
 
         _step("Mina signs in and becomes an artist")
         me = artist.sign_in(f"mina-{who}@example.com")
-        _tell(f"signed in as {me['username']}, with {me['token_balance']} welcome tokens")
+        _print(f"signed in as {me['username']}, with {me['token_balance']} welcome tokens")
         artist.ask(
             "POST",
             "/api/users/me/upgrade-to-artist",
             data={"artist_name": "Mina K.", "verified_email": f"mina-{who}@example.com"},
             files={"signature_image": ("signature.png", signature("Mina K."), "image/png")},
         )
-        _tell("her signature will be on every image")
+        _print("her signature will be on every image")
 
         mood = chance.choice(list(MOODS))
         _step(f"Mina uploads pictures: the style '{mood}'")
         style = _create_style(artist, mood, chance)
-        _tell(f"{style['artwork_count']} pictures, style {style['id']}: {style['training_status']}")
+        _print(f"{style['artwork_count']} pictures, style {style['id']}: {style['training_status']}")
         _watch("training", lambda: artist.ask("GET", f"/api/styles/{style['id']}"), "training_status", "current_epoch")
 
         tags = chance.choice(PROMPTS)
         _step(f"Leo signs in and asks for an image: {', '.join(tags)}")
         me = buyer.sign_in(f"leo-{who}@example.com")
-        _tell(f"signed in as {me['username']}, with {me['token_balance']} welcome tokens")
+        _print(f"signed in as {me['username']}, with {me['token_balance']} welcome tokens")
         asked = {"style_id": style["id"], "prompt_tags": tags, "aspect_ratio": "2:2", "description": "For my wall"}
         generation = buyer.ask("POST", "/api/generations", json=asked)
-        _tell(f"generation {generation['id']}, {generation['consumed_tokens']} tokens put aside; {_balance(buyer)}")
+        _print(f"generation {generation['id']}, {generation['consumed_tokens']} tokens put aside; {_balance(buyer)}")
         path = f"/api/generations/{generation['id']}"
         done = _watch("painting", lambda: buyer.ask("GET", path), "status", "current_step")
 
         _step("The image is there")
         file = _save(buyer.download(done["result_url"]), folder / f"{done['id']}.png")
-        _tell(f"saved as {file}")
+        _print(f"saved as {file}")
         public = buyer.ask("PATCH", path, json={"is_public": True})
-        _tell(f"published: {public['result_url']}")
+        _print(f"published: {public['result_url']}")
         feed = buyer.ask("GET", "/api/generations/feed")["results"]
         if done["id"] not in [item["id"] for item in feed]:
-            raise Refused("The published image is not in the feed.")
-        _tell("the feed shows it first" if feed[0]["id"] == done["id"] else "the feed shows it")
+            raise CommandFailed("The published image is not in the feed.")
+        _print("the feed shows it first" if feed[0]["id"] == done["id"] else "the feed shows it")
 
         _step("Who has what now")
-        _tell(f"Leo:  {_balance(buyer)}")
-        _tell(f"Mina: {_balance(artist)}")
+        _print(f"Leo:  {_balance(buyer)}")
+        _print(f"Mina: {_balance(artist)}")
     print(f"\nOpen {file}", flush=True)
 
 
@@ -110,7 +110,7 @@ def _create_style(artist: Person, mood: str, chance: random.Random) -> Any:
 
 
 def _watch(what: str, look: Callable[[], Any], status: str, count: str) -> Any:
-    """Show the progress until it has ended. Raises Refused when it failed."""
+    """Show the progress until the end. Raises Refused if it failed."""
     line = _Line()
     for seen in _looks(look):
         if seen[status] == "completed":
@@ -118,14 +118,16 @@ def _watch(what: str, look: Callable[[], Any], status: str, count: str) -> Any:
             return seen
         if seen[status] in {"failed", "cancelled"}:
             line.show(f"{what}: {seen[status]}", last=True)
-            raise Refused(f"The {what} {seen[status]}: {seen.get('error_message') or seen.get('failure')}")
+            raise CommandFailed(f"The {what} {seen[status]}: {seen.get('error_message') or seen.get('failure')}")
         progress = seen.get("progress")
         line.show(f"{what}: {_bar(progress, count)}" if progress else f"{what}: {seen[status]} ...")
-    raise Refused(f"The {what} has not ended after {PATIENCE:.0f} s. Is an AI server running (AI_SERVERS=simulated)?")
+    raise CommandFailed(
+        f"The {what} has not ended after {TIMEOUT:.0f} s. Is an AI server running (AI_SERVERS=simulated)?"
+    )
 
 
 def _looks(look: Callable[[], Any]) -> Iterator[Any]:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline:
         yield look()
         time.sleep(POLL)
@@ -147,7 +149,7 @@ def _balance(person: Person) -> str:
 
 def _save(content: bytes, file: Path) -> Path:
     if not content.startswith(b"\x89PNG"):
-        raise Refused("The image is no PNG file.")
+        raise CommandFailed("The image is not a PNG file.")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     return file.resolve()
@@ -157,12 +159,12 @@ def _step(text: str) -> None:
     print(f"\n{text}", flush=True)
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     print(f"  {text}", flush=True)
 
 
 class _Line:
-    """One line that changes on a terminal, a line for each change elsewhere."""
+    """One changing line on a terminal, otherwise a line for each change."""
 
     def __init__(self) -> None:
         self._shown = ""
@@ -171,5 +173,5 @@ class _Line:
         if sys.stdout.isatty():
             print(f"\r\x1b[2K  {text}", end="\n" if last else "", flush=True)
         elif text != self._shown:
-            _tell(text)
+            _print(text)
         self._shown = text

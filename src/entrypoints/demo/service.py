@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from entrypoints.command_failed import CommandFailed
 from entrypoints.development import service_url
-from entrypoints.refused import Refused
 from entrypoints.settings import Settings
 
 STARTS_WITHIN = 90.0
@@ -25,11 +25,11 @@ def running_service(settings: Settings) -> Iterator[str]:
     base = settings.api_base_url
     if base == settings.local_url and (running := service_url(settings)):
         if not _begins_to_answer(running, lambda: service_url(settings) == running):
-            raise Refused(f"The service at {running} has ended before it answered.")
+            raise CommandFailed(f"The service at {running} has ended before it answered.")
         base = running
     elif not _answers(base):
         if urlsplit(base).hostname not in {"127.0.0.1", "localhost", "::1"}:
-            raise Refused(f"Nothing answers at {base}.")
+            raise CommandFailed(f"Nothing answers at {base}.")
         print(f"Nothing answers at {base}: starting the service for this demo ...", flush=True)
         with _started(settings):
             yield base
@@ -44,14 +44,14 @@ def _started(settings: Settings) -> Iterator[None]:
     log = settings.data_dir / "demo" / "service.log"
     log.parent.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "entrypoints.cli", "run"]
-    # In a session of its own: a Ctrl-C is for the demo, which then stops the service in good order.
+    # In its own session: Ctrl-C reaches only the demo, which then stops the service.
     with (
         log.open("wb") as output,
         subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True) as service,  # noqa: S603
     ):
         try:
             if not _begins_to_answer(settings.api_base_url, lambda: service.poll() is None):
-                raise Refused(f"The service has not started: {_last_line(log)} (its log: {log})")
+                raise CommandFailed(f"The service has not started: {_last_line(log)} (its log: {log})")
             yield
         finally:
             service.send_signal(signal.SIGINT)
@@ -68,19 +68,19 @@ def _begins_to_answer(base: str, runs: Callable[[], bool]) -> bool:
         if not runs():
             return False
         if time.monotonic() > deadline:
-            raise Refused(f"The service at {base} did not answer within {STARTS_WITHIN:.0f} s.")
+            raise CommandFailed(f"The service at {base} did not answer within {STARTS_WITHIN:.0f} s.")
         time.sleep(0.1)
     return True
 
 
 def _answers(base: str) -> bool:
-    """Raises Refused when somebody else answers there."""
+    """Raises Refused if another program answers there."""
     try:
         answer = httpx.get(f"{base}/api/health/live", timeout=5, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL):
         return False
     if answer.status_code != httpx.codes.OK or "X-Trace-Id" not in answer.headers:
-        raise Refused(f"Something else answers at {base}. PORT=8001 make demo takes another port.")
+        raise CommandFailed(f"Something else answers at {base}. Choose another port: PORT=8001 make demo")
     return True
 
 

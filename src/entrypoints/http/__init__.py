@@ -1,4 +1,4 @@
-"""The service over HTTP: controllers by noun around the use cases and readers."""
+"""The HTTP API: controllers by noun that call use cases and readers."""
 
 import sys
 

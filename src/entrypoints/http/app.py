@@ -47,11 +47,11 @@ from entrypoints.http.state import HttpState, attach
 from entrypoints.settings import Settings
 
 MAX_BODY = 1024 * 1024
-"""Bytes, where a route does not say otherwise."""
+"""Bytes of a body, unless the route declares another limit."""
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
-# Made once: injecting into a controller changes its class.
+# Created once: dependency injection changes the class.
 API = DishkaRouter(
     path="/",
     route_handlers=[
@@ -80,7 +80,7 @@ MEDIA = DishkaRouter(path="/", route_handlers=[MediaController])
 
 
 def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
-    """The service over HTTP, on what the container provides; `lifespan` is entered at the start, in order.
+    """The HTTP application with the container's adapters. Its `lifespan` is entered at the start, in order.
 
     The caller closes the container. Raises ValueError when the settings lack a secret, LookupError for a route without
     a guard.
@@ -126,5 +126,5 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
     )
     inner = Cors(Idempotent(Conditional(Targets(app.asgi_handler))), settings.cors_allowed_origins)
     app.asgi_handler = Tracing(OneLineEach(inner), metrics, https=settings.production)
-    setup_dishka(container, app)  # outermost: the request's container holds the unit of work that they share
+    setup_dishka(container, app)  # outermost: the request's container holds the unit of work that all of them share
     return app

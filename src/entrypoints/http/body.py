@@ -1,4 +1,4 @@
-"""JSON bodies: decoded strictly, and everything that is wrong with them told by field."""
+"""JSON bodies: decoded strictly, with all problems reported by field."""
 
 import json
 import re
@@ -26,14 +26,14 @@ from entrypoints.http.problems import (
 Decoded = TypeVar("Decoded")
 
 MAX_DEPTH = 100
-"""Arrays and objects within one another. What reads them recursively, here or behind, is never at its limit then."""
+"""Maximum nesting of arrays and objects: code that reads them recursively stays within its limits."""
 
 _WHERE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[^\]]+)\]")
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 _Place = tuple[Any, object] | None
-"""Where a value is: the place of what it is in, and its name or number there."""
+"""Where a value is: the place of its container, and its name or index in it."""
 
 
 class UnsupportedMediaType(HTTPException):
@@ -41,7 +41,7 @@ class UnsupportedMediaType(HTTPException):
 
 
 class StrictJson(AbstractDTO[Any]):
-    """Decodes a handler's `data`: "5" is no integer, and a body that is not declared as JSON is not looked at."""
+    """Decodes a handler's `data`: "5" is no integer, and a body of another content type is refused unread."""
 
     def decode_bytes(self, value: bytes) -> Any:
         request = cast("Request[Any, Any, Any]", self.asgi_connection)
@@ -51,7 +51,7 @@ class StrictJson(AbstractDTO[Any]):
 
     @classmethod
     def create_for_field_definition(cls, *_: Any, **__: Any) -> None:
-        """There is nothing to prepare: msgspec decodes into the handler's own type."""
+        """Nothing to prepare: msgspec decodes into the handler's type."""
 
     @classmethod
     def create_openapi_schema(
@@ -70,7 +70,7 @@ def check_json(content_type: str) -> None:
 
 
 def decode(body: bytes, type_: type[Decoded]) -> Decoded:
-    """Raises MalformedBody for what is no JSON, ValidationError for JSON that says something else."""
+    """Raises MalformedBody for a body that is no JSON, ValidationError for JSON of another shape."""
     try:
         decoded = msgspec.json.decode(body, type=type_)
     except msgspec.ValidationError:
@@ -91,8 +91,8 @@ def convert(plain: dict[str, object], type_: type[Decoded], *, strict: bool) -> 
 
 
 def refuse_unstorable(plain: object) -> None:
-    """Raises ValidationError for what no database keeps, so that nothing behind HTTP needs care: text with a NUL or
-    with half of a surrogate pair, names included, and what is nested deeper than MAX_DEPTH.
+    """Raises ValidationError for what the database cannot store: text with a NUL or a lone surrogate, names included,
+    and nesting deeper than MAX_DEPTH.
     """
     left: list[tuple[object, _Place, int]] = [(plain, None, 0)]
     while left:
@@ -130,7 +130,7 @@ def _plain(body: bytes) -> object:
 
 
 def _refusal(body: bytes) -> DomainError:
-    """What to answer to a body that msgspec cannot read: to it a lone surrogate (RFC 8259, 8.2) is no JSON at all."""
+    """The error for a body that msgspec cannot read; it rejects lone surrogates (RFC 8259, 8.2) like malformed JSON."""
     if not body.lstrip().startswith(b"{"):
         return MalformedBody()
     try:

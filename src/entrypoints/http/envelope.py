@@ -1,4 +1,4 @@
-"""The two shapes that every answer has."""
+"""The two shapes of responses."""
 
 from typing import Generic, Literal, TypeVar
 
@@ -16,9 +16,9 @@ class Success(msgspec.Struct, Generic[Data], frozen=True, kw_only=True):
 
 class Refusal(msgspec.Struct, frozen=True):
     code: str
-    """Never changes once published."""
+    """Stable."""
     message: str
-    """Prose in the language that was asked for."""
+    """In the language of the request."""
     details: Details | None
 
 

@@ -1,4 +1,4 @@
-"""How refusals are told: one table from categories to status codes, one envelope for everything."""
+"""Error responses: one table from categories to status codes, one envelope."""
 
 import logging
 from typing import Any
@@ -43,7 +43,7 @@ FRAMEWORK = {
     415: "UNSUPPORTED_MEDIA_TYPE",
     499: "CLIENT_CLOSED_REQUEST",
 }
-"""What is refused before a controller is asked, or while it reads the body."""
+"""Refusals before the controller runs, or while it reads the body."""
 
 REPLAYED = "Idempotent-Replayed"
 
@@ -79,7 +79,7 @@ def refuse_domain_error(request: AnyRequest, error: DomainError) -> Response[Ref
 
 
 def refuse_invalid_parameters(request: AnyRequest, error: ValidationException) -> Response[Refused]:
-    """Query parameters that are not valid; a path that cannot name anything; a body that is not there."""
+    """Invalid query parameters, paths of no resource, missing bodies."""
     extra = error.extra if isinstance(error.extra, list) else []
     if any(problem.get("source") is ParamType.PATH for problem in extra):
         return refuse_domain_error(request, NotFound())
@@ -92,7 +92,7 @@ def refuse_invalid_parameters(request: AnyRequest, error: ValidationException) -
 
 
 def _as_sent(request: AnyRequest, parameter: str) -> str:
-    """The name that the client knows a parameter by."""
+    """The parameter's name in the API."""
     field = request.route_handler.parsed_fn_signature.parameters.get(parameter)
     return name_as_sent(field) if field else parameter
 
@@ -113,7 +113,7 @@ def refuse_http_exception(request: AnyRequest, error: HTTPException) -> Response
 
 
 def replay(_: AnyRequest, error: AlreadyAnswered) -> Response[bytes]:
-    """The first answer to the same call; the header says that nothing was done this time."""
+    """The stored response of the same call, with the header that marks a replay."""
     answer = error.answer
     return Response(answer.body, status_code=answer.status, headers={**answer.headers, REPLAYED: "true"})
 

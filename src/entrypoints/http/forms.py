@@ -1,4 +1,4 @@
-"""Bodies that carry files: as multipart/form-data or, where files are small, as JSON with data URLs."""
+"""Bodies with files: multipart/form-data, or JSON with data URLs where files are small."""
 
 import asyncio
 import base64
@@ -34,7 +34,7 @@ class FormBody(Form[Fields], frozen=True):
 
     @asynccontextmanager
     async def read(self, request: AnyRequest) -> AsyncIterator[tuple[Fields, dict[str, list[Upload]]]]:
-        """The fields and, by field, the files, which are gone when the block is left.
+        """The fields and, by field, the files, which are deleted when the block is left.
 
         Raises UnsupportedMediaType, MalformedBody, PayloadTooLarge or ValidationError, and what `check_key` raises.
         """
@@ -51,7 +51,7 @@ class FormBody(Form[Fields], frozen=True):
             raise UnsupportedMediaType
 
     def _check_known(self, form: uploads.Form) -> None:
-        """Raises ValidationError for fields that are not known, and for files where text is expected."""
+        """Raises ValidationError for unknown fields, and for files where text is expected."""
         texts = {field.encode_name for field in msgspec.structs.fields(self.fields)}
         unknown = [name for name in (*form.texts, *form.files) if name not in texts and name not in self.files]
         if unknown:

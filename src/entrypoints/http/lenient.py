@@ -1,4 +1,4 @@
-"""JSON as machines send it: refused only for being no JSON, never for the text or the numbers in it."""
+"""Lenient JSON, for webhooks: only malformed JSON is refused, never the text or the numbers in it."""
 
 import json
 import math
@@ -10,9 +10,9 @@ from entrypoints.http.errors import JsonObjectRequired, MalformedBody
 
 REPLACEMENT = "\ufffd"
 MAX_DEPTH = 32
-"""Levels of arrays and objects that are kept."""
+"""Levels of arrays and objects that are stored."""
 INTEGERS = range(-(2**63), 2**64)
-"""What JSON encoders and databases take for integers."""
+"""The integers that JSON encoders and the database accept."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
@@ -35,7 +35,7 @@ class LenientJson(StrictJson):
 
 
 def read_object(body: bytes) -> dict[str, object]:
-    """Raises MalformedBody for what is no JSON object; see `read`."""
+    """Raises MalformedBody if the body is no JSON object; see `read`."""
     plain = read(body)
     if not isinstance(plain, dict):
         raise JsonObjectRequired
@@ -43,10 +43,10 @@ def read_object(body: bytes) -> dict[str, object]:
 
 
 def read(body: bytes) -> object:
-    """The plain data that a body holds, in a form that can be stored. Raises MalformedBody for what is no JSON.
+    """The body's plain data, in a form that can be stored. Raises MalformedBody if it is no JSON.
 
-    NUL, lone surrogates and bytes that are no UTF-8 become U+FFFD. `NaN`, `Infinity`, numbers that 64 bits do not hold,
-    and what is nested deeper than MAX_DEPTH become null.
+    NUL, lone surrogates and bytes that are no UTF-8 become U+FFFD. `NaN`, `Infinity`, numbers beyond 64 bits, and
+    arrays and objects nested deeper than MAX_DEPTH become null.
     """
     text = body.decode("utf-8-sig", "replace")
     try:
@@ -73,7 +73,7 @@ def _storable(plain: object) -> object:
 
 
 def _cut_off(text: str) -> str:
-    """With null for arrays and objects below MAX_DEPTH: decoders recurse."""
+    """With null for arrays and objects below MAX_DEPTH, since decoders recurse."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return text
     kept, begin, depth = [], 0, 0

@@ -1,4 +1,4 @@
-"""What this process counts, and what waits and how the ledger is, for Prometheus to come and read."""
+"""Metrics for Prometheus: counts of this process, the backlog, the state of the ledger."""
 
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ class Series(NamedTuple):
 
 
 class Metrics:
-    """Of one process; it keeps counting until it ends."""
+    """The metrics of one process."""
 
     def __init__(self) -> None:
         registry = CollectorRegistry()

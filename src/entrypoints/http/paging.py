@@ -17,12 +17,12 @@ Row = TypeVar("Row")
 class Results(msgspec.Struct, Generic[Row], frozen=True):
     results: list[Row]
     next_cursor: str | None
-    """Opaque; for the same list in the same order only."""
+    """Opaque; valid for the same list in the same order only."""
     has_more: bool
 
 
 class Paging:
-    """The page that the client asks for, and the way to the next one."""
+    """The requested page, and the cursor of the next one."""
 
     def __init__(self, signer: Signer, limit: int, cursor: str | None) -> None:
         self._signer = signer

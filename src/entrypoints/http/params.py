@@ -1,4 +1,4 @@
-"""Parameters that several routes have."""
+"""Parameters that several routes share."""
 
 from datetime import UTC, tzinfo
 from functools import cache
@@ -13,13 +13,13 @@ from core.tokens.views import unknown_zone
 Id = TypeVar("Id", bound=int)
 
 PathId = Annotated[Id, PathParameter(ge=1, le=MAX_ID)]
-"""Out of its range nothing can be named: 404."""
+"""Outside of this range there is no such resource: 404."""
 
 
 def time_zone(name: str) -> tzinfo:
     """The zone of that name in the IANA database. Raises ValidationError for another name."""
     if name == "UTC":
-        return UTC  # there even without the system's database
+        return UTC  # works without the system's database
     if name not in _zone_names():
         raise unknown_zone()
     return ZoneInfo(name)
@@ -31,5 +31,5 @@ def _zone_names() -> frozenset[str]:
 
 
 def comma_separated(texts: list[str]) -> list[str]:
-    """The parts of texts, each of which may be several with commas between them."""
+    """The comma-separated parts of all texts."""
     return [part for text in texts for part in (piece.strip() for piece in text.split(",")) if part]

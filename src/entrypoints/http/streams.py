@@ -1,4 +1,4 @@
-"""Events as browsers follow them (HTML Standard, 9.2 Server-sent events)."""
+"""Server-sent events (HTML Standard, 9.2)."""
 
 import asyncio
 import logging
@@ -11,33 +11,33 @@ from litestar.response.base import ASGIResponse
 from litestar.types import HTTPResponseBodyEvent, Receive, Scope, Send
 
 from core.errors import DomainError
-from core.live_events import Event, Events
+from core.live_events import StreamEvent, StreamEvents
 from entrypoints.http.open_streams import OpenStreams
 from entrypoints.http.state import state_of, user_of
 
 MEDIA_TYPE = "text/event-stream"
 TAKEN_WITHIN = 60.0
-"""Seconds for a client to take an event. The system buffers some megabytes for it first, and the process nothing."""
+"""Seconds for a client to read an event. The operating system buffers some megabytes first, the process nothing."""
 HEADERS = [
     (b"content-type", MEDIA_TYPE.encode()),
     (b"cache-control", b"private, no-cache"),
     (b"vary", b"Cookie"),
-    (b"x-accel-buffering", b"no"),  # nginx would keep events back until its buffer is full
+    (b"x-accel-buffering", b"no"),  # nginx would hold events back until its buffer is full
 ]
 ALIVE = b":\n\n"
-"""A comment: for proxies that close what is silent."""
+"""A comment, for proxies that close idle connections."""
 LAST_EVENT_ID = "Last-Event-ID"
 
 _log = logging.getLogger(__name__)
 
 
 class EventStream(Response[None]):
-    """An answer that goes on until the events end, the client goes, or the process stops.
+    """A response that lasts until the events end, the client disconnects, or the process stops.
 
-    What refuses the first event refuses the call. Without any event it is 204, which tells browsers not to come back.
+    A refusal of the first event refuses the call. Without any event it is 204, after which browsers do not reconnect.
     """
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: StreamEvents) -> None:
         super().__init__(None, media_type=MEDIA_TYPE)
         self._events = events
 
@@ -46,7 +46,7 @@ class EventStream(Response[None]):
 
 
 class _Streaming(ASGIResponse):
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: StreamEvents) -> None:
         super().__init__()
         self._events = events
 
@@ -65,7 +65,9 @@ class _Streaming(ASGIResponse):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _follow(first: Event | None, events: Events, streams: OpenStreams, receive: Receive, send: Send) -> None:
+async def _follow(
+    first: StreamEvent | None, events: StreamEvents, streams: OpenStreams, receive: Receive, send: Send
+) -> None:
     sending = asyncio.create_task(_send(first, events, send))
     streams.add(sending)
     gone = asyncio.create_task(_gone(receive))
@@ -77,18 +79,18 @@ async def _follow(first: Event | None, events: Events, streams: OpenStreams, rec
         await asyncio.gather(sending, gone, return_exceptions=True)
     if not sending.cancelled() and (error := sending.exception()):
         level = logging.INFO if isinstance(error, (DomainError, TimeoutError)) else logging.ERROR
-        _log.log(level, "a stream broke", exc_info=error)
+        _log.log(level, "stream failed", exc_info=error)
 
 
-async def _send(first: Event | None, events: Events, send: Send) -> None:
-    """One at a time: what happens while a client is slow is looked at once, when it has taken what it has."""
-    await _tell(first, send)
+async def _send(first: StreamEvent | None, events: StreamEvents, send: Send) -> None:
+    """One event at a time: changes during a slow write are read once, after it."""
+    await _send_event(first, send)
     async for event in events:
-        await _tell(event, send)
+        await _send_event(event, send)
 
 
-async def _tell(event: Event | None, send: Send) -> None:
-    """Raises TimeoutError when the client takes nothing."""
+async def _send_event(event: StreamEvent | None, send: Send) -> None:
+    """Raises TimeoutError if the client reads nothing."""
     async with asyncio.timeout(TAKEN_WITHIN):
         await send(_part(event))
 
@@ -98,11 +100,11 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def _part(event: Event | None) -> HTTPResponseBodyEvent:
+def _part(event: StreamEvent | None) -> HTTPResponseBodyEvent:
     return {"type": "http.response.body", "body": encoded(event) if event else ALIVE, "more_body": True}
 
 
-def encoded(event: Event) -> bytes:
+def encoded(event: StreamEvent) -> bytes:
     return b"event: %b\nid: %b\ndata: %b\n\n" % (
         event.name.encode(),
         event.id.encode(),

@@ -1,4 +1,4 @@
-"""Files of a multipart body, kept on disk: a request costs one file descriptor and the memory of a chunk."""
+"""Multipart bodies with files on disk: a request needs one file descriptor and the memory of a chunk."""
 
 import asyncio
 import io
@@ -19,7 +19,7 @@ from entrypoints.http.problems import NOT_UTF8
 
 MAX_PARTS = 500
 MAX_TEXT = 64 * 1024
-"""Bytes of a field that is no file."""
+"""Maximum bytes of a field that is no file."""
 CHUNK = 1024 * 1024
 
 
@@ -29,7 +29,7 @@ class PayloadTooLarge(HTTPException):
 
 class Upload(msgspec.Struct, frozen=True):
     name: str
-    """What the client calls the file."""
+    """The file name that the client sent."""
     size: int
     """Bytes."""
     content: BinaryIO
@@ -63,7 +63,7 @@ async def receive(request: AnyRequest, spool: IO[bytes]) -> Form:
 
 
 def digest(form: Form) -> bytes:
-    """The same for the same fields and files, whatever they were separated with; reads all files."""
+    """A digest of fields and files that does not depend on the boundary; reads all files."""
     whole = sha256(msgspec.json.encode(form.texts))
     for name, files in form.files.items():
         for file in files:
@@ -74,7 +74,7 @@ def digest(form: Form) -> bytes:
 
 
 def spool() -> IO[bytes]:
-    """A place for `receive` to keep files in; what is in it is gone when it is closed."""
+    """A temporary file for `receive`; deleted when it is closed."""
     return TemporaryFile(prefix="upload-")
 
 
@@ -121,7 +121,7 @@ def _text(name: str, value: bytes) -> str:
 
 
 class _Slice(io.RawIOBase):
-    """A part of a file, read as if it were one of its own. Slices of one file may be read at once, in any thread."""
+    """A part of a file, read like a file. Slices of one file may be read concurrently, in any thread."""
 
     def __init__(self, descriptor: int, begin: int, size: int) -> None:
         super().__init__()

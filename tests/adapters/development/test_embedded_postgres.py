@@ -40,7 +40,7 @@ def postmaster(folder: Path) -> psutil.Process:
     return psutil.Process(int((folder / "postmaster.pid").read_text().splitlines()[0]))
 
 
-async def test_it_is_created_once_and_keeps_what_is_in_it(database: EmbeddedPostgres, folder: Path) -> None:
+async def test_it_is_created_once_and_keeps_its_data(database: EmbeddedPostgres, folder: Path) -> None:
     existed = database.exists
     had_been_marked = await marked(database.start())
     database.stop()
@@ -50,7 +50,7 @@ async def test_it_is_created_once_and_keeps_what_is_in_it(database: EmbeddedPost
     assert await marked(database.start())
 
 
-async def test_one_that_runs_already_is_used(database: EmbeddedPostgres, folder: Path) -> None:
+async def test_a_running_server_is_used(database: EmbeddedPostgres, folder: Path) -> None:
     first = database.start()
     process = postmaster(folder)
 
@@ -61,9 +61,7 @@ async def test_one_that_runs_already_is_used(database: EmbeddedPostgres, folder:
     assert not (folder / "postmaster.pid").exists()
 
 
-async def test_a_lock_whose_process_is_somebody_else_now_is_no_obstacle(
-    database: EmbeddedPostgres, folder: Path
-) -> None:
+async def test_a_stale_lock_of_another_process_is_ignored(database: EmbeddedPostgres, folder: Path) -> None:
     database.start()
     database.stop()
     (folder / "postmaster.pid").write_text(f"{os.getppid()}\n{folder}\n1700000000\n5432\n{folder}\n\n0 0\nready\n")
@@ -82,7 +80,7 @@ async def test_after_a_crash_it_comes_back(database: EmbeddedPostgres, folder: P
     assert await marked(database.start())
 
 
-async def test_a_broken_one_says_why_it_does_not_start(database: EmbeddedPostgres, folder: Path) -> None:
+async def test_a_broken_server_reports_why_it_does_not_start(database: EmbeddedPostgres, folder: Path) -> None:
     configuration = folder / "postgresql.auto.conf"
     before = configuration.read_bytes()
     configuration.write_text("shared_buffers = nonsense\n")
@@ -93,5 +91,5 @@ async def test_a_broken_one_says_why_it_does_not_start(database: EmbeddedPostgre
     configuration.write_bytes(before)
 
 
-def test_stopping_what_does_not_run_does_nothing(tmp_path: Path) -> None:
+def test_stopping_a_stopped_server_does_nothing(tmp_path: Path) -> None:
     EmbeddedPostgres(tmp_path / "nothing").stop()

@@ -53,13 +53,13 @@ class Failing(BytesIO):
         return super().read(3)
 
 
-async def test_an_object_whose_writing_fails_is_not_there(store: FilesystemBlobStore, tmp_path: Path) -> None:
+async def test_an_object_whose_write_fails_is_not_stored(store: FilesystemBlobStore, tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
         await store.put(Blob("new.png", Failing(b"new content"), "image/png"))
     assert files_of(tmp_path) == []
 
 
-async def test_an_object_whose_replacement_fails_stays(store: FilesystemBlobStore, tmp_path: Path) -> None:
+async def test_an_object_whose_replacement_fails_is_kept(store: FilesystemBlobStore, tmp_path: Path) -> None:
     await store.put(Blob("a.png", BytesIO(b"old"), "image/png"))
     with pytest.raises(StoreUnavailable):
         await store.put(Blob("a.png", Failing(b"new content"), "image/png"))
@@ -78,7 +78,7 @@ async def test_a_key_below_another_key_is_refused(store: FilesystemBlobStore, tm
 
 
 class Slow(BytesIO):
-    """Says when its reading begins, and goes on when it is told to."""
+    """Sets an event when its reading begins, and waits for another one."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
@@ -123,12 +123,12 @@ async def test_the_event_loop_goes_on_while_a_file_is_written(store: FilesystemB
         ("png", "application/octet-stream"),
     ],
 )
-async def test_only_what_browsers_do_not_run_is_named(store: FilesystemBlobStore, key: str, content_type: str) -> None:
+async def test_only_harmless_content_types_are_served(store: FilesystemBlobStore, key: str, content_type: str) -> None:
     await store.put(Blob(f"public/{key}", BytesIO(b"content"), "text/html"))
     assert (await store.read(f"public/{key}", expires=None, signature=None)).content_type == content_type
 
 
-async def test_what_is_private_is_read_by_its_signature_only(store: FilesystemBlobStore) -> None:
+async def test_a_private_object_requires_its_signature(store: FilesystemBlobStore) -> None:
     await store.put(*(Blob(key, BytesIO(b"mine"), "image/png") for key in ("a.png", "b.png", "public/a.png")))
     url = Query(await store.signed_url("a.png"))
     forged = [
@@ -154,7 +154,9 @@ async def test_what_is_private_is_read_by_its_signature_only(store: FilesystemBl
     assert (await store.read("a.png", expires=url.expires, signature=url.signature)).content == b"mine"
 
 
-async def test_another_secret_signs_nothing(store: FilesystemBlobStore, tmp_path: Path, clock: ManualClock) -> None:
+async def test_a_signature_of_another_secret_is_invalid(
+    store: FilesystemBlobStore, tmp_path: Path, clock: ManualClock
+) -> None:
     await store.put(Blob("a.png", BytesIO(b"mine"), "image/png"))
     stranger = FilesystemBlobStore(tmp_path / "blobs", clock, base_url="http://localhost:8000", secret=b"guess")
     url = Query(await stranger.signed_url("a.png"))
@@ -183,7 +185,7 @@ async def test_a_signed_url_stays_the_same_for_half_its_lifetime(
     assert await store.signed_url("a.png", lifetime=timedelta(minutes=2)) != urls[0]
 
 
-async def test_a_folder_that_cannot_be_made_is_out_of_reach(tmp_path: Path, clock: ManualClock) -> None:
+async def test_a_folder_that_cannot_be_created_is_unavailable(tmp_path: Path, clock: ManualClock) -> None:
     (tmp_path / "blobs").write_text("a file is in the way")
     store = FilesystemBlobStore(tmp_path / "blobs", clock, base_url="http://localhost:8000", secret=b"secret")
     assert await store.reachable() is False

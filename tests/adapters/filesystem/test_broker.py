@@ -87,20 +87,20 @@ async def test_a_waiting_consumer_gets_a_task_at_once(broker: FilesystemBroker) 
     assert await waiting == [b"body of a"]
 
 
-async def test_queues_are_apart(broker: FilesystemBroker) -> None:
+async def test_queues_are_separate(broker: FilesystemBroker) -> None:
     await broker.publish([task("a", "model_training"), task("b")])
 
     assert await consumed(broker, 1, "model_training") == [b"body of a"]
     assert await consumed(broker, 1) == [b"body of b"]
 
 
-async def test_what_waits_is_there_after_a_restart(opened: Callable[[], FilesystemBroker]) -> None:
+async def test_waiting_tasks_survive_a_restart(opened: Callable[[], FilesystemBroker]) -> None:
     await opened().publish([task("a"), task("b")])
 
     assert await consumed(opened(), 2) == [b"body of a", b"body of b"]
 
 
-async def test_what_was_being_done_is_there_after_a_restart(opened: Callable[[], FilesystemBroker]) -> None:
+async def test_tasks_in_progress_survive_a_restart(opened: Callable[[], FilesystemBroker]) -> None:
     broker = opened()
     await broker.publish([task("a")])
     begun = asyncio.Event()
@@ -114,7 +114,7 @@ async def test_what_was_being_done_is_there_after_a_restart(opened: Callable[[],
     assert await consumed(opened(), 1) == [b"body of a"]
 
 
-async def test_what_failed_is_delivered_again(broker: FilesystemBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_task_is_redelivered(broker: FilesystemBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY_AFTER", 0)
     await broker.publish([task("a"), task("b")])
     bodies: list[bytes] = []
@@ -132,7 +132,7 @@ async def test_what_failed_is_delivered_again(broker: FilesystemBroker, monkeypa
     assert bodies == [b"body of a", b"body of a", b"body of b"]
 
 
-async def test_what_is_done_is_gone(opened: Callable[[], FilesystemBroker]) -> None:
+async def test_a_done_task_is_removed(opened: Callable[[], FilesystemBroker]) -> None:
     broker = opened()
     await broker.publish([task("a"), task("b")])
 
@@ -142,7 +142,7 @@ async def test_what_is_done_is_gone(opened: Callable[[], FilesystemBroker]) -> N
     assert later == [b"body of b"]
 
 
-async def test_a_folder_that_cannot_be_written_to_takes_no_task(tmp_path: Path) -> None:
+async def test_an_unwritable_folder_confirms_no_task(tmp_path: Path) -> None:
     (tmp_path / "queue").write_text("a file, not a folder")
     broker = FilesystemBroker(tmp_path / "queue")
 
@@ -150,5 +150,5 @@ async def test_a_folder_that_cannot_be_written_to_takes_no_task(tmp_path: Path) 
     assert not await broker.reachable()
 
 
-async def test_a_folder_is_within_reach(tmp_path: Path) -> None:
+async def test_a_writable_folder_is_available(tmp_path: Path) -> None:
     assert await FilesystemBroker(tmp_path / "queue").reachable()

@@ -43,8 +43,8 @@ async def store(bucket: Bucket) -> AsyncIterator[GcsBlobStore]:
 
 @pytest.fixture
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(blocking._patience, "timeout", (0.2, 0.2))
-    monkeypatch.setitem(blocking._patience, "retry", None)
+    monkeypatch.setitem(blocking._timeouts, "timeout", (0.2, 0.2))
+    monkeypatch.setitem(blocking._timeouts, "retry", None)
 
 
 @asynccontextmanager
@@ -91,7 +91,7 @@ async def test_an_upload_is_never_whole_in_memory(store: GcsBlobStore) -> None:
 
 
 @pytest.mark.parametrize("size", [10, 3_000_000])
-async def test_an_object_says_what_it_is_and_who_may_keep_it(store: GcsBlobStore, bucket: Bucket, size: int) -> None:
+async def test_an_object_has_a_content_type_and_cache_control(store: GcsBlobStore, bucket: Bucket, size: int) -> None:
     await store.put(Blob("public/a.png", BytesIO(b"x" * size), "image/png"))
     found = metadata(bucket, "public/a.png")
     assert found["contentType"] == "image/png"
@@ -121,7 +121,7 @@ async def test_a_copy_stays_out_of_googles_caches_whatever_its_source_says(
 
 
 class Slow(BytesIO):
-    """Says when its reading begins, and goes on when it is told to."""
+    """Sets an event when its reading begins, and waits for another one."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
@@ -135,7 +135,7 @@ class Slow(BytesIO):
         return super().read(size)
 
 
-async def test_a_cancelled_upload_leaves_nothing(store: GcsBlobStore) -> None:
+async def test_a_cancelled_upload_stores_nothing(store: GcsBlobStore) -> None:
     content = Slow(b"x" * 3 * blocking.CHUNK)
     putting = asyncio.ensure_future(store.put(Blob("a.png", content, "image/png")))
     await content.begun.wait()
@@ -158,7 +158,7 @@ class Failing(BytesIO):
         raise OSError("the disk is gone")
 
 
-async def test_when_one_upload_fails_the_others_end_before_the_caller_goes_on(store: GcsBlobStore) -> None:
+async def test_a_failed_upload_ends_after_the_others(store: GcsBlobStore) -> None:
     slow = Slow(b"x" * 3 * blocking.CHUNK)
     slow_has_begun = threading.Event()
     failing = Failing(b"x", slow_has_begun)
@@ -208,17 +208,17 @@ async def test_a_frozen_store_is_out_of_reach() -> None:
 
 
 @pytest.mark.usefixtures("in_a_hurry")
-async def test_a_store_that_is_gone_is_out_of_reach() -> None:
+async def test_an_unavailable_store_is_reported() -> None:
     store = GcsBlobStore("bucket", emulator="http://127.0.0.1:9")
     await every_call_fails(store)
     assert await store.reachable() is False
     await store.close()
 
 
-async def test_a_frozen_store_holds_nobody_longer_than_promised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blobs, "WITHIN", 0.2)
-    monkeypatch.setitem(blocking._patience, "timeout", (1.0, 1.0))
-    monkeypatch.setitem(blocking._patience, "retry", None)
+async def test_a_frozen_store_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blobs, "RESPONSE_TIMEOUT", 0.2)
+    monkeypatch.setitem(blocking._timeouts, "timeout", (1.0, 1.0))
+    monkeypatch.setitem(blocking._timeouts, "retry", None)
     async with frozen_server() as url:
         store = GcsBlobStore("bucket", emulator=url)
         started = time.monotonic()
@@ -369,7 +369,7 @@ async def test_the_cache_of_signed_urls_is_bounded(store: GcsBlobStore, monkeypa
     assert await store.signed_url("d") == urls["d"]
 
 
-async def test_what_is_missing_is_told_from_what_is_out_of_reach(store: GcsBlobStore) -> None:
+async def test_a_missing_object_differs_from_an_unavailable_store(store: GcsBlobStore) -> None:
     with pytest.raises(BlobNotFound):
         await store.get("missing.png")
     with pytest.raises(BlobNotFound):

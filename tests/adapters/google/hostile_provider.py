@@ -69,7 +69,7 @@ class HostileProvider:
     def token(
         self, changes: Mapping[str, object] = {}, *, key: Key | None = None, alg: str = "RS256", kid: str = "key-1"
     ) -> str:
-        """A token of its own, right in everything but the changes; a claim that becomes None is left out."""
+        """A valid token except for the changes; a claim that is None is left out."""
         claims = json.dumps(self.claims(changes))
         return jws.serialize_compact({"alg": alg, "kid": kid, "typ": "JWT"}, claims, key or self.key, [alg])
 

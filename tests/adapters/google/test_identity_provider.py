@@ -1,4 +1,4 @@
-"""What a provider, or somebody who pretends to be it, may try."""
+"""Answers of a faulty or hostile provider."""
 
 import asyncio
 import functools
@@ -53,7 +53,7 @@ def provider(hostile: HostileProvider) -> OpenIDIdentityProvider:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.3)
+    monkeypatch.setattr(module, "RESPONSE_TIMEOUT", 0.3)
 
 
 async def url_from(provider: OpenIDIdentityProvider) -> str:
@@ -157,7 +157,7 @@ UNBELIEVABLE: dict[str, Changes] = {
 
 
 @pytest.mark.parametrize("changes", UNBELIEVABLE.values(), ids=UNBELIEVABLE.keys())
-async def test_a_token_that_says_something_wrong_vouches_for_nobody(
+async def test_a_token_with_invalid_claims_is_refused(
     hostile: HostileProvider, provider: OpenIDIdentityProvider, changes: Changes
 ) -> None:
     hostile.says(hostile.token(at_this_moment(changes)))
@@ -173,7 +173,7 @@ ACCEPTABLE: dict[str, Changes] = {
 
 
 @pytest.mark.parametrize("changes", ACCEPTABLE.values(), ids=ACCEPTABLE.keys())
-async def test_what_the_protocol_allows_is_believed(
+async def test_valid_variants_of_the_protocol_are_accepted(
     hostile: HostileProvider, provider: OpenIDIdentityProvider, changes: Changes
 ) -> None:
     hostile.says(hostile.token(at_this_moment(changes)))
@@ -232,7 +232,7 @@ FORGED: dict[str, Callable[[HostileProvider], object]] = {
 
 
 @pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED.keys())
-async def test_a_token_that_the_provider_did_not_sign_vouches_for_nobody(
+async def test_a_token_with_an_invalid_signature_is_refused(
     hostile: HostileProvider, provider: OpenIDIdentityProvider, forged: Callable[[HostileProvider], object]
 ) -> None:
     hostile.says(forged(hostile))
@@ -348,7 +348,7 @@ def always(status: int, answer: object) -> Callable[[], Answer]:
         (200, {}, "invalid_token"),
     ],
 )
-async def test_a_refused_code_is_told_from_a_provider_in_trouble(
+async def test_a_refused_code_differs_from_an_unavailable_provider(
     hostile: HostileProvider, provider: OpenIDIdentityProvider, status: int, answer: object, reason: str
 ) -> None:
     hostile.answers[TOKEN] = always(status, answer)
@@ -367,7 +367,7 @@ NO_KEYS: list[Answer] = [
 
 
 @pytest.mark.parametrize("answer", NO_KEYS, ids=str)
-async def test_without_keys_nobody_signs_in(
+async def test_without_keys_sign_in_is_unavailable(
     hostile: HostileProvider, provider: OpenIDIdentityProvider, answer: Answer
 ) -> None:
     honest = hostile.answers[KEYS]
@@ -381,7 +381,7 @@ NO_CONFIGURATION: list[Answer] = [(404, {}), (500, {}), (200, b"<html>"), (200, 
 
 
 @pytest.mark.parametrize("answer", NO_CONFIGURATION, ids=str)
-async def test_without_a_configuration_nobody_signs_in_until_there_is_one(
+async def test_without_a_configuration_sign_in_is_unavailable(
     hostile: HostileProvider, provider: OpenIDIdentityProvider, answer: Answer
 ) -> None:
     honest = hostile.answers[DISCOVERY]
@@ -405,21 +405,21 @@ async def test_an_incomplete_configuration_is_none(
     assert await refusal(provider) == "provider_unavailable"
 
 
-async def test_nobody_there() -> None:
+async def test_an_unreachable_server() -> None:
     provider = OpenIDIdentityProvider("google", CLIENT_ID, CLIENT_SECRET, "http://127.0.0.1:9/")
     assert await refusal(provider) == "provider_unavailable"
 
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("path", [DISCOVERY, KEYS, TOKEN])
-async def test_a_silent_provider_is_waited_for_a_while(
+async def test_a_silent_provider_times_out(
     hostile: HostileProvider, provider: OpenIDIdentityProvider, path: str
 ) -> None:
     hostile.silent.add(path)
     assert await asyncio.wait_for(refusal(provider), 5) == "provider_unavailable"
 
 
-async def test_all_who_wait_for_the_configuration_share_it(
+async def test_concurrent_sign_ins_share_the_configuration_request(
     hostile: HostileProvider, provider: OpenIDIdentityProvider
 ) -> None:
     await asyncio.gather(*(url_from(provider) for _ in range(20)))
@@ -427,7 +427,7 @@ async def test_all_who_wait_for_the_configuration_share_it(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_all_who_wait_for_the_configuration_share_its_failure(
+async def test_concurrent_sign_ins_share_a_failed_configuration_request(
     hostile: HostileProvider, provider: OpenIDIdentityProvider
 ) -> None:
     hostile.silent.add(DISCOVERY)
@@ -436,7 +436,7 @@ async def test_all_who_wait_for_the_configuration_share_its_failure(
     assert {type(answer) for answer in answers} == {SignInFailed}
 
 
-async def test_one_who_gives_up_does_not_take_the_configuration_from_the_others(
+async def test_a_cancelled_sign_in_does_not_cancel_the_configuration_request(
     provider: OpenIDIdentityProvider,
 ) -> None:
     first, second = (asyncio.ensure_future(url_from(provider)) for _ in range(2))

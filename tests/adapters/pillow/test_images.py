@@ -87,7 +87,7 @@ def test_damage_of_any_kind_is_not_an_image_or_does_not_matter(content: bytes) -
 
 
 class Slow(io.BytesIO):
-    """Says when its reading begins, and goes on when it is told to."""
+    """Sets an event when its reading begins, and waits for another one."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
@@ -130,7 +130,7 @@ async def test_a_large_jpeg_takes_little_memory_to_copy_as_a_small_one(monkeypat
     assert max(decoded) == (1000, 750)
 
 
-async def test_what_two_readers_understand_differently_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_ambiguous_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def another_size(data: bytes) -> Outline:
         return Outline(47, 32, len(data), [])
 

@@ -4,7 +4,7 @@ CONNECTIONS = 3
 
 
 async def demote(pool: Pool) -> list[int]:
-    """Open CONNECTIONS in the pool and make them what a failover leaves: sessions that only read; their process ids."""
+    """Open CONNECTIONS and make their sessions read-only, as after a failover; returns their process ids."""
     pids = []
     begun = [await pool.begin() for _ in range(CONNECTIONS)]
     for one in begun:

@@ -41,7 +41,7 @@ SECTIONS = {
 NOT_EXPORTED = {"idempotency_keys"}
 """A means, kept for a day: see ExportAccount."""
 KEPT = {("accounts", "owner_id"), ("purchases", "user_id"), ("withdrawals", "artist_id"), ("withdrawals", "ended_by")}
-"""Money and tokens, under a number that is nobody's."""
+"""Money and tokens, under the id of a deleted user."""
 COLUMNS = f"""
 SELECT table_name, column_name FROM information_schema.columns
 JOIN information_schema.tables USING (table_schema, table_name)
@@ -96,7 +96,7 @@ async def a_whole_life(world: PostgresWorld) -> User:
 async def test_a_life_has_a_row_for_every_column_that_refers_to_users(
     world: PostgresWorld, sql: "asyncpg.Connection[Any]"
 ) -> None:
-    """Else what follows would prove nothing of it: have `a_life` leave one."""
+    """Otherwise the following tests would not cover it: let `a_life` create one."""
     user = await a_whole_life(world)
 
     assert await referring(sql, user) == await columns(sql)
@@ -107,13 +107,13 @@ async def test_every_table_that_refers_to_users_has_a_place_in_the_export(
 ) -> None:
     user = await a_whole_life(world)
 
-    told = await exported(world, user)
+    export = await exported(world, user)
 
     assert {table for table, _ in await columns(sql)} == SECTIONS.keys() | NOT_EXPORTED
-    assert set(SECTIONS.values()) <= {name for name, rows in told.items() if rows}
+    assert set(SECTIONS.values()) <= {name for name, rows in export.items() if rows}
 
 
-async def test_of_who_was_erased_only_numbers_are_left_where_the_books_need_them(
+async def test_only_ids_in_the_ledger_remain_of_an_erased_user(
     world: PostgresWorld, sql: "asyncpg.Connection[Any]"
 ) -> None:
     user = await a_whole_life(world)
@@ -126,7 +126,7 @@ async def test_of_who_was_erased_only_numbers_are_left_where_the_books_need_them
 
 
 @pytest.mark.parametrize("committed", [True, False])
-async def test_who_is_removed_waits_for_whoever_refers_to_them(world: PostgresWorld, committed: bool) -> None:
+async def test_removing_a_user_waits_for_references(world: PostgresWorld, committed: bool) -> None:
     mia, ann = await world.artist("mia", tokens=100), await world.user("ann")
     image = await world.image(mia, await world.style(mia), public=True)
 

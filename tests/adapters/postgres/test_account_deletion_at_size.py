@@ -1,4 +1,4 @@
-"""Somebody with a lot leaves a database with a lot more: everything of theirs is found by an index."""
+"""The deletion of a large account in a large database: all its rows are found by an index."""
 
 from collections.abc import AsyncIterator
 
@@ -68,7 +68,7 @@ async def crowded(postgres_server: postgres.Server) -> AsyncIterator[str]:
         yield url
 
 
-async def test_nothing_is_searched_from_end_to_end_for_who_leaves(crowded: str) -> None:
+async def test_no_query_of_a_deletion_scans_a_whole_table(crowded: str) -> None:
     """Nor by what the schema's own rules look up for each row that goes."""
     async with create_pool(crowded, max_size=4) as pool:
         await PostgresWorld(pool).use_case(DeleteAccount)(PROLIFIC)

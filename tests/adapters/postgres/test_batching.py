@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from adapters.postgres.batching import MOST, Batcher
+from adapters.postgres.batching import MAX_BATCH, Batcher
 from adapters.postgres.pool import Pool, create_pool
 from adapters.postgres.statements import lookup
 from core.accounts.model import User
@@ -67,14 +67,16 @@ async def test_a_call_is_sent_at_once_and_those_that_arrive_meanwhile_form_the_n
     assert recorder.batches == [[1], [2, 3, 4]]
 
 
-async def test_calls_of_one_moment_share_a_batch_up_to_its_size() -> None:
+async def test_concurrent_calls_share_a_batch_up_to_its_size() -> None:
     recorder = Recorder()
     recorder.gate.set()
     batcher = Batcher(recorder.send)
 
-    assert await asyncio.gather(*(batcher(call) for call in range(MOST + 1))) == [call * 10 for call in range(MOST + 1)]
+    assert await asyncio.gather(*(batcher(call) for call in range(MAX_BATCH + 1))) == [
+        call * 10 for call in range(MAX_BATCH + 1)
+    ]
 
-    assert [len(batch) for batch in recorder.batches] == [MOST, 1]
+    assert [len(batch) for batch in recorder.batches] == [MAX_BATCH, 1]
 
 
 async def test_each_caller_has_its_own_outcome() -> None:
@@ -87,7 +89,7 @@ async def test_each_caller_has_its_own_outcome() -> None:
     assert [str(outcome) for outcome in outcomes] == ["10", "-2", "30"]
 
 
-async def test_what_sending_raises_is_raised_to_each_caller_and_the_next_batch_goes_on() -> None:
+async def test_an_error_of_a_batch_is_raised_to_each_caller_only() -> None:
     fails = True
 
     async def send(calls: Sequence[int]) -> list[int]:
@@ -126,7 +128,7 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
         yield opened
 
 
-async def test_lookups_of_one_moment_are_one_statement_and_each_has_its_row(pool: Pool) -> None:
+async def test_concurrent_lookups_are_one_statement(pool: Pool) -> None:
     async with counted(pool, 1):
         rows = await asyncio.gather(*(pool.row(SQUARE, number) for number in (3, -1, 2, 3)))
 
@@ -151,7 +153,7 @@ async def request(world: PostgresWorld, user: User, style: Style) -> int:
     return requested.id
 
 
-async def test_requests_of_one_moment_are_committed_by_one_statement(
+async def test_concurrent_requests_are_committed_by_one_statement(
     world: PostgresWorld, pool: Pool, style: Style
 ) -> None:
     buyers = [await world.user(f"buyer{number}", tokens=100) for number in range(8)]
@@ -167,7 +169,7 @@ async def test_requests_of_one_moment_are_committed_by_one_statement(
     assert len(await world.tasks()) == 17
 
 
-async def test_one_refused_among_many_costs_nobody_else(world: PostgresWorld, style: Style) -> None:
+async def test_a_refused_call_does_not_affect_the_others_of_its_batch(world: PostgresWorld, style: Style) -> None:
     buyers = [await world.user(f"buyer{number}", tokens=0 if number == 3 else 100) for number in range(8)]
 
     outcomes = await asyncio.gather(*(request(world, buyer, style) for buyer in buyers), return_exceptions=True)
@@ -190,7 +192,7 @@ async def test_a_wallet_that_all_of_a_batch_draws_on_never_goes_below_zero(world
     assert (balance.token_balance, balance.held_tokens) == (10, 90)
 
 
-async def test_a_connection_lost_under_a_batch_leaves_the_outcome_unknown_to_all(
+async def test_a_connection_lost_during_a_batch_is_outcome_unknown_for_all(
     world: PostgresWorld, style: Style, sql: "asyncpg.Connection[Any]"
 ) -> None:
     buyers = [await world.user(f"buyer{number}", tokens=100) for number in range(4)]

@@ -1,4 +1,4 @@
-"""Each invariant broken by hand, with everything that would refuse it switched off: looking at the books finds it."""
+"""Each invariant is broken by hand, with all constraints switched off; `reconcile` finds it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -130,7 +130,7 @@ def test_every_invariant_is_broken() -> None:
     assert list(BREAKS) == list(Invariant) == list(ROWS)
 
 
-async def test_what_breaks_an_invariant_is_found_by_its_name(
+async def test_a_broken_invariant_is_found_by_its_name(
     world: PostgresWorld, lawless: "asyncpg.Connection[Any]"
 ) -> None:
     before = await world.books.examine()
@@ -145,7 +145,7 @@ async def test_what_breaks_an_invariant_is_found_by_its_name(
     assert await world.books.examine() == before
 
 
-async def test_the_first_row_that_is_wrong_is_told(world: PostgresWorld, lawless: "asyncpg.Connection[Any]") -> None:
+async def test_the_first_broken_row_is_reported(world: PostgresWorld, lawless: "asyncpg.Connection[Any]") -> None:
     ann = await lawless.fetchval("SELECT id FROM users WHERE username = 'ann'")
 
     async with broken(lawless, f"UPDATE accounts SET balance = balance + 1 WHERE owner_id = {ann}"):
@@ -157,7 +157,7 @@ async def test_the_first_row_that_is_wrong_is_told(world: PostgresWorld, lawless
     assert (wrong["balance"], wrong["moved"]) == (211, 210)
 
 
-async def test_all_is_seen_as_it_was_at_one_moment(world: PostgresWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_reads_one_snapshot(world: PostgresWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     style, zoe = await world.style(await world.artist("max")), await world.user("zoe", tokens=1000)
     examined = books._examined
 

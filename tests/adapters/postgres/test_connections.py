@@ -40,26 +40,26 @@ async def test_a_session_that_can_do_no_more_is_replaced(
 ) -> None:
     pids = {row["pid"] for row in await pool.fetch(PID)}
 
-    with pytest.raises(DatabaseUnavailable) as told:
+    with pytest.raises(DatabaseUnavailable) as raised:
         await pool.fetch(RAISE.format(code))
 
-    assert type(told.value) is meaning
+    assert type(raised.value) is meaning
     assert {row["pid"] for row in await pool.fetch(PID)}.isdisjoint(pids)
 
 
 @pytest.mark.parametrize("code", ["57014", "40001", "40P01"])
-async def test_a_statement_that_may_be_tried_again_leaves_the_session(pool: Pool, code: str) -> None:
+async def test_a_retryable_error_keeps_the_session(pool: Pool, code: str) -> None:
     before = await pool.fetch(PID)
 
-    with pytest.raises(DatabaseUnavailable) as told:
+    with pytest.raises(DatabaseUnavailable) as raised:
         await pool.fetch(RAISE.format(code))
 
-    assert type(told.value) is DatabaseUnavailable
+    assert type(raised.value) is DatabaseUnavailable
     assert await pool.fetch(PID) == before
 
 
 @pytest.mark.parametrize("code", ["22012", "42P01", "P0001", "XX000"])
-async def test_what_a_statement_did_wrong_is_not_the_sessions_fault(pool: Pool, code: str) -> None:
+async def test_a_failed_statement_keeps_the_session(pool: Pool, code: str) -> None:
     before = await pool.fetch(PID)
 
     with pytest.raises(asyncpg.PostgresError):
@@ -78,7 +78,7 @@ async def test_a_session_that_has_forgotten_its_statements_is_replaced(pool: Poo
     assert (await pool.fetch("SELECT 1 AS one"))[0]["one"] == 1
 
 
-async def test_a_database_that_lets_nobody_in_is_out_of_reach(postgres_server: Any) -> None:
+async def test_a_database_that_refuses_connections_is_unavailable(postgres_server: Any) -> None:
     async with create_pool(postgres_server.database("not_there")) as nowhere:
         with pytest.raises(DatabaseUnavailable):
             await nowhere.fetch("SELECT 1")

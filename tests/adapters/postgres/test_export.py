@@ -1,4 +1,4 @@
-"""However much is held about somebody, no more than a piece of it is in memory at once."""
+"""An export holds one page in memory, however large it is."""
 
 import pytest
 
@@ -27,8 +27,8 @@ class Counting(Pool):
 
 
 async def test_no_statement_has_more_rows_than_a_piece(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One more tells whether there is another piece."""
-    monkeypatch.setattr("core.account_deletion.export_account.PIECE", 3)
+    """One more row shows whether there is another page."""
+    monkeypatch.setattr("core.account_deletion.export_account.BATCH", 3)
     pool = Counting(database_url, max_size=4)
     world = PostgresWorld(pool)
     mia = await world.artist("mia", tokens=1000)
@@ -44,12 +44,12 @@ async def test_no_statement_has_more_rows_than_a_piece(database_url: str, monkey
         await world.follow(fan, mia)
         async with world.block() as ports:
             await ports.sessions.add(Session(token_hash(str(number)), mia.id, now, now + SESSION_LIFETIME, "a browser"))
-    await pool.teller.told()  # of the changes, in statements that are none of the export's
+    await pool.notifier.wait_until_sent()  # of the changes, in statements that are none of the export's
     pool.most = 0
 
-    told = await exported(world, mia)
+    export = await exported(world, mia)
     await pool.close()
 
-    lists = {name: rows for name, rows in told.items() if isinstance(rows, list)}
+    lists = {name: rows for name, rows in export.items() if isinstance(rows, list)}
     assert {name for name, rows in lists.items() if len(rows) < MANY} == set()
     assert 0 < pool.most <= 3 + 1

@@ -29,7 +29,7 @@ from tests.contracts.overlap import commit
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support.world import Scope
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 """Seconds."""
 ANN = Identity("google", "1", "ann@example.com", "Ann", None)
 PID = "SELECT pg_backend_pid() AS pid"
@@ -83,7 +83,7 @@ async def test_after_one_refused_write_all_sessions_are_replaced(
         await world.use_case(SignIn)(ANN, user_agent="")
 
     assert not isinstance(refused.value, OutcomeUnknown)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         while await sql.fetchval(OPEN, before):  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0)
     assert await sql.fetchval("SELECT count(*) FROM users") == 0
@@ -91,7 +91,7 @@ async def test_after_one_refused_write_all_sessions_are_replaced(
     assert await sql.fetchval("SELECT count(*) FROM users") == 1
 
 
-async def test_a_write_that_is_its_own_transaction_is_known_to_have_done_nothing(
+async def test_a_single_statement_on_a_read_only_server_is_database_unavailable(
     pool: Pool, world: PostgresWorld
 ) -> None:
     ann = await world.user("ann")
@@ -114,18 +114,18 @@ async def test_a_transaction_that_meets_a_read_only_server_leaves_nothing(
     ann, bob = await world.user("ann"), await world.user("bob")
 
     async def work(ports: Scope) -> None:
-        await ports.users.save(ann.became_admin(at=world.clock.now()))
+        await ports.users.save(ann.become_admin(at=world.clock.now()))
         await ports.users.of_id(bob.id)  # sends the write
         # What comes meanwhile: an open transaction itself stays as it has begun.
         await ports.transaction.fetch("SET TRANSACTION READ ONLY")  # type: ignore[attr-defined]
-        await ports.users.save(bob.became_admin(at=world.clock.now()))
+        await ports.users.save(bob.become_admin(at=world.clock.now()))
 
     with pytest.raises(ServerUnusable):
         await commit(world, work)
 
     assert await sql.fetchval("SELECT count(*) FROM users WHERE role = 'admin'") == 0
     assert await sql.fetchval(OPEN_WRITES) == 0
-    await commit(world, lambda ports: ports.users.save(ann.became_admin(at=world.clock.now())))
+    await commit(world, lambda ports: ports.users.save(ann.become_admin(at=world.clock.now())))
     assert await sql.fetchval("SELECT username FROM users WHERE role = 'admin'") == "ann"
 
 
@@ -139,7 +139,7 @@ async def test_the_pool_is_as_large_as_before(pool: Pool) -> None:
             await begun.fetch("SELECT pg_terminate_backend(pg_backend_pid())")
         await begun.rollback()
 
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         begun_all = [await pool.begin() for _ in range(CONNECTIONS)]
         await pool.fetch(PID)
         for begun in begun_all:
@@ -179,12 +179,12 @@ async def test_it_is_not_reachable_while_it_only_reads(
     assert await pool.reachable()
 
 
-async def test_who_listens_leaves_a_server_that_only_reads(
+async def test_the_listener_leaves_a_read_only_server(
     own_database_url: str, sql: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "DOUBT", 0.01)
+    monkeypatch.setattr(listening, "CHECK_INTERVAL", 0.01)
     name = own_database_url.partition("?")[0].rpartition("/")[2]
-    told: asyncio.Queue[str | None] = asyncio.Queue()
+    received: asyncio.Queue[str | None] = asyncio.Queue()
     await sql.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
     listener = Listener(own_database_url)
     connect = asyncpg.connect
@@ -198,14 +198,14 @@ async def test_who_listens_leaves_a_server_that_only_reads(
             raise
 
     monkeypatch.setattr(asyncpg, "connect", connects)
-    listener.listen("one", told.put_nowait)
-    async with asyncio.timeout(PATIENCE):
+    listener.listen("one", received.put_nowait)
+    async with asyncio.timeout(TIMEOUT):
         await refused.wait()
         await sql.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
-        assert await told.get() is None
+        assert await received.get() is None
         # A session cannot be made to read only from outside: what the server answers is.
         monkeypatch.setattr(listening, "IS_READ_ONLY", "SELECT true")
-        assert await told.get() is None
+        assert await received.get() is None
     await listener.close()
 
 
@@ -218,7 +218,7 @@ async def test_migrating_needs_a_server_that_takes_writes(
         await asyncio.to_thread(migrate.upgrade, own_database_url)
 
 
-async def test_a_server_that_is_demoted_during_a_migration_is_told_as_such(
+async def test_a_server_demoted_during_a_migration_is_reported(
     empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = tmp_path / "versions"
@@ -237,7 +237,7 @@ async def test_a_server_that_is_demoted_during_a_migration_is_told_as_such(
 
 
 async def test_a_setting_of_the_whole_server_reaches_the_sessions_of_a_pool(server: EmbeddedPostgres) -> None:
-    async with create_pool(server.start(), max_size=CONNECTIONS + 1) as pool, asyncio.timeout(PATIENCE):
+    async with create_pool(server.start(), max_size=CONNECTIONS + 1) as pool, asyncio.timeout(TIMEOUT):
         await pool.fetch("CREATE TABLE notes (note text)")
         begun = [await pool.begin() for _ in range(CONNECTIONS)]
         await pool.fetch("ALTER SYSTEM SET default_transaction_read_only = on")
@@ -266,7 +266,7 @@ async def test_a_standby_is_passed_over_until_it_is_promoted(server: EmbeddedPos
     hosts = ",".join(url.partition("?host=")[2] for url in reversed(each_url))  # the standby first
     dsn = f"{first.partition('?')[0]}?host={hosts}"
     try:
-        async with create_pool(dsn) as pool, create_pool(second) as recovering, asyncio.timeout(PATIENCE):
+        async with create_pool(dsn) as pool, create_pool(second) as recovering, asyncio.timeout(TIMEOUT):
             assert await where(pool) == str(folder / "primary")
             assert not await recovering.reachable()
             with pytest.raises(DatabaseUnavailable):
@@ -312,4 +312,4 @@ def kill(data: Path) -> None:
     if lock.exists():
         postmaster = psutil.Process(int(lock.read_text().splitlines()[0]))
         os.kill(postmaster.pid, signal.SIGQUIT)
-        postmaster.wait(timeout=PATIENCE)
+        postmaster.wait(timeout=TIMEOUT)

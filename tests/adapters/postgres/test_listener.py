@@ -10,7 +10,7 @@ from adapters.postgres.listener import Listener
 from adapters.postgres.pool import Pool
 from tests.support.ports import free_port
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 """Seconds."""
 
 
@@ -18,11 +18,11 @@ class Ear:
     def __init__(self) -> None:
         self._heard: asyncio.Queue[str | None] = asyncio.Queue()
 
-    def __call__(self, told: str | None) -> None:
-        self._heard.put_nowait(told)
+    def __call__(self, payload: str | None) -> None:
+        self._heard.put_nowait(payload)
 
     async def hears(self) -> str | None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             return await self._heard.get()
 
 
@@ -38,29 +38,29 @@ async def connections(pool: Pool) -> int:
     return len(await pool.fetch(listening))
 
 
-async def test_channels_share_a_connection_and_each_hears_its_own(listener: Listener, pool: Pool) -> None:
+async def test_channels_share_a_connection(listener: Listener, pool: Pool) -> None:
     one, other = Ear(), Ear()
     listener.listen("one", one)
     assert await one.hears() is None
     listener.listen("other", other)
     assert await other.hears() is None
 
-    pool.teller.tell("other", "first")
+    pool.notifier.notify("other", "first")
     assert await other.hears() == "first"
-    pool.teller.tell("one", "second")
+    pool.notifier.notify("one", "second")
     assert await one.hears() == "second"
     assert await connections(pool) == 1
 
 
-async def test_what_is_said_again_before_it_was_told_is_told_once(listener: Listener, pool: Pool) -> None:
+async def test_repeated_notifications_are_merged(listener: Listener, pool: Pool) -> None:
     ear = Ear()
     listener.listen("one", ear)
     await ear.hears()
 
     for word in ("a", "a", "b", "a"):
-        pool.teller.tell("one", word)
+        pool.notifier.notify("one", word)
     assert {await ear.hears(), await ear.hears()} == {"a", "b"}
-    pool.teller.tell("one", "c")
+    pool.notifier.notify("one", "c")
     assert await ear.hears() == "c"
 
 
@@ -74,17 +74,17 @@ async def test_a_connection_that_answers_no_more_is_made_anew(
         for error in tries:
             raise error
 
-    monkeypatch.setattr(module, "DOUBT", 0.01)
+    monkeypatch.setattr(module, "CHECK_INTERVAL", 0.01)
     monkeypatch.setattr(asyncpg.Connection, "fetchval", answer)
     listener.listen("one", ear)
     assert await ear.hears() is None
     assert await ear.hears() is None
 
-    pool.teller.tell("one", "heard")
+    pool.notifier.notify("one", "heard")
     assert await ear.hears() == "heard"
 
 
-async def test_without_a_database_nothing_is_heard_and_that_is_all() -> None:
+async def test_listening_without_a_database_is_not_an_error() -> None:
     listener = Listener(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing")
     listener.listen("one", Ear())
     await asyncio.sleep(0)

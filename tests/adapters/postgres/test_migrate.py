@@ -65,7 +65,7 @@ async def test_every_migration_goes_up_down_and_up_again(empty_database_url: str
     assert len({len(schema) for schema in seen.values()}) > 1
 
 
-async def test_what_is_declared_is_what_the_migrations_make(database_url: str, empty_database_url: str) -> None:
+async def test_the_declared_tables_equal_the_migrated_schema(database_url: str, empty_database_url: str) -> None:
     declared = engine(empty_database_url)
     async with declared.begin() as connection:
         await connection.run_sync(Row.metadata.create_all)
@@ -106,7 +106,7 @@ async def test_processes_that_start_at_once_migrate_once(empty_database_url: str
     assert await asyncio.to_thread(migrate.current, empty_database_url) == migrate.head()
 
 
-async def test_who_comes_second_waits_for_the_first(empty_database_url: str) -> None:
+async def test_a_second_migration_waits_for_the_first(empty_database_url: str) -> None:
     connection = await asyncpg.connect(empty_database_url)
     await connection.execute("SELECT pg_advisory_lock($1)", migrate.ONE_AT_A_TIME)
     second = asyncio.create_task(asyncio.to_thread(migrate.upgrade, empty_database_url))
@@ -133,7 +133,7 @@ async def test_a_database_ahead_of_this_version_is_left_alone(
     assert await schema_of(own_database_url) == before
 
 
-async def test_a_migration_that_fails_leaves_nothing_of_itself(
+async def test_a_failed_migration_is_rolled_back(
     empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = tmp_path / "versions"
@@ -159,7 +159,7 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(
     }
 
 
-def test_a_database_out_of_reach_is_told_as_such(tmp_path: Path) -> None:
+def test_an_unavailable_database_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable):
         migrate.upgrade(f"postgresql://postgres@/postgres?host={tmp_path}")
 

@@ -139,16 +139,16 @@ SINGLE: dict[str, Look] = {
     "style": lambda world, _: world.read.styles.detail(StyleId(14), viewer=Requester(MIA, Role.ADMIN, True)),
     "tags that go with a style": lambda world, _: world.read.styles.recommended_tags(StyleId(14), viewer=None),
     "image": lambda world, _: world.read.generations.detail(GenerationId(14), viewer=ANN),
-    "silent images": lambda world, _: _silent_images(world),
+    "silent images": lambda world, _: _inactive_generations(world),
     "images not resumed": lambda world, _: _unresumed_images(world),
-    "silent trainings": lambda world, _: _silent_trainings(world),
+    "silent trainings": lambda world, _: _inactive_trainings(world),
     "place in the queue": lambda world, _: world.read.generations.last_in_queue(),
 }
 
 
-async def _silent_images(world: PostgresWorld) -> object:
+async def _inactive_generations(world: PostgresWorld) -> object:
     async with world.block() as ports:
-        return await ports.generations.silent(since=BEGAN + timedelta(days=1), limit=100)
+        return await ports.generations.stalled(since=BEGAN + timedelta(days=1), limit=100)
 
 
 async def _unresumed_images(world: PostgresWorld) -> object:
@@ -156,9 +156,9 @@ async def _unresumed_images(world: PostgresWorld) -> object:
         return await ports.generations.unresumed(since=BEGAN + timedelta(days=1), limit=100)
 
 
-async def _silent_trainings(world: PostgresWorld) -> object:
+async def _inactive_trainings(world: PostgresWorld) -> object:
     async with world.block() as ports:
-        return await ports.styles.silent(since=BEGAN + timedelta(days=1), limit=100)
+        return await ports.styles.stalled(since=BEGAN + timedelta(days=1), limit=100)
 
 
 @pytest.mark.parametrize("look", (LISTS | NARROWED | SINGLE).values(), ids=LISTS | NARROWED | SINGLE)

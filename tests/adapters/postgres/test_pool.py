@@ -36,7 +36,7 @@ async def test_connections_are_used_again_and_no_more_than_allowed(pool: Pool) -
     assert len({rows[0]["pid"] for rows in at_once}) <= 8
 
 
-async def test_a_refused_statement_spoils_nothing(pool: Pool) -> None:
+async def test_the_pool_works_after_a_refused_statement(pool: Pool) -> None:
     first = await pid(pool)
 
     for _ in range(20):
@@ -46,9 +46,7 @@ async def test_a_refused_statement_spoils_nothing(pool: Pool) -> None:
     assert await pid(pool) == first
 
 
-async def test_a_cancelled_statement_ends_at_the_server_and_spoils_nothing(
-    pool: Pool, sql: "asyncpg.Connection[Any]"
-) -> None:
+async def test_a_cancelled_statement_ends_at_the_server(pool: Pool, sql: "asyncpg.Connection[Any]") -> None:
     for _ in range(20):
         sleeping = asyncio.create_task(pool.fetch("SELECT pg_sleep(60) /* cancelled */"))
         while not await sql.fetchval(SLEEPS):  # noqa: ASYNC110
@@ -61,7 +59,7 @@ async def test_a_cancelled_statement_ends_at_the_server_and_spoils_nothing(
     assert await pid(pool) > 0
 
 
-async def test_a_connection_that_breaks_is_told_of_and_replaced(pool: Pool, sql: "asyncpg.Connection[Any]") -> None:
+async def test_a_broken_connection_is_reported_and_replaced(pool: Pool, sql: "asyncpg.Connection[Any]") -> None:
     broken = await pid(pool)
     with pytest.raises(ConnectionLost):
         await pool.fetch("SELECT pg_terminate_backend(pg_backend_pid())")
@@ -78,7 +76,7 @@ async def test_a_connection_unused_for_long_is_replaced(pool: Pool, monkeypatch:
     assert await pid(pool) != first
 
 
-async def test_a_server_that_answers_no_more_counts_as_gone(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_does_not_answer_is_unavailable(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     await pid(pool)
     monkeypatch.setattr(settings, "RESPONSE_TIMEOUT", 0.05)
 
@@ -89,7 +87,7 @@ async def test_a_server_that_answers_no_more_counts_as_gone(pool: Pool, monkeypa
     assert await pid(pool) > 0
 
 
-async def test_a_statement_ends_when_nobody_waits_for_it_any_more(
+async def test_a_statement_ends_when_its_caller_is_cancelled(
     database_url: str, sql: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(settings.SETTINGS, "client_connection_check_interval", "10ms")
@@ -125,7 +123,7 @@ async def test_the_last_connection_is_never_kept(database_url: str) -> None:
         await (await second).commit()
 
 
-async def test_closing_waits_for_what_is_under_way(database_url: str) -> None:
+async def test_closing_waits_for_running_statements(database_url: str) -> None:
     async with create_pool(database_url) as closing:
         query = asyncio.create_task(closing.fetch("SELECT pg_sleep(0.05), 7 AS seven"))
         await asyncio.sleep(0)

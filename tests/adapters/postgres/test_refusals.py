@@ -1,4 +1,4 @@
-"""What would break the books is refused by the database itself, whoever writes it."""
+"""The database refuses what would break the ledger, for every writer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -255,25 +255,27 @@ async def books(world: PostgresWorld) -> PostgresWorld:
     return world
 
 
-async def test_what_breaks_a_rule_is_refused_by_its_name(books: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
+async def test_a_broken_rule_is_refused_by_its_name(books: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
     before = await books.books.examine()
 
-    told = {wrong: await refusal(sql, statement) for wrong, (statement, _) in REFUSED.items()}
+    refused = {wrong: await refusal(sql, statement) for wrong, (statement, _) in REFUSED.items()}
 
-    assert told == {wrong: rule for wrong, (_, rule) in REFUSED.items()}
+    assert refused == {wrong: rule for wrong, (_, rule) in REFUSED.items()}
     assert await books.books.examine() == before
 
 
-async def test_what_the_books_rest_on_stays(books: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
+async def test_rows_that_the_ledger_needs_cannot_be_deleted(
+    books: PostgresWorld, sql: "asyncpg.Connection[Any]"
+) -> None:
     before = await books.books.examine()
-    for told, statements in GONE.items():
+    for refused, statements in GONE.items():
         for statement in statements:
-            with pytest.raises(asyncpg.RestrictViolationError, match=told):
+            with pytest.raises(asyncpg.RestrictViolationError, match=refused):
                 await sql.execute(statement)
     assert await books.books.examine() == before
 
 
-async def test_what_breaks_no_rule_is_taken(books: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
+async def test_valid_statements_are_accepted(books: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
     """So that none of the above is refused for something else."""
     for statement in (
         insert(GIFT),

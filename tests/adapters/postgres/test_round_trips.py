@@ -30,7 +30,7 @@ async def test_requesting_an_image_takes_two(world: PostgresWorld, pool: Pool) -
         await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
 
 
-async def test_progress_takes_one(world: PostgresWorld, pool: Pool) -> None:
+async def test_progress_takes_one_round_trip(world: PostgresWorld, pool: Pool) -> None:
     generation = await world.generation(*await a_buyer_and_a_style(world))
 
     async with counted(pool, 1):
@@ -50,7 +50,7 @@ async def test_completing_an_image_takes_four(world: PostgresWorld, pool: Pool) 
         )
 
 
-async def test_marking_as_read_takes_one(world: PostgresWorld, pool: Pool) -> None:
+async def test_marking_as_read_takes_one_round_trip(world: PostgresWorld, pool: Pool) -> None:
     ann, style = await a_buyer_and_a_style(world)
     generation = await world.generation(ann, style)
     await world.use_case(CompleteGeneration)(
@@ -81,7 +81,7 @@ async def test_liking_takes_five(world: PostgresWorld, pool: Pool) -> None:
         await world.use_case(LikeGeneration)(style.artist_id, image.id)
 
 
-async def test_comments_with_replies_take_two_however_many_they_are(world: PostgresWorld, pool: Pool) -> None:
+async def test_comments_with_replies_take_two_round_trips(world: PostgresWorld, pool: Pool) -> None:
     """The page, and the first replies to all of it."""
     ann, style = await a_buyer_and_a_style(world)
     image = await world.image(ann, style, public=True)
@@ -93,7 +93,7 @@ async def test_comments_with_replies_take_two_however_many_they_are(world: Postg
         await world.read.community.comments(image.id, viewer=ann.id, page=PAGE)
 
 
-async def test_every_look_takes_one(world: PostgresWorld, pool: Pool) -> None:
+async def test_every_read_takes_one_round_trip(world: PostgresWorld, pool: Pool) -> None:
     ann, style = await a_buyer_and_a_style(world)
     image = await world.image(ann, style, public=True)
     queued = await world.generation(ann, style)

@@ -39,7 +39,7 @@ async def test_nothing_is_searched_from_end_to_end(much: str, kind: SearchType, 
 
 
 @pytest.mark.parametrize("query", ["style", "tyl", "st", "e"])
-async def test_what_all_have_is_found_without_listing_them_all(much: str, query: str) -> None:
+async def test_a_common_term_is_found_without_listing_all_rows(much: str, query: str) -> None:
     """With the plan that a server keeps for whatever is looked for."""
     connection = await asyncpg.connect(much, server_settings=SETTINGS | {"plan_cache_mode": "force_generic_plan"})
     try:
@@ -61,7 +61,7 @@ async def test_what_all_have_is_found_without_listing_them_all(much: str, query:
 @pytest.mark.parametrize("search", ["", "s", "si", "silver", "silver m", "zebra"])
 @pytest.mark.parametrize("generic", [False, True])
 async def test_tags_are_found_by_an_index(much: str, search: str, generic: bool) -> None:
-    """Their changes may be read from end to end: each sweep folds them."""
+    """Their deltas may be scanned: each maintenance pass rolls them up."""
     [plan] = await plans(much, lambda world: world.read.search.tags(search, limit=20), generic=generic)
 
     assert plan.read_from_end_to_end() <= {"tag_deltas"}

@@ -25,7 +25,7 @@ from tests.contracts.postgres_world import PostgresWorld
 from tests.support.rabbitmq import Broker as Place
 from tests.support.world import World
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 """Seconds."""
 QUEUE: Queue = "model_training"
 
@@ -53,7 +53,7 @@ async def relay(there: Pool, database_url: str) -> AsyncIterator[PostgresOutbox]
 @pytest.fixture
 def server(here: Pool) -> PostgresOutbox:
     """The outbox of a process without one."""
-    return PostgresOutbox(here, tells=True)
+    return PostgresOutbox(here, notifies=True)
 
 
 @pytest.fixture
@@ -69,32 +69,32 @@ async def put(world: World, pool: Pool, outbox: PostgresOutbox) -> TaskId:
     return task.task_id
 
 
-async def heard(waiting: asyncio.Task[None]) -> None:
-    async with asyncio.timeout(PATIENCE):
+async def notified(waiting: asyncio.Task[None]) -> None:
+    async with asyncio.timeout(TIMEOUT):
         await waiting
 
 
 async def listening(outbox: PostgresOutbox) -> "asyncio.Task[None]":
-    """It waits, and hears what is told from now on."""
-    await outbox.wait(QUEUE, seconds=PATIENCE)  # until it has begun to listen, anything may have been told
+    """It waits, and is notified from now on."""
+    await outbox.wait(QUEUE, seconds=TIMEOUT)  # before it listens, notifications may be missed
     waiting = asyncio.create_task(outbox.wait(QUEUE, seconds=60))
     await asyncio.sleep(0)
     return waiting
 
 
-async def test_a_relay_in_another_process_hears_of_a_commit(
+async def test_a_relay_in_another_process_is_notified_of_a_commit(
     world: World, here: Pool, relay: PostgresOutbox, server: PostgresOutbox
 ) -> None:
     waiting = await listening(relay)
     began = time.perf_counter()
 
     await put(world, here, server)
-    await heard(waiting)
+    await notified(waiting)
 
     logging.getLogger(__name__).warning("Told after %.1f ms.", (time.perf_counter() - began) * 1000)
 
 
-async def test_a_server_with_a_relay_of_its_own_tells_nobody(
+async def test_a_server_with_its_own_relay_notifies_no_other(
     world: World, here: Pool, relay: PostgresOutbox, server: PostgresOutbox
 ) -> None:
     waiting = await listening(relay)
@@ -105,28 +105,28 @@ async def test_a_server_with_a_relay_of_its_own_tells_nobody(
     assert not waiting.done()
 
     await put(world, here, server)
-    await heard(waiting)
+    await notified(waiting)
 
 
-async def test_under_load_it_is_not_told_of_each_commit(
+async def test_under_load_notifications_are_merged(
     world: World, here: Pool, relay: PostgresOutbox, server: PostgresOutbox
 ) -> None:
     waiting = await listening(relay)
     before = here.round_trips
 
     await asyncio.gather(*(put(world, here, server) for _ in range(200)))
-    await heard(waiting)
+    await notified(waiting)
 
     assert here.round_trips - before < 300
 
 
-async def test_what_is_put_while_it_is_told_is_told_as_well(
+async def test_a_task_put_during_a_notification_is_notified(
     world: World, here: Pool, relay: PostgresOutbox, server: PostgresOutbox
 ) -> None:
     waiting = await listening(relay)
     for _ in range(3):
         await put(world, here, server)
-        await heard(waiting)
+        await notified(waiting)
         waiting = asyncio.create_task(relay.wait(QUEUE, seconds=60))
     waiting.cancel()
 
@@ -139,12 +139,12 @@ async def test_it_listens_again_after_its_connection_broke(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
         " AND query LIKE 'LISTEN%'"
     )
-    await heard(waiting)  # anything may have been told meanwhile
+    await notified(waiting)  # notifications may have been missed meanwhile
     waiting = asyncio.create_task(relay.wait(QUEUE, seconds=60))
 
     await put(world, here, server)
 
-    await heard(waiting)
+    await notified(waiting)
 
 
 class Noting(Broker):
@@ -165,7 +165,7 @@ class Noting(Broker):
 async def relaying(pool: Pool, broker: Broker, *, until: Callable[[], bool]) -> None:
     outbox = PostgresOutbox(pool)
     publish = PublishTasks(outbox, broker, SystemClock())
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         while not until():
             if await publish(QUEUE, limit=7) == (0, 0):
                 await outbox.wait(QUEUE, seconds=1)
@@ -192,7 +192,7 @@ async def test_relays_at_once_fill_a_real_queue_in_order(world: World, here: Poo
         while await here.fetch("SELECT FROM outbox"):
             await PublishTasks(PostgresOutbox(pool), own, SystemClock())(QUEUE, limit=7)
 
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         await asyncio.gather(relay(here, relays[0]), relay(there, relays[1]))
 
     assert await arrived(broker) == task_ids
@@ -200,7 +200,7 @@ async def test_relays_at_once_fill_a_real_queue_in_order(world: World, here: Poo
         await own.close()
 
 
-async def test_a_relay_that_dies_is_followed_by_one_that_stood_by(world: World, here: Pool, there: Pool) -> None:
+async def test_a_waiting_relay_takes_over_after_a_crash(world: World, here: Pool, there: Pool) -> None:
     task_ids = [await put(world, here, PostgresOutbox(here)) for _ in range(3)]
     follower, broker = PostgresOutbox(here), Noting()
 

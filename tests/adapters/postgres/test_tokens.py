@@ -1,4 +1,4 @@
-"""What the database itself sees to, and what the contract cannot see: balances that are appended to and folded."""
+"""What the database does and the contract cannot see: balance deltas and their roll-up."""
 
 import asyncio
 from typing import Any
@@ -149,9 +149,7 @@ async def test_money_follows_state(
     assert refused.value.constraint_name == rule
 
 
-async def test_everything_that_moves_tokens_moves_what_it_says(
-    world: PostgresWorld, sql: "asyncpg.Connection[Any]"
-) -> None:
+async def test_every_transfer_moves_its_amount(world: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
     await play(world)
 
     rows = await sql.fetch(BALANCES)
@@ -163,17 +161,17 @@ async def test_everything_that_moves_tokens_moves_what_it_says(
         ("earnings", 71, 10),
         ("wallet", 210, 30),
     }
-    await fold(world)
+    await roll_up(world)
     assert await sql.fetch(BALANCES) == rows
 
 
-async def test_folding_changes_no_balance(world: PostgresWorld, pool: Pool, sql: "asyncpg.Connection[Any]") -> None:
+async def test_rolling_up_changes_no_balance(world: PostgresWorld, pool: Pool, sql: "asyncpg.Connection[Any]") -> None:
     mia = await an_artist_who_earned(world, images=3)
     before = await sql.fetch(BALANCES)
     assert await sql.fetchval("SELECT count(*) FROM balance_deltas") > 0
 
     for _ in range(2):
-        await fold(world)
+        await roll_up(world)
 
         assert await sql.fetch(BALANCES) == before
         assert await sql.fetchval("SELECT count(*) FROM balance_deltas") == 0
@@ -192,7 +190,7 @@ async def test_earnings_that_were_only_appended_can_be_spent_and_no_more(world: 
     assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 0
 
 
-async def test_withdrawing_earning_and_folding_at_once_loses_and_makes_nothing(
+async def test_withdrawing_earning_and_rolling_up_race(
     world: PostgresWorld, pool: Pool, sql: "asyncpg.Connection[Any]"
 ) -> None:
     mia = await an_artist_who_earned(world, images=5)
@@ -205,13 +203,13 @@ async def test_withdrawing_earning_and_folding_at_once_loses_and_makes_nothing(
         async with scope.transaction:
             at = world.clock.now()
             key = f"generations/gen-{image.id}.png"
-            await scope.generations.save(image.completed(at=at, result_key=key, metadata={}))
+            await scope.generations.save(image.complete(at=at, result_key=key, metadata={}))
             await scope.ledger.post(image.hold_id, at=at)
 
     ended = await asyncio.gather(
         *(withdraw(world, mia, 30) for _ in range(12)),
         *(earn(image) for image in images),
-        *(fold(world) for _ in range(6)),
+        *(roll_up(world) for _ in range(6)),
         return_exceptions=True,
     )
 
@@ -223,7 +221,7 @@ async def test_withdrawing_earning_and_folding_at_once_loses_and_makes_nothing(
     assert all(row["balance"] == row["moved"] for row in await sql.fetch(BALANCES))
 
 
-async def test_who_withdraws_waits_for_a_fold_and_does_not_lock_against_it(
+async def test_a_withdrawal_waits_for_a_roll_up_without_deadlock(
     world: PostgresWorld, pool: Pool, sql: "asyncpg.Connection[Any]"
 ) -> None:
     """Both take the account first and what was appended to it second."""
@@ -279,7 +277,7 @@ async def test_accounts_are_locked_in_the_order_of_their_ids(
     assert all(row["balance"] == row["moved"] for row in await sql.fetch(BALANCES))
 
 
-async def fold(world: PostgresWorld) -> None:
+async def roll_up(world: PostgresWorld) -> None:
     while await world.maintenance.roll_up_balances(limit=1000):
         pass
 

@@ -65,7 +65,7 @@ def test_writes_become_one_statement_with_an_argument_for_the_rows_of_each() -> 
     )
 
 
-async def test_held_writes_cost_one_round_trip(world: PostgresWorld, pool: Pool) -> None:
+async def test_held_back_writes_take_one_round_trip(world: PostgresWorld, pool: Pool) -> None:
     ann, generation = await a_request(world)
 
     async with counted(pool, 1):
@@ -74,7 +74,7 @@ async def test_held_writes_cost_one_round_trip(world: PostgresWorld, pool: Pool)
     assert (await world.read.tokens.balance(ann.id)).held_tokens == generation.consumed_tokens
 
 
-async def test_nothing_to_do_costs_nothing(world: PostgresWorld, pool: Pool) -> None:
+async def test_an_empty_block_sends_no_statement(world: PostgresWorld, pool: Pool) -> None:
     async with counted(pool, 0), world.scope().transaction:
         pass
 
@@ -104,7 +104,7 @@ async def test_reading_needs_no_transaction_until_something_was_written_or_locke
             await commit(world, work)
 
 
-async def test_two_changes_of_the_same_are_sent_one_after_the_other(
+async def test_two_writes_to_the_same_table_are_sent_in_order(
     world: PostgresWorld, sql: "asyncpg.Connection[Any]"
 ) -> None:
     ann = await world.user("ann")
@@ -148,7 +148,7 @@ async def test_every_refusal_is_a_rule_that_is_there(world: PostgresWorld, sql: 
     assert REFUSALS.keys() - rules <= {row["name"] for row in constraints} | {"account_found", "user_found"}
 
 
-async def test_what_a_write_has_not_found_takes_the_others_back(world: PostgresWorld) -> None:
+async def test_a_write_that_finds_no_row_rolls_the_others_back(world: PostgresWorld) -> None:
     ann = await world.user("ann")
 
     async def work(ports: Scope) -> None:
@@ -163,7 +163,7 @@ async def test_what_a_write_has_not_found_takes_the_others_back(world: PostgresW
     assert (await world.read.tokens.balance(ann.id)).token_balance == 0
 
 
-async def test_too_few_tokens_are_told_with_how_many_there_are(world: PostgresWorld) -> None:
+async def test_insufficient_tokens_report_the_available_ones(world: PostgresWorld) -> None:
     _, generation = await a_request(world, tokens=29)
 
     with pytest.raises(InsufficientTokens) as refused:
@@ -183,17 +183,15 @@ async def test_a_broken_rule_that_is_no_refusal_comes_up_as_it_is(world: Postgre
 
 
 @pytest.mark.parametrize("begun", [False, True])
-async def test_what_a_deferred_constraint_refuses_at_the_commit_is_no_success(
-    world: PostgresWorld, begun: bool
-) -> None:
-    """The tokens of an image that has ended are paid or given back: that is checked when all writes have been made."""
+async def test_a_refusal_by_a_deferred_constraint_fails_the_commit(world: PostgresWorld, begun: bool) -> None:
+    """A hold of an ended generation is posted or voided; this is checked after all writes."""
     _, generation = await a_request(world)
     await commit(world, requesting(world, generation))
     accepted: list[Status] = []
 
     async def complete(ports: Scope) -> None:
         await ports.generations.save(
-            generation.completed(at=world.clock.now(), result_key="generations/1.png", metadata={})
+            generation.complete(at=world.clock.now(), result_key="generations/1.png", metadata={})
         )
         if begun:
             accepted.append((await ports.generations.of_id(generation.id)).status)
@@ -207,7 +205,7 @@ async def test_what_a_deferred_constraint_refuses_at_the_commit_is_no_success(
 
 
 @pytest.mark.parametrize("begun", [False, True])
-async def test_a_commit_whose_connection_breaks_may_have_happened(
+async def test_a_connection_lost_during_the_commit_is_outcome_unknown(
     world: PostgresWorld, pool: Pool, sql: "asyncpg.Connection[Any]", begun: bool
 ) -> None:
     ann = await world.user("ann")
@@ -239,7 +237,7 @@ async def test_a_commit_whose_connection_breaks_may_have_happened(
     await commit(world, lambda ports: ports.users.save(edited(ann, world, bio="again")))
 
 
-async def test_a_connection_that_breaks_before_the_commit_has_stored_nothing(
+async def test_a_connection_lost_before_the_commit_is_database_unavailable(
     world: PostgresWorld, sql: "asyncpg.Connection[Any]"
 ) -> None:
     ann = await world.user("ann")
@@ -258,7 +256,7 @@ async def test_a_connection_that_breaks_before_the_commit_has_stored_nothing(
     assert (await world.read.accounts.profile(ann.id, viewer=None)).bio == ""
 
 
-async def test_what_is_lost_after_a_commit_is_not_taken_as_undone(world: PostgresWorld, pool: Pool) -> None:
+async def test_a_database_lost_after_a_commit_is_outcome_unknown(world: PostgresWorld, pool: Pool) -> None:
     ann = await world.user("ann")
     unit = UnitOfWork(pool, DatabaseUsage())
     transaction = PostgresTransaction(unit)
@@ -342,7 +340,7 @@ def requesting(world: World, generation: Generation) -> Callable[[Scope], Awaita
 
 
 def edited(user: User, world: World, *, username: str | None = None, bio: str = "") -> User:
-    return user.edited(at=world.clock.now(), username=username or user.username, bio=bio, profile_image=None)
+    return user.edit(at=world.clock.now(), username=username or user.username, bio=bio, profile_image=None)
 
 
 async def terminate(sql: "asyncpg.Connection[Any]", which: str) -> None:

@@ -78,11 +78,11 @@ async def test_a_task_that_no_queue_takes_is_not_published(rabbitmq: RabbitMQBro
         await (await connection.channel()).queue_delete("model_training")
 
     assert await rabbitmq.publish([lost := task()]) == []
-    assert await rabbitmq.publish([lost]) == [lost.task_id]  # the queue was declared anew
+    assert await rabbitmq.publish([lost]) == [lost.task_id]  # the queue was declared again
     assert [message.body for message in await waiting(broker)] == [lost.body]
 
 
-async def test_a_queue_that_takes_nothing_does_not_stop_the_other(rabbitmq: RabbitMQBroker, broker: Place) -> None:
+async def test_a_blocked_queue_does_not_delay_the_other(rabbitmq: RabbitMQBroker, broker: Place) -> None:
     async with await aio_pika.connect(broker.url) as connection:
         channel = await connection.channel()
         await channel.declare_queue("model_training", durable=True, arguments={"x-max-length": 1})  # not as we do
@@ -119,7 +119,7 @@ async def test_a_frozen_broker_is_given_up_in_time_and_found_again(broker: Place
     assert {message.message_id for message in await waiting(broker)} >= {unsure.task_id}
 
 
-async def test_who_waits_on_a_connection_that_is_given_up_is_not_cancelled(broker: Place) -> None:
+async def test_a_closed_connection_does_not_cancel_its_waiters(broker: Place) -> None:
     proxy = Proxy(broker)
     async with proxy.running() as address:
         rabbitmq = RabbitMQBroker(address)
@@ -135,7 +135,7 @@ async def test_who_waits_on_a_connection_that_is_given_up_is_not_cancelled(broke
         await rabbitmq.close()
 
 
-async def test_who_is_cancelled_while_publishing_is(broker: Place) -> None:
+async def test_cancelling_a_publication(broker: Place) -> None:
     proxy = Proxy(broker)
     async with proxy.running() as address:
         rabbitmq = RabbitMQBroker(address)
@@ -168,7 +168,7 @@ async def test_a_cut_connection_is_replaced(broker: Place) -> None:
     assert (await waiting(broker))[0].message_id == first.task_id
 
 
-async def test_nobody_there(unused_tcp_port: int) -> None:
+async def test_an_unreachable_server(unused_tcp_port: int) -> None:
     rabbitmq = RabbitMQBroker(Address("127.0.0.1", unused_tcp_port, "guest", "guest", "/"))
 
     assert await rabbitmq.publish([task()]) == []
@@ -208,13 +208,13 @@ async def test_a_wrong_password_is_no_crash(broker: Place) -> None:
 
 
 async def publish_at_last(rabbitmq: RabbitMQBroker, sent: PendingTask) -> None:
-    """As the relay does: again and again. A node that has just started may still turn somebody away."""
+    """Retries like the relay: a node that has just started may still refuse connections."""
     async with asyncio.timeout(30):
         while await rabbitmq.publish([sent]) != [sent.task_id]:
             pass
 
 
-async def test_what_was_confirmed_outlives_a_killed_broker(rabbitmq_node: Node) -> None:
+async def test_confirmed_tasks_survive_a_killed_broker(rabbitmq_node: Node) -> None:
     place = rabbitmq_node.broker
     rabbitmq = RabbitMQBroker(Address(place.host, place.port, place.user, place.password, place.vhost))
     before, missed, unsure = [task() for _ in range(100)], task(), task()

@@ -8,7 +8,7 @@ import aio_pika
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
 from adapters.rabbitmq.broker import RabbitMQBroker
-from adapters.rabbitmq.connection import DEAD, Address
+from adapters.rabbitmq.connection import DEAD_LETTER_QUEUE, Address
 from adapters.rabbitmq.dead_letters import RabbitMQDeadLetters
 from core.dead_letters.redrive_tasks import Redriven, RedriveTasks
 from core.generations.complete_generation import CompleteGeneration
@@ -31,7 +31,7 @@ policy["apply-to"] = apply_to
 url = "{management}/api/policies/" + quote(vhost, safe="") + "/" + name
 httpx.put(url, json=policy, auth={auth!r}, trust_env=False).raise_for_status()
 """
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 async def apply_the_policy(place: Broker, directory: Path) -> None:
@@ -50,15 +50,13 @@ async def apply_the_policy(place: Broker, directory: Path) -> None:
 
 async def next_of(queue: AbstractQueue) -> AbstractIncomingMessage:
     """As soon as there is one."""
-    async with asyncio.timeout(PATIENCE):
-        while (message := await queue.get(fail=False)) is None:  # noqa: ASYNC110 - nobody tells
+    async with asyncio.timeout(TIMEOUT):
+        while (message := await queue.get(fail=False)) is None:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.01)
         return message
 
 
-async def test_what_a_consumer_rejects_is_put_aside_and_worked_on_after_a_redrive(
-    broker: Broker, tmp_path: Path
-) -> None:
+async def test_a_rejected_task_is_dead_lettered_and_redriven(broker: Broker, tmp_path: Path) -> None:
     world = MemoryWorld()
     ann, style = await world.user("ann", tokens=100), await world.style(await world.artist())
     requested = await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
@@ -68,7 +66,7 @@ async def test_what_a_consumer_rejects_is_put_aside_and_worked_on_after_a_redriv
     async with await aio_pika.connect(broker.url) as connection:
         channel = await connection.channel()
         queue = await channel.declare_queue("image_generation", durable=True)
-        dead = await channel.declare_queue(DEAD, durable=True)
+        dead = await channel.declare_queue(DEAD_LETTER_QUEUE, durable=True)
         tasks = await world.tasks()
         assert await rabbitmq.publish(tasks) == [task.task_id for task in tasks]
 
@@ -76,7 +74,7 @@ async def test_what_a_consumer_rejects_is_put_aside_and_worked_on_after_a_redriv
         await (await next_of(dead)).nack(requeue=True)
 
         redrive = world.use_case(RedriveTasks, dead_letters=RabbitMQDeadLetters(address), broker=rabbitmq)
-        assert await redrive(limit=10) == Redriven(moved=1, over=0, unconfirmed=0, foreign=0)
+        assert await redrive(limit=10) == Redriven(moved=1, obsolete=0, unconfirmed=0, foreign=0)
 
         again = await next_of(queue)
         assert again.body == tasks[0].body

@@ -5,7 +5,7 @@ from adapters.system.clock import SystemClock
 from adapters.system.secrets import SystemSecrets
 
 
-def test_the_clock_tells_the_time_in_utc() -> None:
+def test_the_clock_returns_utc() -> None:
     now = SystemClock().now()
     assert now.tzinfo is UTC
     assert abs(now - datetime.now(UTC)) < timedelta(seconds=5)

@@ -30,7 +30,7 @@ class Script:
         self.url = url
         self.calls: list[Call] = []
         self.released = threading.Event()
-        """Until then whoever finds no reply is kept waiting."""
+        """Until then a request without a reply waits."""
         self._replies: list[Reply] = []
 
     def json(self, status: int, body: Any) -> None:

@@ -157,7 +157,7 @@ async def test_payments_are_looked_up_by_key_and_by_order(script: Script, toss: 
     script.json(200, a_payment())
     script.json(200, a_payment())
 
-    taken = Payment(KEY, ORDER.order_id, PaymentState.TAKEN, Decimal(45_000), "KRW")
+    taken = Payment(KEY, ORDER.order_id, PaymentState.CAPTURED, Decimal(45_000), "KRW")
     assert await toss.payment(KEY) == taken
     assert await toss.payment_of(ORDER.order_id) == taken
 
@@ -176,30 +176,28 @@ async def test_a_key_is_only_ever_one_part_of_the_path(script: Script, toss: Tos
 @pytest.mark.parametrize(
     ("status", "state"),
     [
-        ("READY", PaymentState.OPEN),
-        ("IN_PROGRESS", PaymentState.OPEN),
-        ("WAITING_FOR_DEPOSIT", PaymentState.OPEN),
-        ("DONE", PaymentState.TAKEN),
-        ("PARTIAL_CANCELED", PaymentState.TAKEN),
-        ("CANCELED", PaymentState.OVER),
-        ("ABORTED", PaymentState.OVER),
-        ("EXPIRED", PaymentState.OVER),
+        ("READY", PaymentState.PENDING),
+        ("IN_PROGRESS", PaymentState.PENDING),
+        ("WAITING_FOR_DEPOSIT", PaymentState.PENDING),
+        ("DONE", PaymentState.CAPTURED),
+        ("PARTIAL_CANCELED", PaymentState.CAPTURED),
+        ("CANCELED", PaymentState.CANCELLED),
+        ("ABORTED", PaymentState.CANCELLED),
+        ("EXPIRED", PaymentState.CANCELLED),
     ],
 )
-async def test_each_of_tosss_states_means_one_of_ours(
-    script: Script, toss: TossPayments, status: str, state: PaymentState
-) -> None:
+async def test_states_of_toss_are_mapped(script: Script, toss: TossPayments, status: str, state: PaymentState) -> None:
     script.json(200, a_payment(status=status))
     payment = await toss.payment(KEY)
     assert payment is not None
     assert (payment.state, payment.amount, payment.currency_code) == (state, Decimal(45_000), "KRW")
 
 
-async def test_what_was_given_back_was_not_taken(script: Script, toss: TossPayments) -> None:
+async def test_a_refunded_payment_is_not_captured(script: Script, toss: TossPayments) -> None:
     script.json(200, a_payment(status="PARTIAL_CANCELED", balanceAmount=30000))
     payment = await toss.payment(KEY)
     assert payment is not None
-    assert (payment.state, payment.amount) == (PaymentState.TAKEN, Decimal(30_000))
+    assert (payment.state, payment.amount) == (PaymentState.CAPTURED, Decimal(30_000))
 
 
 async def test_amounts_are_exact(script: Script, toss: TossPayments) -> None:
@@ -221,7 +219,7 @@ async def test_amounts_are_exact(script: Script, toss: TossPayments) -> None:
         (400, "PROVIDER_ERROR"),
     ],
 )
-async def test_what_becomes_of_a_refused_confirmation_the_payment_itself_tells(
+async def test_after_a_refused_confirmation_the_payment_is_looked_up(
     script: Script, toss: TossPayments, status: int, code: str
 ) -> None:
     script.json(status, an_error(code))
@@ -230,38 +228,38 @@ async def test_what_becomes_of_a_refused_confirmation_the_payment_itself_tells(
     payment = await toss.confirm(ORDER.order_id, payment_key=KEY, amount=45_000)
 
     assert payment is not None
-    assert payment.state is PaymentState.OVER
+    assert payment.state is PaymentState.CANCELLED
     assert payment.failure == PaymentFailure(code, f"{code}, in words")
 
 
-async def test_one_that_was_confirmed_already_is_taken(script: Script, toss: TossPayments) -> None:
+async def test_a_payment_that_was_confirmed_before_is_captured(script: Script, toss: TossPayments) -> None:
     script.json(400, an_error("ALREADY_PROCESSED_PAYMENT"))
     script.json(200, a_payment())
 
     payment = await toss.confirm(ORDER.order_id, payment_key=KEY, amount=45_000)
 
     assert payment is not None
-    assert payment.state is PaymentState.TAKEN
+    assert payment.state is PaymentState.CAPTURED
 
 
-async def test_one_that_is_being_confirmed_is_still_open(script: Script, toss: TossPayments) -> None:
+async def test_a_payment_that_is_being_confirmed_is_pending(script: Script, toss: TossPayments) -> None:
     script.json(409, an_error("IDEMPOTENT_REQUEST_PROCESSING"))
     script.json(200, a_payment(status="IN_PROGRESS", approvedAt=None))
 
     payment = await toss.confirm(ORDER.order_id, payment_key=KEY, amount=45_000)
 
     assert payment is not None
-    assert payment.state is PaymentState.OPEN
+    assert payment.state is PaymentState.PENDING
 
 
-async def test_one_that_toss_does_not_know_is_nothing(script: Script, toss: TossPayments) -> None:
+async def test_a_payment_unknown_to_toss_is_none(script: Script, toss: TossPayments) -> None:
     script.json(404, an_error("NOT_FOUND_PAYMENT_SESSION"))
     script.json(404, an_error("NOT_FOUND_PAYMENT"))
     assert await toss.confirm(ORDER.order_id, payment_key=KEY, amount=45_000) is None
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429])
-async def test_a_payment_that_is_not_created_is_told_to_the_log_without_the_key(
+async def test_a_failed_creation_is_logged_without_the_key(
     script: Script, toss: TossPayments, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     script.json(status, an_error("UNAUTHORIZED_KEY"))
@@ -328,7 +326,7 @@ async def test_an_answer_that_makes_no_sense(script: Script, toss: TossPayments,
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, b"<html>"), (404, b"{}"), (302, b""), (204, b"")])
-async def test_an_answer_of_somebody_else_is_not_taken_for_no_payment(
+async def test_a_foreign_response_does_not_mean_no_payment(
     script: Script, toss: TossPayments, status: int, body: bytes
 ) -> None:
     script.raw(status, body)
@@ -342,20 +340,20 @@ async def test_a_connection_that_breaks(script: Script, toss: TossPayments, ask:
         await ask(toss)
 
 
-async def test_nobody_there(ask: Ask) -> None:
+async def test_an_unreachable_server(ask: Ask) -> None:
     toss = at(f"http://127.0.0.1:{free_port()}")
     with pytest.raises(PaymentsUnavailable):
         await ask(toss)
     await toss.close()
 
 
-async def test_silence_ends_in_time(
+async def test_a_silent_server_times_out(
     script: Script, toss: TossPayments, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    promised = payment_provider.PATIENCE_TO_CHANGE + payment_provider.PATIENCE_TO_LOOK
+    promised = payment_provider.CONFIRM_TIMEOUT + payment_provider.LOOKUP_TIMEOUT
     assert promised <= 15
-    monkeypatch.setattr(payment_provider, "PATIENCE_TO_CHANGE", 0.1)
-    monkeypatch.setattr(payment_provider, "PATIENCE_TO_LOOK", 0.1)
+    monkeypatch.setattr(payment_provider, "CONFIRM_TIMEOUT", 0.1)
+    monkeypatch.setattr(payment_provider, "LOOKUP_TIMEOUT", 0.1)
 
     async with asyncio.timeout(5):
         with pytest.raises(PaymentsUnavailable):
@@ -363,7 +361,7 @@ async def test_silence_ends_in_time(
     assert len(script.calls) == 1
 
 
-async def test_it_answers_again_once_the_trouble_is_over(script: Script, toss: TossPayments) -> None:
+async def test_it_recovers_after_an_outage(script: Script, toss: TossPayments) -> None:
     script.raw(200, b"<html>", cut_off=True)
     script.json(200, a_payment())
 

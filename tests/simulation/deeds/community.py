@@ -51,7 +51,7 @@ class Community(Deeds):
         await self.stage.call(UnfollowUser, requester.id, self.random.choice(self.stage.users))
 
     async def _like(self, requester: Requester) -> None:
-        """And tell friends, who have a look at once."""
+        """Others look at it at once."""
         if image := await self._image():
             for friend in self.random.choices(self.stage.users, k=FRIENDS):
                 self.stage.begin("friend", partial(self._add_like, friend, image))

@@ -36,11 +36,11 @@ class Purchases(Deeds):
             self.person.orders.append(msgspec.json.decode(answer.body, type=StartedPurchase))
 
     async def _pay(self, requester: Requester) -> None:
-        """Whatever people do at a payment page; then the browser comes back, and the provider tells of it."""
+        """Any action at the payment page; then the browser returns, and the provider sends its webhook."""
         order = self.random.choice(self.person.orders[-3:])
         payment = self._payment_of(order)
         payments = self.stage.world.payments
-        if payment.state is PaymentState.OPEN:
+        if payment.state is PaymentState.PENDING:
             match self.random.randrange(12):
                 case 0:
                     payments.give_up(order.order_id)

@@ -10,7 +10,7 @@ from uuid import uuid4
 import aio_pika
 import httpx
 
-from adapters.rabbitmq.connection import DEAD
+from adapters.rabbitmq.connection import DEAD_LETTER_QUEUE
 from core.tasks.model import Queue
 from tests.support import shared
 from tests.support.rabbitmq.place import Broker
@@ -46,9 +46,9 @@ async def put_aside(where: Broker, bodies: list[bytes]) -> None:
     """What a policy does with messages that consumers reject."""
     async with await aio_pika.connect(where.url) as connection:
         channel = await connection.channel()
-        await channel.declare_queue(DEAD, durable=True)
+        await channel.declare_queue(DEAD_LETTER_QUEUE, durable=True)
         for body in bodies:
-            await channel.default_exchange.publish(aio_pika.Message(body), routing_key=DEAD)
+            await channel.default_exchange.publish(aio_pika.Message(body), routing_key=DEAD_LETTER_QUEUE)
 
 
 def with_working_management(where: Broker) -> Broker:
@@ -63,7 +63,7 @@ def with_working_management(where: Broker) -> Broker:
 
 async def _remove_queues(where: Broker, *, only_if_idle: bool) -> None:
     async with await aio_pika.connect(where.url) as connection:
-        for queue in (*get_args(Queue), DEAD):
+        for queue in (*get_args(Queue), DEAD_LETTER_QUEUE):
             channel = await connection.channel()
             try:
                 await channel.queue_delete(queue, if_empty=only_if_idle, if_unused=only_if_idle)

@@ -18,10 +18,10 @@ class WithLocalOpenID(WithStandIn):
     """ASGI middleware that serves the provider below `path`."""
 
     def __init__(self, app: ASGIApp, provider: LocalOpenIDProvider, *, path: str) -> None:
-        super().__init__(app, self._told, path=path)
+        super().__init__(app, self._handle, path=path)
         self._provider = provider
 
-    def _told(self, request: Request) -> Answer:
+    def _handle(self, request: Request) -> Answer:
         authorization = request.headers.get("authorization", "")
         match request.method, request.path:
             case "GET", "/.well-known/openid-configuration":

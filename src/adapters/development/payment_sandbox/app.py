@@ -2,7 +2,7 @@ import json
 from http import HTTPStatus
 
 from adapters.development.payment_sandbox.pages import checkout_page, refusal_page
-from adapters.development.payment_sandbox.provider import Json, NoSuchPayment, Refusal, SandboxPayments, Told
+from adapters.development.payment_sandbox.provider import ApiAnswer, Json, NoSuchPayment, SandboxPayments, TossError
 from adapters.development.stand_in import Answer, ASGIApp, Request, WithStandIn, as_json, as_page, to
 
 
@@ -19,10 +19,10 @@ class WithSandboxPayments(WithStandIn):
         try:
             self._provider.authenticate(request.headers.get("authorization", ""))
             return as_json(*self._api(request))
-        except Refusal as refusal:
+        except TossError as refusal:
             return as_json(*refusal.answer)
 
-    def _api(self, request: Request) -> Told:
+    def _api(self, request: Request) -> ApiAnswer:
         key = request.headers.get("idempotency-key")
         match request.method, request.path.split("/")[1:]:
             case "POST", ["v1", "payments"]:
@@ -33,7 +33,7 @@ class WithSandboxPayments(WithStandIn):
                 return HTTPStatus.OK, self._provider.look_for(order_id)
             case "GET", ["v1", "payments", payment_key]:
                 return HTTPStatus.OK, self._provider.look(payment_key)
-        raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is nothing here.")
+        raise TossError(HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is nothing here.")
 
     def _checkout(self, request: Request) -> Answer:
         try:
@@ -56,5 +56,5 @@ def _json(request: Request) -> Json:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise Refusal(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", "A JSON object is needed.")
+        raise TossError(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", "A JSON object is needed.")
     return body

@@ -9,18 +9,18 @@ from typing import Any
 from urllib.parse import urlencode
 
 Json = dict[str, Any]
-Told = tuple[HTTPStatus, Json]
+ApiAnswer = tuple[HTTPStatus, Json]
 
 
-class Refusal(Exception):
+class TossError(Exception):
     """An error of Toss's API: status and code as in https://docs.tosspayments.com/reference/error-codes."""
 
     def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
-        self.answer: Told = status, {"code": code, "message": message}
+        self.answer: ApiAnswer = status, {"code": code, "message": message}
         super().__init__(message)
 
 
-class NoSuchPayment(Refusal):
+class NoSuchPayment(TossError):
     def __init__(self) -> None:
         super().__init__(HTTPStatus.NOT_FOUND, "NOT_FOUND_PAYMENT", "There is no such payment.")
 
@@ -49,21 +49,21 @@ class SandboxPayments:
         self._authorization = f"Basic {base64.b64encode(f'{secret_key}:'.encode()).decode()}"
         self._url = url
         self._payments: dict[str, Checkout] = {}
-        self._answered: dict[tuple[str, str], Told] = {}
+        self._answered: dict[tuple[str, str], ApiAnswer] = {}
 
     def authenticate(self, authorization: str) -> None:
         """Raises Refusal."""
         if not hmac.compare_digest(authorization.encode(), self._authorization.encode()):
-            raise Refusal(HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED_KEY", "The secret key is not known.")
+            raise TossError(HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED_KEY", "The secret key is not known.")
 
-    def once(self, what: str, idempotency_key: str | None, work: Callable[[], Json]) -> Told:
+    def once(self, what: str, idempotency_key: str | None, work: Callable[[], Json]) -> ApiAnswer:
         """The first answer given for this idempotency key, or else the result of `work`."""
         known = self._answered.get((what, idempotency_key)) if idempotency_key else None
         if known:
             return known
         try:
             answer = HTTPStatus.OK, work()
-        except Refusal as refusal:
+        except TossError as refusal:
             answer = refusal.answer
         if idempotency_key:
             self._answered[what, idempotency_key] = answer
@@ -82,35 +82,35 @@ class SandboxPayments:
                 requested_at=datetime.now(UTC),
             )
         except (KeyError, TypeError, ValueError):
-            raise Refusal(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", "The request is not complete.") from None
+            raise TossError(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", "The request is not complete.") from None
         self._payments[payment.payment_key] = payment
-        return self._told(payment)
+        return self._payment_object(payment)
 
     def confirm(self, asked: Json) -> Json:
         """Raises Refusal."""
         payment = self.payment(str(asked.get("paymentKey")))
         if (payment.order_id, payment.amount) != (asked.get("orderId"), asked.get("amount")):
-            raise Refusal(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", "Order or amount are not those of the payment.")
+            raise TossError(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", "Order or amount are not those of the payment.")
         if payment.status == "READY":
-            raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND_PAYMENT_SESSION", "The buyer has not agreed to pay.")
+            raise TossError(HTTPStatus.NOT_FOUND, "NOT_FOUND_PAYMENT_SESSION", "The buyer has not agreed to pay.")
         if payment.status != "IN_PROGRESS":
-            raise Refusal(HTTPStatus.BAD_REQUEST, "ALREADY_PROCESSED_PAYMENT", "The payment has ended already.")
+            raise TossError(HTTPStatus.BAD_REQUEST, "ALREADY_PROCESSED_PAYMENT", "The payment has ended already.")
         if payment.card_is_refused:
             self._end(payment, "REJECT_CARD_PAYMENT", "The card was refused: over its limit, or without money.")
-            raise Refusal(HTTPStatus.FORBIDDEN, "REJECT_CARD_PAYMENT", "The card was refused.")
+            raise TossError(HTTPStatus.FORBIDDEN, "REJECT_CARD_PAYMENT", "The card was refused.")
         payment.status = "DONE"
         payment.approved_at = datetime.now(UTC)
-        return self._told(payment)
+        return self._payment_object(payment)
 
     def look(self, payment_key: str) -> Json:
         """Raises NoSuchPayment."""
-        return self._told(self.payment(payment_key))
+        return self._payment_object(self.payment(payment_key))
 
     def look_for(self, order_id: str) -> Json:
         """Raises NoSuchPayment."""
         for payment in reversed(self._payments.values()):
             if payment.order_id == order_id:
-                return self._told(payment)
+                return self._payment_object(payment)
         raise NoSuchPayment
 
     def payment(self, payment_key: str) -> Checkout:
@@ -138,7 +138,7 @@ class SandboxPayments:
         payment.status = "ABORTED"
         payment.failure = {"code": code, "message": message}
 
-    def _told(self, payment: Checkout) -> Json:
+    def _payment_object(self, payment: Checkout) -> Json:
         """The Payment object, with the fields that apply here."""
         return {
             "mId": "sandbox",

@@ -9,7 +9,7 @@ import msgspec
 from adapters.development.simulated_ai import rehearsal, style_model
 from adapters.development.simulated_ai.pace import Pace, stages
 from adapters.development.simulated_ai.painting import paint
-from adapters.development.simulated_ai.rehearsal import AttemptFailed, Failed, FellSilent
+from adapters.development.simulated_ai.rehearsal import AttemptFailed, Failed, Stalled
 from adapters.development.simulated_ai.signature import sign
 from adapters.development.simulated_ai.webhooks import Webhooks
 from core.ports.blob_store import Blob, BlobNotFound, BlobStore, ForeignBlob, StoreUnavailable
@@ -47,7 +47,7 @@ class InferenceServer:
         seed = order.generation_id if order.seed is None else order.seed
         try:
             result_url = await self._attempt(order, seed, webhooks)
-        except FellSilent:
+        except Stalled:
             return
         except Failed as failure:
             await _fail(order, webhooks, failure)
@@ -72,7 +72,7 @@ class InferenceServer:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return await self._generate(order, seed, webhooks, attempt)
-            except (FellSilent, Failed, StoreUnavailable):
+            except (Stalled, Failed, StoreUnavailable):
                 raise
             except Exception as error:
                 _log.warning("attempt failed generation=%s attempt=%s", order.generation_id, attempt, exc_info=error)
@@ -139,8 +139,8 @@ def _rehearse(order: GenerationOrder, attempt: int) -> None:
         raise AttemptFailed("The pipeline made no image.")
     if rehearsal.FAILED_ATTEMPTS in order.prompt_tags and attempt < ATTEMPTS:
         raise AttemptFailed("The pipeline made no image.")
-    if rehearsal.SILENCE in order.prompt_tags:
-        raise FellSilent
+    if rehearsal.STALL in order.prompt_tags:
+        raise Stalled
 
 
 def _painted(order: GenerationOrder, model: style_model.StyleModel, signature: bytes, seed: int) -> bytes:

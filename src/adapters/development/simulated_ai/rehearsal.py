@@ -13,7 +13,7 @@ FAILURE = "simulate-failure"
 OUT_OF_MEMORY = "simulate-out-of-memory"
 FAILED_ATTEMPTS = "simulate-failed-attempts"
 NO_ATTEMPTS_LEFT = "simulate-no-attempts-left"
-SILENCE = "simulate-silence"
+STALL = "simulate-silence"
 
 
 class AttemptFailed(Exception):
@@ -29,5 +29,5 @@ class Failed(Exception):
         super().__init__(f"{code}: {message}")
 
 
-class FellSilent(Exception):
+class Stalled(Exception):
     """The server stops reporting."""

@@ -8,7 +8,7 @@ import msgspec
 
 from adapters.development.simulated_ai import rehearsal, style_model
 from adapters.development.simulated_ai.pace import Pace, stages
-from adapters.development.simulated_ai.rehearsal import Failed, FellSilent
+from adapters.development.simulated_ai.rehearsal import Failed, Stalled
 from adapters.development.simulated_ai.webhooks import Webhooks
 from core.errors import DomainError
 from core.ports.blob_store import Blob, BlobStore
@@ -36,7 +36,7 @@ class TrainingServer:
         style_id = task.data.style_id
         try:
             model_path = await self._train(task, webhooks)
-        except FellSilent:
+        except Stalled:
             return
         except Failed as failure:
             await webhooks.failed(style_id=style_id, error_code=failure.code, error_message=failure.message)
@@ -83,5 +83,5 @@ class TrainingServer:
 def _rehearse(order: TrainingOrder) -> None:
     if rehearsal.FAILURE in order.tags:
         raise Failed("LOW_QUALITY_DATA", "The images have too little in common to learn a style from.")
-    if rehearsal.SILENCE in order.tags:
-        raise FellSilent
+    if rehearsal.STALL in order.tags:
+        raise Stalled

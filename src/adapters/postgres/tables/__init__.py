@@ -6,6 +6,7 @@ Triggers and functions, and what each constraint is for, are in schema.sql.
 from adapters.postgres.tables.accounts import ArtistRow, ErasedIdentityRow, SessionRow, UserRow
 from adapters.postgres.tables.base import Row
 from adapters.postgres.tables.community import CommentRow, FollowRow, LikeRow
+from adapters.postgres.tables.discarded_objects import DiscardedObjectRow
 from adapters.postgres.tables.generations import GenerationRow
 from adapters.postgres.tables.idempotency import IdempotencyKeyRow
 from adapters.postgres.tables.notifications import NotificationRow
@@ -18,7 +19,6 @@ from adapters.postgres.tables.styles import ArtworkRow, StyleRow, StyleUseRow
 from adapters.postgres.tables.tags import StyleTagDeltaRow, StyleTagRow, TagDeltaRow, TagRow
 from adapters.postgres.tables.tasks import OutboxRow
 from adapters.postgres.tables.tokens import AccountRow, BalanceDeltaRow, TransferRow
-from adapters.postgres.tables.unwanted_blobs import UnwantedBlobRow
 from adapters.postgres.tables.withdrawals import WithdrawalRow
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "BalanceDeltaRow",
     "BlobWalkRow",
     "CommentRow",
+    "DiscardedObjectRow",
     "ErasedIdentityRow",
     "FollowRow",
     "GenerationRow",
@@ -49,7 +50,6 @@ __all__ = [
     "TagDeltaRow",
     "TagRow",
     "TransferRow",
-    "UnwantedBlobRow",
     "UserRow",
     "WithdrawalRow",
 ]

@@ -1,1 +1,1 @@
-"""What is around every route: tracing, CORS, idempotency keys."""
+"""Middleware of all routes: tracing, CORS, idempotency keys, bodies, headers."""

@@ -1,4 +1,4 @@
-"""Bodies of requests as they arrive: none is waited for without end, and none is left unread unannounced."""
+"""Request bodies: a minimum rate, and the rest of a body after an early response."""
 
 import asyncio
 from typing import Any
@@ -7,17 +7,17 @@ from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-PATIENCE = 30.0
-"""Seconds that a client may take for each `PATIENCE * LEAST_RATE` bytes of a body, or for what is left of it."""
+RECEIVE_TIMEOUT = 30.0
+"""Seconds that a client may take for each `RECEIVE_TIMEOUT * LEAST_RATE` bytes of a body, or for what is left of it."""
 LEAST_RATE = 4 * 1024
-"""Bytes in a second: a tenth of what a slow mobile network carries."""
+"""Bytes a second; a tenth of a slow mobile network."""
 MAX_REST = 32 * 1024 * 1024
-"""Bytes of a body that are read and thrown away when it is answered before its end: what Cloud Run takes at most."""
+"""Bytes that are read and dropped after an early response; Cloud Run's largest request."""
 REST_TIME = 30.0
-"""Seconds that this may take."""
+"""Maximum seconds for that."""
 
 CLOSED_WITHIN = 5.0
-"""Seconds that the server gets to close a connection."""
+"""Seconds until the server has closed a connection."""
 
 _CLOSE = (b"connection", b"close")
 
@@ -27,19 +27,19 @@ class BodyTooSlow(HTTPException):
 
 
 class ClientGone(HTTPException):
-    """The connection ended before the body did. Nobody reads the answer; the status is for the log and the metrics."""
+    """The client disconnected before the end of the body. The status is for the log and the metrics."""
 
     status_code = 499
 
     def __init__(self) -> None:
-        super().__init__("Client Closed Request")  # the library knows registered statuses alone by name
+        super().__init__("Client Closed Request")  # the library has names of registered statuses only
 
 
 class Bodies:
-    """The outermost layer, around whatever reads bodies: `receive` raises BodyTooSlow and ClientGone.
+    """The outermost layer: `receive` raises BodyTooSlow and ClientGone.
 
     The server closes a connection whose request was not read to its end. So the rest is read before the answer, up to
-    MAX_REST within REST_TIME; where that is not enough, the answer announces the closing (RFC 9112, 9.6).
+    MAX_REST within REST_TIME; if that is not enough, the response has `Connection: close` (RFC 9112, 9.6).
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -60,7 +60,7 @@ class Bodies:
 
 
 def _about_the_body(scope: HTTPScope) -> dict[bytes, bytes]:
-    """The headers that tell of a body; none for a request without one."""
+    """The headers that describe a body; none for a request without one."""
     names = (b"content-length", b"transfer-encoding", b"expect")
     headers = {name: value for name, value in scope["headers"] if name in names}
     announced = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
@@ -73,13 +73,13 @@ class _Body:
         self._receive = receive
         self._send = send
         self._left = int(headers[b"content-length"]) if b"content-length" in headers else None
-        """Bytes that are still to come; None where that was not said."""
+        """Bytes still to come; None without a Content-Length."""
         self._invited = b"expect" not in headers
-        """Whether the client sends the body without having been asked for it (RFC 9110, 10.1.1)."""
+        """Whether the client sends the body without waiting for 100 Continue (RFC 9110, 10.1.1)."""
         self._ended = False
         self._failure: type[BodyTooSlow | ClientGone] | None = None
         self._reading: asyncio.Task[Any] | None = None
-        """What waits for the next part. It is not cancelled: the server may then never close the connection."""
+        """The pending `receive`. It is not cancelled: the server might then never close the connection."""
         self._since = 0
         self._waited = 0.0
 
@@ -92,7 +92,7 @@ class _Body:
         clock = asyncio.get_running_loop().time
         began = clock()
         self._reading = self._reading or asyncio.ensure_future(self._receive())
-        done, _ = await asyncio.wait({self._reading}, timeout=PATIENCE - self._waited)
+        done, _ = await asyncio.wait({self._reading}, timeout=RECEIVE_TIMEOUT - self._waited)
         if not done:
             self._failure = BodyTooSlow
             raise self._failure
@@ -110,24 +110,24 @@ class _Body:
                 message["headers"] = [*message["headers"], _CLOSE]
             self.answered = True
         elif message["type"] == "http.response.body" and self._reading and not message.get("more_body"):
-            # In two parts: at the end of an answer in parts the server lets go of what still waits for the request.
+            # In two parts: at the end of a response in parts the server cancels a pending `receive`.
             await self._send({"type": "http.response.body", "body": message["body"], "more_body": True})
             message = {"type": "http.response.body", "body": b"", "more_body": False}
         await self._send(message)
 
     async def close(self) -> None:
-        """Once it is answered: what still waits ends with the connection, whose closing was announced."""
+        """After the response: a pending `receive` ends with the connection, whose closing was announced."""
         if self._reading:
             await asyncio.wait({self._reading}, timeout=CLOSED_WITHIN)
             self._reading.cancel()
-        # The server closes when nothing refers to its side any more; the application may refer to this one for long.
+        # The server closes the connection when its objects are garbage; the application may keep this one for long.
         self._receive, self._send = _over, _nowhere
 
     def _count(self, size: int, seconds: float) -> None:
-        """Only the time counts that a client is waited for, not what the service takes in between."""
+        """Counts only the time spent waiting for the client."""
         self._since += size
         self._waited += seconds
-        if self._since >= PATIENCE * LEAST_RATE:
+        if self._since >= RECEIVE_TIMEOUT * LEAST_RATE:
             self._since, self._waited = 0, 0.0
         if self._left is not None:
             self._left -= size

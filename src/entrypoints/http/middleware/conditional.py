@@ -1,4 +1,4 @@
-"""Answers that the client has already (RFC 9110, 13)."""
+"""Conditional requests (RFC 9110, 13)."""
 
 import re
 from http import HTTPStatus
@@ -13,7 +13,7 @@ _ABOUT_CONTENT = frozenset({b"content-length", b"content-type"})
 
 
 class Conditional:
-    """Around the routes: an answer of success to GET, HEAD included, whose `ETag` the client names becomes 304."""
+    """A successful response to GET or HEAD becomes 304 if the client names its `ETag`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -47,5 +47,5 @@ class Conditional:
 
 
 def _matches(named: bytes, tag: bytes) -> bool:
-    """Whether a list of tags has this one, by weak comparison (8.8.3.2); `*` is any."""
+    """Whether a list of tags contains this one, by weak comparison (8.8.3.2); `*` matches any."""
     return named.strip() == b"*" or tag.removeprefix(b"W/") in _TAG.findall(named)

@@ -18,7 +18,7 @@ EXPOSED = (
 
 
 class Cors:
-    """A preflight is answered here, also for a path that there is not; one of a foreign origin without permission."""
+    """Preflights are answered here, also for unknown paths; for other origins without permission."""
 
     def __init__(self, app: ASGIApp, origins: list[str]) -> None:
         self._app = app

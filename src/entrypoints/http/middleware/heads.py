@@ -1,4 +1,4 @@
-"""What a request says before its body: header lines, the path, and the method OPTIONS."""
+"""The head of a request: header lines, the path, and the method OPTIONS."""
 
 import re
 from collections.abc import Iterable
@@ -17,15 +17,15 @@ from entrypoints.http.errors import AnyRequest, name_as_sent, refuse_http_except
 Header = tuple[bytes, bytes]
 
 NOT_OFFERED: Method = "TRACE"
-"""A method that no path has."""
+"""A method that no route has."""
 
 _HOST = re.compile(r"[\w.~!$&'()*+;=%:\[\]-]*", re.ASCII)
 
 
 class OneLineEach:
-    """A header in several lines becomes one: with commas (RFC 9110, 5.3), cookies with semicolons (RFC 9113, 8.2.3).
+    """Joins a header in several lines: with commas (RFC 9110, 5.3), cookies with semicolons (RFC 9113, 8.2.3).
 
-    A header that is no list gets a value that nothing accepts: a proxy may have read another line than we would.
+    A header that is no list gets an invalid value: a proxy may have used another line than this service would.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -45,8 +45,8 @@ def _joined(headers: Iterable[Header]) -> list[Header]:
 
 
 class Targets:
-    """Around the routes: a path with a NUL names nothing, what is addressed to no host is no request, and OPTIONS is
-    answered for each path that there is.
+    """A path with a NUL is not found, an invalid Host is refused, and OPTIONS is answered for each path that has a
+    route.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -74,7 +74,7 @@ def _error(scope: HTTPScope) -> HTTPException | None:
 
 
 def _is_host(host: str) -> bool:
-    """RFC 9112, 3.2: what is no host, or two of them, is refused. The framework fails of it wherever it needs a URL."""
+    """Refuses an invalid or repeated Host (RFC 9112, 3.2), with which the framework cannot build URLs."""
     try:
         return bool(_HOST.fullmatch(host)) and urlsplit(f"//{host}").port != 0
     except ValueError:
@@ -82,7 +82,7 @@ def _is_host(host: str) -> bool:
 
 
 def _options(send: Send) -> Send:
-    """The refusal of a method, turned into what OPTIONS tells: so both list the same ones (RFC 9110, 9.3.7).
+    """Turns the refusal of a method into the response to OPTIONS: both list the same methods (RFC 9110, 9.3.7).
 
     The framework's own handlers of OPTIONS have their controllers' guards, and do not know all methods of a path.
     """
@@ -103,7 +103,7 @@ def _options(send: Send) -> Send:
 
 
 async def check_query(request: AnyRequest) -> None:
-    """Before a route: text in its query parameters is UTF-8 (RFC 3986, 2.5) without a NUL. Raises ValidationError."""
+    """Raises ValidationError for query parameters with a NUL or that are not UTF-8 (RFC 3986, 2.5)."""
     query = request.scope["query_string"]
     if b"%" not in query:
         return

@@ -1,6 +1,6 @@
-"""Calls with an `Idempotency-Key`: the first answer is given again, and nothing is done a second time.
+"""Calls with an `Idempotency-Key`: a repeated call gets the first response and does nothing.
 
-Only answers of success are kept. A refusal has done nothing, so the call may be made again with the same key.
+Only successful responses are stored. A refusal has changed nothing, so the key can be used again.
 """
 
 import re
@@ -24,11 +24,11 @@ from entrypoints.http.state import container_of
 HEADER = "Idempotency-Key"
 KEY = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
 KEPT_HEADERS = frozenset({"content-type", "location"})
-"""The others are about the exchange, not about what was done."""
+"""Headers that are stored; the others concern the exchange only."""
 
 
 class Idempotent:
-    """Around the routes: an answer leaves when it is committed, together with what the call has done.
+    """Sends the response after it was committed together with the changes of the call.
 
     Runs within the request's container, whose unit of work the call belongs to.
     """
@@ -43,7 +43,7 @@ class Idempotent:
         kept = _Kept()
         async with await _call_of(scope) as call:
             await self._app(scope, receive, kept.send)
-            if call.begun and not kept.replayed:
+            if call.is_open and not kept.replayed:
                 instead = await _settle(call, kept, Request(scope, receive, send))
                 if instead:
                     kept = _Kept()
@@ -92,7 +92,7 @@ async def _call_of(scope: HTTPScope) -> IdempotentCall:
 
 
 async def _settle(call: IdempotentCall, kept: "_Kept", request: AnyRequest) -> Response[Any] | None:
-    """What to answer instead, if the call's own answer cannot be given."""
+    """The response to send instead, if the call's own cannot be committed."""
     try:
         if kept.status < HTTPStatus.BAD_REQUEST:
             await call.finish(kept.answer())
@@ -106,7 +106,7 @@ async def _settle(call: IdempotentCall, kept: "_Kept", request: AnyRequest) -> R
 
 
 class _Kept:
-    """An answer that has not left yet."""
+    """A response that has not been sent yet."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []

@@ -1,4 +1,4 @@
-"""What surrounds every request, whatever becomes of it: a trace id, security headers, one line in the log."""
+"""A trace id, security headers and a log line for every request."""
 
 import logging
 import time
@@ -31,7 +31,7 @@ HEADERS: tuple[Header, ...] = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
 )
-"""What an answer says unless its controller says otherwise."""
+"""Headers of a response, unless its controller sets them."""
 STRICT_TRANSPORT: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
@@ -64,7 +64,7 @@ class Tracing:
         try:
             await self._app(scope, receive, exchange.send)
         except Exception:
-            logger.exception("unforeseen error in %s %s", method, path)
+            logger.exception("unexpected error in %s %s", method, path)
             if exchange.status:
                 raise
             await exchange.fail()
@@ -95,9 +95,9 @@ class _Exchange:
         self._scope = scope
         self.trace_id = uuid4().hex
         self.status: int | None = None
-        """None until the answer has begun."""
+        """None until the response has begun."""
         self.stream = False
-        """Whether it goes on for as long as somebody follows it; `streams` was called when it had begun."""
+        """Whether the response is a stream; `streams` was called when it began."""
         self._streams = streams
         self._send = send
         self._headers = headers
@@ -118,7 +118,7 @@ class _Exchange:
         elif message["type"] == "http.response.body" and self._head:
             return
         await self._send(message)
-        if self._head:  # at once: the body of a stream may be long in coming
+        if self._head:  # at once: the first event of a stream may take long
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def fail(self) -> None:

@@ -1,1 +1,1 @@
-"""The routes, by noun: controllers around the use cases and readers."""
+"""The routes by noun: controllers that call use cases and readers."""

@@ -1,4 +1,4 @@
-"""Signing in with the identity provider, who one is, and signing out."""
+"""Sign-in with the identity provider, the current user, sign-out."""
 
 import re
 from typing import Annotated
@@ -94,7 +94,7 @@ class AuthController(Controller):
         attempt = attempts.find(request, returned_state, at=now)
         earlier = request.cookies.get(SESSION)
         if attempt is None and earlier and await sessions.requester(token_hash(earlier), at=now):
-            return _to_frontend(request, "/")  # loaded again, most likely
+            return _to_frontend(request, "/")  # most likely a repeated callback
         if attempt is None:
             return _refused(request, "invalid_state")
         if error is not None or code is None:
@@ -141,7 +141,7 @@ class AuthController(Controller):
 
 
 def _refused(request: AnyRequest, reason: str, attempt: Attempt | None = None) -> Redirect:
-    """Back to the frontend without a new session; the attempt, if it was one, is used up, and no other is."""
+    """Redirect to the frontend without a new session; ends this sign-in attempt and no other."""
     ended = [attempts.end(request, attempt)] if attempt else []
     return _to_frontend(request, f"/login?error={quote(reason, safe='')}", *ended)
 

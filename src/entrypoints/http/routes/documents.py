@@ -1,4 +1,4 @@
-"""The API's own description, and a page to browse and try it that asks nothing of the internet."""
+"""The OpenAPI document, and a page to browse and try the API that works offline."""
 
 from importlib.util import find_spec
 from pathlib import Path

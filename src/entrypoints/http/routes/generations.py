@@ -34,7 +34,7 @@ from core.identifiers import MAX_ID, GenerationId, UserId
 from core.live_events import Watcher
 from core.requester import Requester
 from core.styles.errors import StyleNotFound, StyleNotReady
-from core.tags import InvalidTagLanguage, normalise
+from core.tags import InvalidTagLanguage, normalize_tags
 from core.tokens.errors import InsufficientTokens
 from entrypoints.http.envelope import Success
 from entrypoints.http.open_streams import TooManyStreams
@@ -88,7 +88,7 @@ class GenerationsController(Controller):
             raise Unauthorized
         query = FeedQuery(
             sort=sort,
-            tags=normalise(comma_separated([with_tags]), field="tags"),
+            tags=normalize_tags(comma_separated([with_tags]), field="tags"),
             user_id=UserId(user_id) if user_id else None,
             followed_by=viewer.id if viewer and following else None,
         )
@@ -186,7 +186,7 @@ class GenerationsController(Controller):
 
 
 def _tagged(answer: Success[GenerationView]) -> Response[Success[GenerationView]]:
-    """With a tag of its own content: who polls an image gets 304 for as long as nothing has changed."""
+    """With an `ETag` of its content: polling an unchanged generation gets 304."""
     body = msgspec.json.encode(answer)
     tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Cookie"}

@@ -24,7 +24,7 @@ class Checks(msgspec.Struct, frozen=True):
 
 class Health(msgspec.Struct, frozen=True):
     status: Literal["ok", "degraded"]
-    """`degraded` without the queue or the storage: the service goes on, and tasks wait."""
+    """`degraded` without the queue or the storage: the service still answers, and tasks wait."""
     version: str
     checks: Checks
 

@@ -1,4 +1,4 @@
-"""Objects of a store that has no web server of its own."""
+"""Objects of a blob store without a web server."""
 
 import hashlib
 
@@ -12,7 +12,7 @@ from entrypoints.http.operation import get
 from entrypoints.http.security.access import session_ignored
 
 PUBLIC = "public, max-age=31536000, immutable"
-"""A public object never changes: what is published anew gets a new name."""
+"""A public object never changes; a new version gets a new key."""
 PRIVATE = "private, max-age=300"
 
 

@@ -26,10 +26,10 @@ from entrypoints.http.streams import LAST_EVENT_ID, MEDIA_TYPE, EventStream
 class NotificationResults(msgspec.Struct, frozen=True):
     results: list[NotificationItem]
     next_cursor: str | None
-    """Opaque; for the same list in the same order only."""
+    """Opaque; valid for the same list in the same order only."""
     has_more: bool
     unread_count: int
-    """In all, not just in these results."""
+    """Of all notifications, not only of this page."""
 
 
 class Read(msgspec.Struct, frozen=True):

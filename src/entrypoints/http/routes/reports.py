@@ -1,7 +1,7 @@
-"""What the AI servers report, read from the bodies of their webhooks.
+"""The webhooks' bodies.
 
-Refused are only a missing or impossible id, and a place of a result that is none. All else is free text, cleaned and
-cut, or a measurement: one of another type counts as null.
+Only a missing or impossible id and an invalid key of a result are refused. Everything else is free text, which is
+cleaned and cut, or a measurement, which counts as null if it has another type.
 """
 
 from typing import Annotated, Any, Self, TypeVar
@@ -133,7 +133,7 @@ class GenerationFailed(OfGeneration, frozen=True):
 
 
 def _required(plain: dict[str, object], type_: type[Required]) -> Required:
-    """Raises ValidationError; what was replaced in a place names nothing any more."""
+    """Raises ValidationError; a key in which characters were replaced names no object."""
     told = convert(plain, type_, strict=True)
     for name, value in msgspec.structs.asdict(told).items():
         if isinstance(value, str) and REPLACEMENT in value:
@@ -142,7 +142,7 @@ def _required(plain: dict[str, object], type_: type[Required]) -> Required:
 
 
 def _progress(told: object, current: str, total: str) -> tuple[int, int, float, int | None]:
-    """The two counts, the share and the estimate. An unknown count is 0, an unknown share is that of the counts."""
+    """Two counts, percentage and estimate. An unknown count is 0; an unknown percentage is that of the counts."""
     plain = told if isinstance(told, dict) else {}
     done, of = _whole(plain.get(current)) or 0, _whole(plain.get(total)) or 0
     percent = _number(plain.get("progress_percent"))
@@ -156,7 +156,7 @@ def _number(value: object) -> float | None:
 
 
 def _whole(value: object) -> int | None:
-    """Rounded; None for what counts nothing."""
+    """Rounded; None for what is no count."""
     number = _number(value)
     return round(number) if number is not None and 0 <= number <= MAX_COUNT else None
 
@@ -174,7 +174,7 @@ def _code(plain: dict[str, object]) -> str | None:
 
 
 def _kept(plain: dict[str, object], type_: type[msgspec.Struct], field: str) -> dict[str, Any]:
-    """What was reported in the field, and whatever the body has beside the fields that we know."""
+    """The content of the field, and all unknown fields of the body."""
     extras = {name: value for name, value in plain.items() if name not in type_.__struct_fields__}
     told = plain.get(field)
     if isinstance(told, dict):

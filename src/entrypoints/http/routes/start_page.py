@@ -1,4 +1,4 @@
-"""What stands in for the frontend while there is none."""
+"""A start page for development without a frontend."""
 
 import base64
 import hashlib
@@ -176,4 +176,4 @@ _POLICY = (
     f"default-src 'none'; style-src {_hash(STYLE)}; script-src {_hash(SCRIPT)}; connect-src 'self'; "
     "form-action *; base-uri 'none'; frame-ancestors 'none'"
 )
-"""The form may go anywhere: it is answered with a redirect to the sign-in provider."""
+"""Form targets are not restricted: the answer redirects to the identity provider."""

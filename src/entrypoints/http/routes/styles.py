@@ -33,7 +33,7 @@ from core.styles.views import (
     StylesReader,
 )
 from core.styles.watch_training import WatchTraining
-from core.tags import InvalidTagLanguage, normalise
+from core.tags import InvalidTagLanguage, normalize_tags
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.forms import FormBody
@@ -47,10 +47,10 @@ from entrypoints.http.streams import LAST_EVENT_ID, MEDIA_TYPE, EventStream
 from entrypoints.http.uploads import Upload
 
 MAX_BODY = MAX_ARTWORKS * MAX_IMAGE + 8 * 1024 * 1024
-"""Bytes: as many images as a style can have, each as large as it may be, with their captions."""
+"""Bytes: the largest number of artworks at their maximum size, with captions."""
 
 MAX_THUMBNAIL_BODY = 4 * 1024 * 1024
-"""Bytes: a picture of 2 MB as a data URL, and some text."""
+"""Bytes: an image of 2 MB as a data URL, and some text."""
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -58,7 +58,7 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 class TrainingFilter(Enum):
     COMPLETED = "completed"
     ALL = "all"
-    """One's own unfinished ones as well."""
+    """Includes the requester's own unfinished styles."""
 
 
 class StyleFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,7 +113,7 @@ class StylesController(Controller):
     ) -> Success[Results[StyleCard]]:
         query = StyleQuery(
             sort=sort,
-            tags=normalise(comma_separated([with_tags]), field="tags"),
+            tags=normalize_tags(comma_separated([with_tags]), field="tags"),
             artist_id=UserId(artist_id) if artist_id else None,
             own_unfinished=viewer.id if viewer and training_status is TrainingFilter.ALL else None,
         )

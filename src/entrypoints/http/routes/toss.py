@@ -1,4 +1,4 @@
-"""How Toss Payments leads back to us: the browser's way back, and a webhook. Nothing of either is believed."""
+"""Toss Payments: the browser's return and a webhook. Neither is trusted."""
 
 import logging
 import re
@@ -28,14 +28,14 @@ from entrypoints.http.security.access import session_ignored
 from entrypoints.http.state import state_of
 
 MAX_KEY = 200
-"""Characters of a payment's key, by Toss's documents."""
+"""Maximum length of a payment key (Toss's documentation)."""
 STATUS_CHANGED = "PAYMENT_STATUS_CHANGED"
 UNREADABLE = "unreadable"
-"""The type of an event that is none."""
+"""The type of an event that cannot be read."""
 MAX_EVENT = 1024 * 1024
 """Bytes of a webhook."""
 MAX_LOGGED = 300
-"""Characters of an event that is ignored."""
+"""Characters of an ignored event that are logged."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ _AMOUNT = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 class PaymentReturnController(Controller):
-    """Where the browser comes back to from the payment page, once or often, with a session or without."""
+    """The browser's return from the payment page, once or repeatedly, with or without a session."""
 
     path = "/api/payments/toss/{order_id:str}"
     tags = ("Tokens",)
@@ -88,15 +88,15 @@ class PaymentHint(msgspec.Struct, frozen=True, rename="camel"):
     order_id: Annotated[OrderId, Meta(min_length=1, max_length=64)]
 
 
-class Event(msgspec.Struct, frozen=True, rename="camel"):
-    """An event of Toss's, of which one kind concerns us: a payment whose status has changed."""
+class PaymentEvent(msgspec.Struct, frozen=True, rename="camel"):
+    """An event of Toss. One type is used: a payment's status has changed."""
 
     event_type: str = ""
     data: dict[str, Any] = {}
 
     @classmethod
     def read(cls, body: bytes) -> Self:
-        """Never raises: what cannot be read is an event of no kind, since Toss repeats for days what is refused."""
+        """Never raises: an event that cannot be read has no known type, since Toss repeats refused events for days."""
         try:
             return msgspec.convert(read_object(body), cls)
         except (DomainError, msgspec.ValidationError):
@@ -104,7 +104,7 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def hint(self) -> PaymentHint | None:
-        """Whose status has changed, if the event is of that kind and names a payment."""
+        """The payment whose status has changed, if the event is of that type and names one."""
         if self.event_type != STATUS_CHANGED:
             return None
         try:
@@ -113,8 +113,8 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
             return None
 
 
-NOTHING = Event(UNREADABLE)
-"""What an empty body is read as."""
+NOTHING = PaymentEvent(UNREADABLE)
+"""The event of an empty body."""
 
 
 class TossWebhooks(Controller):
@@ -131,10 +131,10 @@ class TossWebhooks(Controller):
         malformed=422,
     )
     async def payment(
-        self, check_purchase: FromDishka[CheckPurchase], data: JSONBody[Event] = NOTHING
+        self, check_purchase: FromDishka[CheckPurchase], data: JSONBody[PaymentEvent] = NOTHING
     ) -> Success[None]:
-        """Anybody can call this: it answers the same whatever is known of the order, and whatever the body holds, but
-        for an outage, when Toss shall call again.
+        """Anybody can call this, so the response does not depend on the order or the body. Only an outage is an error,
+        so that Toss repeats the event.
         """
         if hint := data.hint:
             with suppress(PurchaseNotFound, PaymentMismatch):
@@ -147,7 +147,7 @@ class TossWebhooks(Controller):
 def _back(
     request: AnyRequest, order_id: OrderId, *, status: PurchaseStatus | None = None, error: str | None = None
 ) -> Redirect:
-    """To the page that shows what has become of the purchase."""
+    """Redirect to the page that shows the purchase's status."""
     query: dict[str, str] = {"order_id": order_id}
     if status is not None:
         query["status"] = status.value

@@ -34,7 +34,7 @@ from entrypoints.http.security.access import session_optional, signed_in
 from entrypoints.http.state import state_of
 
 MAX_PICTURE_BODY = 4 * 1024 * 1024
-"""Bytes: a picture of 2 MB as a data URL, and some text."""
+"""Bytes: an image of 2 MB as a data URL, and some text."""
 MAX_PROFILE_BODY = 7 * 1024 * 1024
 """Bytes: a profile image and a signature, each of 2 MB, as data URLs, and some text."""
 
@@ -165,7 +165,7 @@ class UsersController(Controller):
 
 
 async def _written(sections: dict[str, msgspec.Struct | AsyncIterator[object]]) -> AsyncIterator[bytes]:
-    """The answer as it is read, a row at a time."""
+    """The response as it is read, row by row."""
     between = b'{"success":true,"data":{'
     for name, rows in sections.items():
         yield between + msgspec.json.encode(name) + b":"

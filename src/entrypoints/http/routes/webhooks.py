@@ -1,6 +1,6 @@
-"""What the AI servers and the payment provider tell.
+"""Webhooks of the AI servers.
 
-A repeat or a late call changes nothing and is answered like the first.
+A repeated or late call changes nothing and is answered like the first.
 """
 
 import msgspec
@@ -32,7 +32,7 @@ from entrypoints.http.routes.toss import TossWebhooks
 from entrypoints.http.security.access import inference_server, training_server
 
 MAX_BODY = 4 * 1024 * 1024
-"""Bytes: a failure is recorded however much is reported with it."""
+"""Bytes: large enough for any report of a failure."""
 
 
 class TrainingWebhooks(Controller):

@@ -1,1 +1,1 @@
-"""Who calls and what they may do: guards, sessions and cookies, signatures, rate limits."""
+"""Access control: guards, sessions and cookies, signatures, rate limits."""

@@ -16,7 +16,7 @@ from core.requester import Requester
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.middleware.idempotency import check_key
 from entrypoints.http.operation import Connection, operation_of
-from entrypoints.http.security.addresses import client_address, lies_in
+from entrypoints.http.security.addresses import client_address, is_within
 from entrypoints.http.security.cookies import SESSION
 from entrypoints.http.security.limits import count_call
 from entrypoints.http.state import container_of, state_of, user_of
@@ -59,7 +59,7 @@ async def signed_in(connection: Connection, handler: BaseRouteHandler) -> None:
 
 
 async def artist(connection: Connection, handler: BaseRouteHandler) -> None:
-    """An artist; a user may become one."""
+    """An artist."""
     await signed_in(connection, handler)
     if not _signed_in(connection).is_artist:
         raise ArtistOnly
@@ -148,7 +148,7 @@ def _check_ai_server(connection: Connection, source: str) -> None:
 
 
 def _genuine(connection: Connection) -> bool:
-    """Whether the bearer token is one of the service's own."""
+    """Whether the bearer token is a valid internal token."""
     scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
     tokens = state_of(connection.app).internal_api_tokens
     known = [hmac.compare_digest(token.encode(), valid.encode()) for valid in tokens]
@@ -157,4 +157,4 @@ def _genuine(connection: Connection) -> bool:
 
 def _from_allowed_network(connection: Connection) -> bool:
     allowed = state_of(connection.app).settings.webhook_allowed_networks
-    return not allowed or lies_in(client_address(connection), allowed)
+    return not allowed or is_within(client_address(connection), allowed)

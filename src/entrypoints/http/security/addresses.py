@@ -1,4 +1,4 @@
-"""Where a call comes from."""
+"""The client's address."""
 
 from ipaddress import ip_address
 
@@ -13,13 +13,13 @@ def client_address(connection: Connection) -> str:
     address = connection.client.host if connection.client else ""
     forwarded = ",".join(connection.headers.getall("X-Forwarded-For", [])).split(",")
     for hop in reversed([part.strip() for part in forwarded if part.strip()]):
-        if not lies_in(address, trusted):
+        if not is_within(address, trusted):
             break
         address = hop
     return address
 
 
-def lies_in(address: str, networks: list[Network]) -> bool:
+def is_within(address: str, networks: list[Network]) -> bool:
     try:
         parsed = ip_address(address)
     except ValueError:

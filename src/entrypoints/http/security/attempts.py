@@ -1,4 +1,4 @@
-"""Sign-ins that a browser has begun and not finished. Each tab has its own; none of them disturbs another."""
+"""Sign-in attempts of a browser. Each tab has its own, and none disturbs another."""
 
 import hashlib
 import hmac
@@ -14,9 +14,9 @@ from entrypoints.http.security.cookies import SIGN_IN
 from entrypoints.http.state import state_of
 
 MAX_ATTEMPTS = 5
-"""The oldest ones are given up when a browser begins more."""
+"""Maximum number in a browser; the oldest ones are dropped."""
 MAX_SIZE = 6000
-"""Characters of all attempts' cookies together: proxies refuse headers of more than 8 kB."""
+"""Maximum length of all attempts' cookies together: proxies refuse headers of more than 8 kB."""
 MAX_NEXT = 2000
 """Bytes of `next`, in JSON: browsers refuse cookies of more than 4 kB."""
 
@@ -24,7 +24,7 @@ _NAME = re.compile(SIGN_IN + r"[0-9a-f]{16}")
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """What the browser that began to sign in keeps until it comes back: nobody else can finish for it."""
+    """What the browser keeps during a sign-in, so that no other browser can finish it."""
 
     state: str
     nonce: str
@@ -37,11 +37,11 @@ class _Kept(NamedTuple):
     name: str
     size: int
     attempt: Attempt | None
-    """None for what this service has not sealed."""
+    """None for a value that this service has not signed."""
 
 
 def fits(next: str) -> bool:
-    """Whether the cookie of an attempt can keep it."""
+    """Whether it fits into an attempt's cookie."""
     return len(msgspec.json.encode(next)) <= MAX_NEXT
 
 
@@ -57,7 +57,7 @@ def begin(request: AnyRequest, attempt: Attempt, *, at: datetime) -> list[Cookie
 
 
 def find(request: AnyRequest, state: str | None, *, at: datetime) -> Attempt | None:
-    """The attempt of this browser that the provider answers with this `state`."""
+    """This browser's attempt with this `state`."""
     attempt = _unsealed(request, request.cookies.get(_name(state or ""), ""))
     if attempt is None or attempt.until <= at:
         return None
@@ -82,7 +82,7 @@ def _kept(request: AnyRequest) -> list[_Kept]:
 
 
 def _newest(all_kept: list[_Kept], *, room: int, at: datetime) -> list[_Kept]:
-    """Those that may stay beside a new one."""
+    """The attempts that are kept beside a new one."""
     valid = [(kept.attempt.until, kept) for kept in all_kept if kept.attempt and kept.attempt.until > at]
     stay = []
     for _, kept in sorted(valid, reverse=True)[: MAX_ATTEMPTS - 1]:
@@ -97,5 +97,5 @@ def _unsealed(request: AnyRequest, sealed: str) -> Attempt | None:
     payload = state_of(request.app).signers.sign_in.unseal(sealed)
     try:
         return msgspec.json.decode(payload, type=Attempt) if payload else None
-    except msgspec.DecodeError:  # sealed by another version of this service
+    except msgspec.DecodeError:  # signed by another version of this service
         return None

@@ -1,4 +1,4 @@
-"""The cookies of a browser that signs in, is signed in, or has signed out."""
+"""The cookies of sign-in and session."""
 
 from datetime import timedelta
 from typing import Literal
@@ -10,13 +10,13 @@ from core.accounts.model import SESSION_LIFETIME
 SESSION = "sessionid"
 CSRF = "csrftoken"
 SIGN_IN = "sign_in_"
-"""What the names of cookies of attempts to sign in begin with."""
+"""The prefix of the names of sign-in attempts' cookies."""
 SIGN_IN_PATH = "/api/auth/google"
 SIGN_IN_LIFETIME = timedelta(minutes=10)
 
 
 class Cookies:
-    """How cookies are set here. `SameSite=None` is taken by browsers together with `Secure` only."""
+    """Attributes of all cookies. Browsers accept `SameSite=None` only together with `Secure`."""
 
     def __init__(self, *, secure: bool, samesite: Literal["lax", "none"]) -> None:
         self._secure = secure or samesite == "none"
@@ -26,11 +26,11 @@ class Cookies:
         return self._cookie(SESSION, token, lifetime=SESSION_LIFETIME, httponly=True)
 
     def csrf(self, token: str) -> Cookie:
-        """Scripts of the frontend read this one, to send it back in a header."""
+        """Readable by scripts, which send it back in a header."""
         return self._cookie(CSRF, token, lifetime=SESSION_LIFETIME, httponly=False)
 
     def sign_in(self, name: str, sealed: str) -> Cookie:
-        """What the callback compares with: always `Lax`, because the provider sends the browser back by a link."""
+        """Always `Lax`: the provider sends the browser back by a top-level navigation."""
         return self._attempt(name, sealed, lifetime=SIGN_IN_LIFETIME)
 
     def sign_in_over(self, name: str) -> Cookie:

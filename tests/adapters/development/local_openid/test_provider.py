@@ -98,12 +98,12 @@ async def test_a_hint_signs_straight_in(browser: httpx.AsyncClient) -> None:
     assert f"{target.scheme}://{target.netloc}{target.path}" == CALLBACK
     assert parse_qs(target.query)["state"] == ["state & more"]
     tokens = await redeem(browser, parse_qs(target.query)["code"][0])
-    told = await claims(browser, tokens.json()["id_token"])
-    assert told["iss"] == ISSUER
-    assert told["aud"] == "client"
-    assert told["nonce"] == "nonce"
-    assert told["exp"] > told["iat"]
-    assert (told["email"], told["email_verified"], told["name"]) == ("mina.k@example.com", True, "Mina K")
+    returned = await claims(browser, tokens.json()["id_token"])
+    assert returned["iss"] == ISSUER
+    assert returned["aud"] == "client"
+    assert returned["nonce"] == "nonce"
+    assert returned["exp"] > returned["iat"]
+    assert (returned["email"], returned["email_verified"], returned["name"]) == ("mina.k@example.com", True, "Mina K")
 
 
 async def test_without_a_hint_it_asks_and_keeps_the_request(browser: httpx.AsyncClient) -> None:
@@ -116,13 +116,13 @@ async def test_without_a_hint_it_asks_and_keeps_the_request(browser: httpx.Async
         assert f'name="code_challenge" value="{CHALLENGE}"' in answer.text
 
 
-async def test_it_offers_who_signed_in_before(browser: httpx.AsyncClient) -> None:
+async def test_it_offers_earlier_users(browser: httpx.AsyncClient) -> None:
     await code_for(browser, "kim@example.com")
 
     assert 'value="kim@example.com"' in (await browser.get("/authorize", params=REQUEST)).text
 
 
-async def test_what_is_asked_cannot_become_markup(browser: httpx.AsyncClient) -> None:
+async def test_parameters_are_escaped(browser: httpx.AsyncClient) -> None:
     answer = await browser.get("/authorize", params=REQUEST | {"state": '"><script>alert(1)</script>'})
 
     assert "<script>" not in answer.text
@@ -165,7 +165,7 @@ async def test_codes_and_tokens_grow_old(browser: httpx.AsyncClient, stopwatch: 
         {"code": "made-up"},
     ],
 )
-async def test_a_code_is_worth_nothing_to_somebody_else(browser: httpx.AsyncClient, changes: dict[str, str]) -> None:
+async def test_a_code_is_invalid_for_another_client(browser: httpx.AsyncClient, changes: dict[str, str]) -> None:
     answer = await redeem(browser, await code_for(browser), **changes)
 
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
@@ -214,21 +214,21 @@ async def test_the_browser_is_sent_nowhere_unknown(browser: httpx.AsyncClient, c
         ({"code_challenge_method": "plain"}, "invalid_request"),
     ],
 )
-async def test_the_client_is_told_what_is_wrong(browser: httpx.AsyncClient, change: dict[str, str], error: str) -> None:
+async def test_the_client_gets_the_error(browser: httpx.AsyncClient, change: dict[str, str], error: str) -> None:
     answer = await browser.get("/authorize", params=REQUEST | {"login_hint": "a@example.com"} | change)
 
-    told = parse_qs(urlsplit(answer.headers["Location"]).query)
-    assert (told["error"], told["state"]) == ([error], ["state & more"])
-    assert "code" not in told
+    returned = parse_qs(urlsplit(answer.headers["Location"]).query)
+    assert (returned["error"], returned["state"]) == ([error], ["state & more"])
+    assert "code" not in returned
 
 
 async def test_userinfo_is_for_the_bearer_of_a_token(browser: httpx.AsyncClient) -> None:
     tokens = (await redeem(browser, await code_for(browser))).json()
 
-    told = await browser.get("/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"})
+    returned = await browser.get("/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"})
     refused = await browser.get("/userinfo", headers={"Authorization": "Bearer made-up"})
 
-    assert told.json()["email"] == "mina.k@example.com"
+    assert returned.json()["email"] == "mina.k@example.com"
     assert refused.status_code == 401
 
 

@@ -60,7 +60,7 @@ async def test_everything_else_is_the_services_own(client: httpx.AsyncClient, pa
     ("method", "path"),
     [("POST", "/v1/payments"), ("POST", "/v1/payments/confirm"), ("GET", "/v1/payments/orders/order-1")],
 )
-async def test_the_api_is_for_whoever_has_the_key(
+async def test_the_api_requires_the_key(
     client: httpx.AsyncClient, auth: tuple[str, str] | None, method: str, path: str
 ) -> None:
     answer = await client.request(method, f"{PATH}{path}", json=ORDER, auth=auth)
@@ -90,13 +90,13 @@ async def test_a_malformed_call_is_refused(client: httpx.AsyncClient, body: byte
 
 
 @pytest.mark.parametrize("path", ["/v1/payments", "/v1/payments/x", "/v1/payments/orders/x", "/v2", "/"])
-async def test_what_is_not_there_is_not_found(client: httpx.AsyncClient, path: str) -> None:
+async def test_an_unknown_id_is_not_found(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(f"{PATH}{path}")
     assert answer.status_code == 404
     assert answer.json()["code"] in {"NOT_FOUND", "NOT_FOUND_PAYMENT"}
 
 
-async def test_looking_at_the_page_and_pressing_nothing_pays_nothing(client: httpx.AsyncClient) -> None:
+async def test_opening_the_page_pays_nothing(client: httpx.AsyncClient) -> None:
     payment = await create(client)
     page = await client.get(payment["checkout"]["url"] + "?choice=pay", auth=None)
     assert "<h1>&lt;b&gt;500&lt;/b&gt; tokens</h1>" in page.text
@@ -107,7 +107,7 @@ async def test_looking_at_the_page_and_pressing_nothing_pays_nothing(client: htt
     assert (await look(client, payment))["status"] == "READY"
 
 
-async def test_the_browser_goes_back_with_what_toss_sends_along(client: httpx.AsyncClient) -> None:
+async def test_the_browser_returns_with_the_parameters_of_toss(client: httpx.AsyncClient) -> None:
     payment = await create(client)
     back = httpx.URL((await client.post(payment["checkout"]["url"], data={"choice": "pay"})).headers["location"])
     assert back.copy_with(query=None) == "http://service/success"
@@ -120,7 +120,7 @@ async def test_the_browser_goes_back_with_what_toss_sends_along(client: httpx.As
     }
 
 
-async def test_who_goes_back_after_all_does_not_undo_a_payment(client: httpx.AsyncClient) -> None:
+async def test_cancelling_after_a_payment_does_not_undo_it(client: httpx.AsyncClient) -> None:
     payment = await create(client)
     await client.post(payment["checkout"]["url"], data={"choice": "pay"})
     await confirm(client, payment)

@@ -97,7 +97,7 @@ def test_the_same_seed_paints_the_same_picture_and_another_one_another() -> None
     assert difference(picture(seed=8), first) > 5
 
 
-def test_the_prompt_chooses_what_is_painted() -> None:
+def test_the_prompt_chooses_the_motif() -> None:
     pictures = [picture(tags=(subject,)) for subject in SUBJECTS]
 
     assert all(difference(one, other) > 5 for one, other in pairwise(pictures))
@@ -123,7 +123,7 @@ def test_training_finds_the_colours_of_the_images_and_rare_accents_among_them() 
     assert max(abs(a - b) for a, b in zip(palette[0], main, strict=True)) < 12
 
 
-def test_what_is_no_picture_cannot_be_learnt_from() -> None:
+def test_a_file_that_is_no_image_cannot_be_trained_on() -> None:
     with pytest.raises(OSError, match="cannot identify"):
         tile(b"not a picture")
 

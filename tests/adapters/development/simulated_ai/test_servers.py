@@ -138,7 +138,7 @@ Train = Callable[[TrainingTask], Awaitable[None]]
 Generate = Callable[[GenerationTask], Awaitable[None]]
 
 
-async def test_a_training_tells_its_progress_and_leaves_a_model(
+async def test_a_training_reports_progress_and_stores_a_model(
     blobs: MemoryBlobStore, webhooks: Webhooks, train: Train
 ) -> None:
     await train(await training(blobs, webhooks))
@@ -168,7 +168,7 @@ async def test_a_training_without_its_images_fails(blobs: MemoryBlobStore, webho
     assert await blobs.keys("models/") == []
 
 
-async def test_a_generation_tells_its_progress_and_leaves_a_signed_picture(
+async def test_a_generation_reports_progress_and_stores_a_signed_image(
     blobs: MemoryBlobStore, webhooks: Webhooks, generate: Generate, model_path: str
 ) -> None:
     await generate(generation(blobs, webhooks, model_path, "sea"))
@@ -236,7 +236,7 @@ class StoreThatGoesAway(MemoryBlobStore):
         raise StoreUnavailable
 
 
-async def test_a_store_out_of_reach_is_worth_another_attempt(webhooks: Webhooks, client: httpx.AsyncClient) -> None:
+async def test_an_unavailable_store_is_a_retryable_failure(webhooks: Webhooks, client: httpx.AsyncClient) -> None:
     store = StoreThatGoesAway(ManualClock(NOW))
     task = generation(store, webhooks, store.uri("models/10/model"), "sea", attempt=3)
 
@@ -250,7 +250,7 @@ async def test_tags_bring_a_generation_to_fail(
 ) -> None:
     await generate(generation(blobs, webhooks, model_path, "sea", rehearsal.FAILURE))
     await generate(generation(blobs, webhooks, model_path, "sea", rehearsal.OUT_OF_MEMORY))
-    await generate(generation(blobs, webhooks, model_path, "sea", rehearsal.SILENCE))
+    await generate(generation(blobs, webhooks, model_path, "sea", rehearsal.STALL))
 
     assert [call.body["error_code"] for call in webhooks.of("failed")] == ["GENERATION_FAILED", "GPU_OOM"]
     assert webhooks.of("complete") == []
@@ -262,8 +262,8 @@ async def test_the_server_tries_a_task_three_times_by_itself(
 ) -> None:
     await generate(generation(blobs, webhooks, model_path, "sea", rehearsal.FAILED_ATTEMPTS))
 
-    told = [call.body.get("error_code", call.event) for call in webhooks.calls if call.event != "progress"]
-    assert told == ["INFERENCE_ERROR", "INFERENCE_ERROR", "complete"]
+    reported = [call.body.get("error_code", call.event) for call in webhooks.calls if call.event != "progress"]
+    assert reported == ["INFERENCE_ERROR", "INFERENCE_ERROR", "complete"]
     assert [call.body["progress"]["current_step"] for call in webhooks.of("progress")].count(0) == 3
 
 
@@ -272,8 +272,8 @@ async def test_after_its_last_attempt_the_failure_is_final(
 ) -> None:
     await generate(generation(blobs, webhooks, model_path, "sea", rehearsal.NO_ATTEMPTS_LEFT))
 
-    told = [call.body["error_code"] for call in webhooks.of("failed")]
-    assert told == ["INFERENCE_ERROR"] * 3 + ["GENERATION_ERROR"]
+    reported = [call.body["error_code"] for call in webhooks.of("failed")]
+    assert reported == ["INFERENCE_ERROR"] * 3 + ["GENERATION_ERROR"]
     assert webhooks.of("complete") == []
 
 
@@ -287,7 +287,7 @@ async def test_the_second_attempt_has_memory_enough(
 
 async def test_tags_bring_a_training_to_fail(blobs: MemoryBlobStore, webhooks: Webhooks, train: Train) -> None:
     await train(await training(blobs, webhooks, rehearsal.FAILURE))
-    await train(await training(blobs, webhooks, rehearsal.SILENCE))
+    await train(await training(blobs, webhooks, rehearsal.STALL))
 
     assert [call.body["error_code"] for call in webhooks.of("failed")] == ["LOW_QUALITY_DATA"]
     assert webhooks.of("complete") == []
@@ -303,7 +303,7 @@ async def test_a_call_that_is_refused_is_not_made_again(
     assert [call.event for call in webhooks.calls] == ["progress"] * 5 + ["complete"]
 
 
-async def test_a_service_that_is_gone_does_not_break_the_work(blobs: MemoryBlobStore, train: Train) -> None:
+async def test_an_unreachable_service_does_not_stop_the_servers(blobs: MemoryBlobStore, train: Train) -> None:
     with recorded_webhooks() as gone:
         task = await training(blobs, gone)
 

@@ -1,4 +1,4 @@
-"""What nothing refers to any more leaves the store, however long the store is away."""
+"""Unreferenced objects are removed, however long the store is unavailable."""
 
 from io import BytesIO
 
@@ -6,7 +6,7 @@ import pytest
 
 from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.errors import UsernameTaken
-from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
+from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.ports.blob_store import Blob, StoreUnavailable
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
@@ -23,48 +23,48 @@ async def store(world: World, *keys: str) -> None:
 
 
 async def waiting(world: World) -> list[str]:
-    return await commit(world, lambda ports: ports.unwanted.some(limit=100))
+    return await commit(world, lambda ports: ports.discarded.batch(limit=100))
 
 
 async def test_a_place_is_kept_in_mind_until_it_is_forgotten(world: World) -> None:
-    await commit(world, lambda ports: ports.unwanted.add(*PLACES))
-    await commit(world, lambda ports: ports.unwanted.add(PLACES[0]))
-    await commit(world, lambda ports: ports.unwanted.add())
+    await commit(world, lambda ports: ports.discarded.add(*PLACES))
+    await commit(world, lambda ports: ports.discarded.add(PLACES[0]))
+    await commit(world, lambda ports: ports.discarded.add())
 
     assert await waiting(world) == PLACES
-    assert await commit(world, lambda ports: ports.unwanted.some(limit=2)) == PLACES[:2]
-    await commit(world, lambda ports: ports.unwanted.forget([PLACES[1], "unknown"]))
+    assert await commit(world, lambda ports: ports.discarded.batch(limit=2)) == PLACES[:2]
+    await commit(world, lambda ports: ports.discarded.remove([PLACES[1], "unknown"]))
     assert await waiting(world) == [PLACES[0], PLACES[2]]
 
 
-async def test_what_rolls_back_is_still_wanted(world: World) -> None:
-    block = await Block(world, lambda ports: ports.unwanted.add(*PLACES)).open()
+async def test_a_rollback_removes_no_object(world: World) -> None:
+    block = await Block(world, lambda ports: ports.discarded.add(*PLACES)).open()
     await block.roll_back()
 
     assert await waiting(world) == []
 
 
-async def test_a_place_is_one_object_or_all_below_it(world: World) -> None:
+async def test_an_entry_names_one_object_or_all_below_a_prefix(world: World) -> None:
     await store(world, "models/1.bin", "training/1/a.png", "training/1/a.txt", "training/10/a.png", "public/b.png")
-    await commit(world, lambda ports: ports.unwanted.add(*PLACES))
+    await commit(world, lambda ports: ports.discarded.add(*PLACES))
 
-    assert await world.use_case(RemoveUnwantedBlobs)(limit=100) == 3
-    assert await world.use_case(RemoveUnwantedBlobs)(limit=100) == 0
+    assert await world.use_case(DeleteDiscardedObjects)(limit=100) == 3
+    assert await world.use_case(DeleteDiscardedObjects)(limit=100) == 0
 
     assert await world.blobs.keys("") == ["public/b.png", "training/10/a.png"]
     assert await waiting(world) == []
 
 
 @pytest.mark.parametrize("call", ["keys", "delete"])
-async def test_nothing_is_forgotten_while_the_store_is_away(world: World, call: str) -> None:
+async def test_entries_are_kept_while_the_store_is_unavailable(world: World, call: str) -> None:
     await store(world, "training/1/a.png")
-    await commit(world, lambda ports: ports.unwanted.add("training/1/"))
+    await commit(world, lambda ports: ports.discarded.add("training/1/"))
     away = failing(world.blobs, call, StoreUnavailable())
 
     with pytest.raises(StoreUnavailable):
-        await world.use_case(RemoveUnwantedBlobs, blobs=away)()
+        await world.use_case(DeleteDiscardedObjects, blobs=away)()
     assert await waiting(world) == ["training/1/"]
-    await world.use_case(RemoveUnwantedBlobs, blobs=away)()
+    await world.use_case(DeleteDiscardedObjects, blobs=away)()
 
     assert (await waiting(world), await world.blobs.keys("")) == ([], [])
 
@@ -76,7 +76,7 @@ async def test_a_style_is_deleted_while_the_store_is_away_and_its_objects_later(
 
     await world.use_case(DeleteStyle, blobs=failing(world.blobs, "keys", StoreUnavailable()))(mia.id, style.id)
     assert len(await world.blobs.keys("training/")) == 2
-    await world.use_case(RemoveUnwantedBlobs)()
+    await world.use_case(DeleteDiscardedObjects)()
 
     assert await world.blobs.keys("training/") == []
 
@@ -90,7 +90,7 @@ async def test_a_picture_is_replaced_while_the_store_takes_and_does_not_give_up(
         await world.use_case(EditStyle, blobs=away)(mia.id, style.id, StyleChanges(), BytesIO(picture()))
     assert len(await world.blobs.keys("public/")) == 4
 
-    assert await world.use_case(RemoveUnwantedBlobs)() == 2
+    assert await world.use_case(DeleteDiscardedObjects)() == 2
 
     assert [key.split("/")[1] for key in await world.blobs.keys("public/")] == ["profiles", "styles"]
 

@@ -1,14 +1,14 @@
-"""What has had its time is removed: nothing else, no more at a time than asked for, by any number at once."""
+"""Expired rows are removed: no others, in limited batches, also by concurrent passes."""
 
 import asyncio
 from datetime import timedelta
 
-from core.accounts.drop_expired_sessions import DropExpiredSessions
 from core.accounts.model import SESSION_LIFETIME, Session, User
+from core.accounts.purge_expired_sessions import PurgeExpiredSessions
 from core.identifiers import NotificationId
-from core.notifications.drop_old_notifications import DropOldNotifications
 from core.notifications.mark_read import MarkRead
 from core.notifications.model import KEPT_READ, Notification, NotificationType
+from core.notifications.purge_read_notifications import PurgeReadNotifications
 from core.paging import PageRequest
 from tests.contracts.overlap import commit
 from tests.support.world import World
@@ -22,7 +22,7 @@ async def sign_in(world: World, user: User, token_hash: bytes) -> None:
     await commit(world, lambda ports: ports.sessions.add(session))
 
 
-async def tell(world: World, user: User, reason: str) -> NotificationId:
+async def add_notification(world: World, user: User, reason: str) -> NotificationId:
     notification = Notification(
         id=await world.ids.notification(),
         recipient=user.id,
@@ -47,10 +47,10 @@ async def test_a_session_is_removed_once_it_has_expired(world: World) -> None:
     world.clock.advance()
     await sign_in(world, ann, b"2" * 32)
     world.clock.advance(SESSION_LIFETIME - timedelta(seconds=1) - MOMENT)
-    assert await world.use_case(DropExpiredSessions)() == 0
+    assert await world.use_case(PurgeExpiredSessions)() == 0
 
     world.clock.advance(MOMENT)
-    assert await world.use_case(DropExpiredSessions)() == 1
+    assert await world.use_case(PurgeExpiredSessions)() == 1
 
     sessions, began = world.scope().sessions, world.clock.now() - SESSION_LIFETIME
     assert await sessions.requester(b"1" * 32, at=began) is None
@@ -59,26 +59,26 @@ async def test_a_session_is_removed_once_it_has_expired(world: World) -> None:
 
 async def test_a_notification_is_removed_long_after_it_was_read_and_never_unread(world: World) -> None:
     ann = await world.user("ann")
-    old, unread, fresh = [await tell(world, ann, reason) for reason in ("old", "unread", "fresh")]
+    old, unread, fresh = [await add_notification(world, ann, reason) for reason in ("old", "unread", "fresh")]
     await world.use_case(MarkRead)(ann.id, old)
     world.clock.advance()
     await world.use_case(MarkRead)(ann.id, fresh)
     world.clock.advance(KEPT_READ - timedelta(seconds=1) - MOMENT)
-    assert await world.use_case(DropOldNotifications)() == 0
+    assert await world.use_case(PurgeReadNotifications)() == 0
 
     world.clock.advance(MOMENT)
-    assert await world.use_case(DropOldNotifications)() == 1
+    assert await world.use_case(PurgeReadNotifications)() == 1
 
     assert set(await shown(world, ann)) == {unread, fresh}
 
 
-async def test_what_a_removed_notification_told_of_can_be_told_again(world: World) -> None:
+async def test_the_reason_of_a_removed_notification_can_be_notified_again(world: World) -> None:
     ann = await world.user("ann")
-    await world.use_case(MarkRead)(ann.id, await tell(world, ann, "like:1"))
+    await world.use_case(MarkRead)(ann.id, await add_notification(world, ann, "like:1"))
     world.clock.advance(KEPT_READ)
-    await world.use_case(DropOldNotifications)()
+    await world.use_case(PurgeReadNotifications)()
 
-    again = await tell(world, ann, "like:1")
+    again = await add_notification(world, ann, "like:1")
 
     assert await shown(world, ann) == [again]
 
@@ -87,24 +87,24 @@ async def test_no_more_is_removed_than_asked_for(world: World) -> None:
     ann = await world.user("ann")
     for number in range(5):
         await sign_in(world, ann, bytes([number]) * 32)
-        await world.use_case(MarkRead)(ann.id, await tell(world, ann, f"reason {number}"))
+        await world.use_case(MarkRead)(ann.id, await add_notification(world, ann, f"reason {number}"))
     world.clock.advance(KEPT_READ + SESSION_LIFETIME)
 
-    assert [await world.use_case(DropExpiredSessions)(limit=3) for _ in range(3)] == [3, 2, 0]
-    assert [await world.use_case(DropOldNotifications)(limit=3) for _ in range(3)] == [3, 2, 0]
+    assert [await world.use_case(PurgeExpiredSessions)(limit=3) for _ in range(3)] == [3, 2, 0]
+    assert [await world.use_case(PurgeReadNotifications)(limit=3) for _ in range(3)] == [3, 2, 0]
 
 
 async def test_many_at_once_remove_each_one_once(world: World) -> None:
     ann = await world.user("ann")
     for number in range(20):
         await sign_in(world, ann, bytes([number]) * 32)
-        await world.use_case(MarkRead)(ann.id, await tell(world, ann, f"reason {number}"))
+        await world.use_case(MarkRead)(ann.id, await add_notification(world, ann, f"reason {number}"))
     world.clock.advance(KEPT_READ + SESSION_LIFETIME)
 
-    sessions = await asyncio.gather(*(world.use_case(DropExpiredSessions)(limit=7) for _ in range(6)))
-    notifications = await asyncio.gather(*(world.use_case(DropOldNotifications)(limit=7) for _ in range(6)))
-    sessions.append(await world.use_case(DropExpiredSessions)())
-    notifications.append(await world.use_case(DropOldNotifications)())
+    sessions = await asyncio.gather(*(world.use_case(PurgeExpiredSessions)(limit=7) for _ in range(6)))
+    notifications = await asyncio.gather(*(world.use_case(PurgeReadNotifications)(limit=7) for _ in range(6)))
+    sessions.append(await world.use_case(PurgeExpiredSessions)())
+    notifications.append(await world.use_case(PurgeReadNotifications)())
 
     assert (sum(sessions), sum(notifications)) == (20, 20)
     assert await shown(world, ann) == []

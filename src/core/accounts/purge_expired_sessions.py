@@ -6,7 +6,7 @@ from core.ports.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class DropExpiredSessions:
+class PurgeExpiredSessions:
     """Purge expired sessions, one batch. Safe to run concurrently."""
 
     sessions: Sessions
@@ -16,4 +16,4 @@ class DropExpiredSessions:
     async def __call__(self, *, limit: int = 1000) -> int:
         """Return how many were removed."""
         async with self.transaction:
-            return await self.sessions.drop_expired(now=self.clock.now(), limit=limit)
+            return await self.sessions.purge_expired(now=self.clock.now(), limit=limit)

@@ -28,7 +28,7 @@ ROW_BY_ROW = [f"SET enable_{way} = off" for way in ("hashjoin", "mergejoin", "ha
 
 @pytest.mark.parametrize(
     "statement",
-    [accounts.DROP_EXPIRED, notifications.DROP_READ, rate_limits.FORGET, idempotency.PURGE],
+    [accounts.PURGE_EXPIRED, notifications.PURGE_READ, rate_limits.PURGE, idempotency.PURGE],
     ids=["sessions", "notifications", "rate limits", "answers"],
 )
 async def test_no_more_is_removed_than_asked_for(database_url: str, statement: str) -> None:

@@ -7,7 +7,7 @@ from core.ports.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class DropOldNotifications:
+class PurgeReadNotifications:
     """Purge notifications that were read long ago, one batch. Safe to run concurrently."""
 
     notifications: Notifications
@@ -17,4 +17,4 @@ class DropOldNotifications:
     async def __call__(self, *, limit: int = 1000) -> int:
         """Return how many were removed."""
         async with self.transaction:
-            return await self.notifications.drop_read(before=self.clock.now() - KEPT_READ, limit=limit)
+            return await self.notifications.purge_read(before=self.clock.now() - KEPT_READ, limit=limit)

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class DropOrphans:
+class PurgeOrphans:
     """Purge objects that were stored but never referenced, for example because of a crash before the commit.
 
     Walks the store in key order, one batch per call, continuing where the last call ended; one full walk per OrphanAge.

@@ -7,14 +7,14 @@ from core.ports.database import DatabaseUnavailable
 
 _log = logging.getLogger(__name__)
 
-TELL = """
-SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS told (channel, payload)
+NOTIFY = """
+SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS pending (channel, payload)
 """
-QUIET = 0.02
+SEND_INTERVAL = 0.02
 """Seconds between two notifications of a channel; listeners read all that is new at once."""
 
 
-class Teller:
+class ChannelNotifier:
     """Sends NOTIFY to listeners in all processes, this one included; repeated notifications of a topic are merged.
 
     Outside the transactions that it reports: NOTIFY serializes commits, which makes a small write take five times as
@@ -24,28 +24,28 @@ class Teller:
 
     def __init__(self, fetch: Callable[..., Awaitable[object]]) -> None:
         self._fetch = fetch
-        self._untold: set[tuple[str, str]] = set()
-        self._telling: asyncio.Task[None] | None = None
+        self._pending: set[tuple[str, str]] = set()
+        self._sending: asyncio.Task[None] | None = None
 
-    def tell(self, channel: str, payload: str = "") -> None:
+    def notify(self, channel: str, payload: str = "") -> None:
         """Send soon; the call returns at once."""
-        self._untold.add((channel, payload))
-        if self._telling is None:
-            self._telling = asyncio.create_task(self._tell(), context=Context())  # it outlives the request
+        self._pending.add((channel, payload))
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send(), context=Context())  # it outlives the request
 
-    async def told(self) -> None:
+    async def wait_until_sent(self) -> None:
         """Return when everything is sent."""
-        while self._telling is not None:
-            await asyncio.wait({self._telling})
+        while self._sending is not None:
+            await asyncio.wait({self._sending})
 
-    async def _tell(self) -> None:
+    async def _send(self) -> None:
         try:
-            while self._untold:
-                untold, self._untold = self._untold, set()
-                channels, payloads = zip(*untold, strict=True)
-                await self._fetch(TELL, channels, payloads)
-                await asyncio.sleep(QUIET)
+            while self._pending:
+                pending, self._pending = self._pending, set()
+                channels, payloads = zip(*pending, strict=True)
+                await self._fetch(NOTIFY, channels, payloads)
+                await asyncio.sleep(SEND_INTERVAL)
         except DatabaseUnavailable:
             _log.warning("notifications dropped, listeners will read by themselves")
         finally:
-            self._telling = None
+            self._sending = None

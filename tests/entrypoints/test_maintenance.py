@@ -14,7 +14,7 @@ from core.ports.idempotency import Answer, Call, IdempotentCall
 from core.ports.rate_limiter import Limit, RateLimiter
 from core.purchases.start_purchase import StartPurchase
 from core.tasks.outcome import Failure
-from entrypoints.sweep import INTERVAL, SMALL, Sweep, Swept, sweep_regularly
+from entrypoints.maintenance import INTERVAL, SMALL, MaintenancePass, MaintenanceReport, run_maintenance
 from tests.entrypoints.service import Service
 from tests.support.world import MemoryWorld
 
@@ -36,9 +36,9 @@ NOTHING = {
 }
 
 
-async def sweep(service: Service) -> Swept:
+async def run_pass(service: Service) -> MaintenanceReport:
     async with service.container() as scope:
-        return await (await scope.get(Sweep))()
+        return await (await scope.get(MaintenancePass))()
 
 
 async def count_a_call(service: Service) -> None:
@@ -54,7 +54,7 @@ async def keep_an_answer(service: Service, user: User) -> None:
 
 
 async def test_there_may_be_nothing_to_do(service: Service) -> None:
-    assert await sweep(service) == Swept(NOTHING, [])
+    assert await run_pass(service) == MaintenanceReport(NOTHING, [])
 
 
 async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> None:
@@ -68,21 +68,21 @@ async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> 
     await count_a_call(service)
     await keep_an_answer(service, ann)
     async with world.block() as scope:
-        await scope.unwanted.add("public/styles/1/old.png")
-        await scope.users.save((await world.user("bob")).left(at=world.clock.now()))
+        await scope.discarded.add("public/styles/1/old.png")
+        await scope.users.save((await world.user("bob")).start_deletion(at=world.clock.now()))
     world.clock.advance(max(SESSION_LIFETIME, timedelta(hours=6)))
 
     whole = {"balances_rolled_up": 0, "uses_rolled_up": 0, "tags_rolled_up": 0}  # in memory
     nothing_yet = {"notifications_dropped": 0} | whole
-    assert await sweep(service) == Swept(dict.fromkeys(NOTHING, 1) | nothing_yet, [])
+    assert await run_pass(service) == MaintenanceReport(dict.fromkeys(NOTHING, 1) | nothing_yet, [])
 
-    [told] = (await world.read.notifications.list(mia.id, unread_only=True, page=PageRequest()))[0].rows
-    await world.use_case(MarkRead)(mia.id, told.id)
+    [notification] = (await world.read.notifications.list(mia.id, unread_only=True, page=PageRequest()))[0].rows
+    await world.use_case(MarkRead)(mia.id, notification.id)
     world.clock.advance(KEPT_READ)
-    assert (await sweep(service)).done["notifications_dropped"] == 1
+    assert (await run_pass(service)).done["notifications_dropped"] == 1
 
 
-async def test_settings_say_how_long_silence_may_be(world: MemoryWorld) -> None:
+async def test_time_outs_follow_the_settings(world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
     await world.untrained_style(mia, "Slow")
     await world.generation(ann, await world.style(mia))
@@ -91,10 +91,10 @@ async def test_settings_say_how_long_silence_may_be(world: MemoryWorld) -> None:
     )
 
     world.clock.advance(timedelta(seconds=10))
-    first = (await sweep(service)).done
+    first = (await run_pass(service)).done
     await world.publish()
     world.clock.advance(timedelta(seconds=10))
-    second = (await sweep(service)).done
+    second = (await run_pass(service)).done
 
     assert [(done["generations_timed_out"], done["trainings_timed_out"]) for done in (first, second)] == [
         (1, 0),
@@ -109,9 +109,9 @@ async def test_settings_say_how_long_a_server_may_take_to_try_again(world: Memor
     await world.use_case(FailGeneration)(image.id, Failure("INFERENCE_ERROR", "No."))
 
     world.clock.advance(timedelta(seconds=10) - timedelta.resolution)
-    first = (await sweep(service)).done["generations_not_resumed"]
+    first = (await run_pass(service)).done["generations_not_resumed"]
     world.clock.advance(timedelta.resolution)
-    second = (await sweep(service)).done["generations_not_resumed"]
+    second = (await run_pass(service)).done["generations_not_resumed"]
 
     assert (first, second) == (0, 1)
 
@@ -121,7 +121,7 @@ async def test_more_than_a_batch_is_done_at_once(service: Service, world: Memory
     images = [await world.generation(ann, style) for _ in range(2 * SMALL + 1)]
     world.clock.advance(timedelta(minutes=30))
 
-    assert (await sweep(service)).done["generations_timed_out"] == len(images)
+    assert (await run_pass(service)).done["generations_timed_out"] == len(images)
     stored = world.database.tables.generations
     assert {stored[image.id].status for image in images} == {Status.RETRYING}
 
@@ -133,11 +133,11 @@ async def test_a_step_that_fails_stops_no_other(
     async def fail(_self: object, **_: object) -> int:
         raise error
 
-    monkeypatch.setattr("adapters.memory.generations.MemoryGenerations.silent", fail)
+    monkeypatch.setattr("adapters.memory.generations.MemoryGenerations.stalled", fail)
     await service.session_of(await world.user("ann"))
     world.clock.advance(SESSION_LIFETIME)
 
-    assert await sweep(service) == Swept(NOTHING | {"sessions_dropped": 1}, ["generations_timed_out"])
+    assert await run_pass(service) == MaintenanceReport(NOTHING | {"sessions_dropped": 1}, ["generations_timed_out"])
 
 
 async def test_in_the_background_it_is_done_again_and_again(service: Service, world: MemoryWorld) -> None:
@@ -150,7 +150,7 @@ async def test_in_the_background_it_is_done_again_and_again(service: Service, wo
         await resume.wait()
         resume.clear()
 
-    running = asyncio.create_task(sweep_regularly(service.container, pause))
+    running = asyncio.create_task(run_maintenance(service.container, pause))
     async with asyncio.timeout(10):
         assert await rounds.get() == INTERVAL
         await service.session_of(ann)

@@ -2,7 +2,7 @@ import io
 from typing import Any, BinaryIO, cast
 
 
-def beginning_of(content: BinaryIO, size: int) -> BinaryIO:
+def first_bytes(content: BinaryIO, size: int) -> BinaryIO:
     """A view of the first `size` bytes of a file. Both share one position."""
     return cast("BinaryIO", io.BufferedReader(_Beginning(content, size)))
 

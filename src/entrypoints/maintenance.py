@@ -8,13 +8,13 @@ import msgspec
 from dishka import AsyncContainer
 
 from core.account_deletion.erase_accounts import EraseAccounts
-from core.accounts.drop_expired_sessions import DropExpiredSessions
-from core.blobs.drop_orphans import DropOrphans
-from core.blobs.remove_unwanted_blobs import RemoveUnwantedBlobs
+from core.accounts.purge_expired_sessions import PurgeExpiredSessions
+from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
+from core.blobs.purge_orphans import PurgeOrphans
 from core.errors import DomainError
 from core.generations.fail_unresumed_generations import FailUnresumedGenerations
 from core.generations.time_out_generations import TimeOutGenerations
-from core.notifications.drop_old_notifications import DropOldNotifications
+from core.notifications.purge_read_notifications import PurgeReadNotifications
 from core.ports.idempotency import Answers
 from core.ports.maintenance import Maintenance
 from core.ports.rate_limiter import RateLimiter
@@ -22,64 +22,64 @@ from core.purchases.expire_purchases import ExpirePurchases
 from core.styles.time_out_trainings import TimeOutTrainings
 
 INTERVAL = 60.0
-"""Seconds between sweeps where they are done in the background."""
+"""Seconds between maintenance passes in the background."""
 SMALL, OBJECTS, LARGE = 20, 100, 1000
-"""How many a step does in one batch: of those that take a transaction each, objects in the store, and of those that one
-statement removes."""
+"""Sizes of a step's batches: items that take a transaction each, objects in the blob store, and rows that one statement
+removes."""
 BATCHES = 50
-"""How many batches of a step there are in one sweep, so that it ends however much there is to do."""
+"""Maximum number of batches of a step in one pass, so that a pass always ends."""
 
 _log = logging.getLogger(__name__)
 
 
 class Step(Protocol):
     async def __call__(self, *, limit: int) -> int:
-        """Do up to `limit`; answers how many were done."""
+        """Process up to `limit` items; returns how many."""
         ...
 
 
-class Swept(msgspec.Struct, frozen=True):
+class MaintenanceReport(msgspec.Struct, frozen=True):
     done: dict[str, int]
-    """How many, by step."""
+    """Number of items, by step."""
     failed: list[str]
-    """Steps in which something went wrong; the next sweep goes on with them."""
+    """Steps that failed; the next pass repeats them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
-    """What is to be done from time to time, each step whatever became of the others. Any number may run at once."""
+class MaintenancePass:
+    """A maintenance pass. A step that fails does not prevent the others. Any number may run at once."""
 
     time_out_generations: TimeOutGenerations
     fail_unresumed_generations: FailUnresumedGenerations
     time_out_trainings: TimeOutTrainings
     expire_purchases: ExpirePurchases
-    drop_expired_sessions: DropExpiredSessions
-    drop_old_notifications: DropOldNotifications
+    purge_expired_sessions: PurgeExpiredSessions
+    purge_read_notifications: PurgeReadNotifications
     limiter: RateLimiter
     answers: Answers
     maintenance: Maintenance
-    drop_orphans: DropOrphans
+    purge_orphans: PurgeOrphans
     erase_accounts: EraseAccounts
-    remove_unwanted_blobs: RemoveUnwantedBlobs
+    delete_discarded_objects: DeleteDiscardedObjects
 
-    async def __call__(self) -> Swept:
+    async def __call__(self) -> MaintenanceReport:
         steps: list[tuple[str, Step, int]] = [
             ("generations_timed_out", self.time_out_generations, SMALL),
             ("generations_not_resumed", self.fail_unresumed_generations, SMALL),
             ("trainings_timed_out", self.time_out_trainings, SMALL),
             ("purchases_looked_at", self.expire_purchases, SMALL),
-            ("sessions_dropped", self.drop_expired_sessions, LARGE),
-            ("notifications_dropped", self.drop_old_notifications, LARGE),
-            ("rate_limits_dropped", self.limiter.forget, LARGE),
+            ("sessions_dropped", self.purge_expired_sessions, LARGE),
+            ("notifications_dropped", self.purge_read_notifications, LARGE),
+            ("rate_limits_dropped", self.limiter.purge, LARGE),
             ("answers_dropped", self.answers.purge, LARGE),
             ("balances_rolled_up", self.maintenance.roll_up_balances, LARGE),
             ("uses_rolled_up", self.maintenance.roll_up_uses, LARGE),
             ("tags_rolled_up", self.maintenance.roll_up_tags, LARGE),
-            ("objects_looked_at", self.drop_orphans, OBJECTS),
+            ("objects_looked_at", self.purge_orphans, OBJECTS),
             ("accounts_erased", self.erase_accounts, SMALL),
-            ("blobs_removed", self.remove_unwanted_blobs, OBJECTS),
+            ("blobs_removed", self.delete_discarded_objects, OBJECTS),
         ]
-        swept = Swept(done={name: 0 for name, _, _ in steps}, failed=[])
+        swept = MaintenanceReport(done={name: 0 for name, _, _ in steps}, failed=[])
         for name, step, limit in steps:
             try:
                 for _ in range(BATCHES):
@@ -88,18 +88,18 @@ class Sweep:
                     if done < limit:
                         break
             except DomainError as error:
-                _log.warning("A step of the sweep has to wait, %s: %s", name, error)
+                _log.warning("maintenance step postponed step=%s reason=%s", name, error)
                 swept.failed.append(name)
             except Exception:
-                _log.exception("A step of the sweep stumbled: %s.", name)
+                _log.exception("maintenance step failed step=%s", name)
                 swept.failed.append(name)
         return swept
 
 
-async def sweep_regularly(container: AsyncContainer, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-    """Sweep, and again after each INTERVAL, until cancelled."""
+async def run_maintenance(container: AsyncContainer, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    """Run a maintenance pass each INTERVAL, until cancelled."""
     while True:
         async with container() as scope:
-            sweep = await scope.get(Sweep)
-            await sweep()
+            maintenance_pass = await scope.get(MaintenancePass)
+            await maintenance_pass()
         await pause(INTERVAL)

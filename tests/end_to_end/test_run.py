@@ -224,7 +224,7 @@ async def test_a_second_service_is_refused_and_a_migration_works_beside_the_firs
 
     assert same_port[0] == same_state[0] == 1
     assert "Cannot listen on" in same_port[1]
-    assert "Another process of the service uses" in same_state[1]
+    assert "The service is running already on the state in" in same_state[1]
     assert status == 0, migrated
     assert "The database is at revision" in migrated
     assert still_there.json()["data"]["status"] == "ok"

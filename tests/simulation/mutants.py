@@ -132,7 +132,7 @@ def withdrawals_settled_twice(_: SimulatedWorld) -> Iterator[None]:
     def again(self: Withdrawal, *, at: datetime, by: UserId) -> Withdrawal:
         return msgspec.structs.replace(self, status=WithdrawalStatus.SETTLED, ended_at=at, ended_by=by)
 
-    with patch.object(Withdrawal, "settled", again):
+    with patch.object(Withdrawal, "settle", again):
         yield
 
 

@@ -62,7 +62,9 @@ BREAKS = {
     "images count their likes and comments": "UPDATE generations SET like_count = like_count + 1",
     "comments count their replies": "UPDATE comments SET reply_count = reply_count + 1 WHERE parent_id IS NULL",
     "users count their followers": "UPDATE users SET follower_count = follower_count + 1",
-    "styles count their images and earnings, and those of images that were erased": "DELETE FROM style_uses",
+    "styles count their images and earnings, and those of images that were erased": (
+        "DELETE FROM style_uses; UPDATE styles SET usage_count = 0"
+    ),
     "styles have earned no more than their artists": "UPDATE styles SET earned_tokens = earned_tokens + 1",
     "everything has ended": "UPDATE styles SET training_status = 'training'",
 }

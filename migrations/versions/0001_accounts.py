@@ -85,7 +85,6 @@ def upgrade() -> None:
             token_hash bytea NOT NULL,
             user_id bigint NOT NULL,
             created_at timestamptz NOT NULL,
-            last_seen_at timestamptz NOT NULL,
             expires_at timestamptz NOT NULL,
             user_agent text DEFAULT '' NOT NULL,
             CONSTRAINT pk_sessions PRIMARY KEY (token_hash),

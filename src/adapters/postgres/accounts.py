@@ -198,11 +198,7 @@ class PostgresSessions(Sessions):
         self._transaction = transaction
 
     async def add(self, session: Session) -> None:
-        row = {
-            **msgspec.structs.asdict(session),
-            "token_hash": hexadecimal(session.token_hash),
-            "last_seen_at": session.created_at,
-        }
+        row = {**msgspec.structs.asdict(session), "token_hash": hexadecimal(session.token_hash)}
         await self._transaction.write(insert("sessions", tuple(row)), row)
 
     async def end(self, token_hash: bytes) -> None:

@@ -78,7 +78,7 @@ DEFAULTS: dict[str, dict[str, str]] = {
     },
     "withdrawals": {"hold_id": "id", **CREATED},
     "idempotency_keys": CREATED,
-    "sessions": {**CREATED, "last_seen_at": "created_at", "expires_at": "created_at + interval '14 days'"},
+    "sessions": {**CREATED, "expires_at": "created_at + interval '14 days'"},
 }
 """By table, SQL for the columns that a fill does not name; it may refer to named ones and to those above it."""
 

@@ -12,6 +12,7 @@ from core.accounts.errors import ArtistOnly
 from core.accounts.model import User
 from core.errors import DomainError, ValidationError
 from core.ports.blob_store import Blob, StoreUnavailable
+from core.ports.images import NotAnImage
 from core.ports.transaction import OutcomeUnknown
 from core.requester import Requester, Role
 from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
@@ -400,6 +401,20 @@ def uploads(count: int = 10) -> list[TrainingImage]:
 
 def as_artist(user: User) -> Requester:
     return Requester(user.id, user.role, is_artist=True)
+
+
+async def test_an_image_that_cannot_be_copied_for_the_samples_is_refused_and_nothing_is_left(
+    world: MemoryWorld,
+) -> None:
+    mia = await world.artist("mia")
+    before = set(await world.blobs.keys(""))
+    images = failing(world.images, "reencode", NotAnImage())
+
+    with pytest.raises(InvalidImageFormat) as refusal:
+        await create(world, mia, NewStyle("Ink", "", 1), uploads(), images=images)
+
+    assert refusal.value.details == InvalidImageFormat(index=0, file="0.png").details
+    assert set(await world.blobs.keys("")) == before
 
 
 async def create(

@@ -62,3 +62,33 @@ async def test_an_artist_whose_style_is_used_at_the_last_moment_is_deactivated(w
     assert (shown.style.name, shown.style.artist.artist_name) == ("Ink", "Mia")
     with pytest.raises(UserNotFound):
         await world.read.accounts.profile(mia.id, viewer=ann.id)
+
+
+async def test_an_artist_who_was_erased_by_another_pass_stays_erased(world: MemoryWorld) -> None:
+    mia = await world.artist("mia")
+    style = await world.style(mia)
+    await delete(world, mia)
+    outcomes: list[bool] = []
+
+    async def another_pass() -> None:
+        outcomes.append(await world.use_case(EraseAccount)(mia.id))
+
+    assert await erase(world, mia, another_pass, before=4)
+
+    assert outcomes == [True]
+    tables = world.database.tables
+    assert (style.id in tables.styles, mia.id in tables.users, len(tables.erased)) == (False, False, 1)
+
+
+async def test_an_image_requested_at_the_last_moment_is_erased_too(world: MemoryWorld) -> None:
+    style, ann = await world.style(await world.artist("mia")), await world.user("ann", tokens=1000)
+    await delete(world, ann)
+    late: list[GenerationId] = []
+
+    async def request() -> None:
+        late.append((await world.image(ann, style)).id)
+
+    assert await erase(world, ann, request, before=4)
+
+    tables = world.database.tables
+    assert (len(late), late[0] in tables.generations, ann.id in tables.users) == (1, False, False)

@@ -61,7 +61,7 @@ class FailGeneration:
                 case Consequence.SERVER_RETRIES:
                     generation = generation.retry_by_server(at=self.clock.now(), failure=failure)
                     await self.generations.save(generation)
-                case Consequence.END:
+                case Consequence.END:  # pragma: no branch - there are no others
                     generation = await self._refund(generation, failure)
             return Outcome(applied=True, status=generation.status.value)
 

@@ -19,7 +19,7 @@ COMMENTS = {
     "CONSTRAINT uq_users_username ON users": "A username belongs to one user.",
     "CONSTRAINT ck_users_role ON users": "A role that the core knows.",
     "CONSTRAINT ck_users_standing ON users": "A standing that the core knows.",
-    "CONSTRAINT ck_users_follower_count ON users": "Nobody is unfollowed more often than followed.",
+    "CONSTRAINT ck_users_follower_count ON users": "A user is unfollowed at most as often as followed.",
     "INDEX ix_users_leaving": "Accounts whose deletion is under way.",
     "TABLE erased_identities": """
         Identities that were deleted, so that an account that is opened again gets no second welcome bonus.""",
@@ -27,7 +27,7 @@ COMMENTS = {
     "TABLE artists": "What a user who is an artist has besides.",
     "COLUMN artists.signature_key": "Key of the signature's image in the blob store.",
     "TABLE sessions": "Sign-ins. Deleting the row revokes the session.",
-    "COLUMN sessions.token_hash": "SHA-256 of the cookie's token, so that nobody who reads the table can sign in.",
+    "COLUMN sessions.token_hash": "SHA-256 of the cookie's token, so that a reader of the table cannot sign in.",
     "CONSTRAINT ck_sessions_token_hash ON sessions": "A SHA-256, never the token itself.",
     "CONSTRAINT ck_sessions_expires_at ON sessions": "A session expires after it has begun.",
 }

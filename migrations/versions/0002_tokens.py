@@ -49,7 +49,7 @@ COMMENTS = {
         this is before transfers_move_tokens.""",
     "FUNCTION move_tokens()": """
         Updates wallets in place, because only their owner spends from them. Earnings and the platform's accounts, which
-        many pay into at once, get rows of `balance_deltas` instead, so that nobody waits for a popular account.
+        many pay into at once, get rows of `balance_deltas` instead, so that no payment waits for a popular account.
         Earnings that are debited are rolled up first, under the account's lock, so that the whole balance is compared.
         A fee is taken from what the same transaction has posted, so it is not compared. Of several accounts the one
         with the least id is locked first, so that no two transactions wait for each other.""",

@@ -14,7 +14,7 @@ COMMENTS = {
     "COLUMN withdrawals.ended_by": "The admin who decided. No foreign key: the withdrawal outlives the admin.",
     "CONSTRAINT uq_withdrawals_hold_id ON withdrawals": "A hold is resolved once: it waits for one withdrawal.",
     "CONSTRAINT ck_withdrawals_status ON withdrawals": "A status that the core knows.",
-    "CONSTRAINT ck_withdrawals_ended ON withdrawals": "Pending, or decided at some time by somebody.",
+    "CONSTRAINT ck_withdrawals_ended ON withdrawals": "Pending, or decided by an admin at a given time.",
     "CONSTRAINT ck_withdrawals_reason ON withdrawals": "What was rejected says why, and nothing else does.",
     "INDEX ix_withdrawals_artist_id_created_at_id": "An artist's withdrawals, by time.",
     "INDEX ix_withdrawals_created_at_id": "All withdrawals, by time.",

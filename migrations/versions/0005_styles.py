@@ -38,8 +38,8 @@ COMMENTS = {
     "CONSTRAINT ck_artworks_format ON artworks": "A format that AI servers take.",
     "CONSTRAINT ck_artworks_size ON artworks": "An artwork has pixels and bytes.",
     "TABLE style_uses": """
-        Generations completed with a style that are not rolled up yet. Appended, so that nobody waits for the row of a
-        popular style.""",
+        Generations completed with a style that are not rolled up yet. Appended, so that no completion waits for the row
+        of a popular style.""",
     "COLUMN style_uses.generation_id": "No foreign key: it would be looked for, without an index, at each deletion.",
     "COLUMN style_uses.tokens": "What it has earned, the fee deducted.",
     "FUNCTION copy_follower_count()": "Copies a user's `follower_count` to their styles.",

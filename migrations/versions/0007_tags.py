@@ -12,7 +12,7 @@ COMMENTS = {
     "INDEX uq_tags_name": "A tag has one row. By bytes: what begins alike is one range.",
     "INDEX ix_tags_popular": "The most used tags.",
     "TABLE tag_deltas": """
-        Changes of a tag's use that are not rolled up yet. Appended, so that nobody waits for a popular tag's row.""",
+        Changes of a tag's use that are not rolled up yet. Appended, so that no write waits for a popular tag's row.""",
     "INDEX ix_tag_deltas_name": "A tag's changes.",
     "TABLE style_tags": """
         How many of a style's artworks, and of the published generations made with it, have a tag, as far as

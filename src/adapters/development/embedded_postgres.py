@@ -139,7 +139,7 @@ class EmbeddedPostgres:
         if user:
             shutil.chown(elsewhere, user)
         if elsewhere.is_symlink() or elsewhere.stat().st_uid != self._directory.stat().st_uid:
-            raise EmbeddedPostgresError(reason=f"{elsewhere} belongs to somebody else.")
+            raise EmbeddedPostgresError(reason=f"{elsewhere} belongs to another user.")
         return elsewhere
 
     def _control(self, action: str, *options: str, user: str | None) -> None:

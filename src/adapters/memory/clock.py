@@ -4,7 +4,7 @@ from core.ports.clock import Clock
 
 
 class ManualClock(Clock):
-    """A clock that moves only when told to advance."""
+    """A clock that moves only when it is advanced."""
 
     def __init__(self, now: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._now = now

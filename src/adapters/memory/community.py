@@ -101,8 +101,8 @@ class MemoryCommunityReader(CommunityReader):
     async def following(self, follower: UserId, *, page: PageRequest) -> Page[FollowedUser]:
         mine = [
             self._followed(followed, at)
-            for (somebody, followed), at in self._reads.tables.follows.items()
-            if somebody == follower
+            for (user_id, followed), at in self._reads.tables.follows.items()
+            if user_id == follower
         ]
         return Page(*page_of(mine, place=lambda user: Keyset(0, user.followed_at, user.id), page=page))
 

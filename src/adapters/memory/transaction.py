@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 class MemoryTransaction(Transaction):
     """Writes go to an overlay of the block, and all together to the committed rows at its end.
 
-    The block reads its own writes, nobody else does; refusals are decided against the committed rows at the end.
+    Only the block itself reads its writes; refusals are decided against the committed rows at the end.
     """
 
     def __init__(self, unit: UnitOfWork) -> None:

@@ -79,7 +79,7 @@ class EraseAccount:
         return len(unended)
 
     async def _abandon(self, generation_id: GenerationId) -> None:
-        """End the generation and void its hold; later results from the AI servers pay nobody."""
+        """End the generation and void its hold; later results from the AI servers are not paid."""
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)
             if generation.status.ended:

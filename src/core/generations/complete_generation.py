@@ -21,7 +21,7 @@ class CompleteGeneration:
     """Record the image of a generation, pay the artist and notify the owner, once.
 
     Accepted also while a new task waits or the server retries; the result of that task is then ignored. A completion
-    after the generation has failed is only recorded: it pays nobody, and the refund stays.
+    after the generation has failed is only recorded: it is not paid, and the refund stays.
     """
 
     generations: Generations

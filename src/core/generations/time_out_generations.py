@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 class TimeOutGenerations:
     """Fail attempts that are stalled, one batch.
 
-    Waiting in the broker's queue counts as stalled, so that nobody's tokens are held without end; waiting in the outbox
+    Waiting in the broker's queue counts as stalled, so that tokens are not held without end; waiting in the outbox
     does not. Safe to run concurrently: each generation is checked again under its lock. An error in one does not stop
     the others.
     """

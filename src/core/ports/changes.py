@@ -41,7 +41,7 @@ class Changes(Protocol):
     between two calls of `changed` are merged, so a slow watcher costs no memory.
 
     If notifications may have been missed because of a broken connection, every topic counts as changed. Only a process
-    that crashes right after its commit notifies nobody; watchers therefore also read at intervals.
+    that crashes right after its commit notifies no watcher; watchers therefore also read at intervals.
     """
 
     def subscribe(self, *topics: Topic) -> AbstractContextManager[Subscription]:

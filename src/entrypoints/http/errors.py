@@ -119,7 +119,7 @@ def replay(_: AnyRequest, error: AlreadyAnswered) -> Response[bytes]:
 
 
 def fail(request: AnyRequest, error: Exception) -> Response[Refused]:
-    """What was not foreseen: told to the log with everything, to the client with nothing but the trace id."""
+    """An unforeseen error: the log gets the details, the client only the trace id."""
     logger.error("unforeseen error in %s %s", request.method, request.scope["path"], exc_info=error)
     return _answer_code(request, 500, INTERNAL)
 

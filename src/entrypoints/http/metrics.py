@@ -61,7 +61,7 @@ class Metrics:
         self.database_statements = Counter(
             "http_request_database_statements", "Statements that the database was sent.", route, registry=registry
         )
-        self.streams = Gauge("event_streams_open", "Streams of live events that somebody follows.", registry=registry)
+        self.streams = Gauge("event_streams_open", "Open streams of live events.", registry=registry)
         self.database_up = Gauge("database_up", "Whether the database has answered just now.", registry=registry)
         self.outbox = Gauge("outbox_tasks", "Tasks that are due and not published.", registry=registry)
         self.outbox_age = Gauge("outbox_oldest_seconds", "For how long the first has been due.", registry=registry)

@@ -76,7 +76,7 @@ class Tracing:
 
 
 def _log_access(scope: Scope, method: str, status: int | None, seconds: float) -> None:
-    """The path without its query, which may hold what signs somebody in."""
+    """The path without its query, which may contain credentials."""
     user = user_of(scope)
     said = {
         "method": method,

@@ -119,7 +119,7 @@ finished, signed image as a file.</p>
 
 def _signed_out() -> str:
     return """<section>
-<p>Nobody is signed in. Sign in as anybody, with any address; a first sign-in is given 100 tokens.</p>
+<p>You are not signed in. Sign in with any address; a first sign-in is given 100 tokens.</p>
 <form action="/api/auth/google/login">
 <input type="email" name="login_hint" value="someone@example.com" aria-label="E-mail address" required>
 <button>Sign in</button>

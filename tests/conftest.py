@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.support import gcs, openid, postgres, rabbitmq, shared
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _take_signals()
     if not _is_worker(config):
         shared.begin()
 
@@ -40,6 +42,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def _start_early() -> None:
     with contextlib.suppress(Exception):  # the fixture meets the same error and shows it
         rabbitmq.broker()
+
+
+def _take_signals() -> None:
+    """A process started with nohup or in the background ignores them, and so would the processes that tests start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _is_worker(config: pytest.Config) -> bool:

@@ -8,6 +8,7 @@ from core.account_deletion.delete_account import DeleteAccount
 from core.account_deletion.erase_account import EraseAccount
 from core.accounts.errors import UserNotFound
 from core.accounts.model import User
+from core.generations.complete_generation import CompleteGeneration
 from core.identifiers import GenerationId
 from core.ports.transaction import OutcomeUnknown
 from tests.core.failing import LosesConnection, Overtaken
@@ -26,9 +27,17 @@ async def delete(world: MemoryWorld, user: User) -> None:
 
 async def erase(world: MemoryWorld, user: User, meanwhile: Callable[[], Awaitable[object]], *, before: int) -> bool:
     """Erase while something else happens before that transaction after the clearing."""
+    return await overtaken_erase(world, user, meanwhile, at=CLEARING + before)
+
+
+async def overtaken_erase(
+    world: MemoryWorld, user: User, meanwhile: Callable[[], Awaitable[object]], *, at: int
+) -> bool:
+    """Erase while something else happens before transaction number `at`."""
     scope = world.scope()
-    overtaken = Overtaken(scope.transaction, meanwhile, at=CLEARING + before)
-    return await world.use_case(EraseAccount, scope, transaction=overtaken)(user.id)
+    return await world.use_case(EraseAccount, scope, transaction=Overtaken(scope.transaction, meanwhile, at=at))(
+        user.id
+    )
 
 
 async def test_an_artist_who_was_deactivated_by_another_pass_stays_deactivated(world: MemoryWorld) -> None:
@@ -92,3 +101,17 @@ async def test_an_image_requested_at_the_last_moment_is_erased_too(world: Memory
 
     tables = world.database.tables
     assert (len(late), late[0] in tables.generations, ann.id in tables.users) == (1, False, False)
+
+
+async def test_a_generation_completed_just_before_it_is_abandoned_is_paid(world: MemoryWorld) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=1000)
+    generation = await world.generation(ann, await world.style(mia, generation_cost_tokens=30))
+    await delete(world, ann)
+
+    async def complete() -> None:
+        result_url = world.blobs.uri(f"generations/gen-{generation.id}.png")
+        await world.use_case(CompleteGeneration)(generation.id, result_url=result_url, metadata={})
+
+    assert await overtaken_erase(world, ann, complete, at=2)
+
+    assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 30

@@ -17,7 +17,7 @@ from adapters.filesystem.blobs import FilesystemBlobStore
 from adapters.gcs.blobs import GcsBlobStore
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.clock import ManualClock
-from core.blobs.first_bytes import first_bytes
+from adapters.pillow.first_bytes import first_bytes
 from core.ports.blob_store import Blob, BlobNotFound, BlobStore, ForeignBlob
 from tests.support.gcs import Bucket
 

@@ -30,6 +30,7 @@ from core.styles.model import License
 from core.styles.views import CreatedStyle
 from core.tags import InvalidTagLanguage
 from core.tasks.model import PendingTask
+from core.uploads import Upload
 from tests.core.failing import Broken, Interrupted, LosesConnection, failing
 from tests.support.photographs import SECRETS, drawn, galaxy_trailer, with_metadata
 from tests.support.pictures import picture
@@ -68,7 +69,7 @@ async def test_pictures_and_captions_lie_where_the_trainer_looks_for_them(world:
     before = set(await world.blobs.keys(""))
     images = [*uploads(9), upload(9, picture(600, 512, format="jpeg"), caption=" a cat, red hat ")]
 
-    created = await create(world, mia, NewStyle("Ink", "", 1), images)
+    created = await create(world, mia, NewStyle("Ink", 1), images)
 
     folder = f"training/{created.id}"
     assert set(await world.blobs.keys("")) - before == {
@@ -90,7 +91,7 @@ async def test_tags_are_collected(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     images = [upload(0, caption="cat, a walk in the park!, Red Hat"), upload(1, caption="빨간 모자, cat"), *uploads(8)]
 
-    created = await create(world, mia, NewStyle("Ink", "", 1, tags=["black", "ink"]), images)
+    created = await create(world, mia, NewStyle("Ink", 1, tags=["black", "ink"]), images)
 
     assert world.database.tables.styles[created.id].tags == ["ink", "black", "cat", "red hat"]
     artworks = world.database.tables.artworks[created.id]
@@ -102,7 +103,7 @@ async def test_each_image_has_the_tags_that_are_given_for_it(world: MemoryWorld)
     first = msgspec.structs.replace(upload(0, caption="a hat"), tags=["Red  Cat", "ink", "red cat"])
     images = [first, *uploads(8), msgspec.structs.replace(upload(9), tags=["dog"])]
 
-    created = await create(world, mia, NewStyle("Ink", "", 1, tags=["black"]), images)
+    created = await create(world, mia, NewStyle("Ink", 1, tags=["black"]), images)
 
     assert world.database.tables.styles[created.id].tags == ["ink", "black", "red cat", "a hat", "dog"]
     artworks = world.database.tables.artworks[created.id]
@@ -115,7 +116,7 @@ async def test_tags_of_an_image_are_checked_as_all_tags_are(world: MemoryWorld) 
     for tags, error in ((["고양이"], InvalidTagLanguage), ([str(number) for number in range(51)], ValidationError)):
         images = [*uploads(9), msgspec.structs.replace(upload(9), tags=tags)]
         with pytest.raises(error) as refused:
-            await create(world, mia, NewStyle("Ink", "", 1), images)
+            await create(world, mia, NewStyle("Ink", 1), images)
         assert set(refused.value.details or {}) == {"image_tags.9"}
 
 
@@ -124,7 +125,7 @@ async def test_the_trainer_gets_the_original_and_others_a_copy_without_metadata(
     original = with_metadata(drawn("RGB", (1500, 2250)), "JPEG", orientation=6)
     images = [upload(index, original + galaxy_trailer()) for index in range(10)]
 
-    created = await create(world, mia, NewStyle("Ink", "", 1), images)
+    created = await create(world, mia, NewStyle("Ink", 1), images)
 
     for artwork in world.database.tables.artworks[created.id]:
         assert await world.blobs.get(artwork.key) == original
@@ -140,7 +141,7 @@ async def test_the_trainer_gets_the_original_and_others_a_copy_without_metadata(
 async def test_a_name_that_cannot_be_a_tag_is_none(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
 
-    created = await create(world, mia, NewStyle("먹", "", 1, tags=["ink"]), uploads())
+    created = await create(world, mia, NewStyle("먹", 1, tags=["ink"]), uploads())
 
     assert world.database.tables.styles[created.id].tags == ["ink"]
     assert world.database.tables.artworks[created.id][0].tags == []
@@ -149,7 +150,7 @@ async def test_a_name_that_cannot_be_a_tag_is_none(world: MemoryWorld) -> None:
 async def test_the_task_is_byte_for_byte_what_the_training_server_reads(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
 
-    created = await create(world, mia, NewStyle("Ink", "", 1), uploads())
+    created = await create(world, mia, NewStyle("Ink", 1), uploads())
 
     [task] = await world.tasks()
     task_id = world.database.tables.styles[created.id].task_id
@@ -166,7 +167,7 @@ async def test_the_task_is_byte_for_byte_what_the_training_server_reads(world: M
 async def test_up_to_a_hundred_images(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
 
-    created = await create(world, mia, NewStyle("Ink", "", 1), uploads(100))
+    created = await create(world, mia, NewStyle("Ink", 1), uploads(100))
 
     assert created.artwork_count == 100
     assert len(await world.blobs.keys("training/")) == 100
@@ -175,7 +176,7 @@ async def test_up_to_a_hundred_images(world: MemoryWorld) -> None:
 async def test_another_artist_may_use_the_name(world: MemoryWorld) -> None:
     await world.style(await world.artist("max"), "Ink")
 
-    await create(world, await world.artist("mia"), NewStyle("Ink", "", 1), uploads())
+    await create(world, await world.artist("mia"), NewStyle("Ink", 1), uploads())
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------
@@ -186,7 +187,7 @@ async def test_only_artists_make_styles(world: MemoryWorld) -> None:
 
     with pytest.raises(ArtistOnly):
         await world.use_case(CreateStyle, limit=10)(
-            Requester(ann.id, Role.ADMIN, is_artist=False), NewStyle("Ink", "", 1), uploads()
+            Requester(ann.id, Role.ADMIN, is_artist=False), NewStyle("Ink", 1), uploads()
         )
     assert await what_there_is(world) == ([], [], [])
 
@@ -204,7 +205,7 @@ async def test_only_artists_make_styles(world: MemoryWorld) -> None:
     ],
 )
 async def test_fields_that_are_not_valid(world: MemoryWorld, changes: dict[str, Any], wrong: set[str]) -> None:
-    new = msgspec.structs.replace(NewStyle("Ink", "", 1), **changes)
+    new = msgspec.structs.replace(NewStyle("Ink", 1), **changes)
 
     refusal = await refused(world, ValidationError, new, uploads())
 
@@ -215,9 +216,7 @@ async def test_fields_that_are_not_valid(world: MemoryWorld, changes: dict[str, 
 async def test_a_licence_ends_after_it_begins(world: MemoryWorld, later: timedelta) -> None:
     now = world.clock.now()
 
-    refusal = await refused(
-        world, ValidationError, NewStyle("Ink", "", 1, valid_from=now, valid_to=now + later), uploads()
-    )
+    refusal = await refused(world, ValidationError, NewStyle("Ink", 1, valid_from=now, valid_to=now + later), uploads())
 
     assert set(refusal.details or {}) == {"valid_to"}
 
@@ -225,34 +224,34 @@ async def test_a_licence_ends_after_it_begins(world: MemoryWorld, later: timedel
 async def test_a_licence_may_have_one_end_only(world: MemoryWorld) -> None:
     mia, now = await world.artist("mia"), world.clock.now()
 
-    await create(world, mia, NewStyle("Ink", "", 1, valid_from=now), uploads())
-    await create(world, mia, NewStyle("Oil", "", 1, valid_to=now), uploads())
+    await create(world, mia, NewStyle("Ink", 1, valid_from=now), uploads())
+    await create(world, mia, NewStyle("Oil", 1, valid_to=now), uploads())
 
 
 async def test_a_caption_that_is_too_long(world: MemoryWorld) -> None:
     images = [upload(0), upload(1, caption="x" * 501), *uploads(8)]
 
-    refusal = await refused(world, ValidationError, NewStyle("Ink", "", 1), images)
+    refusal = await refused(world, ValidationError, NewStyle("Ink", 1), images)
 
     assert set(refusal.details or {}) == {"captions.1"}
 
 
 async def test_rights_that_are_not_affirmed(world: MemoryWorld) -> None:
-    await refused(world, RightsNotAffirmed, NewStyle("Ink", "", 1, rights_affirmed=False), uploads())
+    await refused(world, RightsNotAffirmed, NewStyle("Ink", 1, rights_affirmed=False), uploads())
 
 
 @pytest.mark.parametrize("tag", ["수채화", "", "x" * 101, "a,b", "naïve"])
 async def test_a_tag_that_is_not_english(world: MemoryWorld, tag: str) -> None:
-    refusal = await refused(world, InvalidTagLanguage, NewStyle("Ink", "", 1, tags=["ink", tag]), uploads())
+    refusal = await refused(world, InvalidTagLanguage, NewStyle("Ink", 1, tags=["ink", tag]), uploads())
 
     assert set(refusal.details or {}) == {"tags"}
 
 
 async def test_too_few_and_too_many_images(world: MemoryWorld) -> None:
-    few = await refused(world, InsufficientImages, NewStyle("Ink", "", 1), uploads(9))
+    few = await refused(world, InsufficientImages, NewStyle("Ink", 1), uploads(9))
     assert few.details == {"required": 10, "received": 9}
 
-    many = await refused(world, TooManyImages, NewStyle("Ink", "", 1), uploads(101), artist="max")
+    many = await refused(world, TooManyImages, NewStyle("Ink", 1), uploads(101), artist="max")
     assert many.details == {"allowed": 100, "received": 101}
 
 
@@ -260,16 +259,16 @@ async def test_an_image_that_is_none(world: MemoryWorld) -> None:
     images = uploads()
     images[7] = upload(7, b"GIF89a")
 
-    refusal = await refused(world, InvalidImageFormat, NewStyle("Ink", "", 1), images)
+    refusal = await refused(world, InvalidImageFormat, NewStyle("Ink", 1), images)
 
     assert refusal.details == {"index": 7, "file": "7.png"}
 
 
 async def test_an_image_that_is_too_large(world: MemoryWorld) -> None:
     images = uploads()
-    images[3] = msgspec.structs.replace(images[3], size=10 * 1024 * 1024 + 1)
+    images[3] = TrainingImage(msgspec.structs.replace(images[3].upload, size=10 * 1024 * 1024 + 1))
 
-    refusal = await refused(world, ImageSizeExceeded, NewStyle("Ink", "", 1), images)
+    refusal = await refused(world, ImageSizeExceeded, NewStyle("Ink", 1), images)
 
     assert refusal.details == {"index": 3, "file": "3.png", "size": 10_485_761, "allowed": 10_485_760}
 
@@ -279,7 +278,7 @@ async def test_an_image_with_too_few_pixels(world: MemoryWorld, width: int, heig
     images = uploads()
     images[9] = upload(9, picture(width, height))
 
-    refusal = await refused(world, ImageResolutionTooLow, NewStyle("Ink", "", 1), images)
+    refusal = await refused(world, ImageResolutionTooLow, NewStyle("Ink", 1), images)
 
     assert refusal.details == {"index": 9, "file": "9.png", "width": width, "height": height, "required": 512}
 
@@ -288,7 +287,7 @@ async def test_a_name_that_the_artist_has_used(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     await world.style(mia, "Ink", is_active=False)
 
-    await refused_to(world, mia, DuplicateStyleName, NewStyle(" Ink", "", 1), uploads())
+    await refused_to(world, mia, DuplicateStyleName, NewStyle(" Ink", 1), uploads())
 
 
 async def test_as_many_styles_as_an_artist_can_have(world: MemoryWorld) -> None:
@@ -296,10 +295,10 @@ async def test_as_many_styles_as_an_artist_can_have(world: MemoryWorld) -> None:
     await world.style(mia, "Ink", is_active=False)
     await world.untrained_style(mia, "Oil")
 
-    refusal = await refused_to(world, mia, StyleLimitReached, NewStyle("Chalk", "", 1), uploads(), limit=2)
+    refusal = await refused_to(world, mia, StyleLimitReached, NewStyle("Chalk", 1), uploads(), limit=2)
 
     assert refusal.details == {"limit": 2}
-    await create(world, mia, NewStyle("Chalk", "", 1), uploads(), limit=3)
+    await create(world, mia, NewStyle("Chalk", 1), uploads(), limit=3)
 
 
 # --- what happens meanwhile -------------------------------------------------------------------------------------------
@@ -312,7 +311,7 @@ async def test_a_style_that_came_in_between_counts(world: MemoryWorld, other: st
     mia = await world.artist("mia")
     ids = Interrupted(world.ids, "style", lambda: world.style(mia, other))
 
-    await refused_to(world, mia, refusal, NewStyle("Ink", "", 1), uploads(), ids=ids, limit=1, styles_after=(other,))
+    await refused_to(world, mia, refusal, NewStyle("Ink", 1), uploads(), ids=ids, limit=1, styles_after=(other,))
 
 
 @pytest.mark.parametrize("error", [Broken(), StoreUnavailable(), asyncio.CancelledError()], ids=repr)
@@ -334,9 +333,9 @@ async def test_a_failure_at_any_stage_stores_nothing(
     scope = world.scope()
     ports: dict[str, Any] = {"transaction": scope.transaction, "styles": scope.styles, "queue": scope.queue}
 
-    await refused_to(world, mia, type(error), NewStyle("Ink", "", 1), uploads(), **(ports | stage(world, scope, error)))
+    await refused_to(world, mia, type(error), NewStyle("Ink", 1), uploads(), **(ports | stage(world, scope, error)))
 
-    await create(world, mia, NewStyle("Ink", "", 1), uploads())
+    await create(world, mia, NewStyle("Ink", 1), uploads())
 
 
 @pytest.mark.parametrize("unknown", [OutcomeUnknown, asyncio.CancelledError])
@@ -352,7 +351,7 @@ async def test_objects_that_may_be_in_use_are_kept(world: MemoryWorld, unknown: 
     )
 
     with pytest.raises(unknown):
-        await create_style(as_artist(mia), NewStyle("Ink", "", 1), uploads())
+        await create_style(as_artist(mia), NewStyle("Ink", 1), uploads())
 
     assert len(await world.blobs.keys("training/")) == 10
     assert [style.name for style in world.database.tables.styles.values()] == ["Ink"]
@@ -364,7 +363,7 @@ async def test_a_store_out_of_reach_does_not_hide_the_refusal(world: MemoryWorld
     blobs = failing(world.blobs, "delete", StoreUnavailable())
 
     with pytest.raises(DuplicateStyleName):
-        await create(world, mia, NewStyle("Ink", "", 1), uploads(), ids=ids, blobs=blobs)
+        await create(world, mia, NewStyle("Ink", 1), uploads(), ids=ids, blobs=blobs)
 
 
 async def test_a_store_that_goes_away_while_storing_does_not_hide_the_cancellation(world: MemoryWorld) -> None:
@@ -372,7 +371,7 @@ async def test_a_store_that_goes_away_while_storing_does_not_hide_the_cancellati
     blobs = failing(StoresHalf(world, asyncio.CancelledError()), "delete", StoreUnavailable())
 
     with pytest.raises(asyncio.CancelledError):
-        await create(world, mia, NewStyle("Ink", "", 1), uploads(), blobs=blobs)
+        await create(world, mia, NewStyle("Ink", 1), uploads(), blobs=blobs)
 
 
 class StoresHalf:
@@ -392,7 +391,7 @@ class StoresHalf:
 
 def upload(index: int, content: bytes | None = None, *, caption: str | None = None) -> TrainingImage:
     content = picture() if content is None else content
-    return TrainingImage(f"{index}.png", len(content), BytesIO(content), caption)
+    return TrainingImage(Upload(f"{index}.png", len(content), BytesIO(content)), caption)
 
 
 def uploads(count: int = 10) -> list[TrainingImage]:
@@ -411,7 +410,7 @@ async def test_an_image_that_cannot_be_copied_for_the_samples_is_refused_and_not
     images = failing(world.images, "reencode", NotAnImage())
 
     with pytest.raises(InvalidImageFormat) as refusal:
-        await create(world, mia, NewStyle("Ink", "", 1), uploads(), images=images)
+        await create(world, mia, NewStyle("Ink", 1), uploads(), images=images)
 
     assert refusal.value.details == InvalidImageFormat(index=0, file="0.png").details
     assert set(await world.blobs.keys("")) == before

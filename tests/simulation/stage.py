@@ -11,7 +11,7 @@ from core.errors import DomainError
 from core.generations.errors import GenerationNotFound
 from core.generations.fail_unresumed_generations import RetryGrace
 from core.identifiers import CommentId, GenerationId, StyleId, UserId
-from core.ports.images import ImageCopy, ImageFacts, Images
+from core.ports.images import Image, Images
 from core.ports.transaction import OutcomeUnknown
 from core.styles.create_style import StylesPerArtist
 from core.styles.errors import StyleNotFound
@@ -111,11 +111,11 @@ class Stage(ABC):
 class AnyImage(Images):
     """Takes everything for a picture: looking at bytes is not what is simulated."""
 
-    async def inspect(self, content: BinaryIO) -> ImageFacts:
+    async def inspect(self, content: BinaryIO) -> Image:
         content.seek(0)  # its twin may have read it
-        return ImageFacts("png", width=512, height=512, size=len(content.read()))
+        return Image("png", width=512, height=512, size=len(content.read()), content=content)
 
-    async def reencode(self, content: BinaryIO, *, max_side: int | None = None) -> ImageCopy:
-        facts = await self.inspect(content)
+    async def reencode(self, content: BinaryIO, *, max_side: int | None = None) -> Image:
+        image = await self.inspect(content)
         content.seek(0)
-        return ImageCopy(facts, BytesIO(content.read()))
+        return Image(image.format, image.width, image.height, image.size, BytesIO(content.read()))

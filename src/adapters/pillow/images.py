@@ -12,11 +12,12 @@ from PIL.PngImagePlugin import PngImageFile
 
 from adapters.pillow import jpeg, png
 from adapters.pillow.copies import copy_of
+from adapters.pillow.first_bytes import first_bytes
 from adapters.pillow.foreign import refuse_foreign
 from adapters.pillow.jpeg import outline_of_jpeg, with_filler
 from adapters.pillow.outline import Outline
 from adapters.pillow.png import outline_of_png
-from core.ports.images import ImageCopy, ImageFacts, Images, NotAnImage
+from core.ports.images import Image, Images, NotAnImage
 
 ROWS = 256
 """Pixel rows compared at a time."""
@@ -35,10 +36,10 @@ class PillowImages(Images):
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="images")
 
-    async def inspect(self, content: BinaryIO) -> ImageFacts:
+    async def inspect(self, content: BinaryIO) -> Image:
         return await asyncio.get_running_loop().run_in_executor(self._thread, _inspect, content)
 
-    async def reencode(self, content: BinaryIO, *, max_side: int | None = None) -> ImageCopy:
+    async def reencode(self, content: BinaryIO, *, max_side: int | None = None) -> Image:
         work = partial(_reencode, content, max_side)
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
@@ -51,22 +52,24 @@ class _Kind(NamedTuple):
 JPEG, PNG = _Kind("jpeg", JpegImageFile), _Kind("png", PngImageFile)
 
 
-def _inspect(content: BinaryIO) -> ImageFacts:
+def _inspect(content: BinaryIO) -> Image:
     data = _whole(content)
     kind = _kind(data)
     outline = _checked_jpeg(data) if kind is JPEG else _checked_png(data)
     refuse_foreign(data, outline.end, outline.metadata)
-    return ImageFacts(kind.name, outline.width, outline.height, outline.end)
+    whole = outline.end == len(data)
+    image = content if whole else first_bytes(content, outline.end)
+    return Image(kind.name, outline.width, outline.height, outline.end, image)
 
 
-def _reencode(content: BinaryIO, max_side: int | None) -> ImageCopy:
+def _reencode(content: BinaryIO, max_side: int | None) -> Image:
     data = _whole(content)
     kind = _kind(data)
     try:
         encoded, width, height = copy_of(kind.plugin(BytesIO(data)), format=kind.name, max_side=max_side)
     except Exception as error:  # hostile files make decoders fail in any way
         raise NotAnImage("it cannot be decoded") from error
-    return ImageCopy(ImageFacts(kind.name, width, height, encoded.getbuffer().nbytes), encoded)
+    return Image(kind.name, width, height, encoded.getbuffer().nbytes, encoded)
 
 
 def _whole(content: BinaryIO) -> bytes:

@@ -93,12 +93,12 @@ class EditProfile:
 
     async def _picture(self, user_id: UserId, picture: BinaryIO) -> Blob:
         copy = await accept_picture(self.images, picture, field="profile_image")
-        key = f"{PUBLIC_PREFIX}profiles/{user_id}/{self.secrets.token()[:16]}.{copy.facts.extension}"
-        return Blob(key, copy.content, copy.facts.content_type)
+        key = f"{PUBLIC_PREFIX}profiles/{user_id}/{self.secrets.token()[:16]}.{copy.extension}"
+        return copy.stored_as(key)
 
     async def _signature(self, user_id: UserId, signature: BinaryIO) -> Blob:
         copy = await accept_picture(self.images, signature, field="signature_image")
-        return Blob(signature_key(user_id, copy.facts, self.secrets), copy.content, copy.facts.content_type)
+        return copy.stored_as(signature_key(user_id, copy, self.secrets))
 
     async def _keep_for_a_while(self, key: str) -> None:
         """Restart the object's age: copying it onto itself counts as storing it now."""

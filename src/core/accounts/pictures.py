@@ -2,7 +2,7 @@ from typing import BinaryIO
 
 from core.accounts.errors import InvalidPicture
 from core.identifiers import UserId
-from core.ports.images import ImageCopy, ImageFacts, Images, NotAnImage
+from core.ports.images import Image, Images, NotAnImage
 from core.ports.secrets import Secrets
 from core.problems import INVALID_IMAGE, file_too_large, side_too_long
 
@@ -12,23 +12,23 @@ MAX_SIDE = 4096
 """Pixels."""
 
 
-async def accept_picture(images: Images, content: BinaryIO, *, field: str) -> ImageCopy:
+async def accept_picture(images: Images, content: BinaryIO, *, field: str) -> Image:
     """Re-encode an uploaded picture for publication. Raises InvalidPicture."""
     try:
-        facts = await images.inspect(content)
-        _check_size(facts, field)
+        image = await images.inspect(content)
+        _check_size(image, field)
         return await images.reencode(content)
     except NotAnImage:
         raise InvalidPicture(field, INVALID_IMAGE) from None
 
 
-def _check_size(facts: ImageFacts, field: str) -> None:
-    if facts.size > MAX_PICTURE:
+def _check_size(image: Image, field: str) -> None:
+    if image.size > MAX_PICTURE:
         raise InvalidPicture(field, file_too_large(MAX_PICTURE // 1024 // 1024))
-    if max(facts.width, facts.height) > MAX_SIDE:
+    if max(image.width, image.height) > MAX_SIDE:
         raise InvalidPicture(field, side_too_long(MAX_SIDE))
 
 
-def signature_key(artist: UserId, facts: ImageFacts, secrets: Secrets) -> str:
+def signature_key(artist: UserId, signature: Image, secrets: Secrets) -> str:
     """A new key for a signature of this artist."""
-    return f"signatures/{artist}/{secrets.token()[:16]}.{facts.extension}"
+    return f"signatures/{artist}/{secrets.token()[:16]}.{signature.extension}"

@@ -6,7 +6,7 @@ from core.accounts.model import Artist
 from core.accounts.pictures import accept_picture, signature_key
 from core.accounts.repository import Users
 from core.blobs.removed_on_failure import put_all, removed_on_failure
-from core.ports.blob_store import Blob, BlobStore
+from core.ports.blob_store import BlobStore
 from core.ports.clock import Clock
 from core.ports.images import Images
 from core.ports.secrets import Secrets
@@ -39,10 +39,10 @@ class UpgradeToArtist:
             user_id=requester.id,
             artist_name=parse_name(artist_name),
             verified_email=verified_email.strip(),
-            signature_key=signature_key(requester.id, copy.facts, self.secrets),
+            signature_key=signature_key(requester.id, copy, self.secrets),
             created_at=self.clock.now(),
         )
-        await put_all(self.blobs, Blob(artist.signature_key, copy.content, copy.facts.content_type))
+        await put_all(self.blobs, copy.stored_as(artist.signature_key))
         async with removed_on_failure(self.blobs, self.transaction, artist.signature_key):
             user = await self.users.of_id(requester.id, lock=True)
             await self.users.add_artist(artist)

@@ -10,9 +10,9 @@ from core.generations.errors import GenerationChanged, GenerationNotCompleted, R
 from core.generations.model import MAX_DESCRIPTION, Generation
 from core.generations.repository import Generations
 from core.identifiers import GenerationId, UserId
-from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobStore
+from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.ports.clock import Clock
-from core.ports.images import ImageCopy, Images, NotAnImage
+from core.ports.images import Image, Images, NotAnImage
 from core.ports.secrets import Secrets
 from core.ports.transaction import Transaction
 from core.text import parse_free_text, problem_of_free_text
@@ -65,15 +65,15 @@ class EditGeneration:
             if generation.result_key is None:
                 raise GenerationNotCompleted
             copy = await self._copy(generation.result_key)
-            key = f"{PUBLIC_PREFIX}generations/{generation.id}/{self.secrets.token()[:16]}.{copy.facts.extension}"
-            await self.blobs.put(Blob(key, copy.content, copy.facts.content_type))
+            key = f"{PUBLIC_PREFIX}generations/{generation.id}/{self.secrets.token()[:16]}.{copy.extension}"
+            await self.blobs.put(copy.stored_as(key))
             return key
         if changes.is_public is False and generation.public_key is not None:
             await self.blobs.delete(generation.public_key)
             return None
         return generation.public_key
 
-    async def _copy(self, result_key: str) -> ImageCopy:
+    async def _copy(self, result_key: str) -> Image:
         content = BytesIO(await self.blobs.get(result_key))
         try:
             await self.images.inspect(content)

@@ -1,20 +1,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from typing import BinaryIO, NewType
+from typing import NewType
 
 import msgspec
 
 from core import tags
 from core.accounts.errors import ArtistOnly
-from core.blobs.first_bytes import first_bytes
 from core.blobs.removed_on_failure import put_all, removed_on_failure
 from core.errors import ValidationError
 from core.identifiers import StyleId, UserId
 from core.ports.blob_store import Blob, BlobStore
 from core.ports.clock import Clock
 from core.ports.ids import Ids
-from core.ports.images import ImageCopy, ImageFacts, Images, NotAnImage
+from core.ports.images import Image, Images, NotAnImage
 from core.ports.task_queue import TaskQueue
 from core.ports.transaction import Transaction
 from core.problems import too_many
@@ -35,14 +34,15 @@ from core.styles.repository import Styles
 from core.styles.views import CreatedStyle
 from core.tasks.model import TrainingOrder, WebhookBase, training_task
 from core.text import comparison_key, parse_free_text, parse_name, problem_of_free_text, problem_of_name
+from core.uploads import Upload
 
 StylesPerArtist = NewType("StylesPerArtist", int)
 
 
 class NewStyle(msgspec.Struct, frozen=True):
     name: str
-    description: str
     generation_cost_tokens: int
+    description: str = ""
     license_type: License = License.PERSONAL
     tags: list[str] = []
     rights_affirmed: bool = True
@@ -52,13 +52,9 @@ class NewStyle(msgspec.Struct, frozen=True):
 
 
 class TrainingImage(msgspec.Struct, frozen=True):
-    """An uploaded training image."""
+    """What the artist sends for one artwork."""
 
-    file: str
-    """The client's file name; used in messages only."""
-    size: int
-    """Bytes."""
-    content: BinaryIO
+    upload: Upload
     caption: str | None = None
     tags: list[str] = []
 
@@ -77,22 +73,25 @@ class CreateStyle:
     limit: StylesPerArtist
     webhooks: WebhookBase
 
-    async def __call__(self, requester: Requester, new: NewStyle, uploads: list[TrainingImage]) -> CreatedStyle:
+    async def __call__(self, requester: Requester, new: NewStyle, training_images: list[TrainingImage]) -> CreatedStyle:
         if not requester.is_artist:
             raise ArtistOnly
-        new, uploads = _normalized(new, uploads)
+        new, training_images = _normalized(new, training_images)
         name = new.name
-        style_tags, image_tags = _check(new, uploads)
+        style_tags, image_tags = _check(new, training_images)
         async with self.transaction:  # an early refusal before the costly part; checked again under a lock at the end
             await self._check_portfolio(requester.id, name)
-        facts = [await self._inspect(index, upload) for index, upload in enumerate(uploads)]
-        samples = [await self._sample(index, upload) for index, upload in enumerate(uploads[: model.SAMPLES])]
+        images = [await self._inspect(index, item.upload) for index, item in enumerate(training_images)]
+        samples = [
+            await self._sample(index, item.upload.name, image)
+            for index, (item, image) in enumerate(zip(training_images[: model.SAMPLES], images, strict=False))
+        ]
 
         style_id = await self.ids.style()
         name_tag = tags.as_tag(name)
         artworks = [
-            await self._artwork(style_id, index, [*([name_tag] if name_tag else []), *own_tags], upload, fact)
-            for index, (upload, fact, own_tags) in enumerate(zip(uploads, facts, image_tags, strict=True))
+            await self._artwork(style_id, index, [*([name_tag] if name_tag else []), *own_tags], item.caption, image)
+            for index, (item, image, own_tags) in enumerate(zip(training_images, images, image_tags, strict=True))
         ]
         now = self.clock.now()
         style = Style(
@@ -110,7 +109,7 @@ class CreateStyle:
             valid_from=new.valid_from,
             valid_to=new.valid_to,
         )
-        await self._store(style, artworks, _blobs(artworks, uploads, facts, samples))
+        await self._store(style, artworks, _blobs(artworks, images, samples))
         return CreatedStyle(style.id, style.name, style.training_status.value, len(artworks), style.created_at, None)
 
     async def _check_portfolio(self, artist_id: UserId, name: str, *, lock: bool = False) -> None:
@@ -120,42 +119,41 @@ class CreateStyle:
         if len(portfolio.name_keys) >= self.limit:
             raise StyleLimitReached(self.limit)
 
-    async def _inspect(self, index: int, upload: TrainingImage) -> ImageFacts:
+    async def _inspect(self, index: int, upload: Upload) -> Image:
         if upload.size > model.MAX_IMAGE:
-            raise ImageSizeExceeded(index=index, file=upload.file, size=upload.size, allowed=model.MAX_IMAGE)
+            raise ImageSizeExceeded(index=index, file=upload.name, size=upload.size, allowed=model.MAX_IMAGE)
         try:
-            facts = await self.images.inspect(upload.content)
+            image = await self.images.inspect(upload.content)
         except NotAnImage:
-            raise InvalidImageFormat(index=index, file=upload.file) from None
-        if min(facts.width, facts.height) < model.MIN_SIDE:
+            raise InvalidImageFormat(index=index, file=upload.name) from None
+        if min(image.width, image.height) < model.MIN_SIDE:
             raise ImageResolutionTooLow(
-                index=index, file=upload.file, width=facts.width, height=facts.height, required=model.MIN_SIDE
+                index=index, file=upload.name, width=image.width, height=image.height, required=model.MIN_SIDE
             )
-        return facts
+        return image
 
-    async def _sample(self, index: int, upload: TrainingImage) -> ImageCopy:
+    async def _sample(self, index: int, file: str, image: Image) -> Image:
         try:
-            return await self.images.reencode(upload.content, max_side=model.SAMPLE_SIDE)
+            return await self.images.reencode(image.content, max_side=model.SAMPLE_SIDE)
         except NotAnImage:
-            raise InvalidImageFormat(index=index, file=upload.file) from None
+            raise InvalidImageFormat(index=index, file=file) from None
 
     async def _artwork(
-        self, style_id: StyleId, index: int, own_tags: list[str], upload: TrainingImage, facts: ImageFacts
+        self, style_id: StyleId, index: int, own_tags: list[str], caption: str | None, image: Image
     ) -> Artwork:
-        caption = upload.caption
         found = tags.tags_in(caption) if caption else []
         return Artwork(
             id=await self.ids.artwork(),
             style_id=style_id,
             index=index,
-            key=f"training/{style_id}/image_{index}.{facts.extension}",
-            format=facts.format,
-            width=facts.width,
-            height=facts.height,
-            size=facts.size,
+            key=f"training/{style_id}/image_{index}.{image.extension}",
+            format=image.format,
+            width=image.width,
+            height=image.height,
+            size=image.size,
             caption=caption,
             tags=list(dict.fromkeys([*own_tags, *found])),
-            sample_key=f"samples/{style_id}/image_{index}.{facts.extension}" if index < model.SAMPLES else None,
+            sample_key=f"samples/{style_id}/image_{index}.{image.extension}" if index < model.SAMPLES else None,
         )
 
     async def _store(self, style: Style, artworks: list[Artwork], blobs: list[Blob]) -> None:
@@ -173,15 +171,15 @@ class CreateStyle:
             )
 
 
-def _normalized(new: NewStyle, uploads: list[TrainingImage]) -> tuple[NewStyle, list[TrainingImage]]:
+def _normalized(new: NewStyle, training_images: list[TrainingImage]) -> tuple[NewStyle, list[TrainingImage]]:
     new = msgspec.structs.replace(new, name=parse_name(new.name), description=parse_free_text(new.description).strip())
-    captions = [parse_free_text(upload.caption or "").strip() or None for upload in uploads]
+    captions = [parse_free_text(item.caption or "").strip() or None for item in training_images]
     return new, [
-        msgspec.structs.replace(upload, caption=caption) for upload, caption in zip(uploads, captions, strict=True)
+        msgspec.structs.replace(item, caption=caption) for item, caption in zip(training_images, captions, strict=True)
     ]
 
 
-def _check(new: NewStyle, uploads: list[TrainingImage]) -> tuple[list[str], list[list[str]]]:
+def _check(new: NewStyle, training_images: list[TrainingImage]) -> tuple[list[str], list[list[str]]]:
     """Check everything that needs no I/O; returns the style's tags and those of each image."""
     if not new.rights_affirmed:
         raise RightsNotAffirmed
@@ -190,19 +188,21 @@ def _check(new: NewStyle, uploads: list[TrainingImage]) -> tuple[list[str], list
         problems["name"] = problem
     if len(new.tags) > model.MAX_TAGS:
         problems["tags"] = too_many(model.MAX_TAGS)
-    for index, upload in enumerate(uploads):
-        if problem := problem_of_free_text(upload.caption or "", limit=model.MAX_CAPTION):
+    for index, item in enumerate(training_images):
+        if problem := problem_of_free_text(item.caption or "", limit=model.MAX_CAPTION):
             problems[f"captions.{index}"] = problem
-        if len(upload.tags) > model.MAX_IMAGE_TAGS:
+        if len(item.tags) > model.MAX_IMAGE_TAGS:
             problems[f"image_tags.{index}"] = too_many(model.MAX_IMAGE_TAGS)
     if problems:
         raise ValidationError(**problems)
     style_tags = tags.normalize_tags(new.tags, field="tags")
-    image_tags = [tags.normalize_tags(upload.tags, field=f"image_tags.{index}") for index, upload in enumerate(uploads)]
-    if len(uploads) < model.MIN_ARTWORKS:
-        raise InsufficientImages(required=model.MIN_ARTWORKS, received=len(uploads))
-    if len(uploads) > model.MAX_ARTWORKS:
-        raise TooManyImages(allowed=model.MAX_ARTWORKS, received=len(uploads))
+    image_tags = [
+        tags.normalize_tags(item.tags, field=f"image_tags.{index}") for index, item in enumerate(training_images)
+    ]
+    if len(training_images) < model.MIN_ARTWORKS:
+        raise InsufficientImages(required=model.MIN_ARTWORKS, received=len(training_images))
+    if len(training_images) > model.MAX_ARTWORKS:
+        raise TooManyImages(allowed=model.MAX_ARTWORKS, received=len(training_images))
     return style_tags, image_tags
 
 
@@ -210,17 +210,12 @@ def _collected(artworks: list[Artwork]) -> list[str]:
     return [tag for artwork in artworks for tag in artwork.tags]
 
 
-def _blobs(
-    artworks: list[Artwork], uploads: list[TrainingImage], facts: list[ImageFacts], samples: list[ImageCopy]
-) -> list[Blob]:
+def _blobs(artworks: list[Artwork], images: list[Image], samples: list[Image]) -> list[Blob]:
     """The images without trailing data, their captions, and the sample copies."""
-    blobs = []
-    for artwork, upload, fact in zip(artworks, uploads, facts, strict=True):
-        content = upload.content if fact.size == upload.size else first_bytes(upload.content, fact.size)
-        blobs.append(Blob(artwork.key, content, fact.content_type))
+    blobs = [image.stored_as(artwork.key) for artwork, image in zip(artworks, images, strict=True)]
     blobs += [_caption_blob(artwork.key, artwork.caption) for artwork in artworks if artwork.caption]
     blobs += [
-        Blob(artwork.sample_key, sample.content, sample.facts.content_type)
+        sample.stored_as(artwork.sample_key)
         for artwork, sample in zip(artworks, samples, strict=False)
         if artwork.sample_key
     ]

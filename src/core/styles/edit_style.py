@@ -9,7 +9,7 @@ from core.accounts.pictures import accept_picture
 from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.blobs.removed_on_failure import put_all, removed_on_failure
 from core.identifiers import StyleId, UserId
-from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobStore
+from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.ports.clock import Clock
 from core.ports.discarded_objects import DiscardedObjects
 from core.ports.images import Images
@@ -76,6 +76,6 @@ class EditStyle:
 
     async def _store(self, style_id: StyleId, thumbnail: BinaryIO) -> str:
         copy = await accept_picture(self.images, thumbnail, field="thumbnail")
-        key = f"{PUBLIC_PREFIX}styles/{style_id}/{self.secrets.token()[:16]}.{copy.facts.extension}"
-        await put_all(self.blobs, Blob(key, copy.content, copy.facts.content_type))
+        key = f"{PUBLIC_PREFIX}styles/{style_id}/{self.secrets.token()[:16]}.{copy.extension}"
+        await put_all(self.blobs, copy.stored_as(key))
         return key

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from core.errors import ValidationError
+from core.uploads import Upload
 from entrypoints.http import uploads
 from entrypoints.http.body import UnsupportedMediaType, convert, decode
 from entrypoints.http.errors import AnyRequest
@@ -24,7 +25,6 @@ from entrypoints.http.problems import (
     TEXT_REQUIRED,
     UNKNOWN_FIELD,
 )
-from entrypoints.http.uploads import Upload
 
 _DATA_URL = re.compile(r"data:image/[a-z+.-]+;base64,(?P<data>[A-Za-z0-9+/=]+)", re.ASCII)
 

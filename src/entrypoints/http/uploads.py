@@ -6,13 +6,14 @@ import os
 from collections.abc import AsyncIterator
 from hashlib import file_digest, sha256
 from tempfile import TemporaryFile
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 import msgspec
 from litestar.exceptions import HTTPException
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
 from core.errors import ValidationError
+from core.uploads import Upload
 from entrypoints.http.body import refuse_unstorable
 from entrypoints.http.errors import AnyRequest, MalformedBody
 from entrypoints.http.problems import NOT_UTF8
@@ -25,14 +26,6 @@ CHUNK = 1024 * 1024
 
 class PayloadTooLarge(HTTPException):
     status_code = 413
-
-
-class Upload(msgspec.Struct, frozen=True):
-    name: str
-    """The file name that the client sent."""
-    size: int
-    """Bytes."""
-    content: BinaryIO
 
 
 class Form(msgspec.Struct, frozen=True):

@@ -77,12 +77,12 @@ IMAGES = PillowImages()
 def test_damage_of_any_kind_is_not_an_image_or_does_not_matter(content: bytes) -> None:
     file = io.BytesIO(content)
     try:
-        facts = asyncio.run(IMAGES.inspect(file))
+        image = asyncio.run(IMAGES.inspect(file))
     except NotAnImage:
         pass
     else:
-        assert facts.size <= len(content)
-        assert facts.width * facts.height > 0
+        assert image.size <= len(content)
+        assert image.width * image.height > 0
     assert file.tell() == 0
 
 
@@ -110,7 +110,7 @@ async def test_images_are_decoded_off_the_event_loop_one_at_a_time() -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(second.begun.wait(), 0.1)
     first.go_on.set()
-    assert [facts.format for facts in await asyncio.gather(*inspecting)] == ["jpeg", "png"]
+    assert [image.format for image in await asyncio.gather(*inspecting)] == ["jpeg", "png"]
 
 
 async def test_a_large_jpeg_takes_little_memory_to_copy_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ async def test_a_large_jpeg_takes_little_memory_to_copy_as_a_small_one(monkeypat
     file = io.BytesIO()
     Image.new("RGB", (4000, 3000), "teal").save(file, "JPEG")
     copy = await PillowImages().reencode(file, max_side=512)
-    assert (copy.facts.width, copy.facts.height) == (512, 384)
+    assert (copy.width, copy.height) == (512, 384)
     assert max(decoded) == (1000, 750)
 
 

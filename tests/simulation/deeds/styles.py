@@ -20,6 +20,7 @@ from core.styles.errors import (
 from core.styles.model import MIN_ARTWORKS
 from core.styles.retrain_style import RetrainStyle
 from core.styles.views import CreatedStyle
+from core.uploads import Upload
 from tests.simulation.deeds.base import Deed, Deeds
 
 PRICES = (1, 7, 30, 60, 250, 1_500)
@@ -51,8 +52,8 @@ class Styles(Deeds):
         )
 
     async def _create(self, requester: Requester) -> None:
-        uploads = [TrainingImage(f"{index}.png", 9, BytesIO(b"a picture")) for index in range(MIN_ARTWORKS)]
-        new = NewStyle(self.random.choice(NAMES), "A style", self.random.choice(PRICES))
+        uploads = [TrainingImage(Upload(f"{index}.png", 9, BytesIO(b"a picture"))) for index in range(MIN_ARTWORKS)]
+        new = NewStyle(self.random.choice(NAMES), self.random.choice(PRICES), "A style")
         answer = await self.call_once(
             requester,
             self.new_key(),

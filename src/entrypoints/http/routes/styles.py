@@ -19,7 +19,7 @@ from core.styles import errors
 from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
-from core.styles.model import MAX_ARTWORKS, MAX_IMAGE, License
+from core.styles.model import MAX_ARTWORKS, MAX_IMAGE
 from core.styles.retrain_style import RetrainStyle
 from core.styles.views import (
     CreatedStyle,
@@ -34,6 +34,7 @@ from core.styles.views import (
 )
 from core.styles.watch_training import WatchTraining
 from core.tags import InvalidTagLanguage, normalize_tags
+from core.uploads import Upload
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.forms import FormBody
@@ -44,7 +45,6 @@ from entrypoints.http.params import PathId, comma_separated
 from entrypoints.http.problems import TIME_OUT_OF_RANGE, one_per_image
 from entrypoints.http.security.access import artist, session_optional
 from entrypoints.http.streams import LAST_EVENT_ID, MEDIA_TYPE, EventStream
-from entrypoints.http.uploads import Upload
 
 MAX_BODY = MAX_ARTWORKS * MAX_IMAGE + 8 * 1024 * 1024
 """Bytes: the largest number of artworks at their maximum size, with captions."""
@@ -61,21 +61,15 @@ class TrainingFilter(Enum):
     """Includes the requester's own unfinished styles."""
 
 
-class StyleFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    name: str
-    description: str = ""
-    generation_cost_tokens: int
-    license_type: License = License.PERSONAL
-    tags: list[str] = []
-    """Repeated or comma-separated."""
-    captions: list[str] = []
+class StyleFields(NewStyle, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`tags` may be repeated or comma-separated."""
+
+    captions: list[str] = msgspec.field(default_factory=list)
     """One per image, in the same order."""
-    image_tags: list[str] = []
+    image_tags: list[str] = msgspec.field(default_factory=list)
     """One comma-separated list per image, in the same order; an empty one where an image has none."""
-    rights_affirmed: bool = True
     valid_from: Moment | None = None
     valid_to: Moment | None = None
-    show_samples: bool = True
 
 
 STYLE = FormBody(
@@ -205,8 +199,8 @@ class StylesController(Controller):
         self, request: AnyRequest, requester: NamedDependency[Requester], create_style: FromDishka[CreateStyle]
     ) -> Response[Success[CreatedStyle]]:
         async with STYLE.read(request) as (fields, files):
-            images = [*files.get("images", []), *files.get("training_images", [])]
-            created = await create_style(requester, _new_style(fields), _training_images(images, fields))
+            uploads = [*files.get("images", []), *files.get("training_images", [])]
+            created = await create_style(requester, _new_style(fields), _training_images(uploads, fields))
         return Response(Success(data=created), headers={"Location": f"/api/styles/{created.id}"})
 
     @patch(
@@ -264,37 +258,30 @@ class StylesController(Controller):
 
 
 def _new_style(fields: StyleFields) -> NewStyle:
-    return NewStyle(
-        name=fields.name,
-        description=fields.description,
-        generation_cost_tokens=fields.generation_cost_tokens,
-        license_type=fields.license_type,
+    return msgspec.structs.replace(
+        fields,
         tags=comma_separated(fields.tags),
-        rights_affirmed=fields.rights_affirmed,
         valid_from=_utc("valid_from", fields.valid_from),
         valid_to=_utc("valid_to", fields.valid_to),
-        show_samples=fields.show_samples,
     )
 
 
-def _training_images(images: list[Upload], fields: StyleFields) -> list[TrainingImage]:
+def _training_images(uploads: list[Upload], fields: StyleFields) -> list[TrainingImage]:
     per_image = {"captions": fields.captions, "image_tags": fields.image_tags}
     problems = {
-        name: one_per_image(len(images), len(texts))
+        name: one_per_image(len(uploads), len(texts))
         for name, texts in per_image.items()
-        if texts and len(texts) != len(images)
+        if texts and len(texts) != len(uploads)
     }
     if problems:
         raise ValidationError(**problems)
     return [
         TrainingImage(
-            image.name,
-            image.size,
-            image.content,
+            upload,
             caption=fields.captions[index] if fields.captions else None,
             tags=comma_separated([fields.image_tags[index]]) if fields.image_tags else [],
         )
-        for index, image in enumerate(images)
+        for index, upload in enumerate(uploads)
     ]
 
 

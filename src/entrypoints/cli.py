@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import getpass
 import importlib
 import socket
 import sys
@@ -16,7 +17,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from uuid import uuid4
 
+from core.audit.model import Operator, Source
 from core.errors import DomainError
 from core.ports.database import DatabaseUnavailable
 from entrypoints import logs, signals
@@ -88,7 +91,7 @@ def redrive(settings: Settings, limit: int) -> None:
     from core.dead_letters.redrive_tasks import RedriveTasks
 
     with _database(settings, "redrive") as complete:
-        redriven = asyncio.run(_called(complete, RedriveTasks, limit=limit))
+        redriven = asyncio.run(_called(complete, RedriveTasks, _operator(), limit=limit))
     _say(f"{redriven.moved:8} moved to their queues")
     _say(f"{redriven.obsolete:8} removed: their generation or training no longer needs them")
     _say(f"{redriven.foreign:8} left: not tasks of this service")
@@ -125,7 +128,7 @@ def admin(settings: Settings, email: str) -> None:
     from core.accounts.make_admin import MakeAdmin
 
     with _database(settings, "admin") as complete:
-        made = asyncio.run(_called(complete, MakeAdmin, email))
+        made = asyncio.run(_called(complete, MakeAdmin, _operator(), email))
     _say(f"{made.username} is an admin.")
 
 
@@ -234,6 +237,11 @@ async def _called(settings: Settings, use_case: UseCase[Answer], *args: object, 
             return answer
     finally:
         await parts.close()
+
+
+def _operator() -> Operator:
+    """Whoever may run commands here, without the name of an admin."""
+    return Operator(None, Source.COMMAND, account=getpass.getuser(), trace_id=uuid4().hex)
 
 
 def _url(settings: Settings) -> str:

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 from core.accounts.model import User
+from core.audit.model import Action, AuditEntry, Operator
 from core.community.delete_comment import DeleteComment
 from core.community.post_comment import NewComment, PostComment
 from core.community.unfollow_user import UnfollowUser
@@ -211,10 +212,22 @@ async def _withdrawals(world: World, *, own: bool = False, status: WithdrawalSta
     async def come() -> None:
         await world.use_case(RequestWithdrawal)(artist.id, 1)
 
-    return Listed(read, come, (lambda id: world.use_case(SettleWithdrawal)(admin.id, id)) if status else None)
+    return Listed(read, come, (lambda id: world.use_case(SettleWithdrawal)(Operator(admin.id), id)) if status else None)
+
+
+async def _audit(world: World) -> Listed:
+    number = count()
+
+    async def come() -> None:
+        async with world.block() as ports:
+            at = world.clock.now()
+            await ports.audit.add(AuditEntry(Operator(None), Action.TASKS_REDRIVEN, "user", str(next(number)), at))
+
+    return Listed(lambda page: world.read.audit.list(page=page), come)
 
 
 LISTS: dict[str, Callable[[World], Awaitable[Listed]]] = {
+    "audit.list": _audit,
     "styles.list": lambda world: _styles(world, StyleQuery()),
     "styles.list, popular": lambda world: _styles(world, StyleQuery(sort=StyleSort.POPULAR)),
     "styles.list, by tags": lambda world: _styles(world, StyleQuery(tags=["river", "boat"])),

@@ -14,6 +14,7 @@ from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.errors import UserNotFound
 from core.accounts.model import SESSION_LIFETIME, Artist, Session, User
 from core.accounts.sign_in import SignIn, token_hash
+from core.audit.model import Operator
 from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.community.delete_comment import DeleteComment
 from core.community.errors import CommentNotFound
@@ -306,7 +307,7 @@ async def test_a_pending_withdrawal_prevents_the_deletion(world: World, mia: Use
         await delete(world, mia)
     assert await world.scope().sessions.requester(hashed, at=world.clock.now()) is not None
 
-    await world.use_case(RejectWithdrawal)(mia.id, withdrawal.id, reason="No.")
+    await world.use_case(RejectWithdrawal)(Operator(mia.id), withdrawal.id, reason="No.")
     await delete(world, mia)
     assert await gone(world, mia)
     with pytest.raises(UserNotFound):

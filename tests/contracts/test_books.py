@@ -1,4 +1,5 @@
 from core.accounts.model import User
+from core.audit.model import Operator
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.tokens.model import PlatformFee
@@ -22,9 +23,9 @@ async def play(world: World) -> User:
     for end in (None, SettleWithdrawal, RejectWithdrawal):
         withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 10)
         if end is SettleWithdrawal:
-            await world.use_case(SettleWithdrawal)(ann.id, withdrawal.id)
+            await world.use_case(SettleWithdrawal)(Operator(ann.id), withdrawal.id)
         if end is RejectWithdrawal:
-            await world.use_case(RejectWithdrawal)(ann.id, withdrawal.id, reason="No.")
+            await world.use_case(RejectWithdrawal)(Operator(ann.id), withdrawal.id, reason="No.")
     started = await world.use_case(StartPurchase)(ann.id, "basic_100")
     payment_key = world.payments.agree(started.order_id)
     await world.use_case(SettlePurchase)(started.order_id, payment_key=payment_key, amount=started.total_price)

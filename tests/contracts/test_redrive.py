@@ -4,6 +4,7 @@ import pytest
 
 from adapters.memory.dead_letters import MemoryDeadLetters
 from core.accounts.model import User
+from core.audit.model import Operator
 from core.dead_letters.redrive_tasks import Redriven, RedriveTasks
 from core.generations.cancel_generation import CancelGeneration
 from core.generations.fail_generation import FailGeneration
@@ -54,7 +55,7 @@ async def ann(world: World) -> User:
 
 
 async def redrive(world: World, dead: MemoryDeadLetters, broker: Broker, *, limit: int = 100) -> Redriven:
-    return await world.use_case(RedriveTasks, dead_letters=dead, broker=broker)(limit=limit)
+    return await world.use_case(RedriveTasks, dead_letters=dead, broker=broker)(Operator(None), limit=limit)
 
 
 async def put_aside(world: World, dead: MemoryDeadLetters) -> list[PendingTask]:
@@ -183,7 +184,7 @@ async def test_without_a_database_nothing_is_moved(
     redriving = world.use_case(RedriveTasks, dead_letters=dead, broker=(broker := Watching()))
     monkeypatch.setattr(type(redriving.generations), "of_id", fail)
     with pytest.raises(DatabaseUnavailable):
-        await redriving()
+        await redriving(Operator(None))
 
     assert (dead.bodies, broker.taken) == ([task.body], [])
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from core.accounts.model import User
+from core.audit.model import Operator
 from core.errors import ValidationError
 from core.generations.complete_generation import CompleteGeneration
 from core.paging import PageRequest
@@ -68,7 +69,7 @@ async def test_a_settled_withdrawal_posts_the_hold(world: World, mia: User, admi
     withdrawal = await ask(world, mia, 40)
     ended_at = world.clock.advance()
 
-    await world.use_case(SettleWithdrawal)(admin.id, withdrawal.id)
+    await world.use_case(SettleWithdrawal)(Operator(admin.id), withdrawal.id)
 
     expected = WithdrawalView(withdrawal.id, 40, "settled", None, withdrawal.created_at, ended_at)
     assert await state(world, mia, withdrawal) == expected
@@ -80,7 +81,7 @@ async def test_a_rejected_withdrawal_voids_the_hold(world: World, mia: User, adm
     withdrawal = await ask(world, mia, 60)
     ended_at = world.clock.advance()
 
-    await world.use_case(RejectWithdrawal)(admin.id, withdrawal.id, reason="No account is known.")
+    await world.use_case(RejectWithdrawal)(Operator(admin.id), withdrawal.id, reason="No account is known.")
 
     expected = WithdrawalView(withdrawal.id, 60, "rejected", "No account is known.", withdrawal.created_at, ended_at)
     assert await state(world, mia, withdrawal) == expected
@@ -94,10 +95,10 @@ async def test_a_withdrawal_ends_only_once(
 ) -> None:
     withdrawal = await ask(world, mia, 40)
     reasons: dict[type[Any], dict[str, str]] = {SettleWithdrawal: {}, RejectWithdrawal: {"reason": "No."}}
-    await world.use_case(first)(admin.id, withdrawal.id, **reasons[first])
+    await world.use_case(first)(Operator(admin.id), withdrawal.id, **reasons[first])
 
     with pytest.raises(WithdrawalEnded):
-        await world.use_case(second)(admin.id, withdrawal.id, **reasons[second])
+        await world.use_case(second)(Operator(admin.id), withdrawal.id, **reasons[second])
     assert await earned(world, mia) == (20 if first is SettleWithdrawal else 60)
 
 
@@ -113,7 +114,7 @@ async def test_a_rejection_says_why(world: World, mia: User, admin: User, reason
     withdrawal = await ask(world, mia, 40)
 
     with pytest.raises(ValidationError):
-        await world.use_case(RejectWithdrawal)(admin.id, withdrawal.id, reason=reason)
+        await world.use_case(RejectWithdrawal)(Operator(admin.id), withdrawal.id, reason=reason)
     assert await earned(world, mia) == 20
 
 
@@ -126,9 +127,9 @@ async def test_an_unknown_withdrawal_cannot_be_ended(world: World, admin: User) 
     nothing = await world.ids.withdrawal()
 
     with pytest.raises(WithdrawalNotFound):
-        await world.use_case(SettleWithdrawal)(admin.id, nothing)
+        await world.use_case(SettleWithdrawal)(Operator(admin.id), nothing)
     with pytest.raises(WithdrawalNotFound):
-        await world.use_case(RejectWithdrawal)(admin.id, nothing, reason="No.")
+        await world.use_case(RejectWithdrawal)(Operator(admin.id), nothing, reason="No.")
 
 
 async def test_what_belongs_to_another_user_is_not_found(world: World, mia: User) -> None:
@@ -186,7 +187,7 @@ async def test_withdrawing_races_with_posting(world: World, mia: User, admin: Us
     assert 2 <= len(withdrawn) <= 7
     assert await earned(world, mia) == (7 - len(withdrawn)) * 30
     for withdrawal in withdrawn:
-        await world.use_case(SettleWithdrawal)(admin.id, withdrawal.id)
+        await world.use_case(SettleWithdrawal)(Operator(admin.id), withdrawal.id)
     assert await earned(world, mia) == (7 - len(withdrawn)) * 30
     assert all(not finding.broken for finding in await world.books.examine())
 
@@ -196,14 +197,14 @@ async def test_settling_races_with_rejecting(world: World, mia: User, admin: Use
 
     async def settle(withdrawal: WithdrawalView) -> bool:
         try:
-            await world.use_case(SettleWithdrawal)(admin.id, withdrawal.id)
+            await world.use_case(SettleWithdrawal)(Operator(admin.id), withdrawal.id)
         except WithdrawalEnded:
             return False
         return True
 
     async def reject(withdrawal: WithdrawalView) -> bool:
         try:
-            await world.use_case(RejectWithdrawal)(admin.id, withdrawal.id, reason="No.")
+            await world.use_case(RejectWithdrawal)(Operator(admin.id), withdrawal.id, reason="No.")
         except WithdrawalEnded:
             return False
         return True
@@ -222,8 +223,8 @@ async def test_settling_races_with_rejecting(world: World, mia: User, admin: Use
 
 async def test_it_is_a_line_among_the_transactions(world: World, mia: User, admin: User) -> None:
     one, other = await ask(world, mia, 40), await ask(world, mia, 10)
-    await world.use_case(SettleWithdrawal)(admin.id, one.id)
-    await world.use_case(RejectWithdrawal)(admin.id, other.id, reason="No.")
+    await world.use_case(SettleWithdrawal)(Operator(admin.id), one.id)
+    await world.use_case(RejectWithdrawal)(Operator(admin.id), other.id, reason="No.")
     await ask(world, mia, 5)
 
     page = await world.read.tokens.transactions(mia.id, type=TransactionFilter.WITHDRAWAL, page=PageRequest())
@@ -242,7 +243,7 @@ async def test_it_is_a_line_among_the_transactions(world: World, mia: User, admi
 async def test_admins_see_all_withdrawals_with_their_artists(world: World, mia: User, admin: User) -> None:
     settled = await ask(world, mia, 40)
     world.clock.advance()
-    await world.use_case(SettleWithdrawal)(admin.id, settled.id)
+    await world.use_case(SettleWithdrawal)(Operator(admin.id), settled.id)
     pending = await ask(world, mia, 10)
 
     everybodys = await world.read.withdrawals.list(status=None, page=PageRequest())

@@ -8,6 +8,7 @@ import pytest
 from adapters.memory.database import MemoryDatabase, Operation
 from adapters.memory.tables import Tables
 from core.accounts.make_admin import MakeAdmin
+from core.audit.model import Operator
 from core.community.post_comment import NewComment, PostComment
 from core.paging import PageRequest
 from core.ports.database import DatabaseUnavailable
@@ -73,7 +74,7 @@ class Scene:
         self.people = {name: await world.user(name, tokens=200) for name in ("ann", "bob", "eve")}
         ann, bob = self.people["ann"], self.people["bob"]
         mia = self.people["mia"] = await world.artist("mia")
-        self.people["eve"] = await world.use_case(MakeAdmin)("eve@example.com")
+        self.people["eve"] = await world.use_case(MakeAdmin)(Operator(None), "eve@example.com")
         style, untrained = await world.style(mia), await world.untrained_style(mia, "Not yet")
         failed = await world.untrained_style(mia, "Failed")
         async with world.block() as ports:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from core.accounts.make_admin import MakeAdmin
+from core.audit.model import Operator
 from core.identifiers import OrderId
 from core.purchases.start_purchase import StartPurchase
 from core.withdrawals.request_withdrawal import RequestWithdrawal
@@ -55,7 +56,7 @@ async def stage(service: Service, world: MemoryWorld) -> AsyncIterator[Stage]:
         "boss": await world.user("boss"),
     }
     bob, style = await world.artist("bob", tokens=200), await world.style(people["mia"])
-    await world.use_case(MakeAdmin)("boss@example.com")
+    await world.use_case(MakeAdmin)(Operator(None), "boss@example.com")
     await world.image(bob, style)
     await world.image(bob, await world.style(bob))
     bobs = {

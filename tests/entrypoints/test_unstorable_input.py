@@ -12,6 +12,7 @@ from litestar.params import QueryParameter
 
 from adapters.filesystem.blobs import FilesystemBlobStore
 from core.accounts.make_admin import MakeAdmin
+from core.audit.model import Operator
 from core.errors import ValidationError
 from entrypoints.http.body import MAX_DEPTH, decode
 from entrypoints.http.errors import name_as_sent
@@ -88,7 +89,7 @@ def service(world: MemoryWorld, tmp_path: Any) -> Service:
 async def somebody(service: Service, world: MemoryWorld) -> AsyncIterator[Browser]:
     """Artist and admin at once, so that no guard refuses first."""
     artist = await world.artist("mia")
-    await world.use_case(MakeAdmin)("mia@example.com")
+    await world.use_case(MakeAdmin)(Operator(None), "mia@example.com")
     async with service.browser(artist) as browser:
         yield browser
 

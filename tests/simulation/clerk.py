@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from core.audit.model import Operator
 from core.community.delete_comment import DeleteComment
 from core.community.errors import CommentNotFound
 from core.identifiers import UserId, WithdrawalId
@@ -47,9 +48,9 @@ class Clerk:
 
         async def decide() -> None:
             if self.stage.random.random() < SETTLED:
-                await self._call(SettleWithdrawal, me, withdrawal_id)
+                await self._call(SettleWithdrawal, Operator(me), withdrawal_id)
             else:
-                await self._call(RejectWithdrawal, me, withdrawal_id, reason="No.")
+                await self._call(RejectWithdrawal, Operator(me), withdrawal_id, reason="No.")
 
         for _ in range(2 if self.stage.faults.strike(TWICE) else 1):
             self.stage.begin("decision", decide)

@@ -26,6 +26,8 @@ from core.account_deletion.views import ExportReader
 from core.accounts.model import Artist, User
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader
+from core.audit.repository import AuditLog
+from core.audit.views import AuditReader
 from core.community.follow_user import FollowUser
 from core.community.like_generation import LikeGeneration
 from core.community.repository import Comments, Follows, Likes
@@ -91,6 +93,7 @@ class Readers:
     withdrawals: WithdrawalsReader
     backlog: BacklogReader
     export: ExportReader
+    audit: AuditReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class Scope:
     withdrawals: Withdrawals
     discarded: DiscardedObjects
     personal_data: PersonalData
+    audit: AuditLog
 
 
 GIVEN = (Settings, Clock, Secrets, BlobStore, PaymentProvider, Images, Broker, DeadLetters)

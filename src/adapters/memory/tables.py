@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from core.accounts.model import Artist, Session, User
+from core.audit.model import AuditEntry
 from core.community.model import Comment
 from core.generations.model import Generation
 from core.identifiers import (
@@ -128,6 +129,7 @@ class Tables:
     answers: MutableMapping[tuple[UserId, str], KeptAnswer] = field(default_factory=dict)
     outbox: MutableMapping[int, QueuedTask] = field(default_factory=dict)
     discarded: MutableMapping[str, None] = field(default_factory=dict)
+    audit: MutableMapping[int, AuditEntry] = field(default_factory=dict)
     walks: MutableMapping[int, Walk] = field(default_factory=dict)
 
     def overlaid(self) -> "Tables":

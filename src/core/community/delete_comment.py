@@ -1,9 +1,12 @@
 from dataclasses import dataclass
 
+from core.audit.model import Action, AuditEntry, Operator
+from core.audit.repository import AuditLog
 from core.community.repository import Comments
 from core.errors import Forbidden
 from core.generations.repository import Generations
 from core.identifiers import CommentId
+from core.ports.clock import Clock
 from core.ports.transaction import Transaction
 from core.requester import Requester
 
@@ -14,9 +17,11 @@ class DeleteComment:
 
     generations: Generations
     comments: Comments
+    audit: AuditLog
     transaction: Transaction
+    clock: Clock
 
-    async def __call__(self, requester: Requester, comment_id: CommentId) -> None:
+    async def __call__(self, requester: Requester, comment_id: CommentId, *, trace_id: str | None = None) -> None:
         async with self.transaction:
             comment = await self.comments.of_id(comment_id)
             image = await self.generations.of_id(comment.generation_id, lock=True)
@@ -25,3 +30,15 @@ class DeleteComment:
                 if comment.author_id != requester.id:
                     raise Forbidden
             await self.comments.remove(comment)
+            if comment.author_id != requester.id:
+                operator = Operator(requester.id, trace_id=trace_id)
+                await self.audit.add(
+                    AuditEntry(
+                        operator,
+                        Action.COMMENT_DELETED,
+                        "comment",
+                        str(comment_id),
+                        self.clock.now(),
+                        before={"author_id": comment.author_id, "generation_id": comment.generation_id},
+                    )
+                )

@@ -3,9 +3,12 @@ from dataclasses import dataclass
 
 import msgspec
 
+from core.audit.model import Action, AuditEntry, Operator
+from core.audit.repository import AuditLog
 from core.errors import Category, DomainError
 from core.generations.repository import Generations
 from core.ports.broker import Broker
+from core.ports.clock import Clock
 from core.ports.dead_letters import DeadLetters
 from core.ports.transaction import Transaction
 from core.styles.repository import Styles
@@ -38,9 +41,11 @@ class RedriveTasks:
     broker: Broker
     generations: Generations
     styles: Styles
+    audit: AuditLog
     transaction: Transaction
+    clock: Clock
 
-    async def __call__(self, *, limit: int = 1000) -> Redriven:
+    async def __call__(self, operator: Operator, *, limit: int = 1000) -> Redriven:
         """Process up to `limit` messages, oldest first. Raises DeadLettersUnavailable."""
         wanted: dict[int, PendingTask] = {}
         obsolete: list[int] = []
@@ -61,7 +66,19 @@ class RedriveTasks:
             confirmed = set(await self.broker.publish(list(wanted.values())))
             moved = [index for index, task in wanted.items() if task.task_id in confirmed]
             await letters.remove(moved)
-        return Redriven(len(moved), len(obsolete), len(wanted) - len(moved), foreign)
+        redriven = Redriven(len(moved), len(obsolete), len(wanted) - len(moved), foreign)
+        async with self.transaction:
+            await self.audit.add(
+                AuditEntry(
+                    operator,
+                    Action.TASKS_REDRIVEN,
+                    "dead_letters",
+                    None,
+                    self.clock.now(),
+                    after=msgspec.structs.asdict(redriven),
+                )
+            )
+        return redriven
 
     async def _is_needed(self, task: Task) -> bool:
         """Whether the task is the current attempt of a generation or training that has not ended."""

@@ -1,6 +1,8 @@
 from dataclasses import dataclass
 
-from core.identifiers import UserId, WithdrawalId
+from core.audit.model import Action, AuditEntry, Operator
+from core.audit.repository import AuditLog
+from core.identifiers import WithdrawalId
 from core.ports.clock import Clock
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
@@ -13,13 +15,27 @@ class SettleWithdrawal:
 
     withdrawals: Withdrawals
     ledger: TokenLedger
+    audit: AuditLog
     transaction: Transaction
     clock: Clock
 
-    async def __call__(self, admin_id: UserId, withdrawal_id: WithdrawalId) -> None:
-        """Raises WithdrawalNotFound or WithdrawalEnded."""
+    async def __call__(self, operator: Operator, withdrawal_id: WithdrawalId) -> None:
+        """Raises WithdrawalNotFound, WithdrawalEnded or AdminRequired."""
         async with self.transaction:
             withdrawal = await self.withdrawals.of_id(withdrawal_id, lock=True)
             now = self.clock.now()
-            await self.withdrawals.save(withdrawal.settle(at=now, by=admin_id))
+            ended = withdrawal.settle(at=now, by=operator.admin)
+            await self.withdrawals.save(ended)
             await self.ledger.post(withdrawal.hold_id, at=now)
+            await self.audit.add(
+                AuditEntry(
+                    operator,
+                    Action.WITHDRAWAL_SETTLED,
+                    "withdrawal",
+                    str(withdrawal_id),
+                    now,
+                    before={"status": withdrawal.status.value},
+                    after={"status": ended.status.value},
+                    reason=ended.reason,
+                )
+            )

@@ -4,6 +4,7 @@ from dishka import AnyOf, Provider, Scope
 
 from adapters.memory.account_deletion import MemoryPersonalData
 from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
+from adapters.memory.audit import MemoryAuditLog, MemoryAuditReader
 from adapters.memory.backlog import MemoryBacklogReader
 from adapters.memory.books import MemoryBooks
 from adapters.memory.community import MemoryComments, MemoryCommunityReader, MemoryFollows, MemoryLikes
@@ -28,6 +29,8 @@ from core.account_deletion.repository import PersonalData
 from core.account_deletion.views import ExportReader
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader
+from core.audit.repository import AuditLog
+from core.audit.views import AuditReader
 from core.community.repository import Comments, Follows, Likes
 from core.community.views import CommunityReader
 from core.generations.repository import Generations
@@ -102,5 +105,7 @@ def memory() -> Provider:
     provider.provide(MemoryLikes, provides=Likes, scope=request)
     provider.provide(MemoryComments, provides=Comments, scope=request)
     provider.provide(MemoryTaskQueue, provides=TaskQueue, scope=request)
+    provider.provide(MemoryAuditLog, provides=AuditLog, scope=request)
+    provider.provide(MemoryAuditReader, provides=AuditReader, scope=request)
     provider.provide(MemoryDiscardedObjects, provides=DiscardedObjects, scope=request)
     return provider

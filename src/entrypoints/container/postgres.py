@@ -6,6 +6,7 @@ from dishka import AnyOf, Provider, Scope
 
 from adapters.postgres.account_deletion import PostgresPersonalData
 from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
+from adapters.postgres.audit import PostgresAuditLog, PostgresAuditReader
 from adapters.postgres.backlog import PostgresBacklogReader
 from adapters.postgres.books import PostgresBooks
 from adapters.postgres.changes import PostgresChanges
@@ -33,6 +34,8 @@ from core.account_deletion.repository import PersonalData
 from core.account_deletion.views import ExportReader
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader
+from core.audit.repository import AuditLog
+from core.audit.views import AuditReader
 from core.community.repository import Comments, Follows, Likes
 from core.community.views import CommunityReader
 from core.generations.repository import Generations
@@ -126,4 +129,6 @@ def _provide_for_requests(provider: Provider) -> None:
     provider.provide(PostgresLikes, provides=Likes)
     provider.provide(PostgresComments, provides=Comments)
     provider.provide(PostgresTaskQueue, provides=TaskQueue)
+    provider.provide(PostgresAuditLog, provides=AuditLog)
+    provider.provide(PostgresAuditReader, provides=AuditReader)
     provider.provide(PostgresDiscardedObjects, provides=DiscardedObjects)

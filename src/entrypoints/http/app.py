@@ -97,6 +97,7 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
         ],
         dependencies={
             "requester": Provide(access.requester, sync_to_thread=False),
+            "operator": Provide(access.acting_admin, sync_to_thread=False),
             "viewer": Provide(access.viewer, sync_to_thread=False),
             "watcher": Provide(access.watcher, sync_to_thread=False),
             "watching_viewer": Provide(access.watching_viewer, sync_to_thread=False),

@@ -1,5 +1,6 @@
 ERRORS = {
     "ACCOUNT_NOT_FOUND": "Account not found.",
+    "ADMIN_REQUIRED": "This needs the name of an admin (--as EMAIL).",
     "AI_SERVERS_ONLY": "This call is for the AI servers.",
     "ALREADY_ARTIST": "You are already an artist.",
     "ARTIST_ONLY": "Only artists can do this.",

@@ -1,5 +1,6 @@
 ERRORS = {
     "ACCOUNT_NOT_FOUND": "해당 계정을 찾을 수 없습니다.",
+    "ADMIN_REQUIRED": "관리자의 이름으로만 할 수 있습니다.",
     "AI_SERVERS_ONLY": "AI 서버만 호출할 수 있습니다.",
     "ALREADY_ARTIST": "이미 작가로 등록되어 있습니다.",
     "ARTIST_ONLY": "작가만 할 수 있습니다.",

@@ -9,6 +9,7 @@ import pytest
 from core.account_deletion.delete_account import DeleteAccount
 from core.accounts.errors import UserNotFound
 from core.accounts.model import User
+from core.audit.model import Operator
 from core.community.errors import DuplicateLike
 from core.paging import PageRequest
 from core.ports.idempotency import Answer, Call
@@ -21,6 +22,7 @@ from tests.support.world import Scope
 NAMES_OF_USERS = {
     *("user_id", "owner_id", "author_id", "artist_id", "actor_id", "recipient_id", "follower_id", "followed_id"),
     "ended_by",
+    "admin_id",
 }
 SECTIONS = {
     "users": "profile",
@@ -38,10 +40,16 @@ SECTIONS = {
     "withdrawals": "withdrawals",
 }
 """Where in the export a table's rows are found."""
-NOT_EXPORTED = {"idempotency_keys"}
-"""A means, kept for a day: see ExportAccount."""
-KEPT = {("accounts", "owner_id"), ("purchases", "user_id"), ("withdrawals", "artist_id"), ("withdrawals", "ended_by")}
-"""Money and tokens, under the id of a deleted user."""
+NOT_EXPORTED = {"idempotency_keys", "audit_log"}
+"""A means, kept for a day: see ExportAccount. What an admin did is the operator's."""
+KEPT = {
+    ("accounts", "owner_id"),
+    ("purchases", "user_id"),
+    ("withdrawals", "artist_id"),
+    ("withdrawals", "ended_by"),
+    ("audit_log", "admin_id"),
+}
+"""Money, tokens and what an admin did, under the id of a deleted user."""
 COLUMNS = f"""
 SELECT table_name, column_name FROM information_schema.columns
 JOIN information_schema.tables USING (table_schema, table_name)
@@ -86,7 +94,7 @@ async def a_whole_life(world: PostgresWorld) -> User:
     user, other = await world.artist("mia-of-nowhere", tokens=500), await world.artist("zoe", tokens=500)
     await a_life(world, user, other)
     for withdrawal in (await world.read.withdrawals.list(status=None, page=PageRequest())).rows:
-        await world.use_case(RejectWithdrawal)(user.id, withdrawal.id, reason="No.")
+        await world.use_case(RejectWithdrawal)(Operator(user.id), withdrawal.id, reason="No.")
     async with world.scope().call as call:
         await call.begin(Call(user.id, "a key", b"a call", world.clock.now()))
         await call.finish(Answer(201, {}, b"{}"))

@@ -10,6 +10,7 @@ from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 from adapters.rabbitmq.broker import RabbitMQBroker
 from adapters.rabbitmq.connection import DEAD_LETTER_QUEUE, Address
 from adapters.rabbitmq.dead_letters import RabbitMQDeadLetters
+from core.audit.model import Operator
 from core.dead_letters.redrive_tasks import Redriven, RedriveTasks
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.model import Status
@@ -74,7 +75,7 @@ async def test_a_rejected_task_is_dead_lettered_and_redriven(broker: Broker, tmp
         await (await next_of(dead)).nack(requeue=True)
 
         redrive = world.use_case(RedriveTasks, dead_letters=RabbitMQDeadLetters(address), broker=rabbitmq)
-        assert await redrive(limit=10) == Redriven(moved=1, obsolete=0, unconfirmed=0, foreign=0)
+        assert await redrive(Operator(None), limit=10) == Redriven(moved=1, obsolete=0, unconfirmed=0, foreign=0)
 
         again = await next_of(queue)
         assert again.body == tasks[0].body

@@ -29,6 +29,7 @@ from entrypoints.http.operation import delete, get, patch, post
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId
 from entrypoints.http.security.access import session_optional, signed_in
+from entrypoints.logs import trace_id
 
 
 class CommentChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -194,4 +195,4 @@ class CommunityController(Controller):
         requester: NamedDependency[Requester],
         delete_comment: FromDishka[DeleteComment],
     ) -> None:
-        await delete_comment(requester, comment_id)
+        await delete_comment(requester, comment_id, trace_id=trace_id.get())

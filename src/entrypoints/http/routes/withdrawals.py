@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
 from msgspec import Meta
 
+from core.audit.model import Operator
 from core.identifiers import WithdrawalId
 from core.requester import Requester
 from core.tokens.errors import InsufficientTokens
@@ -91,10 +92,10 @@ class WithdrawalsToSettleController(Controller):
     async def settle(
         self,
         withdrawal_id: PathId[WithdrawalId],
-        requester: NamedDependency[Requester],
+        operator: NamedDependency[Operator],
         settle_withdrawal: FromDishka[SettleWithdrawal],
     ) -> Success[None]:
-        await settle_withdrawal(requester.id, withdrawal_id)
+        await settle_withdrawal(operator, withdrawal_id)
         return Success(data=None)
 
     @post(
@@ -109,8 +110,8 @@ class WithdrawalsToSettleController(Controller):
         self,
         withdrawal_id: PathId[WithdrawalId],
         data: JSONBody[Rejection],
-        requester: NamedDependency[Requester],
+        operator: NamedDependency[Operator],
         reject_withdrawal: FromDishka[RejectWithdrawal],
     ) -> Success[None]:
-        await reject_withdrawal(requester.id, withdrawal_id, reason=data.reason)
+        await reject_withdrawal(operator, withdrawal_id, reason=data.reason)
         return Success(data=None)

@@ -9,6 +9,7 @@ from litestar.types import HTTPScope
 from core.accounts.errors import ArtistOnly, Unauthorized
 from core.accounts.repository import Sessions
 from core.accounts.sign_in import token_hash
+from core.audit.model import Operator
 from core.errors import Category, DomainError, NotFound
 from core.live_events import Watcher
 from core.ports.clock import Clock
@@ -20,6 +21,7 @@ from entrypoints.http.security.addresses import client_address, is_within
 from entrypoints.http.security.cookies import SESSION
 from entrypoints.http.security.limits import count_call
 from entrypoints.http.state import container_of, state_of, user_of
+from entrypoints.logs import trace_id
 
 CSRF_HEADER = "X-CSRFToken"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -95,6 +97,11 @@ async def operator(connection: Connection, handler: BaseRouteHandler) -> None:
 def requester(request: AnyRequest) -> Requester:
     """A dependency of routes for signed-in users."""
     return _signed_in(request)
+
+
+def acting_admin(request: AnyRequest) -> Operator:
+    """A dependency of routes for admins: who acts, as the audit log says it."""
+    return Operator(requester(request).id, trace_id=trace_id.get())
 
 
 def viewer(request: AnyRequest) -> Requester | None:

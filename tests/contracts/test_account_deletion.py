@@ -37,7 +37,7 @@ from core.ports.clock import Clock
 from core.ports.identity_provider import Identity, SignInFailed
 from core.ports.transaction import OutcomeUnknown
 from core.purchases.expire_purchases import ExpirePurchases
-from core.purchases.model import TIME_TO_SETTLE, PurchaseStatus
+from core.purchases.model import TIME_TO_PAY, TIME_TO_SETTLE, PurchaseStatus
 from core.purchases.start_purchase import StartPurchase
 from core.requester import Requester, Role
 from core.search.views import SearchType
@@ -51,10 +51,10 @@ from core.tokens.views import TransactionFilter
 from core.withdrawals.errors import WithdrawalPending
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from core.withdrawals.request_withdrawal import RequestWithdrawal
-from tests.contracts.overlap import Block, commit
+from tests.contracts.overlap import Block, Work, commit
 from tests.core.failing import LosesConnection, failing
 from tests.support.pictures import picture
-from tests.support.world import Scope, World
+from tests.support.world import PATIENCE, Scope, World
 
 MIN_JUN = Identity("google", "1076915", "min.jun@example.com", "Min Jun", None)
 PAGE = PageRequest(limit=100)
@@ -275,6 +275,46 @@ async def test_a_purchase_that_waits_can_no_longer_be_paid(world: World, ann: Us
     await world.use_case(ExpirePurchases)()
     purchase = await commit(world, lambda ports: ports.purchases.of_order(started.order_id))
     assert purchase.status is PurchaseStatus.EXPIRED
+
+
+async def test_a_purchase_that_ends_during_the_deletion_stays_as_it_ended(world: World, ann: User) -> None:
+    started = await world.use_case(StartPurchase)(ann.id, "basic_100")
+    later = world.clock.now() + TIME_TO_PAY + TIME_TO_SETTLE
+
+    async def expire(ports: Scope) -> None:
+        purchase = await ports.purchases.of_order(started.order_id, lock=True)
+        await ports.purchases.save(purchase.expire_if_due(at=later))
+
+    await delete_meanwhile(world, ann, expire)
+
+    purchase = await commit(world, lambda ports: ports.purchases.of_order(started.order_id))
+    assert (purchase.status, purchase.ended_at) == (PurchaseStatus.EXPIRED, later)
+    assert purchase.expires_at == purchase.created_at + TIME_TO_PAY
+
+
+async def test_a_style_that_is_removed_during_the_deletion_stays_removed(world: World, mia: User) -> None:
+    style = await world.untrained_style(mia)
+
+    async def remove(ports: Scope) -> None:
+        await ports.styles.of_id(style.id, lock=True)
+        await ports.styles.remove(style.id)
+
+    await delete_meanwhile(world, mia, remove)
+
+    with pytest.raises(StyleNotFound):
+        await commit(world, lambda ports: ports.styles.of_id(style.id))
+
+
+async def delete_meanwhile(world: World, user: User, work: Work) -> None:
+    """Delete the account; the deletion waits until the work, which is done before it, is committed."""
+    block = await Block(world, work).open()
+    deleting = asyncio.create_task(world.use_case(DeleteAccount)(user.id))
+    async with asyncio.timeout(PATIENCE):
+        while not (deleting.done() or await world.lock_is_awaited()):  # noqa: ASYNC110 - no database has an event for it
+            await asyncio.sleep(0)
+    assert not deleting.done()
+    assert await block.commit() is None
+    await deleting
 
 
 async def test_a_capture_with_a_lost_response_is_found_after_the_buyers_deletion(
@@ -606,7 +646,7 @@ async def test_a_withdrawal_request_races_with_the_deletion_of_the_artist(
     async def revoke_access(ports: Scope) -> None:
         user = await ports.users.of_id(mia.id, lock=True)
         await ports.users.save(user.start_deletion(at=world.clock.now()))
-        await ports.personal_data.revoke_access(mia.id, at=world.clock.now())
+        await ports.personal_data.revoke_access(mia.id)
 
     leaving = await Block(world, revoke_access).open()
     asking = asyncio.create_task(world.use_case(RequestWithdrawal)(mia.id, 30))

@@ -147,7 +147,7 @@ async def test_revoking_a_users_sessions_notifies_each_of_them(world: World, las
             await ports.sessions.add(session)
             topics.append(changes.session(session.token_hash))
     with world.changes.subscribe(*topics, last.topic) as subscription:
-        block = await Block(world, lambda ports: ports.personal_data.revoke_access(ann.id, at=now)).open()
+        block = await Block(world, lambda ports: ports.personal_data.revoke_access(ann.id)).open()
         assert await last.alone(subscription)
 
         assert await block.commit() is None

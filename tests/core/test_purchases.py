@@ -515,6 +515,16 @@ async def test_an_unpaid_purchase_expires_after_its_time(world: MemoryWorld) -> 
     assert await world.use_case(ExpirePurchases)() == 0
 
 
+async def test_a_purchase_that_has_ended_does_not_expire_now(world: MemoryWorld) -> None:
+    buyer = await world.user("ann")
+    order_id = (await start(world, buyer)).order_id
+    async with world.block() as ports:
+        purchase = await ports.purchases.of_order(order_id)
+    ended = purchase.expire_if_due(at=purchase.created_at + ALL_TIME)
+
+    assert ended.expire_now(at=purchase.created_at) == ended
+
+
 async def test_no_money_is_taken_once_the_time_to_pay_is_over(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
 

@@ -1,14 +1,12 @@
 from collections.abc import Callable, MutableMapping
-from datetime import datetime
 from typing import TypeVar
 
 from adapters.memory.tables import Tables, Uses
 from adapters.memory.transaction import MemoryTransaction
 from core.account_deletion.repository import PersonalData, Removed
 from core.generations.model import Generation, Status
-from core.identifiers import CommentId, GenerationId, StyleId, UserId
+from core.identifiers import CommentId, GenerationId, UserId
 from core.ports import changes
-from core.purchases.model import PurchaseStatus
 from core.withdrawals.model import WithdrawalStatus
 
 Key = TypeVar("Key")
@@ -19,22 +17,10 @@ class MemoryPersonalData(PersonalData):
     def __init__(self, transaction: MemoryTransaction) -> None:
         self._transaction = transaction
 
-    async def revoke_access(self, user_id: UserId, *, at: datetime) -> None:
-        def operation(tables: Tables) -> None:
-            _remove(tables.sessions, lambda _, session: session.user_id == user_id)
-            for style in _of(tables.styles, lambda style: style.artist_id == user_id and style.is_active):
-                tables.styles[style.id] = style.close(at=at)
-            for purchase in _of(tables.purchases, lambda purchase: purchase.user_id == user_id):
-                if purchase.status is PurchaseStatus.PENDING:
-                    tables.purchases[purchase.order_id] = purchase.expire_now(at=at)
-
+    async def revoke_access(self, user_id: UserId) -> None:
         for session in _of(self._transaction.tables.sessions, lambda session: session.user_id == user_id):
             self._transaction.notify_after_commit(changes.session(session.token_hash))
-        for style_id in await self.styles(user_id):
-            await self._transaction.lock("style", style_id)
-        for purchase in _of(self._transaction.tables.purchases, lambda purchase: purchase.user_id == user_id):
-            await self._transaction.lock("purchase", purchase.order_id)
-        self._transaction.write(operation)
+        self._transaction.write(lambda tables: _remove(tables.sessions, lambda _, session: session.user_id == user_id))
 
     async def withdrawal_pending(self, user_id: UserId) -> bool:
         return any(
@@ -91,7 +77,7 @@ class MemoryPersonalData(PersonalData):
         )
 
     async def used_by_others(self, user_id: UserId) -> bool:
-        styles = await self.styles(user_id)
+        styles = [style.id for style in _of(self._transaction.tables.styles, lambda style: style.artist_id == user_id)]
         return any(
             image.style_id in styles and image.owner_id != user_id
             for image in self._transaction.tables.generations.values()
@@ -112,9 +98,6 @@ class MemoryPersonalData(PersonalData):
 
         self._transaction.write(operation)
         return Removed(len(images), sorted({place for image in images for place in _places(image)}))
-
-    async def styles(self, user_id: UserId) -> list[StyleId]:
-        return sorted(style.id for style in self._transaction.tables.styles.values() if style.artist_id == user_id)
 
     async def remove_user(self, user_id: UserId, *, identity: bytes) -> bool:
         await self._lock("user", user_id)

@@ -22,6 +22,18 @@ class MemoryPurchases(Purchases):
             raise PurchaseNotFound
         return purchase
 
+    async def pending(self, user_id: UserId) -> list[Purchase]:
+        for purchase in self._pending(user_id):
+            await self._transaction.lock("purchase", purchase.order_id)
+        return self._pending(user_id)
+
+    def _pending(self, user_id: UserId) -> list[Purchase]:
+        purchases = self._transaction.tables.purchases.values()
+        return sorted(
+            (one for one in purchases if one.user_id == user_id and one.status is PurchaseStatus.PENDING),
+            key=lambda purchase: purchase.order_id,
+        )
+
     async def add(self, purchase: Purchase) -> None:
         def operation(tables: Tables) -> None:
             tables.purchases[purchase.order_id] = purchase

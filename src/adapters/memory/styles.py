@@ -50,6 +50,18 @@ class MemoryStyles(Styles):
             await self._transaction.lock("style", style_id)
         return deep_copy(_found(self._transaction.tables, style_id))
 
+    async def of_artist(self, artist_id: UserId, *, lock: bool = False) -> list[Style]:
+        if lock:
+            for style in self._of_artist(artist_id):
+                await self._transaction.lock("style", style.id)
+        return self._of_artist(artist_id)
+
+    def _of_artist(self, artist_id: UserId) -> list[Style]:
+        styles = self._transaction.tables.styles.values()
+        return sorted(
+            (deep_copy(style) for style in styles if style.artist_id == artist_id), key=lambda style: style.id
+        )
+
     async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
         if lock:
             await self._transaction.lock("portfolio", artist_id)

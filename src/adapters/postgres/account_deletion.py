@@ -1,22 +1,14 @@
-from datetime import datetime
-
 from adapters.postgres.pool import Record
 from adapters.postgres.transaction import PostgresTransaction
 from core.account_deletion.repository import PersonalData, Removed
-from core.identifiers import GenerationId, StyleId, UserId
+from core.identifiers import GenerationId, UserId
 from core.ports import changes
-from core.purchases.model import TIME_TO_SETTLE
 
 # Locks are taken in the same order as elsewhere: an image before its likes and comments, and of several images, users
 # or styles the one with the smallest id first.
 
 END_SESSIONS = "DELETE FROM sessions WHERE user_id = $1 RETURNING token_hash"
 HIDE_ARTIST = "DELETE FROM artist_texts WHERE user_id = $1"
-CLOSE_STYLES = "UPDATE styles SET is_active = false, updated_at = $2 WHERE artist_id = $1 AND is_active"
-EXPIRE_PURCHASES = """
-UPDATE purchases SET expires_at = least(expires_at, $2), check_at = least(check_at, $3)
-WHERE user_id = $1 AND status = 'pending'
-"""
 WITHDRAWAL_PENDING = "SELECT FROM withdrawals WHERE artist_id = $1 AND status = 'pending' LIMIT 1"
 UNENDED = "SELECT id FROM generations WHERE owner_id = $1 AND ended_at IS NULL ORDER BY created_at, id LIMIT $2"
 
@@ -89,7 +81,6 @@ USED_BY_OTHERS = """
 SELECT FROM styles JOIN generations ON style_id = styles.id
 WHERE styles.artist_id = $1 AND owner_id <> $1 LIMIT 1
 """
-STYLES = "SELECT id FROM styles WHERE artist_id = $1 ORDER BY id"
 
 IMAGES = """
 SELECT id, style_id, result_key, public_key, metadata -> 'late_result' ->> 'result_key' AS late_key
@@ -150,12 +141,10 @@ class PostgresPersonalData(PersonalData):
     def __init__(self, transaction: PostgresTransaction) -> None:
         self._transaction = transaction
 
-    async def revoke_access(self, user_id: UserId, *, at: datetime) -> None:
+    async def revoke_access(self, user_id: UserId) -> None:
         for session in await self._run(END_SESSIONS, user_id):
             self._transaction.notify_after_commit(changes.session(session["token_hash"]))
         await self._run(HIDE_ARTIST, user_id)
-        await self._run(CLOSE_STYLES, user_id, at)
-        await self._run(EXPIRE_PURCHASES, user_id, at, at + TIME_TO_SETTLE)
 
     async def withdrawal_pending(self, user_id: UserId) -> bool:
         return bool(await self._run(WITHDRAWAL_PENDING, user_id))
@@ -202,9 +191,6 @@ class PostgresPersonalData(PersonalData):
             await self._run(REMOVE_IMAGES, ids)
         keys = [image[name] for image in images for name in ("result_key", "public_key", "late_key")]
         return Removed(len(images), sorted({key for key in keys if key is not None}))
-
-    async def styles(self, user_id: UserId) -> list[StyleId]:
-        return [row["id"] for row in await self._transaction.fetch(STYLES, user_id)]
 
     async def remove_user(self, user_id: UserId, *, identity: bytes) -> bool:
         await self._run(LOCK_USER, user_id)

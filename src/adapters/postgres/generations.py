@@ -68,6 +68,7 @@ CHANGING = (
     "attempt_failed_at",
 )
 GENERATION = f"SELECT {', '.join((*FIXED, *CHANGING))} FROM generations"
+# `tokens` are Generation.earned_tokens: the row has the price and the fee.
 SAVE_GENERATION = Write(
     touches="generations",
     given="generations",
@@ -91,6 +92,8 @@ SAVE_GENERATION = Write(
     rule="generation_found",
 )
 
+# The most frequent write does without reading the entity first: which progress counts is said here, by the port
+# (Generations.advance), and by no entity.
 ADVANCE = BatchedStatement("""
 WITH asked AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::float8[], $5::bigint[], $6::timestamptz[])
@@ -112,6 +115,7 @@ SELECT asked.place, coalesce(advanced.status, locked.status) AS status,
 FROM asked JOIN locked USING (id) LEFT JOIN advanced USING (id)
 """)
 
+# These find candidates: FailGeneration decides by the entity, under its lock.
 RESTART_TIME_OUTS = """
 WITH unpublished AS MATERIALIZED (
     SELECT id FROM generations JOIN outbox USING (task_id)

@@ -13,13 +13,15 @@ from core.purchases.payment import PaymentFailure
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader, PurchaseView
 
-PURCHASE = """
+PURCHASES = """
 SELECT order_id, user_id, package_id, amount_tokens, total_price, price_per_token, currency_code, created_at,
     expires_at, check_at, status, payment_key, failure_code, failure_message, ended_at
-FROM purchases WHERE order_id = $1
+FROM purchases
 """
+PURCHASE = f"{PURCHASES} WHERE order_id = $1"
+PENDING = f"{PURCHASES} WHERE user_id = $1 AND status = 'pending' ORDER BY order_id FOR NO KEY UPDATE"
 
-CHANGING = ("status", "check_at", "payment_key", "failure_code", "failure_message", "ended_at")
+CHANGING = ("status", "expires_at", "check_at", "payment_key", "failure_code", "failure_message", "ended_at")
 SAVE = Write(
     touches="purchases",
     given="purchases",
@@ -53,7 +55,10 @@ class PostgresPurchases(Purchases):
         row = await self._transaction.fetchrow(f"{PURCHASE} {locking}", order_id, lock=lock)
         if row is None:
             raise PurchaseNotFound
-        return Purchase(**_with_failure(row) | {"status": PurchaseStatus(row["status"])})
+        return _purchase(row)
+
+    async def pending(self, user_id: UserId) -> list[Purchase]:
+        return [_purchase(row) for row in await self._transaction.fetch(PENDING, user_id, lock=True)]
 
     async def add(self, purchase: Purchase) -> None:
         row = _row(purchase)
@@ -79,6 +84,10 @@ class PostgresPurchasesReader(PurchasesReader):
 
 def purchase_view(row: Record) -> PurchaseView:
     return PurchaseView(**_with_failure(row))
+
+
+def _purchase(row: Record) -> Purchase:
+    return Purchase(**_with_failure(row) | {"status": PurchaseStatus(row["status"])})
 
 
 def _row(purchase: Purchase) -> Row:

@@ -65,8 +65,9 @@ CHANGING = (
     "updated_at",
     "retried_at",
 )
-STYLE = f"SELECT {', '.join((*FIXED, *CHANGING))} FROM styles WHERE id = $1"
-
+STYLES = f"SELECT {', '.join((*FIXED, *CHANGING))} FROM styles"
+STYLE = f"{STYLES} WHERE id = $1"
+OF_ARTIST = f"{STYLES} WHERE artist_id = $1 ORDER BY id"
 
 OFFER = lookup(
     {"style_id": "bigint"},
@@ -152,6 +153,7 @@ REMOVE_STYLE = Write(
 )
 ARTWORKS = f"SELECT {ARTWORK} FROM artworks WHERE style_id = $1 ORDER BY index"
 
+# As with generations, which progress counts is said here and by the port (Styles.advance), and by no entity.
 ADVANCE = """
 UPDATE styles SET training_status = 'training', current_epoch = $2, total_epochs = $3, progress_percent = $4,
     estimated_seconds = $5, progress_at = $6, updated_at = $6
@@ -295,6 +297,10 @@ class PostgresStyles(Styles):
         if row is None:
             raise StyleNotFound
         return _style(row)
+
+    async def of_artist(self, artist_id: UserId, *, lock: bool = False) -> list[Style]:
+        locking = "FOR NO KEY UPDATE" if lock else ""
+        return [_style(row) for row in await self._transaction.fetch(f"{OF_ARTIST} {locking}", artist_id, lock=lock)]
 
     async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
         if lock and not await self._transaction.fetch(LOCK_PORTFOLIO, artist_id, lock=True):

@@ -9,6 +9,8 @@ from core.errors import DomainError
 from core.identifiers import UserId
 from core.ports.clock import Clock
 from core.ports.transaction import Transaction
+from core.purchases.repository import Purchases
+from core.styles.repository import Styles
 from core.withdrawals.errors import WithdrawalPending
 
 _log = logging.getLogger(__name__)
@@ -19,9 +21,14 @@ INLINE_TIME = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True)
 class DeleteAccount:
-    """Delete one's own account: revoke access at once, erase personal data now or in a maintenance pass."""
+    """Delete one's own account: revoke access at once, erase personal data now or in a maintenance pass.
+
+    At once, styles are closed and payments of pending purchases are no longer captured.
+    """
 
     users: Users
+    styles: Styles
+    purchases: Purchases
     personal_data: PersonalData
     erase: EraseAccount
     transaction: Transaction
@@ -35,7 +42,11 @@ class DeleteAccount:
                 raise WithdrawalPending
             now = self.clock.now()
             await self.users.save(user.start_deletion(at=now))
-            await self.personal_data.revoke_access(requester, at=now)
+            await self.personal_data.revoke_access(requester)
+            for style in await self.styles.of_artist(requester, lock=True):
+                await self.styles.save(style.close(at=now))
+            for purchase in await self.purchases.pending(requester):
+                await self.purchases.save(purchase.expire_now(at=now))
         try:
             await self.erase(requester, until=now + INLINE_TIME)
         except DomainError as error:

@@ -109,10 +109,10 @@ class EraseAccount:
         if await self._remove_images(user_id):
             return False
         async with self.transaction:
-            style_ids = await self.personal_data.styles(user_id)
+            styles = await self.styles.of_artist(user_id)
         try:
-            for style_id in style_ids:
-                await self._remove_style(style_id)
+            for style in styles:
+                await self._remove_style(style.id)
         except StyleUsed:  # used by a concurrent request
             return False
         return await self._remove_user(user_id)

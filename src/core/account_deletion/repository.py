@@ -1,9 +1,8 @@
-from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
-from core.identifiers import GenerationId, StyleId, UserId
+from core.identifiers import GenerationId, UserId
 
 
 class Removed(msgspec.Struct, frozen=True):
@@ -20,10 +19,8 @@ class PersonalData(Protocol):
     other users stay exact. Any number of processes may remove the data of the same account.
     """
 
-    async def revoke_access(self, user_id: UserId, *, at: datetime) -> None:
-        """From the commit on, the user's sessions are revoked, their styles are closed and not found by search, and
-        none of their payments is captured; the provider is still asked about payments that were just being captured.
-        """
+    async def revoke_access(self, user_id: UserId) -> None:
+        """From the commit on, the user's sessions are revoked, and search does not find the artist."""
         ...
 
     async def withdrawal_pending(self, user_id: UserId) -> bool: ...
@@ -57,8 +54,6 @@ class PersonalData(Protocol):
         their styles stay.
         """
         ...
-
-    async def styles(self, user_id: UserId) -> list[StyleId]: ...
 
     async def remove_user(self, user_id: UserId, *, identity: bytes) -> bool:
         """Remove the user and the artist; returns False while anything that the other methods remove is left.

@@ -81,6 +81,8 @@ class Purchase(msgspec.Struct, frozen=True):
 
     def expire_now(self, *, at: datetime) -> "Purchase":
         """The buyer's account is deleted: no more money is captured, and a payment just captured is checked for."""
+        if self.status is not PurchaseStatus.PENDING:
+            return self
         return msgspec.structs.replace(
             self, expires_at=min(self.expires_at, at), check_at=min(self.check_at, at + TIME_TO_SETTLE)
         )

@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from core.identifiers import OrderId
+from core.identifiers import OrderId, UserId
 from core.purchases.model import Purchase
 
 
@@ -10,6 +10,10 @@ class Purchases(Protocol):
 
     async def of_order(self, order_id: OrderId, *, lock: bool = False) -> Purchase:
         """Raises PurchaseNotFound."""
+        ...
+
+    async def pending(self, user_id: UserId) -> list[Purchase]:
+        """Lock the user's pending purchases and return them, by order id."""
         ...
 
     async def add(self, purchase: Purchase) -> None: ...

@@ -173,7 +173,7 @@ class Style(msgspec.Struct, frozen=True):
         )
 
     def close(self, *, at: datetime) -> "Style":
-        return msgspec.structs.replace(self, is_active=False, updated_at=at)
+        return msgspec.structs.replace(self, is_active=False, updated_at=at) if self.is_active else self
 
 
 class Offer(msgspec.Struct, frozen=True):

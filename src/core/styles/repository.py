@@ -21,6 +21,10 @@ class Styles(Protocol):
         """Raises StyleNotFound."""
         ...
 
+    async def of_artist(self, artist_id: UserId, *, lock: bool = False) -> list[Style]:
+        """All styles of an artist, by id."""
+        ...
+
     async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
         """With `lock`, no other transaction that locks it can add a style of this artist until this one ends.
 

@@ -14,7 +14,8 @@ COMMENTS = {
     "COLUMN users.profile_image": "Key of an object in the blob store.",
     "COLUMN users.follower_count": "Rows of `follows`, changed by the statement that follows or unfollows.",
     "COLUMN users.standing": """
-        `leaving` while an account is being deleted step by step, `deactivated` for the placeholder that is left.""",
+        `leaving` while an account is being deleted step by step, `deactivated` for the placeholder that is left,
+        `suspended` until an admin restores the account.""",
     "CONSTRAINT uq_users_provider_subject ON users": "One account for an identity.",
     "CONSTRAINT uq_users_username ON users": "A username belongs to one user.",
     "CONSTRAINT ck_users_role ON users": "A role that the core knows.",
@@ -58,7 +59,7 @@ def upgrade() -> None:
             CONSTRAINT uq_users_provider_subject UNIQUE (provider, subject),
             CONSTRAINT uq_users_username UNIQUE (username),
             CONSTRAINT ck_users_role CHECK (role IN ('user', 'artist', 'admin')),
-            CONSTRAINT ck_users_standing CHECK (standing IN ('present', 'leaving', 'deactivated')),
+            CONSTRAINT ck_users_standing CHECK (standing IN ('present', 'leaving', 'deactivated', 'suspended')),
             CONSTRAINT ck_users_follower_count CHECK (follower_count >= 0)
         )
     """)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
+from core.accounts.model import User
 from core.audit.model import Operator, Source
 from core.errors import DomainError
 from core.ports.database import DatabaseUnavailable
@@ -125,10 +126,8 @@ def reconcile(settings: Settings) -> None:
 
 def admin(settings: Settings, email: str) -> None:
     """make a user who has signed in an admin"""
-    from core.accounts.make_admin import MakeAdmin
-
     with _database(settings, "admin") as complete:
-        made = asyncio.run(_called(complete, MakeAdmin, _operator(), email))
+        made = asyncio.run(_made_admin(complete, email))
     _say(f"{made.username} is an admin.")
 
 
@@ -235,6 +234,21 @@ async def _called(settings: Settings, use_case: UseCase[Answer], *args: object, 
             call = await scope.get(cast("type[Any]", use_case))
             answer: Answer = await call(*args, **options)
             return answer
+    finally:
+        await parts.close()
+
+
+async def _made_admin(settings: Settings, who: str) -> User:
+    from core.accounts.make_admin import MakeAdmin
+    from core.accounts.views import AccountsReader
+    from entrypoints.container import create_container
+
+    parts = create_container(settings)
+    try:
+        async with parts() as scope:
+            accounts: AccountsReader = await scope.get(AccountsReader)
+            make_admin = await scope.get(MakeAdmin)
+            return await make_admin(_operator(), await accounts.find(who))
     finally:
         await parts.close()
 

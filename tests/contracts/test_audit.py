@@ -26,7 +26,7 @@ async def test_a_line_says_who_did_what_to_whom(world: World) -> None:
     mia = await world.user("mia")
     at = world.clock.advance()
 
-    await world.use_case(MakeAdmin)(Operator(None, Source.COMMAND, "root", "a-trace"), "mia@example.com")
+    await world.use_case(MakeAdmin)(Operator(None, Source.COMMAND, "root", "a-trace"), mia.id)
 
     [line] = await lines(world)
     assert line == AuditLine(

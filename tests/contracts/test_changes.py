@@ -78,8 +78,19 @@ async def a_session(world: World) -> tuple[Topic, Work]:
     return changes.session(TOKEN), end
 
 
+async def all_sessions(world: World) -> tuple[Topic, Work]:
+    topic, _ = await a_session(world)
+
+    async def end(ports: Scope) -> None:
+        await ports.sessions.end_all(await world.read.accounts.find("ann"))
+
+    return topic, end
+
+
 Change = Callable[[World], Awaitable[tuple[Topic, Work]]]
-every_change = pytest.mark.parametrize("change", [an_image, a_style, a_style_that_goes, a_notification, a_session])
+every_change = pytest.mark.parametrize(
+    "change", [an_image, a_style, a_style_that_goes, a_notification, a_session, all_sessions]
+)
 
 
 class Last:

@@ -4,10 +4,8 @@ import msgspec
 import pytest
 
 from core.accounts.edit_profile import EditProfile, ProfileChanges
-from core.accounts.errors import UserNotFound
-from core.accounts.make_admin import MakeAdmin
+from core.accounts.errors import NotOneUser
 from core.accounts.sign_in import SignedIn, SignIn
-from core.audit.model import Operator
 from core.identifiers import UserId
 from core.ports.identity_provider import Identity, SignInFailed
 from core.requester import Role
@@ -78,8 +76,8 @@ async def test_an_address_may_be_that_of_several(world: World) -> None:
     await sign_in(world, "ann@example.com")
 
     assert await email_of(world, mia) == await email_of(world, ann.id) == "ann@example.com"
-    with pytest.raises(UserNotFound):
-        await world.use_case(MakeAdmin)(Operator(None), "ann@example.com")
+    with pytest.raises(NotOneUser):
+        await world.read.accounts.find("ann@example.com")
 
 
 async def test_what_is_edited_at_the_same_time_stays(world: World) -> None:

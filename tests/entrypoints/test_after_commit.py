@@ -74,7 +74,7 @@ class Scene:
         self.people = {name: await world.user(name, tokens=200) for name in ("ann", "bob", "eve")}
         ann, bob = self.people["ann"], self.people["bob"]
         mia = self.people["mia"] = await world.artist("mia")
-        self.people["eve"] = await world.use_case(MakeAdmin)(Operator(None), "eve@example.com")
+        self.people["eve"] = await world.use_case(MakeAdmin)(Operator(None), self.people["eve"].id)
         style, untrained = await world.style(mia), await world.untrained_style(mia, "Not yet")
         failed = await world.untrained_style(mia, "Failed")
         async with world.block() as ports:

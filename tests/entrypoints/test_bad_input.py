@@ -56,7 +56,7 @@ async def stage(service: Service, world: MemoryWorld) -> AsyncIterator[Stage]:
         "boss": await world.user("boss"),
     }
     bob, style = await world.artist("bob", tokens=200), await world.style(people["mia"])
-    await world.use_case(MakeAdmin)(Operator(None), "boss@example.com")
+    await world.use_case(MakeAdmin)(Operator(None), people["boss"].id)
     await world.image(bob, style)
     await world.image(bob, await world.style(bob))
     bobs = {

@@ -212,7 +212,7 @@ async def test_the_books_are_looked_at(own_database_url: str, tmp_path: Path) ->
 async def test_a_user_is_made_an_admin(own_database_url: str, tmp_path: Path) -> None:
     given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
     done = await asyncio.to_thread(cli, "admin ann@example.com", **given)
-    assert "0 users have the e-mail address ann@example.com." in refusal(done)
+    assert "0 users have the id, username or e-mail address ann@example.com." in refusal(done)
 
     async with create_pool(own_database_url) as pool:
         world = PostgresWorld(pool)

@@ -89,7 +89,7 @@ async def things(world: MemoryWorld, mia: User) -> dict[str, Any]:
             await world.use_case(PostComment)(mia.id, image.id, NewComment("Thanks", parent_id=comments[-1]))
     for amount in range(1, 6):
         await world.use_case(RequestWithdrawal)(mia.id, amount)
-    await world.use_case(MakeAdmin)(Operator(None), "mia@example.com")
+    await world.use_case(MakeAdmin)(Operator(None), mia.id)
     [style, other_style], [image, other_image, *_] = styles, images
     return {
         **{"mia": mia.id, "style": style.id, "other_style": other_style.id},
@@ -146,8 +146,8 @@ async def test_pages_together_are_the_list(service: Service, mia: User, things: 
 
 
 async def test_a_list_without_anything_is_empty_not_null(service: Service, world: MemoryWorld) -> None:
-    await world.artist()
-    async with service.browser(await world.use_case(MakeAdmin)(Operator(None), "mia@example.com")) as browser:
+    mia = await world.artist()
+    async with service.browser(await world.use_case(MakeAdmin)(Operator(None), mia.id)) as browser:
         for path in LISTS:
             if "{" in path:
                 continue

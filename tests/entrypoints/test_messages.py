@@ -91,7 +91,7 @@ def test_every_code_has_a_message_and_every_message_a_code(catalogue: Catalogue)
 def test_messages_name_the_values_that_there_are(catalogue: Catalogue) -> None:
     assert {code: placeholders(template) for code, template in catalogue.problems.items()} == PROBLEMS
     named = {code: found for code, template in catalogue.errors.items() if (found := placeholders(template))}
-    assert named == {"NOT_ONE_USER": {"found", "email"}}
+    assert named == {"NOT_ONE_USER": {"found", "who"}}
 
 
 def test_each_language_has_its_own_texts() -> None:

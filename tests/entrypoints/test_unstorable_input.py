@@ -89,7 +89,7 @@ def service(world: MemoryWorld, tmp_path: Any) -> Service:
 async def somebody(service: Service, world: MemoryWorld) -> AsyncIterator[Browser]:
     """Artist and admin at once, so that no guard refuses first."""
     artist = await world.artist("mia")
-    await world.use_case(MakeAdmin)(Operator(None), "mia@example.com")
+    await world.use_case(MakeAdmin)(Operator(None), artist.id)
     async with service.browser(artist) as browser:
         yield browser
 

@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.accounts.make_admin import MakeAdmin
 from core.accounts.model import User
-from core.audit.model import Operator
 from core.tokens.model import PlatformFee
 from tests.entrypoints.service import Service
 from tests.support.world import MemoryWorld
@@ -25,8 +23,7 @@ async def mia(world: MemoryWorld) -> User:
 
 @pytest.fixture
 async def eve(world: MemoryWorld) -> User:
-    await world.user("eve")
-    return await world.use_case(MakeAdmin)(Operator(None), "eve@example.com")
+    return await world.admin("eve")
 
 
 async def test_from_the_wish_to_the_money(service: Service, mia: User, eve: User) -> None:

@@ -214,6 +214,13 @@ class World(ABC):
                 await scope.ledger.transfer(gift(user.id, tokens, self))
         return user
 
+    async def admin(self, username: str = "eve") -> User:
+        user = await self.user(username)
+        admin = user.become_admin(at=self.clock.now())
+        async with self.block() as scope:
+            await scope.users.save(admin)
+        return admin
+
     async def artist(self, username: str = "mia", *, tokens: int = 0) -> User:
         """An artist with a signature in the store."""
         user = await self.user(username, tokens=tokens)

@@ -6,15 +6,15 @@ from adapters.memory.database import Reads
 from adapters.memory.tables import Tables
 from adapters.memory.tokens import available, earned
 from adapters.memory.transaction import MemoryTransaction
-from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
+from core.accounts.errors import AlreadyArtist, IdentityTaken, NotOneUser, UsernameTaken, UserNotFound
 from core.accounts.model import Artist, Session, Standing, User
 from core.accounts.repository import Sessions, Users
-from core.accounts.views import AccountsReader, Me, MeArtist, OwnProfile, Profile, ProfileArtist, ProfileStats
+from core.accounts.views import AccountsReader, Admin, Me, MeArtist, OwnProfile, Profile, ProfileArtist, ProfileStats
 from core.generations.model import Status
 from core.identifiers import UserId
 from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
-from core.requester import Requester
+from core.requester import Requester, Role
 
 
 class MemoryUsers(Users):
@@ -32,10 +32,12 @@ class MemoryUsers(Users):
             await self._transaction.lock("user", user_id)
         return None if user_id is None else self._transaction.tables.users.get(user_id)
 
-    async def of_email(self, email: str, *, lock: bool = False) -> list[User]:
-        users = self._transaction.tables.users.values()
-        named = [user for user in users if user.email == email and user.standing is Standing.PRESENT]
-        return [await self.of_id(user.id, lock=lock) for user in named]
+    async def suspended(self, user_id: UserId) -> User:
+        await self._transaction.lock("user", user_id)
+        user = self._transaction.tables.users.get(user_id)
+        if user is None or user.standing is not Standing.SUSPENDED:
+            raise UserNotFound
+        return user
 
     async def username_taken(self, username: str) -> bool:
         return username in self._transaction.tables.usernames
@@ -116,6 +118,19 @@ class MemorySessions(Sessions):
         self._transaction.write(lambda tables: tables.sessions.pop(token_hash, None))
         self._transaction.notify_after_commit(changes.session(token_hash))
 
+    async def end_all(self, user_id: UserId) -> int:
+        sessions = self._transaction.tables.sessions
+        ended = [token_hash for token_hash, session in sessions.items() if session.user_id == user_id]
+
+        def operation(tables: Tables) -> None:
+            for token_hash in ended:
+                tables.sessions.pop(token_hash, None)
+
+        self._transaction.write(operation)
+        for token_hash in ended:
+            self._transaction.notify_after_commit(changes.session(token_hash))
+        return len(ended)
+
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
         tables = self._transaction.unit.tables
         session = tables.sessions.get(token_hash)
@@ -193,10 +208,28 @@ class MemoryAccountsReader(AccountsReader):
             ),
         )
 
+    async def find(self, who: str) -> UserId:
+        found = [user.id for user in self._reads.tables.users.values() if _called(user, who)]
+        if len(found) != 1:
+            raise NotOneUser(who, found=len(found))
+        return found[0]
+
+    async def admins(self) -> list[Admin]:
+        admins = [
+            Admin(user.id, user.username, user.email)
+            for user in self._reads.tables.users.values()
+            if user.role is Role.ADMIN and user.standing is Standing.PRESENT
+        ]
+        return sorted(admins, key=lambda admin: admin.id)
+
     async def own_profile(self, user_id: UserId) -> OwnProfile:
         profile = await self.profile(user_id, viewer=user_id)
         updated_at = found(self._reads.tables, user_id).updated_at
         return OwnProfile(**msgspec.structs.asdict(profile), updated_at=updated_at)
+
+
+def _called(user: User, who: str) -> bool:
+    return user.standing in (Standing.PRESENT, Standing.SUSPENDED) and who in (str(user.id), user.username, user.email)
 
 
 def found(tables: Tables, user_id: UserId) -> User:

@@ -1,3 +1,4 @@
+from adapters.postgres.accounts import END_SESSIONS
 from adapters.postgres.pool import Record
 from adapters.postgres.transaction import PostgresTransaction
 from core.account_deletion.repository import PersonalData, Removed
@@ -7,7 +8,6 @@ from core.ports import changes
 # Locks are taken in the same order as elsewhere: an image before its likes and comments, and of several images, users
 # or styles the one with the smallest id first.
 
-END_SESSIONS = "DELETE FROM sessions WHERE user_id = $1 RETURNING token_hash"
 HIDE_ARTIST = "DELETE FROM artist_texts WHERE user_id = $1"
 WITHDRAWAL_PENDING = "SELECT FROM withdrawals WHERE artist_id = $1 AND status = 'pending' LIMIT 1"
 UNENDED = "SELECT id FROM generations WHERE owner_id = $1 AND ended_at IS NULL ORDER BY created_at, id LIMIT $2"

@@ -6,10 +6,10 @@ from adapters.postgres.pool import Reads, Record
 from adapters.postgres.statements import lookup
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.writes import Write, assignments, hexadecimal, insert
-from core.accounts.errors import UserNotFound
+from core.accounts.errors import NotOneUser, UserNotFound
 from core.accounts.model import Artist, Session, Standing, User
 from core.accounts.repository import Sessions, Users
-from core.accounts.views import AccountsReader, Me, MeArtist, OwnProfile, Profile, ProfileArtist, ProfileStats
+from core.accounts.views import AccountsReader, Admin, Me, MeArtist, OwnProfile, Profile, ProfileArtist, ProfileStats
 from core.identifiers import UserId
 from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
@@ -24,6 +24,7 @@ SELECT {", ".join((*FIXED, *CHANGING))} FROM users
 
 ARTIST = "SELECT user_id, artist_name, verified_email, signature_key, created_at FROM artists WHERE user_id = $1"
 PENDING_DELETION = f"{USER} WHERE id = $1 AND standing = 'leaving' FOR NO KEY UPDATE"
+SUSPENDED = f"{USER} WHERE id = $1 AND standing = 'suspended' FOR NO KEY UPDATE"
 PENDING_DELETIONS = "SELECT id FROM users WHERE standing = 'leaving' ORDER BY updated_at, id LIMIT $1"
 
 SAVE_USER = Write(
@@ -79,6 +80,8 @@ END_SESSION = Write(
         )""",
 )
 
+END_SESSIONS = "DELETE FROM sessions WHERE user_id = $1 RETURNING token_hash"
+
 REQUESTER = lookup(
     {"token_hash": "bytea", "at": "timestamptz"},
     """
@@ -117,6 +120,11 @@ FROM users
 LEFT JOIN artists ON artists.user_id = users.id
 WHERE users.id = $1 AND standing = 'present'
 """
+FIND = """
+SELECT id FROM users
+WHERE standing IN ('present', 'suspended') AND (id::text = $1 OR username = $1 OR email = $1) ORDER BY id
+"""
+ADMINS = "SELECT id, username, email FROM users WHERE role = 'admin' AND standing = 'present' ORDER BY id"
 PURGE_EXPIRED = """
 WITH expired AS MATERIALIZED (
     SELECT token_hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -146,12 +154,11 @@ class PostgresUsers(Users):
         )
         return _user(row) if row else None
 
-    async def of_email(self, email: str, *, lock: bool = False) -> list[User]:
-        locking = "FOR NO KEY UPDATE" if lock else ""
-        rows = await self._transaction.fetch(
-            f"{USER} WHERE email = $1 AND standing = 'present' {locking}", email, lock=lock
-        )
-        return [_user(row) for row in rows]
+    async def suspended(self, user_id: UserId) -> User:
+        row = await self._transaction.fetchrow(SUSPENDED, user_id, lock=True)
+        if row is None:
+            raise UserNotFound
+        return _user(row)
 
     async def username_taken(self, username: str) -> bool:
         return await self._transaction.fetchrow("SELECT FROM users WHERE username = $1", username) is not None
@@ -205,6 +212,12 @@ class PostgresSessions(Sessions):
         await self._transaction.write(END_SESSION, {"token_hash": hexadecimal(token_hash)})
         self._transaction.notify_after_commit(changes.session(token_hash))
 
+    async def end_all(self, user_id: UserId) -> int:
+        ended = await self._transaction.fetch(END_SESSIONS, user_id, lock=True)
+        for session in ended:
+            self._transaction.notify_after_commit(changes.session(session["token_hash"]))
+        return len(ended)
+
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
         row = await self._transaction.unit.row(REQUESTER, token_hash, at)
         return Requester(row["id"], Role(row["role"]), row["is_artist"]) if row else None
@@ -240,6 +253,15 @@ class PostgresAccountsReader(AccountsReader):
     async def own_profile(self, user_id: UserId) -> OwnProfile:
         row = await self._profile_row(user_id, viewer=user_id)
         return OwnProfile(**msgspec.structs.asdict(self._profile(row)), updated_at=row["updated_at"])
+
+    async def find(self, who: str) -> UserId:
+        found: list[UserId] = [row["id"] for row in await self._reads.fetch(FIND, who)]
+        if len(found) != 1:
+            raise NotOneUser(who, found=len(found))
+        return found[0]
+
+    async def admins(self) -> list[Admin]:
+        return [Admin(**row) for row in await self._reads.fetch(ADMINS)]
 
     async def _profile_row(self, user_id: UserId, *, viewer: UserId | None) -> Record:
         row = await self._reads.fetchrow(PROFILE, user_id, viewer)

@@ -21,7 +21,8 @@ CREATE TABLE users (
     profile_image text,
     -- Rows of `follows`, changed by the statement that follows or unfollows.
     follower_count bigint DEFAULT 0 NOT NULL,
-    -- `leaving` while an account is being deleted step by step, `deactivated` for the placeholder that is left.
+    -- `leaving` while an account is being deleted step by step, `deactivated` for the placeholder that is left,
+    -- `suspended` until an admin restores the account.
     standing text DEFAULT 'present' NOT NULL,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
@@ -36,7 +37,7 @@ CREATE TABLE users (
     -- A role that the core knows.
     CONSTRAINT ck_users_role CHECK (role IN ('user', 'artist', 'admin')),
     -- A standing that the core knows.
-    CONSTRAINT ck_users_standing CHECK (standing IN ('present', 'leaving', 'deactivated'))
+    CONSTRAINT ck_users_standing CHECK (standing IN ('present', 'leaving', 'deactivated', 'suspended'))
 );
 
 -- Accounts whose deletion is under way.

@@ -58,7 +58,7 @@ MATCHING_ARTISTS = """
 ARTISTS = f"""
 SELECT users.id, username, artist_name, profile_image, follower_count
 FROM {_found("artist_texts", "user_id", MATCHING_ARTISTS)} found
-JOIN users ON users.id = found.id JOIN artists ON artists.user_id = found.id
+JOIN users ON users.id = found.id AND standing = 'present' JOIN artists ON artists.user_id = found.id
 """
 
 LAST = "\x7f"

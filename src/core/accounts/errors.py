@@ -12,12 +12,24 @@ class UserNotFound(NotFound):
 
 
 class NotOneUser(UserNotFound):
-    """No user, or several, with an e-mail address."""
+    """No user, or several, with an id, username or e-mail address."""
 
     message_code = "NOT_ONE_USER"
 
-    def __init__(self, email: str, *, found: int) -> None:
-        super().__init__(details={"email": email, "found": found})
+    def __init__(self, who: str, *, found: int) -> None:
+        super().__init__(details={"who": who, "found": found})
+
+
+class NotAnAdmin(DomainError):
+    code = "NOT_AN_ADMIN"
+    category = Category.CONFLICT
+
+
+class OwnAccount(DomainError):
+    """An admin tried to do to their own account what only another admin may do."""
+
+    code = "OWN_ACCOUNT"
+    category = Category.CONFLICT
 
 
 class UsernameTaken(DomainError):

@@ -1,10 +1,10 @@
 from dataclasses import dataclass
 
-from core.accounts.errors import NotOneUser
 from core.accounts.model import User
 from core.accounts.repository import Users
 from core.audit.model import Action, AuditEntry, Operator
 from core.audit.repository import AuditLog
+from core.identifiers import UserId
 from core.ports.clock import Clock
 from core.ports.transaction import Transaction
 
@@ -18,13 +18,11 @@ class MakeAdmin:
     transaction: Transaction
     clock: Clock
 
-    async def __call__(self, operator: Operator, email: str) -> User:
-        """Raises NotOneUser, also when several users have this address."""
+    async def __call__(self, operator: Operator, user_id: UserId) -> User:
+        """Raises UserNotFound."""
         async with self.transaction:
-            named = await self.users.of_email(email, lock=True)
-            if len(named) != 1:
-                raise NotOneUser(email, found=len(named))
-            admin = named[0].become_admin(at=self.clock.now())
+            user = await self.users.of_id(user_id, lock=True)
+            admin = user.become_admin(at=self.clock.now())
             await self.users.save(admin)
             await self.audit.add(
                 AuditEntry(
@@ -33,7 +31,7 @@ class MakeAdmin:
                     "user",
                     str(admin.id),
                     admin.updated_at,
-                    before={"role": named[0].role.value},
+                    before={"role": user.role.value},
                     after={"role": admin.role.value},
                 )
             )

@@ -4,6 +4,7 @@ from enum import Enum
 
 import msgspec
 
+from core.accounts.errors import NotAnAdmin
 from core.errors import ValidationError
 from core.identifiers import UserId
 from core.ports.blob_store import PUBLIC_PREFIX
@@ -27,6 +28,8 @@ class Standing(Enum):
     """Account deleted; personal data is being erased."""
     DEACTIVATED = "deactivated"
     """Account deleted, name kept because others have images in one of the styles."""
+    SUSPENDED = "suspended"
+    """Cannot sign in until an admin restores the account; everything is kept."""
 
 
 class User(msgspec.Struct, frozen=True):
@@ -85,6 +88,18 @@ class User(msgspec.Struct, frozen=True):
 
     def become_admin(self, *, at: datetime) -> "User":
         return msgspec.structs.replace(self, role=Role.ADMIN, updated_at=at)
+
+    def resign_as_admin(self, *, at: datetime, is_artist: bool) -> "User":
+        """Raises NotAnAdmin."""
+        if self.role is not Role.ADMIN:
+            raise NotAnAdmin
+        return msgspec.structs.replace(self, role=Role.ARTIST if is_artist else Role.USER, updated_at=at)
+
+    def suspend(self, *, at: datetime) -> "User":
+        return msgspec.structs.replace(self, standing=Standing.SUSPENDED, updated_at=at)
+
+    def restore(self, *, at: datetime) -> "User":
+        return msgspec.structs.replace(self, standing=Standing.PRESENT, updated_at=at)
 
 
 class Artist(msgspec.Struct, frozen=True):

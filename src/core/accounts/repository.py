@@ -17,8 +17,8 @@ class Users(Protocol):
         """Finds deleted accounts too, until they are erased."""
         ...
 
-    async def of_email(self, email: str, *, lock: bool = False) -> list[User]:
-        """All users with this address whose accounts are not deleted."""
+    async def suspended(self, user_id: UserId) -> User:
+        """The suspended user, locked. Raises UserNotFound if there is none."""
         ...
 
     async def username_taken(self, username: str) -> bool: ...
@@ -65,6 +65,10 @@ class Sessions(Protocol):
 
     async def end(self, token_hash: bytes) -> None:
         """Revoke a session, in the open transaction; a missing one is no error. Effective from the commit on."""
+        ...
+
+    async def end_all(self, user_id: UserId) -> int:
+        """Revoke all sessions of the user, in the open transaction. Returns how many there were."""
         ...
 
     async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:

@@ -73,6 +73,8 @@ class SignIn:
             is_new = user is None
             if user is None:
                 user = await self._sign_up(identity)
+            if user.standing is Standing.SUSPENDED:
+                raise SignInFailed("account_suspended")
             if user.standing is not Standing.PRESENT:
                 raise SignInFailed("account_closed")
             if (verified := user.with_verified_email(identity.email, at=now)) != user:

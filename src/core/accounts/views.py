@@ -58,6 +58,12 @@ class OwnProfile(Profile, frozen=True):
     updated_at: datetime
 
 
+class Admin(msgspec.Struct, frozen=True):
+    id: UserId
+    username: str
+    email: str | None
+
+
 class AccountsReader(Protocol):
     async def me(self, user_id: UserId) -> Me:
         """Raises UserNotFound."""
@@ -69,4 +75,12 @@ class AccountsReader(Protocol):
 
     async def own_profile(self, user_id: UserId) -> OwnProfile:
         """Raises UserNotFound."""
+        ...
+
+    async def find(self, who: str) -> UserId:
+        """The user with this id, username or e-mail address, suspended or not. Raises NotOneUser."""
+        ...
+
+    async def admins(self) -> list[Admin]:
+        """By id."""
         ...

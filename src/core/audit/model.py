@@ -22,8 +22,12 @@ class Source(Enum):
 
 class Action(Enum):
     ADMIN_MADE = "admin.made"
+    ADMIN_REMOVED = "admin.removed"
     COMMENT_DELETED = "comment.deleted"
     TASKS_REDRIVEN = "tasks.redriven"
+    USER_RESTORED = "user.restored"
+    USER_SESSIONS_ENDED = "user.sessions_ended"
+    USER_SUSPENDED = "user.suspended"
     WITHDRAWAL_REJECTED = "withdrawal.rejected"
     WITHDRAWAL_SETTLED = "withdrawal.settled"
 

@@ -12,8 +12,10 @@ from core.account_deletion.erase_account import EraseAccount
 from core.account_deletion.erase_accounts import EraseAccounts
 from core.account_deletion.export_account import ExportAccount
 from core.accounts.edit_profile import EditProfile
+from core.accounts.end_sessions import EndSessions
 from core.accounts.make_admin import MakeAdmin
 from core.accounts.purge_expired_sessions import PurgeExpiredSessions
+from core.accounts.remove_admin import RemoveAdmin
 from core.accounts.sign_in import IdentityKey, SignIn
 from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
@@ -37,6 +39,8 @@ from core.generations.request_generation import RequestGeneration
 from core.generations.time_out_generations import GenerationTimeout, TimeOutGenerations
 from core.generations.watch_generation import WatchGeneration
 from core.live_events import StreamTiming, Watch
+from core.moderation.restore_user import RestoreUser
+from core.moderation.suspend_user import SuspendUser
 from core.notifications.mark_all_read import MarkAllRead
 from core.notifications.mark_read import MarkRead
 from core.notifications.purge_read_notifications import PurgeReadNotifications
@@ -85,6 +89,10 @@ def use_cases() -> Provider:
         EditProfile,
         UpgradeToArtist,
         MakeAdmin,
+        RemoveAdmin,
+        SuspendUser,
+        RestoreUser,
+        EndSessions,
         CreateStyle,
         EditStyle,
         DeleteStyle,

@@ -12,8 +12,8 @@ from tests.contracts.postgres_world import PostgresWorld
     "change", ["UPDATE audit_log SET reason = 'another'", "DELETE FROM audit_log", "TRUNCATE audit_log"]
 )
 async def test_no_line_is_changed_or_removed(world: PostgresWorld, sql: "asyncpg.Connection[Any]", change: str) -> None:
-    await world.user("mia")
-    await world.use_case(MakeAdmin)(Operator(None), "mia@example.com")
+    mia = await world.user("mia")
+    await world.use_case(MakeAdmin)(Operator(None), mia.id)
 
     with pytest.raises(asyncpg.RestrictViolationError, match="audit_log is append-only"):
         await sql.execute(change)

@@ -12,7 +12,7 @@ class UserRow(Row):
         UniqueConstraint("provider", "subject"),
         UniqueConstraint("username"),
         one_of("role", "user", "artist", "admin"),
-        one_of("standing", "present", "leaving", "deactivated"),
+        one_of("standing", "present", "leaving", "deactivated", "suspended"),
         Index("ix_users_leaving", "updated_at", "id", postgresql_where=text("standing = 'leaving'")),
         CheckConstraint("follower_count >= 0", name="follower_count"),
     )

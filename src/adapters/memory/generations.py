@@ -49,6 +49,9 @@ class MemoryGenerations(Generations):
             await self._transaction.lock("generation", generation_id)
         return deep_copy(_found(self._transaction.tables, generation_id))
 
+    async def lock_to_end(self, generation_id: GenerationId) -> Generation:
+        return await self.of_id(generation_id, lock=True)
+
     async def of_owner(self, owner_id: UserId, generation_id: GenerationId, *, lock: bool = False) -> Generation:
         if _found(self._transaction.tables, generation_id).owner_id != owner_id:
             raise GenerationNotFound

@@ -18,24 +18,34 @@ class Batcher(Generic[Call, Result]):
     withdraws its call.
     """
 
-    def __init__(self, send: Callable[[Sequence[Call]], Awaitable[Sequence[Result | Exception]]]) -> None:
+    def __init__(
+        self,
+        send: Callable[[Sequence[Call]], Awaitable[Sequence[Result | Exception]]],
+        *,
+        max_batch: int = MAX_BATCH,
+    ) -> None:
         """`send` returns results in the order of the calls; what it raises is raised to each caller."""
         self._send = send
+        self._max_batch = max_batch
         self._waiting: list[tuple[Call, asyncio.Future[Result]]] = []
         self._sending: asyncio.Task[None] | None = None
 
     async def __call__(self, call: Call) -> Result:
+        return await self.put(call)
+
+    def put(self, call: Call) -> "asyncio.Future[Result]":
+        """The result to come."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((call, future))
         if self._sending is None:
             # Starts after the callers that are ready now, so that they join this batch. It may outlive this request.
             self._sending = asyncio.create_task(self._send_all(), context=Context())
-        return await future
+        return future
 
     async def _send_all(self) -> None:
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+                batch, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
                 await self._send_batch([entry for entry in batch if not entry[1].done()])
         finally:
             self._sending = None

@@ -67,7 +67,13 @@ CHANGING = (
     "fee_tokens",
     "attempt_failed_at",
 )
-GENERATION = f"SELECT {', '.join((*FIXED, *CHANGING))} FROM generations"
+COLUMNS = (*FIXED, *CHANGING)
+GENERATION = f"SELECT {', '.join(COLUMNS)} FROM generations"
+LOCK = BatchedStatement(f"""
+SELECT place, {", ".join(COLUMNS)}
+FROM generations JOIN unnest($1::bigint[]) WITH ORDINALITY AS asked (id, place) USING (id)
+ORDER BY id FOR NO KEY UPDATE OF generations
+""")
 # `tokens` are Generation.earned_tokens: the row has the price and the fee.
 SAVE_GENERATION = Write(
     touches="generations",
@@ -259,6 +265,12 @@ class PostgresGenerations(Generations):
     async def of_id(self, generation_id: GenerationId, *, lock: bool = False) -> Generation:
         return await self._found("id = $1", generation_id, lock=lock)
 
+    async def lock_to_end(self, generation_id: GenerationId) -> Generation:
+        row = await self._transaction.locked_row(LOCK, generation_id)
+        if row is None:
+            raise GenerationNotFound
+        return _generation({name: row[name] for name in COLUMNS})
+
     async def of_owner(self, owner_id: UserId, generation_id: GenerationId, *, lock: bool = False) -> Generation:
         return await self._found("id = $1 AND owner_id = $2", generation_id, owner_id, lock=lock)
 
@@ -270,7 +282,7 @@ class PostgresGenerations(Generations):
         return _generation(row)
 
     async def add(self, generation: Generation) -> None:
-        await self._transaction.write(insert("generations", (*FIXED, *CHANGING)), _row(generation))
+        await self._transaction.write(insert("generations", COLUMNS), _row(generation))
 
     async def save(self, generation: Generation) -> None:
         await self._transaction.write(SAVE_GENERATION, _row(generation))

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import asyncpg
 import msgspec
 
+from adapters.postgres.batching import MAX_BATCH
 from adapters.postgres.connections import (
     IS_READ_ONLY,
     ConnectionLost,
@@ -16,6 +17,7 @@ from adapters.postgres.connections import (
     unavailability,
 )
 from adapters.postgres.notify import ChannelNotifier
+from adapters.postgres.shared import SharedTransactions
 from adapters.postgres.statements import BatchedStatement, BatchedStatements
 from adapters.postgres.writes import BatchedWrites
 from core.ports.database import Database, DatabaseUnavailable, DatabaseUsage
@@ -60,9 +62,12 @@ class Reads(Protocol):
 
 
 @asynccontextmanager
-async def create_pool(dsn: str, *, max_size: int = 10) -> "AsyncIterator[Pool]":
-    """Connections to the database of a plain `postgresql://` URL, Unix sockets (`?host=/directory`) included."""
-    pool = Pool(dsn, max_size)
+async def create_pool(dsn: str, *, max_size: int = 10, max_batch: int = MAX_BATCH) -> "AsyncIterator[Pool]":
+    """Connections to the database of a plain `postgresql://` URL, Unix sockets (`?host=/directory`) included.
+
+    Up to `max_batch` calls that wait at the same time are sent together.
+    """
+    pool = Pool(dsn, max_size, max_batch=max_batch)
     try:
         yield pool
     finally:
@@ -77,11 +82,13 @@ class Pool(Database, Reads):
     writable, no existing connection is used again.
     """
 
-    def __init__(self, dsn: str, max_size: int) -> None:
+    def __init__(self, dsn: str, max_size: int, *, max_batch: int = MAX_BATCH) -> None:
         self.round_trips = 0
         self.notifier = ChannelNotifier(self.fetch)
-        self.statements = BatchedStatements(self.fetch)
-        self.writes = BatchedWrites(self.fetch)
+        self.max_batch = max_batch
+        self.statements = BatchedStatements(self.fetch, max_batch=max_batch)
+        self.writes = BatchedWrites(self.fetch, max_batch=max_batch)
+        self.shared = SharedTransactions(self.begin, max_batch=max_batch)
         self.dsn = dsn
         self._max_size = max_size
         self._slots = asyncio.Semaphore(max_size)

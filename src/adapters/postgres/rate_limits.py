@@ -77,7 +77,7 @@ class RateLimitCounts:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self.hit: Batcher[Hit, Counts] = Batcher(self._send)
+        self.hit: Batcher[Hit, Counts] = Batcher(self._send, max_batch=pool.max_batch)
 
     async def _send(self, hits: Sequence[Hit]) -> Sequence[Counts]:
         rows = await self._pool.fetch(HIT, *zip(*hits, strict=True))

@@ -2,7 +2,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.postgres.batching import Batcher
+from adapters.postgres.batching import MAX_BATCH, Batcher
 
 Found = Mapping[str, Any]
 Values = tuple[object, ...]
@@ -26,15 +26,18 @@ def lookup(asked: Mapping[str, str], sql: str) -> BatchedStatement:
 class BatchedStatements:
     """Sends calls of the same statement that wait at the same time together."""
 
-    def __init__(self, fetch: Callable[..., Awaitable[Sequence[Found]]]) -> None:
+    def __init__(self, fetch: Callable[..., Awaitable[Sequence[Found]]], *, max_batch: int = MAX_BATCH) -> None:
         """`fetch` sends one statement."""
         self._fetch = fetch
+        self._max_batch = max_batch
         self._batchers: dict[BatchedStatement, Batcher[Values, Found | None]] = {}
 
     async def __call__(self, statement: BatchedStatement, *values: object) -> Found | None:
         """The row of the call, if there is one. Raises what sending raises."""
         if statement not in self._batchers:
-            self._batchers[statement] = Batcher(lambda calls: self._send(statement.sql, calls))
+            self._batchers[statement] = Batcher(
+                lambda calls: self._send(statement.sql, calls), max_batch=self._max_batch
+            )
         return await self._batchers[statement](values)
 
     async def _send(self, sql: str, calls: Sequence[Values]) -> Sequence[Found | None]:

@@ -9,6 +9,7 @@ from adapters.postgres.changes import CHANNEL
 from adapters.postgres.connections import ConnectionLost
 from adapters.postgres.errors import REFUSALS
 from adapters.postgres.pool import OpenTransaction, Record
+from adapters.postgres.shared import Share
 from adapters.postgres.statements import BatchedStatement
 from adapters.postgres.unit_of_work import Deferral, UnitOfWork
 from adapters.postgres.writes import Row, Rows, Write, combined
@@ -35,6 +36,8 @@ class _Held:
 @dataclass(slots=True)
 class _Block:
     connection: OpenTransaction | None = None
+    share: Share | None = None
+    """Of a transaction that it shares with others, instead of a connection."""
     held: dict[str, _Held] = field(default_factory=dict)
     """By what they touch."""
     failure: Exception | None = None
@@ -72,6 +75,17 @@ class PostgresTransaction(Transaction):
             return await self.unit.row(statement, *values)
         return await self.fetchrow(statement.sql, *([value] for value in values))
 
+    async def locked_row(self, lock: BatchedStatement, *values: object) -> Record | None:
+        """The row that a statement finds and locks for this call: the first of a block that then only writes.
+
+        Concurrent blocks share a transaction.
+        """
+        block = self._open
+        if self.unit.deferral or block.connection is not None or block.held:
+            return await self.fetchrow(lock.sql, *([value] for value in values), lock=True)
+        block.share, row = await self._attempt(block, self.unit.join(lock, *values))
+        return row
+
     async def write(self, write: Write, *rows: Row, explain: Mapping[str | None, Explain] = _PLAIN) -> None:
         """Write, at the latest at the end of the block."""
         block = self._open
@@ -107,12 +121,16 @@ class PostgresTransaction(Transaction):
                 return
             changes = block.connection is not None or bool(block.held)
             await self._commit(block)
+            if block.share is not None:
+                block.share.leave()
             self.unit.committed |= changes
             for callback in block.callbacks:
                 callback()
             return
         if block.connection is not None:
             await block.connection.rollback()
+        if block.share is not None:
+            block.share.leave()
         if error is None:
             raise failure
 
@@ -136,6 +154,8 @@ class PostgresTransaction(Transaction):
     async def _begin(self, block: _Block) -> None:
         if block.connection is not None:
             return
+        if block.share is not None:
+            raise RuntimeError("this block shares a transaction: it can only write, at its end")
         block.connection = await self.unit.begin()
         if deferral := self.unit.deferral:
             try:
@@ -177,6 +197,8 @@ class PostgresTransaction(Transaction):
     async def _write(self, block: _Block, writes: tuple[Write, ...], rows: Rows) -> None:
         if block.connection is not None:
             await block.connection.fetch(combined(writes), *rows)
+        elif block.share is not None:
+            await self.unit.commit(block.share, writes, rows)
         elif all(write.batched for write in writes):
             await self.unit.write(writes, rows)
         else:

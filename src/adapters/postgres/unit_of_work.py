@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from adapters.postgres.pool import OpenTransaction, Pool, Reads, Record
+from adapters.postgres.shared import Share
 from adapters.postgres.statements import BatchedStatement
 from adapters.postgres.writes import Rows, Write
 from core.ports.database import DatabaseUnavailable, DatabaseUsage
@@ -62,6 +63,16 @@ class UnitOfWork(Reads):
         """Run writes as a transaction of their own, batched with concurrent ones. All must be `batched`."""
         with self._measured():
             await self.pool.writes(writes, rows)
+
+    async def join(self, lock: BatchedStatement, *values: object) -> tuple[Share, Record | None]:
+        """Lock a row, in a transaction that concurrent blocks share."""
+        with self._measured():
+            return await self.pool.shared.join(lock, *values)
+
+    async def commit(self, share: Share, writes: tuple[Write, ...], rows: Rows) -> None:
+        """Commit a share of that transaction."""
+        with self._measured():
+            await share.commit(writes, rows)
 
     async def begin(self) -> OpenTransaction:
         """Begin a transaction of several statements."""

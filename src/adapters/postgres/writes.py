@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from adapters.postgres.batching import Batcher
+from adapters.postgres.batching import MAX_BATCH, Batcher
 from adapters.postgres.connections import ConnectionLost
 from core.ports.database import DatabaseUnavailable
 
@@ -104,15 +104,18 @@ class BatchedWrites:
     its own answer. If the connection is lost, ConnectionLost is raised to all callers.
     """
 
-    def __init__(self, fetch: Callable[..., Awaitable[object]]) -> None:
+    def __init__(self, fetch: Callable[..., Awaitable[object]], *, max_batch: int = MAX_BATCH) -> None:
         """`fetch` runs one statement as a transaction of its own."""
         self._fetch = fetch
+        self._max_batch = max_batch
         self._batchers: dict[tuple[Write, ...], Batcher[Rows, None]] = {}
 
     async def __call__(self, writes: tuple[Write, ...], rows: Rows) -> None:
         """Raises asyncpg.PostgresError or DatabaseUnavailable."""
         if writes not in self._batchers:
-            self._batchers[writes] = Batcher(lambda calls: self._send(combined(writes), calls))
+            self._batchers[writes] = Batcher(
+                lambda calls: self._send(combined(writes), calls), max_batch=self._max_batch
+            )
         await self._batchers[writes](rows)
 
     async def _send(self, sql: str, calls: Sequence[Rows]) -> Sequence[Exception | None]:

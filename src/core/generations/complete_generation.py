@@ -39,7 +39,7 @@ class CompleteGeneration:
         """
         result_key = self._result_key(result_url)
         async with self.transaction:
-            generation = await self.generations.of_id(generation_id, lock=True)
+            generation = await self.generations.lock_to_end(generation_id)
             if generation.status is Status.FAILED:
                 late = generation.record_late_result(at=self.clock.now(), result_key=result_key, metadata=metadata)
                 await self.generations.save(late)

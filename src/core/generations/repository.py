@@ -13,6 +13,14 @@ class Generations(Protocol):
         """Raises GenerationNotFound."""
         ...
 
+    async def lock_to_end(self, generation_id: GenerationId) -> Generation:
+        """The generation, locked. The first access of a block that then only writes: blocks that lock several
+        generations at the same time may be committed together.
+
+        Raises GenerationNotFound.
+        """
+        ...
+
     async def of_owner(self, owner_id: UserId, generation_id: GenerationId, *, lock: bool = False) -> Generation:
         """Raises GenerationNotFound, also for another user's."""
         ...

@@ -17,7 +17,7 @@ from core.ports.identity_provider import Identity
 from core.ports.ids import Ids
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
-from core.styles.model import Artwork, License, Style, TrainingStatus
+from core.styles.model import Artwork, License, Rights, Style, TrainingStatus
 from core.styles.repository import Styles
 from core.tokens.model import ISSUANCE, Transfer, TransferKind, earnings, wallet
 
@@ -129,6 +129,7 @@ async def _style(ids: Ids, artist_id: UserId, name: str, at: datetime) -> Style:
         task_id=ids.task(),
         created_at=at,
         updated_at=at,
+        rights=Rights(at, explicit=True),
         training_status=TrainingStatus.COMPLETED,
         model_path=f"gs://stylelicense-media/models/{style_id}/model.safetensors",
     )

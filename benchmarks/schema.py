@@ -40,9 +40,10 @@ SELECT 'openid', number::text, 'user-' || number, 'artist', '', now(), now() FRO
 INSERT INTO artists SELECT min(id), 'Mia', 'mia@example.com', 'key', now() FROM users;
 INSERT INTO styles (
     artist_id, name, description, generation_cost_tokens, license_type, tags, task_id, training_status, is_active,
-    show_samples, model_path, created_at, updated_at
+    show_samples, rights_version, rights_explicit, rights_affirmed_at, model_path, created_at, updated_at
 )
-SELECT user_id, 'Oil', '', 10, 'personal', '{{}}', gen_random_uuid(), 'completed', true, true, 'model', now(), now()
+SELECT user_id, 'Oil', '', 10, 'personal', '{{}}', gen_random_uuid(), 'completed', true, true, 1, true,
+    now(), 'model', now(), now()
 FROM artists;
 
 SET session_replication_role = replica;
@@ -57,11 +58,11 @@ JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM accounts WHERE ki
     ON place = number % {BUYERS} + 1
 CROSS JOIN accounts earnings WHERE earnings.kind = 'earnings';
 INSERT INTO generations (
-    id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, prompt_tags, task_id, status, attempt,
-    result_key, metadata, created_at, updated_at, ended_at
+    id, owner_id, style_id, artist_id, consumed_tokens, license_type, license_version, hold_id, aspect_ratio,
+    prompt_tags, task_id, status, attempt, result_key, metadata, created_at, updated_at, ended_at
 )
-SELECT nextval('generations_id_seq'), owner_id, styles.id, artist_id, 10, transfers.id, '1:1', '{{woman,portrait}}',
-    gen_random_uuid(), 'completed', 1, 'key', '{{}}', now(), now(), now()
+SELECT nextval('generations_id_seq'), owner_id, styles.id, artist_id, 10, 'personal', 1, transfers.id, '1:1',
+    '{{woman,portrait}}', gen_random_uuid(), 'completed', 1, 'key', '{{}}', now(), now(), now()
 FROM transfers JOIN accounts ON accounts.id = debit_account_id CROSS JOIN styles;
 INSERT INTO transfers (
     phase, reference, kind, debit_account_id, credit_account_id, amount, hold_id, generation_id, created_at
@@ -84,11 +85,11 @@ held AS (
 ),
 made AS (
     INSERT INTO generations (
-        id, owner_id, style_id, artist_id, consumed_tokens, hold_id, aspect_ratio, prompt_tags, task_id, status,
-        attempt, metadata, created_at, updated_at
+        id, owner_id, style_id, artist_id, consumed_tokens, license_type, license_version, hold_id, aspect_ratio,
+        prompt_tags, task_id, status, attempt, metadata, created_at, updated_at
     )
-    SELECT id, owner_id, style_id, artist_id, 10, hold_id, '1:1', '{woman,portrait}', gen_random_uuid(), 'queued', 1,
-        '{}', now(), now()
+    SELECT id, owner_id, style_id, artist_id, 10, 'personal', 1, hold_id, '1:1', '{woman,portrait}', gen_random_uuid(),
+        'queued', 1, '{}', now(), now()
     FROM asked
 ),
 put AS (

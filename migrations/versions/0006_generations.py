@@ -9,6 +9,8 @@ COMMENTS = {
     "TABLE generations": "Requested images. Money follows state: how one has ended says what becomes of its hold.",
     "COLUMN generations.artist_id": "The style's artist, whose earnings the hold is for.",
     "COLUMN generations.consumed_tokens": "The price at the request.",
+    "COLUMN generations.license_type": "The style's licence at the request.",
+    "COLUMN generations.license_version": "The version of the terms that say what it permits.",
     "COLUMN generations.hold_id": """
         The transfer that holds the price. No foreign key: generations_held_as_priced finds it.""",
     "COLUMN generations.task_id": "The task of the present attempt; a webhook for another task is out of date.",
@@ -20,6 +22,7 @@ COMMENTS = {
     "COLUMN generations.due_at": "When the present attempt may begin, if not at once.",
     "CONSTRAINT ck_generations_status ON generations": "A status that the core knows.",
     "CONSTRAINT ck_generations_aspect_ratio ON generations": "A ratio that AI servers take.",
+    "CONSTRAINT ck_generations_license_type ON generations": "A license that the core knows.",
     "CONSTRAINT ck_generations_result ON generations": "What is completed has an image.",
     "CONSTRAINT ck_generations_public ON generations": "Only what is completed is published.",
     "CONSTRAINT ck_generations_ended ON generations": "`ended_at` is when it was completed, failed or cancelled.",
@@ -80,6 +83,8 @@ def _table() -> None:
             style_id bigint NOT NULL,
             artist_id bigint NOT NULL,
             consumed_tokens bigint NOT NULL,
+            license_type text NOT NULL,
+            license_version smallint NOT NULL,
             fee_tokens bigint DEFAULT 0 NOT NULL,
             hold_id bigint NOT NULL,
             aspect_ratio text NOT NULL,
@@ -111,6 +116,7 @@ def _table() -> None:
                 status IN ('queued', 'processing', 'retrying', 'completed', 'failed', 'cancelled')
             ),
             CONSTRAINT ck_generations_aspect_ratio CHECK (aspect_ratio IN ('1:1', '2:2', '1:2')),
+            CONSTRAINT ck_generations_license_type CHECK (license_type IN ('personal', 'commercial', 'exclusive')),
             CONSTRAINT ck_generations_result CHECK (status <> 'completed' OR result_key IS NOT NULL),
             CONSTRAINT ck_generations_public CHECK (public_key IS NULL OR status = 'completed'),
             CONSTRAINT ck_generations_ended CHECK (

@@ -19,6 +19,7 @@ from core.ports.idempotency import Answers
 from core.ports.maintenance import Maintenance
 from core.ports.rate_limiter import RateLimiter
 from core.purchases.expire_purchases import ExpirePurchases
+from core.styles.close_expired_styles import CloseExpiredStyles
 from core.styles.time_out_trainings import TimeOutTrainings
 
 INTERVAL = 60.0
@@ -52,6 +53,7 @@ class MaintenancePass:
     time_out_generations: TimeOutGenerations
     fail_unresumed_generations: FailUnresumedGenerations
     time_out_trainings: TimeOutTrainings
+    close_expired_styles: CloseExpiredStyles
     expire_purchases: ExpirePurchases
     purge_expired_sessions: PurgeExpiredSessions
     purge_read_notifications: PurgeReadNotifications
@@ -67,6 +69,7 @@ class MaintenancePass:
             ("generations_timed_out", self.time_out_generations, SMALL),
             ("generations_not_resumed", self.fail_unresumed_generations, SMALL),
             ("trainings_timed_out", self.time_out_trainings, SMALL),
+            ("styles_closed", self.close_expired_styles, SMALL),
             ("purchases_looked_at", self.expire_purchases, SMALL),
             ("sessions_dropped", self.purge_expired_sessions, LARGE),
             ("notifications_dropped", self.purge_read_notifications, LARGE),

@@ -10,9 +10,12 @@ import pytest
 from core.accounts.model import User
 from core.errors import Forbidden, ValidationError
 from core.generations.request_generation import NewGeneration, RequestGeneration
+from core.generations.views import GrantedLicense
+from core.identifiers import StyleId
 from core.paging import PageRequest
 from core.ports.blob_store import Blob
 from core.requester import Requester, Role
+from core.styles.close_expired_styles import CloseExpiredStyles
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.errors import StyleNotFound, StyleNotReady, StyleUsed, TrainingInProgress
@@ -95,6 +98,48 @@ async def test_a_new_price_is_for_images_asked_for_from_now_on(world: World, ann
     kept = await world.read.generations.detail(before.id, viewer=ann.id)
     assert kept.consumed_tokens == 30
     assert (await world.read.tokens.balance(ann.id)).held_tokens == 100
+
+
+async def test_an_image_stays_under_the_licence_it_was_requested_under(world: World, ann: User, style: Style) -> None:
+    before = await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
+
+    await edit(world, style, StyleChanges(license_type=License.EXCLUSIVE))
+    after = await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
+
+    kept, new = [await world.read.generations.detail(made.id, viewer=ann.id) for made in (before, after)]
+    assert (kept.license, new.license) == (GrantedLicense("personal", 1), GrantedLicense("exclusive", 1))
+
+
+async def test_a_style_is_closed_when_its_validity_has_ended(world: World, mia: User, ann: User) -> None:
+    now = world.clock.now()
+    later, latest = now + timedelta(days=2), now + timedelta(days=3)
+    for name, end in (("Soon", now + timedelta(days=1)), ("Later", later), ("Latest", latest), ("Never", None)):
+        await world.style(mia, name, valid_to=end)
+    await world.style(mia, "Closed", valid_to=now, is_active=False)
+    close = world.use_case(CloseExpiredStyles)
+
+    assert await close() == 0
+    world.clock.advance(later - now)
+    assert [await close(limit=1), await close(), await close()] == [1, 1, 0]
+
+    listed = await world.read.styles.list(StyleQuery(), page=PageRequest())
+    assert {card.name for card in listed.rows} == {"Latest", "Never"}
+
+
+async def test_only_what_is_still_expired_is_closed(world: World, mia: User) -> None:
+    """As when its owner prolongs or deletes it after it was found."""
+    now = world.clock.now()
+    extended = await world.style(mia, valid_to=now + timedelta(days=1))
+    scope = world.scope()
+
+    class Found:
+        of_id, save = scope.styles.of_id, scope.styles.save
+
+        async def expired(self, **_: object) -> list[StyleId]:
+            return [await world.ids.style(), extended.id]
+
+    assert await world.use_case(CloseExpiredStyles, scope, styles=Found())() == 2
+    assert (await stored(world, extended)).is_active
 
 
 async def test_a_closed_style_takes_no_requests_until_it_is_opened_again(world: World, ann: User, style: Style) -> None:

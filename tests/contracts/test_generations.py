@@ -14,6 +14,7 @@ from core.generations.views import (
     GenerationStyle,
     GenerationUser,
     GenerationView,
+    GrantedLicense,
     QueuePlace,
     StatusFilter,
 )
@@ -272,6 +273,7 @@ async def test_detail_of_a_queued_generation(world: World) -> None:
         style=GenerationStyle(style.id, "Ink", GenerationArtist(style.artist_id, "Mia")),
         status="queued",
         consumed_tokens=30,
+        license=GrantedLicense("personal", 1),
         aspect_ratio="1:2",
         seed=7,
         tags=["woman", "portrait"],

@@ -9,7 +9,7 @@ from core.identifiers import ArtworkId, StyleId, UserId
 from core.paging import Page, PageRequest
 from core.requester import Requester, Role
 from core.styles.errors import DuplicateStyleName, StyleNotFound
-from core.styles.model import SAMPLES, Artwork, License, Offer, Style, TrainingProgress, TrainingStatus
+from core.styles.model import SAMPLES, Artwork, License, Offer, Rights, Style, TrainingProgress, TrainingStatus
 from core.styles.views import (
     LIKED,
     ArtworkView,
@@ -45,6 +45,7 @@ async def test_a_style_is_found_again_as_it_was_added(world: World) -> None:
         task_id=world.ids.task(),
         created_at=world.clock.now(),
         updated_at=world.clock.advance(timedelta(microseconds=1)),
+        rights=Rights(world.clock.now(), explicit=False, version=7),
         training_status=TrainingStatus.TRAINING,
         is_active=False,
         show_samples=False,
@@ -226,13 +227,14 @@ async def test_portfolios_of_two_artists_do_not_wait_for_each_other(world: World
 async def test_an_offer_says_what_a_request_needs(world: World) -> None:
     mia = await world.artist("mia")
     now = world.clock.now()
-    style = await world.style(mia, valid_from=now, valid_to=now + timedelta(days=1))
+    style = await world.style(mia, license_type=License.EXCLUSIVE, valid_from=now, valid_to=now + timedelta(days=1))
     pending = await world.untrained_style(mia, "Oil", is_active=False)
 
     assert await commit(world, lambda ports: ports.styles.offer(style.id)) == Offer(
         style_id=style.id,
         artist_id=mia.id,
         generation_cost_tokens=30,
+        license_type=License.EXCLUSIVE,
         training_status=TrainingStatus.COMPLETED,
         is_active=True,
         valid_from=now,
@@ -570,7 +572,19 @@ async def untrained(world: World, artist: User, name: str) -> Style:
 
 async def new_style(world: World, artist: User, name: str = "Ink") -> Style:
     now = world.clock.now()
-    return Style(await world.ids.style(), artist.id, name, "", 1, License.PERSONAL, [], world.ids.task(), now, now)
+    return Style(
+        id=await world.ids.style(),
+        artist_id=artist.id,
+        name=name,
+        description="",
+        generation_cost_tokens=1,
+        license_type=License.PERSONAL,
+        tags=[],
+        task_id=world.ids.task(),
+        created_at=now,
+        updated_at=now,
+        rights=Rights(now, explicit=True),
+    )
 
 
 def artwork(style: Style, id: ArtworkId) -> Artwork:

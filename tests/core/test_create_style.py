@@ -27,7 +27,7 @@ from core.styles.errors import (
     TooManyImages,
 )
 from core.styles.model import License
-from core.styles.views import CreatedStyle
+from core.styles.views import CreatedStyle, OwnStyleDetail, RightsView
 from core.tags import InvalidTagLanguage
 from core.tasks.model import PendingTask
 from core.uploads import Upload
@@ -221,11 +221,18 @@ async def test_a_licence_ends_after_it_begins(world: MemoryWorld, later: timedel
     assert set(refusal.details or {}) == {"valid_to"}
 
 
-async def test_a_licence_may_have_one_end_only(world: MemoryWorld) -> None:
+async def test_a_licence_begins_now_and_has_no_end_unless_said_otherwise(world: MemoryWorld) -> None:
     mia, now = await world.artist("mia"), world.clock.now()
+    later, end = now + timedelta(days=1), now + timedelta(days=2)
 
-    await create(world, mia, NewStyle("Ink", 1, valid_from=now), uploads())
-    await create(world, mia, NewStyle("Oil", 1, valid_to=now), uploads())
+    ink = await create(world, mia, NewStyle("Ink", 1), uploads())
+    oil = await create(world, mia, NewStyle("Oil", 1, valid_from=later), uploads())
+    wax = await create(world, mia, NewStyle("Wax", 1, valid_to=end), uploads())
+
+    details = [await world.read.styles.detail(created.id, viewer=as_artist(mia)) for created in (ink, oil, wax)]
+    assert [(style.valid_from, style.valid_to) for style in details] == [(now, None), (later, None), (now, end)]
+    refusal = await refused(world, ValidationError, NewStyle("Ash", 1, valid_to=now), uploads(), artist="max")
+    assert set(refusal.details or {}) == {"valid_to"}
 
 
 async def test_a_caption_that_is_too_long(world: MemoryWorld) -> None:
@@ -234,6 +241,19 @@ async def test_a_caption_that_is_too_long(world: MemoryWorld) -> None:
     refusal = await refused(world, ValidationError, NewStyle("Ink", 1), images)
 
     assert set(refusal.details or {}) == {"captions.1"}
+
+
+@pytest.mark.parametrize(
+    ("new", "explicit"), [(NewStyle("Ink", 1), False), (NewStyle("Ink", 1, rights_affirmed=True), True)]
+)
+async def test_affirmed_rights_are_kept(world: MemoryWorld, new: NewStyle, explicit: bool) -> None:
+    mia, now = await world.artist("mia"), world.clock.now()
+
+    created = await create(world, mia, new, uploads())
+
+    detail = await world.read.styles.detail(created.id, viewer=as_artist(mia))
+    assert isinstance(detail, OwnStyleDetail)
+    assert detail.rights == RightsView(affirmed_by=mia.id, affirmed_at=now, explicit=explicit, version=1)
 
 
 async def test_rights_that_are_not_affirmed(world: MemoryWorld) -> None:

@@ -58,6 +58,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("PATCH", "/api/styles/{style_id}"): (401, 403, 404, 422),
     ("DELETE", "/api/styles/{style_id}"): (401, 403, 404, 204),
     ("POST", "/api/styles/{style_id}/retrain"): (401, 403, 404, 409),
+    ("GET", "/api/terms"): (200, 200, 200, 200),
     ("GET", "/api/search"): (422, 422, 422, 422),
     ("GET", "/api/tags"): (200, 200, 200, 200),
     ("GET", "/api/styles/{style_id}/examples"): (404, 404, 404, 200),

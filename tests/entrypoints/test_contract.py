@@ -75,8 +75,8 @@ STYLE_DETAIL = f"""{STYLE}, artist: {{id, username, artist_name, profile_image, 
     progress"""
 EPOCHS = "{current_epoch, total_epochs, progress_percent, estimated_seconds, last_updated}"
 GENERATION = """id, user_id, user: {id, username, profile_image}, style: {id, name, artist: {id, artist_name}}, status,
-    consumed_tokens, aspect_ratio, seed, tags, description, is_public, like_count, comment_count, is_liked, result_url,
-    progress, queue, error_message, refunded, created_at, updated_at"""
+    consumed_tokens, license: {type, version}, aspect_ratio, seed, tags, description, is_public, like_count,
+    comment_count, is_liked, result_url, progress, queue, error_message, refunded, created_at, updated_at"""
 STEPS = "{current_step, total_steps, progress_percent, estimated_seconds, last_updated}"
 FEED = """{id, user: {id, username, profile_image}, style: {id, name, artist: {id, artist_name}}, result_url,
     description, aspect_ratio, like_count, comment_count, is_liked, tags, created_at}"""
@@ -185,7 +185,8 @@ CALLS = [
     Call(
         "GET",
         "/api/styles/{training}",
-        fields=f"{{{STYLE_DETAIL}: {EPOCHS}, model_path, training_metric, artworks, failure}}",
+        fields=f"""{{{STYLE_DETAIL}: {EPOCHS}, model_path, training_metric, artworks, failure,
+            rights: {{affirmed_by, affirmed_at, explicit, version}}}}""",
         by="mia",
     ),
     Call(
@@ -200,7 +201,8 @@ CALLS = [
     Call(
         "PATCH",
         "/api/styles/{style}",
-        fields=f"{{{STYLE_DETAIL}, model_path, training_metric, failure}}",
+        fields=f"""{{{STYLE_DETAIL}, model_path, training_metric, failure,
+            rights: {{affirmed_by, affirmed_at, explicit, version}}}}""",
         by="mia",
         body={
             "json": {
@@ -220,6 +222,7 @@ CALLS = [
     Call("GET", "/api/styles/me", fields=listed(f"{{{STYLE}, total_earned_tokens, progress}}"), by="mia"),
     Call("GET", "/api/styles/{style}/examples", fields=listed(FEED), by=None),
     Call("GET", "/api/styles/{style}/recommended-tags", fields="[{name, count}]", by=None),
+    Call("GET", "/api/terms", fields="[{version, rights, licenses: [{type, text}]}]", by=None),
     Call("GET", "/api/styles/{style}/events", fields=f"{{{STYLE_DETAIL}}}", by=None),
     # 5. Generations
     Call(

@@ -22,6 +22,7 @@ NOTHING = {
     "generations_timed_out": 0,
     "generations_not_resumed": 0,
     "trainings_timed_out": 0,
+    "styles_closed": 0,
     "purchases_looked_at": 0,
     "sessions_dropped": 0,
     "notifications_dropped": 0,
@@ -60,7 +61,8 @@ async def test_there_may_be_nothing_to_do(service: Service) -> None:
 async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
     await world.untrained_style(mia, "Slow")
-    await world.generation(ann, style := await world.style(mia))
+    end = world.clock.now() + timedelta(hours=1)
+    await world.generation(ann, style := await world.style(mia, valid_to=end))
     attempted = await world.generation(ann, style)
     await world.use_case(FailGeneration)(attempted.id, Failure("INFERENCE_ERROR", "No."))
     await world.use_case(StartPurchase)(ann.id, "basic_100")

@@ -23,6 +23,8 @@ from core.errors import DomainError, ValidationError
 from core.ports.database import DatabaseUnavailable
 from core.problems import Problem, too_long
 from core.styles.errors import ImageSizeExceeded
+from core.styles.model import License
+from core.terms import TERMS_VERSION
 from entrypoints.http import errors
 from entrypoints.http import problems as http_problems
 from entrypoints.http.problems import INVALID_VALUE, MSGSPEC, problem_of_msgspec
@@ -99,6 +101,26 @@ def test_each_language_has_its_own_texts() -> None:
         assert [code for code in english if english[code] == korean[code]] == []
         assert all(text.isascii() and text.endswith((".", ",...")) for text in english.values())
         assert all(any("가" <= character <= "힣" for character in text) for text in korean.values())
+
+
+def test_each_language_has_all_versions_of_the_terms() -> None:
+    texts = {"rights", *(license.value for license in License)}
+    for terms in (ENGLISH.terms, KOREAN.terms):
+        assert set(terms) == set(range(1, TERMS_VERSION + 1))
+        assert all(version.keys() == texts for version in terms.values())
+    assert all(text.isascii() for version in ENGLISH.terms.values() for text in version.values())
+    assert not any(text.isascii() for version in KOREAN.terms.values() for text in version.values())
+
+
+async def test_the_terms_are_in_the_language_asked_for(service: Service) -> None:
+    async with service.browser() as browser:
+        for language, catalogue in (("en", ENGLISH), ("ko", KOREAN)):
+            response = await browser.client.get("/api/terms", headers={"Accept-Language": language})
+            newest = response.json()["data"][0]
+            texts = catalogue.terms[TERMS_VERSION]
+            assert (newest["version"], newest["rights"]) == (TERMS_VERSION, texts["rights"])
+            assert newest["licenses"][0] == {"type": "personal", "text": texts["personal"]}
+            assert response.headers["vary"] == "Accept-Language"
 
 
 def test_codes_are_upper_case_and_written_in_order() -> None:

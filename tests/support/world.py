@@ -61,12 +61,13 @@ from core.ports.transaction import Transaction
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
 from core.search.views import SearchReader
-from core.styles.model import SAMPLES, Artwork, License, Style
+from core.styles.model import SAMPLES, Artwork, License, Rights, Style
 from core.styles.repository import Styles
 from core.styles.views import StylesReader
 from core.tasks.model import QUEUES, PendingTask, WebhookBase
 from core.tasks.outcome import Failure
 from core.tasks.views import BacklogReader
+from core.terms import TERMS_VERSION
 from core.tokens.model import ISSUANCE, Hold, PlatformFee, Transfer, TransferKind, earnings, wallet
 from core.tokens.views import TokensReader
 from core.withdrawals.repository import Withdrawals
@@ -247,6 +248,7 @@ class World(ABC):
             task_id=self.ids.task(),
             created_at=now,
             updated_at=now,
+            rights=Rights(now, explicit=True),
         )
         style = msgspec.structs.replace(style, **changes)
         async with self.block() as scope:
@@ -272,6 +274,8 @@ class World(ABC):
             style_id=style.id,
             artist_id=style.artist_id,
             consumed_tokens=style.generation_cost_tokens,
+            license_type=style.license_type,
+            license_version=TERMS_VERSION,
             hold_id=await self.ids.hold(),
             aspect_ratio=AspectRatio.SQUARE,
             seed=None,

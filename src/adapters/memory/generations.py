@@ -21,6 +21,7 @@ from core.generations.views import (
     GenerationStyle,
     GenerationUser,
     GenerationView,
+    GrantedLicense,
     QueuePlace,
     StatusFilter,
 )
@@ -169,6 +170,7 @@ class MemoryGenerationsReader(GenerationsReader):
             style=_style(tables, generation),
             status=generation.status.value,
             consumed_tokens=generation.consumed_tokens,
+            license=GrantedLicense(generation.license_type.value, generation.license_version),
             aspect_ratio=generation.aspect_ratio.value,
             seed=generation.seed,
             tags=list(generation.prompt_tags),

@@ -27,6 +27,7 @@ from core.styles.views import (
     OwnStyleDetail,
     RecommendedTag,
     RecommendedTags,
+    RightsView,
     SampleArtwork,
     StyleArtist,
     StyleCard,
@@ -76,6 +77,7 @@ class MemoryStyles(Styles):
             style_id=style.id,
             artist_id=style.artist_id,
             generation_cost_tokens=style.generation_cost_tokens,
+            license_type=style.license_type,
             training_status=style.training_status,
             is_active=style.is_active,
             valid_from=style.valid_from,
@@ -139,6 +141,14 @@ class MemoryStyles(Styles):
                 )
             )
             return Outcome(applied=True, status=status.value)
+
+    async def expired(self, *, at: datetime, limit: int) -> list[StyleId]:
+        found = [
+            (style.valid_to, style.id)
+            for style in self._transaction.tables.styles.values()
+            if style.is_active and style.valid_to is not None and style.valid_to <= at
+        ]
+        return [style_id for _, style_id in sorted(found)[:limit]]
 
     async def restart_time_outs(self, *, inactive_since: datetime, at: datetime) -> None:
         def operation(tables: Tables) -> None:
@@ -253,6 +263,7 @@ class MemoryStylesReader(StylesReader):
             training_metric=deep_copy(style).training_metric,
             artworks=[await self._artwork(artwork) for artwork in self._reads.tables.artworks[style.id]],
             failure=style.failure,
+            rights=RightsView(style.artist_id, **_fields(style.rights)),
         )
 
     async def _sample(self, artwork: Artwork, key: str) -> SampleArtwork:

@@ -25,6 +25,7 @@ from core.generations.views import (
     GenerationStyle,
     GenerationUser,
     GenerationView,
+    GrantedLicense,
     QueuePlace,
     StatusFilter,
 )
@@ -32,6 +33,7 @@ from core.identifiers import GenerationId, TaskId, UserId
 from core.paging import Page, PageRequest
 from core.ports import changes
 from core.ports.blob_store import BlobStore
+from core.styles.model import License
 from core.tasks.outcome import Failure, Outcome
 
 FIXED = (
@@ -40,6 +42,8 @@ FIXED = (
     "style_id",
     "artist_id",
     "consumed_tokens",
+    "license_type",
+    "license_version",
     "hold_id",
     "aspect_ratio",
     "seed",
@@ -179,9 +183,9 @@ PARTS = """
 def _view(viewer: str) -> str:
     """The columns of a GenerationView; `viewer` is who looks at it."""
     return f"""
-    {SHOWN}, generations.status, consumed_tokens, seed, result_key, current_step, generations.total_steps,
-    generations.progress_percent, generations.estimated_seconds, generations.progress_at, generations.failure_message,
-    generations.updated_at, {AHEAD},
+    {SHOWN}, generations.status, consumed_tokens, generations.license_type, license_version, seed, result_key,
+    current_step, generations.total_steps, generations.progress_percent, generations.estimated_seconds,
+    generations.progress_at, generations.failure_message, generations.updated_at, {AHEAD},
     CASE generations.status WHEN 'queued' THEN ({QUICKEST}) END AS quickest,
     EXISTS (SELECT FROM likes WHERE user_id = {viewer} AND generation_id = generations.id) AS is_liked
 """
@@ -364,6 +368,7 @@ class PostgresGenerationsReader(GenerationsReader):
             style=_style(row),
             status=status.value,
             consumed_tokens=row["consumed_tokens"],
+            license=GrantedLicense(row["license_type"], row["license_version"]),
             aspect_ratio=row["aspect_ratio"],
             seed=row["seed"],
             tags=row["prompt_tags"],
@@ -420,6 +425,8 @@ def _generation(row: Record) -> Generation:
         style_id=row["style_id"],
         artist_id=row["artist_id"],
         consumed_tokens=row["consumed_tokens"],
+        license_type=License(row["license_type"]),
+        license_version=row["license_version"],
         hold_id=row["hold_id"],
         aspect_ratio=AspectRatio(row["aspect_ratio"]),
         seed=row["seed"],

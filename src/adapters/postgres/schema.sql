@@ -613,6 +613,11 @@ CREATE TABLE styles (
     -- The price of a generation that is requested from now on.
     generation_cost_tokens bigint NOT NULL,
     license_type text NOT NULL,
+    -- The version of the terms by which the artist affirmed the rights.
+    rights_version smallint NOT NULL,
+    -- Whether the request said so; left out, it means the same.
+    rights_explicit boolean NOT NULL,
+    rights_affirmed_at timestamptz NOT NULL,
     tags text[] NOT NULL,
     -- The training task; a webhook for another task is out of date.
     task_id uuid NOT NULL,
@@ -670,6 +675,8 @@ CREATE TABLE styles (
 
 -- An artist's styles, by time.
 CREATE INDEX ix_styles_artist_id_created_at_id ON styles (artist_id, created_at, id);
+-- Styles that are to be closed when their validity ends.
+CREATE INDEX ix_styles_expiring ON styles (valid_to, id) WHERE is_active AND valid_to IS NOT NULL;
 -- Trainings that may have stalled.
 CREATE INDEX ix_styles_in_training ON styles (updated_at, id) WHERE training_status IN ('pending', 'training');
 -- Styles that can be used, those of the most followed artists first.
@@ -756,6 +763,10 @@ CREATE TABLE generations (
     artist_id bigint NOT NULL,
     -- The price at the request.
     consumed_tokens bigint NOT NULL,
+    -- The style's licence at the request.
+    license_type text NOT NULL,
+    -- The version of the terms that say what it permits.
+    license_version smallint NOT NULL,
     -- The platform's share of the price, known on completion.
     fee_tokens bigint DEFAULT 0 NOT NULL,
     -- The transfer that holds the price. No foreign key: generations_held_as_priced finds it.
@@ -805,6 +816,8 @@ CREATE TABLE generations (
     -- A fee is of what is completed, and no more than its price.
     CONSTRAINT ck_generations_fee_tokens CHECK (fee_tokens = 0 OR status = 'completed' AND fee_tokens >= 1 AND
         fee_tokens <= consumed_tokens),
+    -- A license that the core knows.
+    CONSTRAINT ck_generations_license_type CHECK (license_type IN ('personal', 'commercial', 'exclusive')),
     -- Progress is known as a whole or not at all.
     CONSTRAINT ck_generations_progress CHECK (num_nulls(current_step, total_steps, progress_percent, progress_at) IN (0,
         4)),

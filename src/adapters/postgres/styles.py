@@ -17,7 +17,7 @@ from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.requester import Requester
 from core.styles.errors import StyleNotFound, StyleUsed
-from core.styles.model import SAMPLES, Artwork, License, Offer, Style, TrainingProgress, TrainingStatus
+from core.styles.model import SAMPLES, Artwork, License, Offer, Rights, Style, TrainingProgress, TrainingStatus
 from core.styles.repository import Portfolio, Styles
 from core.styles.views import (
     LIKED,
@@ -27,6 +27,7 @@ from core.styles.views import (
     OwnStyleDetail,
     RecommendedTag,
     RecommendedTags,
+    RightsView,
     SampleArtwork,
     StyleArtist,
     StyleCard,
@@ -40,7 +41,16 @@ from core.styles.views import (
 from core.tasks.outcome import Failure, Outcome
 from core.text import comparison_key
 
-FIXED = ("id", "artist_id", "name", "name_key", "created_at")
+FIXED = (
+    "id",
+    "artist_id",
+    "name",
+    "name_key",
+    "created_at",
+    "rights_affirmed_at",
+    "rights_explicit",
+    "rights_version",
+)
 CHANGING = (
     "description",
     "generation_cost_tokens",
@@ -72,8 +82,8 @@ OF_ARTIST = f"{STYLES} WHERE artist_id = $1 ORDER BY id"
 OFFER = lookup(
     {"style_id": "bigint"},
     """
-SELECT id AS style_id, artist_id, generation_cost_tokens, training_status, is_active, valid_from, valid_to, model_path,
-    signature_key
+SELECT id AS style_id, artist_id, generation_cost_tokens, license_type, training_status, is_active, valid_from,
+    valid_to, model_path, signature_key
 FROM styles JOIN artists ON user_id = artist_id
 WHERE id = asked.style_id
 """,
@@ -161,6 +171,8 @@ WHERE id = $1 AND training_status IN ('pending', 'training') AND (current_epoch 
 RETURNING training_status
 """
 
+EXPIRED = "SELECT id FROM styles WHERE is_active AND valid_to <= $1 ORDER BY valid_to, id LIMIT $2"
+
 RESTART_TIME_OUTS = """
 WITH unpublished AS MATERIALIZED (
     SELECT id FROM styles JOIN outbox USING (task_id)
@@ -195,7 +207,8 @@ DETAIL = lookup(
     {"style_id": "bigint", "viewer": "bigint", "is_admin": "boolean"},
     f"""
 SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles.updated_at, profile_image,
-    follower_count, model_path, training_metric, failure_code, failure_message,
+    follower_count, model_path, training_metric, failure_code, failure_message, rights_affirmed_at, rights_explicit,
+    rights_version,
     styles.artist_id = asked.viewer OR asked.is_admin AS own,
     (
         SELECT coalesce(avg(like_count), 0)::float8 FROM (
@@ -313,7 +326,10 @@ class PostgresStyles(Styles):
         if row is None:
             raise StyleNotFound
         columns = {name: row[name] for name in Offer.__struct_fields__}
-        return Offer(**columns | {"training_status": TrainingStatus(row["training_status"])})
+        return Offer(
+            **columns
+            | {"license_type": License(row["license_type"]), "training_status": TrainingStatus(row["training_status"])}
+        )
 
     async def add(self, style: Style, artworks: list[Artwork]) -> None:
         await self._transaction.write(ADD_STYLE, _row(style))
@@ -345,6 +361,9 @@ class PostgresStyles(Styles):
         if advanced is not None:
             unit.pool.notifier.notify(CHANNEL, changes.style(style_id))
         return Outcome(applied=advanced is not None, status=row["training_status"])
+
+    async def expired(self, *, at: datetime, limit: int) -> list[StyleId]:
+        return [row["id"] for row in await self._transaction.fetch(EXPIRED, at, limit)]
 
     async def restart_time_outs(self, *, inactive_since: datetime, at: datetime) -> None:
         await self._transaction.fetch(RESTART_TIME_OUTS, inactive_since, at, lock=True)
@@ -388,6 +407,9 @@ class PostgresStylesReader(StylesReader):
             training_metric=row["training_metric"],
             artworks=[await self._artwork(artwork) for artwork in row["artworks"] or []],
             failure=_failure(row),
+            rights=RightsView(
+                row["artist_id"], row["rights_affirmed_at"], row["rights_explicit"], row["rights_version"]
+            ),
         )
 
     async def recommended_tags(self, style_id: StyleId, *, viewer: Requester | None) -> RecommendedTags:
@@ -459,7 +481,9 @@ async def _used() -> StyleUsed:
 
 
 def _row(style: Style) -> Row:
-    return {**flattened(msgspec.structs.asdict(style)), "name_key": comparison_key(style.name)}
+    row = flattened(msgspec.structs.asdict(style))
+    rights = {f"rights_{name}": value for name, value in msgspec.structs.asdict(style.rights).items()}
+    return {**row, **rights, "name_key": comparison_key(style.name)}
 
 
 def _texts(style: Style) -> str:
@@ -479,6 +503,7 @@ def _style(row: Record) -> Style:
         task_id=TaskId(str(row["task_id"])),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        rights=Rights(row["rights_affirmed_at"], row["rights_explicit"], row["rights_version"]),
         retried_at=row["retried_at"],
         training_status=TrainingStatus(row["training_status"]),
         is_active=row["is_active"],

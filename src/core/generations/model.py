@@ -10,6 +10,7 @@ from core.generations.errors import (
     GenerationStillProcessing,
 )
 from core.identifiers import GenerationId, HoldId, StyleId, TaskId, UserId
+from core.styles.model import License
 from core.tasks.outcome import Failure
 from core.tasks.progress import whole
 
@@ -84,6 +85,10 @@ class Generation(msgspec.Struct, frozen=True):
     artist_id: UserId
     consumed_tokens: int
     """The style's price at the time of the request."""
+    license_type: License
+    """The style's licence at the time of the request."""
+    license_version: int
+    """The version of the terms that say what the licence permits."""
     hold_id: HoldId
     aspect_ratio: AspectRatio
     seed: int | None

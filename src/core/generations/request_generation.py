@@ -21,6 +21,7 @@ from core.problems import wrong_count, wrong_number
 from core.styles.errors import StyleNotReady
 from core.styles.repository import Styles
 from core.tasks.model import WebhookBase
+from core.terms import TERMS_VERSION
 from core.text import parse_free_text, problem_of_free_text
 from core.tokens.model import Hold, TransferKind, earnings, wallet
 
@@ -61,6 +62,8 @@ class RequestGeneration:
                 style_id=offer.style_id,
                 artist_id=offer.artist_id,
                 consumed_tokens=offer.generation_cost_tokens,
+                license_type=offer.license_type,
+                license_version=TERMS_VERSION,
                 hold_id=await self.ids.hold(),
                 aspect_ratio=new.aspect_ratio,
                 seed=new.seed,

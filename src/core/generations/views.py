@@ -72,6 +72,12 @@ class GenerationStyle(msgspec.Struct, frozen=True):
     artist: GenerationArtist
 
 
+class GrantedLicense(msgspec.Struct, frozen=True):
+    type: str
+    version: int
+    """The version of the terms that say what it permits."""
+
+
 class RequestedGeneration(msgspec.Struct, frozen=True):
     id: GenerationId
     user_id: UserId
@@ -92,6 +98,8 @@ class GenerationView(msgspec.Struct, frozen=True):
     style: GenerationStyle
     status: str
     consumed_tokens: int
+    license: GrantedLicense
+    """As at the request; later changes of the style or the terms do not affect it."""
     aspect_ratio: str
     seed: int | None
     tags: list[str]

@@ -4,6 +4,7 @@ from io import BytesIO
 from typing import NewType
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from core import tags
 from core.accounts.errors import ArtistOnly
@@ -29,7 +30,7 @@ from core.styles.errors import (
     StyleLimitReached,
     TooManyImages,
 )
-from core.styles.model import Artwork, License, Style
+from core.styles.model import Artwork, License, Rights, Style
 from core.styles.repository import Styles
 from core.styles.views import CreatedStyle
 from core.tasks.model import TrainingOrder, WebhookBase, training_task
@@ -45,8 +46,10 @@ class NewStyle(msgspec.Struct, frozen=True):
     description: str = ""
     license_type: License = License.PERSONAL
     tags: list[str] = []
-    rights_affirmed: bool = True
+    rights_affirmed: bool | UnsetType = UNSET
+    """Left out, the rights are affirmed as well."""
     valid_from: datetime | None = None
+    """None means now."""
     valid_to: datetime | None = None
     show_samples: bool = True
 
@@ -76,7 +79,8 @@ class CreateStyle:
     async def __call__(self, requester: Requester, new: NewStyle, training_images: list[TrainingImage]) -> CreatedStyle:
         if not requester.is_artist:
             raise ArtistOnly
-        new, training_images = _normalized(new, training_images)
+        now = self.clock.now()
+        new, training_images = _normalized(new, training_images, at=now)
         name = new.name
         style_tags, image_tags = _check(new, training_images)
         async with self.transaction:  # an early refusal before the costly part; checked again under a lock at the end
@@ -93,7 +97,6 @@ class CreateStyle:
             await self._artwork(style_id, index, [*([name_tag] if name_tag else []), *own_tags], item.caption, image)
             for index, (item, image, own_tags) in enumerate(zip(training_images, images, image_tags, strict=True))
         ]
-        now = self.clock.now()
         style = Style(
             id=style_id,
             artist_id=requester.id,
@@ -105,6 +108,7 @@ class CreateStyle:
             task_id=self.ids.task(),
             created_at=now,
             updated_at=now,
+            rights=Rights(affirmed_at=now, explicit=new.rights_affirmed is True),
             show_samples=new.show_samples,
             valid_from=new.valid_from,
             valid_to=new.valid_to,
@@ -171,8 +175,15 @@ class CreateStyle:
             )
 
 
-def _normalized(new: NewStyle, training_images: list[TrainingImage]) -> tuple[NewStyle, list[TrainingImage]]:
-    new = msgspec.structs.replace(new, name=parse_name(new.name), description=parse_free_text(new.description).strip())
+def _normalized(
+    new: NewStyle, training_images: list[TrainingImage], *, at: datetime
+) -> tuple[NewStyle, list[TrainingImage]]:
+    new = msgspec.structs.replace(
+        new,
+        name=parse_name(new.name),
+        description=parse_free_text(new.description).strip(),
+        valid_from=new.valid_from or at,
+    )
     captions = [parse_free_text(item.caption or "").strip() or None for item in training_images]
     return new, [
         msgspec.structs.replace(item, caption=caption) for item, caption in zip(training_images, captions, strict=True)
@@ -181,7 +192,7 @@ def _normalized(new: NewStyle, training_images: list[TrainingImage]) -> tuple[Ne
 
 def _check(new: NewStyle, training_images: list[TrainingImage]) -> tuple[list[str], list[list[str]]]:
     """Check everything that needs no I/O; returns the style's tags and those of each image."""
-    if not new.rights_affirmed:
+    if new.rights_affirmed is False:
         raise RightsNotAffirmed
     problems = model.problems_of_terms(new.description, new.generation_cost_tokens, new.valid_from, new.valid_to)
     if problem := problem_of_name(new.name, limit=model.MAX_NAME):

@@ -9,6 +9,7 @@ from core.problems import Problem, not_after, wrong_token_amount
 from core.styles.errors import StyleNotFound, StyleNotReady, TrainingInProgress
 from core.tasks.outcome import Failure
 from core.tasks.progress import whole
+from core.terms import TERMS_VERSION
 from core.text import problem_of_free_text
 
 MIN_ARTWORKS = 10
@@ -49,6 +50,16 @@ class License(Enum):
     PERSONAL = "personal"
     COMMERCIAL = "commercial"
     EXCLUSIVE = "exclusive"
+
+
+class Rights(msgspec.Struct, frozen=True):
+    """The artist's affirmation to own the rights to the training images."""
+
+    affirmed_at: datetime
+    explicit: bool
+    """Whether the request said so; False if it left the field out, which means the same."""
+    version: int = TERMS_VERSION
+    """The version of the affirmed text."""
 
 
 class TrainingProgress(msgspec.Struct, frozen=True):
@@ -92,6 +103,7 @@ class Style(msgspec.Struct, frozen=True):
     """The current training task."""
     created_at: datetime
     updated_at: datetime
+    rights: Rights
     training_status: TrainingStatus = TrainingStatus.PENDING
     is_active: bool = True
     show_samples: bool = True
@@ -172,6 +184,10 @@ class Style(msgspec.Struct, frozen=True):
             updated_at=at,
         )
 
+    def expired(self, *, at: datetime) -> bool:
+        """Whether it is still active after the end of its validity."""
+        return self.is_active and self.valid_to is not None and self.valid_to <= at
+
     def close(self, *, at: datetime) -> "Style":
         return msgspec.structs.replace(self, is_active=False, updated_at=at) if self.is_active else self
 
@@ -182,6 +198,7 @@ class Offer(msgspec.Struct, frozen=True):
     style_id: StyleId
     artist_id: UserId
     generation_cost_tokens: int
+    license_type: License
     training_status: TrainingStatus
     is_active: bool
     valid_from: datetime | None

@@ -65,6 +65,10 @@ class Styles(Protocol):
         """
         ...
 
+    async def expired(self, *, at: datetime, limit: int) -> list[StyleId]:
+        """Up to `limit` active styles whose `valid_to` is `at` or earlier, earliest first."""
+        ...
+
     async def restart_time_outs(self, *, inactive_since: datetime, at: datetime) -> None:
         """Restart the time-out at `at` where the last activity was at `inactive_since` or earlier and the task is not
         published yet. Rows locked by others are skipped.

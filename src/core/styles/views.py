@@ -101,6 +101,16 @@ class StyleDetail(msgspec.Struct, frozen=True):
     progress: TrainingProgress | None
 
 
+class RightsView(msgspec.Struct, frozen=True):
+    affirmed_by: UserId
+    """Always the artist."""
+    affirmed_at: datetime
+    explicit: bool
+    """Whether the request affirmed the rights; False if it left the field out, which means the same."""
+    version: int
+    """The version of the terms."""
+
+
 class OwnStyleDetail(StyleDetail, frozen=True):
     """With fields that only the owner and admins see."""
 
@@ -108,6 +118,7 @@ class OwnStyleDetail(StyleDetail, frozen=True):
     training_metric: dict[str, object] | None
     artworks: list[ArtworkView]
     failure: Failure | None
+    rights: RightsView
 
 
 RECOMMENDED = 20

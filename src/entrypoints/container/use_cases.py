@@ -51,6 +51,7 @@ from core.purchases.expire_purchases import ExpirePurchases
 from core.purchases.record_payment import RecordPayment
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
+from core.styles.close_expired_styles import CloseExpiredStyles
 from core.styles.complete_training import CompleteTraining
 from core.styles.create_style import CreateStyle, StylesPerArtist
 from core.styles.delete_style import DeleteStyle
@@ -101,6 +102,7 @@ def use_cases() -> Provider:
         CompleteTraining,
         FailTraining,
         TimeOutTrainings,
+        CloseExpiredStyles,
         RequestGeneration,
         CancelGeneration,
         RecordProgress,

@@ -35,6 +35,7 @@ from entrypoints.http.routes.purchases import PurchasesController
 from entrypoints.http.routes.search import SearchController, TagsController
 from entrypoints.http.routes.start_page import StartPageController
 from entrypoints.http.routes.styles import StylesController
+from entrypoints.http.routes.terms import TermsController
 from entrypoints.http.routes.tokens import TokensController
 from entrypoints.http.routes.toss import PaymentReturnController
 from entrypoints.http.routes.users import UsersController
@@ -63,6 +64,7 @@ API = DishkaRouter(
         WithdrawalsToSettleController,
         PaymentReturnController,
         StylesController,
+        TermsController,
         GenerationsController,
         CommunityController,
         SearchController,

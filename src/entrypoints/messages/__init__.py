@@ -12,6 +12,8 @@ class Catalogue(msgspec.Struct, frozen=True):
 
     errors: dict[str, str]
     problems: dict[str, str]
+    terms: dict[int, dict[str, str]]
+    """By version: what artists affirm (`rights`), and what each licence permits."""
 
     def message(self, code: str, /, **values: object) -> str:
         """The message for an error's code."""
@@ -28,8 +30,8 @@ class Catalogue(msgspec.Struct, frozen=True):
         return {name: self.problem(value) if isinstance(value, Problem) else value for name, value in details.items()}
 
 
-ENGLISH = Catalogue(english.ERRORS, english.PROBLEMS)
-KOREAN = Catalogue(korean.ERRORS, korean.PROBLEMS)
+ENGLISH = Catalogue(english.ERRORS, english.PROBLEMS, english.TERMS)
+KOREAN = Catalogue(korean.ERRORS, korean.PROBLEMS, korean.TERMS)
 
 
 def for_operators(error: DomainError) -> str:

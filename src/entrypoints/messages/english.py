@@ -131,3 +131,22 @@ PROBLEMS = {
     "WRONG_TOKEN_AMOUNT": "{minimum} to {maximum} tokens.",
     "WRONG_TYPE": "Expected `{expected}`, got `{received}`.",
 }
+
+TERMS = {
+    1: {
+        "rights": (
+            "I own all rights to the images that I upload, or have the permission of those who own them, to "
+            "train a model on them and to license its images."
+        ),
+        "personal": ("You may use the image privately and share it without charge. Any commercial use is excluded."),
+        "commercial": (
+            "You may use the image for any purpose, commercial ones included. You may not resell it "
+            "unchanged as artwork."
+        ),
+        "exclusive": (
+            "You may use the image for any purpose, commercial ones included. Neither the artist nor the "
+            "platform licenses this image to anybody else."
+        ),
+    },
+}
+"""By version: what artists affirm (`rights`), and what each licence permits. Versions are kept."""

@@ -129,3 +129,22 @@ PROBLEMS = {
     "WRONG_TOKEN_AMOUNT": "{minimum}토큰에서 {maximum}토큰까지 가능합니다.",
     "WRONG_TYPE": "`{expected}` 형식이어야 하지만 `{received}` 형식입니다.",
 }
+
+TERMS = {
+    1: {
+        "rights": (
+            "업로드하는 모든 이미지에 대한 권리를 본인이 보유하고 있거나, 해당 이미지로 모델을 학습시키고"
+            " 그 결과물을 라이선스하는 것에 대해 권리자의 허락을 받았습니다."
+        ),
+        "personal": "이미지를 개인적으로 사용하고 무상으로 공유할 수 있습니다. 상업적 이용은 할 수 없습니다.",
+        "commercial": (
+            "상업적 이용을 포함하여 모든 목적으로 이미지를 사용할 수 있습니다."
+            " 변경하지 않은 이미지를 작품으로 재판매할 수 없습니다."
+        ),
+        "exclusive": (
+            "상업적 이용을 포함하여 모든 목적으로 이미지를 사용할 수 있습니다."
+            " 작가와 플랫폼은 이 이미지를 다른 누구에게도 라이선스하지 않습니다."
+        ),
+    },
+}
+"""By version: what artists affirm (`rights`), and what each licence permits. Versions are kept."""

@@ -31,6 +31,9 @@ DEFAULTS: dict[str, dict[str, str]] = {
         "description": "''",
         "generation_cost_tokens": "30",
         "license_type": "'personal'",
+        "rights_version": "1",
+        "rights_explicit": "true",
+        "rights_affirmed_at": "now()",
         "tags": "'{}'::text[]",
         "task_id": "gen_random_uuid()",
         "training_status": "'completed'",
@@ -49,6 +52,8 @@ DEFAULTS: dict[str, dict[str, str]] = {
     },
     "generations": {
         "consumed_tokens": "30",
+        "license_type": "'personal'",
+        "license_version": "1",
         "hold_id": "id",
         "aspect_ratio": "'1:1'",
         "prompt_tags": "'{woman,portrait}'::text[]",

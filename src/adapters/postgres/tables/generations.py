@@ -38,6 +38,7 @@ class GenerationRow(Row):
         Index("ix_generations_public_tags", "prompt_tags", postgresql_using="gin", postgresql_where=PUBLIC),
         one_of("status", "queued", "processing", "retrying", "completed", "failed", "cancelled"),
         one_of("aspect_ratio", "1:1", "2:2", "1:2"),
+        one_of("license_type", "personal", "commercial", "exclusive"),
         CheckConstraint("status <> 'completed' OR result_key IS NOT NULL", name="result"),
         CheckConstraint("public_key IS NULL OR status = 'completed'", name="public"),
         CheckConstraint("(status IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL)", name="ended"),
@@ -59,6 +60,8 @@ class GenerationRow(Row):
     style_id: Mapped[int]
     artist_id: Mapped[int]
     consumed_tokens: Mapped[int]
+    license_type: Mapped[str]
+    license_version: Mapped[Small]
     hold_id: Mapped[int]
     """A trigger checks that the hold exists and equals the price."""
     aspect_ratio: Mapped[str]

@@ -4,7 +4,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.postgres.tables.base import Count, Id, Json, Row, Tags, one_of
+from adapters.postgres.tables.base import Count, Id, Json, Row, Small, Tags, one_of
 
 OPEN = text("training_status = 'completed' AND is_active")
 """Styles listed for everybody."""
@@ -21,6 +21,7 @@ class StyleRow(Row):
         Index("ix_styles_popular", "artist_followers", "created_at", "id", postgresql_where=OPEN),
         Index(None, "artist_id", "created_at", "id"),
         Index("ix_styles_in_training", "updated_at", "id", postgresql_where=IN_TRAINING),
+        Index("ix_styles_expiring", "valid_to", "id", postgresql_where=text("is_active AND valid_to IS NOT NULL")),
         Index(None, "tags", postgresql_using="gin", postgresql_where=OPEN),
         one_of("license_type", "personal", "commercial", "exclusive"),
         one_of("training_status", "pending", "training", "completed", "failed"),
@@ -41,6 +42,9 @@ class StyleRow(Row):
     description: Mapped[str]
     generation_cost_tokens: Mapped[int]
     license_type: Mapped[str]
+    rights_version: Mapped[Small]
+    rights_explicit: Mapped[bool]
+    rights_affirmed_at: Mapped[datetime]
     tags: Mapped[Tags]
     task_id: Mapped[UUID]
     training_status: Mapped[str]

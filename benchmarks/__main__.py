@@ -36,7 +36,7 @@ REPORTS = {
     "account-deletion": ("a process of the service and somebody with a lot", account_deletion.report),
     "schema": ("a database with 100,000 generations", schema.report),
 }
-"""What is set up, and what is told about it."""
+"""A benchmark's server, and the lines that describe it."""
 
 
 def main() -> int:

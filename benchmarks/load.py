@@ -16,7 +16,7 @@ import msgspec
 
 END_OF_HEAD = b"\r\n\r\n"
 LENGTH = b"content-length:"
-PATIENCE = 10.0
+TIME_LIMIT = 10.0
 """Seconds without any answer after which the server counts as stuck."""
 
 
@@ -71,7 +71,7 @@ def drive(load: Load) -> Measured:
 
 class _Connection:
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIME_LIMIT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.asked_at = 0.0
         self._received = b""
@@ -140,10 +140,10 @@ class _Exchange:
             if over and len(self.idle) == connections:
                 return
             listens = over or not self.idle or not self._interval
-            events = selector.select(PATIENCE if listens else max(0.0, self.due - self.now))
+            events = selector.select(TIME_LIMIT if listens else max(0.0, self.due - self.now))
             self.now = time.perf_counter()
             if listens and not events:
-                raise Unexpected(f"no answer within {PATIENCE:.0f} s")
+                raise Unexpected(f"no answer within {TIME_LIMIT:.0f} s")
             for key, _ in events:
                 self._listen_to(key.data)
 

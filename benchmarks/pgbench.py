@@ -91,7 +91,7 @@ def per_second(limit: Limit, *, connections: int, seconds: int) -> float:
             check=False,
             timeout=seconds + 60,
         )
-    told = re.search(r"^tps = ([\d.]+)", done.stdout, re.MULTILINE)
-    if done.returncode or not told:
+    rate = re.search(r"^tps = ([\d.]+)", done.stdout, re.MULTILINE)
+    if done.returncode or not rate:
         raise PgbenchFailed(done.stderr.strip())
-    return float(told[1])
+    return float(rate[1])

@@ -20,7 +20,7 @@ STARTS_WITHIN = 30.0
 STOPS_WITHIN = 10.0
 ROOT = Path(__file__).parents[1]
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
-"""All that a server is told of the environment that the benchmark was started in: no setting comes from outside."""
+"""The environment variables passed on to a server; settings of the surrounding environment are not."""
 
 
 class NotRunning(Exception):

@@ -19,7 +19,7 @@ STREAMS = 2000
 WEBHOOKS = 500
 TARGET = 0.100
 """Seconds from the webhook to the event."""
-PATIENCE = 10.0
+TIME_LIMIT = 10.0
 KIBIBYTE = 1024
 
 
@@ -31,7 +31,7 @@ class _Stream:
     """Of one image, open."""
 
     def __init__(self, port: int, browser: Browser, image: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIME_LIMIT)
         self.socket.sendall(as_browser(browser, "GET", f"/api/generations/{image}/events").raw)
         self._received = b""
         while b"\n\n" not in self._received and b'"success":false' not in self._received:
@@ -39,7 +39,7 @@ class _Stream:
         if not self._received.startswith(b"HTTP/1.1 200 "):
             raise Stuck(self._received[:500].decode(errors="replace"))
 
-    def told(self, step: int) -> bool:
+    def received(self, step: int) -> bool:
         """Read what has come; whether this step is in it."""
         self._read()
         found = f'"current_step":{step},'.encode() in self._received
@@ -103,11 +103,11 @@ def _delays(stage: Stage, there: Server, streams: dict[int, list[_Stream]]) -> l
             began = time.perf_counter()
             _call(there, Request("PATCH", "/api/webhooks/inference/progress", headers, body))
             while waiting:
-                events = selector.select(PATIENCE)
+                events = selector.select(TIME_LIMIT)
                 if not events:
-                    raise Stuck(f"no event within {PATIENCE:.0f} s")
+                    raise Stuck(f"no event within {TIME_LIMIT:.0f} s")
                 for key, _ in events:
-                    if key.data.told(step):
+                    if key.data.received(step):
                         delays.append(time.perf_counter() - began)
                         waiting.discard(key.data)
                         selector.unregister(key.fileobj)
@@ -115,7 +115,7 @@ def _delays(stage: Stage, there: Server, streams: dict[int, list[_Stream]]) -> l
 
 
 def _call(server: Server, request: Request) -> bytes:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIME_LIMIT)
     try:
         connection.request(request.method, request.path, request.body, request.headers)
         answer = connection.getresponse()

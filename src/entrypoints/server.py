@@ -122,11 +122,11 @@ async def serve(
     )
     others = asyncio.all_tasks()
     serving = asyncio.create_task(server.serve())
-    told = asyncio.create_task(stop.wait())
+    stop_requested = asyncio.create_task(stop.wait())
     while not (serving.done() or await _listens(settings)):  # noqa: ASYNC110 - granian has no event for it
         await asyncio.sleep(0.01)
     started()
-    await asyncio.wait([serving, told], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([serving, stop_requested], return_when=asyncio.FIRST_COMPLETED)
     stopping()
     server.stop()  # type: ignore[no-untyped-call]
     _, late = await asyncio.wait([serving], timeout=SHUTDOWN_TIMEOUT)

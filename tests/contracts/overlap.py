@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
-from tests.support.world import PATIENCE, Scope, World
+from tests.support.world import TIME_LIMIT, Scope, World
 
 Answer = TypeVar("Answer")
 Work = Callable[[Scope], Awaitable[object]]
@@ -18,7 +18,7 @@ async def commit(world: World, work: Callable[[Scope], Awaitable[Answer]]) -> An
 
 
 class Block:
-    """A transaction whose block does its work and then stays open until it is told how to end."""
+    """A transaction whose block does its work and then stays open until `commit` or `roll_back`."""
 
     def __init__(self, world: World, work: Work) -> None:
         self._world = world
@@ -33,7 +33,7 @@ class Block:
     async def open(self) -> Self:
         """Return when the work is done, in the block that stays open."""
         worked = asyncio.create_task(self._worked.wait())
-        await asyncio.wait({worked, self.task}, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
+        await asyncio.wait({worked, self.task}, return_when=asyncio.FIRST_COMPLETED, timeout=TIME_LIMIT)
         worked.cancel()
         if self.task.done():
             await self.task
@@ -47,7 +47,7 @@ class Block:
         return self
 
     async def worked_or_waits(self) -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIME_LIMIT):
             # No database has an event for "waits for a lock".
             while not (self._worked.is_set() or self.task.done() or await self._world.lock_is_awaited()):  # noqa: ASYNC110
                 await asyncio.sleep(0)
@@ -62,7 +62,7 @@ class Block:
 
     async def outcome(self) -> object:
         """What the work answered once the block has ended, or the error with which it ended."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIME_LIMIT):
             return (await asyncio.gather(self.task, return_exceptions=True))[0]
 
     async def _run(self) -> object:

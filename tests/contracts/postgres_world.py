@@ -5,7 +5,7 @@ from adapters.postgres.pool import Pool
 from adapters.postgres.tasks import PostgresOutbox
 from core.ports.changes import Topic
 from entrypoints.container.postgres import postgres
-from tests.support.world import PATIENCE, World, parts_over
+from tests.support.world import TIME_LIMIT, World, parts_over
 
 
 class PostgresWorld(World):
@@ -18,9 +18,9 @@ class PostgresWorld(World):
         given = {Pool: pool, Listener: self.listener, PostgresOutbox: outbox}
         self.wire(parts_over(postgres, *given), given)
 
-    async def hear(self) -> None:
+    async def wait_until_listening(self) -> None:
         with self.changes.subscribe(Topic("anything")) as subscription:
-            assert await subscription.changed(within=timedelta(seconds=PATIENCE))
+            assert await subscription.changed(within=timedelta(seconds=TIME_LIMIT))
 
     async def lock_is_awaited(self) -> bool:
         row = await self._pool.fetchrow(

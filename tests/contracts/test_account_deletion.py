@@ -54,7 +54,7 @@ from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.contracts.overlap import Block, Work, commit
 from tests.core.failing import LosesConnection, failing
 from tests.support.pictures import picture
-from tests.support.world import PATIENCE, Scope, World
+from tests.support.world import TIME_LIMIT, Scope, World
 
 MIN_JUN = Identity("google", "1076915", "min.jun@example.com", "Min Jun", None)
 PAGE = PageRequest(limit=100)
@@ -309,7 +309,7 @@ async def delete_meanwhile(world: World, user: User, work: Work) -> None:
     """Delete the account; the deletion waits until the work, which is done before it, is committed."""
     block = await Block(world, work).open()
     deleting = asyncio.create_task(world.use_case(DeleteAccount)(user.id))
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIME_LIMIT):
         while not (deleting.done() or await world.lock_is_awaited()):  # noqa: ASYNC110 - no database has an event for it
             await asyncio.sleep(0)
     assert not deleting.done()
@@ -333,9 +333,9 @@ async def test_a_capture_with_a_lost_response_is_found_after_the_buyers_deletion
     assert purchase.status is PurchaseStatus.PAID
     assert (await world.read.tokens.balance(ann.id)).token_balance == 1100
     assert (await world.use_case(Reconcile)()).sound
-    [told] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert f"user={ann.id} " in told
-    assert key in told
+    [message] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert f"user={ann.id} " in message
+    assert key in message
 
 
 async def test_a_pending_withdrawal_prevents_the_deletion(world: World, mia: User, style: Style) -> None:
@@ -671,7 +671,7 @@ async def upgrade(world: World, user: User) -> None:
 
 
 @pytest.mark.parametrize(
-    "left", ["like", "comment", "follow", "follower", "told", "named", "image", "style", "nothing"]
+    "left", ["like", "comment", "follow", "follower", "recipient", "actor", "image", "style", "nothing"]
 )
 async def test_the_row_of_a_user_is_removed_last(world: World, mia: User, ann: User, style: Style, left: str) -> None:
     zoe = await world.artist("zoe", tokens=100)
@@ -683,16 +683,16 @@ async def test_the_row_of_a_user_is_removed_last(world: World, mia: User, ann: U
             await say(world, zoe, image)
         case "follow":
             await world.follow(zoe, ann)
-        case "follower" | "told":
+        case "follower" | "recipient":
             await world.follow(ann, zoe)
-        case "named":
+        case "actor":
             await world.follow(zoe, ann)
             await world.use_case(UnfollowUser)(zoe.id, ann.id)
         case "image":
             await world.failed_generation(zoe, style)
         case "style":
             await world.untrained_style(zoe)
-    if left == "told":
+    if left == "recipient":
         await world.use_case(UnfollowUser)(ann.id, zoe.id)
 
     removed = await commit(world, lambda ports: ports.personal_data.remove_user(zoe.id, identity=b"zoe"))

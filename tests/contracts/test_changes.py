@@ -14,15 +14,15 @@ from core.ports import changes
 from core.ports.changes import Subscription, Topic
 from core.styles.model import TrainingProgress
 from tests.contracts.overlap import Block, Work, commit
-from tests.support.world import PATIENCE, Scope, World
+from tests.support.world import TIME_LIMIT, Scope, World
 
-WITHIN = timedelta(seconds=PATIENCE)
+WITHIN = timedelta(seconds=TIME_LIMIT)
 TOKEN = bytes(32)
 
 
 @pytest.fixture(autouse=True)
-async def _hearing(world: World) -> None:
-    await world.hear()
+async def _listening(world: World) -> None:
+    await world.wait_until_listening()
 
 
 async def an_image(world: World) -> tuple[Topic, Work]:

@@ -20,7 +20,7 @@ from core.identifiers import GenerationId, UserId
 from core.notifications.views import NotificationItem
 from core.paging import PageRequest
 from tests.contracts.overlap import Block, Work, race
-from tests.support.world import PATIENCE, Scope, World
+from tests.support.world import TIME_LIMIT, Scope, World
 
 CROWD = 32
 NOBODY, NO_IMAGE = UserId(10**12), GenerationId(10**12)
@@ -282,7 +282,7 @@ async def test_a_like_waits_for_an_edit_that_may_hide_the_image(world: World) ->
 
     hiding = await Block(world, hide).open()
     like = asyncio.create_task(world.use_case(LikeGeneration)(ann.id, image.id))
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIME_LIMIT):
         while not (like.done() or await world.lock_is_awaited()):  # noqa: ASYNC110 - no database has an event for it
             await asyncio.sleep(0)
     await hiding.commit()

@@ -15,7 +15,7 @@ from core.paging import PageRequest
 from core.ports.idempotency import KEPT, AlreadyAnswered, Answer, Call, IdempotencyKeyReused
 from core.styles.model import Style
 from core.tokens.errors import InsufficientTokens
-from tests.support.world import PATIENCE, Scope, World, gift
+from tests.support.world import TIME_LIMIT, Scope, World, gift
 
 Work = Callable[[Scope], Awaitable[object]]
 
@@ -39,14 +39,14 @@ class Attempt:
     async def open(self) -> Self:
         """Return when the work is done."""
         worked = asyncio.create_task(self._worked.wait())
-        await asyncio.wait({worked, self.task}, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
+        await asyncio.wait({worked, self.task}, return_when=asyncio.FIRST_COMPLETED, timeout=TIME_LIMIT)
         worked.cancel()
         assert self._worked.is_set(), "the work waits for something"
         return self
 
     async def waits(self) -> Self:
         """Return when the work waits for the twin."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIME_LIMIT):
             # No database has an event for "waits for a lock".
             while not (self._worked.is_set() or self.task.done() or await self._world.lock_is_awaited()):  # noqa: ASYNC110
                 await asyncio.sleep(0)
@@ -60,7 +60,7 @@ class Attempt:
         self._end.set_exception(Crashed())
 
     async def outcome(self) -> object:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIME_LIMIT):
             return (await asyncio.gather(self.task, return_exceptions=True))[0]
 
     async def _run(self, what: Call, work: Work, answer: Answer) -> Answer:
@@ -93,7 +93,7 @@ async def balance(scope: Scope | World, user: User) -> int:
 
 
 async def give(world: World, scope: Scope, user: User, tokens: int = 5) -> None:
-    async with asyncio.timeout(PATIENCE), scope.transaction:
+    async with asyncio.timeout(TIME_LIMIT), scope.transaction:
         await scope.ledger.transfer(gift(user.id, tokens, world))
 
 
@@ -289,14 +289,14 @@ async def test_relays_are_notified_only_after_the_response_is_stored(world: Worl
     async def work(scope: Scope) -> None:
         await world.use_case(RequestGeneration, scope)(ann.id, NewGeneration(style.id, ["cat"]))
 
-    waiting = asyncio.create_task(world.outbox.wait("image_generation", seconds=PATIENCE))
+    waiting = asyncio.create_task(world.outbox.wait("image_generation", seconds=TIME_LIMIT))
     attempt = await Attempt(world, call(world, ann), work, ANSWER).open()
     assert not waiting.done()
 
     attempt.finish()
     await attempt.outcome()
 
-    async with asyncio.timeout(PATIENCE / 2):
+    async with asyncio.timeout(TIME_LIMIT / 2):
         await waiting
     page = await world.read.generations.list_own(ann.id, status=StatusFilter.ALL, is_public=None, page=PageRequest())
     assert len(page.rows) == len(await world.tasks()) == 1

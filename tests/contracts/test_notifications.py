@@ -80,8 +80,8 @@ async def test_of_two_concurrent_notifications_for_a_reason_one_is_dropped(world
     ann, bob, eve = [await world.user(name) for name in ("ann", "bob", "eve")]
     twins = [await new(world, ann, reason="like:1") for _ in range(2)]
 
-    def tell(twin: Notification, teller: User) -> Work:
-        edited = teller.edit(at=world.clock.now(), username=teller.username, bio="told", profile_image=None)
+    def notify(twin: Notification, actor: User) -> Work:
+        edited = actor.edit(at=world.clock.now(), username=actor.username, bio="notified", profile_image=None)
 
         async def work(ports: Scope) -> None:
             await ports.notifier.notify(twin)
@@ -89,12 +89,12 @@ async def test_of_two_concurrent_notifications_for_a_reason_one_is_dropped(world
 
         return work
 
-    ended = await race(world, tell(twins[0], bob), tell(twins[1], eve), sent=sent)
+    ended = await race(world, notify(twins[0], bob), notify(twins[1], eve), sent=sent)
 
     assert (ended.first, ended.second) == (None, None)
     assert await shown(world, ann) == [twins[0].id]
-    for teller in (bob, eve):
-        assert (await world.read.accounts.profile(teller.id, viewer=None)).bio == "told"
+    for actor in (bob, eve):
+        assert (await world.read.accounts.profile(actor.id, viewer=None)).bio == "notified"
 
 
 async def test_a_rollback_notifies_nobody(world: World) -> None:

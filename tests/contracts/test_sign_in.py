@@ -11,7 +11,7 @@ from core.ports.identity_provider import Identity, SignInFailed
 from core.requester import Role
 from tests.contracts.overlap import Block, commit
 from tests.contracts.test_export import exported
-from tests.support.world import PATIENCE, Scope, World
+from tests.support.world import TIME_LIMIT, Scope, World
 
 
 async def sign_in(world: World, email: str | None, *, subject: str = "mia") -> SignedIn:
@@ -136,7 +136,7 @@ async def test_of_sign_ins_at_once_all_succeed_and_one_address_stays(world: Worl
 
 async def waits(world: World, task: asyncio.Task[SignedIn]) -> None:
     """Return when it waits for a lock."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIME_LIMIT):
         while not await world.lock_is_awaited():
             assert not task.done()
             await asyncio.sleep(0)

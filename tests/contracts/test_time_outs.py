@@ -1,4 +1,4 @@
-"""What shows no sign of life is given up by the same rules as what fails, once, however many look."""
+"""Stalled attempts time out by the rules of failed ones, once, however many passes run concurrently."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -52,7 +52,7 @@ async def test_a_failure_after_the_commit_does_not_refuse_the_request(world: Mem
     ann, style = await a_buyer_and_a_style(world)
     places = failing(world.read.generations, "last_in_queue", DatabaseUnavailable())
 
-    requested = await request(world, ann, NewGeneration(style.id, ["cat"]), places=places)
+    requested = await request(world, ann, NewGeneration(style.id, ["cat"]), reader=places)
 
     assert requested.queue is None
     assert requested.id in world.database.tables.generations

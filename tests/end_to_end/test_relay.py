@@ -21,7 +21,7 @@ from tests.support import processes
 from tests.support.proxy import Proxy
 from tests.support.rabbitmq import Broker
 
-PATIENCE = 30.0
+TIME_LIMIT = 30.0
 """Seconds."""
 
 
@@ -75,7 +75,7 @@ async def arrived(place: Broker) -> list[str | None]:
 
 async def test_a_stopped_relay_finishes_its_batch(own_database_url: str, broker: Broker, tmp_path: Path) -> None:
     proxy = Proxy(broker)
-    async with create_pool(own_database_url) as pool, proxy.running() as address, asyncio.timeout(PATIENCE):
+    async with create_pool(own_database_url) as pool, proxy.running() as address, asyncio.timeout(TIME_LIMIT):
         environment = broker.environment | {"RABBITMQ_HOST": address.host, "RABBITMQ_PORT": str(address.port)}
         environment |= {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
         async with running_relay(environment) as relay:

@@ -9,12 +9,12 @@ from typing import Any
 
 from litestar import Litestar
 
-PATIENCE = 20.0
+TIME_LIMIT = 20.0
 """Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StreamEvent:
     name: str
     id: str
     data: dict[str, Any]
@@ -51,19 +51,19 @@ class Following:
     async def begin(self) -> None:
         await self._within(self._begun.wait())
 
-    async def told(self) -> Told | None:
+    async def event_or_comment(self) -> StreamEvent | None:
         """The next event, None for a comment."""
         lines = (await self._within(self._parts.get())).decode().splitlines()
         if lines[0].startswith(":"):
             return None
         fields = dict(line.split(": ", 1) for line in lines if line)
-        return Told(fields["event"], fields["id"], json.loads(fields["data"]))
+        return StreamEvent(fields["event"], fields["id"], json.loads(fields["data"]))
 
-    async def event(self) -> Told:
+    async def event(self) -> StreamEvent:
         """The next event, after comments."""
         while True:
-            if told := await self.told():
-                return told
+            if event := await self.event_or_comment():
+                return event
 
     async def body(self) -> Any:
         """Of an answer that is no stream."""
@@ -105,7 +105,7 @@ class Following:
 
     @staticmethod
     async def _within(coming: Any) -> Any:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIME_LIMIT):
             return await coming
 
 

@@ -16,7 +16,7 @@ from entrypoints.settings import Settings
 from tests.contracts.postgres_world import PostgresWorld
 from tests.entrypoints.contract import Contract
 from tests.entrypoints.service import UNHURRIED, PreparedIdentityProvider, Service, SwitchableBroker, settings
-from tests.support.world import GIVEN, MemoryWorld
+from tests.support.world import FROM_WORLD, MemoryWorld
 
 
 class PostgresService(Service):
@@ -33,7 +33,7 @@ class PostgresService(Service):
             StreamTiming: UNHURRIED,
         }
         provider = Provider(scope=Scope.APP)
-        for part in (*GIVEN, MediaFiles, IdentityProvider, StreamTiming):
+        for part in (*FROM_WORLD, MediaFiles, IdentityProvider, StreamTiming):
             provider.from_context(part, override=part in (Settings, StreamTiming))
         self.container = make_async_container(use_cases(), postgres(), provider, context=given)
         self.app = create_app(self.container, self.settings)

@@ -31,7 +31,7 @@ from entrypoints.http.open_streams import OpenStreams
 from entrypoints.http.state import attach, state_of
 from entrypoints.settings import Settings, read_settings
 from tests.entrypoints.contract import Contract
-from tests.support.world import GIVEN, MemoryWorld
+from tests.support.world import FROM_WORLD, MemoryWorld
 
 API = "https://api.example.com"
 FRONTEND = "https://example.com"
@@ -195,7 +195,7 @@ def asgi(app: Litestar, address: str = "127.0.0.1") -> httpx.ASGITransport:
 def _parts() -> AsyncContainer:
     """The parts of all services: put together once, which takes longer than most tests. Each has its own scope."""
     given = Provider(scope=Scope.APP)
-    for part in (*GIVEN, MediaFiles, IdentityProvider, MemoryDatabase, MemoryOutbox, StreamTiming):
+    for part in (*FROM_WORLD, MediaFiles, IdentityProvider, MemoryDatabase, MemoryOutbox, StreamTiming):
         given.from_context(part, override=part in (Settings, MemoryDatabase, MemoryOutbox, StreamTiming))
     return make_async_container(use_cases(), memory(), given, start_scope=Scope.RUNTIME)
 

@@ -387,11 +387,11 @@ async def test_a_disconnect_during_an_upload_is_no_error(
     caplog.clear()
     logged = asyncio.Event()
 
-    class Told(logging.Handler):
+    class SetsEvent(logging.Handler):
         def emit(self, _: logging.LogRecord) -> None:
             logged.set()
 
-    handler, access = Told(), logging.getLogger("access")
+    handler, access = SetsEvent(), logging.getLogger("access")
     access.addHandler(handler)
     try:
         async with running.connection() as connection:

@@ -57,7 +57,7 @@ async def test_a_stream_is_counted_when_it_begins_and_for_as_long_as_it_is_open(
     of_it = "method=GET route=/api/notifications/events"
     counted = f"http_request_duration_seconds_count {of_it}", f"http_requests_total {of_it} status=200"
     async with following(service.app, "/api/notifications/events", session=session) as stream:
-        await stream.told()
+        await stream.event_or_comment()
         during = await scrape(anonymous)
         assert [during[sample] - before.get(sample, 0) for sample in counted] == [1, 1]
         assert during["event_streams_open"] == 1

@@ -167,7 +167,7 @@ METADATA: list[tuple[str, dict[str, Any]]] = [
 async def test_a_completion_is_recorded_with_any_metadata(
     scene: Scene, world: MemoryWorld, call: str, field: str, reported: str, kept: dict[str, Any]
 ) -> None:
-    body = json.dumps(scene.body(call, **{field: "TOLD"})).replace('"TOLD"', reported)
+    body = json.dumps(scene.body(call, **{field: "PLACEHOLDER"})).replace('"PLACEHOLDER"', reported)
 
     assert await scene.report(call, body) == (200, {"applied": True, "status": "completed"})
 

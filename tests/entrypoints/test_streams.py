@@ -151,7 +151,7 @@ async def test_after_a_reconnect_only_unknown_states_are_sent(
     async with following(service.app, path, session=session) as stream:
         sent = await stream.event()
     async with following(service.app, path, session=session, last=sent.id) as stream:
-        assert await stream.told() is None
+        assert await stream.event_or_comment() is None
         await progress(world, image, 1)
         assert (await stream.event()).data["status"] == "processing"
     async with following(service.app, path, session=session, last=sent.id) as stream:
@@ -164,7 +164,7 @@ async def test_changes_that_are_not_visible_are_not_sent(
     async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
         await stream.event()
         world.database.changes.notify(Topic(f"generation:{image.id}"))
-        assert await stream.told() is None
+        assert await stream.event_or_comment() is None
 
 
 async def test_a_stream_of_another_users_generation_requires_a_public_one(
@@ -277,9 +277,9 @@ async def test_a_comment_shows_that_it_is_alive(world: MemoryWorld, ann: User, i
     async with following(
         restless.app, f"/api/generations/{image.id}/events", session=await restless.session_of(ann)
     ) as stream:
-        assert await stream.told()
+        assert await stream.event_or_comment()
         for _ in range(3):
-            assert await stream.told() is None
+            assert await stream.event_or_comment() is None
 
 
 async def test_a_change_without_notification_is_sent_at_the_next_heartbeat(
@@ -313,7 +313,7 @@ async def test_it_ends_with_signing_out(
 async def test_it_ends_when_the_session_has_expired(world: MemoryWorld, ann: User) -> None:
     restless = Service(world, pace=RESTLESS)
     async with following(restless.app, "/api/notifications/events", session=await restless.session_of(ann)) as stream:
-        assert await stream.told() is None
+        assert await stream.event_or_comment() is None
         world.clock.advance(SESSION_LIFETIME)
         await stream.end()
 
@@ -432,7 +432,7 @@ async def test_few_streams_read_at_the_same_time(
         monkeypatch.setattr(MemoryGenerationsReader, "detail", watched_look)
         world.database.changes.notify_all()
         for stream in followed:
-            assert await stream.told() is None
+            assert await stream.event_or_comment() is None
     assert looking == {"now": 0, "most": 2}
 
 

@@ -63,9 +63,9 @@ async def _changes(service: PostgresService) -> PostgresChanges:
     return changes
 
 
-async def heard(stream: Following) -> None:
+async def until_listening(stream: Following) -> None:
     """Return when the process listens: then every stream looks once more."""
-    assert await stream.told() is None
+    assert await stream.event_or_comment() is None
 
 
 async def webhook(service: PostgresService, method: str, path: str, body: dict[str, Any]) -> None:
@@ -111,7 +111,7 @@ async def test_signing_out_at_one_process_ends_the_streams_of_another(
         there.browser(ann) as browser,
         following(here.app, "/api/notifications/events", session=browser.session) as stream,
     ):
-        assert await stream.told() is None
+        assert await stream.event_or_comment() is None
         assert (await browser.post("/api/auth/logout")).status_code == 200
         await stream.end()
 
@@ -134,7 +134,7 @@ async def test_changes_during_a_broken_listener_are_streamed(
 
     async with following(here.app, f"/api/generations/{image.id}/events", session=await here.session_of(ann)) as stream:
         await stream.event()
-        await heard(stream)
+        await until_listening(stream)
         monkeypatch.setattr(asyncpg, "connect", connect_later)
         await pool.fetch(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -158,11 +158,11 @@ async def test_a_process_listens_over_one_connection_however_many_follow(
     session = await here.session_of(ann)
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(following(here.app, "/api/notifications/events", session=session))
-        await first.told()
-        await heard(first)
+        await first.event_or_comment()
+        await until_listening(first)
         for path in ("/api/notifications/events", f"/api/generations/{image.id}/events") * 5:
             stream = await stack.enter_async_context(following(here.app, path, session=session))
-            await stream.told()
+            await stream.event_or_comment()
         listening = await pool.fetch(
             "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
         )
@@ -174,7 +174,7 @@ async def test_a_stream_that_waits_holds_no_connection(
 ) -> None:
     async with following(here.app, f"/api/generations/{image.id}/events", session=await here.session_of(ann)) as stream:
         await stream.event()
-        await heard(stream)
+        await until_listening(stream)
         pool = await here.container.get(Pool)
         taken = [await pool.checkout() for _ in range(here.settings.database_pool_size)]
         for connection in taken:

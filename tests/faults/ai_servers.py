@@ -19,7 +19,7 @@ from tests.support.rabbitmq import Broker
 LOSS = 0.05
 """Share of the webhooks that are never sent."""
 LATE = 0.02
-"""Share of the deliveries that come when their attempt may have been given up."""
+"""Share of deliveries whose attempt may have timed out meanwhile."""
 DEATH = 0.01
 """Share of the tasks whose consumer dies before it acknowledges them."""
 UNLUCKY, HOPELESS = 0.06, 0.03
@@ -29,7 +29,7 @@ STUMBLES = 0.1
 SHUFFLED = 1.0
 """Seconds within which deliveries come, in whatever order."""
 CONSUMERS = {"image_generation": 4, "model_training": 1}
-PATIENCE = 4.0
+TIME_LIMIT = 4.0
 GIVES_UP_AFTER = 10.0
 """Seconds that the real ones wait for an answer; they do not try again."""
 TROUBLE = (AMQPError, ConnectionError, OSError, TimeoutError, asyncio.InvalidStateError, RuntimeError)
@@ -79,7 +79,7 @@ class AIServers:
 
     async def waiting(self) -> int:
         """How many tasks are on the queues."""
-        async with asyncio.timeout(PATIENCE), await aio_pika.connect(self._place.url) as connection:
+        async with asyncio.timeout(TIME_LIMIT), await aio_pika.connect(self._place.url) as connection:
             channel = await connection.channel()
             queues = [await channel.declare_queue(queue, durable=True) for queue in CONSUMERS]
             return sum(queue.declaration_result.message_count or 0 for queue in queues)
@@ -88,10 +88,10 @@ class AIServers:
         """One message at a time, over a connection that is replaced when it breaks."""
         while True:
             with suppress(*TROUBLE, Died):
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(TIME_LIMIT):
                     connection = await aio_pika.connect(self._place.url, heartbeat=5)
                 try:
-                    async with asyncio.timeout(PATIENCE):
+                    async with asyncio.timeout(TIME_LIMIT):
                         channel = await connection.channel()
                         await channel.set_qos(prefetch_count=1)
                         declared = await channel.declare_queue(queue, durable=True)
@@ -114,7 +114,7 @@ class AIServers:
             self._tell(work, task["webhook_url"].removesuffix("/complete"))
             if self._random.random() < DEATH:
                 raise Died
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIME_LIMIT):
                 await message.ack()
         finally:
             self._busy -= 1

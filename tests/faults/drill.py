@@ -130,7 +130,7 @@ class Drill:
             counts["further attempts"] += row["retries"]
         for row in await fetch(EVENTS):
             counts[f"tasks {row['event']}, says the database"] = row["number"]
-        counts["images given up as silent"] = (await fetch(TIMED_OUT))[0]["number"]
+        counts["generations timed out"] = (await fetch(TIMED_OUT))[0]["number"]
         verdict.judge(self._record, await verdict.found(fetch))
         for rule, query in RULES.items():
             if offenders := await fetch(query):

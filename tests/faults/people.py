@@ -80,12 +80,12 @@ class Buyer(Client):
         body = {"style_id": self._random.choice(self._styles), "prompt_tags": [ask.marker]}
         twins = 2 if ask.keyed and self._random.random() < TWINS else 1
         await asyncio.gather(*(self._ask(ask, key, body) for _ in range(twins)))
-        while key and ask.open and not ask.told and not ask.refused:
+        while key and ask.open and not ask.answered and not ask.refused:
             await asyncio.sleep(RETRY_AFTER)
             self.record.counts["requests repeated with their key"] += 1
             await self._ask(ask, key, body)
-        self._mine += ask.told
-        if ask.poor and not ask.told:
+        self._mine += ask.answered
+        if ask.poor and not ask.answered:
             await self._buy()
 
     async def _ask(self, ask: Ask, key: str | None, body: Any) -> None:
@@ -98,7 +98,7 @@ class Buyer(Client):
         elif answer.status_code == httpx.codes.CREATED:
             counts["images answered 201"] += 1
             counts["images answered 201 again"] += "Idempotent-Replayed" in answer.headers
-            ask.told.add(answer.json()["data"]["id"])
+            ask.answered.add(answer.json()["data"]["id"])
         elif answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             counts["images answered 503"] += 1
             unsure = key is not None or answer.json()["error"]["code"] == UNKNOWN

@@ -12,7 +12,7 @@ class Ask:
     marker: str
     """The one tag of its prompt; nothing else has it."""
     keyed: bool
-    told: set[int] = field(default_factory=set)
+    answered: set[int] = field(default_factory=set)
     """The ids in answers of 201."""
     refused: int = 0
     poor: bool = False

@@ -14,7 +14,7 @@ IMAGE, STYLE, USER = 7, 3, 1
 def sound() -> tuple[Record, Found]:
     """One image, asked for and made at the second attempt, in a style that was trained."""
     record = Record(
-        asks=[Ask("ask-1", keyed=True, told={IMAGE}, open=1), Ask("ask-2", keyed=False, refused=1)],
+        asks=[Ask("ask-1", keyed=True, answered={IMAGE}, open=1), Ask("ask-2", keyed=False, refused=1)],
         styles={STYLE},
         comments={5},
         paid={"order-1"},
@@ -71,7 +71,7 @@ def two_images_for_a_key(record: Record, there: Found) -> None:
 
 
 def two_answers_for_a_key(record: Record, there: Found) -> None:
-    record.asks[0].told.add(8)
+    record.asks[0].answered.add(8)
     there.images[8] = there.images[IMAGE]
 
 
@@ -191,7 +191,7 @@ BREAKS: dict[str, list[Callable[[Record, Found], None]]] = {
         another_result_than_the_one_applied,
         another_model_than_the_one_applied,
     ],
-    "a result is one that an AI server has told": [a_result_from_nowhere],
+    "a result is one that an AI server has reported": [a_result_from_nowhere],
     "counters count": [a_like_too_many, a_use_too_many],
     "balances are what the transfers say": [a_token_too_many],
 }

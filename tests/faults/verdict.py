@@ -105,7 +105,7 @@ def _wrong(record: Record, _: Found) -> Iterator[object]:
 
 def _told_but_missing(record: Record, there: Found) -> Iterator[object]:
     for ask in record.asks:
-        yield from (f"{ask}, which is {there.images.get(id)}" for id in ask.told if not _is(there, id, ask.marker))
+        yield from (f"{ask}, which is {there.images.get(id)}" for id in ask.answered if not _is(there, id, ask.marker))
     yield from (f"style {id}" for id in record.styles - there.styles.keys())
     yield from (f"comment {id}" for id in record.comments - there.comments)
     yield from (f"purchase {order_id} is not paid" for order_id in record.paid - there.paid)
@@ -118,12 +118,12 @@ def _is(there: Found, id: int, marker: str) -> bool:
 def _doubled(record: Record, there: Found) -> Iterator[object]:
     made = Counter(image.marker for image in there.images.values())
     yield from (f"{made[ask.marker]} images of {ask}" for ask in record.asks if made[ask.marker] > 1)
-    yield from (ask for ask in record.asks if len(ask.told) > 1)
+    yield from (ask for ask in record.asks if len(ask.answered) > 1)
 
 
 def _made_although_refused(record: Record, there: Found) -> Iterator[object]:
     made = {image.marker for image in there.images.values()}
-    yield from (ask for ask in record.asks if ask.marker in made and ask.refused and not (ask.told or ask.open))
+    yield from (ask for ask in record.asks if ask.marker in made and ask.refused and not (ask.answered or ask.open))
 
 
 def _from_nowhere(record: Record, there: Found) -> Iterator[object]:
@@ -190,7 +190,7 @@ def _miscounted(record: Record, there: Found) -> Iterator[object]:
 def _misstated(record: Record, there: Found) -> Iterator[object]:
     for user_id, tokens in record.balances.items():
         if tokens != there.available.get(user_id):
-            yield f"user {user_id} is told of {tokens} tokens and has {there.available.get(user_id)}"
+            yield f"user {user_id} is shown {tokens} tokens and has {there.available.get(user_id)}"
 
 
 RULES: dict[str, Callable[[Record, Found], Iterator[object]]] = {
@@ -203,7 +203,7 @@ RULES: dict[str, Callable[[Record, Found], Iterator[object]]] = {
     "every task was published": _unpublished,
     "what was published is there, one task an attempt": _published_but_missing,
     "a result is recorded once": _recorded_twice,
-    "a result is one that an AI server has told": _made_up,
+    "a result is one that an AI server has reported": _made_up,
     "counters count": _miscounted,
     "balances are what the transfers say": _misstated,
 }

@@ -18,7 +18,7 @@ RULES = {
         ) welcomed
         WHERE welcomes > 1 OR tokens <> 100 OR (welcomes = 0 AND number > (SELECT count(*) FROM erased_identities))
     """,
-    "whose generation has ended is told once": """
+    "whose generation has ended is notified once": """
         SELECT g.id, g.status, count(n.id) FROM generations g
         JOIN users ON users.id = g.owner_id AND standing = 'present'
         LEFT JOIN notifications n ON n.target_type = 'generation' AND n.target_id = g.id
@@ -85,8 +85,8 @@ KEYED = {
             UNION ALL SELECT artist_id, 'style:' || id FROM styles
         ) made
         JOIN users ON users.id = made.user_id AND standing = 'present'
-        FULL JOIN (SELECT user_id, headers->>'location' AS place FROM idempotency_keys) told USING (user_id, place)
-        WHERE (made.place IS NULL AND told.place NOT LIKE 'style:%') OR told.place IS NULL
+        FULL JOIN (SELECT user_id, headers->>'location' AS place FROM idempotency_keys) answered USING (user_id, place)
+        WHERE (made.place IS NULL AND answered.place NOT LIKE 'style:%') OR answered.place IS NULL
     """,
 }
 """They hold for users who are not deleted, if styles (which may be deleted), purchases and withdrawals are created with

@@ -27,7 +27,7 @@ Answered = tuple[UserId, str]
 _LEDGER = ("funds", "entries", "generations", "purchases", "withdrawals")
 """What `reconcile` looks at."""
 _NAMES = (*_LEDGER, "users", "styles", "likes", "comments", "answers", "outbox")
-TOLD = {Status.COMPLETED, Status.FAILED}
+NOTIFIED = {Status.COMPLETED, Status.FAILED}
 SERVER_GIVES_UP = FINAL | RETRYABLE
 """Codes after which the inference server does not try again by itself."""
 
@@ -139,9 +139,9 @@ class Books:
         self._ended[generation.id] = status
         if self._attempts.get((generation.id, generation.attempt)) != generation.task_id:
             raise Broken(f"attempt {generation.attempt} at generation {generation.id} has no task of its own")
-        told = (generation.owner_id, f"generation:{generation.id}:ended") in self._tables.reasons
-        if status in TOLD and not told and self._is_here(generation.owner_id):
-            raise Broken(f"generation {generation.id} is {status.value}, and its owner was not told")
+        notified = (generation.owner_id, f"generation:{generation.id}:ended") in self._tables.reasons
+        if status in NOTIFIED and not notified and self._is_here(generation.owner_id):
+            raise Broken(f"generation {generation.id} is {status.value}, and its owner was not notified")
         if status is Status.COMPLETED:
             self._check_fee(generation)
         self._attempt_failed_at[generation.id] = generation.attempt_failed_at

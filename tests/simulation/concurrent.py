@@ -13,7 +13,7 @@ from tests.simulation import play
 from tests.simulation.audit import audit
 from tests.simulation.broken import Broken
 from tests.simulation.faults import Faults
-from tests.simulation.stage import SILENCE, Stage
+from tests.simulation.stage import TIMEOUT, Stage
 
 HASTE = 400
 """How many times as fast as people think their thoughts pass here."""
@@ -36,15 +36,15 @@ SELECT (SELECT count(*) FROM generations WHERE status NOT IN ('completed', 'fail
 """
 
 
-async def perform(pool: Pool, *, seed: int, calls: int, heard: Sequence[str] = ()) -> "ConcurrentStage":
+async def perform(pool: Pool, *, seed: int, calls: int, required: Sequence[str] = ()) -> "ConcurrentStage":
     """Play so many calls of use cases on a real database, then to the end, and audit it. Raises Broken.
 
-    It continues until each result in `heard` has occurred, too.
+    It continues until each result in `required` has occurred, too.
     """
     world = PostgresWorld(pool)
     world.fee = PlatformFee(FEE)
     async with asyncio.TaskGroup() as group:
-        stage = ConcurrentStage(world, pool, Random(seed), group, calls, heard)
+        stage = ConcurrentStage(world, pool, Random(seed), group, calls, required)
         play.enter(stage)
         stage.enter("maintenance", stage.roll_up, ends=False)
         await stage.played.wait()
@@ -76,25 +76,25 @@ class ConcurrentStage(Stage):
         random: Random,
         group: asyncio.TaskGroup,
         calls: int,
-        heard: Sequence[str],
+        required: Sequence[str],
     ) -> None:
         super().__init__(world, random, Faults(random))
         self._pool = pool
         self._group = group
         self._calls = calls
-        self._to_be_heard = set(heard)
+        self._unseen = set(required)
         self._lives: dict[asyncio.Task[None], None] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._lasting: list[asyncio.Task[None]] = []
         self.played = asyncio.Event()
-        """Set after enough calls and all results in `heard`."""
+        """Set after enough calls and all results in `required`."""
         self.cancelled = 0
         self.answers: list[str] = []
 
     async def pause(self, seconds: float) -> None:
         self.world.clock.advance(timedelta(seconds=TIME_TAKEN * seconds))
         if not self.settling and self.faults.strike(JUMP):
-            self.world.clock.advance(2 * SILENCE)
+            self.world.clock.advance(2 * TIMEOUT)
         if self.faults.strike(CANCEL):
             self.random.choice(list(self._lives)).cancel()
         await asyncio.sleep(seconds / HASTE)
@@ -118,10 +118,10 @@ class ConcurrentStage(Stage):
 
     def note(self, event: str) -> None:
         self.answers.append(event)
-        self._to_be_heard -= {beginning for beginning in self._to_be_heard if event.startswith(beginning)}
+        self._unseen -= {beginning for beginning in self._unseen if event.startswith(beginning)}
         if len(self.answers) > self._calls + TOO_LONG:
-            raise Broken(f"nobody has heard of {self._to_be_heard}")
-        if len(self.answers) >= self._calls and not self._to_be_heard:
+            raise Broken(f"these results never occurred: {self._unseen}")
+        if len(self.answers) >= self._calls and not self._unseen:
             self.played.set()
 
     async def roll_up(self) -> None:

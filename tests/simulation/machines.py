@@ -104,7 +104,7 @@ class TrainingServer(Machine):
         return True
 
     def _tell(self, kind: type[Any], *args: object, **kwargs: Any) -> None:
-        tell(self.stage, "training webhook", kind, *args, refusals=(StyleNotFound,), **kwargs)
+        report(self.stage, "training webhook", kind, *args, refusals=(StyleNotFound,), **kwargs)
 
 
 class InferenceServer(Machine):
@@ -143,10 +143,10 @@ class InferenceServer(Machine):
         return True
 
     def _tell(self, kind: type[Any], *args: object, **kwargs: Any) -> None:
-        tell(self.stage, "inference webhook", kind, *args, **kwargs)
+        report(self.stage, "inference webhook", kind, *args, **kwargs)
 
 
-def tell(stage: Stage, name: str, kind: type[Any], *args: object, **kwargs: Any) -> None:
+def report(stage: Stage, name: str, kind: type[Any], *args: object, **kwargs: Any) -> None:
     """A webhook: it may get lost, come twice, or come when all is over."""
 
     async def call() -> None:

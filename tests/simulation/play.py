@@ -7,11 +7,11 @@ from tests.simulation.machines import InferenceServer, Machine, MaintenancePasse
 from tests.simulation.people import Screen
 from tests.simulation.person import people, stranger
 from tests.simulation.replayer import Replayer
-from tests.simulation.stage import SILENCE, Stage
+from tests.simulation.stage import TIMEOUT, Stage
 
 USERS, ARTISTS, SCREENS, CLERKS = 4, 2, 2, 2
 MACHINES: dict[type[Machine], int] = {Relay: 2, MaintenancePasses: 2, TrainingServer: 1, InferenceServer: 3}
-PATIENCE = 3_000
+MAX_ROUNDS = 3_000
 """Looks at whether everything has ended."""
 
 
@@ -34,11 +34,11 @@ async def close(stage: Stage) -> None:
 
     What got lost is healed by the service itself: by relays, by maintenance passes, and by time.
     """
-    for _ in range(PATIENCE):
+    for _ in range(MAX_ROUNDS):
         await stage.pause(1)
         if stage.busy or stage.broker.under_way:
             continue
         if not any((await stage.unfinished()).values()):
             return
-        stage.world.clock.advance(max(TIME_TO_PAY + TIME_TO_SETTLE, SILENCE))
+        stage.world.clock.advance(max(TIME_TO_PAY + TIME_TO_SETTLE, TIMEOUT))
     raise Broken(f"there is no end: {await stage.unfinished()}")

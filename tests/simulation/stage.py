@@ -20,8 +20,8 @@ from tests.simulation.faults import Faults
 from tests.simulation.payments import FaultyPayments
 from tests.support.world import World
 
-SILENCE = timedelta(minutes=30)
-"""After which an image or a training is given up."""
+TIMEOUT = timedelta(minutes=30)
+"""The time-out of a generation's attempt and of a training."""
 GRACE = RetryGrace(timedelta(minutes=2))
 """The time in which an inference server retries after a failed attempt."""
 
@@ -85,7 +85,7 @@ class Stage(ABC):
             "broker": self.broker,
             "images": AnyImage(),
             "limit": StylesPerArtist(2),
-            "timeout": SILENCE,
+            "timeout": TIMEOUT,
             "grace": GRACE,
         }
 

@@ -50,13 +50,13 @@ DEEDS: tuple[type[Any], ...] = (
     DeleteAccount,
 )
 TWICE: tuple[type[Any], ...] = (RequestGeneration, StartPurchase)
-HEARD = [
+REQUIRED = [
     *(f"{deed.__name__} answers" for deed in DEEDS),
     *(f"{deed.__name__} answers again" for deed in TWICE),
 ]
 BREAKS = {
     "everybody is welcomed once": "DELETE FROM transfers WHERE kind = 'bonus'",
-    "whose generation has ended is told once": "DELETE FROM notifications",
+    "whose generation has ended is notified once": "DELETE FROM notifications",
     "what was asked for by a key was made once": "UPDATE generations SET description = 'a key', owner_id = 1",
     "what was made by a key is named by the answer": "DELETE FROM idempotency_keys",
     "images count their likes and comments": "UPDATE generations SET like_count = like_count + 1",
@@ -84,7 +84,7 @@ async def test_every_invariant_holds_when_everything_has_ended(
 ) -> None:
     before = await sql.fetchval(DEADLOCKS)
     async with create_pool(database_url, max_size=32) as pool:
-        stage = await perform(pool, seed=1, calls=500, heard=HEARD)
+        stage = await perform(pool, seed=1, calls=500, required=REQUIRED)
 
     assert stage.cancelled > 10
     assert await sql.fetchval(DEADLOCKS) == before
@@ -95,7 +95,9 @@ async def test_the_audit_finds_each_broken_rule(
 ) -> None:
     monkeypatch.setattr(AccountDeletion, "open_to", lambda *_: {})  # so that something of everything is left
     monkeypatch.setattr(clerk, "DELETED", 0)
-    await perform(pool, seed=2, calls=300, heard=[deed for deed in HEARD if not deed.startswith("DeleteAccount ")])
+    await perform(
+        pool, seed=2, calls=300, required=[deed for deed in REQUIRED if not deed.startswith("DeleteAccount ")]
+    )
 
     rules = RULES | KEYED
     assert BREAKS.keys() == rules.keys()

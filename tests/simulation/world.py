@@ -47,7 +47,7 @@ class SimulatedWorld(MemoryWorld):
         return {
             "ids": stepping(self.ids, "ids"),
             "blobs": stepping(self.blobs, "blobs"),
-            "places": stepping(self.read.generations, "places"),
+            "reader": stepping(self.read.generations, "reader"),
         }
 
 
@@ -146,27 +146,27 @@ class ExactLikes(MemoryLikes):
     """A returned count is true at the commit of its block."""
 
     async def count(self, generation_id: GenerationId) -> int:
-        told = await super().count(generation_id)
+        counter = await super().count(generation_id)
         self._transaction.after_commit(
-            lambda: exact("likes", told, likes(self._transaction.database.tables, generation_id))
+            lambda: exact("likes", counter, likes(self._transaction.database.tables, generation_id))
         )
-        return told
+        return counter
 
 
 class ExactFollows(MemoryFollows):
     """The same for followers."""
 
     async def count(self, followed: UserId) -> int:
-        told = await super().count(followed)
+        counter = await super().count(followed)
         self._transaction.after_commit(
-            lambda: exact("followers", told, followers(self._transaction.database.tables, followed))
+            lambda: exact("followers", counter, followers(self._transaction.database.tables, followed))
         )
-        return told
+        return counter
 
 
-def exact(what: str, told: int, counted: int) -> None:
-    if told != counted:
-        raise Broken(f"somebody was told of {told} {what}, but there are {counted}")
+def exact(what: str, counter: int, counted: int) -> None:
+    if counter != counted:
+        raise Broken(f"the counter says {counter} {what}, but there are {counted}")
 
 
 class RepeatableIds(MemoryIds):

@@ -32,7 +32,7 @@ TEMPLATE_LOCK = 7_266_451
 
 # A run's data may die with the machine. Without these two a database is copied in half the time. Commits stay
 # synchronous: right after an asynchronous one, VACUUM does not mark its pages as visible to all, and plans differ.
-CARELESS = ("fsync", "full_page_writes")
+UNSAFE_SETTINGS = ("fsync", "full_page_writes")
 
 REMEMBER_FIRST_STATE = """
 CREATE SCHEMA pristine;
@@ -178,7 +178,7 @@ async def remember_first_state(url: str) -> None:
 
 
 async def restore_first_state(connection: "asyncpg.Connection[Any]") -> None:
-    """Put a database back; a transaction that a test has left open is ended, and the test is told."""
+    """Reset a database; a transaction that a test has left open is terminated, and the test fails."""
     try:
         await connection.execute("SELECT pristine.restore()")
     except asyncpg.LockNotAvailableError:
@@ -210,6 +210,6 @@ def _start_embedded(directory: Path) -> Mapping[str, str]:
     pid = int((data / "postmaster.pid").read_text().split()[0])
     shared.stop_process_at_end(pid, signal.SIGINT)  # "fast": waits for no client
     with (data / "postgresql.conf").open("a") as settings:
-        settings.writelines(f"{setting} = off\n" for setting in CARELESS)
+        settings.writelines(f"{setting} = off\n" for setting in UNSAFE_SETTINGS)
     os.kill(pid, signal.SIGHUP)
     return {"url": url}

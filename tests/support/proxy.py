@@ -7,7 +7,7 @@ from tests.support.rabbitmq import Broker as Place
 
 
 class Proxy:
-    """A way to the broker that can be cut, or freeze so that nothing passes and nobody is told."""
+    """A TCP proxy in front of the broker that can be cut, or frozen: connections stay open and nothing passes."""
 
     def __init__(self, place: Place) -> None:
         self._place = place

@@ -80,7 +80,7 @@ def stop_process(pid: int, ask_with: signal.Signals = signal.SIGTERM) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         process.send_signal(ask_with)
-        process.send_signal(signal.SIGCONT)  # a frozen one would not hear
+        process.send_signal(signal.SIGCONT)  # a stopped process would not handle SIGTERM
         if not _has_ended(process):
             process.kill()
             _has_ended(process)

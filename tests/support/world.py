@@ -78,7 +78,7 @@ from entrypoints.settings import Settings, read_settings
 
 UseCase = TypeVar("UseCase")
 
-PATIENCE = 10.0  # seconds
+TIME_LIMIT = 10.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Scope:
     audit: AuditLog
 
 
-GIVEN = (Settings, Clock, Secrets, BlobStore, PaymentProvider, Images, Broker, DeadLetters)
+FROM_WORLD = (Settings, Clock, Secrets, BlobStore, PaymentProvider, Images, Broker, DeadLetters)
 """What every world gives, whatever it is over."""
 SETTINGS = msgspec.structs.replace(read_settings({}), api_base_url="https://api.example", secret_key="a secret")
 
@@ -179,14 +179,14 @@ class World(ABC):
 
     @asynccontextmanager
     async def block(self) -> AsyncIterator[Scope]:
-        """One block on ports of its own. It does not wait for ever, for a lock that was never given back."""
+        """A transaction on ports of its own, with a time limit in case a lock is never released."""
         scope = self.scope()
-        async with asyncio.timeout(PATIENCE), scope.transaction:
+        async with asyncio.timeout(TIME_LIMIT), scope.transaction:
             yield scope
 
     @abstractmethod
-    async def hear(self) -> None:
-        """Return when changes come by, so that none is told of only because it might have been missed."""
+    async def wait_until_listening(self) -> None:
+        """Return once the listener is connected, so that a notification is due to a change and not to a reconnect."""
 
     @abstractmethod
     async def lock_is_awaited(self) -> bool:
@@ -314,7 +314,7 @@ class World(ABC):
         return generation
 
     async def failed_generation(self, owner: User, style: Style, **changes: Any) -> Generation:
-        """An image that was given up, its tokens given back."""
+        """A cancelled generation with its hold voided."""
         generation = await self.generation(owner, style, **changes)
         at = self.clock.now()
         generation = generation.fail(at=at, failure=Failure("GENERATION_ERROR", "The model made no image."))
@@ -365,7 +365,7 @@ class MemoryWorld(World):
         self.wire(parts or parts_over(memory), given or {})
         self.database = self.parts.get(MemoryDatabase)
 
-    async def hear(self) -> None:
+    async def wait_until_listening(self) -> None:
         return
 
     async def lock_is_awaited(self) -> bool:
@@ -379,7 +379,7 @@ def parts_over(technology: Callable[[], dishka.Provider], *given: type[Any]) -> 
     `given` is what each world gives besides the ports that are the same over every technology.
     """
     provider = dishka.Provider(scope=dishka.Scope.APP)
-    for part in (World, *GIVEN, *given):
+    for part in (World, *FROM_WORLD, *given):
         provider.from_context(part, override=part is Settings or part in given)
     provider.provide(Readers, scope=dishka.Scope.REQUEST)
     provider.provide(Scope, scope=dishka.Scope.REQUEST)

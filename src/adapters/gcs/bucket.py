@@ -160,7 +160,7 @@ class _Stoppable:
 
     def read(self, size: int = -1) -> bytes:
         if self._stop.is_set():
-            raise InterruptedError("the upload was given up")
+            raise InterruptedError("the upload was aborted")
         return self._content.read(size)
 
 

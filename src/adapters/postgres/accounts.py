@@ -28,55 +28,55 @@ SUSPENDED = f"{USER} WHERE id = $1 AND standing = 'suspended' FOR NO KEY UPDATE"
 PENDING_DELETIONS = "SELECT id FROM users WHERE standing = 'leaving' ORDER BY updated_at, id LIMIT $1"
 
 SAVE_USER = Write(
-    touches="users",
-    given="users",
+    target="users",
+    columns="users",
     ctes=f"""
         saved_user AS (
-            UPDATE users SET {assignments(CHANGING, "given")}
-            FROM given_users given WHERE users.id = given.id
+            UPDATE users SET {assignments(CHANGING, "input")}
+            FROM input_users input WHERE users.id = input.id
             RETURNING users.id
         ),
         saved_artist_texts AS (
             UPDATE artist_texts SET
-                username = given.username, grams = search_grams(given.username || E'\\n' || artist_name)
-            FROM given_users given WHERE user_id = given.id AND artist_texts.username <> given.username
+                username = input.username, grams = search_grams(input.username || E'\\n' || artist_name)
+            FROM input_users input WHERE user_id = input.id AND artist_texts.username <> input.username
         )""",
     finds="saved_user",
     rule="user_found",
 )
 ADD_ARTIST_TEXTS = Write(
-    touches="artist_texts",
-    given="user_id bigint, artist_name text",
+    target="artist_texts",
+    columns="user_id bigint, artist_name text",
     ctes="""
         added_artist_texts AS (
             INSERT INTO artist_texts (user_id, username, artist_name, grams)
             SELECT id, username, artist_name, search_grams(username || E'\\n' || artist_name)
-            FROM given_artist_texts JOIN users ON users.id = user_id
+            FROM input_artist_texts JOIN users ON users.id = user_id
         )""",
 )
-# It touches `users` instead of `artists`: both change `artist_texts`, and one statement changes a row only once.
+# Its target is `users` instead of `artists`: both change `artist_texts`, and one statement changes a row only once.
 SAVE_ARTIST = Write(
-    touches="users",
-    given="user_id bigint, artist_name text, signature_key text, key text",
+    target="users",
+    columns="user_id bigint, artist_name text, signature_key text, key text",
     ctes="""
         saved_artist AS (
-            UPDATE artists SET artist_name = given.artist_name, signature_key = given.signature_key
-            FROM given_users given WHERE artists.user_id = given.user_id
+            UPDATE artists SET artist_name = input.artist_name, signature_key = input.signature_key
+            FROM input_users input WHERE artists.user_id = input.user_id
             RETURNING artists.user_id
         ),
         saved_artist_texts AS (
-            UPDATE artist_texts SET artist_name = given.key, grams = search_grams(username || E'\\n' || given.key)
-            FROM given_users given WHERE artist_texts.user_id = given.user_id AND artist_texts.artist_name <> given.key
+            UPDATE artist_texts SET artist_name = input.key, grams = search_grams(username || E'\\n' || input.key)
+            FROM input_users input WHERE artist_texts.user_id = input.user_id AND artist_texts.artist_name <> input.key
         )""",
     finds="saved_artist",
     rule="user_found",
 )
 END_SESSION = Write(
-    touches="sessions",
-    given="sessions",
+    target="sessions",
+    columns="sessions",
     ctes="""
         ended_session AS (
-            DELETE FROM sessions USING given_sessions given WHERE sessions.token_hash = given.token_hash
+            DELETE FROM sessions USING input_sessions input WHERE sessions.token_hash = input.token_hash
         )""",
 )
 
@@ -89,7 +89,7 @@ SELECT users.id, users.role, artists.user_id IS NOT NULL AS is_artist
 FROM sessions
 JOIN users ON users.id = sessions.user_id
 LEFT JOIN artists ON artists.user_id = users.id
-WHERE sessions.token_hash = asked.token_hash AND sessions.expires_at > asked.at AND users.standing = 'present'
+WHERE sessions.token_hash = input.token_hash AND sessions.expires_at > input.at AND users.standing = 'present'
 """,
 )
 
@@ -105,7 +105,7 @@ FROM users
 LEFT JOIN artists ON artists.user_id = users.id
 LEFT JOIN accounts wallet ON wallet.kind = 'wallet' AND wallet.owner_id = users.id
 LEFT JOIN accounts earnings ON earnings.kind = 'earnings' AND earnings.owner_id = users.id
-WHERE users.id = asked.user_id
+WHERE users.id = input.user_id
 """,
 )
 

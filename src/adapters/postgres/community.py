@@ -18,13 +18,13 @@ from core.paging import Page, PageRequest
 from core.ports.blob_store import BlobStore
 
 FOLLOW = Write(
-    touches="follows",
-    given="follows",
+    target="follows",
+    columns="follows",
     ctes="""
         followed AS (
             INSERT INTO follows (follower_id, followed_id, created_at)
-            SELECT follower_id, followed_id, given_follows.created_at
-            FROM given_follows JOIN users ON users.id = followed_id AND standing = 'present'
+            SELECT follower_id, followed_id, input_follows.created_at
+            FROM input_follows JOIN users ON users.id = followed_id AND standing = 'present'
             RETURNING followed_id
         ),
         follower_gained AS (
@@ -34,12 +34,12 @@ FOLLOW = Write(
     rule="user_found",
 )
 UNFOLLOW = Write(
-    touches="follows",
-    given="follower_id bigint, followed_id bigint",
+    target="follows",
+    columns="follower_id bigint, followed_id bigint",
     ctes="""
         unfollowed AS (
-            DELETE FROM follows USING given_follows given
-            WHERE follows.follower_id = given.follower_id AND follows.followed_id = given.followed_id
+            DELETE FROM follows USING input_follows input
+            WHERE follows.follower_id = input.follower_id AND follows.followed_id = input.followed_id
             RETURNING follows.followed_id
         ),
         follower_lost AS (
@@ -49,12 +49,12 @@ UNFOLLOW = Write(
 FOLLOWERS = "SELECT follower_count FROM users WHERE id = $1"
 
 LIKE = Write(
-    touches="likes",
-    given="likes",
+    target="likes",
+    columns="likes",
     ctes="""
         liked AS (
             INSERT INTO likes (user_id, generation_id, created_at)
-            SELECT user_id, generation_id, created_at FROM given_likes
+            SELECT user_id, generation_id, created_at FROM input_likes
             RETURNING generation_id
         ),
         like_gained AS (
@@ -62,12 +62,12 @@ LIKE = Write(
         )""",
 )
 UNLIKE = Write(
-    touches="likes",
-    given="user_id bigint, generation_id bigint",
+    target="likes",
+    columns="user_id bigint, generation_id bigint",
     ctes="""
         unliked AS (
-            DELETE FROM likes USING given_likes given
-            WHERE likes.user_id = given.user_id AND likes.generation_id = given.generation_id
+            DELETE FROM likes USING input_likes input
+            WHERE likes.user_id = input.user_id AND likes.generation_id = input.generation_id
             RETURNING likes.generation_id
         ),
         like_lost AS (
@@ -81,43 +81,43 @@ SELECT id, generation_id, author_id, content, created_at, updated_at, parent_id 
 """
 COMMENT_COLUMNS = ("id", "generation_id", "author_id", "content", "created_at", "updated_at", "parent_id")
 ADD_COMMENT = Write(
-    touches="comments",
-    given="comments",
+    target="comments",
+    columns="comments",
     ctes=f"""
         added_comment AS (
-            INSERT INTO comments ({", ".join(COMMENT_COLUMNS)}) SELECT {", ".join(COMMENT_COLUMNS)} FROM given_comments
+            INSERT INTO comments ({", ".join(COMMENT_COLUMNS)}) SELECT {", ".join(COMMENT_COLUMNS)} FROM input_comments
         ),
         comment_gained AS (
             UPDATE generations SET comment_count = comment_count + 1
-            FROM given_comments given WHERE generations.id = given.generation_id
+            FROM input_comments input WHERE generations.id = input.generation_id
         ),
         reply_gained AS (
             UPDATE comments SET reply_count = comments.reply_count + 1
-            FROM given_comments given WHERE comments.id = given.parent_id
+            FROM input_comments input WHERE comments.id = input.parent_id
         )""",
 )
 SAVE_COMMENT = Write(
-    touches="comments",
-    given="comments",
+    target="comments",
+    columns="comments",
     ctes=f"""
         saved_comment AS (
-            UPDATE comments SET {assignments(("content", "updated_at"), "given")}
-            FROM given_comments given WHERE comments.id = given.id
+            UPDATE comments SET {assignments(("content", "updated_at"), "input")}
+            FROM input_comments input WHERE comments.id = input.id
             RETURNING comments.id
         )""",
     finds="saved_comment",
     rule="comment_found",
 )
 REMOVE_COMMENT = Write(
-    touches="comments",
-    given="comments",
+    target="comments",
+    columns="comments",
     ctes="""
         removed_comments AS (
-            DELETE FROM comments USING given_comments given
-            WHERE comments.id = given.id OR comments.parent_id = given.id
+            DELETE FROM comments USING input_comments input
+            WHERE comments.id = input.id OR comments.parent_id = input.id
             RETURNING comments.id, comments.generation_id, comments.parent_id
         ),
-        removed_comment AS (SELECT removed.* FROM removed_comments removed JOIN given_comments USING (id)),
+        removed_comment AS (SELECT removed.* FROM removed_comments removed JOIN input_comments USING (id)),
         comments_lost AS (
             UPDATE generations SET comment_count = comment_count - lost.count
             FROM (SELECT generation_id, count(*) FROM removed_comments GROUP BY generation_id) lost

@@ -75,21 +75,21 @@ COLUMNS = (*FIXED, *CHANGING)
 GENERATION = f"SELECT {', '.join(COLUMNS)} FROM generations"
 LOCK = BatchedStatement(f"""
 SELECT place, {", ".join(COLUMNS)}
-FROM generations JOIN unnest($1::bigint[]) WITH ORDINALITY AS asked (id, place) USING (id)
+FROM generations JOIN unnest($1::bigint[]) WITH ORDINALITY AS input (id, place) USING (id)
 ORDER BY id FOR NO KEY UPDATE OF generations
 """)
 # `tokens` are Generation.earned_tokens: the row has the price and the fee.
 SAVE_GENERATION = Write(
-    touches="generations",
-    given="generations",
+    target="generations",
+    columns="generations",
     ctes=f"""
         before AS MATERIALIZED (
-            SELECT generations.id, generations.status FROM generations JOIN given_generations given USING (id)
+            SELECT generations.id, generations.status FROM generations JOIN input_generations input USING (id)
             ORDER BY id FOR NO KEY UPDATE OF generations
         ),
         saved_generation AS (
-            UPDATE generations SET {assignments(CHANGING, "given")}
-            FROM given_generations given JOIN before USING (id) WHERE generations.id = given.id
+            UPDATE generations SET {assignments(CHANGING, "input")}
+            FROM input_generations input JOIN before USING (id) WHERE generations.id = input.id
             RETURNING generations.id, generations.style_id, generations.status, before.status AS status_before,
                 generations.consumed_tokens - generations.fee_tokens AS tokens
         ),
@@ -105,11 +105,11 @@ SAVE_GENERATION = Write(
 # The most frequent write does without reading the entity first: which progress counts is said here, by the port
 # (Generations.advance), and by no entity.
 ADVANCE = BatchedStatement("""
-WITH asked AS (
+WITH input AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::float8[], $5::bigint[], $6::timestamptz[])
-        WITH ORDINALITY AS asked (id, step, steps, percent, seconds, at, place)
+        WITH ORDINALITY AS input (id, step, steps, percent, seconds, at, place)
 ),
-furthest AS MATERIALIZED (SELECT DISTINCT ON (id) * FROM asked ORDER BY id, step DESC, place),
+furthest AS MATERIALIZED (SELECT DISTINCT ON (id) * FROM input ORDER BY id, step DESC, place),
 locked AS MATERIALIZED (
     SELECT id, status FROM generations JOIN furthest USING (id) ORDER BY id FOR NO KEY UPDATE OF generations
 ),
@@ -120,9 +120,9 @@ advanced AS (
     WHERE generations.id = locked.id AND ended_at IS NULL AND (current_step IS NULL OR current_step < step)
     RETURNING generations.id, generations.status, place
 )
-SELECT asked.place, coalesce(advanced.status, locked.status) AS status,
-    coalesce(advanced.place = asked.place, false) AS applied
-FROM asked JOIN locked USING (id) LEFT JOIN advanced USING (id)
+SELECT input.place, coalesce(advanced.status, locked.status) AS status,
+    coalesce(advanced.place = input.place, false) AS applied
+FROM input JOIN locked USING (id) LEFT JOIN advanced USING (id)
 """)
 
 # These find candidates: FailGeneration decides by the entity, under its lock.
@@ -194,9 +194,9 @@ def _view(viewer: str) -> str:
 DETAIL = lookup(
     {"viewer": "bigint", "generation_id": "bigint"},
     f"""
-SELECT {_view("asked.viewer")} FROM generations {PARTS}
-WHERE generations.id = asked.generation_id
-    AND (generations.owner_id = asked.viewer OR generations.public_key IS NOT NULL)
+SELECT {_view("input.viewer")} FROM generations {PARTS}
+WHERE generations.id = input.generation_id
+    AND (generations.owner_id = input.viewer OR generations.public_key IS NOT NULL)
 """,
 )
 

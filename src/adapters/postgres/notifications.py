@@ -17,25 +17,25 @@ from core.ports.blob_store import BlobStore
 from core.ports.notifier import Notifier
 
 NOTIFY = Write(
-    touches="notifications",
-    given="notifications",
+    target="notifications",
+    columns="notifications",
     ctes="""
         notified AS (
             INSERT INTO notifications
                 (id, recipient_id, type, reason, target_type, target_id, actor_id, metadata, created_at)
-            SELECT given.id, recipient_id, type, reason, target_type, target_id, actor_id, metadata, given.created_at
-            FROM given_notifications given JOIN users ON users.id = recipient_id AND standing = 'present'
+            SELECT input.id, recipient_id, type, reason, target_type, target_id, actor_id, metadata, input.created_at
+            FROM input_notifications input JOIN users ON users.id = recipient_id AND standing = 'present'
             ON CONFLICT ON CONSTRAINT uq_notifications_recipient_id_reason DO NOTHING
         )""",
 )
 MARK_READ = Write(
-    touches="notifications",
-    given="notifications",
+    target="notifications",
+    columns="notifications",
     ctes="""
         marked_read AS (
-            UPDATE notifications SET read_at = coalesce(notifications.read_at, given.read_at)
-            FROM given_notifications given
-            WHERE notifications.id = given.id AND notifications.recipient_id = given.recipient_id
+            UPDATE notifications SET read_at = coalesce(notifications.read_at, input.read_at)
+            FROM input_notifications input
+            WHERE notifications.id = input.id AND notifications.recipient_id = input.recipient_id
             RETURNING notifications.id
         )""",
     finds="marked_read",

@@ -11,7 +11,7 @@ def _owner(folder: str) -> str:
 
 # A key contains its owner's id, so each owner is looked up by primary key.
 AMONG = f"""
-SELECT key FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, place)
+SELECT key FROM unnest($1::text[]) WITH ORDINALITY AS input (key, place)
 WHERE NOT EXISTS (SELECT FROM styles WHERE id = {_owner("training")})
     AND NOT EXISTS (SELECT FROM styles WHERE id = {_owner("samples")})
     AND NOT EXISTS (SELECT FROM artists WHERE user_id = {_owner("signatures")} AND signature_key = key)

@@ -23,12 +23,12 @@ PENDING = f"{PURCHASES} WHERE user_id = $1 AND status = 'pending' ORDER BY order
 
 CHANGING = ("status", "expires_at", "check_at", "payment_key", "failure_code", "failure_message", "ended_at")
 SAVE = Write(
-    touches="purchases",
-    given="purchases",
+    target="purchases",
+    columns="purchases",
     ctes=f"""
         saved_purchase AS (
-            UPDATE purchases SET {assignments(CHANGING, "given")}
-            FROM given_purchases given WHERE purchases.order_id = given.order_id
+            UPDATE purchases SET {assignments(CHANGING, "input")}
+            FROM input_purchases input WHERE purchases.order_id = input.order_id
             RETURNING purchases.order_id
         )""",
     finds="saved_purchase",

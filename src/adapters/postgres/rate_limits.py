@@ -15,28 +15,28 @@ WITH hits AS (
     FROM unnest($1::text[], $2::bigint[], $3::float8[], $4::bigint[], $5::timestamptz[])
         WITH ORDINALITY AS hit (key, slot, over, most, expires_at, place)
 ),
-asked AS (
+input AS (
     SELECT key, max(slot) AS slot, max(over) AS over, max(most) AS most, max(expires_at) AS expires_at,
         count(*) AS hits
     FROM hits GROUP BY key
 ),
 counted AS (
     INSERT INTO rate_limits AS kept (key, slot, calls, previous, expires_at, granted)
-    SELECT key, slot, least(hits, most), 0, expires_at, least(hits, most) FROM asked ORDER BY key
+    SELECT key, slot, least(hits, most), 0, expires_at, least(hits, most) FROM input ORDER BY key
     ON CONFLICT (key) DO UPDATE SET (slot, calls, previous, expires_at, granted) = (
-        SELECT asked.slot, shifted.calls + allowed.granted, shifted.previous, asked.expires_at, allowed.granted
-        FROM asked
+        SELECT input.slot, shifted.calls + allowed.granted, shifted.previous, input.expires_at, allowed.granted
+        FROM input
         CROSS JOIN LATERAL (
-            SELECT CASE kept.slot WHEN asked.slot THEN kept.calls ELSE 0 END AS calls,
-                CASE kept.slot WHEN asked.slot THEN kept.previous WHEN asked.slot - 1 THEN kept.calls ELSE 0 END
+            SELECT CASE kept.slot WHEN input.slot THEN kept.calls ELSE 0 END AS calls,
+                CASE kept.slot WHEN input.slot THEN kept.previous WHEN input.slot - 1 THEN kept.calls ELSE 0 END
                     AS previous
         ) shifted
         CROSS JOIN LATERAL (
             SELECT greatest(0, least(
-                asked.hits, floor(asked.most - shifted.previous * (1 - asked.over))::bigint - shifted.calls
+                input.hits, floor(input.most - shifted.previous * (1 - input.over))::bigint - shifted.calls
             )) AS granted
         ) allowed
-        WHERE asked.key = kept.key
+        WHERE input.key = kept.key
     )
     RETURNING key, calls, previous, granted
 )

@@ -16,11 +16,11 @@ class BatchedStatement:
     """Takes an array for each value of a call; its rows say in `place` which call they answer, counted from 1."""
 
 
-def lookup(asked: Mapping[str, str], sql: str) -> BatchedStatement:
-    """A SELECT of one row by key. It knows the values of a call as `asked.<name>`; `asked` has their types."""
-    arrays = ", ".join(f"${number}::{type_}[]" for number, type_ in enumerate(asked.values(), 1))
-    calls = f"unnest({arrays}) WITH ORDINALITY AS asked ({', '.join(asked)}, place)"
-    return BatchedStatement(f"SELECT asked.place, found.* FROM {calls} CROSS JOIN LATERAL ({sql}) found")
+def lookup(arguments: Mapping[str, str], sql: str) -> BatchedStatement:
+    """A SELECT of one row by key. It knows the values of a call as `input.<name>`; `arguments` has their types."""
+    arrays = ", ".join(f"${number}::{type_}[]" for number, type_ in enumerate(arguments.values(), 1))
+    calls = f"unnest({arrays}) WITH ORDINALITY AS input ({', '.join(arguments)}, place)"
+    return BatchedStatement(f"SELECT input.place, found.* FROM {calls} CROSS JOIN LATERAL ({sql}) found")
 
 
 class BatchedStatements:

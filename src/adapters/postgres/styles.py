@@ -85,7 +85,7 @@ OFFER = lookup(
 SELECT id AS style_id, artist_id, generation_cost_tokens, license_type, training_status, is_active, valid_from,
     valid_to, model_path, signature_key
 FROM styles JOIN artists ON user_id = artist_id
-WHERE id = asked.style_id
+WHERE id = input.style_id
 """,
 )
 
@@ -97,30 +97,30 @@ FOR NO KEY UPDATE OF artists, users
 ARTWORK = "id, style_id, index, key, format, width, height, size, caption, tags, sample_key"
 
 ADD_STYLE = Write(
-    touches="styles",
-    given="styles",
+    target="styles",
+    columns="styles",
     ctes=f"""
         added_style AS (
             INSERT INTO styles ({", ".join((*FIXED, *CHANGING))}, artist_followers)
-            SELECT {", ".join(f"given.{column}" for column in (*FIXED, *CHANGING))}, users.follower_count
-            FROM given_styles given JOIN users ON users.id = given.artist_id
+            SELECT {", ".join(f"input.{column}" for column in (*FIXED, *CHANGING))}, users.follower_count
+            FROM input_styles input JOIN users ON users.id = input.artist_id
         )""",
 )
 ADD_TEXTS = Write(
-    touches="style_texts",
-    given="style_texts",
+    target="style_texts",
+    columns="style_texts",
     ctes="""
         added_style_texts AS (
             INSERT INTO style_texts (style_id, texts, grams)
-            SELECT style_id, texts, search_grams(texts) FROM given_style_texts
+            SELECT style_id, texts, search_grams(texts) FROM input_style_texts
         )""",
 )
 ADD_ARTWORKS = Write(
-    touches="artworks",
-    given="artworks",
+    target="artworks",
+    columns="artworks",
     ctes=f"""
         added_artworks AS (
-            INSERT INTO artworks ({ARTWORK}) SELECT {ARTWORK} FROM given_artworks
+            INSERT INTO artworks ({ARTWORK}) SELECT {ARTWORK} FROM input_artworks
             RETURNING id, style_id, tags
         ),
         added_style_tags AS (
@@ -130,33 +130,33 @@ ADD_ARTWORKS = Write(
         )""",
 )
 SAVE_STYLE = Write(
-    touches="styles",
-    given="styles",
+    target="styles",
+    columns="styles",
     ctes=f"""
         saved_style AS (
-            UPDATE styles SET {assignments(CHANGING, "given")}
-            FROM given_styles given WHERE styles.id = given.id
+            UPDATE styles SET {assignments(CHANGING, "input")}
+            FROM input_styles input WHERE styles.id = input.id
             RETURNING styles.id
         )""",
     finds="saved_style",
     rule="style_found",
 )
 SAVE_TEXTS = Write(
-    touches="style_texts",
-    given="style_texts",
+    target="style_texts",
+    columns="style_texts",
     ctes="""
         saved_style_texts AS (
-            UPDATE style_texts SET texts = given.texts, grams = search_grams(given.texts)
-            FROM given_style_texts given
-            WHERE style_texts.style_id = given.style_id AND style_texts.texts <> given.texts
+            UPDATE style_texts SET texts = input.texts, grams = search_grams(input.texts)
+            FROM input_style_texts input
+            WHERE style_texts.style_id = input.style_id AND style_texts.texts <> input.texts
         )""",
 )
 REMOVE_STYLE = Write(
-    touches="styles",
-    given="styles",
+    target="styles",
+    columns="styles",
     ctes="""
         removed_style AS (
-            DELETE FROM styles USING given_styles given WHERE styles.id = given.id RETURNING styles.id
+            DELETE FROM styles USING input_styles input WHERE styles.id = input.id RETURNING styles.id
         )""",
     finds="removed_style",
     rule="style_found",
@@ -209,10 +209,10 @@ DETAIL = lookup(
 SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles.updated_at, profile_image,
     follower_count, model_path, training_metric, failure_code, failure_message, rights_affirmed_at, rights_explicit,
     rights_version,
-    styles.artist_id = asked.viewer OR asked.is_admin AS own,
+    styles.artist_id = input.viewer OR input.is_admin AS own,
     (
         SELECT coalesce(avg(like_count), 0)::float8 FROM (
-            SELECT like_count FROM generations WHERE style_id = asked.style_id AND public_key IS NOT NULL
+            SELECT like_count FROM generations WHERE style_id = input.style_id AND public_key IS NOT NULL
             ORDER BY created_at DESC, id DESC LIMIT {LIKED}
         ) latest
     ) AS avg_likes,
@@ -224,11 +224,11 @@ SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles
             ) ORDER BY index
         )
         FROM artworks
-        WHERE style_id = asked.style_id AND (index < {SAMPLES} OR styles.artist_id = asked.viewer OR asked.is_admin)
+        WHERE style_id = input.style_id AND (index < {SAMPLES} OR styles.artist_id = input.viewer OR input.is_admin)
     ) AS artworks
 FROM styles {PEOPLE}
-WHERE styles.id = asked.style_id
-    AND (training_status = 'completed' OR styles.artist_id = asked.viewer OR asked.is_admin)
+WHERE styles.id = input.style_id
+    AND (training_status = 'completed' OR styles.artist_id = input.viewer OR input.is_admin)
 """,
 )
 

@@ -37,11 +37,11 @@ from core.tokens.views import (
 # in balance_deltas that belong to their balance.
 
 OPEN_ACCOUNT = Write(
-    touches="ledger",
-    given="accounts",
+    target="ledger",
+    columns="accounts",
     ctes="""
         opened AS (
-            INSERT INTO accounts (kind, owner_id) SELECT kind, owner_id FROM given_ledger
+            INSERT INTO accounts (kind, owner_id) SELECT kind, owner_id FROM input_ledger
             ON CONFLICT ON CONSTRAINT uq_accounts_kind_owner_id DO NOTHING
         )""",
 )
@@ -51,14 +51,14 @@ TRANSFER = "reference text, kind text, debit_owner bigint, credit_owner bigint, 
 @cache
 def _hold(debit: AccountKind, credit: AccountKind) -> Write:
     return Write(
-        touches="ledger",
-        given=f"id bigint, generation_id bigint, {TRANSFER}",
+        target="ledger",
+        columns=f"id bigint, generation_id bigint, {TRANSFER}",
         ctes=f"""
         held AS (
             INSERT INTO transfers
                 (id, phase, reference, kind, debit_account_id, credit_account_id, amount, generation_id, created_at)
-            SELECT given.id, 'hold', reference, given.kind, debit.id, credit.id, amount, generation_id, created_at
-            FROM given_ledger given
+            SELECT input.id, 'hold', reference, input.kind, debit.id, credit.id, amount, generation_id, created_at
+            FROM input_ledger input
             JOIN accounts debit ON {_is("debit", debit)}
             JOIN accounts credit ON {_is("credit", credit)}
             ORDER BY debit.id
@@ -78,11 +78,11 @@ def _resolve(phase: str, *charged: str) -> Write:
             )
             SELECT '{phase}', reference, kind, debit_account_id, credit_account_id, amount, transfers.id,
                 generation_id, at
-            FROM given_ledger given JOIN transfers ON transfers.id = given.hold_id AND phase = 'hold'
+            FROM input_ledger input JOIN transfers ON transfers.id = input.hold_id AND phase = 'hold'
             RETURNING hold_id, reference, credit_account_id, generation_id, created_at
         )"""
-    given = "hold_id bigint, at timestamptz, fee bigint, memo text"
-    return Write("ledger", given, ", ".join([resolved, *charged]), finds="resolved", rule="hold_found")
+    columns = "hold_id bigint, at timestamptz, fee bigint, memo text"
+    return Write("ledger", columns, ", ".join([resolved, *charged]), finds="resolved", rule="hold_found")
 
 
 POST, VOID = _resolve("post"), _resolve("void")
@@ -95,7 +95,7 @@ POST_AND_CHARGE = _resolve(
             )
             SELECT 'single', 'fee:' || reference, 'fee', credit_account_id, fees.id, fee, generation_id, memo,
                 created_at
-            FROM resolved JOIN given_ledger USING (hold_id), accounts fees WHERE fees.kind = 'fees'
+            FROM resolved JOIN input_ledger USING (hold_id), accounts fees WHERE fees.kind = 'fees'
         )""",
 )
 
@@ -103,16 +103,16 @@ POST_AND_CHARGE = _resolve(
 @cache
 def _transfer(debit: AccountKind, credit: AccountKind) -> Write:
     return Write(
-        touches="ledger",
-        given=f"{TRANSFER}, memo text, order_id text, price_per_token bigint, total_price bigint, currency_code text",
+        target="ledger",
+        columns=f"{TRANSFER}, memo text, order_id text, price_per_token bigint, total_price bigint, currency_code text",
         ctes=f"""
         moved AS (
             INSERT INTO transfers
                 (phase, reference, kind, debit_account_id, credit_account_id, amount, memo, created_at, order_id,
                     price_per_token, total_price, currency_code)
-            SELECT 'single', reference, given.kind, debit.id, credit.id, amount, memo, created_at, order_id,
+            SELECT 'single', reference, input.kind, debit.id, credit.id, amount, memo, created_at, order_id,
                 price_per_token, total_price, currency_code
-            FROM given_ledger given
+            FROM input_ledger input
             JOIN accounts debit ON {_is("debit", debit)}
             JOIN accounts credit ON {_is("credit", credit)}
             RETURNING id
@@ -124,7 +124,7 @@ def _transfer(debit: AccountKind, credit: AccountKind) -> Write:
 
 def _is(account: str, kind: AccountKind) -> str:
     """Written so that an index is used."""
-    owner = f"given.{account}_owner"
+    owner = f"input.{account}_owner"
     has_owner = kind in (AccountKind.WALLET, AccountKind.EARNINGS)
     owned = f"{account}.owner_id = {owner}" if has_owner else f"{account}.owner_id IS NULL AND {owner} IS NULL"
     return f"{account}.kind = '{kind.value}' AND {owned}"
@@ -144,7 +144,7 @@ SELECT
     sum(balance - held + (SELECT coalesce(sum(amount), 0) FROM balance_deltas WHERE account_id = id))
         FILTER (WHERE kind = 'earnings')::bigint AS earned
 FROM accounts
-WHERE kind IN ('wallet', 'earnings') AND owner_id = asked.user_id
+WHERE kind IN ('wallet', 'earnings') AND owner_id = input.user_id
 """,
 )
 

@@ -89,10 +89,10 @@ class PostgresTransaction(Transaction):
     async def write(self, write: Write, *rows: Row, explain: Mapping[str | None, Explain] = _PLAIN) -> None:
         """Write, at the latest at the end of the block."""
         block = self._open
-        if write.touches in block.held:
+        if write.target in block.held:
             await self._begin(block)
             await self._send(block)
-        block.held[write.touches] = _Held(write, rows, explain)
+        block.held[write.target] = _Held(write, rows, explain)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         self._open.callbacks.append(callback)

@@ -16,12 +16,12 @@ SELECT id, artist_id, amount, hold_id, created_at, status, reason, ended_at, end
 """
 
 SAVE = Write(
-    touches="withdrawals",
-    given="withdrawals",
+    target="withdrawals",
+    columns="withdrawals",
     ctes=f"""
         saved_withdrawal AS (
-            UPDATE withdrawals SET {assignments(("status", "reason", "ended_at", "ended_by"), "given")}
-            FROM given_withdrawals given WHERE withdrawals.id = given.id
+            UPDATE withdrawals SET {assignments(("status", "reason", "ended_at", "ended_by"), "input")}
+            FROM input_withdrawals input WHERE withdrawals.id = input.id
             RETURNING withdrawals.id
         )""",
     finds="saved_withdrawal",

@@ -21,18 +21,18 @@ class Write:
     Rows are passed as JSON, so that values are addressed by name and one statement serves any number of rows.
     """
 
-    touches: str
-    """What it writes. A statement has one snapshot: of two writes that touch the same, the first is sent before the
+    target: str
+    """What it writes. A statement has one snapshot: of two writes with the same target, the first is sent before the
     second.
     """
-    given: str
+    columns: str
     """The columns of its rows: a table's name, or `name type, ...`."""
     ctes: str
-    """Common table expressions, `name AS (INSERT ...)`, that select from `given_<touches>`; their names are unique
+    """Common table expressions, `name AS (INSERT ...)`, that select from `input_<target>`; their names are unique
     among all writes.
     """
     finds: str | None = None
-    """The one of them that must find a row for each given row."""
+    """The one of them that must find a row for each input row."""
     rule: str | None = None
     """The key in REFUSALS of the error if it does not."""
     batched: bool = False
@@ -43,20 +43,20 @@ class Write:
     @property
     def source(self) -> str:
         """The name of its rows' source."""
-        return f"given_{self.touches}"
+        return f"input_{self.target}"
 
     def rows(self, argument: str) -> str:
         """The FROM item of a JSON argument."""
-        if " " in self.given:
-            return f"SELECT * FROM jsonb_to_recordset({argument}) AS rows ({self.given})"
-        return f"SELECT * FROM jsonb_populate_recordset(NULL::{self.given}, {argument})"
+        if " " in self.columns:
+            return f"SELECT * FROM jsonb_to_recordset({argument}) AS rows ({self.columns})"
+        return f"SELECT * FROM jsonb_populate_recordset(NULL::{self.columns}, {argument})"
 
 
 @cache
 def insert(table: str, columns: tuple[str, ...]) -> Write:
     """A write that inserts rows with these columns."""
     names = ", ".join(columns)
-    added = f"added_{table} AS (INSERT INTO {table} ({names}) SELECT {names} FROM given_{table})"
+    added = f"added_{table} AS (INSERT INTO {table} ({names}) SELECT {names} FROM input_{table})"
     return Write(table, table, added, batched=True)
 
 
@@ -72,8 +72,8 @@ def combined(writes: tuple[Write, ...]) -> str:
     for number, write in enumerate(writes, 1):
         ctes += [f"{write.source} AS ({write.rows(f'${number}')})", write.ctes]
         if write.finds:
-            found, given = (f"(SELECT count(*) FROM {name})" for name in (write.finds, write.source))
-            checks.append(f"SELECT refuse('{write.rule}') WHERE {found} < {given}")
+            found, expected = (f"(SELECT count(*) FROM {name})" for name in (write.finds, write.source))
+            checks.append(f"SELECT refuse('{write.rule}') WHERE {found} < {expected}")
     return f"WITH {', '.join(ctes)} {' UNION ALL '.join(checks) or 'SELECT'}"
 
 
@@ -120,7 +120,9 @@ class BatchedWrites:
 
     async def _send(self, sql: str, calls: Sequence[Rows]) -> Sequence[Exception | None]:
         try:
-            await self._fetch(sql, *([row for rows in given for row in rows] for given in zip(*calls, strict=True)))
+            await self._fetch(
+                sql, *([row for rows in one_write for row in rows] for one_write in zip(*calls, strict=True))
+            )
         except ConnectionLost:
             raise
         except (asyncpg.PostgresError, DatabaseUnavailable) as error:

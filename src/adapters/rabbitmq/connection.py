@@ -71,7 +71,7 @@ def shared_connection() -> Iterator[None]:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        raise ConnectionAbortedError("the connection was given up meanwhile") from None
+        raise ConnectionAbortedError("the connection attempt was abandoned meanwhile") from None
 
 
 async def discard(connection: AbstractConnection) -> None:

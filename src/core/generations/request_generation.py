@@ -42,7 +42,7 @@ class RequestGeneration:
     generations: Generations
     ledger: TokenLedger
     queue: TaskQueue
-    places: GenerationsReader
+    reader: GenerationsReader
     blobs: BlobStore
     transaction: Transaction
     ids: Ids
@@ -92,7 +92,7 @@ class RequestGeneration:
     async def _place(self) -> QueuePlace | None:
         """The queue place; None if the database is unavailable: the committed request must not appear failed."""
         try:
-            return await self.places.last_in_queue()
+            return await self.reader.last_in_queue()
         except DatabaseUnavailable:
             return None
 

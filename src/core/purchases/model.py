@@ -118,7 +118,7 @@ class Purchase(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, status=status, ended_at=at, payment_key=payment_key, failure=failure)
 
 
-NOT_PAID = PaymentFailure("NOT_PAID", "The payment was given up.")
+NOT_PAID = PaymentFailure("NOT_PAID", "The payment was abandoned.")
 
 
 def new_purchase(order_id: OrderId, user_id: UserId, package: Package, *, at: datetime) -> Purchase:

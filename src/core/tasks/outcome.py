@@ -11,7 +11,7 @@ class Failure(msgspec.Struct, frozen=True):
     message: str
 
 
-TIMED_OUT = Failure("TIMEOUT", "The AI servers gave no sign of life for too long.")
+TIMED_OUT = Failure("TIMEOUT", "The AI servers reported no activity within the time-out.")
 
 
 class Outcome(msgspec.Struct, frozen=True):

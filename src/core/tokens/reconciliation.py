@@ -17,7 +17,7 @@ class Invariant(Enum):
     RESOLUTIONS = "a hold is resolved once at most, and as it was made"
     OPEN_HOLDS = "every open hold waits for an image or a withdrawal"
     GENERATIONS_HELD = "every image has one hold: its price, from its owner to its artist"
-    GENERATIONS_SETTLED = "completed images are paid for, failed and cancelled ones given back, and no others"
+    GENERATIONS_SETTLED = "completed images are paid for, failed and cancelled ones refunded, and no others"
     FEES = "every fee is the one that its image tells of"
     PURCHASES = "every paid purchase is credited once, and no other"
     WITHDRAWALS = "a withdrawal's hold is open, posted or voided as it is pending, settled or rejected"

@@ -68,7 +68,7 @@ def _play(base: str, folder: Path) -> None:
         _print(f"signed in as {me['username']}, with {me['token_balance']} welcome tokens")
         asked = {"style_id": style["id"], "prompt_tags": tags, "aspect_ratio": "2:2", "description": "For my wall"}
         generation = buyer.ask("POST", "/api/generations", json=asked)
-        _print(f"generation {generation['id']}, {generation['consumed_tokens']} tokens put aside; {_balance(buyer)}")
+        _print(f"generation {generation['id']}, {generation['consumed_tokens']} tokens held; {_balance(buyer)}")
         path = f"/api/generations/{generation['id']}"
         done = _watch("painting", lambda: buyer.ask("GET", path), "status", "current_step")
 
@@ -143,7 +143,7 @@ def _bar(progress: dict[str, Any], count: str) -> str:
 def _balance(person: Person) -> str:
     balance = person.ask("GET", "/api/tokens/balance")
     earned = balance["earned_token_balance"]
-    held = f", {balance['held_tokens']} put aside" if balance["held_tokens"] else ""
+    held = f", {balance['held_tokens']} held" if balance["held_tokens"] else ""
     return f"{balance['token_balance']} tokens{held}" + ("" if earned is None else f", {earned} earned")
 
 

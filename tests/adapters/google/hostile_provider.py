@@ -104,7 +104,7 @@ def hostile_provider() -> Iterator[HostileProvider]:
         def handle(self) -> None:
             try:
                 super().handle()
-            except ConnectionError:  # the other side has given up
+            except ConnectionError:  # the client has disconnected
                 self.close_connection = True
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -1,4 +1,4 @@
-"""How PostgreSQL carries out what a reader asks."""
+"""Query plans of the statements that a reader sends."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,22 +18,22 @@ Node = dict[str, Any]
 class Plan:
     sql: str
     carried_out: Node
-    """For the values it was asked with, with what it took."""
+    """The plan for the actual arguments, executed: EXPLAIN (ANALYZE, BUFFERS)."""
     prepared: Node
-    """For whatever values may come, as a server plans a statement that comes again and again."""
+    """The generic plan, as the server makes it for a prepared statement that is executed often."""
 
     @property
     def blocks(self) -> int:
-        """Pages of the database that were looked at."""
+        """Buffers hit or read."""
         return sum(int(self.carried_out[f"Shared {how} Blocks"]) for how in ("Hit", "Read"))
 
-    def read_from_end_to_end(self) -> set[str]:
-        """Tables."""
+    def sequential_scans(self) -> set[str]:
+        """Tables that either plan scans sequentially."""
         found = [*nodes(self.carried_out), *nodes(self.prepared)]
         return {node["Relation Name"] for node in found if node["Node Type"] == "Seq Scan"}
 
     def most_rows(self) -> int:
-        """Rows, shown or thrown away, of the step that has most."""
+        """The largest number of rows, including filtered ones, of any node."""
         return max(_rows(node) for node in nodes(self.carried_out))
 
 
@@ -49,11 +49,11 @@ def nodes(plan: Node) -> Iterator[Node]:
 
 
 async def plans(url: str, look: Callable[[PostgresWorld], Awaitable[object]], *, generic: bool = False) -> list[Plan]:
-    """The statements of a look, one by one; carried out as planned for whatever values may come, if `generic`."""
-    pool = _Listening(url)
+    """Run the reads and explain each statement; `generic` executes the generic plan."""
+    pool = _Recording(url)
     await look(PostgresWorld(pool))
     await pool.close()
-    return [await _plan(url, sql, args, generic=generic) for sql, args in pool.asked]
+    return [await _plan(url, sql, args, generic=generic) for sql, args in pool.sent]
 
 
 async def _plan(url: str, sql: str, args: tuple[object, ...], *, generic: bool) -> Plan:
@@ -91,13 +91,13 @@ def _text(value: object) -> str:
     return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
-class _Listening(Pool):
-    """Remembers what was asked."""
+class _Recording(Pool):
+    """Records the statements that it sends."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url, max_size=4)
-        self.asked: list[tuple[str, tuple[object, ...]]] = []
+        self.sent: list[tuple[str, tuple[object, ...]]] = []
 
     async def fetch(self, sql: str, *args: object, usage: DatabaseUsage | None = None) -> list[Record]:
-        self.asked.append((sql, args))
+        self.sent.append((sql, args))
         return await super().fetch(sql, *args, usage=usage)

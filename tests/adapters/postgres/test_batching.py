@@ -19,7 +19,7 @@ from core.tokens.errors import InsufficientTokens
 from tests.adapters.postgres.counting import counted
 from tests.contracts.postgres_world import PostgresWorld
 
-SQUARE = lookup({"number": "bigint"}, "SELECT asked.number * asked.number AS square WHERE asked.number > 0")
+SQUARE = lookup({"number": "bigint"}, "SELECT input.number * input.number AS square WHERE input.number > 0")
 LOSE_CONNECTION = """
 CREATE FUNCTION lose_connection() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -14,16 +14,16 @@ TIMEOUT = 20.0
 """Seconds."""
 
 
-class Ear:
+class Receiver:
     def __init__(self) -> None:
-        self._heard: asyncio.Queue[str | None] = asyncio.Queue()
+        self._payloads: asyncio.Queue[str | None] = asyncio.Queue()
 
     def __call__(self, payload: str | None) -> None:
-        self._heard.put_nowait(payload)
+        self._payloads.put_nowait(payload)
 
-    async def hears(self) -> str | None:
+    async def receive(self) -> str | None:
         async with asyncio.timeout(TIMEOUT):
-            return await self._heard.get()
+            return await self._payloads.get()
 
 
 @pytest.fixture
@@ -39,36 +39,36 @@ async def connections(pool: Pool) -> int:
 
 
 async def test_channels_share_a_connection(listener: Listener, pool: Pool) -> None:
-    one, other = Ear(), Ear()
+    one, other = Receiver(), Receiver()
     listener.listen("one", one)
-    assert await one.hears() is None
+    assert await one.receive() is None
     listener.listen("other", other)
-    assert await other.hears() is None
+    assert await other.receive() is None
 
     pool.notifier.notify("other", "first")
-    assert await other.hears() == "first"
+    assert await other.receive() == "first"
     pool.notifier.notify("one", "second")
-    assert await one.hears() == "second"
+    assert await one.receive() == "second"
     assert await connections(pool) == 1
 
 
 async def test_repeated_notifications_are_merged(listener: Listener, pool: Pool) -> None:
-    ear = Ear()
-    listener.listen("one", ear)
-    await ear.hears()
+    receiver = Receiver()
+    listener.listen("one", receiver)
+    await receiver.receive()
 
     for word in ("a", "a", "b", "a"):
         pool.notifier.notify("one", word)
-    assert {await ear.hears(), await ear.hears()} == {"a", "b"}
+    assert {await receiver.receive(), await receiver.receive()} == {"a", "b"}
     pool.notifier.notify("one", "c")
-    assert await ear.hears() == "c"
+    assert await receiver.receive() == "c"
 
 
 async def test_a_connection_that_answers_no_more_is_made_anew(
     listener: Listener, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Networks forget connections without a word."""
-    ear, tries = Ear(), iter([TimeoutError])
+    receiver, tries = Receiver(), iter([TimeoutError])
 
     async def answer(*_: Any) -> None:
         for error in tries:
@@ -76,16 +76,16 @@ async def test_a_connection_that_answers_no_more_is_made_anew(
 
     monkeypatch.setattr(module, "CHECK_INTERVAL", 0.01)
     monkeypatch.setattr(asyncpg.Connection, "fetchval", answer)
-    listener.listen("one", ear)
-    assert await ear.hears() is None
-    assert await ear.hears() is None
+    listener.listen("one", receiver)
+    assert await receiver.receive() is None
+    assert await receiver.receive() is None
 
-    pool.notifier.notify("one", "heard")
-    assert await ear.hears() == "heard"
+    pool.notifier.notify("one", "received")
+    assert await receiver.receive() == "received"
 
 
 async def test_listening_without_a_database_is_not_an_error() -> None:
     listener = Listener(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing")
-    listener.listen("one", Ear())
+    listener.listen("one", Receiver())
     await asyncio.sleep(0)
     await listener.close()

@@ -165,7 +165,7 @@ async def _inactive_trainings(world: PostgresWorld) -> object:
 async def test_nothing_is_searched_from_end_to_end(crowded_url: str, look: Look) -> None:
     """Nor does any list pass over the rows of the pages before."""
     for plan in await plans(crowded_url, at(look, FIRST)):
-        assert plan.read_from_end_to_end() == set()
+        assert plan.sequential_scans() == set()
         assert "OFFSET" not in plan.sql
 
 
@@ -214,7 +214,7 @@ async def test_images_of_a_thousand_people_one_follows_are_not_all_looked_at(cro
         for sort in FeedSort:
             [plan] = await plans(crowded_url, feed_of(FeedQuery(sort=sort, followed_by=DEVOTEE), page))
 
-            assert "generations" not in plan.read_from_end_to_end()
+            assert "generations" not in plan.sequential_scans()
             assert plan.most_rows() <= 1000
             assert plan.blocks <= 10_000
 

@@ -169,7 +169,7 @@ REFUSED = {
         "UPDATE generations SET status = 'failed', fee_tokens = 0 WHERE status = 'completed'",
         "generations_settle_as_ended",
     ),
-    "an image cancelled and not given back": (
+    "a cancelled generation whose hold is not voided": (
         "UPDATE generations SET status = 'cancelled', ended_at = now() WHERE status = 'queued'",
         "generations_settle_as_ended",
     ),

@@ -33,7 +33,7 @@ async def much(postgres_server: postgres.Server) -> AsyncIterator[str]:
 async def test_nothing_is_searched_from_end_to_end(much: str, kind: SearchType, query: str) -> None:
     [plan] = await plans(much, lambda world: world.read.search.search(query, type=kind, limit=20))
 
-    assert TABLES.isdisjoint(plan.read_from_end_to_end())
+    assert TABLES.isdisjoint(plan.sequential_scans())
     for planned in (plan.carried_out, plan.prepared):
         assert sum(node.get("Index Name", "").endswith("_grams") for node in nodes(planned)) == 4
 
@@ -64,13 +64,13 @@ async def test_tags_are_found_by_an_index(much: str, search: str, generic: bool)
     """Their deltas may be scanned: each maintenance pass rolls them up."""
     [plan] = await plans(much, lambda world: world.read.search.tags(search, limit=20), generic=generic)
 
-    assert plan.read_from_end_to_end() <= {"tag_deltas"}
+    assert plan.sequential_scans() <= {"tag_deltas"}
     assert plan.most_rows() <= WINDOW
 
 
 @pytest.mark.parametrize("generic", [False, True])
 async def test_a_beginning_that_no_tag_has_is_not_looked_for_among_all(much: str, generic: bool) -> None:
-    """An index that is gone through from end to end shows in what is read, not in rows."""
+    """A full index scan shows in the buffers read, not in the number of rows."""
     [plan] = await plans(much, lambda world: world.read.search.tags("zebra", limit=20), generic=generic)
 
     assert plan.blocks <= 40

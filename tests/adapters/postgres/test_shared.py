@@ -22,7 +22,7 @@ from core.ports.transaction import OutcomeUnknown
 from core.styles.model import Style
 from core.tasks.outcome import Outcome
 from tests.contracts.postgres_world import PostgresWorld
-from tests.support.world import PATIENCE
+from tests.support.world import TIME_LIMIT
 
 LOSE_CONNECTION = """
 CREATE FUNCTION lose_connection() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -69,7 +69,7 @@ async def earned(world: PostgresWorld, style: Style) -> int | None:
 
 
 async def lock_awaited(world: PostgresWorld) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIME_LIMIT):
         while not await world.lock_is_awaited():  # noqa: ASYNC110 - no database has an event for it
             await asyncio.sleep(0)
 

@@ -91,7 +91,7 @@ async def test_a_relay_in_another_process_is_notified_of_a_commit(
     await put(world, here, server)
     await notified(waiting)
 
-    logging.getLogger(__name__).warning("Told after %.1f ms.", (time.perf_counter() - began) * 1000)
+    logging.getLogger(__name__).warning("Notified after %.1f ms.", (time.perf_counter() - began) * 1000)
 
 
 async def test_a_server_with_its_own_relay_notifies_no_other(

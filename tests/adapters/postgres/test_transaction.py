@@ -50,18 +50,18 @@ FOR EACH ROW EXECUTE FUNCTION wait_at_commit();
 
 
 def test_writes_become_one_statement_with_an_argument_for_the_rows_of_each() -> None:
-    one = Write("x", "x", "a AS (UPDATE x SET y = 1 FROM given_x)", finds="a", rule="a_found")
-    other = Write("z", "w bigint, v text", "b AS (DELETE FROM z USING given_z)")
+    one = Write("x", "x", "a AS (UPDATE x SET y = 1 FROM input_x)", finds="a", rule="a_found")
+    other = Write("z", "w bigint, v text", "b AS (DELETE FROM z USING input_z)")
 
     assert combined((one, other)) == (
-        "WITH given_x AS (SELECT * FROM jsonb_populate_recordset(NULL::x, $1)), "
-        "a AS (UPDATE x SET y = 1 FROM given_x), "
-        "given_z AS (SELECT * FROM jsonb_to_recordset($2) AS rows (w bigint, v text)), "
-        "b AS (DELETE FROM z USING given_z) "
-        "SELECT refuse('a_found') WHERE (SELECT count(*) FROM a) < (SELECT count(*) FROM given_x)"
+        "WITH input_x AS (SELECT * FROM jsonb_populate_recordset(NULL::x, $1)), "
+        "a AS (UPDATE x SET y = 1 FROM input_x), "
+        "input_z AS (SELECT * FROM jsonb_to_recordset($2) AS rows (w bigint, v text)), "
+        "b AS (DELETE FROM z USING input_z) "
+        "SELECT refuse('a_found') WHERE (SELECT count(*) FROM a) < (SELECT count(*) FROM input_x)"
     )
     assert combined((insert("x", ("y", "z")),)).endswith(
-        "added_x AS (INSERT INTO x (y, z) SELECT y, z FROM given_x) SELECT"
+        "added_x AS (INSERT INTO x (y, z) SELECT y, z FROM input_x) SELECT"
     )
 
 

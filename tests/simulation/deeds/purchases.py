@@ -78,7 +78,7 @@ class Purchases(Deeds):
             self.stage.begin("return page", come_back)
 
     def _tell(self, order: StartedPurchase, key: str) -> None:
-        async def tell() -> None:
+        async def report() -> None:
             if self.stage.faults.strike(LATE):
                 await self.stage.pause(self.random.randrange(1200))
             await self.stage.call(
@@ -89,7 +89,7 @@ class Purchases(Deeds):
             )
 
         for _ in range(self._copies()):
-            self.stage.begin("payment webhook", tell)
+            self.stage.begin("payment webhook", report)
 
     def _copies(self) -> int:
         if self.stage.faults.strike(LOST):

@@ -171,7 +171,7 @@ class GenerationsController(Controller):
         guard=signed_in,
         refusals=(GenerationNotFound, GenerationStillProcessing, GenerationEnded),
         summary="Cancel a generation",
-        description="Only while it is queued; its tokens are given back.",
+        description="Only while it is queued; its held tokens are released.",
         status=200,
     )
     async def cancel(

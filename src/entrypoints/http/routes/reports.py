@@ -78,8 +78,8 @@ class TrainingCompleted(TrainedModel, frozen=True):
     @classmethod
     def read(cls, body: bytes) -> Self:
         plain = read_object(body)
-        told = _required(plain, TrainedModel)
-        return cls(told.style_id, told.model_path, _kept(plain, cls, "training_metric"))
+        required = _required(plain, TrainedModel)
+        return cls(required.style_id, required.model_path, _kept(plain, cls, "training_metric"))
 
 
 class TrainingFailed(OfStyle, frozen=True):
@@ -112,8 +112,8 @@ class GenerationCompleted(GeneratedImage, frozen=True):
     @classmethod
     def read(cls, body: bytes) -> Self:
         plain = read_object(body)
-        told = _required(plain, GeneratedImage)
-        return cls(told.generation_id, told.result_url, _kept(plain, cls, "metadata"))
+        required = _required(plain, GeneratedImage)
+        return cls(required.generation_id, required.result_url, _kept(plain, cls, "metadata"))
 
 
 class GenerationFailed(OfGeneration, frozen=True):
@@ -134,16 +134,16 @@ class GenerationFailed(OfGeneration, frozen=True):
 
 def _required(plain: dict[str, object], type_: type[Required]) -> Required:
     """Raises ValidationError; a key in which characters were replaced names no object."""
-    told = convert(plain, type_, strict=True)
-    for name, value in msgspec.structs.asdict(told).items():
+    required = convert(plain, type_, strict=True)
+    for name, value in msgspec.structs.asdict(required).items():
         if isinstance(value, str) and REPLACEMENT in value:
             raise ValidationError(**{name: INVALID_LOCATION})
-    return told
+    return required
 
 
-def _progress(told: object, current: str, total: str) -> tuple[int, int, float, int | None]:
+def _progress(value: object, current: str, total: str) -> tuple[int, int, float, int | None]:
     """Two counts, percentage and estimate. An unknown count is 0; an unknown percentage is that of the counts."""
-    plain = told if isinstance(told, dict) else {}
+    plain = value if isinstance(value, dict) else {}
     done, of = _whole(plain.get(current)) or 0, _whole(plain.get(total)) or 0
     percent = _number(plain.get("progress_percent"))
     if percent is None:
@@ -162,21 +162,21 @@ def _whole(value: object) -> int | None:
 
 
 def _message(plain: dict[str, object]) -> str | None:
-    told = plain.get("error_message")
-    if told is None or isinstance(told, str):
-        return told and told[:MAX_MESSAGE]
-    return msgspec.json.encode(told).decode()[:MAX_MESSAGE]
+    message = plain.get("error_message")
+    if message is None or isinstance(message, str):
+        return message and message[:MAX_MESSAGE]
+    return msgspec.json.encode(message).decode()[:MAX_MESSAGE]
 
 
 def _code(plain: dict[str, object]) -> str | None:
-    told = plain.get("error_code")
-    return told.strip()[:MAX_CODE] or None if isinstance(told, str) else None
+    code = plain.get("error_code")
+    return code.strip()[:MAX_CODE] or None if isinstance(code, str) else None
 
 
 def _kept(plain: dict[str, object], type_: type[msgspec.Struct], field: str) -> dict[str, Any]:
     """The content of the field, and all unknown fields of the body."""
     extras = {name: value for name, value in plain.items() if name not in type_.__struct_fields__}
-    told = plain.get(field)
-    if isinstance(told, dict):
-        return {**extras, **told}
-    return extras if told is None else {**extras, field: told}
+    content = plain.get(field)
+    if isinstance(content, dict):
+        return {**extras, **content}
+    return extras if content is None else {**extras, field: content}

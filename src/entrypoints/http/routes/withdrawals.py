@@ -103,7 +103,7 @@ class WithdrawalsToSettleController(Controller):
         guard=admin,
         refusals=(WithdrawalNotFound, WithdrawalEnded),
         summary="Reject a withdrawal",
-        description="The artist's tokens are given back.",
+        description="The artist's held tokens are released.",
         status=200,
     )
     async def reject(

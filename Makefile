@@ -23,7 +23,7 @@ WORKERS ?= 2
 FAST_TESTS := tests/test_architecture.py tests/test_documents.py tests/core
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test coverage test-faults simulate check fmt bench migrate schema relay redrive maintenance reconcile admin rabbitmq-policy lock clean \
+.PHONY: help run demo test coverage test-faults simulate check fmt bench migrate schema relay redrive maintenance reconcile admin cli rabbitmq-policy lock clean \
 	check-format check-lint check-types check-imports check-tests
 
 help: ## List the commands
@@ -73,7 +73,7 @@ relay: $(RUN) ## Publish tasks and run maintenance passes, as a separate process
 	@$(ENTRY) relay
 
 redrive: $(RUN) ## Move dead letters back to their queues (ARGS="--limit 10")
-	@$(ENTRY) redrive $(ARGS)
+	@$(ENTRY) tasks redrive $(ARGS)
 
 # Two, because a policy with a limit does not apply to classic queues, not even the rest of it.
 rabbitmq-policy: ## Make RabbitMQ dead-letter rejected tasks (RABBITMQ_VHOST=/)
@@ -84,7 +84,10 @@ reconcile: $(RUN) ## Check on the whole ledger that no token was created, lost o
 	@$(ENTRY) reconcile
 
 admin: $(RUN) ## Make a user who has signed in an admin (ARGS=someone@example.com)
-	@$(ENTRY) admin $(ARGS)
+	@$(ENTRY) admins add $(ARGS)
+
+cli: $(RUN) ## Run any command (ARGS="users suspend ann --reason Spam")
+	@$(ENTRY) $(ARGS)
 
 maintenance: $(RUN) ## Run one maintenance pass: time-outs, expiry, removal
 	@$(ENTRY) maintenance

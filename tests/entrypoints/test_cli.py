@@ -16,7 +16,11 @@ from tests.contracts.postgres_world import PostgresWorld
 from tests.support.ports import free_port
 from tests.support.processes import NOWHERE, environment
 
-ON_A_DATABASE = ("relay", "redrive", "maintenance", "reconcile", "admin ann@example.com")
+ON_A_DATABASE = (
+    *("relay", "maintenance", "reconcile", "tasks redrive", "admins add ann@example.com", "admins list", "audit list"),
+    *("users suspend ann --reason Spam", "users restore ann --reason Sorry", "users end-sessions ann"),
+    *("withdrawals list", "withdrawals settle 1", "withdrawals reject 1 --reason No"),
+)
 """The commands that need one with tables."""
 BROKER = {"RABBITMQ_HOST": "127.0.0.1", "RABBITMQ_PORT": "1"}
 """One that does not answer; there are commands that want one to be named."""
@@ -51,16 +55,19 @@ def test_help_names_every_command() -> None:
     done = cli("--help")
 
     assert done.returncode == 0
-    for command in ("run", "demo", "migrate", "relay", "redrive", "maintenance", "reconcile", "admin"):
+    for command in ("run", "demo", "migrate", "relay", "maintenance", "reconcile", "users", "withdrawals"):
         assert re.search(rf"^ +{command}\s+\w", done.stdout, re.MULTILINE)
 
 
 def test_a_command_that_does_not_exist_is_refused() -> None:
-    assert cli("dance").returncode == 2
+    for command in ("dance", "users dance", "tasks redrive --limit none", "users suspend ann"):
+        done = cli(command)
+        assert done.returncode == 2
+        assert re.fullmatch(r".+ See `python -m entrypoints.cli.* --help`.\n", done.stderr)
 
 
 def test_production_starts_nothing_embedded_and_names_all_that_is_missing(tmp_path: Path) -> None:
-    for command in ("run", "migrate", "relay", "redrive", "maintenance", "reconcile", "admin somebody@example.com"):
+    for command in ("run", "migrate", "relay", "maintenance", "reconcile", "tasks redrive", "admins add ann"):
         done = cli(command, APP_ENV="production", SECRET_KEY="short", DATA_DIR=str(tmp_path / "data"))
 
         assert done.returncode == 2
@@ -211,12 +218,12 @@ async def test_the_books_are_looked_at(own_database_url: str, tmp_path: Path) ->
 
 async def test_a_user_is_made_an_admin(own_database_url: str, tmp_path: Path) -> None:
     given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
-    done = await asyncio.to_thread(cli, "admin ann@example.com", **given)
+    done = await asyncio.to_thread(cli, "admins add ann@example.com", **given)
     assert "0 users have the id, username or e-mail address ann@example.com." in refusal(done)
 
     async with create_pool(own_database_url) as pool:
         world = PostgresWorld(pool)
         ann = await world.user("ann")
-        done = await asyncio.to_thread(cli, "admin ann@example.com", **given)
-        assert (done.returncode, done.stderr) == (0, "ann is an admin.\n")
+        done = await asyncio.to_thread(cli, "admins add ann@example.com", **given)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "ann is an admin.\n", "")
         assert (await world.read.accounts.me(ann.id)).role == "admin"

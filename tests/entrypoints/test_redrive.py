@@ -36,10 +36,10 @@ async def test_needed_dead_letters_are_redriven(own_database_url: str, broker: B
     await put_aside(broker, [tasks[0].body, tasks[1].body, b"something else", tasks[2].body])
     given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path), **broker.environment}
 
-    done = await asyncio.to_thread(cli, "redrive --limit 3", **given)
+    done = await asyncio.to_thread(cli, "tasks redrive --limit 3", **given)
 
     assert done.returncode == 0, done.stderr
-    counts = [line.strip() for line in done.stderr.splitlines() if line.startswith("  ")]
+    counts = [line.strip() for line in done.stdout.splitlines() if line.startswith("  ")]
     assert counts == [
         "1 moved to their queues",
         "1 removed: their generation or training no longer needs them",
@@ -52,7 +52,7 @@ async def test_needed_dead_letters_are_redriven(own_database_url: str, broker: B
 async def test_an_undeclared_queue_is_reported(own_database_url: str, broker: Broker, tmp_path: Path) -> None:
     given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path), **broker.environment}
 
-    done = await asyncio.to_thread(cli, "redrive", **given)
+    done = await asyncio.to_thread(cli, "tasks redrive", **given)
 
     assert done.returncode == 1
     assert "The dead letters are unavailable: the queue `dead` is not declared" in done.stderr

@@ -1,0 +1,154 @@
+"""The commands of admins: each leaves exactly one line in the audit log; those that only show leave none."""
+
+import asyncio
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from adapters.postgres.pool import create_pool
+from core.accounts.make_admin import MakeAdmin
+from core.audit.model import Operator
+from core.moderation.suspend_user import SuspendUser
+from core.paging import PageRequest
+from core.withdrawals.request_withdrawal import RequestWithdrawal
+from entrypoints.cli.commands import commands
+from tests.contracts.postgres_world import PostgresWorld
+from tests.support.processes import NOWHERE, environment
+from tests.support.world import World
+
+Done = subprocess.CompletedProcess[str]
+
+
+def run(command: str, **environ: str) -> Done:
+    return subprocess.run(
+        [sys.executable, "-m", "entrypoints.cli", *shlex.split(command)],
+        env=environment(**environ),
+        cwd=NOWHERE,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+ACTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "admins add": ("admins add ann", "admin.made", {"username": "ann", "role": "admin"}),
+    "admins remove": ("admins remove boss@example.com", "admin.removed", {"username": "boss", "role": "user"}),
+    "users suspend": ("users suspend ann --reason 'Spam and more'", "user.suspended", {"standing": "suspended"}),
+    "users restore": ("users restore lou --reason Sorry", "user.restored", {"standing": "present"}),
+    "users end-sessions": ("users end-sessions ann", "user.sessions_ended", {"sessions_ended": 0}),
+    "withdrawals settle": ("withdrawals settle {withdrawal}", "withdrawal.settled", {"status": "settled"}),
+    "withdrawals reject": (
+        "withdrawals reject {withdrawal} --reason No",
+        "withdrawal.rejected",
+        {"status": "rejected"},
+    ),
+}
+"""By the name of the command: what is called, the action that is written down, and a part of the result."""
+SHOWS = {
+    "admins list": ("admins list", "boss"),
+    "withdrawals list": ("withdrawals list", "mia@example.com"),
+    "audit list": ("audit list", "user.suspended"),
+}
+"""What is called, and a word of the result."""
+ELSEWHERE = {"tasks redrive"}
+"""Needs a broker: see test_redrive.py."""
+
+
+async def set_scene(world: World) -> dict[str, int]:
+    ann, boss, lou = await world.user("ann"), await world.user("boss"), await world.user("lou")
+    await world.use_case(MakeAdmin)(Operator(None), boss.id)
+    await world.use_case(SuspendUser)(Operator(None), lou.id, reason="Spam.")
+    mia = await world.artist("mia")
+    await world.image(await world.user("bob", tokens=30), await world.style(mia))
+    withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 10)
+    return {"ann": ann.id, "boss": boss.id, "withdrawal": withdrawal.id}
+
+
+def named(group: click.Group, prefix: str = "") -> set[str]:
+    found = set()
+    for name, command in group.commands.items():
+        path = f"{prefix}{name}"
+        found |= named(command, f"{path} ") if isinstance(command, click.Group) else {path}
+    return found
+
+
+def test_no_command_of_admins_is_left_out() -> None:
+    for_admins = {name for name in named(commands) if " " in name}
+    assert for_admins == ACTIONS.keys() | SHOWS.keys() | ELSEWHERE
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+async def test_an_action_leaves_one_line(own_database_url: str, tmp_path: Path, name: str) -> None:
+    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
+    command, action, result = ACTIONS[name]
+    async with create_pool(own_database_url) as pool:
+        world = PostgresWorld(pool)
+        ids = await set_scene(world)
+        before = (await world.read.audit.list(page=PageRequest())).rows
+
+        done = await asyncio.to_thread(run, f"{command.format(**ids)} --as boss --json", **given)
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(done.stdout).items() >= result.items()
+        [line, *older] = (await world.read.audit.list(page=PageRequest())).rows
+        assert older == before
+        assert (line.action, line.source, line.admin_id) == (action, "command", ids["boss"])
+        assert line.account
+        assert line.trace_id
+
+
+@pytest.mark.parametrize("name", SHOWS)
+async def test_showing_leaves_no_line(own_database_url: str, tmp_path: Path, name: str) -> None:
+    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
+    command, word = SHOWS[name]
+    async with create_pool(own_database_url) as pool:
+        world = PostgresWorld(pool)
+        await set_scene(world)
+        before = (await world.read.audit.list(page=PageRequest())).rows
+
+        as_text = await asyncio.to_thread(run, command, **given)
+        as_json = await asyncio.to_thread(run, f"{command} --json", **given)
+
+        assert (as_text.returncode, as_text.stderr) == (0, "")
+        assert word in as_text.stdout
+        rows: list[dict[str, Any]] = json.loads(as_json.stdout)
+        assert len(rows) == len(as_text.stdout.splitlines()) - 1
+        assert word in as_json.stdout
+        assert (await world.read.audit.list(page=PageRequest())).rows == before
+
+
+@pytest.mark.parametrize(
+    ("command", "refusal"),
+    [
+        ("users suspend nobody --reason Spam", "0 users have the id, username or e-mail address nobody."),
+        ("users suspend ann --reason ' '", "reason: "),
+        ("users suspend ann --reason Spam --as ann", "This user is not an admin."),
+        ("users suspend boss --reason Spam --as boss", "Another admin has to do this to your account."),
+        ("users restore ann --reason Sorry", "User not found."),
+        ("admins remove ann", "This user is not an admin."),
+        ("withdrawals settle {withdrawal}", "This needs the name of an admin (--as EMAIL)."),
+        ("withdrawals settle 999999 --as boss", "Withdrawal not found."),
+    ],
+)
+async def test_a_refusal_is_one_line_and_leaves_none(
+    own_database_url: str, tmp_path: Path, command: str, refusal: str
+) -> None:
+    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
+    async with create_pool(own_database_url) as pool:
+        world = PostgresWorld(pool)
+        ids = await set_scene(world)
+        before = (await world.read.audit.list(page=PageRequest())).rows
+
+        done = await asyncio.to_thread(run, command.format(**ids), **given)
+
+        assert (done.returncode, done.stdout) == (1, "")
+        [line] = done.stderr.splitlines()
+        assert line.startswith(refusal)
+        assert (await world.read.audit.list(page=PageRequest())).rows == before

@@ -1,43 +1,26 @@
 """Account deletion: access is revoked, data erased or the account deactivated, nothing of others lost."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
 from io import BytesIO
 
 import pytest
 
 from core.account_deletion.delete_account import DeleteAccount
-from core.account_deletion.erase_account import EraseAccount
-from core.account_deletion.erase_accounts import EraseAccounts
 from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.errors import UserNotFound
 from core.accounts.model import SESSION_LIFETIME, Artist, Session, User
 from core.accounts.sign_in import SignIn, token_hash
 from core.audit.model import Operator
-from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
-from core.community.delete_comment import DeleteComment
 from core.community.errors import CommentNotFound
 from core.community.follow_user import FollowUser
-from core.community.like_generation import LikeGeneration
-from core.community.post_comment import NewComment, PostComment
-from core.community.unfollow_user import UnfollowUser
-from core.community.unlike_generation import UnlikeGeneration
-from core.errors import DomainError
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.errors import GenerationNotFound
-from core.generations.model import Generation
 from core.generations.record_progress import RecordProgress
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.generations.views import FeedQuery
-from core.identifiers import CommentId
-from core.paging import PageRequest
-from core.ports.blob_store import Blob, StoreUnavailable
-from core.ports.clock import Clock
 from core.ports.identity_provider import Identity, SignInFailed
-from core.ports.transaction import OutcomeUnknown
 from core.purchases.expire_purchases import ExpirePurchases
-from core.purchases.model import TIME_TO_PAY, TIME_TO_SETTLE, PurchaseStatus
+from core.purchases.model import TIME_TO_SETTLE, PurchaseStatus
 from core.purchases.start_purchase import StartPurchase
 from core.requester import Requester, Role
 from core.search.views import SearchType
@@ -51,13 +34,12 @@ from core.tokens.views import TransactionFilter
 from core.withdrawals.errors import WithdrawalPending
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from core.withdrawals.request_withdrawal import RequestWithdrawal
-from tests.contracts.overlap import Block, Work, commit
-from tests.core.failing import LosesConnection, failing
+from tests.contracts.account_deletion import PAGE, delete, gone, say, store
+from tests.contracts.overlap import commit
 from tests.support.pictures import picture
-from tests.support.world import TIME_LIMIT, Scope, World
+from tests.support.world import World
 
 MIN_JUN = Identity("google", "1076915", "min.jun@example.com", "Min Jun", None)
-PAGE = PageRequest(limit=100)
 
 
 @pytest.fixture
@@ -87,37 +69,11 @@ async def in_order(world: World) -> AsyncIterator[None]:
     assert (await world.use_case(Reconcile)()).sound
 
 
-async def delete(world: World, user: User) -> None:
-    await world.use_case(DeleteAccount)(user.id)
-
-
-async def say(world: World, author: User, image: Generation, *, to: CommentId | None = None) -> CommentId:
-    return await world.use_case(PostComment)(author.id, image.id, NewComment("Nice", to))
-
-
 async def session(world: World, user: User) -> bytes:
     hashed, now = token_hash(world.secrets.token()), world.clock.now()
     opened = Session(hashed, user.id, now, now + SESSION_LIFETIME, "a screen")
     await commit(world, lambda ports: ports.sessions.add(opened))
     return hashed
-
-
-async def gone(world: World, user: User) -> bool:
-    """Fully erased: no row can refer to the user, and the username is free."""
-    try:
-        await commit(world, lambda ports: ports.sessions.add(_session(world, user)))
-    except UserNotFound:
-        return await commit(world, lambda ports: ports.users.username_taken(user.username)) is False
-    return False
-
-
-def _session(world: World, user: User) -> Session:
-    now = world.clock.now()
-    return Session(token_hash("another"), user.id, now, now + SESSION_LIFETIME, "")
-
-
-async def store(world: World, *keys: str) -> None:
-    await world.blobs.put(*(Blob(key, BytesIO(b"x"), "image/png") for key in keys))
 
 
 # --- erased -----------------------------------------------------------------------------------------------------------
@@ -277,46 +233,6 @@ async def test_a_purchase_that_waits_can_no_longer_be_paid(world: World, ann: Us
     assert purchase.status is PurchaseStatus.EXPIRED
 
 
-async def test_a_purchase_that_ends_during_the_deletion_stays_as_it_ended(world: World, ann: User) -> None:
-    started = await world.use_case(StartPurchase)(ann.id, "basic_100")
-    later = world.clock.now() + TIME_TO_PAY + TIME_TO_SETTLE
-
-    async def expire(ports: Scope) -> None:
-        purchase = await ports.purchases.of_order(started.order_id, lock=True)
-        await ports.purchases.save(purchase.expire_if_due(at=later))
-
-    await delete_meanwhile(world, ann, expire)
-
-    purchase = await commit(world, lambda ports: ports.purchases.of_order(started.order_id))
-    assert (purchase.status, purchase.ended_at) == (PurchaseStatus.EXPIRED, later)
-    assert purchase.expires_at == purchase.created_at + TIME_TO_PAY
-
-
-async def test_a_style_that_is_removed_during_the_deletion_stays_removed(world: World, mia: User) -> None:
-    style = await world.untrained_style(mia)
-
-    async def remove(ports: Scope) -> None:
-        await ports.styles.of_id(style.id, lock=True)
-        await ports.styles.remove(style.id)
-
-    await delete_meanwhile(world, mia, remove)
-
-    with pytest.raises(StyleNotFound):
-        await commit(world, lambda ports: ports.styles.of_id(style.id))
-
-
-async def delete_meanwhile(world: World, user: User, work: Work) -> None:
-    """Delete the account; the deletion waits until the work, which is done before it, is committed."""
-    block = await Block(world, work).open()
-    deleting = asyncio.create_task(world.use_case(DeleteAccount)(user.id))
-    async with asyncio.timeout(TIME_LIMIT):
-        while not (deleting.done() or await world.lock_is_awaited()):  # noqa: ASYNC110 - no database has an event for it
-            await asyncio.sleep(0)
-    assert not deleting.done()
-    assert await block.commit() is None
-    await deleting
-
-
 async def test_a_capture_with_a_lost_response_is_found_after_the_buyers_deletion(
     world: World, ann: User, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -453,250 +369,9 @@ async def test_an_erased_user_signs_in_as_a_new_user_without_welcome_tokens(worl
     assert (await world.use_case(SignIn)(MIN_JUN, user_agent="")).is_new
 
 
-# --- pieces -----------------------------------------------------------------------------------------------------------
-
-
-async def test_erasing_goes_on_where_it_was_interrupted(
-    world: World, mia: User, ann: User, bob: User, style: Style
-) -> None:
-    image, liked = await world.image(ann, style, public=True), await world.image(mia, style, public=True)
-    await world.like(ann, liked)
-    await world.like(bob, image)
-    at = 0
-    while True:
-        at += 1
-        scope = world.scope()
-        transaction = LosesConnection(scope.transaction, at=at)
-        ports = {name: getattr(scope, name) for name in scope.__slots__} | {"transaction": transaction}
-        try:
-            if at == 1:
-                await world.use_case(DeleteAccount, **ports)(ann.id)
-                raise AssertionError("nothing was interrupted")
-            if await world.use_case(EraseAccount, **ports)(ann.id):
-                break
-        except OutcomeUnknown:
-            assert await world.scope().sessions.requester(b"", at=world.clock.now()) is None
-    assert at > 8
-    assert await gone(world, ann)
-    assert (await world.read.generations.detail(liked.id, viewer=None)).like_count == 0
-
-
-async def test_a_long_deletion_is_finished_by_the_maintenance_pass(
-    world: World, mia: User, ann: User, bob: User, style: Style, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.account_deletion.erase_account.BATCH", 2)
-    monkeypatch.setattr("core.account_deletion.erase_account.MAX_ROUNDS", 2)
-    images = [await world.image(mia, style, public=True) for _ in range(7)]
-    own = [await world.image(ann, style, public=True) for _ in range(5)]
-    for image in images:
-        await world.like(ann, image)
-        comment = await say(world, ann, image)
-        for _ in range(3):
-            await say(world, bob, image, to=comment)
-    for image in own:
-        await world.like(bob, image)
-        await say(world, bob, image, to=await say(world, bob, image))
-
-    await delete(world, ann)
-    assert not await gone(world, ann)
-    with pytest.raises(UserNotFound):
-        await world.read.accounts.profile(ann.id, viewer=None)
-    passes = 0
-    while not await world.use_case(EraseAccounts)():
-        passes += 1
-        for image in images:
-            shown = await world.read.generations.detail(image.id, viewer=bob.id)
-            comments = (await world.read.community.comments(image.id, viewer=None, page=PAGE)).rows
-            assert shown.comment_count == sum(1 + row.reply_count for row in comments)
-
-    assert passes > 2
-    assert await gone(world, ann)
-    assert await world.use_case(EraseAccounts)() == 0
-    for image in images:
-        shown = await world.read.generations.detail(image.id, viewer=bob.id)
-        assert (shown.like_count, shown.comment_count) == (0, 0)
-
-
-async def test_the_call_of_a_deletion_is_limited_in_time(
-    world: World, mia: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.account_deletion.erase_account.BATCH", 1)
-    fans = [await world.user(f"fan-{number}") for number in range(10)]
-    for fan in fans:
-        await world.follow(fan, mia)
-
-    class Hurrying(Clock):
-        """A second passes at each look."""
-
-        def now(self) -> datetime:
-            return world.clock.advance(timedelta(seconds=1))
-
-    await world.use_case(DeleteAccount, clock=Hurrying())(mia.id)
-
-    assert not await gone(world, mia)
-    assert await world.use_case(EraseAccounts)() == 1
-    assert await gone(world, mia)
-
-
-async def test_objects_go_later_when_the_store_is_away(world: World, ann: User, style: Style) -> None:
-    image = await world.image(ann, style)
-    await store(world, str(image.result_key), f"public/profiles/{ann.id}/x.png", "public/profiles/0/x.png")
-    away = failing(world.blobs, "delete", StoreUnavailable())
-
-    await world.use_case(DeleteAccount, blobs=away)(ann.id)
-    assert await gone(world, ann)
-    assert await world.blobs.keys("generations/") == [image.result_key]
-    await world.use_case(DeleteDiscardedObjects)()
-
-    assert [key for key in await world.blobs.keys("") if not key.startswith("signatures/")] == [
-        "public/profiles/0/x.png"
-    ]
-
-
-# --- at once ----------------------------------------------------------------------------------------------------------
-
-
-async def test_a_deletion_concurrent_with_all_actions_leaves_no_data(
-    world: World, mia: User, ann: User, bob: User, style: Style
-) -> None:
-    """Calls of theirs that were under way, and calls of others that concern them."""
-    theirs = [await world.image(ann, style, public=True) for _ in range(2)]
-    others = [await world.image(mia, style, public=True) for _ in range(2)]
-    await world.like(ann, others[0])
-    await world.follow(ann, bob)
-    comment = await say(world, ann, others[0])
-
-    answers = await asyncio.gather(
-        *(world.use_case(LikeGeneration)(ann.id, image.id) for image in others),
-        world.use_case(UnlikeGeneration)(ann.id, others[0].id),
-        world.use_case(PostComment)(ann.id, others[1].id, NewComment("Me")),
-        world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"])),
-        world.use_case(DeleteAccount)(ann.id),
-        world.use_case(FollowUser)(ann.id, mia.id),
-        world.use_case(UnfollowUser)(ann.id, bob.id),
-        *(world.use_case(LikeGeneration)(bob.id, image.id) for image in theirs),
-        world.use_case(FollowUser)(bob.id, ann.id),
-        world.use_case(PostComment)(bob.id, theirs[0].id, NewComment("You")),
-        world.use_case(PostComment)(bob.id, others[0].id, NewComment("Too", comment)),
-        world.use_case(DeleteComment)(Requester(ann.id, Role.USER, is_artist=False), comment),
-        world.use_case(StartPurchase)(ann.id, "basic_100"),
-        return_exceptions=True,
-    )
-
-    errors = [answer for answer in answers if isinstance(answer, BaseException)]
-    assert all(isinstance(error, DomainError) for error in errors), errors
-    world.clock.advance(timedelta(minutes=1))
-    await world.use_case(EraseAccounts)()
-    assert await gone(world, ann)
-    for image in others:
-        shown = await world.read.generations.detail(image.id, viewer=mia.id)
-        comments = (await world.read.community.comments(image.id, viewer=None, page=PAGE)).rows
-        assert (shown.like_count, shown.comment_count) == (0, sum(1 + row.reply_count for row in comments))
-        assert {row.user.username for row in comments} <= {"bob"}
-    for user in (mia, bob):
-        profile = await world.read.accounts.profile(user.id, viewer=None)
-        assert profile.stats.following_count == 0
-    assert (await world.read.tokens.balance(ann.id)).held_tokens == 0
-
-
-async def test_concurrent_deletions_of_many_users(world: World, mia: User, style: Style) -> None:
-    crowd = [await world.user(f"fan-{n}") for n in range(8)]
-    images = [await world.image(mia, style, public=True) for _ in range(3)]
-    for n, fan in enumerate(crowd):
-        await world.follow(fan, mia)
-        await world.follow(fan, crowd[n - 1])
-        for image in images:
-            await world.like(fan, image)
-            await say(world, fan, image)
-
-    await asyncio.gather(*(delete(world, fan) for fan in crowd), return_exceptions=True)
-    await world.use_case(EraseAccounts)()
-
-    assert [await gone(world, fan) for fan in crowd] == [True] * len(crowd)
-    for image in images:
-        shown = await world.read.generations.detail(image.id, viewer=None)
-        assert (shown.like_count, shown.comment_count) == (0, 0)
-    profile = await world.read.accounts.profile(mia.id, viewer=None)
-    assert profile.artist
-    assert profile.artist.follower_count == 0
-
-
-async def test_a_first_request_for_a_style_races_with_the_deletion_of_its_artist(
-    world: World, mia: User, ann: User, style: Style
-) -> None:
-    """It comes before, and the artist is kept as a name, or after, and there is no style."""
-    requests = [world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"])) for _ in range(4)]
-
-    answers = await asyncio.gather(
-        *requests[:2], world.use_case(DeleteAccount)(mia.id), *requests[2:], return_exceptions=True
-    )
-
-    errors = [answer for answer in answers if isinstance(answer, BaseException)]
-    assert all(isinstance(error, StyleNotFound | StyleNotReady) for error in errors), errors
-    await world.use_case(EraseAccounts)()
-    assert await gone(world, mia) == (len(errors) == 4)
-    assert (await world.read.tokens.balance(ann.id)).held_tokens == 30 * (4 - len(errors))
-
-
-async def test_a_withdrawal_request_races_with_the_deletion_of_the_artist(
-    world: World, mia: User, style: Style
-) -> None:
-    await world.image(mia, style)
-
-    async def revoke_access(ports: Scope) -> None:
-        user = await ports.users.of_id(mia.id, lock=True)
-        await ports.users.save(user.start_deletion(at=world.clock.now()))
-        await ports.personal_data.revoke_access(mia.id)
-
-    leaving = await Block(world, revoke_access).open()
-    asking = asyncio.create_task(world.use_case(RequestWithdrawal)(mia.id, 30))
-    async with asyncio.timeout(10):
-        while not (asking.done() or await world.lock_is_awaited()):  # noqa: ASYNC110 - no database has an event for it
-            await asyncio.sleep(0)
-    await leaving.commit()
-
-    with pytest.raises(UserNotFound):
-        await asking
-
-
 async def upgrade(world: World, user: User) -> None:
     now = world.clock.now()
     async with world.block() as ports:
         await ports.users.add_artist(Artist(user.id, "Min", "min@example.com", f"signatures/{user.id}/x.png", now))
         await ports.users.save(user.become_artist(at=now))
         await ports.ledger.open(earnings(user.id))
-
-
-# --- the last step ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "left", ["like", "comment", "follow", "follower", "recipient", "actor", "image", "style", "nothing"]
-)
-async def test_the_row_of_a_user_is_removed_last(world: World, mia: User, ann: User, style: Style, left: str) -> None:
-    zoe = await world.artist("zoe", tokens=100)
-    image = await world.image(ann, style, public=True)
-    match left:
-        case "like":
-            await world.like(zoe, image)
-        case "comment":
-            await say(world, zoe, image)
-        case "follow":
-            await world.follow(zoe, ann)
-        case "follower" | "recipient":
-            await world.follow(ann, zoe)
-        case "actor":
-            await world.follow(zoe, ann)
-            await world.use_case(UnfollowUser)(zoe.id, ann.id)
-        case "image":
-            await world.failed_generation(zoe, style)
-        case "style":
-            await world.untrained_style(zoe)
-    if left == "recipient":
-        await world.use_case(UnfollowUser)(ann.id, zoe.id)
-
-    removed = await commit(world, lambda ports: ports.personal_data.remove_user(zoe.id, identity=b"zoe"))
-
-    assert removed is (left == "nothing")
-    assert await commit(world, lambda ports: ports.users.username_taken("zoe")) is (not removed)
-    assert await commit(world, lambda ports: ports.users.was_erased(b"zoe")) is removed

@@ -1,8 +1,6 @@
 """Stalled attempts time out by the rules of failed ones, once, however many passes run concurrently."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 import msgspec
 import pytest
@@ -15,26 +13,15 @@ from core.generations.model import MAX_ATTEMPTS, RETRY_DELAYS, Generation, Statu
 from core.generations.record_progress import RecordProgress
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.generations.time_out_generations import GenerationTimeout, TimeOutGenerations
-from core.identifiers import GenerationId, StyleId
-from core.notifications.views import NotificationItem
-from core.paging import PageRequest
+from core.identifiers import GenerationId
 from core.ports.database import DatabaseUnavailable
-from core.styles.complete_training import CompleteTraining
-from core.styles.errors import StyleNotFound
-from core.styles.fail_training import FailTraining
-from core.styles.model import Style, TrainingStatus
-from core.styles.record_training_progress import RecordTrainingProgress
-from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
-from core.tasks.model import TrainingOrder, training_task
+from core.styles.model import Style
 from core.tasks.outcome import Failure, Outcome
 from core.tokens.errors import HoldAlreadyResolved
 from core.tokens.views import Balance
 from tests.contracts.overlap import Block, commit
+from tests.contracts.time_outs import MOMENT, PRICE, TIMEOUT, inactive, notified, refuse_once
 from tests.support.world import Scope, World
-
-TIMEOUT = timedelta(minutes=30)
-MOMENT = timedelta(microseconds=1)
-PRICE = 30
 
 
 @pytest.fixture
@@ -61,10 +48,6 @@ async def time_out(world: World, **options: int) -> int:
     return await world.use_case(TimeOutGenerations, timeout=GenerationTimeout(TIMEOUT))(**options)
 
 
-async def time_out_trainings(world: World) -> int:
-    return await world.use_case(TimeOutTrainings, timeout=TrainingTimeout(TIMEOUT))()
-
-
 async def advance(world: World, image: Generation, step: int = 1) -> Outcome:
     return await world.use_case(RecordProgress)(
         image.id, current_step=step, total_steps=30, progress_percent=3.3, estimated_seconds=9
@@ -73,11 +56,6 @@ async def advance(world: World, image: Generation, step: int = 1) -> Outcome:
 
 async def stored(world: World, image: Generation) -> Generation:
     return await commit(world, lambda ports: ports.generations.of_id(image.id))
-
-
-async def notified(world: World, user: User) -> list[NotificationItem]:
-    page, _ = await world.read.notifications.list(user.id, unread_only=False, page=PageRequest())
-    return page.rows
 
 
 async def test_an_attempt_times_out_exactly_at_the_time_out(world: World, image: Generation) -> None:
@@ -302,19 +280,6 @@ async def test_time_outs_stop_when_the_database_is_unavailable(
     assert await time_out(world) == 3
 
 
-def refuse_once(monkeypatch: pytest.MonkeyPatch, use_case: type[object], error: Exception) -> None:
-    """The first call is refused, and does nothing."""
-    call: Callable[..., Awaitable[Outcome]] = use_case.__call__
-    refusals = [error]
-
-    async def refuse(self: object, *args: object, **options: object) -> Outcome:
-        if refusals:
-            raise refusals.pop()
-        return await call(self, *args, **options)
-
-    monkeypatch.setattr(use_case, "__call__", refuse)
-
-
 async def ask(world: World, user: User, style: Style) -> GenerationId:
     return (await world.use_case(RequestGeneration)(user.id, NewGeneration(style.id, ["cat"]))).id
 
@@ -329,89 +294,6 @@ async def stored_by_id(world: World, generation_id: GenerationId) -> Generation:
     return await commit(world, lambda ports: ports.generations.of_id(generation_id))
 
 
-# --- trainings --------------------------------------------------------------------------------------------------------
-
-
-async def test_a_training_without_activity_fails_and_its_artist_is_notified_once(world: World, mia: User) -> None:
-    style = await world.untrained_style(mia, "Slow")
-    world.clock.advance(TIMEOUT - MOMENT)
-    assert await time_out_trainings(world) == 0
-
-    world.clock.advance(MOMENT)
-    assert sum(await asyncio.gather(*(time_out_trainings(world) for _ in range(4)))) == 1
-
-    now = await commit(world, lambda ports: ports.styles.of_id(style.id))
-    assert now.training_status is TrainingStatus.FAILED
-    assert now.failure is not None
-    assert now.failure.code == "TIMEOUT"
-    [notification] = await notified(world, mia)
-    assert notification.type == "style_training_failed"
-
-
-async def test_a_training_whose_task_waits_for_the_broker_has_not_begun(world: World, mia: User) -> None:
-    style = await world.untrained_style(mia, "Slow")
-    order = TrainingOrder(style.id, [], [])
-    task = training_task(style.task_id, order, at=style.created_at, webhooks=world.webhooks)
-    await commit(world, lambda ports: ports.queue.put(task))
-    world.clock.advance(TIMEOUT)
-
-    assert await time_out_trainings(world) == 0
-    await world.publish()
-    world.clock.advance(TIMEOUT - MOMENT)
-    assert await time_out_trainings(world) == 0
-    world.clock.advance(MOMENT)
-    assert await time_out_trainings(world) == 1
-
-
-async def test_a_training_that_cannot_be_timed_out_stops_no_other(
-    world: World, mia: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("One", "Two", "Three"):
-        await world.untrained_style(mia, name)
-    world.clock.advance(TIMEOUT)
-    refuse_once(monkeypatch, FailTraining, StyleNotFound())
-
-    assert await time_out_trainings(world) == 2
-    refuse_once(monkeypatch, FailTraining, DatabaseUnavailable())
-    with pytest.raises(DatabaseUnavailable):
-        await time_out_trainings(world)
-
-
-async def test_progress_of_a_training_starts_its_time_anew(world: World, mia: User) -> None:
-    style = await world.untrained_style(mia, "Slow")
-    world.clock.advance(TIMEOUT)
-    await world.use_case(RecordTrainingProgress)(
-        style.id, current_epoch=1, total_epochs=200, progress_percent=0.5, estimated_seconds=None
-    )
-    assert await time_out_trainings(world) == 0
-
-    world.clock.advance(TIMEOUT)
-    assert await time_out_trainings(world) == 1
-
-
-async def test_trainings_that_have_ended_are_left_alone(world: World, mia: User) -> None:
-    style = await world.untrained_style(mia, "Done")
-    await world.use_case(CompleteTraining)(style.id, model_path="gs://models/1", metric=None)
-    world.clock.advance(10 * TIMEOUT)
-
-    assert await time_out_trainings(world) == 0
-
-
-async def test_the_training_with_the_oldest_activity_times_out_first(world: World, mia: User) -> None:
-    first = await world.untrained_style(mia, "First")
-    world.clock.advance()
-    second = await world.untrained_style(mia, "Second")
-
-    async def inactive(limit: int) -> list[StyleId]:
-        return await commit(world, lambda ports: ports.styles.stalled(since=world.clock.now(), limit=limit))
-
-    assert (await inactive(10), await inactive(1)) == ([first.id, second.id], [first.id])
-
-
 async def complete(world: World, image: Generation) -> Outcome:
     done = world.use_case(CompleteGeneration)
     return await done(image.id, result_url=world.blobs.uri(f"generations/gen-{image.id}.png"), metadata={})
-
-
-async def inactive(world: World, *, limit: int) -> list[GenerationId]:
-    return await commit(world, lambda ports: ports.generations.stalled(since=world.clock.now() - TIMEOUT, limit=limit))

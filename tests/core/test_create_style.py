@@ -1,42 +1,31 @@
+"""Creating a style: its rows, objects and training task, and failures on the way."""
+
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import pytest
 from PIL import Image
 
-from core.accounts.errors import ArtistOnly
-from core.accounts.model import User
 from core.errors import DomainError, ValidationError
 from core.ports.blob_store import Blob, StoreUnavailable
-from core.ports.images import NotAnImage
 from core.ports.transaction import OutcomeUnknown
-from core.requester import Requester, Role
-from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
+from core.styles.create_style import CreateStyle, NewStyle
 from core.styles.errors import (
     DuplicateStyleName,
-    ImageResolutionTooLow,
-    ImageSizeExceeded,
-    InsufficientImages,
-    InvalidImageFormat,
-    RightsNotAffirmed,
     StyleLimitReached,
-    TooManyImages,
 )
 from core.styles.model import License
-from core.styles.views import CreatedStyle, OwnStyleDetail, RightsView
+from core.styles.views import CreatedStyle
 from core.tags import InvalidTagLanguage
-from core.tasks.model import PendingTask
-from core.uploads import Upload
+from tests.core.creating_styles import as_artist, create, refused_to, upload, uploads
 from tests.core.failing import Broken, Interrupted, LosesConnection, failing
 from tests.support.photographs import SECRETS, drawn, galaxy_trailer, with_metadata
 from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
-
-Error = TypeVar("Error", bound=BaseException)
 
 
 async def test_a_style_is_made_and_waits_for_its_training(world: MemoryWorld) -> None:
@@ -179,148 +168,6 @@ async def test_another_artist_may_use_the_name(world: MemoryWorld) -> None:
     await create(world, await world.artist("mia"), NewStyle("Ink", 1), uploads())
 
 
-# --- refusals ---------------------------------------------------------------------------------------------------------
-
-
-async def test_only_artists_make_styles(world: MemoryWorld) -> None:
-    ann = await world.user("ann")
-
-    with pytest.raises(ArtistOnly):
-        await world.use_case(CreateStyle, limit=10)(
-            Requester(ann.id, Role.ADMIN, is_artist=False), NewStyle("Ink", 1), uploads()
-        )
-    assert await what_there_is(world) == ([], [], [])
-
-
-@pytest.mark.parametrize(
-    ("changes", "wrong"),
-    [
-        ({"name": "  "}, {"name"}),
-        ({"name": "x" * 101}, {"name"}),
-        ({"description": "x" * 2001}, {"description"}),
-        ({"generation_cost_tokens": 0}, {"generation_cost_tokens"}),
-        ({"generation_cost_tokens": 10_001}, {"generation_cost_tokens"}),
-        ({"tags": [f"tag {number}" for number in range(51)]}, {"tags"}),
-        ({"name": "", "generation_cost_tokens": -1}, {"name", "generation_cost_tokens"}),
-    ],
-)
-async def test_fields_that_are_not_valid(world: MemoryWorld, changes: dict[str, Any], wrong: set[str]) -> None:
-    new = msgspec.structs.replace(NewStyle("Ink", 1), **changes)
-
-    refusal = await refused(world, ValidationError, new, uploads())
-
-    assert set(refusal.details or {}) == wrong
-
-
-@pytest.mark.parametrize("later", [timedelta(), -timedelta(seconds=1)])
-async def test_a_licence_ends_after_it_begins(world: MemoryWorld, later: timedelta) -> None:
-    now = world.clock.now()
-
-    refusal = await refused(world, ValidationError, NewStyle("Ink", 1, valid_from=now, valid_to=now + later), uploads())
-
-    assert set(refusal.details or {}) == {"valid_to"}
-
-
-async def test_a_licence_begins_now_and_has_no_end_unless_said_otherwise(world: MemoryWorld) -> None:
-    mia, now = await world.artist("mia"), world.clock.now()
-    later, end = now + timedelta(days=1), now + timedelta(days=2)
-
-    ink = await create(world, mia, NewStyle("Ink", 1), uploads())
-    oil = await create(world, mia, NewStyle("Oil", 1, valid_from=later), uploads())
-    wax = await create(world, mia, NewStyle("Wax", 1, valid_to=end), uploads())
-
-    details = [await world.read.styles.detail(created.id, viewer=as_artist(mia)) for created in (ink, oil, wax)]
-    assert [(style.valid_from, style.valid_to) for style in details] == [(now, None), (later, None), (now, end)]
-    refusal = await refused(world, ValidationError, NewStyle("Ash", 1, valid_to=now), uploads(), artist="max")
-    assert set(refusal.details or {}) == {"valid_to"}
-
-
-async def test_a_caption_that_is_too_long(world: MemoryWorld) -> None:
-    images = [upload(0), upload(1, caption="x" * 501), *uploads(8)]
-
-    refusal = await refused(world, ValidationError, NewStyle("Ink", 1), images)
-
-    assert set(refusal.details or {}) == {"captions.1"}
-
-
-@pytest.mark.parametrize(
-    ("new", "explicit"), [(NewStyle("Ink", 1), False), (NewStyle("Ink", 1, rights_affirmed=True), True)]
-)
-async def test_affirmed_rights_are_kept(world: MemoryWorld, new: NewStyle, explicit: bool) -> None:
-    mia, now = await world.artist("mia"), world.clock.now()
-
-    created = await create(world, mia, new, uploads())
-
-    detail = await world.read.styles.detail(created.id, viewer=as_artist(mia))
-    assert isinstance(detail, OwnStyleDetail)
-    assert detail.rights == RightsView(affirmed_by=mia.id, affirmed_at=now, explicit=explicit, version=1)
-
-
-async def test_rights_that_are_not_affirmed(world: MemoryWorld) -> None:
-    await refused(world, RightsNotAffirmed, NewStyle("Ink", 1, rights_affirmed=False), uploads())
-
-
-@pytest.mark.parametrize("tag", ["수채화", "", "x" * 101, "a,b", "naïve"])
-async def test_a_tag_that_is_not_english(world: MemoryWorld, tag: str) -> None:
-    refusal = await refused(world, InvalidTagLanguage, NewStyle("Ink", 1, tags=["ink", tag]), uploads())
-
-    assert set(refusal.details or {}) == {"tags"}
-
-
-async def test_too_few_and_too_many_images(world: MemoryWorld) -> None:
-    few = await refused(world, InsufficientImages, NewStyle("Ink", 1), uploads(9))
-    assert few.details == {"required": 10, "received": 9}
-
-    many = await refused(world, TooManyImages, NewStyle("Ink", 1), uploads(101), artist="max")
-    assert many.details == {"allowed": 100, "received": 101}
-
-
-async def test_an_image_that_is_none(world: MemoryWorld) -> None:
-    images = uploads()
-    images[7] = upload(7, b"GIF89a")
-
-    refusal = await refused(world, InvalidImageFormat, NewStyle("Ink", 1), images)
-
-    assert refusal.details == {"index": 7, "file": "7.png"}
-
-
-async def test_an_image_that_is_too_large(world: MemoryWorld) -> None:
-    images = uploads()
-    images[3] = TrainingImage(msgspec.structs.replace(images[3].upload, size=10 * 1024 * 1024 + 1))
-
-    refusal = await refused(world, ImageSizeExceeded, NewStyle("Ink", 1), images)
-
-    assert refusal.details == {"index": 3, "file": "3.png", "size": 10_485_761, "allowed": 10_485_760}
-
-
-@pytest.mark.parametrize(("width", "height"), [(511, 512), (512, 511)])
-async def test_an_image_with_too_few_pixels(world: MemoryWorld, width: int, height: int) -> None:
-    images = uploads()
-    images[9] = upload(9, picture(width, height))
-
-    refusal = await refused(world, ImageResolutionTooLow, NewStyle("Ink", 1), images)
-
-    assert refusal.details == {"index": 9, "file": "9.png", "width": width, "height": height, "required": 512}
-
-
-async def test_a_name_that_the_artist_has_used(world: MemoryWorld) -> None:
-    mia = await world.artist("mia")
-    await world.style(mia, "Ink", is_active=False)
-
-    await refused_to(world, mia, DuplicateStyleName, NewStyle(" Ink", 1), uploads())
-
-
-async def test_as_many_styles_as_an_artist_can_have(world: MemoryWorld) -> None:
-    mia = await world.artist("mia")
-    await world.style(mia, "Ink", is_active=False)
-    await world.untrained_style(mia, "Oil")
-
-    refusal = await refused_to(world, mia, StyleLimitReached, NewStyle("Chalk", 1), uploads(), limit=2)
-
-    assert refusal.details == {"limit": 2}
-    await create(world, mia, NewStyle("Chalk", 1), uploads(), limit=3)
-
-
 # --- what happens meanwhile -------------------------------------------------------------------------------------------
 
 
@@ -407,69 +254,3 @@ class StoresHalf:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._blobs, name)
-
-
-def upload(index: int, content: bytes | None = None, *, caption: str | None = None) -> TrainingImage:
-    content = picture() if content is None else content
-    return TrainingImage(Upload(f"{index}.png", len(content), BytesIO(content)), caption)
-
-
-def uploads(count: int = 10) -> list[TrainingImage]:
-    return [upload(index) for index in range(count)]
-
-
-def as_artist(user: User) -> Requester:
-    return Requester(user.id, user.role, is_artist=True)
-
-
-async def test_an_image_that_cannot_be_copied_for_the_samples_is_refused_and_nothing_is_left(
-    world: MemoryWorld,
-) -> None:
-    mia = await world.artist("mia")
-    before = set(await world.blobs.keys(""))
-    images = failing(world.images, "reencode", NotAnImage())
-
-    with pytest.raises(InvalidImageFormat) as refusal:
-        await create(world, mia, NewStyle("Ink", 1), uploads(), images=images)
-
-    assert refusal.value.details == InvalidImageFormat(index=0, file="0.png").details
-    assert set(await world.blobs.keys("")) == before
-
-
-async def create(
-    world: MemoryWorld, artist: User, new: NewStyle, pictures: list[TrainingImage], *, limit: int = 10, **ports: Any
-) -> CreatedStyle:
-    return await world.use_case(CreateStyle, limit=limit, **ports)(as_artist(artist), new, pictures)
-
-
-async def refused(
-    world: MemoryWorld, kind: type[DomainError], new: NewStyle, images: list[TrainingImage], *, artist: str = "mia"
-) -> DomainError:
-    return await refused_to(world, await world.artist(artist), kind, new, images)
-
-
-async def refused_to(
-    world: MemoryWorld,
-    artist: User,
-    kind: type[Error],
-    new: NewStyle,
-    pictures: list[TrainingImage],
-    *,
-    styles_after: tuple[str, ...] = (),
-    **ports: Any,
-) -> Error:
-    """The refusal, which has left neither rows nor objects behind."""
-    before = await what_there_is(world)
-
-    with pytest.raises(kind) as refusal:
-        await create(world, artist, new, pictures, **ports)
-
-    styles, keys, tasks = await what_there_is(world)
-    assert (keys, tasks) == before[1:]
-    assert styles == [*before[0], *styles_after]
-    return refusal.value
-
-
-async def what_there_is(world: MemoryWorld) -> tuple[list[str], list[str], list[PendingTask]]:
-    styles = [style.name for style in world.database.tables.styles.values()]
-    return styles, await world.blobs.keys(""), await world.tasks()

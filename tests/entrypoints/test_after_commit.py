@@ -18,7 +18,7 @@ from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.entrypoints.pictures import picture, pictures
 from tests.entrypoints.service import Service
 from tests.entrypoints.test_access import TABLE
-from tests.entrypoints.test_purchases import event
+from tests.entrypoints.test_payment_webhook import event
 from tests.entrypoints.test_webhooks import CALLS
 from tests.support.world import MemoryWorld
 

@@ -1,0 +1,37 @@
+"""What the tests of images share."""
+
+import io
+from typing import Any
+
+from PIL import Image
+
+from core.ports import images as port
+from core.ports.images import Images
+from tests.support import photographs
+from tests.support.photographs import drawn
+
+
+def encoded(format: str, mode: str = "RGB", size: tuple[int, int] = (96, 64), **options: Any) -> bytes:
+    return photographs.encoded(drawn(mode, size), format, **options)
+
+
+def measured(image: port.Image) -> tuple[str, int, int, int]:
+    return image.format, image.width, image.height, image.size
+
+
+def colours_at(copy: port.Image, *places: tuple[int, int]) -> list[tuple[int, ...]]:
+    with Image.open(copy.content) as image:
+        return [image.convert("RGBA").getpixel(place) for place in places]  # type: ignore[misc]
+
+
+def near(found: tuple[int, ...], wanted: tuple[int, ...], by: int = 4) -> bool:
+    return all(abs(one - other) <= by for one, other in zip(found, wanted, strict=False))
+
+
+async def copied(images: Images, content: bytes, *, max_side: int | None = None) -> port.Image:
+    file = io.BytesIO(content)
+    await images.inspect(file)
+    copy = await images.reencode(file, max_side=max_side)
+    assert file.tell() == copy.content.tell() == 0
+    assert measured(await images.inspect(copy.content)) == measured(copy)
+    return copy

@@ -1,0 +1,109 @@
+"""Stalled trainings time out."""
+
+import asyncio
+
+import pytest
+
+from core.accounts.model import User
+from core.identifiers import StyleId
+from core.ports.database import DatabaseUnavailable
+from core.styles.complete_training import CompleteTraining
+from core.styles.errors import StyleNotFound
+from core.styles.fail_training import FailTraining
+from core.styles.model import Style, TrainingStatus
+from core.styles.record_training_progress import RecordTrainingProgress
+from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
+from core.tasks.model import TrainingOrder, training_task
+from tests.contracts.overlap import commit
+from tests.contracts.time_outs import MOMENT, PRICE, TIMEOUT, notified, refuse_once
+from tests.support.world import World
+
+
+@pytest.fixture
+async def mia(world: World) -> User:
+    return await world.artist("mia")
+
+
+@pytest.fixture
+async def style(world: World, mia: User) -> Style:
+    return await world.style(mia, generation_cost_tokens=PRICE)
+
+
+async def time_out_trainings(world: World) -> int:
+    return await world.use_case(TimeOutTrainings, timeout=TrainingTimeout(TIMEOUT))()
+
+
+async def test_a_training_without_activity_fails_and_its_artist_is_notified_once(world: World, mia: User) -> None:
+    style = await world.untrained_style(mia, "Slow")
+    world.clock.advance(TIMEOUT - MOMENT)
+    assert await time_out_trainings(world) == 0
+
+    world.clock.advance(MOMENT)
+    assert sum(await asyncio.gather(*(time_out_trainings(world) for _ in range(4)))) == 1
+
+    now = await commit(world, lambda ports: ports.styles.of_id(style.id))
+    assert now.training_status is TrainingStatus.FAILED
+    assert now.failure is not None
+    assert now.failure.code == "TIMEOUT"
+    [notification] = await notified(world, mia)
+    assert notification.type == "style_training_failed"
+
+
+async def test_a_training_whose_task_waits_for_the_broker_has_not_begun(world: World, mia: User) -> None:
+    style = await world.untrained_style(mia, "Slow")
+    order = TrainingOrder(style.id, [], [])
+    task = training_task(style.task_id, order, at=style.created_at, webhooks=world.webhooks)
+    await commit(world, lambda ports: ports.queue.put(task))
+    world.clock.advance(TIMEOUT)
+
+    assert await time_out_trainings(world) == 0
+    await world.publish()
+    world.clock.advance(TIMEOUT - MOMENT)
+    assert await time_out_trainings(world) == 0
+    world.clock.advance(MOMENT)
+    assert await time_out_trainings(world) == 1
+
+
+async def test_a_training_that_cannot_be_timed_out_stops_no_other(
+    world: World, mia: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("One", "Two", "Three"):
+        await world.untrained_style(mia, name)
+    world.clock.advance(TIMEOUT)
+    refuse_once(monkeypatch, FailTraining, StyleNotFound())
+
+    assert await time_out_trainings(world) == 2
+    refuse_once(monkeypatch, FailTraining, DatabaseUnavailable())
+    with pytest.raises(DatabaseUnavailable):
+        await time_out_trainings(world)
+
+
+async def test_progress_of_a_training_starts_its_time_anew(world: World, mia: User) -> None:
+    style = await world.untrained_style(mia, "Slow")
+    world.clock.advance(TIMEOUT)
+    await world.use_case(RecordTrainingProgress)(
+        style.id, current_epoch=1, total_epochs=200, progress_percent=0.5, estimated_seconds=None
+    )
+    assert await time_out_trainings(world) == 0
+
+    world.clock.advance(TIMEOUT)
+    assert await time_out_trainings(world) == 1
+
+
+async def test_trainings_that_have_ended_are_left_alone(world: World, mia: User) -> None:
+    style = await world.untrained_style(mia, "Done")
+    await world.use_case(CompleteTraining)(style.id, model_path="gs://models/1", metric=None)
+    world.clock.advance(10 * TIMEOUT)
+
+    assert await time_out_trainings(world) == 0
+
+
+async def test_the_training_with_the_oldest_activity_times_out_first(world: World, mia: User) -> None:
+    first = await world.untrained_style(mia, "First")
+    world.clock.advance()
+    second = await world.untrained_style(mia, "Second")
+
+    async def inactive(limit: int) -> list[StyleId]:
+        return await commit(world, lambda ports: ports.styles.stalled(since=world.clock.now(), limit=limit))
+
+    assert (await inactive(10), await inactive(1)) == ([first.id, second.id], [first.id])

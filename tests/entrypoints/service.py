@@ -209,5 +209,5 @@ def _app(container: AsyncContainer, chosen: Settings) -> tuple[Litestar, Contrac
         app = create_app(container, chosen)
         _APPS[repr(chosen)] = app, Contract(app)
     app, contract = _APPS[repr(chosen)]
-    app.state.dishka_container = container
+    attach(app, replace(state_of(app), container=container))
     return app, contract

@@ -1,3 +1,5 @@
+import asyncio
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -25,6 +27,7 @@ async def test_every_call_is_a_line_with_its_trace_id_and_without_its_query(
     async with service.browser(ann) as browser:
         logs.configure(as_json=True)
         response = await browser.get("/api/styles?cursor=secret")
+        await asyncio.sleep(0)  # lines are written at the end of a turn of the loop
     (line,) = [json.loads(text) for text in capsys.readouterr().err.splitlines()]
     assert line.pop("time").endswith("Z")
     assert line.pop("milliseconds") >= 0
@@ -64,3 +67,43 @@ def test_clients_do_not_log_every_call_of_theirs(capsys: pytest.CaptureFixture[s
     logs.configure(as_json=False)
     logging.getLogger("httpx").info("HTTP Request: GET /")
     assert capsys.readouterr().err == ""
+
+
+class Writes(io.StringIO):
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.written.append(text)
+        return super().write(text)
+
+
+async def test_the_lines_of_a_turn_of_the_loop_are_one_write() -> None:
+    stream = Writes()
+    logger = logging.getLogger("a few lines")
+    logger.addHandler(logs.Together(stream))
+    logger.propagate = False
+    for number in range(3):
+        logger.warning("Line %s", number)
+    await asyncio.sleep(0)
+    logger.warning("Another turn")
+    await asyncio.sleep(0)
+    assert stream.written == ["Line 0\nLine 1\nLine 2\n", "Another turn\n"]
+
+
+def test_what_a_loop_did_not_live_to_write_is_not_lost() -> None:
+    stream = Writes()
+    handler = logs.Together(stream)
+
+    async def say(text: str) -> None:
+        handler.emit(logging.makeLogRecord({"msg": text}))
+
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    task = first.create_task(say("one"))
+    first.run_until_complete(task)
+    first.close()
+    second.run_until_complete(say("two"))
+    second.close()
+    handler.flush()
+    assert stream.getvalue() == "one\ntwo\n"

@@ -6,7 +6,7 @@ from functools import cache
 
 import msgspec
 from dishka import AsyncContainer
-from dishka.integrations.litestar import DishkaRouter, setup_dishka
+from dishka.integrations.litestar import DishkaRouter
 from litestar import Litestar
 from litestar.di import Provide
 
@@ -15,6 +15,7 @@ from entrypoints.http.body import StrictJson
 from entrypoints.http.errors import EXCEPTION_HANDLERS
 from entrypoints.http.metrics import Metrics
 from entrypoints.http.middleware.conditional import Conditional
+from entrypoints.http.middleware.containers import Containers
 from entrypoints.http.middleware.cors import Cors
 from entrypoints.http.middleware.heads import OneLineEach, Targets, check_query
 from entrypoints.http.middleware.idempotency import Idempotent
@@ -118,6 +119,7 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
     attach(
         app,
         HttpState(
+            container=container,
             settings=settings,
             internal_api_tokens=tuple(token for token in tokens if token),
             signers=Signers.of(settings.secret_key),
@@ -128,6 +130,5 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
         ),
     )
     inner = Cors(Idempotent(Conditional(Targets(app.asgi_handler))), settings.cors_allowed_origins)
-    app.asgi_handler = Tracing(OneLineEach(inner), metrics, https=settings.production)
-    setup_dishka(container, app)  # outermost: the request's container holds the unit of work that all of them share
+    app.asgi_handler = Containers(Tracing(OneLineEach(inner), metrics, https=settings.production))
     return app

@@ -66,6 +66,13 @@ class Operation:
     """The status of answers to requests that cannot be understood, if it is not the usual one."""
 
 
+class Route(HTTPRouteHandler):
+    """A handler whose guard is given the handler itself: the framework would copy it for each request."""
+
+    async def authorize_connection(self, connection: Connection) -> None:
+        await operation_of(self).guard(connection, self)
+
+
 def _route(
     method: Method,
     path: str | Sequence[str],
@@ -84,7 +91,7 @@ def _route(
     conditional: bool = False,
     malformed: int | None = None,
     documented: bool = True,
-) -> HTTPRouteHandler:
+) -> Route:
     """Decorates a handler. `max_body` is in bytes; what is not `documented` stays out of the API document."""
     operation = Operation(
         guard=guard,
@@ -96,7 +103,7 @@ def _route(
         conditional=conditional,
         malformed=malformed,
     )
-    return HTTPRouteHandler(
+    return Route(
         path,
         http_method=method,
         guards=[guard],

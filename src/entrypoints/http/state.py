@@ -14,11 +14,16 @@ from entrypoints.http.security.cookies import Cookies
 from entrypoints.http.security.signing import Signers
 from entrypoints.settings import Settings
 
+CONTAINER = "dishka_container"
+"""Where a request's state keeps its container; handlers' injected parameters are found there too."""
+
 _KEY = "http"
 
 
 @dataclass(frozen=True, slots=True)
 class HttpState:
+    container: AsyncContainer
+    """What each request's container is made from."""
     settings: Settings
     internal_api_tokens: tuple[str, ...]
     """The valid ones: the present and, while it is replaced, the previous."""
@@ -41,7 +46,7 @@ def state_of(app: Litestar) -> HttpState:
 
 def container_of(scope: Scope) -> AsyncContainer:
     """The container of one request."""
-    container: AsyncContainer = scope["state"]["dishka_container"]
+    container: AsyncContainer = scope["state"][CONTAINER]
     return container
 
 

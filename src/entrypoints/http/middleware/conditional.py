@@ -22,7 +22,7 @@ class Conditional:
         if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
-        named = dict(scope["headers"]).get(b"if-none-match")
+        named = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
         if named is None:
             await self._app(scope, receive, send)
             return

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
 
@@ -38,6 +39,9 @@ class OneLineEach:
 
 
 def _joined(headers: Iterable[Header]) -> list[Header]:
+    headers = list(headers)
+    if len({name for name, _ in headers}) == len(headers):
+        return headers
     lines: dict[bytes, list[bytes]] = {}
     for name, value in headers:
         lines.setdefault(name, []).append(value)
@@ -73,6 +77,7 @@ def _error(scope: HTTPScope) -> HTTPException | None:
     return None if _is_host(host) else ClientException()
 
 
+@lru_cache
 def _is_host(host: str) -> bool:
     """Refuses an invalid or repeated Host (RFC 9112, 3.2), with which the framework cannot build URLs."""
     try:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from uuid import uuid4
+from secrets import token_hex
 
 import msgspec
 from litestar.enums import ScopeType
@@ -93,7 +93,7 @@ class _Exchange:
         self, scope: HTTPScope, send: Send, headers: tuple[Header, ...], *, streams: Callable[[], None]
     ) -> None:
         self._scope = scope
-        self.trace_id = uuid4().hex
+        self.trace_id = token_hex(16)
         self.status: int | None = None
         """None until the response has begun."""
         self.stream = False

@@ -1,10 +1,14 @@
 """Signatures (HMAC-SHA256) of what this service issues and has to recognize again: one signer for each purpose."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 import itsdangerous
 from itsdangerous.encoding import base64_decode, base64_encode
+
+KEPT = 1000
+"""The last signatures are kept: the same sessions ask again and again."""
 
 
 class Signer:
@@ -14,8 +18,13 @@ class Signer:
         root = itsdangerous.Signer(secret, purpose, key_derivation="hmac", digest_method=sha256)
         self._signer = itsdangerous.Signer(root.derive_key(), key_derivation="none", digest_method=sha256)
 
+        self._last = lru_cache(KEPT)(self._sign)
+
     def signature(self, text: str) -> str:
         """Deterministic and URL-safe."""
+        return self._last(text)
+
+    def _sign(self, text: str) -> str:
         return self._signer.get_signature(text).decode()
 
     def seal(self, payload: bytes, *, context: str = "") -> str:

@@ -32,7 +32,7 @@ TIMEOUT = 120.0
 
 
 def report() -> str:
-    """On a process of the service and a database of their own; nothing of them is left behind."""
+    """Runs on its own server process and database, which are removed afterwards."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
         database = embedded_database(directory / "postgres")

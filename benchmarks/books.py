@@ -1,4 +1,4 @@
-"""A ledger of a million transfers, and how long it takes to prove that it is in order."""
+"""The duration of `reconcile` on a ledger of a million transfers."""
 
 import asyncio
 import tempfile
@@ -34,7 +34,7 @@ class Looked(msgspec.Struct, frozen=True):
 
 
 def look(*, rounds: int) -> Looked:
-    """Set a ledger up and reconcile it, some times over; nothing of it is left behind."""
+    """Fill a ledger and reconcile it several times; its database is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="style-license-benchmark-") as directory:
         database = embedded_database(Path(directory) / "postgres")
         try:

@@ -1,4 +1,4 @@
-"""100,000 styles of 10,000 artists and 100,000 tags, and what is searched for among them."""
+"""100,000 styles of 10,000 artists and 100,000 tags, and searches in them."""
 
 from tests.support.fills.catalogue import catalogue
 from tests.support.fills.fill import filling

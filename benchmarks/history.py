@@ -1,4 +1,4 @@
-"""Images that were made and published before anything is measured: lists of few rows are quick in any way."""
+"""Generations published before the measurement, because short lists are fast with any plan."""
 
 import asyncpg
 

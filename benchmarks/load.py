@@ -52,7 +52,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 class Unexpected(Exception):
-    """An answer that is not what was expected, or none at all."""
+    """An unexpected answer, or none."""
 
 
 def drive(load: Load) -> Measured:
@@ -116,7 +116,7 @@ def _measure(load: Load) -> Measured:
 
 
 class _Exchange:
-    """Asks and listens, and takes down how long each answer took that came in the seconds that count.
+    """Sends requests, reads answers, and records the latency of each answer within the measured seconds.
 
     At a fixed rate a request counts from when it was due, even if no connection was free then: a slow answer does not
     hide those that come after it.

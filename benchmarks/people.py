@@ -1,4 +1,4 @@
-"""Who is there before anything is measured: buyers with tokens, artists with styles, made by the service itself."""
+"""Users of a measurement: buyers with tokens and artists with styles, created through the service."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -48,7 +48,7 @@ INSERT INTO outbox (body) SELECT jsonb_build_object('generation_id', id, 'prompt
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """What PostgreSQL is asked to do as often as it can."""
+    """A script that pgbench repeats as fast as it can."""
 
     name: str
     url: str
@@ -56,7 +56,7 @@ class Limit(msgspec.Struct, frozen=True):
 
 
 class PgbenchFailed(Exception):
-    """pgbench has not done its work; the message is its own."""
+    """pgbench failed; the message is its output."""
 
 
 async def plain_database(url: str) -> str:

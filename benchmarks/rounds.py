@@ -1,4 +1,4 @@
-"""Measuring in rounds: whatever else the machine does at a time, it does to all of them; medians are what counts."""
+"""Measurements in rounds, so that other load on the machine affects all of them alike; medians are reported."""
 
 import statistics
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""The processes that are measured."""
+"""The measured processes."""
 
 import contextlib
 import http.client

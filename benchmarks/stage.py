@@ -1,4 +1,4 @@
-"""The running service, as `make run` starts it, and what it is compared with."""
+"""The service as `make run` starts it, and the limits it is compared with."""
 
 import asyncio
 import secrets
@@ -32,7 +32,7 @@ class Stage:
 
 @contextmanager
 def stage(*, with_history: bool) -> Iterator[Stage]:
-    """Set it all up, with people in it and perhaps their history; nothing of it is left behind."""
+    """Start everything, with users and optionally their history; all of it is removed afterwards."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
         database = embedded_database(directory / "postgres")

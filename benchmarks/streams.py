@@ -24,7 +24,7 @@ KIBIBYTE = 1024
 
 
 class Stuck(Exception):
-    """An event that does not come."""
+    """An event did not arrive in time."""
 
 
 class _Stream:

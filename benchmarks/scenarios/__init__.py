@@ -1,1 +1,1 @@
-"""What is measured, one call a file."""
+"""The measured calls, one a file."""

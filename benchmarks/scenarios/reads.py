@@ -1,4 +1,4 @@
-"""What is looked at most."""
+"""The most frequent reads."""
 
 from collections.abc import Iterable
 from urllib.parse import quote

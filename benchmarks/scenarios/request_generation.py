@@ -1,4 +1,4 @@
-"""The main job: ask for an image."""
+"""The main flow: request a generation."""
 
 from collections.abc import Iterable
 from itertools import cycle
@@ -21,7 +21,7 @@ def scenarios(people: People) -> list[Scenario]:
 
 
 def _requests(buyers: list[Browser], styles: Iterable[StyleId]) -> list[Request]:
-    """Neighbours have nothing in common but what the scenario says."""
+    """Consecutive requests share only what the scenario says."""
     return [
         as_browser(
             buyer,

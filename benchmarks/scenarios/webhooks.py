@@ -1,4 +1,4 @@
-"""What the AI servers call most."""
+"""The most frequent calls of the AI servers."""
 
 import asyncio
 from itertools import count, product
@@ -18,7 +18,7 @@ COMPLETED = 6000
 
 
 def scenarios(settings: Settings) -> list[Scenario]:
-    """They need images that wait: measure them after those that ask for images."""
+    """They need queued generations: measure them after the scenarios that request some."""
     headers = {
         "Authorization": f"Bearer {settings.internal_api_token}",
         "X-Request-Source": "inference-server",

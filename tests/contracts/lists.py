@@ -1,4 +1,4 @@
-"""Every list that comes in pages: how to read it, and what makes rows come and go."""
+"""Every paged list: how to read it, and what adds and removes rows."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Two transactions at once, in an order that events make certain: no test here waits for time to pass."""
+"""Overlapping transactions in an order fixed by events, not by time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

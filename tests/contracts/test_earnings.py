@@ -1,4 +1,4 @@
-"""The platform's fee, and what is left of an image's price for the artist."""
+"""The platform's fee, and the artist's share of a price."""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta

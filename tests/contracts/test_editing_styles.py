@@ -1,4 +1,4 @@
-"""An artist changes, closes, deletes and retrains styles while others ask for images of them."""
+"""Editing, closing, deleting and retraining styles, also concurrently with generation requests."""
 
 import asyncio
 from datetime import timedelta

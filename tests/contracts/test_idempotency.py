@@ -1,4 +1,4 @@
-"""A call that takes effect once: with its answer, or not at all."""
+"""An idempotent call takes effect together with its stored answer, or not at all."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Every list, in every order: its pages are the list, whatever comes or goes between two of them."""
+"""The pages of every list make up the list, also with rows added or removed between two pages."""
 
 import inspect
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Any part of what styles and artists are called finds them, the best match first."""
+"""Styles and artists are found by any part of their names, best match first."""
 
 import asyncio
 import unicodedata

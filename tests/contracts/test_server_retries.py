@@ -1,4 +1,4 @@
-"""The inference server repeats failed attempts by itself: a grace period decides, once, however many look."""
+"""Attempts that the inference server retries by itself fail after a grace period, once, also with concurrent passes."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The service's command line with something changed in it first: `python -m tests.faults.altered no-keys run`.
+"""The service's command line with a deliberate defect: `python -m tests.faults.altered no-keys run`.
 
 The suite has to notice each of SABOTAGES.
 """
@@ -25,13 +25,13 @@ _background: set[asyncio.Task[Any]] = set()
 
 
 def hasty() -> None:
-    """Further attempts begin soon: how long they wait is not what is tried."""
+    """Shorter delays before retries, which are not under test."""
     delays = tuple(timedelta(seconds=seconds) for seconds in (0, 1, 2))
     patch.object(model, "RETRY_DELAYS", delays).start()
 
 
 def confirms_not_awaited() -> None:
-    """A task counts as published when it has been sent off."""
+    """A task counts as published once it is sent, without a confirm."""
     publish = RabbitMQBroker.publish
 
     async def send_off(self: RabbitMQBroker, tasks: list[PendingTask]) -> list[TaskId]:
@@ -60,12 +60,12 @@ def answers_before_the_commit() -> None:
 
 
 def no_keys() -> None:
-    """A call is a new one, whatever its key."""
+    """Idempotency keys are ignored."""
     patch.object(idempotency, "_has_key", lambda _scope: False).start()
 
 
 def nothing_ever_ends() -> None:
-    """A webhook is acted on however often it comes."""
+    """Repeated webhooks are applied again."""
     patch.object(model.Status, "ended", False).start()
 
 

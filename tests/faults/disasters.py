@@ -15,7 +15,7 @@ FULL_WITHIN = 60.0
 
 
 class Disasters:
-    """What befalls the service, at moments that a seed decides. Kills go on whatever else is the matter."""
+    """Faults at moments decided by a seed. Kills go on during all other faults."""
 
     def __init__(
         self, plan: Plan, parts: Parts, servers: Sequence[Program], relay: Program, ai: AIServers, record: Record

@@ -1,4 +1,4 @@
-"""The service on real parts under a steady load, what befalls it, and what has become of everything then."""
+"""Runs the service on real dependencies under steady load, injects faults, and checks the outcome."""
 
 import asyncio
 import shutil
@@ -46,7 +46,7 @@ Say = Callable[[str], None]
 
 
 async def perform(plan: Plan, say: Say = lambda _: None, *, logs: Path | None = None) -> Record:
-    """Play the plan and judge what is left. Raises Broken with the first thing that is not as it should be.
+    """Run the plan and check the outcome. Raises Broken for the first rule that does not hold.
 
     With `logs` what the processes have logged is left there.
     """
@@ -197,7 +197,7 @@ class Drill:
                     self._record.wrong.append(f"a tick was answered {answer.status_code}: {answer.text}")
 
     async def _watch(self) -> None:
-        """What asks for the service's health."""
+        """Poll the service's health."""
         async with self._service.browser() as client:
             while True:
                 await asyncio.sleep(TICK)

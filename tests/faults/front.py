@@ -7,7 +7,7 @@ from tests.support.ports import free_port
 
 
 class Front:
-    """The one address of all servers, as a load balancer is: each connection goes to one that listens."""
+    """A load balancer in front of all servers: each connection goes to one that listens."""
 
     def __init__(self, ports: Sequence[int], random: Random) -> None:
         self._ports = ports

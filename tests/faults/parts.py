@@ -75,11 +75,11 @@ class RabbitMQ:
         self._node.thaw()
 
     async def prepare(self) -> None:
-        """Before there is anything on the queues."""
+        """Set the policy of the queues before the first task."""
         await self._have(REFUSES)
 
     async def limit(self) -> None:
-        """From now on the queue of images takes hardly anything; what is there already stays."""
+        """Limit the length of the image queue from now on; present messages stay."""
         await self._have(REFUSES | FULL)
 
     async def lift_limit(self) -> None:

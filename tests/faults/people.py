@@ -1,4 +1,4 @@
-"""Buyers and artists over HTTP, with their sessions and CSRF tokens, whatever the service is going through."""
+"""Buyers and artists over HTTP, with their sessions and CSRF tokens, during faults."""
 
 import asyncio
 from random import Random
@@ -65,7 +65,7 @@ class Buyer(Client):
         """The generations that the service has confirmed."""
 
     async def live(self, over: asyncio.Event, *, pause: float) -> None:
-        """One deed after the other until it is over; nothing is left half done."""
+        """Act until the end; started actions are completed."""
         deeds = [self.ask, self._cancel, self._react, self._look, self._buy]
         while not over.is_set():
             await asyncio.sleep(self._random.expovariate(1 / pause))
@@ -134,7 +134,7 @@ class Buyer(Client):
         await self.call("GET", "/api/tokens/balance", 200)
 
     async def _buy(self) -> None:
-        """Pay, and come back to the service until it knows."""
+        """Pay, and return to the service until it has the result."""
         request = {"package_id": "basic_100"}
         bought = await self.insist("POST", "/api/tokens/purchase", 201, key=uuid4().hex, json=request)
         purchase = bought.json()["data"]

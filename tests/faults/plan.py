@@ -1,4 +1,4 @@
-"""How hard and how long the service is tried."""
+"""Load, faults and duration of a run."""
 
 from dataclasses import dataclass
 

@@ -26,7 +26,7 @@ EXCERPT = 60
 
 
 class Program:
-    """A process of the service, started again by a supervisor whenever it has ended."""
+    """A process of the service that a supervisor restarts whenever it ends."""
 
     def __init__(
         self, name: str, command: str, environment: Mapping[str, str], alterations: tuple[str, ...], record: Record
@@ -66,7 +66,7 @@ class Program:
             self._record.wrong += [f"{self.name} logs: {''.join(surprise)}" for surprise in self._surprises]
 
     def kill(self) -> None:
-        """As the machine's end would; the supervisor starts it again."""
+        """Kill it with SIGKILL; the supervisor restarts it."""
         if self._process is None or self._process.returncode is not None:
             return
         self.ready.clear()
@@ -121,7 +121,7 @@ def entry(alterations: tuple[str, ...]) -> list[str]:
 
 
 async def outcome(command: str, environment: Mapping[str, str]) -> tuple[int | None, str]:
-    """What a command that ends by itself ends with, and what it says."""
+    """Exit code and output of a command."""
     process = await asyncio.create_subprocess_exec(
         *(*entry(()), command),
         env=_environment(environment),

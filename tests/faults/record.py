@@ -1,4 +1,4 @@
-"""What people, AI servers and the payment page have seen: at the end the database has to agree with it."""
+"""Responses and reports seen by clients, AI servers and the payment page; the database must agree with them."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A short one of what `make test-faults` does at length."""
+"""A short run of `make test-faults`."""
 
 from tests.faults.drill import perform
 from tests.faults.plan import SHORT

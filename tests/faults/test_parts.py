@@ -1,4 +1,4 @@
-"""What is taken away by the suite itself must not be what the service is blamed for."""
+"""The suite's own stopping of dependencies is not reported as a fault of the service."""
 
 from contextlib import suppress
 from types import SimpleNamespace

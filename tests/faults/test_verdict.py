@@ -1,4 +1,4 @@
-"""Each rule is broken by what it is there to find."""
+"""Each rule finds the violation that it is for."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What `reconcile` proves, and other rules of the domain as questions to PostgreSQL: each answers what breaks it."""
+"""The checks of `reconcile` and other rules of the domain as SQL: each query selects the rows that break a rule."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -94,7 +94,7 @@ keys only, and for generations that name their key."""
 
 
 async def audit(books: Books, fetch: Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]) -> None:
-    """Ask through `fetch`. Raises Broken for the first rule that does not hold."""
+    """Run the queries through `fetch`. Raises Broken for the first rule that does not hold."""
     for finding in await books.examine():
         if finding.broken:
             raise Broken(f"{finding.invariant.value}; but not here: {finding.first}")

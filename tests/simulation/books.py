@@ -74,7 +74,7 @@ class Books:
             self._check({name: table.taken() for name, table in self._watched.items()})
 
     def check_end(self) -> None:
-        """What holds once everything has ended. Raises Broken."""
+        """Check what holds at the end of a history. Raises Broken."""
         for payment in self._world.payments.payments.values():
             purchase = self._tables.purchases.get(payment.order_id)
             if purchase and _pays(payment, purchase) and purchase.status is not PurchaseStatus.PAID:
@@ -277,7 +277,7 @@ class Books:
     # --- answers ------------------------------------------------------------------------------------------------------
 
     def _check_answers(self, changed: dict[str, list[object]]) -> None:
-        """What was made by a key is named by the answer that was committed with it, and the answer stays."""
+        """A keyed call's stored answer names the resource created in the same transaction, and is kept."""
         named = set()
         for key in cast("list[Answered]", changed["answers"]):
             before, after = self._answered.pop(key, None), self._tables.answers.get(key)

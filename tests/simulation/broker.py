@@ -15,7 +15,7 @@ SHUFFLED = 0.2
 
 
 class FaultyBroker(Broker):
-    """Real queues behind a bad line: it refuses, takes without confirming, doubles and shuffles."""
+    """The memory broker with faults: refused, unconfirmed, duplicated and reordered messages."""
 
     def __init__(self, faults: Faults, random: Random, pause: Callable[[float], Awaitable[None]]) -> None:
         self._faults = faults

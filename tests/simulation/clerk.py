@@ -44,7 +44,7 @@ class Clerk:
                 await self._delete_comment(me)
 
     def _decide(self, me: UserId, withdrawal_id: WithdrawalId) -> None:
-        """Perhaps at two screens, and one way at the one and another at the other."""
+        """Perhaps from two sessions at once, with different decisions."""
 
         async def decide() -> None:
             if self.stage.random.random() < SETTLED:
@@ -56,7 +56,7 @@ class Clerk:
             self.stage.begin("decision", decide)
 
     async def _delete_comment(self, me: UserId) -> None:
-        """Perhaps one whose author or image is just being erased."""
+        """Perhaps one whose author or image is being erased concurrently."""
         comment_id, _ = self.stage.random.choice(self.stage.comments[-RECENT:])
         requester = Requester(me, Role.ADMIN, is_artist=False)
         await self.stage.call(DeleteComment, requester, comment_id, refusals=(CommentNotFound,))

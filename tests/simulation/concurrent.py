@@ -37,7 +37,7 @@ SELECT (SELECT count(*) FROM generations WHERE status NOT IN ('completed', 'fail
 
 
 async def perform(pool: Pool, *, seed: int, calls: int, required: Sequence[str] = ()) -> "ConcurrentStage":
-    """Play so many calls of use cases on a real database, then to the end, and audit it. Raises Broken.
+    """Run this many concurrent use case calls on a real database, run it to the end, and audit it. Raises Broken.
 
     It continues until each result in `required` has occurred, too.
     """
@@ -67,7 +67,7 @@ async def _check_payments(world: PostgresWorld, pool: Pool) -> None:
 
 
 class ConcurrentStage(Stage):
-    """The same cast as tasks of an event loop: what happens when is the loop's and the database's own affair."""
+    """The same actors as tasks of an event loop, which decides the order together with the database."""
 
     def __init__(
         self,

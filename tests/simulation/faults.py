@@ -2,7 +2,7 @@ from random import Random
 
 
 class Faults:
-    """What goes wrong, as chance has it, until it is switched off."""
+    """Random faults, until they are switched off."""
 
     def __init__(self, random: Random) -> None:
         self._random = random

@@ -25,7 +25,7 @@ Mutant = Callable[[SimulatedWorld], AbstractContextManager[object]]
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What came of one."""
+    """The result of a history."""
 
     steps: int
     commits: int
@@ -36,7 +36,7 @@ class History:
 
 
 class HistoryBroken(Exception):
-    """One ended badly; it says how, and what happened last."""
+    """A history broke an invariant; the message has its last steps."""
 
     def __init__(self, seed: int, steps: int, step: int, reason: str, last: list[str]) -> None:
         self.seed = seed
@@ -48,7 +48,7 @@ class HistoryBroken(Exception):
 
 
 def run(seed: int, *, steps: int, mutant: Mutant = nullcontext) -> History:
-    """Play a history of so many steps, and then to its end. Raises HistoryBroken."""
+    """Run a history of this many steps and then to its end. Raises HistoryBroken."""
     random = Random(seed)
     world = SimulatedWorld(random)
     trace = Trace()
@@ -118,7 +118,7 @@ class SimulatedStage(Stage):
         }
 
     async def forget(self) -> None:
-        """Answers that are not given again go, all the while."""
+        """Purge expired idempotency keys from time to time."""
         while True:
             await self.pause(HOUR)
             await self._memory.answers.purge(limit=5)

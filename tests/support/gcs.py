@@ -1,4 +1,4 @@
-"""Google Cloud Storage's emulator, in this process and in memory. Imports wait until it is wanted: they are slow."""
+"""Google Cloud Storage's emulator, in this process and in memory. Imported when first used, because that is slow."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from tests.support.ports import free_port
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """An address that speaks Cloud Storage's API, and a key to sign URLs with that opens nothing anywhere."""
+    """The emulator's address, and a throw-away key to sign URLs with."""
 
     url: str
     key_file: Path
@@ -36,7 +36,7 @@ class Bucket:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that lead the service to this bucket."""
+        """The environment variables that configure the service to use this bucket."""
         return {
             "STORAGE_EMULATOR_HOST": self.emulator.url,
             "GCS_BUCKET_NAME": self.name,

@@ -13,7 +13,7 @@ import httpx
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What a browser, and a test, sees of the provider. It takes any client id and secret."""
+    """The provider as browsers and tests use it. Accepts any client id and secret."""
 
     issuer: str
 
@@ -27,7 +27,7 @@ class Provider:
         return {"GOOGLE_CLIENT_ID": "test-client", "GOOGLE_CLIENT_SECRET": "test-secret"}
 
     def add_user(self, subject: str, **claims: object) -> None:
-        """Make somebody known. A subject that nobody has added signs in too, with nothing but itself as `email`."""
+        """Register a user. An unregistered subject can sign in too; its only claim is itself as `email`."""
         address = f"{self.issuer}/users/{quote(subject, safe='')}"
         httpx.put(address, json=claims, trust_env=False).raise_for_status()
 

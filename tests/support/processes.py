@@ -1,4 +1,4 @@
-"""What a process that a test starts knows of the surroundings of the tests."""
+"""The environment of processes that tests start."""
 
 import os
 from pathlib import Path

@@ -35,7 +35,7 @@ class Proxy:
         self._thawed.set()
 
     async def holds(self, text: bytes) -> None:
-        """Wait until it is frozen with this in its hands."""
+        """Wait until it is frozen with these bytes received and not passed on."""
         while text not in self._held:
             self._more.clear()
             await self._more.wait()

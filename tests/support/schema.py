@@ -1,4 +1,4 @@
-"""The whole schema as one file to read, `src/adapters/postgres/schema.sql`: `make schema` writes it.
+"""Writes the whole schema into one file, `src/adapters/postgres/schema.sql`, for `make schema`.
 
 Everything comes from the catalogue of a migrated database, comments included. Only the order comes from the migrations:
 a table stands in the section of the migration that creates it, with its indexes and triggers below it. The file creates

@@ -1,4 +1,4 @@
-"""What one test run has running: started once, shared by its workers, stopped at its end.
+"""The processes of a test run: started once, shared by its workers, stopped at its end.
 
 A run that was killed cannot stop anything; the next run does it.
 """
@@ -24,7 +24,7 @@ STOPS_WITHIN = 10.0
 
 
 def begin() -> None:
-    """Give this run its directory and clear away what killed runs have left."""
+    """Create the run's directory; stop the processes and remove the files of killed runs."""
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError), (left / OWNER).open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -66,7 +66,7 @@ def locked(name: str) -> Iterator[None]:
 
 
 def stop_process_at_end(pid: int, ask_with: signal.Signals) -> None:
-    """End this one in good order. What nobody mentions is killed."""
+    """Stop this process cleanly at the end; others are killed."""
     born = psutil.Process(pid).create_time()
     _remember({"pid": pid, "born": born, "signal": int(ask_with)})
 
@@ -76,7 +76,7 @@ def run_command_at_end(command: Sequence[str]) -> None:
 
 
 def stop_process(pid: int, ask_with: signal.Signals = signal.SIGTERM) -> None:
-    """Ask first, insist after a while. Nothing happens if it is gone already."""
+    """Terminate it, kill it after a while. Does nothing if it has ended."""
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         process.send_signal(ask_with)
@@ -115,7 +115,7 @@ def _stop_all(directory: Path) -> None:
 
 
 def _descendants(directory: Path) -> Iterator[psutil.Process]:
-    """Yield whatever the run has started and nobody has stopped: it has inherited the run's variable."""
+    """Yield running processes of the run: they have inherited its environment variable."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.environ().get(VARIABLE) == str(directory) and process.pid != os.getpid():

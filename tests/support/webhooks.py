@@ -1,4 +1,4 @@
-"""A local HTTP server that takes webhooks down."""
+"""A local HTTP server that records webhooks."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ class Webhooks:
         return [call for call in self.calls if call.event == event]
 
     async def until(self, event: str, count: int = 1) -> None:
-        """Return when a webhook has been called that often."""
+        """Return once a webhook has been called that many times."""
         async with asyncio.timeout(20):
             while len(self.of(event)) < count:
                 self._told.clear()

@@ -1,4 +1,4 @@
-"""A service's ports in one hand, over whatever adapters, and the people and things that most tests begin with."""
+"""All ports of a service over one technology, and the users, styles and generations that most tests start from."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -129,7 +129,7 @@ SETTINGS = msgspec.structs.replace(read_settings({}), api_base_url="https://api.
 
 
 class World(ABC):
-    """All ports over one database, wired as the service is, and a clock that stands still until it is moved."""
+    """All ports over one database, wired as in the service, with a clock that only tests advance."""
 
     ids: Ids
     outbox: Outbox
@@ -197,7 +197,7 @@ class World(ABC):
         return _with((scope or self.scope()).parts.get(kind), ports)
 
     async def user(self, username: str = "ann", *, tokens: int = 0) -> User:
-        """Somebody with a wallet, and `tokens` in it."""
+        """A user with `tokens` in the wallet."""
         now = self.clock.now()
         user = User(
             id=await self.ids.user(),
@@ -266,7 +266,7 @@ class World(ABC):
         return trained
 
     async def unsaved_generation(self, owner: User, style: Style, **changes: Any) -> Generation:
-        """A queued image that nobody knows of yet; `changes` are fields of Generation."""
+        """A queued generation that is not stored yet; `changes` are fields of Generation."""
         now = self.clock.now()
         generation = Generation(
             id=await self.ids.generation(),
@@ -288,7 +288,7 @@ class World(ABC):
         return msgspec.structs.replace(generation, **changes)
 
     async def generation(self, owner: User, style: Style, **changes: Any) -> Generation:
-        """A queued image with its price on hold."""
+        """A queued generation with its price held."""
         generation = await self.unsaved_generation(owner, style, **changes)
         async with self.block() as scope:
             await scope.ledger.hold(hold_for(generation))
@@ -314,7 +314,7 @@ class World(ABC):
         return generation
 
     async def failed_generation(self, owner: User, style: Style, **changes: Any) -> Generation:
-        """A cancelled generation with its hold voided."""
+        """A failed generation with its hold voided."""
         generation = await self.generation(owner, style, **changes)
         at = self.clock.now()
         generation = generation.fail(at=at, failure=Failure("GENERATION_ERROR", "The model made no image."))
@@ -338,7 +338,7 @@ class World(ABC):
         return tasks
 
     async def publish(self, *, within: timedelta = timedelta()) -> None:
-        """Have those leave the outbox, as if they were published."""
+        """Remove tasks that are due from the outbox, as a confirmed publish does."""
         for queue in QUEUES:
             async with self.outbox.claim(queue, now=self.clock.now() + within, limit=100) as batch:
                 await batch.published([task.task_id for task in batch.tasks])

@@ -1,4 +1,4 @@
-"""What is removed in pieces is removed in pieces whatever plan PostgreSQL makes of the statement."""
+"""Batched deletes stay within their batch size with every query plan."""
 
 import asyncpg
 import pytest

@@ -1,1 +1,1 @@
-"""What people do, each at several screens at once: they race for their own tokens."""
+"""Actions of users, each from several sessions at once, so that they race for their own tokens."""

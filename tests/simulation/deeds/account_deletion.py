@@ -5,7 +5,7 @@ from tests.simulation.deeds.base import Deed, Deeds
 
 
 class AccountDeletion(Deeds):
-    """Accounts are deleted whatever is under way; who signs up again is a new user."""
+    """Accounts are deleted at any time; a user who signs up again is a new one."""
 
     def open_to(self, requester: Requester) -> dict[Deed, float]:
         return {self._delete_account: 0.15}

@@ -21,7 +21,7 @@ REFUSALS = (InsufficientTokens, StyleNotFound, StyleNotReady)
 
 
 class Images(Deeds):
-    """Having images made, giving them up, publishing them."""
+    """Requesting, cancelling and publishing generations."""
 
     def open_to(self, requester: Requester) -> dict[Deed, float]:
         deeds: dict[Deed, float] = {}
@@ -38,7 +38,7 @@ class Images(Deeds):
             self.person.generations.append(requested.id)
 
     async def _generate_once(self, requester: Requester) -> None:
-        """The description says by which key it was asked for."""
+        """The description is the idempotency key."""
         key = self.new_key()
         new, other = (NewGeneration(self.recent(self.stage.styles), ["a tag"], key) for _ in range(2))
         answer = await self.call_once(

@@ -1,4 +1,4 @@
-"""Styles, artists and tags to be searched: with words that all have, some, few or none."""
+"""Styles, artists and tags for searches: with words that match all, some, few or none of them."""
 
 from tests.support.fills.fill import Fill
 

@@ -1,4 +1,4 @@
-"""Twenty thousand people, what they made, said and moved: enough that each way of finding something shows its price."""
+"""Twenty thousand users with generations, comments and transfers: enough rows for query plans to differ in cost."""
 
 from datetime import UTC, datetime
 
@@ -10,9 +10,9 @@ MANY = 30_000
 LONG = 20_000
 """Rows in each list of COLLECTOR, and comments on BUSIEST."""
 PROLIFIC = UserId(5000)
-"""Who made a tenth of all public images of active people."""
+"""The owner of a tenth of all public images of active users."""
 DEVOTEE = UserId(20000)
-"""Who follows a thousand people."""
+"""Follows a thousand users."""
 COLLECTOR = UserId(19999)
 BUSIEST = GenerationId(12)
 DISCUSSED = CommentId(1)
@@ -180,7 +180,7 @@ async def _words(fill: Fill) -> None:
 
 
 async def _long_lists(fill: Fill) -> None:
-    """None of it is public: it makes no other list longer."""
+    """None of it is public, so that no other list gets longer."""
     await fill.rows(
         *("generations", NUMBERED, BEGAN, LONG),
         id=f"{4 * MANY} + n",

@@ -1,4 +1,4 @@
-"""What years of calls leave in the ledger. Buyers with a million tokens and artists with styles are there already."""
+"""Ledger rows as years of use would leave them. Buyers with a million tokens and artists with styles must exist."""
 
 from adapters.postgres.books import MOVED
 from tests.support.fills.fill import Fill
@@ -122,7 +122,7 @@ async def withdrawals(fill: Fill, count: int) -> None:
 
 
 async def balances(fill: Fill) -> None:
-    """What the transfers make them, rolled up."""
+    """Set all balances to what the transfers add up to."""
     await fill.sql("DELETE FROM balance_deltas")
     await fill.sql(
         "UPDATE accounts SET balance = coalesce(moved, 0), held = side.held"
@@ -131,7 +131,7 @@ async def balances(fill: Fill) -> None:
 
 
 async def uses(fill: Fill) -> None:
-    """What `generations` make of the counts of styles and tags, rolled up, and a notification for each."""
+    """Add `generations` to the usage counts of styles and tags, and a notification for each."""
     await fill.sql(
         """
         UPDATE styles SET usage_count = usage_count + images, earned_tokens = earned_tokens + tokens

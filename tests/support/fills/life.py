@@ -1,4 +1,4 @@
-"""What years leave of one person, by them and by others for them. The ledger is no part of it."""
+"""Rows of one user as years of use would leave them, by the user and by others; without the ledger."""
 
 from core.identifiers import UserId
 from tests.support.fills.fill import Fill

@@ -1,4 +1,4 @@
-"""A real RabbitMQ, wherever one can be had.
+"""A real RabbitMQ, found or started.
 
 In this order: the one that RABBITMQ_HOST names; one that answers on localhost:5672; a private node of the installed
 package; the same after installing Debian's package, as root; a container. Else a plain error: never a skip.

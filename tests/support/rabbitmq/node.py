@@ -35,14 +35,14 @@ class Node:
         wait_until_started(self.broker, self._last_logs)
 
     def stop(self) -> None:
-        """Shut the node down in good order, which takes it several seconds."""
+        """Shut the node down cleanly, which takes several seconds."""
         shared.stop_process(self.pid)
 
     def kill(self) -> None:
         shared.stop_process(self.pid, signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Leave connections open and answer nothing any more."""
+        """Stop the process with SIGSTOP: connections stay open and get no answers."""
         psutil.Process(self.pid).suspend()
 
     def thaw(self) -> None:
@@ -62,7 +62,7 @@ class Node:
         return None
 
     def close(self) -> None:
-        """Leave nothing running; its state is lost."""
+        """Kill the node and delete its state."""
         with contextlib.suppress(FileNotFoundError):
             self.kill()
         if epmd := self.epmd_pid:

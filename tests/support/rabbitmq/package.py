@@ -24,7 +24,7 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def server() -> Path:
-    """Return the installed server, after installing it if it can be. Raises RuntimeError with what else helps."""
+    """Return the installed server, installing it first if possible. Raises RuntimeError with other ways to get one."""
     if not installed_server() and can_install():
         install()
     if found := installed_server():
@@ -45,7 +45,7 @@ def can_install() -> bool:
 
 
 def install() -> None:
-    """Install the package, after saying so. Raises RuntimeError with what apt-get wrote and what else helps."""
+    """Announce and install the package. Raises RuntimeError with apt-get's output and other ways to get a server."""
     print(ANNOUNCEMENT, file=sys.__stderr__, flush=True)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     with _services_stay_off():

@@ -1,4 +1,4 @@
-"""An empty place on a RabbitMQ for each test."""
+"""An empty virtual host on RabbitMQ for each test."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from tests.support.rabbitmq.place import Broker
 
 @contextlib.asynccontextmanager
 async def own_place(where: Broker) -> AsyncIterator[Broker]:
-    """Lend an empty place that nobody else uses: a virtual host of its own.
+    """A virtual host that no other test uses, deleted afterwards.
 
     That takes the management plugin and the right to use it. A foreign broker without it lends the virtual host that
     it has, with the service's queues removed before and after; tests take turns there.

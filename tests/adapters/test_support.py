@@ -1,4 +1,4 @@
-"""What the other tests stand on is real."""
+"""The tests' own infrastructure works."""
 
 import contextlib
 import socket

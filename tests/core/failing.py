@@ -1,4 +1,4 @@
-"""Ports that fail, or let something else happen in between, at one moment of one's choice."""
+"""Ports that fail, or run something else first, at a chosen call."""
 
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -8,11 +8,11 @@ from core.ports.transaction import OutcomeUnknown, Transaction
 
 
 class Broken(Exception):
-    """What no use case expects."""
+    """An error that no use case expects."""
 
 
 class LosesConnection(Transaction):
-    """Commits, but cannot say so and raises `error`; blocks that end before number `at` are as usual."""
+    """Commits, then raises `error`; blocks before number `at` are unaffected."""
 
     def __init__(self, transaction: Transaction, *, at: int = 1, error: type[BaseException] = OutcomeUnknown) -> None:
         self._transaction = transaction
@@ -33,7 +33,7 @@ class LosesConnection(Transaction):
 
 
 class Overtaken(Transaction):
-    """Lets something else happen once, before block number `at` begins."""
+    """Runs something else once, before block number `at` begins."""
 
     def __init__(self, transaction: Transaction, before: Callable[[], Awaitable[object]], *, at: int) -> None:
         self._transaction = transaction
@@ -54,7 +54,7 @@ class Overtaken(Transaction):
 
 
 class Interrupted:
-    """A port of which one method, once, does something else first; with an error, that is all it does."""
+    """A port of which one method runs something else first, once; if that raises, the method does nothing more."""
 
     def __init__(self, port: object, method: str, before: Callable[[], Awaitable[object]]) -> None:
         self._port = port

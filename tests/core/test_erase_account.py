@@ -1,4 +1,4 @@
-"""What happens between two of the transactions in which an account is erased."""
+"""Changes between two transactions of an account's erasure."""
 
 from collections.abc import Awaitable, Callable
 

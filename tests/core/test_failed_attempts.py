@@ -1,4 +1,4 @@
-"""Attempts that the inference server repeats by itself, and completions that come while something else waits."""
+"""Attempts that the inference server retries by itself, and completions that overtake a retry."""
 
 from datetime import timedelta
 

@@ -73,7 +73,7 @@ def place(event: StreamEvent) -> int | None:
 
 
 class Waits(Changes, Subscription):
-    """Nothing ever changes; remembers how long watchers would wait."""
+    """Reports no change; records how long watchers would wait."""
 
     def __init__(self) -> None:
         self.within: list[timedelta] = []

@@ -10,7 +10,7 @@ QUEUE: Queue = "model_training"
 
 
 class Confirming(Broker):
-    """Takes note of everything, and confirms all but some."""
+    """Records all tasks, and confirms all but some."""
 
     def __init__(self, *refused: TaskId) -> None:
         self.published: list[PendingTask] = []

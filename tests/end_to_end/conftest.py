@@ -12,7 +12,7 @@ from tests.support import gcs, openid, postgres, rabbitmq
 
 
 class RealParts:
-    """PostgreSQL, RabbitMQ, the storage emulator and the OpenID provider, each with an empty place for one service."""
+    """PostgreSQL, RabbitMQ, the storage emulator and an OpenID provider, each empty."""
 
     def __init__(self, environment: dict[str, str], broker: rabbitmq.Broker, provider: openid.Provider) -> None:
         self.environment = environment

@@ -1,4 +1,4 @@
-"""Tokens bought on the sandbox's payment page, over HTTP all the way: on everything embedded, and on real parts."""
+"""Tokens bought on the sandbox's payment page over HTTP: on embedded parts, and on real ones."""
 
 import asyncio
 from typing import Any

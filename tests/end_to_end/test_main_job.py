@@ -1,4 +1,4 @@
-"""An artist's pictures become a style, a style becomes a paid image: on everything embedded, and on real parts."""
+"""The main flow, from training images to a paid image: on embedded parts, and on real ones."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack

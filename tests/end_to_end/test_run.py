@@ -1,4 +1,4 @@
-"""`make run` as a process: what it starts, keeps, and leaves."""
+"""`make run` as a process: what it starts, keeps and leaves behind."""
 
 import asyncio
 import os

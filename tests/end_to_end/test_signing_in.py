@@ -1,4 +1,4 @@
-"""Several tabs of one browser that sign in with a real provider, which checks PKCE and redeems a code once."""
+"""Sign-ins in several tabs of a browser with a real provider, which checks PKCE and redeems a code once."""
 
 from uuid import uuid4
 

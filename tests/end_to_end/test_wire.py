@@ -1,4 +1,4 @@
-"""The service between real parts, with the tests as the AI servers: what stands on the queues, what webhooks do."""
+"""The wire protocol of the AI servers over real parts: messages on the queues, effects of webhooks."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Holds every answer to what all answers promise, and to what the API document says of it."""
+"""Checks every answer against the rules for all answers and against the API document."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""A browser that follows a stream, piece by piece: HTTPX would wait for its end."""
+"""A browser that reads a stream event by event: HTTPX would wait for its end."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What was stored is never answered as if it were not, whenever the database goes away."""
+"""A committed change is never answered as a failure when the database is lost."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -60,7 +60,7 @@ OF_NO_CONCERN = {("POST", "/internal/tick")}
 
 
 class Scene:
-    """Everything that can be changed, and a database that can be made to go away right after a commit."""
+    """Resources for every changing call, and a database that can be lost right after a commit."""
 
     def __init__(self, service: Service, world: MemoryWorld, monkeypatch: pytest.MonkeyPatch) -> None:
         self.service = service

@@ -1,4 +1,4 @@
-"""Calls about tokens that make no sense: refused plainly, and nothing has moved."""
+"""Invalid calls about tokens are refused and move no tokens."""
 
 from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Bodies over real connections to the real server: left unread, cut off, slow, or announced and never sent."""
+"""Request bodies over real connections: unread, cut off, slow, or announced and never sent."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What all answers have in common."""
+"""Rules for all answers."""
 
 import json
 import logging

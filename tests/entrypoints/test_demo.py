@@ -18,7 +18,7 @@ from tests.support.processes import environment
 
 
 class Service(BaseHTTPRequestHandler):
-    """As much of one as tells that it is one."""
+    """Just enough of a service for the demo to recognize it."""
 
     headers_sent: tuple[str, ...] = ("X-Trace-Id",)
 

@@ -1,4 +1,4 @@
-"""The service over a database that has failed over to another server: what calls and probes see meanwhile."""
+"""Calls and probes during a database failover."""
 
 from collections.abc import AsyncIterator
 from typing import Any

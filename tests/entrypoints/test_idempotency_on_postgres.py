@@ -1,4 +1,4 @@
-"""Twins of a call on a real database, where they are on connections of their own."""
+"""Concurrent calls with the same key on a real database, each on its own connection."""
 
 import asyncio
 from collections.abc import AsyncIterator

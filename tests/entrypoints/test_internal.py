@@ -1,4 +1,4 @@
-"""A scheduled job does by one call what runs in the background elsewhere."""
+"""The scheduler's call does the work of the relay and of maintenance."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What people see in a browser: the API page and, while there is no frontend, the start page."""
+"""HTML pages: the API page and, without a frontend, the start page."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reports of the AI servers are recorded whatever their text and their numbers."""
+"""Reports of the AI servers are recorded, whatever text and numbers they contain."""
 
 import json
 from typing import Any

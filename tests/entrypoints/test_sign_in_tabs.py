@@ -1,4 +1,4 @@
-"""Several tabs of one browser that sign in, and answers of the provider that come again or belong to none of them."""
+"""Concurrent sign-ins in several tabs of a browser, and repeated or foreign callbacks."""
 
 from datetime import timedelta
 from typing import Any

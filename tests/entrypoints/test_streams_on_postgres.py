@@ -1,4 +1,4 @@
-"""Streams of one process, of what others change; and what it costs to poll instead."""
+"""Streams at one process of changes made by others, and the cost of polling instead."""
 
 import asyncio
 from collections.abc import AsyncIterator

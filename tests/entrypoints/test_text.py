@@ -1,4 +1,4 @@
-"""Names and free text that are refused, by the field that they are refused for."""
+"""Names and free text that are refused, with the field."""
 
 import unicodedata
 from typing import Any

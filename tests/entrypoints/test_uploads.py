@@ -14,7 +14,7 @@ HEAD = b'--b\r\nContent-Disposition: form-data; name="images"; filename="%d.png"
 
 
 class Body:
-    """A multipart request that a client sends piece by piece."""
+    """A multipart request that a client sends in chunks."""
 
     content_type = ("multipart/form-data", {"boundary": "b"})
 

@@ -124,7 +124,7 @@ class Scope:
 
 
 FROM_WORLD = (Settings, Clock, Secrets, BlobStore, PaymentProvider, Images, Broker, DeadLetters)
-"""What every world gives, whatever it is over."""
+"""The ports that every world provides itself, over any technology."""
 SETTINGS = msgspec.structs.replace(read_settings({}), api_base_url="https://api.example", secret_key="a secret")
 
 

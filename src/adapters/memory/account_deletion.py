@@ -97,7 +97,7 @@ class MemoryPersonalData(PersonalData):
                     tables.past_uses[image.style_id] = Uses(past.images + 1, past.tokens + image.earned_tokens)
 
         self._transaction.write(operation)
-        return Removed(len(images), sorted({place for image in images for place in _places(image)}))
+        return Removed(len(images), sorted({key for image in images for key in _objects(image)}))
 
     async def remove_user(self, user_id: UserId, *, identity: bytes) -> bool:
         await self._lock("user", user_id)
@@ -142,7 +142,7 @@ def _comments_of(tables: Tables, user_id: UserId) -> list[CommentId]:
     return [comment.id for comment in tables.comments.values() if comment.parent_id in own] + own
 
 
-def _places(image: Generation) -> list[str]:
+def _objects(image: Generation) -> list[str]:
     late = image.metadata.get("late_result")
     late_key = late.get("result_key") if isinstance(late, dict) else None
     return [key for key in (image.result_key, image.public_key, late_key) if key is not None]

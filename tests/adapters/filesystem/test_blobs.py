@@ -78,7 +78,7 @@ async def test_a_key_below_another_key_is_refused(store: FilesystemBlobStore, tm
 
 
 class Slow(BytesIO):
-    """Sets an event when its reading begins, and waits for another one."""
+    """A file that sets an event when it is first read, and waits for another event."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)

@@ -121,7 +121,7 @@ async def test_a_copy_stays_out_of_googles_caches_whatever_its_source_says(
 
 
 class Slow(BytesIO):
-    """Sets an event when its reading begins, and waits for another one."""
+    """A file that sets an event when it is first read, and waits for another event."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
@@ -285,7 +285,7 @@ async def test_a_private_key_signs_urls(private_key: rsa.RSAPrivateKey, key_file
 
 
 class Keyless(Credentials):  # type: ignore[misc, unused-ignore]
-    """As Cloud Run gives them: an account, known after the first refresh, and tokens; no private key."""
+    """Credentials as on Cloud Run: an account known after the first refresh, and access tokens; no private key."""
 
     service_account_email = "default"
 

@@ -1,4 +1,4 @@
-"""An OpenID provider, over real HTTP, that answers whatever a test puts into its mouth."""
+"""An OpenID provider over real HTTP whose answers each test sets."""
 
 import functools
 import json

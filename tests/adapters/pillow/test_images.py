@@ -87,7 +87,7 @@ def test_damage_of_any_kind_is_not_an_image_or_does_not_matter(content: bytes) -
 
 
 class Slow(io.BytesIO):
-    """Sets an event when its reading begins, and waits for another one."""
+    """A file that sets an event when it is first read, and waits for another event."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)

@@ -1,4 +1,4 @@
-"""Whatever table there is or comes to be: what refers to a user is exported, and erased or kept on purpose."""
+"""Every table that refers to a user, present or future, is exported, and is erased or kept on purpose."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""What waits at the same time is sent together, and each caller gets its own answer."""
+"""Concurrent calls are sent as one statement, and each caller gets its own answer."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -31,7 +31,7 @@ CREATE TRIGGER lose_connection AFTER INSERT ON outbox EXECUTE FUNCTION lose_conn
 
 
 class Recorder:
-    """Sends batches when it is let, and remembers them."""
+    """Records batches, and sends them when the test allows it."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []

@@ -1,4 +1,4 @@
-"""What an error says about the session that it came by, and the hosts of a URL."""
+"""Which errors make a session unusable, and the hosts of a URL."""
 
 from typing import Any
 

@@ -16,7 +16,7 @@ MANY = 7
 
 
 class Counting(Pool):
-    """Remembers how many rows a statement had at most."""
+    """Records the largest number of rows that a statement returned."""
 
     most = 0
 

@@ -1,4 +1,4 @@
-"""Sessions and servers that can do no more, and those that come instead."""
+"""Broken sessions and failed servers, and their replacement."""
 
 import asyncio
 import os

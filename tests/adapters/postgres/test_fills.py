@@ -1,4 +1,4 @@
-"""What the benchmarks measure is a database as the service itself would have left it."""
+"""The benchmarks' databases satisfy the invariants that the service keeps."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is looked up all the time is found by indexes, and a page deep down costs what the first one does."""
+"""Frequent queries use indexes, and deep pages cost as much as the first one."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta

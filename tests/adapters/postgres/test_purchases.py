@@ -1,4 +1,4 @@
-"""What the database itself refuses, whatever the code does."""
+"""Constraints of purchases, which the database keeps for every writer."""
 
 from typing import Any
 

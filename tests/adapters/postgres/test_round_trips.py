@@ -1,4 +1,4 @@
-"""How often each thing that is done all the time asks the database."""
+"""Round trips to the database of the most frequent calls."""
 
 from adapters.postgres.pool import Pool
 from core.accounts.model import User

@@ -1,4 +1,4 @@
-"""schema.sql shows what the migrations make, and says why."""
+"""schema.sql equals the migrated schema, and has a comment for every rule."""
 
 import re
 from collections.abc import Mapping

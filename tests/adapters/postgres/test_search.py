@@ -1,4 +1,4 @@
-"""What is looked for is found by an index, whatever it is."""
+"""Searches use indexes, whatever the search text."""
 
 import json
 from collections.abc import AsyncIterator

@@ -148,7 +148,7 @@ async def test_it_listens_again_after_its_connection_broke(
 
 
 class Noting(Broker):
-    """Takes everything, slowly enough that others come in between."""
+    """Confirms every task, slowly enough that other relays interleave."""
 
     def __init__(self) -> None:
         self.batches: list[list[TaskId]] = []

@@ -1,4 +1,4 @@
-"""What only a real broker shows: the wire, a queue that is gone, and a broker that freezes, dies and comes back."""
+"""Behaviour that needs a real broker: the wire format, a deleted queue, a broker that freezes, crashes and restarts."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""The way of a task that consumers reject: the operator's policy puts it aside, `redrive` brings it back."""
+"""A task that consumers reject is dead-lettered by the operator's policy, and `redrive` returns it to its queue."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""A local HTTP server that answers what a test has put down for it, in turn."""
+"""A local HTTP server with scripted answers, in order."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Toss's API as https://docs.tosspayments.com/reference describes it, and as it breaks."""
+"""Toss's API as documented at https://docs.tosspayments.com/reference, and its failures."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The sandbox as one meets it: Toss's API, and a page. What a payment goes through is in the contract of payments."""
+"""The sandbox's HTTP interface: Toss's API and a payment page. Payment states are in the contract of payments."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -23,6 +23,8 @@ MAX_DIGITS = 9
 """Of a number; Python refuses to read one of some thousands."""
 
 Network = IPv4Network | IPv6Network
+MAPPED_PREFIX = 96
+"""Bits before the IPv4 address in one that is mapped into IPv6 (RFC 4291, 2.5.5.2)."""
 AppEnv = Literal["development", "production"]
 Choice = TypeVar("Choice", bound=str)
 
@@ -220,6 +222,14 @@ def _google(reader: "_Reader") -> OpenIDSettings | None:
     return OpenIDSettings(client_id or "", secret or "", reader.url("OPENID_DISCOVERY_URL") or GOOGLE_DISCOVERY)
 
 
+def _unmapped(network: Network) -> Network:
+    """IPv4 networks mapped into IPv6 become IPv4, as clients' addresses do."""
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is None or network.prefixlen < MAPPED_PREFIX:
+        return network
+    return IPv4Network((mapped, network.prefixlen - MAPPED_PREFIX))
+
+
 def _rate_limits(reader: "_Reader", *, default: str) -> RateLimits | None:
     limits = RateLimits(
         sign_in=reader.limit("RATE_LIMIT_SIGN_IN", Limit(5, timedelta(minutes=5))),
@@ -366,7 +376,7 @@ class _Reader:
         networks: list[Network] = []
         for part in self.several(name):
             try:
-                networks.append(ip_network(part))
+                networks.append(_unmapped(ip_network(part)))
             except ValueError:
                 self.problems.append(f"{name}: {part!r} is not a network such as 10.0.0.0/8")
         return networks

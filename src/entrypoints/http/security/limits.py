@@ -7,7 +7,7 @@ from litestar.handlers import BaseRouteHandler
 from core.errors import Category, DomainError
 from core.ports.rate_limiter import Allowance, RateLimiter
 from entrypoints.http.operation import Connection, RouteLimit, operation_of
-from entrypoints.http.security.addresses import client_address
+from entrypoints.http.security.addresses import client_address, client_network
 from entrypoints.http.state import container_of, state_of, user_of
 
 Header = tuple[bytes, bytes]
@@ -36,7 +36,7 @@ async def count_call(connection: Connection, handler: BaseRouteHandler) -> None:
         name, limit = own.value, limits.export
     else:
         name, limit = ("signed-in", limits.signed_in) if user else ("anonymous", limits.anonymous)
-    whom = f"user:{user.id}" if user else f"address:{client_address(connection)}"
+    whom = f"user:{user.id}" if user else f"address:{client_network(client_address(connection))}"
     limiter = await container_of(connection.scope).get(RateLimiter)
     allowance = await limiter.hit(f"{name}:{whom}", limit)
     connection.scope["state"][_ALLOWANCE] = allowance

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from adapters.postgres.pool import Pool, create_pool
+from entrypoints.http.dependencies import SHARED_FOR
 from tests.adapters.postgres.demotion import demote
 from tests.contracts.postgres_world import PostgresWorld
 from tests.entrypoints.postgres_service import PostgresService
@@ -59,16 +60,19 @@ async def test_one_write_is_refused_and_the_next_is_done(browser: Browser, pool:
 
 
 @pytest.mark.parametrize("path", PROBES)
-async def test_probes_see_a_server_that_only_reads_and_its_successor(browser: Browser, pool: Pool, path: str) -> None:
+async def test_probes_see_a_server_that_only_reads_and_its_successor(
+    service: PostgresService, browser: Browser, pool: Pool, path: str
+) -> None:
     await demote(pool)
 
     assert result(await browser.get(path)) == OUT
+    service.world.clock.advance(SHARED_FOR)
     assert result(await browser.get(path)) == (200, None)
     assert result(await browser.patch("/api/users/me", json={"bio": "still here"})) == (200, None)
 
 
 async def test_while_no_server_takes_writes_all_is_unavailable(
-    browser: Browser, pool: Pool, own_database_url: str
+    service: PostgresService, browser: Browser, pool: Pool, own_database_url: str
 ) -> None:
     operator: asyncpg.Connection[Any] = await asyncpg.connect(own_database_url)
     name = await operator.fetchval("SELECT current_database()")
@@ -85,6 +89,7 @@ async def test_while_no_server_takes_writes_all_is_unavailable(
 
     await operator.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
     await operator.close()
+    service.world.clock.advance(SHARED_FOR)
     for path in PROBES:
         assert result(await browser.get(path)) == (200, None)
     assert result(await browser.patch("/api/users/me", json={"bio": "again"})) == (200, None)

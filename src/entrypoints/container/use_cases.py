@@ -68,6 +68,7 @@ from core.tokens.reconcile import Reconcile
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
+from entrypoints.http.dependencies import Dependencies
 from entrypoints.maintenance import MaintenancePass
 from entrypoints.settings import Settings
 from entrypoints.tick import Tick
@@ -144,6 +145,7 @@ def use_cases() -> Provider:
         DeleteComment,
     )
     provider.provide(_stream_timing, scope=Scope.APP)
+    provider.provide(Dependencies, scope=Scope.APP)
     provider.provide(PublishTasks, scope=Scope.APP)
     provider.provide(Reconcile, scope=Scope.APP)
     provider.provide(ExportAccount)

@@ -5,9 +5,8 @@ import msgspec
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller
 
-from core.ports.blob_store import BlobStore
-from core.ports.broker import Broker
-from core.ports.database import Database, DatabaseUnavailable
+from core.ports.database import DatabaseUnavailable
+from entrypoints.http.dependencies import Dependencies
 from entrypoints.http.envelope import Success
 from entrypoints.http.operation import get
 from entrypoints.http.security.access import session_ignored
@@ -38,10 +37,8 @@ class HealthController(Controller):
     tags = ("Health",)
 
     @get("/", guard=session_ignored, summary="Get the health of the service and its dependencies")
-    async def health(
-        self, database: FromDishka[Database], broker: FromDishka[Broker], blobs: FromDishka[BlobStore]
-    ) -> Success[Health]:
-        reachable = await asyncio.gather(database.reachable(), broker.reachable(), blobs.reachable())
+    async def health(self, dependencies: FromDishka[Dependencies]) -> Success[Health]:
+        reachable = await asyncio.gather(dependencies.database(), dependencies.queue(), dependencies.storage())
         checks = Checks(*("ok" if answers else "unreachable" for answers in reachable))
         if checks.database != "ok":
             raise DatabaseUnavailable(details={"checks": checks})
@@ -52,7 +49,7 @@ class HealthController(Controller):
         return Success(data=Ready("ok"))
 
     @get("/ready", guard=session_ignored, summary="Readiness probe")
-    async def ready(self, database: FromDishka[Database]) -> Success[Ready]:
-        if not await database.reachable():
+    async def ready(self, dependencies: FromDishka[Dependencies]) -> Success[Ready]:
+        if not await dependencies.database():
             raise DatabaseUnavailable
         return Success(data=Ready("ok"))

@@ -1,0 +1,72 @@
+"""Anybody may ask for the health as often as they like: dependencies are asked once a second."""
+
+import asyncio
+
+from adapters.memory.clock import ManualClock
+from entrypoints.http.dependencies import SHARED_FOR, Probe
+
+
+class Dependency:
+    """Counts how often it was asked; answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.answers = asyncio.Event()
+        self.reachable = True
+
+    async def ask(self) -> bool:
+        self.asked += 1
+        await self.answers.wait()
+        return self.reachable
+
+
+async def test_callers_at_the_same_time_share_an_answer() -> None:
+    dependency = Dependency()
+    probe = Probe(dependency.ask, ManualClock())
+    async with asyncio.TaskGroup() as callers:
+        tasks = [callers.create_task(probe()) for _ in range(20)]
+        await asyncio.sleep(0)
+        dependency.answers.set()
+
+    assert (dependency.asked, {task.result() for task in tasks}) == (1, {True})
+
+
+async def test_an_answer_is_shared_for_a_second() -> None:
+    dependency, clock = Dependency(), ManualClock()
+    dependency.answers.set()
+    probe = Probe(dependency.ask, clock)
+    assert await probe()
+
+    dependency.reachable = False
+    clock.advance(SHARED_FOR / 2)
+    assert await probe()
+    clock.advance(SHARED_FOR / 2)
+    assert not await probe()
+
+    assert dependency.asked == 2
+
+
+async def test_a_slow_dependency_is_not_asked_again_before_it_has_answered() -> None:
+    dependency, clock = Dependency(), ManualClock()
+    probe = Probe(dependency.ask, clock)
+    first = asyncio.create_task(probe())
+    await asyncio.sleep(0)
+    clock.advance(10 * SHARED_FOR)
+    second = asyncio.create_task(probe())
+    await asyncio.sleep(0)
+    dependency.answers.set()
+
+    assert (await first, await second, dependency.asked) == (True, True, 1)
+
+
+async def test_a_caller_that_is_gone_does_not_take_the_answer_from_others() -> None:
+    dependency = Dependency()
+    probe = Probe(dependency.ask, ManualClock())
+    gone, stays = asyncio.create_task(probe()), asyncio.create_task(probe())
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.sleep(0)
+    dependency.answers.set()
+
+    assert await stays
+    assert (gone.cancelled(), dependency.asked) == (True, 1)

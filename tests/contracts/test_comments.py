@@ -145,16 +145,19 @@ async def test_comments_are_invisible_with_the_generation(
         await read.comments(image.id, viewer=ann.id, page=PageRequest())
     with pytest.raises(GenerationNotFound):
         await read.comments(image.id, viewer=None, page=PageRequest())
-    with pytest.raises(CommentNotFound):
-        await read.comment(theirs, viewer=ann.id)
+    for comment in (theirs, mine):
+        with pytest.raises(CommentNotFound):
+            await read.comment(comment, viewer=ann.id)
+        assert (await read.comment(comment, viewer=mia.id)).id == comment
     with pytest.raises(CommentNotFound):
         await read.replies(mine, viewer=ann.id, page=PageRequest())
     with pytest.raises(CommentNotFound):
         await world.use_case(EditComment)(ann.id, theirs, "Mine")
     with pytest.raises(CommentNotFound):
+        await world.use_case(EditComment)(ann.id, mine, "Changed")
+    with pytest.raises(CommentNotFound):
         await delete(world, ann, theirs)
 
-    assert (await read.comment(mine, viewer=ann.id)).id == mine
     assert [row.id for row in await listed(world, image)] == [mine, theirs]
     await delete(world, ann, mine)
     assert await count(world, image) == 1

@@ -247,6 +247,21 @@ async def test_an_invisible_generation_cannot_be_liked(world: World) -> None:
     assert await notices(world, mia) == []
 
 
+async def test_a_like_of_a_generation_hidden_afterwards_can_be_taken_back(world: World) -> None:
+    image, ann, bob = await public_image(world), await world.user("ann"), await world.user("bob")
+    await world.use_case(LikeGeneration)(ann.id, image.id)
+    async with world.block() as ports:
+        await ports.generations.save(image.edit(at=world.clock.now(), description=None, public_key=None))
+
+    await world.use_case(UnlikeGeneration)(ann.id, image.id)
+
+    for user in (ann, bob):
+        with pytest.raises(GenerationNotFound):
+            await world.use_case(UnlikeGeneration)(user.id, image.id)
+    async with world.block() as ports:
+        assert await ports.likes.count(image.id) == 0
+
+
 async def test_the_owner_is_notified_once_by_each_like(world: World) -> None:
     mia, ann, bob = await world.artist("mia", tokens=100), await world.user("ann"), await world.user("bob")
     image = await world.image(mia, await world.style(mia), public=True)

@@ -162,7 +162,6 @@ async def test_a_style_that_is_not_there(world: MemoryWorld) -> None:
 async def test_a_style_that_cannot_be_used(world: MemoryWorld) -> None:
     ann, mia, now = await world.user("ann", tokens=100), await world.artist("mia"), world.clock.now()
     styles = [
-        await world.untrained_style(mia, "Pending"),
         await world.style(mia, "Closed", is_active=False),
         await world.style(mia, "Not yet", valid_from=now + timedelta(seconds=1)),
         await world.style(mia, "No more", valid_to=now),
@@ -170,6 +169,9 @@ async def test_a_style_that_cannot_be_used(world: MemoryWorld) -> None:
 
     for style in styles:
         await refused(world, StyleNotReady, ann, NewGeneration(style.id, ["cat"]))
+    pending = await world.untrained_style(mia, "Pending")
+    await refused(world, StyleNotFound, ann, NewGeneration(pending.id, ["cat"]))
+    await refused(world, StyleNotReady, mia, NewGeneration(pending.id, ["cat"]))
 
     lasting = await world.style(mia, "Lasting", valid_from=now, valid_to=now + timedelta(seconds=1))
     await request(world, ann, NewGeneration(lasting.id, ["cat"]))

@@ -75,10 +75,14 @@ async def test_too_few_tokens(service: Service, world: MemoryWorld) -> None:
 
 
 async def test_a_style_that_is_not_trained(service: Service, world: MemoryWorld) -> None:
-    style = await world.untrained_style(await world.artist())
-    async with service.browser(await world.user("ann", tokens=100)) as browser:
-        response = await browser.post("/api/generations", json={"style_id": style.id, "prompt_tags": ["cat"]})
-    assert (response.status_code, response.json()["error"]["code"]) == (422, "STYLE_NOT_READY")
+    mia = await world.artist()
+    style = await world.untrained_style(mia)
+    refusals = []
+    for requester in (mia, await world.user("ann", tokens=100)):
+        async with service.browser(requester) as browser:
+            response = await browser.post("/api/generations", json={"style_id": style.id, "prompt_tags": ["cat"]})
+            refusals.append((response.status_code, response.json()["error"]["code"]))
+    assert refusals == [(422, "STYLE_NOT_READY"), (404, "STYLE_NOT_FOUND")]
 
 
 KNOWN = [

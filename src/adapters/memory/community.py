@@ -56,6 +56,9 @@ class MemoryLikes(Likes):
     async def remove(self, user_id: UserId, generation_id: GenerationId) -> None:
         self._transaction.write(lambda tables: tables.likes.pop((generation_id, user_id), None))
 
+    async def exists(self, user_id: UserId, generation_id: GenerationId) -> bool:
+        return (generation_id, user_id) in self._transaction.tables.likes
+
     async def count(self, generation_id: GenerationId) -> int:
         return likes(self._transaction.tables, generation_id)
 
@@ -143,7 +146,7 @@ class MemoryCommunityReader(CommunityReader):
     async def comment(self, comment_id: CommentId, *, viewer: UserId | None) -> CommentView:
         tables = self._reads.tables
         comment = _found(tables, comment_id)
-        if comment.author_id != viewer and not _visible(tables, comment.generation_id, viewer):
+        if not _visible(tables, comment.generation_id, viewer):
             raise CommentNotFound
         return self._view(comment)
 

@@ -74,6 +74,7 @@ UNLIKE = Write(
             UPDATE generations SET like_count = like_count - 1 FROM unliked WHERE id = generation_id
         )""",
 )
+LIKED = "SELECT FROM likes WHERE user_id = $1 AND generation_id = $2"
 LIKES = "SELECT like_count FROM generations WHERE id = $1"
 
 COMMENT = """
@@ -141,7 +142,7 @@ SELECT {SHOWN}
 FROM comments
 JOIN generations image ON image.id = generation_id
 JOIN users ON users.id = author_id
-WHERE comments.id = $2 AND (author_id = $1 OR {VISIBLE})
+WHERE comments.id = $2 AND {VISIBLE}
 """
 FIRST_REPLIES = f"""
 SELECT {SHOWN}
@@ -226,6 +227,9 @@ class PostgresLikes(Likes):
 
     async def remove(self, user_id: UserId, generation_id: GenerationId) -> None:
         await self._transaction.write(UNLIKE, {"user_id": user_id, "generation_id": generation_id})
+
+    async def exists(self, user_id: UserId, generation_id: GenerationId) -> bool:
+        return await self._transaction.fetchrow(LIKED, user_id, generation_id) is not None
 
     async def count(self, generation_id: GenerationId) -> int:
         [row] = await self._transaction.fetch(LIKES, generation_id)

@@ -13,7 +13,7 @@ from core.requester import Requester
 
 @dataclass(frozen=True, slots=True)
 class DeleteComment:
-    """Delete one's own comment, or any comment as an admin, including its replies."""
+    """Delete one's own comment, or any comment as an admin, including its replies; also of a hidden image."""
 
     generations: Generations
     comments: Comments
@@ -25,10 +25,9 @@ class DeleteComment:
         async with self.transaction:
             comment = await self.comments.of_id(comment_id)
             image = await self.generations.of_id(comment.generation_id, lock=True)
-            if not requester.is_admin:
+            if not requester.is_admin and comment.author_id != requester.id:
                 comment.check_visible_to(requester.id, image)
-                if comment.author_id != requester.id:
-                    raise Forbidden
+                raise Forbidden
             await self.comments.remove(comment)
             if comment.author_id != requester.id:
                 operator = Operator(requester.id, trace_id=trace_id)

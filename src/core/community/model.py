@@ -24,8 +24,8 @@ class Comment(msgspec.Struct, frozen=True):
     """The comment that this one replies to, or None."""
 
     def check_visible_to(self, viewer: UserId, image: Generation) -> None:
-        """Raises CommentNotFound if the viewer may not see the image, unless the comment is theirs."""
-        if self.author_id != viewer and not image.visible_to(viewer):
+        """Raises CommentNotFound if the viewer may not see the image."""
+        if not image.visible_to(viewer):
             raise CommentNotFound
 
     def edit(self, *, at: datetime, content: str) -> "Comment":

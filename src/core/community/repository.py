@@ -34,6 +34,10 @@ class Likes(Protocol):
         """A missing like is no error."""
         ...
 
+    async def exists(self, user_id: UserId, generation_id: GenerationId) -> bool:
+        """Whether the user likes the generation."""
+        ...
+
     async def count(self, generation_id: GenerationId) -> int:
         """How many likes the generation has."""
         ...

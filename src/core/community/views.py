@@ -75,5 +75,5 @@ class CommunityReader(Protocol):
         ...
 
     async def comment(self, comment_id: CommentId, *, viewer: UserId | None) -> CommentView:
-        """Visible to its author and to users who may see the image; others get CommentNotFound."""
+        """Visible to users who may see the image; others get CommentNotFound."""
         ...

@@ -18,7 +18,6 @@ from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
 from core.problems import wrong_count, wrong_number
-from core.styles.errors import StyleNotReady
 from core.styles.repository import Styles
 from core.tasks.model import WebhookBase
 from core.terms import TERMS_VERSION
@@ -54,8 +53,7 @@ class RequestGeneration:
         async with self.transaction:
             now = self.clock.now()
             offer = await self.styles.offer(new.style_id)
-            if not offer.usable(at=now):
-                raise StyleNotReady
+            offer.check_usable(requester, at=now)
             generation = Generation(
                 id=await self.ids.generation(),
                 owner_id=requester,

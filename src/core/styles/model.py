@@ -206,14 +206,20 @@ class Offer(msgspec.Struct, frozen=True):
     model_path: str | None
     signature_key: str
 
-    def usable(self, *, at: datetime) -> bool:
-        return (
-            self.training_status is TrainingStatus.COMPLETED
+    def check_usable(self, requester: UserId, *, at: datetime) -> None:
+        """Raises StyleNotReady, or StyleNotFound if others may not know that the style exists."""
+        trained = self.training_status is TrainingStatus.COMPLETED
+        if not trained and requester != self.artist_id:
+            raise StyleNotFound
+        usable = (
+            trained
             and self.is_active
             and self.model_path is not None
             and (self.valid_from is None or self.valid_from <= at)
             and (self.valid_to is None or at < self.valid_to)
         )
+        if not usable:
+            raise StyleNotReady
 
 
 def problems_of_terms(

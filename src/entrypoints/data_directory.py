@@ -40,7 +40,11 @@ class DataDirectory:
 
     @contextlib.contextmanager
     def held(self, holder: Holder) -> Iterator[bool]:
-        """Hold the directory until the block is left; False if another process does. Raises OSError."""
+        """Hold the directory until the block is left; False if another process does. Raises OSError.
+
+        From then on the process and its children create files that only their owner may read.
+        """
+        os.umask(0o077)
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._lock.open("a") as lock:
             if not _locked(lock.fileno(), fcntl.LOCK_EX):

@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 import msgspec
 
@@ -15,6 +16,8 @@ trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 CHATTY = ("httpx", "alembic.runtime.plugins")
 """Loggers that write a line for each call."""
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Control characters, line separators and changes of the writing direction."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
@@ -88,7 +91,15 @@ class JsonLines(logging.Formatter):
 
 
 class PlainLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
-        first, newline, rest = line.partition("\n")
-        return f"{first} [{trace}]{newline}{rest}" if (trace := trace_id.get()) else line
+    """Control characters are escaped: what clients send can neither forge a line nor command the terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the method of `logging.Formatter`
+        line = _escaped(super().formatMessage(record))
+        return f"{line} [{trace}]" if (trace := trace_id.get()) else line
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        return "\n".join(_escaped(line) for line in super().formatException(ei).split("\n"))
+
+
+def _escaped(text: str) -> str:
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -63,6 +63,15 @@ def test_plain_lines_carry_the_trace_id_too(capsys: pytest.CaptureFixture[str]) 
     assert second.endswith("INFO somebody: Bye")
 
 
+def test_plain_lines_escape_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(as_json=False)
+    forged = "/\n2026-01-01 INFO access: forged\x1b[31m\u202e"
+    logging.getLogger("somebody").error("GET %s", forged, exc_info=ValueError("\x1b[2J"))
+    first, *traceback = capsys.readouterr().err.splitlines()
+    assert first.endswith(r"ERROR somebody: GET /\n2026-01-01 INFO access: forged\x1b[31m\u202e")
+    assert traceback == [r"ValueError: \x1b[2J"]
+
+
 def test_clients_do_not_log_every_call_of_theirs(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(as_json=False)
     logging.getLogger("httpx").info("HTTP Request: GET /")

@@ -13,6 +13,16 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 _MAX_BODY = 64 * 1024
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""The service's own security headers."""
+_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action *; base-uri 'none'; frame-ancestors 'none'"
+"""Form targets are not restricted: the response redirects to the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,7 @@ class WithStandIn:
             await _body(receive),
         )
         status, headers, body = self._answer(request)
-        headers = {"Content-Length": str(len(body)), "Cache-Control": "no-store", **headers}
+        headers = {"Content-Length": str(len(body)), **_HEADERS, **headers}
         encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": status.value, "headers": encoded})
         await send({"type": "http.response.body", "body": body})
@@ -69,7 +79,8 @@ def as_json(status: HTTPStatus, body: dict[str, Any]) -> Answer:
 
 
 def as_page(status: HTTPStatus, body: str) -> Answer:
-    return status, {"Content-Type": "text/html; charset=utf-8"}, body.encode()
+    headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": _PAGE_POLICY}
+    return status, headers, body.encode()
 
 
 def to(url: str, status: HTTPStatus = HTTPStatus.FOUND) -> Answer:

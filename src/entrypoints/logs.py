@@ -93,11 +93,11 @@ class JsonLines(logging.Formatter):
 class PlainLines(logging.Formatter):
     """Control characters are escaped: what clients send can neither forge a line nor command the terminal."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the method of `logging.Formatter`
+    def formatMessage(self, record: logging.LogRecord) -> str:
         line = _escaped(super().formatMessage(record))
         return f"{line} [{trace}]" if (trace := trace_id.get()) else line
 
-    def formatException(self, ei: Any) -> str:  # noqa: N802
+    def formatException(self, ei: Any) -> str:
         return "\n".join(_escaped(line) for line in super().formatException(ei).split("\n"))
 
 

@@ -27,14 +27,14 @@ def configure(*, as_json: bool) -> None:
     # "Optimization").
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    handler = Together(sys.stderr)
+    handler = BatchingHandler(sys.stderr)
     handler.setFormatter(JsonLines() if as_json else PlainLines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class Together(logging.StreamHandler[TextIO]):
+class BatchingHandler(logging.StreamHandler[TextIO]):
     """Writes all lines of one turn of the event loop at once; outside of a loop each line by itself."""
 
     def __init__(self, stream: TextIO) -> None:

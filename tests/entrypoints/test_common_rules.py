@@ -124,7 +124,7 @@ async def test_a_header_that_is_no_list_is_not_believed_twice(
         assert (await browser.client.patch("/api/users/me", content=b"{}", headers=right)).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["[", "[::1", "[nowhere]", "a b", "a/b", "a:b", "a:99999", "\xbd", "a, a"])
+@pytest.mark.parametrize("host", ["", "[", "[::1", "[nowhere]", "a b", "a/b", "a:b", "a:99999", "\xbd", "a, a"])
 @pytest.mark.parametrize("path", ["/api/auth/google/login", "/api/styles?limit=0", "/api/health/live"])
 async def test_a_host_that_is_none(service: Service, path: str, host: str) -> None:
     async with httpx.AsyncClient(transport=asgi(service.app), base_url="https://api.example.com") as client:
@@ -132,9 +132,19 @@ async def test_a_host_that_is_none(service: Service, path: str, host: str) -> No
     assert refusal(response) == (400, "BAD_REQUEST", None)
 
 
-@pytest.mark.parametrize(
-    "host", ["", "localhost", "api.example.com:8000", "[::1]:8000", "127.0.0.1", "xn--9d0bm53a.kr"]
-)
+@pytest.mark.parametrize(("version", "status"), [("1.1", 400), ("1.0", 200)])
+async def test_only_old_clients_may_leave_out_the_host(service: Service, version: str, status: int) -> None:
+    """RFC 9112, 3.2."""
+
+    async def old(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(name, b"" if name == b"host" else value) for name, value in scope["headers"]]  # as the server does
+        await asgi(service.app).app(scope | {"headers": headers, "http_version": version}, receive, send)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(old), base_url="https://api.example.com") as client:
+        assert (await client.get("/api/health/live")).status_code == status
+
+
+@pytest.mark.parametrize("host", ["localhost", "api.example.com:8000", "[::1]:8000", "127.0.0.1", "xn--9d0bm53a.kr"])
 async def test_a_host(anonymous: Browser, host: str) -> None:
     assert (await anonymous.client.get("/api/health/live", headers={"Host": host})).status_code == 200
 

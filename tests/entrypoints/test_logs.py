@@ -91,7 +91,7 @@ class Writes(io.StringIO):
 async def test_the_lines_of_a_turn_of_the_loop_are_one_write() -> None:
     stream = Writes()
     logger = logging.getLogger("a few lines")
-    logger.addHandler(logs.Together(stream))
+    logger.addHandler(logs.BatchingHandler(stream))
     logger.propagate = False
     for number in range(3):
         logger.warning("Line %s", number)
@@ -103,7 +103,7 @@ async def test_the_lines_of_a_turn_of_the_loop_are_one_write() -> None:
 
 def test_what_a_loop_did_not_live_to_write_is_not_lost() -> None:
     stream = Writes()
-    handler = logs.Together(stream)
+    handler = logs.BatchingHandler(stream)
 
     async def say(text: str) -> None:
         handler.emit(logging.makeLogRecord({"msg": text}))

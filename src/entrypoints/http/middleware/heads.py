@@ -71,15 +71,17 @@ class Targets:
 
 
 def _error(scope: HTTPScope) -> HTTPException | None:
+    """Also for a missing, invalid or repeated Host (RFC 9112, 3.2)."""
     if "\0" in scope["path"]:
         return NotFoundException()
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-    return None if _is_host(host) else ClientException()
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    required = scope["http_version"] != "1.0"
+    return None if _is_host(host) and (host or not required) else ClientException()
 
 
 @lru_cache
 def _is_host(host: str) -> bool:
-    """Refuses an invalid or repeated Host (RFC 9112, 3.2), with which the framework cannot build URLs."""
+    """Refuses an invalid or repeated Host, with which the framework cannot build URLs."""
     try:
         return bool(_HOST.fullmatch(host)) and urlsplit(f"//{host}").port != 0
     except ValueError:

@@ -39,6 +39,7 @@ from core.identifiers import HoldId, UserId
 from core.live_events import StreamTiming
 from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
+from core.overview.views import OverviewReader
 from core.ports.blob_store import Blob, BlobStore
 from core.ports.books import Books
 from core.ports.broker import Broker
@@ -95,6 +96,7 @@ class Readers:
     backlog: BacklogReader
     export: ExportReader
     audit: AuditReader
+    overview: OverviewReader
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from adapters.memory.ids import MemoryIds
 from adapters.memory.maintenance import MemoryMaintenance
 from adapters.memory.notifications import MemoryNotifications, MemoryNotificationsReader, MemoryNotifier
 from adapters.memory.orphaned_blobs import MemoryOrphanedBlobs
+from adapters.memory.overview import MemoryOverviewReader
 from adapters.memory.purchases import MemoryPurchases, MemoryPurchasesReader
 from adapters.memory.rate_limits import MemoryRateLimiter
 from adapters.memory.search import MemorySearchReader
@@ -37,6 +38,7 @@ from core.generations.repository import Generations
 from core.generations.views import GenerationsReader
 from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
+from core.overview.views import OverviewReader
 from core.ports.books import Books
 from core.ports.changes import Changes
 from core.ports.database import Database
@@ -105,6 +107,7 @@ def memory() -> Provider:
     provider.provide(MemoryLikes, provides=Likes, scope=request)
     provider.provide(MemoryComments, provides=Comments, scope=request)
     provider.provide(MemoryTaskQueue, provides=TaskQueue, scope=request)
+    provider.provide(MemoryOverviewReader, provides=OverviewReader, scope=request)
     provider.provide(MemoryAuditLog, provides=AuditLog, scope=request)
     provider.provide(MemoryAuditReader, provides=AuditReader, scope=request)
     provider.provide(MemoryDiscardedObjects, provides=DiscardedObjects, scope=request)

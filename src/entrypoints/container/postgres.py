@@ -20,6 +20,7 @@ from adapters.postgres.listener import Listener
 from adapters.postgres.maintenance import PostgresMaintenance
 from adapters.postgres.notifications import PostgresNotifications, PostgresNotificationsReader, PostgresNotifier
 from adapters.postgres.orphaned_blobs import PostgresOrphanedBlobs
+from adapters.postgres.overview import PostgresOverviewReader
 from adapters.postgres.pool import Pool, Reads, create_pool
 from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
 from adapters.postgres.rate_limits import PostgresRateLimiter, RateLimitCounts
@@ -42,6 +43,7 @@ from core.generations.repository import Generations
 from core.generations.views import GenerationsReader
 from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
+from core.overview.views import OverviewReader
 from core.ports.books import Books
 from core.ports.changes import Changes
 from core.ports.database import Database
@@ -65,6 +67,7 @@ from core.tasks.views import BacklogReader
 from core.tokens.views import TokensReader
 from core.withdrawals.repository import Withdrawals
 from core.withdrawals.views import WithdrawalsReader
+from entrypoints.http.console.rows import ConsoleRows
 from entrypoints.settings import Settings
 
 
@@ -77,6 +80,12 @@ def postgres() -> Provider:
         opened = Listener(settings.database_url or "")
         yield opened
         await opened.close()
+
+    async def console_rows(settings: Settings) -> AsyncIterator[ConsoleRows]:
+        from adapters.postgres.read_only import read_only_engine, sessions_of, tables_by_name
+
+        async with read_only_engine(settings.database_url or "") as engine:
+            yield ConsoleRows(tables_by_name(), sessions_of(engine))
 
     def waiting_tasks(pool: Pool, listener: Listener, settings: Settings) -> PostgresOutbox:
         return PostgresOutbox(pool, listener=listener, notifies=settings.relay == "off")
@@ -93,6 +102,7 @@ def postgres() -> Provider:
     provider.provide(PostgresBooks, provides=Books)
     provider.provide(PostgresMaintenance, provides=Maintenance)
     provider.provide(PostgresOrphanedBlobs, provides=OrphanedBlobs)
+    provider.provide(console_rows)
     _provide_for_requests(provider)
     return provider
 
@@ -129,6 +139,7 @@ def _provide_for_requests(provider: Provider) -> None:
     provider.provide(PostgresLikes, provides=Likes)
     provider.provide(PostgresComments, provides=Comments)
     provider.provide(PostgresTaskQueue, provides=TaskQueue)
+    provider.provide(PostgresOverviewReader, provides=OverviewReader)
     provider.provide(PostgresAuditLog, provides=AuditLog)
     provider.provide(PostgresAuditReader, provides=AuditReader)
     provider.provide(PostgresDiscardedObjects, provides=DiscardedObjects)

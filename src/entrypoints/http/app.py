@@ -3,15 +3,18 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cache
+from urllib.parse import urlsplit
 
 import msgspec
 from dishka import AsyncContainer
 from dishka.integrations.litestar import DishkaRouter
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.types import ASGIApp
 
 from entrypoints.http import openapi
 from entrypoints.http.body import StrictJson
+from entrypoints.http.console.gate import Gate
 from entrypoints.http.errors import EXCEPTION_HANDLERS
 from entrypoints.http.metrics import Metrics
 from entrypoints.http.middleware.conditional import Conditional
@@ -45,7 +48,7 @@ from entrypoints.http.routes.withdrawals import WithdrawalsController, Withdrawa
 from entrypoints.http.security import access
 from entrypoints.http.security.cookies import Cookies
 from entrypoints.http.security.signing import Signers
-from entrypoints.http.state import HttpState, attach
+from entrypoints.http.state import HttpState, attach, state_of
 from entrypoints.settings import Settings
 
 MAX_BODY = 1024 * 1024
@@ -129,6 +132,8 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
             document=cache(lambda: msgspec.json.encode(openapi.document(app))),
         ),
     )
-    inner = Cors(Idempotent(Conditional(Targets(app.asgi_handler))), settings.cors_allowed_origins)
+    inner: ASGIApp = Cors(Idempotent(Conditional(Targets(app.asgi_handler))), settings.cors_allowed_origins)
+    if settings.database_url:
+        inner = Gate(inner, state_of(app).signers, scheme=urlsplit(settings.api_base_url).scheme)
     app.asgi_handler = Containers(Tracing(OneLineEach(inner), metrics, https=settings.production))
     return app

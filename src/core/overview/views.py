@@ -1,0 +1,31 @@
+"""What an operator looks at first."""
+
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """What waits, and what happened since a moment."""
+
+    pending_withdrawals: int
+    pending_withdrawal_tokens: int
+    due_tasks: int
+    """Tasks that are due and not published."""
+    unended_generations: int
+    untrained_styles: int
+    """Styles that wait for their training or are in it."""
+    stalled_trainings: int
+    """Those of them without activity since `stalled_since`."""
+    suspended_users: int
+    sales: int
+    """Purchases that were paid."""
+    sold_tokens: int
+    generations_requested: int
+    generations_completed: int
+    generations_failed: int
+
+
+class OverviewReader(Protocol):
+    async def overview(self, *, now: datetime, since: datetime, stalled_since: datetime) -> Overview: ...

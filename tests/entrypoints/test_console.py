@@ -1,0 +1,245 @@
+"""The console of admins, over PostgreSQL: what it shows and does, and that there is nothing for anybody else."""
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from adapters.postgres.pool import create_pool
+from core.accounts.model import User
+from core.audit.model import Operator
+from core.audit.views import AuditLine
+from core.generations.request_generation import NewGeneration, RequestGeneration
+from core.moderation.suspend_user import SuspendUser
+from core.paging import PageRequest
+from core.purchases.settle_purchase import SettlePurchase
+from core.purchases.start_purchase import StartPurchase
+from core.tokens.reconcile import Reconcile
+from core.withdrawals.request_withdrawal import RequestWithdrawal
+from entrypoints.http.console.actions import ACTIONS
+from entrypoints.http.console.pages import PAGES
+from entrypoints.http.console.rows import ConsoleRows
+from tests.contracts.postgres_world import PostgresWorld
+from tests.contracts.test_export import a_life
+from tests.entrypoints.postgres_service import PostgresService
+from tests.entrypoints.service import API, asgi
+
+CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+class Scene:
+    def __init__(self, world: PostgresWorld, service: PostgresService) -> None:
+        self.world = world
+        self.service = service
+        self.targets: dict[tuple[str, str], int] = {}
+
+    async def set(self) -> None:
+        world = self.world
+        self.eve, self.mia, zoe = (
+            await world.admin("eve"),
+            await world.artist("mia", tokens=500),
+            await world.artist("zoe", tokens=500),
+        )
+        await a_life(world, self.mia, zoe)
+        self.ann, bob, lou = await world.user("ann"), await world.admin("bob"), await world.user("lou")
+        await world.use_case(SuspendUser)(Operator(None), lou.id, reason="Spam.")
+        nan = await world.artist("nan")
+        kim, chalk = await world.user("kim", tokens=60), await world.style(nan, "Chalk")
+        await world.image(kim, chalk)
+        started = await world.use_case(StartPurchase)(kim.id, "basic_100")
+        key = world.payments.agree(started.order_id)
+        await world.use_case(SettlePurchase)(started.order_id, payment_key=key, amount=10_000)
+        await world.use_case(RequestGeneration)(kim.id, NewGeneration(chalk.id, ["cat"]))
+        withdrawal = await world.use_case(RequestWithdrawal)(nan.id, 10)
+        self.targets = {
+            ("users", "suspend"): self.ann.id,
+            ("users", "restore"): lou.id,
+            ("users", "end-sessions"): self.ann.id,
+            ("users", "make-admin"): self.ann.id,
+            ("users", "remove-admin"): bob.id,
+            ("withdrawals", "settle"): withdrawal.id,
+            ("withdrawals", "reject"): withdrawal.id,
+        }
+
+    async def lines(self) -> list[AuditLine]:
+        return (await self.world.read.audit.list(page=PageRequest())).rows
+
+    def address(self, page: str, name: str) -> str:
+        return f"/admin/act/{page}/{self.targets.get((page, name), '-')}/{name}"
+
+
+@pytest.fixture
+async def scene(own_database_url: str) -> AsyncIterator[Scene]:
+    async with create_pool(own_database_url) as pool:
+        world = PostgresWorld(pool)
+        service = PostgresService(world, own_database_url)
+        scene = Scene(world, service)
+        await scene.set()
+        yield scene
+        await service.container.close()
+        await world.listener.close()
+
+
+async def client_of(scene: Scene, user: User | None) -> httpx.AsyncClient:
+    cookies = {"sessionid": await scene.service.session_of(user)} if user else {}
+    return httpx.AsyncClient(transport=asgi(scene.service.app), base_url=API, cookies=cookies)
+
+
+@pytest.fixture
+async def console(scene: Scene) -> AsyncIterator[httpx.AsyncClient]:
+    """What an admin's browser sees."""
+    async with await client_of(scene, scene.eve) as client:
+        yield client
+
+
+ANYWHERE = (
+    *("/admin", "/admin/", "/admin/users/list", "/admin/users/details/1", "/admin/nothing"),
+    *("/admin/statics/css/tabler.min.css", "/admin/assets/console.css", "/admin/act/users/1/suspend"),
+)
+
+
+@pytest.mark.parametrize("who", [None, "ann", "mia"])
+async def test_there_is_nothing_for_others(scene: Scene, who: str | None) -> None:
+    async with await client_of(scene, getattr(scene, who) if who else None) as client:
+        unknown = await client.get("/nothing-of-this-name")
+        for path in ANYWHERE:
+            for method in ("GET", "POST"):
+                answer = await client.request(method, path)
+                assert answer.status_code == 404
+                assert answer.json() == unknown.json()
+                assert answer.headers["content-security-policy"] == unknown.headers["content-security-policy"]
+
+
+async def test_a_former_admin_is_out_at_once(scene: Scene, console: httpx.AsyncClient) -> None:
+    assert (await console.get("/admin/")).status_code == 200
+    await scene.world.use_case(SuspendUser)(Operator(None), scene.eve.id, reason="Gone.")
+    assert (await console.get("/admin/")).status_code == 404
+
+
+async def test_the_overview_shows_what_waits(scene: Scene, console: httpx.AsyncClient) -> None:
+    page = (await console.get("/admin/")).text
+    assert "has not been reconciled" in page
+    assert re.search(r"Suspended users</a></dt><dd>1", page)
+
+    await scene.world.use_case(Reconcile)()
+    assert "every rule is kept" in (await console.get("/admin/")).text
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_each_table_is_listed_and_each_row_shown(scene: Scene, console: httpx.AsyncClient, name: str) -> None:
+    if name == "reconciliations":
+        await scene.world.use_case(Reconcile)()
+    listed = await console.get(f"/admin/{name}/list")
+    assert listed.status_code == 200
+    row = re.search(rf'<th scope="row"><a href="{API}(/admin/{name}/details/[^"]+)">', listed.text)
+    assert row, "the scene has no row of it"
+    shown = await console.get(row[1])
+    assert shown.status_code == 200
+    assert "default-src 'none'" in shown.headers["content-security-policy"]
+    assert "<script" not in shown.text
+    for column in PAGES[name].filters:
+        for value in PAGES[name].filters[column]:
+            assert (await console.get(f"/admin/{name}/list?{column}={value}&search=nothing-like-it")).status_code == 200
+
+
+async def test_users_are_found_and_filtered(scene: Scene, console: httpx.AsyncClient) -> None:
+    found = (await console.get("/admin/users/list?search=ann@")).text
+    assert ("ann@example.com" in found, "mia@example.com" in found) == (True, False)
+    suspended = (await console.get("/admin/users/list?standing=suspended")).text
+    assert ("lou@example.com" in suspended, "ann@example.com" in suspended) == (True, False)
+
+
+async def test_every_line_of_the_ledger_links_to_its_cause(scene: Scene, console: httpx.AsyncClient) -> None:
+    ledger = (await console.get("/admin/transfers/list?pageSize=100")).text
+    rows = re.findall(r'<tr>\s*<th scope="row">.*?</tr>', ledger, re.DOTALL)
+    assert rows
+    kinds = set()
+    for row in rows:
+        if "gift:" in row:
+            continue  # made by the tests alone
+        [(path, kind)] = re.findall(r'<a href="(/admin/(\w+)/details/[^"]+)">[\w:]+:', row)
+        kinds.add(kind)
+        assert (await console.get(path)).status_code == 200, path
+    assert kinds >= {"generations", "purchases", "withdrawals"}
+
+
+@pytest.mark.parametrize(("page", "name"), [(page, name) for page in ACTIONS for name in ACTIONS[page]])
+async def test_an_action_leaves_one_line(scene: Scene, console: httpx.AsyncClient, page: str, name: str) -> None:
+    address, action, before = scene.address(page, name), ACTIONS[page][name], await scene.lines()
+    form = await console.get(address)
+    assert (form.status_code, action.effect in form.text.replace("&#39;", "'")) == (200, True)
+    fields = {field.name: "Because." for field in action.fields}
+    for field in action.fields:
+        assert f'<label for="{field.name}">{field.label}</label>' in form.text
+
+    forged = await console.post(address, data=fields | {"csrf_token": "made up"})
+    assert (forged.status_code, await scene.lines()) == (403, before)
+    token = CSRF.findall(form.text)[0]
+    done = await console.post(address, data=fields | {"csrf_token": token})
+
+    assert done.status_code == 303
+    assert f"Done: {action.label}" in (await console.get(done.headers["location"])).text
+    [line, *older] = await scene.lines()
+    assert older == before
+    assert (line.admin_id, line.source, line.trace_id) == (scene.eve.id, "console", done.headers["x-trace-id"])
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "target", "status", "message"),
+    [
+        ("users", "suspend", "999999", 404, "User not found."),
+        ("users", "suspend", "{eve}", 409, "Another admin has to do this"),
+        ("users", "suspend", "not-a-number", 404, "Not found."),
+        ("users", "suspend", "9" * 30, 404, "Not found."),
+        ("users", "restore", "{eve}", 404, "User not found."),
+        ("withdrawals", "settle", "999999", 404, "Withdrawal not found."),
+    ],
+)
+async def test_a_refusal_is_shown_and_leaves_no_line(
+    scene: Scene, console: httpx.AsyncClient, page: str, name: str, target: str, status: int, message: str
+) -> None:
+    address, before = f"/admin/act/{page}/{target.format(eve=scene.eve.id)}/{name}", await scene.lines()
+    form = await console.get(scene.address("users", "suspend"))
+    sent = {"reason": "Because.", "csrf_token": CSRF.findall(form.text)[0]}
+
+    refused = await console.post(address, data=sent)
+
+    assert (refused.status_code, message in refused.text) == (status, True)
+    assert await scene.lines() == before
+
+
+async def test_a_reason_is_asked_for_again(scene: Scene, console: httpx.AsyncClient) -> None:
+    address = scene.address("users", "suspend")
+    token = CSRF.findall((await console.get(address)).text)[0]
+    refused = await console.post(address, data={"reason": " ", "csrf_token": token})
+    assert refused.status_code == 422
+    assert 'role="alert"' in refused.text
+
+
+@pytest.mark.parametrize(
+    "path", ["users/create", "users/edit/1", "users/delete", "users/import", "users/export/csv", "login", "logout"]
+)
+async def test_rows_cannot_be_edited(console: httpx.AsyncClient, path: str) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        assert (await console.request(method, f"/admin/{path}")).status_code in (404, 405)
+
+
+async def test_the_database_refuses_to_be_written_by_the_console(scene: Scene) -> None:
+    rows = await scene.service.container.get(ConsoleRows)
+    async with rows.sessions() as session:
+        with pytest.raises(DBAPIError, match="read-only transaction"):
+            await session.execute(text("UPDATE users SET role = 'admin'"))
+
+
+@pytest.mark.parametrize("key", ["x", "9" * 30, "0", "-1"])
+async def test_what_is_no_key_is_not_found(console: httpx.AsyncClient, key: str) -> None:
+    answer = await console.get(f"/admin/users/details/{key}")
+    assert (answer.status_code, 'role="alert"' in answer.text) == (404, True)
+
+
+async def test_a_search_that_the_database_refuses_is_told(console: httpx.AsyncClient) -> None:
+    answer = await console.get("/admin/users/list?search=%00")
+    assert (answer.status_code, "Search for less" in answer.text) == (400, True)

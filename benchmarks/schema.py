@@ -65,9 +65,10 @@ SELECT nextval('generations_id_seq'), owner_id, styles.id, artist_id, 10, 'perso
     '{{woman,portrait}}', gen_random_uuid(), 'completed', 1, 'key', '{{}}', now(), now(), now()
 FROM transfers JOIN accounts ON accounts.id = debit_account_id CROSS JOIN styles;
 INSERT INTO transfers (
-    phase, reference, kind, debit_account_id, credit_account_id, amount, hold_id, generation_id, created_at
+    phase, reference, kind, debit_account_id, credit_account_id, amount, paid, hold_id, generation_id, created_at
 )
-SELECT 'post', reference, kind, debit_account_id, credit_account_id, amount, id, generation_id, now() FROM transfers;
+SELECT 'post', reference, kind, debit_account_id, credit_account_id, amount, 0, id, generation_id, now()
+FROM transfers;
 SET session_replication_role = origin;
 """
 REQUEST = """
@@ -100,16 +101,16 @@ SELECT id FROM asked
 COMPLETE = """
 WITH posted AS (
     INSERT INTO transfers (
-        phase, reference, kind, debit_account_id, credit_account_id, amount, hold_id, generation_id, created_at
+        phase, reference, kind, debit_account_id, credit_account_id, amount, paid, hold_id, generation_id, created_at
     )
-    SELECT 'post', reference, hold.kind, debit_account_id, credit_account_id, amount, hold.id, generation_id, now()
+    SELECT 'post', reference, hold.kind, debit_account_id, credit_account_id, amount, 0, hold.id, generation_id, now()
     FROM generations JOIN transfers hold ON hold.id = generations.hold_id WHERE generations.id = ANY($1)
     RETURNING reference, credit_account_id, generation_id
 ),
 charged AS (
     INSERT INTO transfers
-        (phase, reference, kind, debit_account_id, credit_account_id, amount, generation_id, created_at)
-    SELECT 'single', 'fee:' || reference, 'fee', credit_account_id, fees.id, 1, generation_id, now()
+        (phase, reference, kind, debit_account_id, credit_account_id, amount, paid, generation_id, created_at)
+    SELECT 'single', 'fee:' || reference, 'fee', credit_account_id, fees.id, 1, 0, generation_id, now()
     FROM posted CROSS JOIN accounts fees WHERE fees.kind = 'fees'
 )
 UPDATE generations SET status = 'completed', result_key = 'key', fee_tokens = 1, ended_at = now(), updated_at = now()

@@ -10,12 +10,16 @@ COMMENTS = {
     "COLUMN withdrawals.artist_id": "No foreign key: the withdrawal outlives the artist.",
     "COLUMN withdrawals.hold_id": """
         The transfer that holds the earnings. No foreign key: withdrawn_as_held finds it.""",
+    "COLUMN withdrawals.earned_until": "Only what was earned before this was withdrawable at the request.",
     "COLUMN withdrawals.reason": "Why it was rejected.",
     "COLUMN withdrawals.ended_by": "The admin who decided. No foreign key: the withdrawal outlives the admin.",
     "CONSTRAINT uq_withdrawals_hold_id ON withdrawals": "A hold is resolved once: it waits for one withdrawal.",
     "CONSTRAINT ck_withdrawals_status ON withdrawals": "A status that the core knows.",
+    "CONSTRAINT ck_withdrawals_earned ON withdrawals": "Nothing is withdrawn before it is earned.",
+    "CONSTRAINT ck_withdrawals_ended_by ON withdrawals": "Nobody settles or rejects their own.",
     "CONSTRAINT ck_withdrawals_ended ON withdrawals": "Pending, or decided by an admin at a given time.",
     "CONSTRAINT ck_withdrawals_reason ON withdrawals": "What was rejected says why, and nothing else does.",
+    "INDEX uq_withdrawals_pending": "An artist has one pending withdrawal at most.",
     "INDEX ix_withdrawals_artist_id_created_at_id": "An artist's withdrawals, by time.",
     "INDEX ix_withdrawals_created_at_id": "All withdrawals, by time.",
     "INDEX ix_withdrawals_status_created_at_id": "Withdrawals of a status, by time.",
@@ -23,6 +27,11 @@ COMMENTS = {
     "TRIGGER withdrawals_withdrawn_as_held ON withdrawals": """
         A withdrawal's hold is of its amount, from its artist's earnings, and is open, posted or voided as the
         withdrawal is pending, settled or rejected. At the commit.""",
+    "FUNCTION withdrawn_as_matured()": "Compares a withdrawal with what its artist had earned in time.",
+    "TRIGGER withdrawals_withdrawn_as_matured ON withdrawals": """
+        Withdrawals of an artist never exceed the paid tokens that others have paid them before `earned_until`. At the
+        commit.""",
+    "TRIGGER withdrawals_earned_in_time ON withdrawals": "What was withdrawable at the request does not change.",
     "TRIGGER withdrawals_append_only ON withdrawals": "History does not change: no withdrawal is removed.",
     "FUNCTION withdrawal_as_ended()": "Compares a resolved hold with the withdrawal that it was for.",
     "TRIGGER transfers_withdrawal_as_ended ON transfers": """
@@ -38,6 +47,7 @@ def upgrade() -> None:
             amount bigint NOT NULL,
             hold_id bigint NOT NULL,
             created_at timestamptz NOT NULL,
+            earned_until timestamptz NOT NULL,
             status text NOT NULL,
             reason text,
             ended_at timestamptz,
@@ -48,10 +58,13 @@ def upgrade() -> None:
             CONSTRAINT ck_withdrawals_ended CHECK (
                 num_nulls(ended_at, ended_by) = CASE status WHEN 'pending' THEN 2 ELSE 0 END
             ),
+            CONSTRAINT ck_withdrawals_ended_by CHECK (ended_by <> artist_id),
+            CONSTRAINT ck_withdrawals_earned CHECK (earned_until <= created_at),
             CONSTRAINT ck_withdrawals_reason CHECK ((status = 'rejected') = (reason IS NOT NULL))
         )
     """)
     op.execute("CREATE INDEX ix_withdrawals_artist_id_created_at_id ON withdrawals (artist_id, created_at, id)")
+    op.execute("CREATE UNIQUE INDEX uq_withdrawals_pending ON withdrawals (artist_id) WHERE status = 'pending'")
     op.execute("CREATE INDEX ix_withdrawals_created_at_id ON withdrawals (created_at, id)")
     op.execute("CREATE INDEX ix_withdrawals_status_created_at_id ON withdrawals (status, created_at, id)")
     op.execute("""
@@ -77,6 +90,47 @@ def upgrade() -> None:
         CREATE CONSTRAINT TRIGGER withdrawals_withdrawn_as_held AFTER INSERT OR UPDATE ON withdrawals
         DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION withdrawn_as_held()
+    """)
+    op.execute("""
+        CREATE FUNCTION withdrawn_as_matured() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF EXISTS (
+                SELECT FROM accounts mine
+                LEFT JOIN accounts own ON own.kind = 'wallet' AND own.owner_id = mine.owner_id,
+                LATERAL (
+                    SELECT coalesce(sum(paid), 0) AS paid FROM balance_deltas WHERE account_id = mine.id
+                ) delta,
+                LATERAL (
+                    SELECT coalesce(sum(paid), 0) AS paid FROM transfers
+                    WHERE credit_account_id = mine.id AND phase IN ('post', 'single')
+                        AND created_at >= NEW.earned_until AND debit_account_id IS DISTINCT FROM own.id
+                ) earned,
+                LATERAL (
+                    SELECT coalesce(sum(paid), 0) AS paid FROM transfers
+                    WHERE debit_account_id = mine.id AND phase IN ('hold', 'single') AND kind = 'fee'
+                        AND created_at >= NEW.earned_until
+                ) fees
+                WHERE mine.kind = 'earnings' AND mine.owner_id = NEW.artist_id
+                    AND mine.paid + delta.paid - (earned.paid - fees.paid) < mine.held_paid
+            ) THEN
+                RAISE EXCEPTION 'withdrawal % is of more than was earned before %', NEW.id, NEW.earned_until
+                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'withdrawals_withdrawn_as_matured';
+            END IF;
+            RETURN NULL;
+        END $$
+    """)
+    op.execute("""
+        CREATE CONSTRAINT TRIGGER withdrawals_withdrawn_as_matured AFTER INSERT ON withdrawals
+        DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION withdrawn_as_matured()
+    """)
+    op.execute("""
+        CREATE TRIGGER withdrawals_earned_in_time BEFORE UPDATE ON withdrawals
+        FOR EACH ROW WHEN (
+            (OLD.artist_id, OLD.amount, OLD.created_at, OLD.earned_until)
+            IS DISTINCT FROM (NEW.artist_id, NEW.amount, NEW.created_at, NEW.earned_until)
+        )
+        EXECUTE FUNCTION refuse_change()
     """)
     op.execute("""
         CREATE TRIGGER withdrawals_append_only BEFORE DELETE OR TRUNCATE ON withdrawals
@@ -109,4 +163,5 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER transfers_withdrawal_as_ended ON transfers")
     op.execute("DROP TABLE withdrawals")
     op.execute("DROP FUNCTION withdrawal_as_ended")
+    op.execute("DROP FUNCTION withdrawn_as_matured")
     op.execute("DROP FUNCTION withdrawn_as_held")

@@ -253,8 +253,10 @@ def _endings() -> None:
                 IF NOT EXISTS (
                     SELECT FROM generations
                     JOIN transfers post ON post.hold_id = generations.hold_id AND post.phase = 'post'
+                    JOIN accounts payer ON payer.id = post.debit_account_id
                     WHERE generations.id = NEW.generation_id AND fee_tokens = NEW.amount AND status = 'completed'
-                        AND post.credit_account_id = NEW.debit_account_id
+                        AND post.credit_account_id = NEW.debit_account_id AND NEW.paid =
+                            CASE payer.owner_id WHEN artist_id THEN 0 ELSE post.paid * NEW.amount / post.amount END
                 ) THEN
                     RAISE EXCEPTION 'transfer % is no fee of a completed generation', NEW.id
                     USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'transfers_charge_as_completed';

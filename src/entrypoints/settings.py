@@ -105,6 +105,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The age at which an unreferenced object is removed."""
     platform_fee_percent: int
     """The platform's fee as a percentage of the price of a generation."""
+    payout_delay: timedelta
+    """The time after which earnings can be withdrawn."""
+    withdrawal_min: int
+    """Tokens of a withdrawal."""
 
     @property
     def production(self) -> bool:
@@ -186,6 +190,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         training_timeout=reader.seconds("TRAINING_TIMEOUT", 6 * 60 * 60),
         orphan_age=reader.seconds("ORPHAN_AGE", 24 * 60 * 60, low=60 * 60),
         platform_fee_percent=reader.number("PLATFORM_FEE_PERCENT", 0, low=0, high=100),
+        payout_delay=timedelta(days=reader.number("PAYOUT_DELAY_DAYS", 14, low=0, high=365)),
+        withdrawal_min=reader.number("WITHDRAWAL_MIN", 100, low=1, high=1_000_000),
     )
     if production:
         reader.problems += _unfit_for_production(settings, reader)

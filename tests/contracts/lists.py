@@ -202,15 +202,19 @@ async def _transactions(world: World, type: TransactionFilter) -> Listed:
 
 
 async def _withdrawals(world: World, *, own: bool = False, status: WithdrawalStatus | None = None) -> Listed:
-    artist, admin = await world.artist("mia"), await world.user("eve")
-    await world.image(await world.user("ann", tokens=30), await world.style(artist))
+    mia, admin = await world.artist("mia"), await world.user("eve")
 
     def read(page: PageRequest) -> Awaitable[Page[Any]]:
         withdrawals = world.read.withdrawals
-        return withdrawals.list_own(artist.id, page=page) if own else withdrawals.list(status=status, page=page)
+        return withdrawals.list_own(mia.id, page=page) if own else withdrawals.list(status=status, page=page)
 
     async def come() -> None:
-        await world.use_case(RequestWithdrawal)(artist.id, 1)
+        """Of another artist each time, or decided before the next one."""
+        artist = mia if own else await world.artist(f"artist-{world.ids.task()}")
+        await world.earn(artist)
+        requested = await world.use_case(RequestWithdrawal)(artist.id, 1)
+        if own:
+            await world.use_case(SettleWithdrawal)(Operator(admin.id), requested.id)
 
     return Listed(read, come, (lambda id: world.use_case(SettleWithdrawal)(Operator(admin.id), id)) if status else None)
 

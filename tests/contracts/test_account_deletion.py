@@ -162,7 +162,7 @@ async def test_uses_and_earnings_of_a_style_survive_the_deletion_of_a_user(
     assert (own.usage_count, own.total_earned_tokens) == (2, 60)
     assert (await world.read.styles.detail(style.id, viewer=None)).stats.total_generations == 2
     assert (await world.read.search.search("ink", type=SearchType.STYLES, limit=5)).styles[0].usage_count == 2
-    assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 60
+    assert (await world.funds(mia.id)).earned_token_balance == 60
     lines = (await world.read.tokens.transactions(mia.id, type=TransactionFilter.GENERATION, page=PAGE)).rows
     assert {(line.direction, line.sender and line.sender.username) for line in lines} == {
         ("in", None),
@@ -186,8 +186,8 @@ async def test_unfinished_generations_are_cancelled_and_late_results_not_paid(
             await world.use_case(CompleteGeneration)(
                 image.id, result_url=world.blobs.uri(f"generations/gen-{image.id}.png"), metadata={}
             )
-    assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 0
-    assert (await world.read.tokens.balance(ann.id)).held_tokens == 0
+    assert (await world.funds(mia.id)).earned_token_balance == 0
+    assert (await world.funds(ann.id)).held_tokens == 0
 
 
 async def test_an_artist_whose_styles_others_did_not_use_is_erased_with_them(
@@ -214,7 +214,7 @@ async def test_an_artist_whose_styles_others_did_not_use_is_erased_with_them(
 async def test_tokens_of_a_deleted_user_stay_in_the_ledger(world: World, ann: User) -> None:
     await delete(world, ann)
 
-    assert (await world.read.tokens.balance(ann.id)).token_balance == 1000
+    assert (await world.funds(ann.id)).token_balance == 1000
     assert (await world.use_case(Reconcile)()).sound
 
 
@@ -247,7 +247,7 @@ async def test_a_capture_with_a_lost_response_is_found_after_the_buyers_deletion
 
     purchase = await commit(world, lambda ports: ports.purchases.of_order(started.order_id))
     assert purchase.status is PurchaseStatus.PAID
-    assert (await world.read.tokens.balance(ann.id)).token_balance == 1100
+    assert (await world.funds(ann.id)).token_balance == 1100
     assert (await world.use_case(Reconcile)()).sound
     [message] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert f"user={ann.id} " in message
@@ -255,7 +255,7 @@ async def test_a_capture_with_a_lost_response_is_found_after_the_buyers_deletion
 
 
 async def test_a_pending_withdrawal_prevents_the_deletion(world: World, mia: User, style: Style) -> None:
-    await world.image(mia, style)
+    fan = await world.earn(mia, 30, style)
     hashed = await session(world, mia)
     withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 30)
 
@@ -263,7 +263,8 @@ async def test_a_pending_withdrawal_prevents_the_deletion(world: World, mia: Use
         await delete(world, mia)
     assert await world.scope().sessions.requester(hashed, at=world.clock.now()) is not None
 
-    await world.use_case(RejectWithdrawal)(Operator(mia.id), withdrawal.id, reason="No.")
+    await world.use_case(RejectWithdrawal)(Operator(fan.id), withdrawal.id, reason="No.")
+    await delete(world, fan)
     await delete(world, mia)
     assert await gone(world, mia)
     with pytest.raises(UserNotFound):
@@ -322,8 +323,8 @@ async def test_generations_requested_before_the_deletion_are_completed_and_paid(
     await delete(world, mia)
     await world.use_case(CompleteGeneration)(image.id, result_url=world.blobs.uri("generations/1.png"), metadata={})
 
-    assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 30
-    assert (await world.read.tokens.balance(ann.id)).token_balance == 970
+    assert (await world.funds(mia.id)).earned_token_balance == 30
+    assert (await world.funds(ann.id)).token_balance == 970
 
 
 async def test_a_deactivated_artist_is_not_notified(world: World, mia: User, ann: User, style: Style) -> None:

@@ -143,7 +143,7 @@ async def test_a_deletion_concurrent_with_all_actions_leaves_no_data(
     for user in (mia, bob):
         profile = await world.read.accounts.profile(user.id, viewer=None)
         assert profile.stats.following_count == 0
-    assert (await world.read.tokens.balance(ann.id)).held_tokens == 0
+    assert (await world.funds(ann.id)).held_tokens == 0
 
 
 async def test_concurrent_deletions_of_many_users(world: World, mia: User, style: Style) -> None:
@@ -182,13 +182,13 @@ async def test_a_first_request_for_a_style_races_with_the_deletion_of_its_artist
     assert all(isinstance(error, StyleNotFound | StyleNotReady) for error in errors), errors
     await world.use_case(EraseAccounts)()
     assert await gone(world, mia) == (len(errors) == 4)
-    assert (await world.read.tokens.balance(ann.id)).held_tokens == 30 * (4 - len(errors))
+    assert (await world.funds(ann.id)).held_tokens == 30 * (4 - len(errors))
 
 
 async def test_a_withdrawal_request_races_with_the_deletion_of_the_artist(
     world: World, mia: User, style: Style
 ) -> None:
-    await world.image(mia, style)
+    await world.earn(mia, 30, style)
 
     async def revoke_access(ports: Scope) -> None:
         user = await ports.users.of_id(mia.id, lock=True)

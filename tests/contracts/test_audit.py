@@ -6,6 +6,8 @@ from core.accounts.make_admin import MakeAdmin
 from core.audit.errors import AdminRequired
 from core.audit.model import Action, AuditEntry, Operator, Source, parse_reason
 from core.audit.views import AuditLine
+from core.bonuses.grant_bonus import GrantBonus
+from core.bonuses.take_bonus import TakeBonus
 from core.community.delete_comment import DeleteComment
 from core.community.post_comment import NewComment, PostComment
 from core.errors import ValidationError
@@ -47,9 +49,7 @@ async def test_a_line_says_who_did_what_to_whom(world: World) -> None:
 
 async def test_decisions_on_withdrawals_leave_a_line_each(world: World) -> None:
     mia, eve = await world.artist("mia"), await world.user("eve")
-    style, ann = await world.style(mia), await world.user("ann", tokens=60)
-    await world.image(ann, style)
-    await world.image(ann, style)
+    await world.earn(mia, 60)
     paid = await world.use_case(RequestWithdrawal)(mia.id, 30)
     world.clock.advance()
     await world.use_case(SettleWithdrawal)(Operator(eve.id), paid.id)
@@ -64,9 +64,22 @@ async def test_decisions_on_withdrawals_leave_a_line_each(world: World) -> None:
     assert (rejected.before, rejected.after) == ({"status": "pending"}, {"status": "rejected"})
 
 
+async def test_bonus_tokens_leave_a_line_with_their_reason(world: World) -> None:
+    ann, eve = await world.user("ann"), await world.user("eve")
+
+    await world.use_case(GrantBonus)(Operator(eve.id), ann.id, tokens=30, reason="Sorry.")
+    world.clock.advance()
+    await world.use_case(TakeBonus)(Operator(eve.id), ann.id, tokens=20, reason="By mistake.")
+
+    granted, taken = await lines(world)
+    assert (granted.action, granted.target_id, granted.admin_id) == ("bonus.granted", str(ann.id), eve.id)
+    assert (granted.after, granted.reason) == ({"tokens": 30}, "Sorry.")
+    assert (taken.action, taken.after, taken.reason) == ("bonus.taken", {"tokens": 20}, "By mistake.")
+
+
 async def test_a_withdrawal_is_decided_in_the_name_of_an_admin(world: World) -> None:
     mia = await world.artist("mia")
-    await world.image(await world.user("ann", tokens=30), await world.style(mia))
+    await world.earn(mia, 30)
     withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 30)
 
     with pytest.raises(AdminRequired):

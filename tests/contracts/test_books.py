@@ -12,24 +12,28 @@ from tests.support.world import World
 
 
 async def play(world: World) -> User:
-    """One of everything that moves tokens; answers the artist."""
+    """One of everything that moves tokens; answers the artist.
+
+    Of three images the first is paid with bonus tokens, the second with ten of them and bought ones.
+    """
     world.fee = PlatformFee(10)
-    mia, ann = await world.artist("mia"), await world.user("ann", tokens=200)
+    mia, ann = await world.artist("mia"), await world.user("ann", tokens=40)
     style = await world.style(mia)
+    started = await world.use_case(StartPurchase)(ann.id, "basic_100")
+    payment_key = world.payments.agree(started.order_id)
+    await world.use_case(SettlePurchase)(started.order_id, payment_key=payment_key, amount=started.total_price)
+    await world.use_case(StartPurchase)(ann.id, "basic_100")
     for _ in range(3):
         await world.image(ann, style)
     await world.failed_generation(ann, style)
     await world.generation(ann, style)
-    for end in (None, SettleWithdrawal, RejectWithdrawal):
+    world.clock.advance()
+    for end in (SettleWithdrawal, RejectWithdrawal, None):
         withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 10)
         if end is SettleWithdrawal:
             await world.use_case(SettleWithdrawal)(Operator(ann.id), withdrawal.id)
         if end is RejectWithdrawal:
             await world.use_case(RejectWithdrawal)(Operator(ann.id), withdrawal.id, reason="No.")
-    started = await world.use_case(StartPurchase)(ann.id, "basic_100")
-    payment_key = world.payments.agree(started.order_id)
-    await world.use_case(SettlePurchase)(started.order_id, payment_key=payment_key, amount=started.total_price)
-    await world.use_case(StartPurchase)(ann.id, "basic_100")
     return mia
 
 
@@ -46,6 +50,7 @@ async def test_books_in_order_are_found_in_order(world: World) -> None:
         "BALANCES": 5,
         "HELD": 5,
         "ZERO_SUM": 1,
+        "SOURCES": 24,
         "REFERENCES": 13,
         "RESOLUTIONS": 6,
         "OPEN_HOLDS": 2,
@@ -54,6 +59,7 @@ async def test_books_in_order_are_found_in_order(world: World) -> None:
         "FEES": 3,
         "PURCHASES": 2,
         "WITHDRAWALS": 3,
+        "PAYOUTS": 2,
     }
 
 

@@ -32,7 +32,7 @@ async def image(world: World, mia: User, ann: User) -> Generation:
 
 
 async def spendable_held_and_earned(world: World, payer: User, artist: User) -> tuple[int, int, int | None]:
-    balance, earned = await world.read.tokens.balance(payer.id), await world.read.tokens.balance(artist.id)
+    balance, earned = await world.funds(payer.id), await world.funds(artist.id)
     return balance.token_balance, balance.held_tokens, earned.earned_token_balance
 
 

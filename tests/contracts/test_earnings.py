@@ -14,7 +14,6 @@ from core.paging import PageRequest
 from core.styles.model import Style
 from core.tokens.model import PlatformFee
 from core.tokens.views import (
-    Balance,
     Earnings,
     EarningsGroup,
     EarningsLine,
@@ -23,7 +22,7 @@ from core.tokens.views import (
     TransactionFilter,
 )
 from core.withdrawals.request_withdrawal import RequestWithdrawal
-from tests.support.world import World
+from tests.support.world import Funds, World
 
 DAY = timedelta(days=1)
 
@@ -34,7 +33,7 @@ async def complete(world: World, image: Generation) -> None:
 
 
 async def earned(world: World, artist: User) -> int | None:
-    return (await world.read.tokens.balance(artist.id)).earned_token_balance
+    return (await world.funds(artist.id)).earned_token_balance
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ async def test_the_platform_keeps_whole_tokens_and_the_artist_the_rest(
 
     await complete(world, image)
 
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 981, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 981, 0, None)
     assert await earned(world, mia) == 19 - fee
     [card] = (await world.read.styles.list_own(mia.id, page=PageRequest())).rows
     assert card.total_earned_tokens == 19 - fee
@@ -254,8 +253,8 @@ async def test_an_artist_without_earnings_has_empty_results(world: World, mia: U
     assert await world.read.tokens.earnings(UserId(4711), first=day, last=day, group=group) == nothing
 
 
-async def test_withdrawn_earnings_still_count_as_earned(world: World, mia: User, ink: Style, ann: User) -> None:
-    await world.image(ann, ink)
+async def test_withdrawn_earnings_still_count_as_earned(world: World, mia: User, ink: Style) -> None:
+    await world.earn(mia, 19, ink)
     await world.use_case(RequestWithdrawal)(mia.id, 19)
     day = world.clock.now().date()
 

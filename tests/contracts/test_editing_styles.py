@@ -97,7 +97,7 @@ async def test_a_new_price_is_for_images_asked_for_from_now_on(world: World, ann
     assert (before.consumed_tokens, after.consumed_tokens) == (30, 70)
     kept = await world.read.generations.detail(before.id, viewer=ann.id)
     assert kept.consumed_tokens == 30
-    assert (await world.read.tokens.balance(ann.id)).held_tokens == 100
+    assert (await world.funds(ann.id)).held_tokens == 100
 
 
 async def test_an_image_stays_under_the_licence_it_was_requested_under(world: World, ann: User, style: Style) -> None:
@@ -311,7 +311,7 @@ async def test_a_first_request_that_comes_after_the_removal_is_refused_and_costs
     await removing.commit()
 
     assert isinstance(await requesting.commit(), StyleNotFound)
-    balance = await world.read.tokens.balance(ann.id)
+    balance = await world.funds(ann.id)
     assert (balance.token_balance, balance.held_tokens) == (1000, 0)
 
 
@@ -323,7 +323,7 @@ async def test_deleting_a_style_races_with_first_requests(world: World, mia: Use
 
     made = [one for one in outcomes if one is not None and not isinstance(one, BaseException)]
     assert all(isinstance(one, StyleNotFound | StyleNotReady) for one in outcomes if isinstance(one, BaseException))
-    assert (await world.read.tokens.balance(ann.id)).held_tokens == 30 * len(made)
+    assert (await world.funds(ann.id)).held_tokens == 30 * len(made)
     if made:
         assert not (await stored(world, style)).is_active
     else:

@@ -39,8 +39,9 @@ async def exported(world: World, user: User) -> dict[str, object]:
 
 async def a_life(world: World, user: User, other: User) -> None:
     """Data of every kind for two users, of whom neither has used the other's style."""
+    styles = {who.id: await world.style(who) for who in (user, other)}
     images = {
-        who.id: await world.image(who, await world.style(who), public=True, description=f"made by {who.username}")
+        who.id: await world.image(who, styles[who.id], public=True, description=f"made by {who.username}")
         for who in (user, other)
     }
     for who, whom in ((user, other), (other, user)):
@@ -50,7 +51,9 @@ async def a_life(world: World, user: User, other: User) -> None:
         await world.follow(who, whom)
         await world.use_case(PostComment)(who.id, image.id, NewComment(f"said by {who.username}"))
         await world.use_case(StartPurchase)(who.id, "basic_100")
+        fan = await world.earn(who, 1, styles[who.id])
         await world.use_case(RequestWithdrawal)(who.id, 1)
+        await world.use_case(DeleteAccount)(fan.id)
         async with world.block() as ports:
             session = Session(token_hash(who.username), who.id, now, now + SESSION_LIFETIME, f"used by {who.username}")
             await ports.sessions.add(session)

@@ -150,7 +150,7 @@ async def test_uncommitted_changes_are_invisible_to_others(world: World) -> None
     await block.roll_back()
     with pytest.raises(GenerationNotFound):
         await found(world, generation)
-    assert (await world.read.tokens.balance(ann.id)).held_tokens == 0
+    assert (await world.funds(ann.id)).held_tokens == 0
 
 
 async def test_only_a_completed_generation_counts_as_use_and_only_once(world: World) -> None:

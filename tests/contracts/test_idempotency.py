@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Self
 
 import pytest
@@ -16,6 +17,8 @@ from core.ports.idempotency import KEPT, AlreadyAnswered, Answer, Call, Idempote
 from core.styles.model import Style
 from core.tokens.errors import InsufficientTokens
 from tests.support.world import TIME_LIMIT, Scope, World, gift
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Work = Callable[[Scope], Awaitable[object]]
 
@@ -89,7 +92,7 @@ async def style(world: World) -> Style:
 
 
 async def balance(scope: Scope | World, user: User) -> int:
-    return (await scope.read.tokens.balance(user.id)).token_balance
+    return (await scope.read.tokens.balance(user.id, earned_until=EPOCH)).token_balance
 
 
 async def give(world: World, scope: Scope, user: User, tokens: int = 5) -> None:

@@ -18,9 +18,9 @@ from core.purchases.record_payment import RecordPayment
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import PurchaseView
-from core.tokens.views import Balance, RelatedPurchase, TransactionFilter
+from core.tokens.views import RelatedPurchase, TransactionFilter
 from tests.contracts.overlap import Block, Work, commit, race
-from tests.support.world import Scope, World
+from tests.support.world import Funds, Scope, World
 
 ALL_TIME = TIME_TO_PAY + TIME_TO_SETTLE
 CLIENTS = 32
@@ -120,7 +120,7 @@ async def test_a_payment_ends_one_purchase_only(world: World) -> None:
         await pay(world, second)
 
     assert (await stored(world, second)).status is PurchaseStatus.PENDING
-    assert (await world.read.tokens.balance(ann.id)).token_balance == 500
+    assert (await world.funds(ann.id)).token_balance == 500
     assert await pay(world, second, key="another") is PurchaseStatus.PAID
 
 
@@ -254,7 +254,7 @@ async def test_of_concurrent_settlements_of_a_purchase_one_credits(world: World)
 
     assert set(results) <= {PurchaseStatus.PAID, PurchaseStatus.PENDING}
     assert all(results[client] is PurchaseStatus.PAID for client in range(1, CLIENTS, 2))
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 500, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 500, 0, None)
     lines = (await world.read.tokens.transactions(ann.id, type=TransactionFilter.ALL, page=PageRequest())).rows
     assert [line.amount for line in lines] == [500]
 
@@ -265,7 +265,7 @@ async def test_of_concurrent_records_of_a_payment_one_credits(world: World) -> N
 
     assert await asyncio.gather(*(pay(world, purchase) for _ in range(CLIENTS))) == [PurchaseStatus.PAID] * CLIENTS
 
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 500, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 500, 0, None)
 
 
 async def test_a_capture_wins_over_expiry_in_any_order(world: World) -> None:
@@ -280,7 +280,7 @@ async def test_a_capture_wins_over_expiry_in_any_order(world: World) -> None:
     )
 
     assert {(await stored(world, purchase)).status for purchase in purchases} == {PurchaseStatus.PAID}
-    assert (await world.read.tokens.balance(ann.id)).token_balance == 8 * 500
+    assert (await world.funds(ann.id)).token_balance == 8 * 500
 
 
 async def test_many_purchases_of_many_buyers_are_paid_at_once(world: World) -> None:
@@ -289,5 +289,5 @@ async def test_many_purchases_of_many_buyers_are_paid_at_once(world: World) -> N
 
     await asyncio.gather(*(pay(world, purchase, key=purchase.order_id) for purchase in purchases for _ in range(2)))
 
-    balances = [(await world.read.tokens.balance(buyer.id)).token_balance for buyer in buyers]
+    balances = [(await world.funds(buyer.id)).token_balance for buyer in buyers]
     assert balances == [2_000] * len(buyers)

@@ -24,9 +24,8 @@ from core.styles.model import Style
 from core.styles.retrain_style import RetrainStyle
 from core.tasks.outcome import Failure, Outcome
 from core.tokens.errors import HoldAlreadyResolved
-from core.tokens.views import Balance
 from tests.contracts.overlap import Block, commit
-from tests.support.world import World
+from tests.support.world import Funds, World
 
 GRACE = timedelta(minutes=2)
 TIMEOUT = timedelta(minutes=30)
@@ -112,8 +111,8 @@ async def test_nothing_within_the_grace_period_is_a_failure_and_refunded(
 
     now = await stored(world, image)
     assert (now.status, now.failure, now.attempt_failed_at) == (Status.FAILED, ATTEMPT_FAILED, None)
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
-    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 0)
+    assert await world.funds(ann.id) == Funds(ann.id, 100, 0, None)
+    assert await world.funds(mia.id) == Funds(mia.id, 0, 0, 0)
     [notification] = await notified(world, ann)
     assert notification.metadata == {
         "error_code": "INFERENCE_ERROR",
@@ -164,8 +163,8 @@ async def test_a_completion_within_the_grace_period_is_paid_once(
     assert sum(outcome.applied for outcome in outcomes) == 1
     world.clock.advance(GRACE)
     assert await fail_unresumed(world) == 0
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 0, None)
-    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 30)
+    assert await world.funds(ann.id) == Funds(ann.id, 70, 0, None)
+    assert await world.funds(mia.id) == Funds(mia.id, 0, 0, 30)
 
 
 async def test_a_completion_and_the_end_of_the_grace_period_at_once_are_one_end(
@@ -180,7 +179,7 @@ async def test_a_completion_and_the_end_of_the_grace_period_at_once_are_one_end(
 
     failed, outcome = await asyncio.gather(looking, completing)
     assert outcome.applied == (failed == 0)
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100 if failed else 70, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 100 if failed else 70, 0, None)
 
 
 @pytest.mark.parametrize("after", [timedelta(seconds=1), TIMEOUT])
@@ -256,7 +255,7 @@ async def test_an_object_is_the_result_of_one_generation(world: World, ann: User
         await world.use_case(CompleteGeneration)(second.id, result_url=url, metadata={})
 
     assert await stored(world, second) == second
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 40, 30, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 40, 30, None)
     assert not (await completing(first.id, result_url=url, metadata={})).applied
 
 
@@ -270,7 +269,7 @@ async def test_of_two_that_claim_an_object_at_once_one_gets_it(world: World, ann
     )
 
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Outcome", "ResultTaken"]
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 40, 30, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 40, 30, None)
 
 
 async def test_results_are_edited_without_being_claimed_again(world: World, ann: User, style: Style) -> None:

@@ -18,10 +18,9 @@ from core.ports.database import DatabaseUnavailable
 from core.styles.model import Style
 from core.tasks.outcome import Failure, Outcome
 from core.tokens.errors import HoldAlreadyResolved
-from core.tokens.views import Balance
 from tests.contracts.overlap import Block, commit
 from tests.contracts.time_outs import MOMENT, PRICE, TIMEOUT, inactive, notified, refuse_once
-from tests.support.world import Scope, World
+from tests.support.world import Funds, Scope, World
 
 
 @pytest.fixture
@@ -118,8 +117,8 @@ async def test_after_the_last_attempt_the_owner_is_refunded_and_notified(
     assert await time_out(world) == 0
 
     assert (await stored(world, image)).status is Status.FAILED
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
-    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 0)
+    assert await world.funds(ann.id) == Funds(ann.id, 100, 0, None)
+    assert await world.funds(mia.id) == Funds(mia.id, 0, 0, 0)
     [notification] = await notified(world, ann)
     assert notification.type == "generation_failed"
     assert notification.metadata["error_code"] == "TIMEOUT"
@@ -154,7 +153,7 @@ async def test_of_concurrent_passes_one_times_the_generation_out(world: World, a
 
     assert sum(counted) == 3
     assert {(await stored(world, image)).attempt for image in images} == {2}
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 10, 90, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 10, 90, None)
 
 
 @pytest.mark.parametrize("sign", ["progress", "completion"])
@@ -202,8 +201,8 @@ async def test_a_late_image_is_recorded_and_not_paid(world: World, ann: User, mi
 
     late = {"result_key": f"generations/gen-{image.id}.png", "at": came_at.isoformat(), "metadata": {}}
     assert await stored(world, image) == msgspec.structs.replace(given_up, metadata={"late_result": late})
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
-    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 0)
+    assert await world.funds(ann.id) == Funds(ann.id, 100, 0, None)
+    assert await world.funds(mia.id) == Funds(mia.id, 0, 0, 0)
     assert [notification.type for notification in await notified(world, ann)] == ["generation_failed"]
 
 

@@ -5,17 +5,17 @@ import pytest
 from core.identifiers import HoldId, UserId
 from core.paging import Page, PageRequest
 from core.tokens.model import ISSUANCE, Transfer, TransferKind, wallet
-from core.tokens.views import Balance, Party, RelatedGeneration, RelatedStyle, TransactionFilter, TransactionLine
+from core.tokens.views import Party, RelatedGeneration, RelatedStyle, TransactionFilter, TransactionLine
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.contracts.overlap import Block, commit
 from tests.contracts.tokens import a_queued_generation, completing, giving_up, transactions
-from tests.support.world import World, gift
+from tests.support.world import Funds, World, gift
 
 
 async def test_a_user_without_an_account_has_a_balance_of_zero(world: World) -> None:
     nobody = UserId(4711)
 
-    assert await world.read.tokens.balance(nobody) == Balance(nobody, 0, 0, None)
+    assert await world.funds(nobody) == Funds(nobody, 0, 0, None)
     empty: Page[TransactionLine] = Page([], None)
     assert (await world.read.tokens.transactions(nobody, type=TransactionFilter.ALL, page=PageRequest())) == empty
 
@@ -28,6 +28,7 @@ async def test_a_payer_sees_one_line_from_pending_to_completed(world: World) -> 
         type="generation",
         direction="out",
         amount=30,
+        bonus_tokens=None,
         status="pending",
         refunded=False,
         price_per_token=None,
@@ -117,26 +118,26 @@ async def test_a_memo_is_kept(world: World) -> None:
     [
         (
             TransactionFilter.ALL,
-            ["withdrawal pending", "refund", "generation failed", "generation pending", "generation", "bonus"],
+            ["withdrawal pending", "bonus", "generation failed", "generation pending", "generation", "bonus"],
         ),
-        (TransactionFilter.BONUS, ["bonus"]),
         (TransactionFilter.GENERATION, ["generation failed", "generation pending", "generation"]),
-        (TransactionFilter.REFUND, ["refund", "generation failed"]),
+        (TransactionFilter.REFUND, ["generation failed"]),
+        (TransactionFilter.BONUS, ["bonus", "bonus"]),
         (TransactionFilter.WITHDRAWAL, ["withdrawal pending"]),
         (TransactionFilter.PURCHASE, []),
     ],
 )
 async def test_filters(world: World, wanted: TransactionFilter, found: list[str]) -> None:
     style = await world.style(await world.artist())
-    ann, bob = await world.artist("ann", tokens=100), await world.user("bob", tokens=30)
+    ann, bob = await world.artist("ann", tokens=100), await world.user("bob", bought=30)
     world.clock.advance()
     await world.image(bob, await world.style(ann, "Oil"))
     world.clock.advance()
     await world.generation(ann, style)
     world.clock.advance()
     await world.failed_generation(ann, style)
-    refund = Transfer("x", TransferKind.REFUND, ISSUANCE, wallet(ann.id), 1, world.clock.advance())
-    await commit(world, lambda ports: ports.ledger.transfer(refund))
+    taken = Transfer("x", TransferKind.TAKEN_BONUS, wallet(ann.id), ISSUANCE, 1, world.clock.advance())
+    await commit(world, lambda ports: ports.ledger.transfer(taken))
     world.clock.advance()
     await world.use_case(RequestWithdrawal)(ann.id, 1)
 

@@ -11,11 +11,10 @@ from core.identifiers import HoldId
 from core.styles.model import Style
 from core.tokens.errors import AccountNotFound, DuplicateTransfer, HoldAlreadyResolved, HoldNotFound, InsufficientTokens
 from core.tokens.model import earnings, wallet
-from core.tokens.views import Balance
 from core.withdrawals.model import Withdrawal
 from tests.contracts.overlap import Block, Work, commit, race, sending
 from tests.contracts.tokens import a_queued_generation, completing, giving_up, transactions
-from tests.support.world import Scope, World, gift, hold_for
+from tests.support.world import Funds, Scope, World, gift, hold_for
 
 # --- moving at once ---------------------------------------------------------------------------------------------------
 
@@ -26,7 +25,7 @@ async def test_a_transfer_moves_tokens(world: World) -> None:
     await commit(world, lambda ports: ports.ledger.transfer(gift(ann.id, 7, world)))
     await commit(world, lambda ports: ports.ledger.transfer(gift(ann.id, 5, world)))
 
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 12, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 12, 0, None)
 
 
 async def test_opening_an_account_again_changes_nothing(world: World) -> None:
@@ -34,9 +33,9 @@ async def test_opening_an_account_again_changes_nothing(world: World) -> None:
 
     await commit(world, lambda ports: ports.ledger.open(wallet(ann.id)))
 
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 7, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 7, 0, None)
     await commit(world, lambda ports: ports.ledger.transfer(gift(ann.id, 1, world)))
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 8, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 8, 0, None)
 
 
 async def test_two_that_open_an_account_at_once_open_one(world: World, sent: bool) -> None:
@@ -50,7 +49,7 @@ async def test_two_that_open_an_account_at_once_open_one(world: World, sent: boo
     )
 
     assert (ended.first, ended.second) == (None, None)
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 0, 0)
+    assert await world.funds(ann.id) == Funds(ann.id, 0, 0, 0)
 
 
 async def test_the_same_reference_is_the_same_movement(world: World) -> None:
@@ -61,7 +60,7 @@ async def test_the_same_reference_is_the_same_movement(world: World) -> None:
     with pytest.raises(DuplicateTransfer):
         await commit(world, lambda ports: ports.ledger.transfer(welcome))
 
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 7, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 7, 0, None)
 
 
 async def test_the_same_reference_twice_in_one_block_is_refused_as_well(world: World) -> None:
@@ -73,7 +72,7 @@ async def test_the_same_reference_twice_in_one_block_is_refused_as_well(world: W
 
     with pytest.raises(DuplicateTransfer):
         await commit(world, twice)
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 0, 0, None)
 
 
 async def test_a_hold_and_a_transfer_do_not_share_a_reference(world: World) -> None:
@@ -88,13 +87,14 @@ async def test_transfers_of_an_unknown_account_are_refused(world: World) -> None
     ann = await world.user("ann", tokens=7)
     nobody = await world.ids.user()
     to_nobody = gift(nobody, 7, world)
-    from_no_artist = Withdrawal(await world.ids.withdrawal(), ann.id, 7, await world.ids.hold(), world.clock.now())
+    now = world.clock.now()
+    from_no_artist = Withdrawal(await world.ids.withdrawal(), ann.id, 7, await world.ids.hold(), now, now)
 
     with pytest.raises(AccountNotFound):
         await commit(world, lambda ports: ports.ledger.transfer(to_nobody))
     with pytest.raises(AccountNotFound):
         await commit(world, lambda ports: ports.ledger.hold(from_no_artist.hold()))
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 7, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 7, 0, None)
 
 
 # --- in two phases ----------------------------------------------------------------------------------------------------
@@ -104,13 +104,13 @@ async def test_held_tokens_are_neither_spendable_nor_earned(world: World) -> Non
     style, buyer = await an_offer(world), await world.user("ann", tokens=100)
     await commit(world, spending(buyer, style, 30, world))
 
-    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 70, 30, None)
-    assert await world.read.tokens.balance(style.artist_id) == Balance(style.artist_id, 0, 0, 0)
+    assert await world.funds(buyer.id) == Funds(buyer.id, 70, 30, None)
+    assert await world.funds(style.artist_id) == Funds(style.artist_id, 0, 0, 0)
     with pytest.raises(InsufficientTokens) as refused:
         await commit(world, spending(buyer, style, 71, world))
     assert refused.value.details == {"required": 71, "available": 70}
     await commit(world, spending(buyer, style, 70, world))
-    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 0, 100, None)
+    assert await world.funds(buyer.id) == Funds(buyer.id, 0, 100, None)
 
 
 async def test_a_posted_hold_is_earned(world: World) -> None:
@@ -118,8 +118,8 @@ async def test_a_posted_hold_is_earned(world: World) -> None:
 
     await commit(world, completing(generation, world))
 
-    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 70, 0, None)
-    assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 30)
+    assert await world.funds(buyer.id) == Funds(buyer.id, 70, 0, None)
+    assert await world.funds(generation.artist_id) == Funds(generation.artist_id, 0, 0, 30)
 
 
 async def test_a_voided_hold_is_spendable_again(world: World) -> None:
@@ -127,17 +127,17 @@ async def test_a_voided_hold_is_spendable_again(world: World) -> None:
 
     await commit(world, giving_up(generation, world))
 
-    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 100, 0, None)
-    assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 0)
+    assert await world.funds(buyer.id) == Funds(buyer.id, 100, 0, None)
+    assert await world.funds(generation.artist_id) == Funds(generation.artist_id, 0, 0, 0)
 
 
 async def test_artists_pay_for_their_own_styles_too(world: World) -> None:
     mia = await world.artist("mia", tokens=100)
     generation = await world.generation(mia, await world.style(mia))
-    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 70, 30, 0)
+    assert await world.funds(mia.id) == Funds(mia.id, 70, 30, 0)
 
     await commit(world, completing(generation, world))
-    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 70, 0, 30)
+    assert await world.funds(mia.id) == Funds(mia.id, 70, 0, 30)
 
 
 async def test_a_hold_takes_no_more_than_there_is(world: World) -> None:
@@ -149,7 +149,7 @@ async def test_a_hold_takes_no_more_than_there_is(world: World) -> None:
         await world.generation(buyer, style)
 
     assert refused.value.details == {"required": 30, "available": 29}
-    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 29, 30, None)
+    assert await world.funds(buyer.id) == Funds(buyer.id, 29, 30, None)
 
 
 async def test_a_hold_needs_both_accounts(world: World) -> None:
@@ -173,16 +173,16 @@ async def test_a_hold_is_resolved_only_once(world: World) -> None:
     style = await world.style(await world.artist("max"))
     failed = await world.failed_generation(buyer, style)
     await commit(world, completing(completed, world))
-    before = await world.read.tokens.balance(buyer.id)
+    before = await world.funds(buyer.id)
 
     for generation in (completed, failed):
         for again in (posting(generation.hold_id, world), voiding(generation.hold_id, world)):
             with pytest.raises(HoldAlreadyResolved):
                 await commit(world, again)
 
-    assert await world.read.tokens.balance(buyer.id) == before == Balance(buyer.id, 70, 0, None)
-    assert (await world.read.tokens.balance(completed.artist_id)).earned_token_balance == 30
-    assert (await world.read.tokens.balance(failed.artist_id)).earned_token_balance == 0
+    assert await world.funds(buyer.id) == before == Funds(buyer.id, 70, 0, None)
+    assert (await world.funds(completed.artist_id)).earned_token_balance == 30
+    assert (await world.funds(failed.artist_id)).earned_token_balance == 0
 
 
 async def test_an_unknown_hold_cannot_be_posted_or_voided(world: World) -> None:
@@ -194,7 +194,7 @@ async def test_an_unknown_hold_cannot_be_posted_or_voided(world: World) -> None:
             await commit(world, posting(hold_id, world))
         with pytest.raises(HoldNotFound):
             await commit(world, voiding(hold_id, world))
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 7, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 7, 0, None)
 
 
 # --- at once ----------------------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ async def test_of_two_concurrent_holds_of_the_same_tokens_one_is_refused(world: 
     assert ended.first is None
     assert isinstance(ended.second, InsufficientTokens)
     assert ended.second.details == {"required": 30, "available": 20}
-    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 20, 60, None)
+    assert await world.funds(buyer.id) == Funds(buyer.id, 20, 60, None)
 
 
 async def test_concurrent_credits_are_both_counted(world: World, sent: bool) -> None:
@@ -223,7 +223,7 @@ async def test_concurrent_credits_are_both_counted(world: World, sent: bool) -> 
     )
 
     assert (ended.first, ended.second) == (None, None)
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 12, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 12, 0, None)
 
 
 async def test_two_images_completed_at_once_are_both_earned(world: World, sent: bool) -> None:
@@ -235,7 +235,7 @@ async def test_two_images_completed_at_once_are_both_earned(world: World, sent: 
     ended = await race(world, completing(one, world), completing(other, world), sent=sent)
 
     assert (ended.first, ended.second) == (None, None)
-    assert await world.read.tokens.balance(mia.id) == Balance(mia.id, 0, 0, 60)
+    assert await world.funds(mia.id) == Funds(mia.id, 0, 0, 60)
 
 
 async def test_of_two_concurrent_transfers_with_one_reference_one_is_refused(world: World, sent: bool) -> None:
@@ -248,7 +248,7 @@ async def test_of_two_concurrent_transfers_with_one_reference_one_is_refused(wor
 
     assert ended.first is None
     assert isinstance(ended.second, DuplicateTransfer)
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 7, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 7, 0, None)
 
 
 @pytest.mark.parametrize("first", ["post", "void"])
@@ -264,8 +264,8 @@ async def test_of_two_concurrent_ends_of_a_hold_one_is_refused(
     assert ended.first is None
     assert isinstance(ended.second, HoldAlreadyResolved)
     paid = first == "post"
-    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 0 if paid else 30, 0, None)
-    assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 30 * paid)
+    assert await world.funds(buyer.id) == Funds(buyer.id, 0 if paid else 30, 0, None)
+    assert await world.funds(generation.artist_id) == Funds(generation.artist_id, 0, 0, 30 * paid)
 
 
 async def test_a_refused_transaction_of_a_race_stores_nothing(world: World) -> None:
@@ -279,7 +279,7 @@ async def test_a_refused_transaction_of_a_race_stores_nothing(world: World) -> N
     ended = await race(world, spending(ann, style, 10, world), spend_and_tell, sent=True)
 
     assert isinstance(ended.second, InsufficientTokens)
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 10, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 0, 10, None)
     assert (await world.read.accounts.me(ann.id)).username == "ann"
 
 
@@ -297,7 +297,7 @@ async def test_a_waiting_transaction_succeeds_after_the_other_rolled_back(world:
     await first.roll_back()
 
     assert await second.commit() is None
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 0, 10, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 0, 10, None)
 
 
 async def test_of_many_at_once_exactly_as_many_are_served_as_there_are_tokens_for(world: World) -> None:
@@ -308,7 +308,7 @@ async def test_of_many_at_once_exactly_as_many_are_served_as_there_are_tokens_fo
 
     assert sum(isinstance(outcome, Generation) for outcome in outcomes) == 3
     assert sum(isinstance(outcome, InsufficientTokens) for outcome in outcomes) == 13
-    assert await world.read.tokens.balance(buyer.id) == Balance(buyer.id, 10, 90, None)
+    assert await world.funds(buyer.id) == Funds(buyer.id, 10, 90, None)
 
 
 def posting(hold_id: HoldId, world: World) -> Work:

@@ -33,7 +33,7 @@ async def test_an_error_takes_everything_back_and_passes_on(world: World) -> Non
         await commit(world, work)
 
     assert (await world.read.accounts.profile(ann.id, viewer=None)).bio == ""
-    assert (await world.read.tokens.balance(ann.id)).token_balance == 5
+    assert (await world.funds(ann.id)).token_balance == 5
     assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == style
 
 
@@ -50,7 +50,7 @@ async def test_a_refusal_rolls_the_block_back(world: World) -> None:
         await commit(world, work)
 
     assert (await world.read.accounts.profile(ann.id, viewer=None)).bio == ""
-    assert (await world.read.tokens.balance(ann.id)).token_balance == 5
+    assert (await world.funds(ann.id)).token_balance == 5
 
 
 async def test_a_caught_refusal_still_rolls_the_block_back(world: World) -> None:
@@ -94,11 +94,11 @@ async def test_uncommitted_changes_are_invisible_to_others(world: World) -> None
         assert (await scope.users.of_id(ann.id)).username == "ann"
         assert not await scope.users.username_taken("anna")
     assert (await world.read.accounts.profile(ann.id, viewer=None)).username == "ann"
-    assert (await world.read.tokens.balance(ann.id)).token_balance == 0
+    assert (await world.funds(ann.id)).token_balance == 0
 
     assert await block.commit() is None
     assert (await world.read.accounts.profile(ann.id, viewer=None)).username == "anna"
-    assert (await world.read.tokens.balance(ann.id)).token_balance == 7
+    assert (await world.funds(ann.id)).token_balance == 7
 
 
 async def test_one_transaction_serves_one_block_after_another(world: World) -> None:

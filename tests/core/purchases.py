@@ -35,7 +35,7 @@ async def agreed(world: MemoryWorld) -> tuple[User, OrderId, str]:
 
 
 async def tokens(world: MemoryWorld, user: User) -> int:
-    return (await world.read.tokens.balance(user.id)).token_balance
+    return (await world.funds(user.id)).token_balance
 
 
 async def view(world: MemoryWorld, user: User, order_id: OrderId) -> PurchaseView:

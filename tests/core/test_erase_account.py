@@ -114,4 +114,4 @@ async def test_a_generation_completed_just_before_it_is_abandoned_is_paid(world:
 
     assert await overtaken_erase(world, ann, complete, at=2)
 
-    assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 30
+    assert (await world.funds(mia.id)).earned_token_balance == 30

@@ -7,7 +7,6 @@ import pytest
 from core.generations.fail_generation import FailGeneration
 from core.generations.model import RETRY_DELAYS, Status
 from core.tasks.outcome import UNKNOWN, Failure, Outcome
-from core.tokens.views import Balance
 from tests.core.test_making import (
     HOPELESS,
     a_queued_generation,
@@ -18,7 +17,7 @@ from tests.core.test_making import (
     notifications,
     progress,
 )
-from tests.support.world import MemoryWorld
+from tests.support.world import Funds, MemoryWorld
 
 MOMENT = timedelta.resolution
 
@@ -39,7 +38,7 @@ async def test_a_failed_attempt_keeps_the_hold_and_puts_no_task(world: MemoryWor
     assert (now.attempt_failed_at, now.updated_at, now.progress, now.ended_at) == (at, at, None, None)
     assert now.failure == Failure(code, "Why.")
     assert await world.tasks(within=timedelta(hours=1)) == []
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 30, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 70, 30, None)
     assert await notifications(world, ann) == []
 
 
@@ -63,8 +62,8 @@ async def test_two_failed_attempts_and_a_success_pay_the_artist_once(world: Memo
     assert await complete(world, generation.id) == Outcome(applied=True, status="completed")
     assert await complete(world, generation.id) == Outcome(applied=False, status="completed")
 
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 0, None)
-    assert (await world.read.tokens.balance(generation.artist_id)).earned_token_balance == 30
+    assert await world.funds(ann.id) == Funds(ann.id, 70, 0, None)
+    assert (await world.funds(generation.artist_id)).earned_token_balance == 30
     assert world.database.tables.generations[generation.id].attempt_failed_at is None
     [notification] = await notifications(world, ann)
     assert notification.type == "generation_complete"
@@ -88,7 +87,7 @@ async def test_a_final_failure_counts_after_failed_attempts(world: MemoryWorld) 
 
     assert await fail(world, generation.id) == Outcome(applied=True, status="failed")
 
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 100, 0, None)
     [notification] = await notifications(world, ann)
     assert notification.metadata["error_code"] == HOPELESS.code
 
@@ -123,6 +122,6 @@ async def test_the_old_attempt_may_complete_while_a_new_task_waits(world: Memory
     assert await world.tasks() == [waiting]  # it goes out, and what comes of it changes nothing
     for late in (progress, complete, fail, fail_for_now, fail_attempt):
         assert await late(world, generation.id) == Outcome(applied=False, status="completed")
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 0, None)
-    assert (await world.read.tokens.balance(generation.artist_id)).earned_token_balance == 30
+    assert await world.funds(ann.id) == Funds(ann.id, 70, 0, None)
+    assert (await world.funds(generation.artist_id)).earned_token_balance == 30
     assert len(await notifications(world, ann)) == 1

@@ -18,8 +18,7 @@ from core.identifiers import GenerationId
 from core.notifications.views import NotificationItem
 from core.paging import PageRequest
 from core.tasks.outcome import Failure, Outcome
-from core.tokens.views import Balance
-from tests.support.world import MemoryWorld
+from tests.support.world import Funds, MemoryWorld
 
 Call = Callable[[MemoryWorld, GenerationId], Awaitable[Outcome]]
 
@@ -93,8 +92,8 @@ async def test_a_completed_generation_is_paid_and_its_owner_notified(world: Memo
     assert (now.metadata, now.progress, now.failure) == ({"seed": 7, "more": [1]}, None, None)
     assert now.updated_at == now.ended_at == world.clock.now()
     assert not now.is_public
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 0, None)
-    assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 30)
+    assert await world.funds(ann.id) == Funds(ann.id, 70, 0, None)
+    assert await world.funds(generation.artist_id) == Funds(generation.artist_id, 0, 0, 30)
     [notification] = await notifications(world, ann)
     assert (notification.type, notification.target_type, notification.target_id) == (
         "generation_complete",
@@ -142,7 +141,7 @@ async def test_an_image_elsewhere_is_refused(world: MemoryWorld, url: str) -> No
 
     assert set(refused.value.details or {}) == {"result_url"}
     assert world.database.tables.generations[generation.id] == generation
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 30, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 70, 30, None)
 
 
 # --- failure ----------------------------------------------------------------------------------------------------------
@@ -160,8 +159,8 @@ async def test_a_final_failure_gives_the_tokens_back_and_says_why(world: MemoryW
     now = world.database.tables.generations[generation.id]
     assert (now.status, now.failure, now.progress) == (Status.FAILED, Failure(code, "Why."), None)
     assert now.updated_at == now.ended_at == world.clock.now()
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
-    assert await world.read.tokens.balance(generation.artist_id) == Balance(generation.artist_id, 0, 0, 0)
+    assert await world.funds(ann.id) == Funds(ann.id, 100, 0, None)
+    assert await world.funds(generation.artist_id) == Funds(generation.artist_id, 0, 0, 0)
     [notification] = await notifications(world, ann)
     assert (notification.type, notification.target_id) == ("generation_failed", generation.id)
     assert notification.metadata == {"error_code": code, "error_message": "Why.", "refunded_tokens": 30}
@@ -181,7 +180,7 @@ async def test_a_retryable_failure_is_retried_without_cost(world: MemoryWorld, c
     assert (now.status, now.attempt, now.failure) == (Status.RETRYING, 2, Failure(code, "Why."))
     assert (now.progress, now.ended_at, now.updated_at) == (None, None, world.clock.now())
     assert now.task_id != generation.task_id
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 30, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 70, 30, None)
     assert await notifications(world, ann) == []
 
 
@@ -211,7 +210,7 @@ async def test_attempts_wait_longer_and_longer_and_the_fourth_is_the_last(world:
     assert len(task_ids) == 4
     assert world.database.tables.generations[generation.id].attempt == 4
     assert await world.tasks(within=timedelta(hours=1)) == []
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 100, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 100, 0, None)
     [notification] = await notifications(world, ann)
     assert notification.metadata["error_code"] == "GPU_OOM"
 
@@ -258,7 +257,7 @@ async def test_a_repeated_failure_counts_once(world: MemoryWorld, again: Call) -
     assert await again(world, generation.id) == Outcome(applied=False, status="retrying")
 
     assert (world.database.tables.generations[generation.id], await world.tasks()) == before
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 30, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 70, 30, None)
 
 
 async def test_a_retry_can_complete(world: MemoryWorld) -> None:
@@ -268,7 +267,7 @@ async def test_a_retry_can_complete(world: MemoryWorld) -> None:
     assert await complete(world, generation.id) == Outcome(applied=True, status="completed")
 
     assert world.database.tables.generations[generation.id].failure is None
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 0, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 70, 0, None)
 
 
 # --- twice, late, in any order ----------------------------------------------------------------------------------------
@@ -324,8 +323,8 @@ async def test_in_any_order_the_first_end_counts_and_money_follows_it(
     completed = ends[0] is complete
     assert first_end == Outcome(applied=True, status="completed" if completed else "failed")
     assert sum(outcome.applied for outcome, call in zip(outcomes, calls, strict=True) if call in ends) == 1
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70 if completed else 100, 0, None)
-    assert (await world.read.tokens.balance(generation.artist_id)).earned_token_balance == 30 * completed
+    assert await world.funds(ann.id) == Funds(ann.id, 70 if completed else 100, 0, None)
+    assert (await world.funds(generation.artist_id)).earned_token_balance == 30 * completed
     assert len(await notifications(world, ann)) == 1
 
 
@@ -348,8 +347,8 @@ async def notifications(world: MemoryWorld, user: User) -> list[NotificationItem
 async def everything(world: MemoryWorld, owner: User, generation: Generation) -> object:
     return (
         world.database.tables.generations[generation.id],
-        await world.read.tokens.balance(owner.id),
-        await world.read.tokens.balance(generation.artist_id),
+        await world.funds(owner.id),
+        await world.funds(generation.artist_id),
         dict(world.database.tables.notifications),
         await world.tasks(within=timedelta(hours=1)),
         len(world.database.tables.entries),

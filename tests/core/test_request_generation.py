@@ -15,9 +15,8 @@ from core.styles.errors import StyleNotFound, StyleNotReady
 from core.styles.model import Style
 from core.tags import InvalidTagLanguage
 from core.tokens.errors import AccountNotFound, InsufficientTokens
-from core.tokens.views import Balance
 from tests.core.failing import Broken, failing
-from tests.support.world import MemoryWorld
+from tests.support.world import Funds, MemoryWorld
 
 
 async def test_an_image_is_queued_and_its_price_on_hold(world: MemoryWorld) -> None:
@@ -36,7 +35,7 @@ async def test_an_image_is_queued_and_its_price_on_hold(world: MemoryWorld) -> N
         progress=None,
         queue=QueuePlace(1, 30),
     )
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 70, 30, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 70, 30, None)
     generation = world.database.tables.generations[requested.id]
     assert (generation.prompt_tags, generation.description) == (["woman", "portrait"], "한 여자")
     assert (generation.artist_id, generation.attempt, generation.updated_at) == (
@@ -114,7 +113,7 @@ async def test_a_price_change_never_touches_what_was_requested(world: MemoryWorl
     await save(world, msgspec.structs.replace(style, generation_cost_tokens=50))
 
     assert (await request(world, ann, NewGeneration(style.id, ["cat"]))).consumed_tokens == 50
-    assert await world.read.tokens.balance(ann.id) == Balance(ann.id, 20, 80, None)
+    assert await world.funds(ann.id) == Funds(ann.id, 20, 80, None)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_tokens_move_between_the_accounts_and_in_the_phases_of_their_kind(world:
     assert made == {
         ("at once", TransferKind.BONUS, AccountKind.ISSUANCE, AccountKind.WALLET),
         ("at once", TransferKind.PURCHASE, AccountKind.ISSUANCE, AccountKind.WALLET),
-        ("at once", TransferKind.REFUND, AccountKind.ISSUANCE, AccountKind.WALLET),
+        ("at once", TransferKind.TAKEN_BONUS, AccountKind.WALLET, AccountKind.ISSUANCE),
         ("held", TransferKind.GENERATION, AccountKind.WALLET, AccountKind.EARNINGS),
         ("held", TransferKind.WITHDRAWAL, AccountKind.EARNINGS, AccountKind.ISSUANCE),
     }

@@ -27,7 +27,7 @@ async def test_a_user_becomes_an_artist_with_a_signature(world: MemoryWorld) -> 
     assert (me.artist.artist_name, me.artist.verified_email) == ("김 Ann", "ann@example.com")
     assert me.artist.signature_image_url == await world.blobs.signed_url(key)
     assert (me.artist.earned_token_balance, me.artist.follower_count) == (0, 0)
-    assert (await world.read.tokens.balance(ann.id)).earned_token_balance == 0
+    assert (await world.funds(ann.id)).earned_token_balance == 0
     assert await world.blobs.get(key) == picture()
     assert (key.endswith(".png"), world.blobs.content_type(key)) == (True, "image/png")
 
@@ -160,5 +160,5 @@ async def upgrade(
 async def nothing_happened(world: MemoryWorld, user: User) -> None:
     me = await world.read.accounts.me(user.id)
     assert (me.role, me.artist) == ("user", None)
-    assert (await world.read.tokens.balance(user.id)).earned_token_balance is None
+    assert (await world.funds(user.id)).earned_token_balance is None
     assert await world.blobs.keys("") == []

@@ -43,7 +43,7 @@ UNHURRIED = StreamTiming(timedelta(hours=1))
 
 def settings(**changes: Any) -> Settings:
     chosen = msgspec.structs.replace(
-        read_settings({}),
+        read_settings({"PAYOUT_DELAY_DAYS": "0", "WITHDRAWAL_MIN": "1"}),
         api_base_url=API,
         frontend_url=FRONTEND,
         cors_allowed_origins=[FRONTEND],

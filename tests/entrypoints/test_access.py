@@ -42,10 +42,11 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("POST", "/api/tokens/purchase"): (401, 400, 400, 400),
     ("GET", "/api/tokens/purchases/{order_id}"): (401, 404, 404, 200),
     ("GET", "/api/tokens/earnings"): (401, 403, 200, 200),
-    ("POST", "/api/tokens/withdrawals"): (401, 403, 402, 201),
+    ("POST", "/api/tokens/withdrawals"): (401, 403, 402, 409),
     ("GET", "/api/tokens/withdrawals"): (401, 403, 200, 200),
     ("GET", "/api/tokens/withdrawals/{withdrawal_id}"): (401, 403, 404, 200),
     ("GET", "/api/admin/withdrawals"): (401, 404, 404, 404),
+    ("GET", "/api/admin/withdrawals/{withdrawal_id}/sources"): (401, 404, 404, 404),
     ("POST", "/api/admin/withdrawals/{withdrawal_id}/settle"): (401, 404, 404, 404),
     ("POST", "/api/admin/withdrawals/{withdrawal_id}/reject"): (401, 404, 404, 404),
     ("GET", "/api/payments/toss/{order_id}/success"): (302, 302, 302, 302),
@@ -170,6 +171,7 @@ async def test_every_route_answers_every_role_as_declared(
     image = await world.image(owner, await world.style(owner))
     comment_id = await world.use_case(PostComment)(owner.id, image.id, NewComment("Mine"))
     started = await world.use_case(StartPurchase)(owner.id, "basic_100")
+    await world.earn(owner)
     withdrawal = await world.use_case(RequestWithdrawal)(owner.id, 1)
     at = path.format(
         withdrawal_id=withdrawal.id,

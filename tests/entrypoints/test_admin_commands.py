@@ -66,7 +66,7 @@ async def set_scene(world: World) -> dict[str, int]:
     await world.use_case(MakeAdmin)(Operator(None), boss.id)
     await world.use_case(SuspendUser)(Operator(None), lou.id, reason="Spam.")
     mia = await world.artist("mia")
-    await world.image(await world.user("bob", tokens=30), await world.style(mia))
+    await world.earn(mia)
     withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 10)
     return {"ann": ann.id, "boss": boss.id, "withdrawal": withdrawal.id}
 

@@ -85,6 +85,9 @@ class Scene:
         await world.like(bob, image)
         comment_id = await world.use_case(PostComment)(ann.id, image.id, NewComment("Mine"))
         order = await world.use_case(StartPurchase)(ann.id, "basic_100")
+        another = await world.artist("max")
+        for artist in (mia, another):
+            await world.earn(artist)
         page, _ = await world.read.notifications.list(ann.id, unread_only=False, page=PageRequest())
         self.ids = {
             "user_id": mia.id,
@@ -95,7 +98,7 @@ class Scene:
             "queued_id": queued.id,
             "comment_id": comment_id,
             "notification_id": page.rows[0].id,
-            "withdrawal_id": (await world.use_case(RequestWithdrawal)(mia.id, 5)).id,
+            "withdrawal_id": (await world.use_case(RequestWithdrawal)(another.id, 5)).id,
         }
         self.paid = event(order.order_id, world.payments.charge(order.order_id))
 

@@ -41,6 +41,7 @@ def test_no_call_for_admins_is_left_out(service: Service) -> None:
 async def test_a_call_leaves_one_line(service: Service, world: MemoryWorld, eve: User, method: str, path: str) -> None:
     mia = await world.artist("mia")
     image = await world.image(await world.user("ann", tokens=30), await world.style(mia), public=True)
+    await world.earn(mia)
     ids = {
         "withdrawal_id": (await world.use_case(RequestWithdrawal)(mia.id, 10)).id,
         "comment_id": await world.use_case(PostComment)(mia.id, image.id, NewComment("Mine")),

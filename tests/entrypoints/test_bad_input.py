@@ -58,7 +58,7 @@ async def stage(service: Service, world: MemoryWorld) -> AsyncIterator[Stage]:
     bob, style = await world.artist("bob", tokens=200), await world.style(people["mia"])
     await world.use_case(MakeAdmin)(Operator(None), people["boss"].id)
     await world.image(bob, style)
-    await world.image(bob, await world.style(bob))
+    await world.earn(bob)
     bobs = {
         "order": (await world.use_case(StartPurchase)(bob.id, "basic_100")).order_id,
         "image": (await world.generation(bob, style)).id,

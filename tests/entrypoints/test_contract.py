@@ -28,13 +28,14 @@ Shape = dict[str, Any] | list[Any] | None
 
 async def a_life(service: Service, world: MemoryWorld) -> tuple[dict[str, User], dict[str, object]]:
     """Who there is, and all that is called by an id."""
-    mia, ann, zoe = await world.artist("mia"), await world.user("ann", tokens=1000), await world.user("zoe")
+    mia, ann, zoe = await world.artist("mia"), await world.user("ann", tokens=10, bought=990), await world.user("zoe")
     style = await world.style(mia, "Ink")
     training, failed = await world.untrained_style(mia, "Inlay"), await world.untrained_style(mia, "Iron")
     await world.use_case(RecordTrainingProgress)(
         training.id, current_epoch=1, total_epochs=20, progress_percent=5.0, estimated_seconds=60
     )
     image = await world.image(ann, style, public=True, description="여자")
+    world.clock.advance()
     processing, queued = await world.generation(ann, style), await world.generation(ann, style)
     await world.use_case(RecordProgress)(
         processing.id, current_step=1, total_steps=50, progress_percent=2.0, estimated_seconds=30

@@ -55,7 +55,7 @@ async def test_twins_put_their_price_on_hold_once(service: PostgresService, worl
     held = await pool.fetch("SELECT count(*) AS holds FROM transfers WHERE phase = 'hold'")
     rows = await pool.fetch("SELECT id FROM generations")
     assert (held[0]["holds"], len(rows), len(await world.tasks())) == (1, 1, 1)
-    assert (await world.read.tokens.balance(ann.id)).held_tokens == 30
+    assert (await world.funds(ann.id)).held_tokens == 30
 
 
 async def test_twins_open_one_order(service: PostgresService, world: PostgresWorld, pool: Pool) -> None:

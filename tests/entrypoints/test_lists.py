@@ -11,6 +11,7 @@ from core.accounts.model import User
 from core.audit.model import Operator
 from core.community.post_comment import NewComment, PostComment
 from core.withdrawals.request_withdrawal import RequestWithdrawal
+from core.withdrawals.settle_withdrawal import SettleWithdrawal
 from entrypoints.http.security.signing import Signers
 from tests.entrypoints.service import Browser, Service
 from tests.support.world import MemoryWorld
@@ -88,7 +89,14 @@ async def things(world: MemoryWorld, mia: User) -> dict[str, Any]:
         for _ in range(5):
             await world.use_case(PostComment)(mia.id, image.id, NewComment("Thanks", parent_id=comments[-1]))
     for amount in range(1, 6):
-        await world.use_case(RequestWithdrawal)(mia.id, amount)
+        await world.earn(mia, amount)
+        requested = await world.use_case(RequestWithdrawal)(mia.id, amount)
+        if amount < 5:
+            await world.use_case(SettleWithdrawal)(Operator(ben.id), requested.id)
+    for name in ("max", "mo", "moe"):
+        artist = await world.artist(name)
+        await world.earn(artist)
+        await world.use_case(RequestWithdrawal)(artist.id, 1)
     await world.use_case(MakeAdmin)(Operator(None), mia.id)
     [style, other_style], [image, other_image, *_] = styles, images
     return {
@@ -101,7 +109,7 @@ def place(path: str, row: Mapping[str, Any]) -> tuple[Any, ...]:
     """What rows are sorted by, descending."""
     rank = row["like_count"] if "feed" in path and "sort=popular" in path else 0
     if path == "/api/styles?sort=popular":
-        rank = row["artist"]["artist_name"] == "Mia"  # she has two followers, and the other one
+        rank = {"Mia": 2, "Zoe": 1}.get(row["artist"]["artist_name"], 0)  # followers
     return rank, row.get("followed_at") or row["created_at"], row["id"]
 
 

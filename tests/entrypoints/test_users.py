@@ -185,8 +185,8 @@ async def test_deleting_an_account(service: Service, world: MemoryWorld, anonymo
 
 
 async def test_a_pending_withdrawal_prevents_account_deletion(service: Service, world: MemoryWorld) -> None:
-    mia = await world.artist(tokens=100)
-    await world.image(mia, await world.style(mia))
+    mia = await world.artist()
+    await world.earn(mia)
     await world.use_case(RequestWithdrawal)(mia.id, 1)
     async with service.browser(mia) as browser:
         response = await browser.delete("/api/users/me", headers={"Accept-Language": "ko"})

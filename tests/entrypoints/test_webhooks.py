@@ -91,7 +91,7 @@ class Scene:
         return (
             await read.generations.detail(self.image.id, viewer=self.owner.id),
             await read.styles.list_own(self.style.artist_id, page=PageRequest()),
-            await read.tokens.balance(self.owner.id),
+            await self.service.world.balance(self.owner.id),
             await read.notifications.list(self.owner.id, unread_only=False, page=PageRequest()),
             await self.service.world.tasks(),
         )

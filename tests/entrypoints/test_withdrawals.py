@@ -14,10 +14,11 @@ from tests.support.world import MemoryWorld
 @pytest.fixture
 async def mia(world: MemoryWorld) -> User:
     """An artist who has earned 60 tokens."""
-    mia, ann = await world.artist("mia"), await world.user("ann", tokens=200)
+    mia, ann = await world.artist("mia"), await world.user("ann", bought=200)
     style = await world.style(mia)
     for _ in range(2):
         await world.image(ann, style)
+    world.clock.advance()
     return mia
 
 

@@ -17,6 +17,7 @@ from core.styles.model import TrainingStatus
 from core.tasks.model import GenerationTask, PendingTask, TrainingTask
 from core.tokens.model import WELCOME_TOKENS, Account, TransferKind
 from tests.simulation.broken import Broken
+from tests.simulation.sources import Sources
 from tests.simulation.stage import GRACE
 from tests.simulation.watched import Watched
 from tests.simulation.world import SimulatedWorld
@@ -51,6 +52,7 @@ class Books:
         self._note = note
         self._entries: set[TransferId] = set()
         self._bonuses: defaultdict[UserId, list[Entry]] = defaultdict(list)
+        self._sources = Sources()
         self._made: set[str] = set()
         """By their place in answers: what is to be made once for each key."""
         self._attempts: dict[tuple[GenerationId, int], TaskId] = {}
@@ -84,6 +86,7 @@ class Books:
             raise Broken(f"tokens are still on hold: {held}")
         for user_id in tuple(self._erased):
             self._check_erased(user_id)
+        self._sources.check_end()
 
     def _check(self, changed: dict[str, list[object]]) -> None:
         for transfer_id in _the(changed["entries"], TransferId):
@@ -102,6 +105,8 @@ class Books:
             self._check_likes(generation_id)
         if changed["comments"]:
             self._check_comments()
+        for withdrawal_id in _the(changed["withdrawals"], WithdrawalId):
+            self._sources.check(self._tables.withdrawals[withdrawal_id], self._world.payouts)
         self._check_answers(changed)
         if any(changed[name] for name in _LEDGER):
             self._reconcile()
@@ -118,6 +123,7 @@ class Books:
         if entry is None or transfer_id in self._entries:
             raise Broken(f"entry {transfer_id} of the ledger was changed or removed: {entry}")
         self._entries.add(transfer_id)
+        self._sources.add(entry)
         self._note(f"  {entry.phase.value} {entry.id}: {entry.amount} {_name(entry.debit)} -> {_name(entry.credit)}")
         if entry.kind is TransferKind.BONUS and entry.credit.owner is not None:
             self._bonuses[entry.credit.owner].append(entry)

@@ -11,12 +11,13 @@ from unittest.mock import patch
 
 import msgspec
 
-from adapters.memory import account_deletion
+from adapters.memory import account_deletion, tokens
 from adapters.memory.account_deletion import MemoryPersonalData
 from adapters.memory.generations import MemoryGenerations
 from adapters.memory.idempotency import MemoryIdempotentCall
-from adapters.memory.tables import Funds, QueuedTask, Tables
+from adapters.memory.tables import Entry, Funds, QueuedTask, Tables
 from adapters.memory.tasks import MemoryBatch, MemoryTaskQueue
+from adapters.memory.tokens import MemoryTokenLedger
 from adapters.memory.transaction import MemoryTransaction
 from core.community.like_generation import LikeGeneration
 from core.generations import model
@@ -27,7 +28,7 @@ from core.generations.repository import Generations
 from core.identifiers import GenerationId, HoldId, UserId
 from core.ports.token_ledger import TokenLedger
 from core.tasks.model import Task, pending
-from core.tokens.model import PlatformFee
+from core.tokens.model import PayoutTerms, PlatformFee, TransferKind, paid_part
 from core.withdrawals.model import Withdrawal, WithdrawalStatus
 from tests.simulation.history import Mutant
 from tests.simulation.watched import Watched, put_in_place
@@ -224,6 +225,47 @@ def without(rule: str) -> Mutant:
     return mutant
 
 
+@contextmanager
+def one_bonus_token_as_if_it_was_bought(_: SimulatedWorld) -> Iterator[None]:
+    def part(amount: int, *, bonus: int) -> int:
+        return min(amount, paid_part(amount, bonus=bonus) + 1)
+
+    with patch.object(tokens, "paid_part", part):
+        yield
+
+
+@contextmanager
+def own_images_withdrawable(_: SimulatedWorld) -> Iterator[None]:
+    with patch.object(Entry, "own", False):
+        yield
+
+
+@contextmanager
+def bonus_withdrawable(_: SimulatedWorld) -> Iterator[None]:
+    """Without the adapters' own rule, and whatever has matured."""
+
+    async def withdrawable(*_: object, **__: object) -> int:
+        return 1_000_000
+
+    def spendable(funds: Funds, _: TransferKind) -> int:
+        return funds.available
+
+    with (
+        patch.object(MemoryTokenLedger, "withdrawable", withdrawable),
+        patch.object(tokens, "_spendable", spendable),
+    ):
+        yield
+
+
+@contextmanager
+def earnings_withdrawn_at_once(_: SimulatedWorld) -> Iterator[None]:
+    def now(_: PayoutTerms, now: datetime) -> datetime:
+        return now
+
+    with patch.object(PayoutTerms, "earned_until", now):
+        yield
+
+
 MUTANTS: dict[str, Mutant] = {
     "no-locks": no_locks,
     "no-rollback": no_rollback,
@@ -236,6 +278,10 @@ MUTANTS: dict[str, Mutant] = {
     "wallets-below-zero": wallets_below_zero,
     "fee-rounded-up": fee_rounded_up,
     "withdrawals-settled-twice": withdrawals_settled_twice,
+    "one-bonus-token-as-if-it-was-bought": one_bonus_token_as_if_it_was_bought,
+    "own-images-withdrawable": own_images_withdrawable,
+    "bonus-tokens-withdrawable": bonus_withdrawable,
+    "earnings-withdrawn-at-once": earnings_withdrawn_at_once,
     "keys-not-claimed": keys_not_claimed,
     "images-erased-at-work": images_erased_at_work,
     "failed-attempts-final": failed_attempts_final,

@@ -1,6 +1,7 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
+from datetime import timedelta
 from random import Random
 from types import TracebackType
 from typing import Any, Self, cast
@@ -19,7 +20,7 @@ from core.community.repository import Follows, Likes
 from core.identifiers import GenerationId, TaskId, UserId
 from core.ports.idempotency import Answer, Call, IdempotentCall
 from core.ports.transaction import OutcomeUnknown, Transaction
-from core.tokens.model import PlatformFee
+from core.tokens.model import PayoutTerms, PlatformFee
 from entrypoints.container.memory import memory
 from tests.simulation.broken import Broken
 from tests.simulation.faults import Faults
@@ -30,6 +31,9 @@ from tests.support.world import MemoryWorld, Readers, Scope, parts_over
 CONNECTION_LOST = 0.005
 FEES = (0, 7, 15, 100)
 """Percent."""
+PAYOUT_DELAYS = (timedelta(), timedelta(seconds=5), timedelta(seconds=5), timedelta(days=14))
+PAYOUT_MINIMA = (1, 5)
+"""Tokens."""
 
 
 class SimulatedWorld(MemoryWorld):
@@ -41,6 +45,7 @@ class SimulatedWorld(MemoryWorld):
         watch(self.database.tables)
         self.ids = RepeatableIds(self.database, random)
         self.fee = PlatformFee(random.choice(FEES))
+        self.payouts = PayoutTerms(random.choice(PAYOUT_DELAYS), random.choice(PAYOUT_MINIMA))
 
     def ports(self) -> dict[str, object]:
         """What is no part of the transaction."""

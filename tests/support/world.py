@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from io import BytesIO
 from typing import Any, TypeVar, cast
@@ -35,7 +36,7 @@ from core.community.views import CommunityReader
 from core.generations.model import AspectRatio, Generation
 from core.generations.repository import Generations
 from core.generations.views import GenerationsReader
-from core.identifiers import HoldId, UserId
+from core.identifiers import HoldId, OrderId, UserId
 from core.live_events import StreamTiming
 from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
@@ -59,6 +60,9 @@ from core.ports.secrets import Secrets
 from core.ports.task_queue import TaskQueue
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
+from core.purchases.model import Purchase, new_purchase
+from core.purchases.packages import Package
+from core.purchases.payment import Payment, PaymentState
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
 from core.search.views import SearchReader
@@ -69,8 +73,8 @@ from core.tasks.model import QUEUES, PendingTask, WebhookBase
 from core.tasks.outcome import Failure
 from core.tasks.views import BacklogReader
 from core.terms import TERMS_VERSION
-from core.tokens.model import ISSUANCE, Hold, PlatformFee, Transfer, TransferKind, earnings, wallet
-from core.tokens.views import TokensReader
+from core.tokens.model import ISSUANCE, Hold, PayoutTerms, PlatformFee, Transfer, TransferKind, earnings, wallet
+from core.tokens.views import Balance, TokensReader
 from core.withdrawals.repository import Withdrawals
 from core.withdrawals.views import WithdrawalsReader
 from entrypoints.container.memory import memory
@@ -97,6 +101,16 @@ class Readers:
     export: ExportReader
     audit: AuditReader
     overview: OverviewReader
+
+
+@dataclass(frozen=True, slots=True)
+class Funds:
+    """A balance without its sources."""
+
+    user_id: UserId
+    token_balance: int
+    held_tokens: int
+    earned_token_balance: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +164,7 @@ class World(ABC):
         self.images = PillowImages()
         self.webhooks = WebhookBase(SETTINGS.api_base_url)
         self.fee = PlatformFee(0)
+        self.payouts = PayoutTerms(timedelta(), minimum=1)
         self.pace = StreamTiming(timedelta(hours=1))
         self.given: dict[Any, object] = {
             Settings: SETTINGS,
@@ -198,8 +213,17 @@ class World(ABC):
         """The use case in a scope, by default one of its own; `ports`, by the names of its fields, come instead."""
         return _with((scope or self.scope()).parts.get(kind), ports)
 
-    async def user(self, username: str = "ann", *, tokens: int = 0) -> User:
-        """A user with `tokens` in the wallet."""
+    async def balance(self, user_id: UserId) -> Balance:
+        """All that there is of somebody's, at the world's terms of payout."""
+        return await self.read.tokens.balance(user_id, earned_until=self.payouts.earned_until(self.clock.now()))
+
+    async def funds(self, user_id: UserId) -> Funds:
+        """How many tokens somebody has, whatever their sources are."""
+        balance = await self.balance(user_id)
+        return Funds(user_id, balance.token_balance, balance.held_tokens, balance.earned_token_balance)
+
+    async def user(self, username: str = "ann", *, tokens: int = 0, bought: int = 0) -> User:
+        """A user with `tokens` of bonus in the wallet, and others `bought`."""
         now = self.clock.now()
         user = User(
             id=await self.ids.user(),
@@ -215,6 +239,8 @@ class World(ABC):
             await scope.ledger.open(wallet(user.id))
             if tokens:
                 await scope.ledger.transfer(gift(user.id, tokens, self))
+        if bought:
+            await self.buy(user, bought)
         return user
 
     async def admin(self, username: str = "eve") -> User:
@@ -224,9 +250,32 @@ class World(ABC):
             await scope.users.save(admin)
         return admin
 
-    async def artist(self, username: str = "mia", *, tokens: int = 0) -> User:
+    async def buy(self, user: User, tokens: int) -> Purchase:
+        """A paid purchase of so many tokens, credited."""
+        package = Package("any", tokens, total_price=tokens * 100, price_per_token=100, currency_code="KRW")
+        purchase = new_purchase(OrderId(str(self.ids.task())), user.id, package, at=self.clock.now())
+        payment = Payment(
+            f"payment of {purchase.order_id}", purchase.order_id, PaymentState.CAPTURED, Decimal(tokens * 100), "KRW"
+        )
+        self.payments.payments[payment.key] = payment
+        paid = purchase.apply(payment, at=self.clock.now())
+        async with self.block() as scope:
+            await scope.purchases.add(purchase)
+            await scope.purchases.save(paid)
+            await scope.ledger.transfer(paid.credit())
+        return paid
+
+    async def earn(self, artist: User, tokens: int = 30, style: Style | None = None) -> User:
+        """Earnings that can be withdrawn: of an image by somebody new, whom it returns, who has bought the tokens."""
+        style = style or await self.style(artist, f"Style {self.ids.task()}")
+        fan = await self.user(f"fan-{self.ids.task()}", bought=tokens)
+        await self.image(fan, style, consumed_tokens=tokens)
+        self.clock.advance(self.payouts.delay + timedelta(seconds=1))
+        return fan
+
+    async def artist(self, username: str = "mia", *, tokens: int = 0, bought: int = 0) -> User:
         """An artist with a signature in the store."""
-        user = await self.user(username, tokens=tokens)
+        user = await self.user(username, tokens=tokens, bought=bought)
         key = f"signatures/{user.id}/signature.png"
         await self.blobs.put(Blob(key, BytesIO(b"a signature"), "image/png"))
         artist = Artist(user.id, username.title(), f"{username}@example.com", key, self.clock.now())
@@ -386,6 +435,7 @@ def parts_over(technology: Callable[[], dishka.Provider], *given: type[Any]) -> 
     provider.provide(Readers, scope=dishka.Scope.REQUEST)
     provider.provide(Scope, scope=dishka.Scope.REQUEST)
     provider.provide(_fee, scope=dishka.Scope.REQUEST, override=True)
+    provider.provide(_payouts, scope=dishka.Scope.REQUEST, override=True)
     provider.provide(_stream_timing, scope=dishka.Scope.REQUEST, override=True)
     providers = (use_cases(), technology(), provider)
     return dishka.make_container(*providers, start_scope=dishka.Scope.RUNTIME, lock_factory=None)
@@ -393,6 +443,10 @@ def parts_over(technology: Callable[[], dishka.Provider], *given: type[Any]) -> 
 
 def _fee(world: World) -> PlatformFee:
     return world.fee
+
+
+def _payouts(world: World) -> PayoutTerms:
+    return world.payouts
 
 
 def _stream_timing(world: World) -> StreamTiming:

@@ -5,10 +5,10 @@ from adapters.memory.database import MemoryDatabase
 from adapters.memory.tables import Entry, Phase, Tables
 from core.errors import Details
 from core.generations.model import Status
-from core.identifiers import HoldId, TransferId
+from core.identifiers import HoldId, TransferId, UserId
 from core.ports.books import Books
 from core.purchases.model import PurchaseStatus
-from core.tokens.model import FEES, AccountKind, TransferKind, earnings, wallet
+from core.tokens.model import FEES, Account, AccountKind, TransferKind, earnings, paid_fee, wallet
 from core.tokens.reconciliation import Finding, Invariant, Reconciliation
 from core.withdrawals.model import WithdrawalStatus
 
@@ -61,7 +61,7 @@ def _balances(tables: Tables) -> Checked:
             moved[entry.debit] -= entry.amount
             moved[entry.credit] += entry.amount
     for account, (key, funds) in zip(_accounts(tables), tables.funds.items(), strict=True):
-        yield account | {"moved": moved[key]}, funds.balance == moved[key]
+        yield account | {"moved": moved[key]}, funds.balance - funds.debt == moved[key]
 
 
 def _held(tables: Tables) -> Checked:
@@ -74,8 +74,35 @@ def _held(tables: Tables) -> Checked:
 
 
 def _zero_sum(tables: Tables) -> Checked:
-    total = sum(funds.balance for funds in tables.funds.values())
+    total = sum(funds.balance - funds.debt for funds in tables.funds.values())
     yield {"sum": total}, total == 0
+
+
+def _sources(tables: Tables) -> Checked:
+    paid: Counter[Account] = Counter()
+    posts = {entry.generation_id: entry for entry in tables.entries.values() if entry.phase is Phase.POST}
+    for entry in tables.entries.values():
+        right = _paid_as_kind(entry, posts.get(entry.generation_id))
+        yield {"id": entry.id, "kind": entry.kind.value, "amount": entry.amount, "paid": entry.paid}, right
+        paid[entry.debit] -= entry.paid or 0
+        paid[entry.credit] += 0 if entry.own else entry.paid or 0
+    for account, (key, funds) in zip(_accounts(tables), tables.funds.items(), strict=True):
+        right = funds.paid - funds.debt == paid[key]
+        within = 0 <= funds.held_paid <= min(funds.held, funds.paid) and funds.paid <= funds.balance
+        yield account | {"paid": funds.paid, "moved": paid[key]}, right and (within or key.owner is None)
+
+
+def _paid_as_kind(entry: Entry, post: Entry | None) -> bool:
+    if entry.phase in (Phase.HOLD, Phase.VOID) or entry.paid is None:
+        return entry.phase in (Phase.HOLD, Phase.VOID) and entry.paid is None
+    match entry.kind:
+        case TransferKind.GENERATION:
+            return 0 <= entry.paid <= entry.amount
+        case TransferKind.FEE:
+            return post is not None and entry.paid == paid_fee(entry.amount, post.amount, post.withdrawable)
+        case TransferKind.BONUS | TransferKind.TAKEN_BONUS:
+            return entry.paid == 0
+    return entry.paid == entry.amount
 
 
 def _references(tables: Tables) -> Checked:
@@ -181,6 +208,19 @@ def _withdrawals(tables: Tables) -> Checked:
         yield details, held and state == ends.get(row.status, "open")
 
 
+def _payouts(tables: Tables) -> Checked:
+    withdrawn: Counter[UserId] = Counter()
+    earned = [
+        entry for entry in tables.entries.values() if AccountKind.EARNINGS in (entry.debit.kind, entry.credit.kind)
+    ]
+    for row in sorted(tables.withdrawals.values(), key=lambda row: (row.created_at, row.id)):
+        if row.status is not WithdrawalStatus.REJECTED:
+            withdrawn[row.artist_id] += row.amount
+            tokens = sum(entry.earned_by(row.artist_id) for entry in earned if entry.at < row.earned_until)
+            details: Details = {"id": row.id, "artist_id": row.artist_id, "earned": tokens}
+            yield details | {"withdrawn": withdrawn[row.artist_id]}, withdrawn[row.artist_id] <= tokens
+
+
 def _states(tables: Tables) -> dict[HoldId | None, str]:
     """The state of each hold: open, posted or voided."""
     states: dict[HoldId | None, str] = defaultdict(lambda: "open")
@@ -195,6 +235,7 @@ CHECKS: dict[Invariant, Callable[[Tables], Checked]] = {
     Invariant.BALANCES: _balances,
     Invariant.HELD: _held,
     Invariant.ZERO_SUM: _zero_sum,
+    Invariant.SOURCES: _sources,
     Invariant.REFERENCES: _references,
     Invariant.RESOLUTIONS: _resolutions,
     Invariant.OPEN_HOLDS: _open_holds,
@@ -203,4 +244,5 @@ CHECKS: dict[Invariant, Callable[[Tables], Checked]] = {
     Invariant.FEES: _fees,
     Invariant.PURCHASES: _purchases,
     Invariant.WITHDRAWALS: _withdrawals,
+    Invariant.PAYOUTS: _payouts,
 }

@@ -41,10 +41,24 @@ class Funds(msgspec.Struct, frozen=True):
     """Transfers in less transfers out, without holds."""
     held: int = 0
     """The part of the balance that is held."""
+    paid: int = 0
+    """The part of the balance that was bought; of earnings, by others than the artist."""
+    held_paid: int = 0
+    """The part of `held` in withdrawals, which take paid tokens only."""
+    debt: int = 0
 
     @property
     def available(self) -> int:
         return self.balance - self.held
+
+    @property
+    def bonus(self) -> int:
+        return self.balance - self.paid
+
+    @property
+    def available_bonus(self) -> int:
+        """What open holds do not spend, which spend bonus tokens first."""
+        return max(0, self.bonus - (self.held - self.held_paid))
 
 
 class Phase(Enum):
@@ -66,12 +80,30 @@ class Entry(msgspec.Struct, frozen=True):
     credit: Account
     amount: int
     at: datetime
+    paid: int | None = None
+    """How many of the tokens are paid ones; None for holds and voids."""
     phase: Phase = Phase.MOVE
     memo: str | None = None
     sale: Sale | None = None
     generation_id: GenerationId | None = None
     hold_id: HoldId | None = None
     """The hold that it resolves."""
+
+    @property
+    def own(self) -> bool:
+        """Whether it pays for a user's own style."""
+        return self.kind is TransferKind.GENERATION and self.debit.owner == self.credit.owner
+
+    @property
+    def withdrawable(self) -> int:
+        """The part of a payment to an artist that they can withdraw some day."""
+        return 0 if self.own or self.paid is None else self.paid
+
+    def earned_by(self, artist_id: UserId) -> int:
+        """What it adds to what the artist can withdraw: payments of others, less fees."""
+        if self.kind is TransferKind.GENERATION and self.credit.owner == artist_id:
+            return self.withdrawable
+        return -(self.paid or 0) if self.kind is TransferKind.FEE and self.debit.owner == artist_id else 0
 
 
 class QueuedTask(msgspec.Struct, frozen=True):

@@ -12,8 +12,27 @@ from adapters.memory.transaction import MemoryTransaction
 from core.identifiers import HoldId, TransferId, UserId
 from core.paging import Keyset, Page, PageRequest
 from core.ports.token_ledger import TokenLedger
-from core.tokens.errors import AccountNotFound, DuplicateTransfer, HoldAlreadyResolved, HoldNotFound, InsufficientTokens
-from core.tokens.model import FEE_MEMO, FEES, Account, AccountKind, Hold, Transfer, TransferKind, earnings, wallet
+from core.tokens.errors import (
+    AccountNotFound,
+    DebtOutstanding,
+    DuplicateTransfer,
+    HoldAlreadyResolved,
+    HoldNotFound,
+    InsufficientTokens,
+)
+from core.tokens.model import (
+    FEE_MEMO,
+    FEES,
+    Account,
+    AccountKind,
+    Hold,
+    Transfer,
+    TransferKind,
+    earnings,
+    paid_fee,
+    paid_part,
+    wallet,
+)
 from core.tokens.views import (
     Balance,
     Earnings,
@@ -49,6 +68,7 @@ class MemoryTokenLedger(TokenLedger):
             credit=transfer.credit,
             amount=transfer.amount,
             at=transfer.at,
+            paid=transfer.amount if transfer.kind is TransferKind.PURCHASE else 0,
             memo=transfer.memo,
             sale=transfer.sale,
         )
@@ -76,7 +96,7 @@ class MemoryTokenLedger(TokenLedger):
         def operation(tables: Tables) -> None:
             _check(tables, entry)
             _record(tables, entry)
-            _set_aside(tables, entry.debit, entry.amount)
+            _set_aside(tables, entry, entry.amount)
 
         self._transaction.write(operation)
 
@@ -102,6 +122,13 @@ class MemoryTokenLedger(TokenLedger):
 
         self._transaction.write(operation)
 
+    async def withdrawable(self, artist_id: UserId, *, earned_until: datetime) -> int:
+        tables = self._transaction.tables
+        funds = tables.funds.get(earnings(artist_id))
+        if funds is None:
+            raise AccountNotFound
+        return funds.paid - funds.held_paid - maturing(tables, artist_id, earned_until)
+
     def _next_id(self) -> TransferId:
         return TransferId(self._transaction.database.next("transfer"))
 
@@ -110,10 +137,21 @@ class MemoryTokensReader(TokensReader):
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
 
-    async def balance(self, user_id: UserId) -> Balance:
+    async def balance(self, user_id: UserId, *, earned_until: datetime) -> Balance:
         tables = self._reads.tables
         funds = tables.funds.get(wallet(user_id), Funds())
-        return Balance(user_id, funds.available, funds.held, earned(tables, user_id))
+        artist = tables.funds.get(earnings(user_id))
+        waiting = maturing(tables, user_id, earned_until)
+        return Balance(
+            user_id=user_id,
+            token_balance=funds.available,
+            bonus_tokens=funds.available_bonus,
+            held_tokens=funds.held,
+            debt_tokens=funds.debt,
+            earned_token_balance=earned(tables, user_id),
+            withdrawable_tokens=None if artist is None else max(0, artist.paid - artist.held_paid - waiting),
+            maturing_tokens=None if artist is None else waiting,
+        )
 
     async def transactions(
         self, user_id: UserId, *, type: TransactionFilter, page: PageRequest
@@ -162,14 +200,35 @@ def earned(tables: Tables, user_id: UserId) -> int | None:
     return None if funds is None else funds.available
 
 
+def maturing(tables: Tables, artist_id: UserId, since: datetime) -> int:
+    """The paid part of what others have paid since then, less fees."""
+    return sum(entry.earned_by(artist_id) for entry in tables.entries.values() if entry.at >= since)
+
+
 def _check(tables: Tables, entry: Entry) -> None:
     if entry.reference in tables.references:
         raise DuplicateTransfer
     if entry.debit not in tables.funds or entry.credit not in tables.funds:
         raise AccountNotFound
-    spendable = tables.funds[entry.debit].available
+    if entry.phase is Phase.HOLD:
+        _check_debt(tables, entry)
+    spendable = _spendable(tables.funds[entry.debit], entry.kind)
     if entry.debit.kind in (AccountKind.WALLET, AccountKind.EARNINGS) and spendable < entry.amount:
         raise InsufficientTokens(required=entry.amount, available=spendable)
+
+
+def _check_debt(tables: Tables, entry: Entry) -> None:
+    if entry.debit.owner is not None and tables.funds.get(wallet(entry.debit.owner), Funds()).debt:
+        raise DebtOutstanding
+
+
+def _spendable(funds: Funds, kind: TransferKind) -> int:
+    match kind:
+        case TransferKind.WITHDRAWAL:
+            return funds.paid - funds.held_paid
+        case TransferKind.TAKEN_BONUS:
+            return min(funds.bonus, funds.available)
+    return funds.available
 
 
 def _record(tables: Tables, entry: Entry) -> None:
@@ -178,14 +237,20 @@ def _record(tables: Tables, entry: Entry) -> None:
 
 
 def _pay(tables: Tables, entry: Entry) -> None:
-    for account, change in ((entry.debit, -entry.amount), (entry.credit, entry.amount)):
-        funds = tables.funds[account]
-        tables.funds[account] = Funds(funds.balance + change, funds.held)
+    paid = entry.paid or 0
+    _change(tables, entry.debit, balance=-entry.amount, paid=-paid)
+    _change(tables, entry.credit, balance=entry.amount, paid=0 if entry.own else paid)
 
 
-def _set_aside(tables: Tables, account: Account, amount: int) -> None:
+def _set_aside(tables: Tables, hold: Entry, amount: int) -> None:
+    _change(tables, hold.debit, held=amount, held_paid=0 if hold.kind is TransferKind.GENERATION else amount)
+
+
+def _change(tables: Tables, account: Account, **changes: int) -> None:
     funds = tables.funds[account]
-    tables.funds[account] = Funds(funds.balance, funds.held + amount)
+    tables.funds[account] = msgspec.structs.replace(
+        funds, **{name: getattr(funds, name) + change for name, change in changes.items()}
+    )
 
 
 def _resolve(tables: Tables, hold_id: HoldId, resolution_id: TransferId, phase: Phase, at: datetime) -> Entry:
@@ -194,10 +259,16 @@ def _resolve(tables: Tables, hold_id: HoldId, resolution_id: TransferId, phase: 
         raise HoldNotFound
     if hold_id in tables.resolutions:
         raise HoldAlreadyResolved
-    entry = msgspec.structs.replace(hold, id=resolution_id, at=at, phase=phase, hold_id=hold_id)
+    paid = None
+    if phase is Phase.POST:
+        if hold.kind is not TransferKind.GENERATION:
+            _check_debt(tables, hold)
+        bonus = tables.funds[hold.debit].bonus
+        paid = paid_part(hold.amount, bonus=bonus) if hold.kind is TransferKind.GENERATION else hold.amount
+    entry = msgspec.structs.replace(hold, id=resolution_id, at=at, phase=phase, hold_id=hold_id, paid=paid)
     tables.entries[entry.id] = entry
     tables.resolutions[hold_id] = entry.id
-    _set_aside(tables, hold.debit, -hold.amount)
+    _set_aside(tables, hold, -hold.amount)
     return entry
 
 
@@ -210,6 +281,7 @@ def _fee(entry_id: TransferId, post: Entry, tokens: int) -> Entry:
         credit=FEES,
         amount=tokens,
         at=post.at,
+        paid=paid_fee(tokens, post.amount, post.withdrawable),
         memo=FEE_MEMO,
         generation_id=post.generation_id,
     )
@@ -224,9 +296,9 @@ def _lines(tables: Tables, user_id: UserId) -> Iterator[TransactionLine]:
 
 
 def _line(tables: Tables, entry: Entry, direction: Literal["in", "out"]) -> TransactionLine:
-    phase = entry.phase
-    if phase is Phase.HOLD and HoldId(entry.id) in tables.resolutions:
-        phase = tables.entries[tables.resolutions[HoldId(entry.id)]].phase
+    resolution = tables.resolutions.get(HoldId(entry.id))
+    moved = entry if resolution is None else tables.entries[resolution]
+    phase = moved.phase
     generation = None if entry.generation_id is None else tables.generations.get(entry.generation_id)
     sale = entry.sale
     withdrawal = next((row for row in tables.withdrawals.values() if row.hold_id == HoldId(entry.id)), None)
@@ -235,6 +307,7 @@ def _line(tables: Tables, entry: Entry, direction: Literal["in", "out"]) -> Tran
         type=shown_as(entry.kind.value),
         direction=direction,
         amount=entry.amount,
+        bonus_tokens=None if moved.paid is None else entry.amount - moved.paid,
         status=_STATUS[phase],
         refunded=phase is Phase.VOID,
         price_per_token=None if sale is None else sale.price_per_token,

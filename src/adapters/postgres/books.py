@@ -10,22 +10,31 @@ SESSION_SETTINGS = "SET LOCAL work_mem = '256MB'; SET LOCAL hash_mem_multiplier 
 """Every row is read: in memory, without a time limit."""
 
 MOVED = """
-    SELECT account_id, sum(moved)::bigint AS moved, sum(held)::bigint AS held
+    SELECT account_id, sum(moved)::bigint AS moved, sum(held)::bigint AS held, coalesce(sum(paid), 0)::bigint AS paid,
+        coalesce(sum(held_paid), 0)::bigint AS held_paid
     FROM (
         SELECT debit_account_id AS account_id, -sum(amount) FILTER (WHERE phase IN ('post', 'single')) AS moved,
-            sum(CASE phase WHEN 'hold' THEN amount WHEN 'single' THEN 0 ELSE -amount END) AS held
+            sum(CASE phase WHEN 'hold' THEN amount WHEN 'single' THEN 0 ELSE -amount END) AS held,
+            -sum(paid) AS paid, sum(CASE phase WHEN 'hold' THEN amount WHEN 'single' THEN 0 ELSE -amount END)
+                FILTER (WHERE kind <> 'generation') AS held_paid
         FROM transfers GROUP BY debit_account_id
         UNION ALL
-        SELECT credit_account_id, sum(amount) FILTER (WHERE phase IN ('post', 'single')), 0
-        FROM transfers GROUP BY credit_account_id
+        SELECT credit_account_id, sum(amount) FILTER (WHERE phase IN ('post', 'single')), 0,
+            sum(transfers.paid) FILTER (WHERE payer.owner_id IS DISTINCT FROM payee.owner_id), 0
+        FROM transfers JOIN accounts payer ON payer.id = debit_account_id
+        JOIN accounts payee ON payee.id = credit_account_id
+        GROUP BY credit_account_id
     ) side
     GROUP BY account_id
 """
 ACCOUNTS = """
-    SELECT id, kind, owner_id, balance + coalesce(appended, 0) AS balance, held
+    SELECT id, kind, owner_id, balance + coalesce(appended, 0) AS balance, held,
+        accounts.paid + coalesce(appended_paid, 0) AS paid, held_paid, debt
     FROM accounts
-    LEFT JOIN (SELECT account_id, sum(amount)::bigint AS appended FROM balance_deltas GROUP BY account_id) delta
-        ON account_id = accounts.id
+    LEFT JOIN (
+        SELECT account_id, sum(amount)::bigint AS appended, sum(paid)::bigint AS appended_paid
+        FROM balance_deltas GROUP BY account_id
+    ) delta ON account_id = accounts.id
 """
 STATE = """
     CASE resolution.phase WHEN 'post' THEN 'posted' WHEN 'void' THEN 'voided' ELSE 'open' END
@@ -37,7 +46,8 @@ ROWS = {
         SELECT *, balance < held AS wrong FROM ({ACCOUNTS}) account WHERE kind IN ('wallet', 'earnings')
     """,
     Invariant.BALANCES: f"""
-        SELECT id, kind, owner_id, balance, coalesce(moved, 0) AS moved, balance <> coalesce(moved, 0) AS wrong
+        SELECT id, kind, owner_id, balance, debt, coalesce(moved, 0) AS moved,
+            balance - debt <> coalesce(moved, 0) AS wrong
         FROM ({ACCOUNTS}) account LEFT JOIN ({MOVED}) moved ON account_id = id
     """,
     Invariant.HELD: f"""
@@ -46,7 +56,27 @@ ROWS = {
         FROM accounts LEFT JOIN ({MOVED}) moved ON account_id = id
     """,
     Invariant.ZERO_SUM: f"""
-        SELECT 0 AS id, sum(balance)::bigint AS sum, sum(balance) <> 0 AS wrong FROM ({ACCOUNTS}) account
+        SELECT 0 AS id, sum(balance - debt)::bigint AS sum, sum(balance - debt) <> 0 AS wrong
+        FROM ({ACCOUNTS}) account
+    """,
+    Invariant.SOURCES: f"""
+        SELECT id, kind, owner_id, account.paid, coalesce(moved.paid, 0) AS moved, account.held_paid, debt,
+            account.paid - debt <> coalesce(moved.paid, 0) OR account.held_paid <> coalesce(moved.held_paid, 0)
+                OR (owner_id IS NOT NULL AND NOT (account.paid BETWEEN account.held_paid AND balance)) AS wrong
+        FROM ({ACCOUNTS}) account LEFT JOIN ({MOVED}) moved ON account_id = id
+        UNION ALL
+        SELECT transfers.id, transfers.kind, payer.owner_id, transfers.paid, post.paid, NULL, NULL, (CASE
+            WHEN transfers.phase IN ('hold', 'void') THEN transfers.paid IS NULL
+            WHEN transfers.kind = 'generation' THEN transfers.paid BETWEEN 0 AND transfers.amount
+            WHEN transfers.kind = 'fee' THEN transfers.paid =
+                CASE payer.owner_id WHEN payee.owner_id THEN 0 ELSE post.paid * transfers.amount / post.amount END
+            WHEN transfers.kind IN ('bonus', 'taken_bonus') THEN transfers.paid = 0
+            ELSE transfers.paid = transfers.amount END) IS NOT TRUE AS wrong
+        FROM transfers
+        LEFT JOIN transfers post
+            ON transfers.kind = 'fee' AND post.generation_id = transfers.generation_id AND post.phase = 'post'
+        LEFT JOIN accounts payer ON payer.id = post.debit_account_id
+        LEFT JOIN accounts payee ON payee.id = post.credit_account_id
     """,
     Invariant.REFERENCES: """
         SELECT min(id) AS id, reference, count(*) AS transfers, count(*) > 1 AS wrong
@@ -130,6 +160,28 @@ ROWS = {
         LEFT JOIN transfers hold ON hold.id = withdrawals.hold_id AND hold.phase = 'hold' AND hold.kind = 'withdrawal'
         LEFT JOIN accounts payer ON payer.id = hold.debit_account_id
         LEFT JOIN transfers resolution ON resolution.hold_id = withdrawals.hold_id
+    """,
+    Invariant.PAYOUTS: """
+        SELECT id, artist_id, earned_until, withdrawn, earned, withdrawn > earned AS wrong
+        FROM (
+            SELECT id, artist_id, at AS earned_until, withdrawn, sum(tokens) OVER (
+                PARTITION BY artist_id ORDER BY at, id NULLS LAST ROWS UNBOUNDED PRECEDING
+            )::bigint AS earned
+            FROM (
+                SELECT id, artist_id, earned_until AS at, 0 AS tokens,
+                    sum(amount) OVER (PARTITION BY artist_id ORDER BY created_at, id)::bigint AS withdrawn
+                FROM withdrawals WHERE status <> 'rejected'
+                UNION ALL
+                SELECT NULL, payee.owner_id, created_at, transfers.paid, NULL
+                FROM transfers JOIN accounts payee ON payee.id = credit_account_id AND payee.kind = 'earnings'
+                JOIN accounts payer ON payer.id = debit_account_id AND payer.owner_id <> payee.owner_id
+                WHERE phase = 'post'
+                UNION ALL
+                SELECT NULL, payer.owner_id, created_at, -transfers.paid, NULL
+                FROM transfers JOIN accounts payer ON payer.id = debit_account_id WHERE transfers.kind = 'fee'
+            ) event
+        ) withdrawal
+        WHERE id IS NOT NULL
     """,
 }
 

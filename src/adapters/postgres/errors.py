@@ -5,8 +5,8 @@ from core.generations.errors import GenerationNotFound, ResultTaken
 from core.notifications.errors import NotificationNotFound
 from core.purchases.errors import PaymentMismatch, PurchaseNotFound
 from core.styles.errors import DuplicateStyleName, StyleNotFound
-from core.tokens.errors import AccountNotFound, DuplicateTransfer, HoldAlreadyResolved, HoldNotFound
-from core.withdrawals.errors import WithdrawalNotFound
+from core.tokens.errors import AccountNotFound, DebtOutstanding, DuplicateTransfer, HoldAlreadyResolved, HoldNotFound
+from core.withdrawals.errors import WithdrawalNotFound, WithdrawalPending
 
 REFUSALS: dict[str, type[DomainError]] = {
     # constraints of the schema
@@ -22,6 +22,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "fk_notifications_recipient_id": UserNotFound,
     "fk_sessions_user_id": UserNotFound,
     "fk_styles_artist_id": UserNotFound,
+    "accounts_in_debt_spend_nothing": DebtOutstanding,
     "pk_artist_texts": AlreadyArtist,
     "pk_artists": AlreadyArtist,
     "pk_follows": DuplicateFollow,
@@ -33,6 +34,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "uq_transfers_reference": DuplicateTransfer,
     "uq_users_provider_subject": IdentityTaken,
     "uq_users_username": UsernameTaken,
+    "uq_withdrawals_pending": WithdrawalPending,
     # rules of a Write
     "account_found": AccountNotFound,
     "comment_found": CommentNotFound,

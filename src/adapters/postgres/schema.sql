@@ -121,6 +121,14 @@ CREATE TABLE accounts (
     balance bigint DEFAULT 0 NOT NULL,
     -- Tokens of `balance` in open holds.
     held bigint DEFAULT 0 NOT NULL,
+    -- Tokens of `balance` that were bought: in a wallet the rest is bonus, in earnings the rest came from bonus tokens
+    -- or from the artist's own wallet.
+    paid bigint DEFAULT 0 NOT NULL,
+    -- Tokens of `held` that take paid ones only: of withdrawals and refunds.
+    held_paid bigint DEFAULT 0 NOT NULL,
+    -- Of a wallet: tokens whose money was taken back after they had been spent. `balance - debt` is what the transfers
+    -- say.
+    debt bigint DEFAULT 0 NOT NULL,
 
     CONSTRAINT pk_accounts PRIMARY KEY (id),
     -- One account of a kind for each owner, one for the platform.
@@ -132,11 +140,13 @@ CREATE TABLE accounts (
             ELSE kind IN ('wallet', 'earnings')
         END
     ),
-    -- No wallet and no earnings spend what they do not have, or a held token twice; the platform holds nothing.
+    -- No wallet and no earnings spend what they do not have, or a held token twice; only paid tokens are withdrawn or
+    -- refunded; the platform holds nothing.
     CONSTRAINT ck_accounts_solvent CHECK (
         CASE
             WHEN owner_id IS NULL THEN held = 0
-            ELSE held >= 0 AND held <= balance
+            ELSE LEAST(held_paid, debt) >= 0 AND held >= held_paid AND held <= balance AND paid >= held_paid AND paid <=
+                balance
         END
     )
 ) WITH (fillfactor = 70);
@@ -155,7 +165,7 @@ CREATE TRIGGER accounts_change_by_transfers BEFORE UPDATE ON accounts
 
 -- Balances are what the transfers say: an account begins with nothing.
 CREATE TRIGGER accounts_open_empty BEFORE INSERT ON accounts
-    FOR EACH ROW WHEN (new.balance <> 0 OR new.held <> 0)
+    FOR EACH ROW WHEN (new.balance <> 0 OR new.held <> 0 OR new.paid <> 0 OR new.held_paid <> 0 OR new.debt <> 0)
     EXECUTE FUNCTION refuse_direct_change();
 
 -- Refuses to change or remove rows.
@@ -183,6 +193,9 @@ CREATE TABLE transfers (
     debit_account_id bigint NOT NULL,
     credit_account_id bigint NOT NULL,
     amount bigint NOT NULL,
+    -- How many of the tokens are paid ones; null for what has moved nothing. What artists pay themselves is not paid in
+    -- their earnings.
+    paid bigint,
     -- The hold that a post or void resolves. No foreign key: check_transfers finds it.
     hold_id bigint,
     -- The generation that is paid for. No foreign key: history outlives it.
@@ -245,7 +258,10 @@ BEGIN
         ELSIF ((transfer.kind, transfer.phase, transfer.debit_kind, transfer.credit_kind) IN (
             ('bonus', 'single', 'issuance', 'wallet'),
             ('purchase', 'single', 'issuance', 'wallet'),
-            ('refund', 'single', 'issuance', 'wallet'),
+            ('taken_bonus', 'single', 'wallet', 'issuance'),
+            ('refund', 'hold', 'wallet', 'issuance'),
+            ('charge_back', 'single', 'wallet', 'issuance'),
+            ('forgiveness', 'single', 'issuance', 'wallet'),
             ('generation', 'hold', 'wallet', 'earnings'),
             ('fee', 'single', 'earnings', 'fees'),
             ('withdrawal', 'hold', 'earnings', 'issuance')
@@ -259,9 +275,20 @@ BEGIN
                 ELSE transfer.reference
             END
             AND (transfer.kind IN ('generation', 'fee')) = (transfer.generation_id IS NOT NULL)
-            AND sold = CASE transfer.kind WHEN 'purchase' THEN 4 ELSE 0 END
+            AND sold = CASE WHEN transfer.kind IN ('purchase', 'refund', 'charge_back') THEN 4 ELSE 0 END
         ) IS NOT TRUE THEN
             rule := 'transfers_reference_of_kind';
+        END IF;
+        IF transfer.phase IN ('hold', 'void') THEN
+            IF transfer.paid IS NOT NULL THEN
+                rule := coalesce(rule, 'transfers_paid_of_kind');
+            END IF;
+        ELSIF (
+            CASE WHEN transfer.kind IN ('generation', 'fee') THEN transfer.paid BETWEEN 0 AND transfer.amount
+                WHEN transfer.kind IN ('bonus', 'taken_bonus') THEN transfer.paid = 0
+                ELSE transfer.paid = transfer.amount END
+        ) IS NOT TRUE THEN
+            rule := coalesce(rule, 'transfers_paid_of_kind');
         END IF;
         IF rule IS NOT NULL THEN
             RAISE EXCEPTION 'transfer % breaks the rule %', transfer.id, rule
@@ -274,8 +301,8 @@ $$;
 
 -- Tokens go between the accounts that their kind says, in its phases (transfers_go_as_named). A transfer refers to
 -- what its kind says: a generation, a purchase and its price, or neither (transfers_reference_of_kind). A post or
--- void repeats its hold (transfers_resolve_as_held). After statements triggers run in the order of their names, so
--- this is before transfers_move_tokens.
+-- void repeats its hold (transfers_resolve_as_held). The paid part is as its kind says (transfers_paid_of_kind).
+-- After statements triggers run in the order of their names, so this is before transfers_move_tokens.
 CREATE TRIGGER transfers_check AFTER INSERT ON transfers
     REFERENCING NEW TABLE AS made
     FOR EACH STATEMENT
@@ -285,23 +312,38 @@ CREATE TRIGGER transfers_check AFTER INSERT ON transfers
 -- many pay into at once, get rows of `balance_deltas` instead, so that no payment waits for a popular account.
 -- Earnings that are debited are rolled up first, under the account's lock, so that the whole balance is compared. A
 -- fee is taken from what the same transaction has posted, so it is not compared. Of several accounts the one with
--- the least id is locked first, so that no two transactions wait for each other.
+-- the least id is locked first, so that no two transactions wait for each other. Paid tokens are spent when there
+-- are no bonus tokens left (transfers_spend_bonus_first). Who has a debt holds nothing more and withdraws nothing
+-- (accounts_in_debt_spend_nothing); what comes in or free pays the debt first.
 CREATE FUNCTION move_tokens() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
+    parties integer;
     several boolean;
     withdraws boolean;
     moves boolean;
+    spends boolean;
+    frees boolean;
+    moved integer;
 BEGIN
     SELECT
+        count(DISTINCT CASE WHEN kind IN ('bonus', 'purchase', 'forgiveness') THEN credit_account_id
+            WHEN kind <> 'fee' THEN debit_account_id END),
         count(*) FILTER (WHERE kind <> 'fee') > 1,
         bool_or(kind = 'withdrawal'),
-        bool_or(phase IN ('post', 'single'))
-    INTO several, withdraws, moves FROM made;
+        bool_or(phase IN ('post', 'single')),
+        bool_or(phase = 'post' AND kind = 'generation'),
+        bool_or(phase = 'void' OR kind IN ('bonus', 'purchase', 'charge_back'))
+    INTO parties, several, withdraws, moves, spends, frees FROM made;
 
     IF several OR withdraws THEN
         PERFORM FROM accounts WHERE id IN (
-            SELECT debit_account_id FROM made WHERE kind IN ('generation', 'withdrawal')
-            UNION ALL SELECT credit_account_id FROM made WHERE kind IN ('bonus', 'purchase', 'refund')
+            SELECT debit_account_id FROM made WHERE kind NOT IN ('bonus', 'purchase', 'forgiveness', 'fee')
+            UNION ALL
+            SELECT credit_account_id FROM made WHERE kind IN ('bonus', 'purchase', 'forgiveness')
+            UNION ALL
+            SELECT wallet.id FROM made JOIN accounts earnings ON earnings.id = debit_account_id
+            JOIN accounts wallet ON wallet.kind = 'wallet' AND wallet.owner_id = earnings.owner_id
+            WHERE made.kind = 'withdrawal'
         )
         ORDER BY id FOR NO KEY UPDATE;
     END IF;
@@ -309,27 +351,78 @@ BEGIN
         DELETE FROM balance_deltas WHERE account_id IN (
             SELECT debit_account_id FROM made WHERE kind = 'withdrawal'
         );
+        IF EXISTS (
+            SELECT FROM made JOIN accounts earnings ON earnings.id = debit_account_id
+            JOIN accounts wallet ON wallet.kind = 'wallet' AND wallet.owner_id = earnings.owner_id
+            WHERE made.kind = 'withdrawal' AND phase <> 'void' AND wallet.debt > 0
+        ) THEN
+            RAISE EXCEPTION 'a withdrawal of a user who has a debt'
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'accounts_in_debt_spend_nothing';
+        END IF;
     END IF;
 
-    UPDATE accounts SET balance = balance + change.moved, held = held + change.held_more
+    UPDATE accounts SET balance = balance + change.moved, held = held + change.held_more,
+        paid = paid + change.paid_more, held_paid = held_paid + change.held_paid_more, debt = debt + change.owed
     FROM (
-        SELECT side.account_id, sum(side.moved)::bigint AS moved, sum(side.held_more)::bigint AS held_more
+        SELECT side.account_id, sum(side.moved)::bigint AS moved, sum(side.held_more)::bigint AS held_more,
+            sum(side.paid_more)::bigint AS paid_more, sum(side.held_paid_more)::bigint AS held_paid_more,
+            sum(side.owed)::bigint AS owed, bool_or(side.holds) AS holds
         FROM (
-            SELECT debit_account_id AS account_id, CASE phase WHEN 'post' THEN -amount ELSE 0 END AS moved,
-                CASE phase WHEN 'hold' THEN amount ELSE -amount END AS held_more
-            FROM made WHERE kind IN ('generation', 'withdrawal')
+            SELECT debit_account_id AS account_id,
+                CASE WHEN phase = 'post' OR kind = 'taken_bonus' THEN -amount ELSE 0 END AS moved,
+                CASE phase WHEN 'hold' THEN amount WHEN 'single' THEN 0 ELSE -amount END AS held_more,
+                CASE phase WHEN 'post' THEN -paid ELSE 0 END AS paid_more,
+                CASE WHEN kind = 'generation' OR phase = 'single' THEN 0
+                    WHEN phase = 'hold' THEN amount ELSE -amount END AS held_paid_more,
+                CASE kind WHEN 'charge_back' THEN amount ELSE 0 END AS owed,
+                phase = 'hold' AS holds
+            FROM made WHERE kind NOT IN ('bonus', 'purchase', 'forgiveness', 'fee')
             UNION ALL
-            SELECT credit_account_id, amount, 0 FROM made WHERE kind IN ('bonus', 'purchase', 'refund')
+            SELECT credit_account_id, CASE kind WHEN 'forgiveness' THEN 0 ELSE amount END, 0,
+                CASE kind WHEN 'purchase' THEN amount ELSE 0 END, 0,
+                CASE kind WHEN 'forgiveness' THEN -amount ELSE 0 END, false
+            FROM made WHERE kind IN ('bonus', 'purchase', 'forgiveness')
         ) side
         GROUP BY side.account_id
     ) change
-    WHERE accounts.id = change.account_id;
+    WHERE accounts.id = change.account_id AND NOT (change.holds AND accounts.debt > 0);
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    IF moved < parties THEN
+        RAISE EXCEPTION 'a hold of a user who has a debt'
+        USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'accounts_in_debt_spend_nothing';
+    END IF;
 
+    IF spends AND EXISTS (
+        SELECT FROM made JOIN accounts ON accounts.id = debit_account_id
+        WHERE phase = 'post' AND made.kind = 'generation' AND made.paid > 0 AND accounts.balance > accounts.paid
+    ) THEN
+        RAISE EXCEPTION 'paid tokens are spent, and there are bonus tokens'
+        USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'transfers_spend_bonus_first';
+    END IF;
+    IF frees THEN
+        UPDATE accounts SET balance = balance - due, paid = paid - due, debt = debt - due
+        FROM (
+            SELECT id, least(
+                debt, paid - held_paid - greatest(0, (held - held_paid) - (balance - paid))
+            ) AS due
+            FROM accounts
+            WHERE debt > 0 AND id IN (
+                SELECT CASE WHEN kind IN ('bonus', 'purchase') THEN credit_account_id ELSE debit_account_id END
+                FROM made
+            )
+        ) owing
+        WHERE accounts.id = owing.id AND due > 0;
+    END IF;
     IF moves THEN
-        INSERT INTO balance_deltas (account_id, transfer_id, amount)
-        SELECT debit_account_id, id, -amount FROM made WHERE phase = 'single'
+        INSERT INTO balance_deltas (account_id, transfer_id, amount, paid)
+        SELECT debit_account_id, id, -amount, -paid FROM made
+        WHERE phase = 'single' AND kind NOT IN ('taken_bonus', 'charge_back')
         UNION ALL
-        SELECT credit_account_id, id, amount FROM made WHERE phase = 'post' OR kind = 'fee';
+        SELECT credit_account_id, id, amount, CASE WHEN kind = 'generation' AND EXISTS (
+            SELECT FROM accounts payer JOIN accounts payee USING (owner_id)
+            WHERE payer.id = debit_account_id AND payee.id = credit_account_id
+        ) THEN 0 ELSE paid END
+        FROM made WHERE phase = 'post' OR kind IN ('fee', 'taken_bonus', 'charge_back');
     END IF;
     RETURN NULL;
 END
@@ -365,8 +458,10 @@ BEGIN
         IF NOT EXISTS (
             SELECT FROM generations
             JOIN transfers post ON post.hold_id = generations.hold_id AND post.phase = 'post'
+            JOIN accounts payer ON payer.id = post.debit_account_id
             WHERE generations.id = NEW.generation_id AND fee_tokens = NEW.amount AND status = 'completed'
-                AND post.credit_account_id = NEW.debit_account_id
+                AND post.credit_account_id = NEW.debit_account_id AND NEW.paid =
+                    CASE payer.owner_id WHEN artist_id THEN 0 ELSE post.paid * NEW.amount / post.amount END
         ) THEN
             RAISE EXCEPTION 'transfer % is no fee of a completed generation', NEW.id
             USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'transfers_charge_as_completed';
@@ -414,8 +509,9 @@ CREATE TABLE balance_deltas (
     account_id bigint NOT NULL,
     transfer_id bigint NOT NULL,
     amount bigint NOT NULL,
+    paid bigint NOT NULL,
 
-    CONSTRAINT pk_balance_deltas PRIMARY KEY (account_id, transfer_id) INCLUDE (amount)
+    CONSTRAINT pk_balance_deltas PRIMARY KEY (account_id, transfer_id) INCLUDE (amount, paid)
 );
 
 -- Balances are what the transfers say: only a trigger adds a part of one.
@@ -426,8 +522,10 @@ CREATE TRIGGER balance_deltas_change_by_transfers BEFORE INSERT OR UPDATE OR TRU
 -- Adds deleted rows of `balance_deltas` to the balances.
 CREATE FUNCTION roll_up_deltas() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE accounts SET balance = balance + total
-    FROM (SELECT account_id, sum(amount) AS total FROM removed GROUP BY account_id) rolled_up
+    UPDATE accounts SET balance = balance + total, paid = paid + total_paid
+    FROM (
+        SELECT account_id, sum(amount) AS total, sum(paid) AS total_paid FROM removed GROUP BY account_id
+    ) rolled_up
     WHERE accounts.id = account_id;
     RETURN NULL;
 END
@@ -536,6 +634,8 @@ CREATE TABLE withdrawals (
     -- The transfer that holds the earnings. No foreign key: withdrawn_as_held finds it.
     hold_id bigint NOT NULL,
     created_at timestamptz NOT NULL,
+    -- Only what was earned before this was withdrawable at the request.
+    earned_until timestamptz NOT NULL,
     status text NOT NULL,
     -- Why it was rejected.
     reason text,
@@ -546,6 +646,8 @@ CREATE TABLE withdrawals (
     CONSTRAINT pk_withdrawals PRIMARY KEY (id),
     -- A hold is resolved once: it waits for one withdrawal.
     CONSTRAINT uq_withdrawals_hold_id UNIQUE (hold_id),
+    -- Nothing is withdrawn before it is earned.
+    CONSTRAINT ck_withdrawals_earned CHECK (earned_until <= created_at),
     -- Pending, or decided by an admin at a given time.
     CONSTRAINT ck_withdrawals_ended CHECK (num_nulls(ended_at, ended_by) =
         CASE status
@@ -553,12 +655,16 @@ CREATE TABLE withdrawals (
             ELSE 0
         END
     ),
+    -- Nobody settles or rejects their own.
+    CONSTRAINT ck_withdrawals_ended_by CHECK (ended_by <> artist_id),
     -- What was rejected says why, and nothing else does.
     CONSTRAINT ck_withdrawals_reason CHECK ((status = 'rejected') = (reason IS NOT NULL)),
     -- A status that the core knows.
     CONSTRAINT ck_withdrawals_status CHECK (status IN ('pending', 'settled', 'rejected'))
 );
 
+-- An artist has one pending withdrawal at most.
+CREATE UNIQUE INDEX uq_withdrawals_pending ON withdrawals (artist_id) WHERE status = 'pending';
 -- An artist's withdrawals, by time.
 CREATE INDEX ix_withdrawals_artist_id_created_at_id ON withdrawals (artist_id, created_at, id);
 -- All withdrawals, by time.
@@ -569,6 +675,12 @@ CREATE INDEX ix_withdrawals_status_created_at_id ON withdrawals (status, created
 -- History does not change: no withdrawal is removed.
 CREATE TRIGGER withdrawals_append_only BEFORE DELETE OR TRUNCATE ON withdrawals
     FOR EACH STATEMENT
+    EXECUTE FUNCTION refuse_change();
+
+-- What was withdrawable at the request does not change.
+CREATE TRIGGER withdrawals_earned_in_time BEFORE UPDATE ON withdrawals
+    FOR EACH ROW WHEN (old.artist_id IS DISTINCT FROM new.artist_id OR old.amount IS DISTINCT FROM new.amount OR
+        old.created_at IS DISTINCT FROM new.created_at OR old.earned_until IS DISTINCT FROM new.earned_until)
     EXECUTE FUNCTION refuse_change();
 
 -- Compares a withdrawal with its hold and with what has become of that.
@@ -597,6 +709,42 @@ CREATE CONSTRAINT TRIGGER withdrawals_withdrawn_as_held AFTER INSERT OR UPDATE O
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW
     EXECUTE FUNCTION withdrawn_as_held();
+
+-- Compares a withdrawal with what its artist had earned in time.
+CREATE FUNCTION withdrawn_as_matured() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM accounts mine
+        LEFT JOIN accounts own ON own.kind = 'wallet' AND own.owner_id = mine.owner_id,
+        LATERAL (
+            SELECT coalesce(sum(paid), 0) AS paid FROM balance_deltas WHERE account_id = mine.id
+        ) delta,
+        LATERAL (
+            SELECT coalesce(sum(paid), 0) AS paid FROM transfers
+            WHERE credit_account_id = mine.id AND phase IN ('post', 'single')
+                AND created_at >= NEW.earned_until AND debit_account_id IS DISTINCT FROM own.id
+        ) earned,
+        LATERAL (
+            SELECT coalesce(sum(paid), 0) AS paid FROM transfers
+            WHERE debit_account_id = mine.id AND phase IN ('hold', 'single') AND kind = 'fee'
+                AND created_at >= NEW.earned_until
+        ) fees
+        WHERE mine.kind = 'earnings' AND mine.owner_id = NEW.artist_id
+            AND mine.paid + delta.paid - (earned.paid - fees.paid) < mine.held_paid
+    ) THEN
+        RAISE EXCEPTION 'withdrawal % is of more than was earned before %', NEW.id, NEW.earned_until
+        USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'withdrawals_withdrawn_as_matured';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- Withdrawals of an artist never exceed the paid tokens that others have paid them before `earned_until`. At the
+-- commit.
+CREATE CONSTRAINT TRIGGER withdrawals_withdrawn_as_matured AFTER INSERT ON withdrawals
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW
+    EXECUTE FUNCTION withdrawn_as_matured();
 
 ------------------------------------------------------------------------------------------------------------------------
 -- Styles, the artworks they are trained on, and how often they are used.

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache, partial
 from typing import Literal
@@ -8,13 +9,13 @@ import msgspec
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Reads, Record
 from adapters.postgres.statements import lookup
-from adapters.postgres.transaction import PostgresTransaction
+from adapters.postgres.transaction import Explain, PostgresTransaction
 from adapters.postgres.writes import Write
 from core.identifiers import HoldId, UserId
 from core.paging import Page, PageRequest
 from core.ports.token_ledger import TokenLedger
-from core.tokens.errors import InsufficientTokens
-from core.tokens.model import FEE_MEMO, Account, AccountKind, Hold, Transfer
+from core.tokens.errors import AccountNotFound, InsufficientTokens
+from core.tokens.model import FEE_MEMO, Account, AccountKind, Hold, Transfer, TransferKind
 from core.tokens.views import (
     Balance,
     Earnings,
@@ -47,6 +48,8 @@ OPEN_ACCOUNT = Write(
 )
 TRANSFER = "reference text, kind text, debit_owner bigint, credit_owner bigint, amount bigint, created_at timestamptz"
 
+SALE = "order_id text, price_per_token bigint, total_price bigint, currency_code text"
+
 
 @cache
 def _hold(debit: AccountKind, credit: AccountKind) -> Write:
@@ -70,32 +73,57 @@ def _hold(debit: AccountKind, credit: AccountKind) -> Write:
     )
 
 
-def _resolve(phase: str, *charged: str) -> Write:
-    resolved = f"""
+RESOLUTION = "reference, kind, debit_account_id, credit_account_id, amount, hold_id, generation_id, created_at"
+RESOLVED = """reference, hold.kind, debit_account_id, credit_account_id, amount, hold.id, hold.generation_id,
+                input.at"""
+HOLDS = "input_ledger input JOIN transfers hold ON hold.id = input.hold_id AND phase = 'hold'"
+
+VOID = Write(
+    target="ledger",
+    columns="hold_id bigint, at timestamptz",
+    ctes=f"""
         resolved AS (
-            INSERT INTO transfers (
-                phase, reference, kind, debit_account_id, credit_account_id, amount, hold_id, generation_id, created_at
-            )
-            SELECT '{phase}', reference, kind, debit_account_id, credit_account_id, amount, transfers.id,
-                generation_id, at
-            FROM input_ledger input JOIN transfers ON transfers.id = input.hold_id AND phase = 'hold'
-            RETURNING hold_id, reference, credit_account_id, generation_id, created_at
+            INSERT INTO transfers (phase, {RESOLUTION}) SELECT 'void', {RESOLVED} FROM {HOLDS} RETURNING hold_id
+        )""",
+    finds="resolved",
+    rule="hold_found",
+)
+
+
+def _post(*charged: str) -> Write:
+    # Bonus tokens are spent first. The payer's row is locked, so that what is left of them is read as it is.
+    resolved = f"""
+        payers AS MATERIALIZED (
+            SELECT id, owner_id, balance - paid AS bonus FROM accounts
+            WHERE id IN (SELECT debit_account_id FROM {HOLDS})
+            ORDER BY id FOR NO KEY UPDATE
+        ),
+        resolved AS (
+            INSERT INTO transfers (phase, {RESOLUTION}, paid)
+            SELECT 'post', {RESOLVED},
+                CASE hold.kind WHEN 'generation' THEN
+                    least(amount, greatest(0, sum(amount) OVER (PARTITION BY payers.id ORDER BY hold.id) - bonus))
+                ELSE amount END
+            FROM {HOLDS} JOIN payers ON payers.id = debit_account_id
+            RETURNING hold_id, reference, debit_account_id, credit_account_id, generation_id, amount, paid, created_at
         )"""
     columns = "hold_id bigint, at timestamptz, fee bigint, memo text"
     return Write("ledger", columns, ", ".join([resolved, *charged]), finds="resolved", rule="hold_found")
 
 
-POST, VOID = _resolve("post"), _resolve("void")
-POST_AND_CHARGE = _resolve(
-    "post",
+POST = _post()
+POST_AND_CHARGE = _post(
     """
         charged AS (
             INSERT INTO transfers (
-                phase, reference, kind, debit_account_id, credit_account_id, amount, generation_id, memo, created_at
-            )
-            SELECT 'single', 'fee:' || reference, 'fee', credit_account_id, fees.id, fee, generation_id, memo,
+                phase, reference, kind, debit_account_id, credit_account_id, amount, paid, generation_id, memo,
                 created_at
-            FROM resolved JOIN input_ledger USING (hold_id), accounts fees WHERE fees.kind = 'fees'
+            )
+            SELECT 'single', 'fee:' || reference, 'fee', credit_account_id, fees.id, fee,
+                CASE payers.owner_id WHEN payee.owner_id THEN 0 ELSE resolved.paid * fee / amount END, generation_id,
+                memo, created_at
+            FROM resolved JOIN input_ledger USING (hold_id) JOIN payers ON payers.id = debit_account_id
+            JOIN accounts payee ON payee.id = credit_account_id, accounts fees WHERE fees.kind = 'fees'
         )""",
 )
 
@@ -104,13 +132,13 @@ POST_AND_CHARGE = _resolve(
 def _transfer(debit: AccountKind, credit: AccountKind) -> Write:
     return Write(
         target="ledger",
-        columns=f"{TRANSFER}, memo text, order_id text, price_per_token bigint, total_price bigint, currency_code text",
+        columns=f"{TRANSFER}, paid bigint, memo text, {SALE}",
         ctes=f"""
         moved AS (
             INSERT INTO transfers
-                (phase, reference, kind, debit_account_id, credit_account_id, amount, memo, created_at, order_id,
+                (phase, reference, kind, debit_account_id, credit_account_id, amount, paid, memo, created_at, order_id,
                     price_per_token, total_price, currency_code)
-            SELECT 'single', reference, input.kind, debit.id, credit.id, amount, memo, created_at, order_id,
+            SELECT 'single', reference, input.kind, debit.id, credit.id, amount, input.paid, memo, created_at, order_id,
                 price_per_token, total_price, currency_code
             FROM input_ledger input
             JOIN accounts debit ON {_is("debit", debit)}
@@ -130,21 +158,46 @@ def _is(account: str, kind: AccountKind) -> str:
     return f"{account}.kind = '{kind.value}' AND {owned}"
 
 
-FREE = """
-SELECT (balance - held + (SELECT coalesce(sum(amount), 0) FROM balance_deltas WHERE account_id = id))::bigint AS tokens
-FROM accounts WHERE kind = $1 AND owner_id = $2
+DELTA = "(SELECT coalesce(sum({0}), 0) FROM balance_deltas WHERE account_id = mine.id)"
+FREE = f"""
+SELECT CASE $3
+    WHEN 'withdrawal' THEN paid - held_paid + {DELTA.format("paid")}
+    WHEN 'taken_bonus' THEN least(balance - paid, balance - held)
+    ELSE balance - held + {DELTA.format("amount")} END::bigint AS tokens
+FROM accounts mine WHERE kind = $1 AND owner_id = $2
+"""
+MATURING = """(
+    (SELECT coalesce(sum(paid), 0) FROM transfers
+        WHERE credit_account_id = mine.id AND phase IN ('post', 'single') AND created_at >= {since}
+            AND debit_account_id IS DISTINCT FROM (
+                SELECT own.id FROM accounts own WHERE own.kind = 'wallet' AND own.owner_id = mine.owner_id
+            ))
+    - (SELECT coalesce(sum(paid), 0) FROM transfers
+        WHERE debit_account_id = mine.id AND phase IN ('hold', 'single') AND kind = 'fee' AND created_at >= {since})
+)"""
+WITHDRAWABLE = f"""
+SELECT (paid - held_paid + {DELTA.format("paid")} - {MATURING.format(since="$2")})::bigint AS tokens
+FROM accounts mine WHERE kind = 'earnings' AND owner_id = $1
 """
 
 BALANCE = lookup(
-    {"user_id": "bigint"},
-    """
+    {"user_id": "bigint", "earned_until": "timestamptz"},
+    f"""
 SELECT
-    coalesce(sum(balance - held) FILTER (WHERE kind = 'wallet'), 0)::bigint AS free,
-    coalesce(sum(held) FILTER (WHERE kind = 'wallet'), 0)::bigint AS held,
-    sum(balance - held + (SELECT coalesce(sum(amount), 0) FROM balance_deltas WHERE account_id = id))
-        FILTER (WHERE kind = 'earnings')::bigint AS earned
-FROM accounts
-WHERE kind IN ('wallet', 'earnings') AND owner_id = input.user_id
+    coalesce(sum(balance - held) FILTER (WHERE kind = 'wallet'), 0)::bigint AS token_balance,
+    coalesce(sum(greatest(0, (balance - paid) - (held - held_paid))) FILTER (WHERE kind = 'wallet'), 0)::bigint
+        AS bonus_tokens,
+    coalesce(sum(held) FILTER (WHERE kind = 'wallet'), 0)::bigint AS held_tokens,
+    coalesce(sum(debt) FILTER (WHERE kind = 'wallet'), 0)::bigint AS debt_tokens,
+    sum(balance - held + appended) FILTER (WHERE kind = 'earnings')::bigint AS earned_token_balance,
+    sum(greatest(0, paid - held_paid + appended_paid - maturing)) FILTER (WHERE kind = 'earnings')::bigint
+        AS withdrawable_tokens,
+    sum(maturing) FILTER (WHERE kind = 'earnings')::bigint AS maturing_tokens
+FROM (
+    SELECT *, {DELTA.format("amount")} AS appended, {DELTA.format("paid")} AS appended_paid,
+        CASE kind WHEN 'earnings' THEN {MATURING.format(since="input.earned_until")} END AS maturing
+    FROM accounts mine WHERE kind IN ('wallet', 'earnings') AND owner_id = input.user_id
+) account
 """,
 )
 
@@ -154,6 +207,7 @@ IN = "credit_account_id = mine.id AND phase IN ('post', 'single')"
 MATCHES = {
     TransactionFilter.ALL: "true",
     TransactionFilter.GENERATION: "kind IN ('generation', 'fee')",
+    TransactionFilter.BONUS: "kind IN ('bonus', 'taken_bonus')",
     TransactionFilter.REFUND: """(
         kind = 'refund' OR EXISTS (SELECT FROM transfers void WHERE void.hold_id = transfers.id AND phase = 'void')
     )""",
@@ -173,7 +227,7 @@ def _lines(type: TransactionFilter, page: PageRequest, arguments: Arguments) -> 
         for direction, side in (("out", OUT), ("in", IN))
     )
     return f"""
-    SELECT line.*, resolution.phase AS resolved,
+    SELECT line.*, resolution.phase AS resolved, resolution.paid AS resolved_paid,
         sender.id AS sender_id, sender.username AS sender_username,
         receiver.id AS receiver_id, receiver.username AS receiver_username,
         generations.status AS generation_status, styles.id AS style_id, styles.name AS style_name,
@@ -239,13 +293,16 @@ class PostgresTokenLedger(TokenLedger):
     async def transfer(self, transfer: Transfer) -> None:
         sale = msgspec.structs.asdict(transfer.sale) if transfer.sale else {}
         row = {"memo": transfer.memo, **_transfer_row(transfer), **sale}
-        await self._transaction.write(_transfer(transfer.debit.kind, transfer.credit.kind), row)
+        row["paid"] = transfer.amount if transfer.kind is TransferKind.PURCHASE else 0
+        await self._transaction.write(
+            _transfer(transfer.debit.kind, transfer.credit.kind), row, explain=self._explained(transfer)
+        )
 
     async def hold(self, hold: Hold) -> None:
         await self._transaction.write(
             _hold(hold.debit.kind, hold.credit.kind),
             {"id": hold.id, "generation_id": hold.generation_id, **_transfer_row(hold)},
-            explain={"ck_accounts_solvent": partial(self._insufficient, hold.debit, hold.amount)},
+            explain=self._explained(hold),
         )
 
     async def post(self, hold_id: HoldId, *, at: datetime, fee: int = 0) -> None:
@@ -255,9 +312,20 @@ class PostgresTokenLedger(TokenLedger):
     async def void(self, hold_id: HoldId, *, at: datetime) -> None:
         await self._transaction.write(VOID, {"hold_id": hold_id, "at": at})
 
-    async def _insufficient(self, account: Account, required: int) -> InsufficientTokens:
-        row = await self._transaction.unit.fetchrow(FREE, account.kind.value, account.owner)
-        return InsufficientTokens(required=required, available=row["tokens"] if row else 0)
+    async def withdrawable(self, artist_id: UserId, *, earned_until: datetime) -> int:
+        row = await self._transaction.fetchrow(WITHDRAWABLE, artist_id, earned_until)
+        if row is None:
+            raise AccountNotFound
+        tokens: int = row["tokens"]
+        return tokens
+
+    def _explained(self, movement: Transfer | Hold) -> Mapping[str | None, Explain]:
+        return {"ck_accounts_solvent": partial(self._insufficient, movement)}
+
+    async def _insufficient(self, movement: Transfer | Hold) -> InsufficientTokens:
+        account, kind = movement.debit, movement.kind.value
+        row = await self._transaction.unit.fetchrow(FREE, account.kind.value, account.owner, kind)
+        return InsufficientTokens(required=movement.amount, available=row["tokens"] if row else 0)
 
 
 def _transfer_row(movement: Transfer | Hold) -> dict[str, object]:
@@ -275,11 +343,11 @@ class PostgresTokensReader(TokensReader):
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
 
-    async def balance(self, user_id: UserId) -> Balance:
-        row = await self._reads.row(BALANCE, user_id)
+    async def balance(self, user_id: UserId, *, earned_until: datetime) -> Balance:
+        row = await self._reads.row(BALANCE, user_id, earned_until)
         if row is None:
             raise RuntimeError("a sum without a row")
-        return Balance(user_id, row["free"], row["held"], row["earned"])
+        return Balance(user_id, **{name: value for name, value in row.items() if name != "place"})
 
     async def transactions(
         self, user_id: UserId, *, type: TransactionFilter, page: PageRequest
@@ -309,11 +377,13 @@ _STATUS: dict[str, Literal["pending", "completed", "failed"]] = {
 
 def _line(row: Record) -> TransactionLine:
     phase = row["resolved"] or row["phase"]
+    paid = row["resolved_paid"] if row["resolved"] else row["paid"]
     return TransactionLine(
         id=row["id"],
         type=shown_as(row["kind"]),
         direction=row["direction"],
         amount=row["amount"],
+        bonus_tokens=None if paid is None else row["amount"] - paid,
         status=_STATUS[phase],
         refunded=phase == "void",
         price_per_token=row["price_per_token"],

@@ -9,11 +9,22 @@ from core.paging import Page, PageRequest
 from core.withdrawals.errors import WithdrawalNotFound
 from core.withdrawals.model import Withdrawal, WithdrawalStatus
 from core.withdrawals.repository import Withdrawals
-from core.withdrawals.views import Payee, WithdrawalsReader, WithdrawalToSettle, WithdrawalView
+from core.withdrawals.views import (
+    LARGEST_PAYERS,
+    Payee,
+    Payer,
+    WithdrawalSources,
+    WithdrawalsReader,
+    WithdrawalToSettle,
+    WithdrawalView,
+)
 
 WITHDRAWAL = """
-SELECT id, artist_id, amount, hold_id, created_at, status, reason, ended_at, ended_by FROM withdrawals WHERE id = $1
+SELECT id, artist_id, amount, hold_id, created_at, earned_until, status, reason, ended_at, ended_by
+FROM withdrawals WHERE id = $1
 """
+
+PENDING = "SELECT id FROM withdrawals WHERE artist_id = $1 AND status = 'pending'"
 
 SAVE = Write(
     target="withdrawals",
@@ -55,6 +66,55 @@ def _everybodys(status: WithdrawalStatus | None, page: PageRequest, arguments: A
     """
 
 
+SOURCES = f"""
+SELECT earned_until, debt.tokens AS debt_tokens, fees.tokens AS fee_tokens, earlier.tokens AS withdrawn_tokens, paid.*,
+    payers.largest_payers
+FROM withdrawals
+JOIN accounts mine ON mine.kind = 'earnings' AND mine.owner_id = artist_id,
+LATERAL (
+    SELECT coalesce(sum(debt), 0)::bigint AS tokens FROM accounts WHERE kind = 'wallet' AND owner_id = artist_id
+) debt,
+LATERAL (
+    SELECT coalesce(sum(transfers.paid), 0)::bigint AS tokens FROM transfers
+    WHERE debit_account_id = mine.id AND phase IN ('hold', 'single') AND transfers.kind = 'fee'
+        AND transfers.created_at < earned_until
+) fees,
+LATERAL (
+    SELECT coalesce(sum(amount), 0)::bigint AS tokens FROM withdrawals other
+    WHERE other.artist_id = withdrawals.artist_id AND status <> 'rejected'
+        AND (other.created_at, other.id) < (withdrawals.created_at, withdrawals.id)
+) earlier,
+LATERAL (
+    SELECT coalesce(sum(paid) FILTER (WHERE others), 0)::bigint AS paid_tokens,
+        coalesce(sum(amount - paid) FILTER (WHERE others), 0)::bigint AS bonus_tokens,
+        coalesce(sum(amount) FILTER (WHERE NOT others), 0)::bigint AS own_tokens,
+        count(DISTINCT payer_id) FILTER (WHERE others AND paid > 0) AS payers,
+        min(created_at) FILTER (WHERE others AND paid > 0) AS first_paid_at,
+        max(created_at) FILTER (WHERE others AND paid > 0) AS last_paid_at
+    FROM (
+        SELECT transfers.amount, transfers.paid, transfers.created_at, payer.owner_id AS payer_id,
+            payer.owner_id <> artist_id AS others
+        FROM transfers JOIN accounts payer ON payer.id = debit_account_id
+        WHERE credit_account_id = mine.id AND phase IN ('post', 'single') AND transfers.created_at < earned_until
+    ) payment
+) paid,
+LATERAL (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'id', payer.id, 'username', users.username, 'tokens', payer.tokens, 'images', payer.images
+    ) ORDER BY payer.tokens DESC, payer.id), '[]') AS largest_payers
+    FROM (
+        SELECT payer.owner_id AS id, sum(transfers.paid)::bigint AS tokens, count(*) AS images
+        FROM transfers JOIN accounts payer ON payer.id = debit_account_id AND payer.owner_id <> artist_id
+        WHERE credit_account_id = mine.id AND phase IN ('post', 'single') AND transfers.created_at < earned_until
+            AND transfers.paid > 0
+        GROUP BY payer.owner_id ORDER BY tokens DESC, payer.owner_id LIMIT {LARGEST_PAYERS}
+    ) payer
+    LEFT JOIN users ON users.id = payer.id
+) payers
+WHERE withdrawals.id = $1
+"""
+
+
 class PostgresWithdrawals(Withdrawals):
     def __init__(self, transaction: PostgresTransaction) -> None:
         self._transaction = transaction
@@ -65,6 +125,9 @@ class PostgresWithdrawals(Withdrawals):
         if row is None:
             raise WithdrawalNotFound
         return Withdrawal(**dict(row) | {"status": WithdrawalStatus(row["status"])})
+
+    async def has_pending(self, artist_id: UserId) -> bool:
+        return await self._transaction.fetchrow(PENDING, artist_id) is not None
 
     async def add(self, withdrawal: Withdrawal) -> None:
         row = msgspec.structs.asdict(withdrawal)
@@ -95,6 +158,13 @@ class PostgresWithdrawalsReader(WithdrawalsReader):
         sql = _everybodys(status, page, arguments)
         rows, following = cut(await self._reads.fetch(sql, *arguments), page)
         return Page([_to_settle(row) for row in rows], following)
+
+    async def sources(self, withdrawal_id: WithdrawalId) -> WithdrawalSources:
+        row = await self._reads.fetchrow(SOURCES, withdrawal_id)
+        if row is None:
+            raise WithdrawalNotFound
+        payers = [Payer(**payer) for payer in row["largest_payers"]]
+        return WithdrawalSources(**dict(row) | {"largest_payers": payers})
 
 
 def _to_settle(row: Record) -> WithdrawalToSettle:

@@ -23,6 +23,8 @@ class Source(Enum):
 class Action(Enum):
     ADMIN_MADE = "admin.made"
     ADMIN_REMOVED = "admin.removed"
+    BONUS_GRANTED = "bonus.granted"
+    BONUS_TAKEN = "bonus.taken"
     COMMENT_DELETED = "comment.deleted"
     TASKS_REDRIVEN = "tasks.redriven"
     USER_RESTORED = "user.restored"

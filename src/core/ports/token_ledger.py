@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from core.identifiers import HoldId
+from core.identifiers import HoldId, UserId
 from core.tokens.model import Account, Hold, Transfer
 
 
@@ -10,6 +10,9 @@ class TokenLedger(Protocol):
 
     A transfer moves a positive number of tokens from one account to another. Nothing is changed or removed: a hold is
     posted or voided, once, by a transfer of its own.
+
+    Tokens are paid (bought) or bonus. A wallet spends its bonus tokens first: what a posted hold takes is split then.
+    The paid part of what others pay is paid in the artist's earnings; of what artists pay themselves nothing is.
 
     References are unique: a second transfer with the same reference is refused with DuplicateTransfer, which makes
     repeated calls harmless.
@@ -22,15 +25,16 @@ class TokenLedger(Protocol):
     async def transfer(self, transfer: Transfer) -> None:
         """Transfer tokens in one phase.
 
-        Raises DuplicateTransfer or AccountNotFound; either may surface at the commit.
+        Raises DuplicateTransfer, AccountNotFound, or InsufficientTokens if bonus tokens are taken that are not there;
+        any of them may surface at the commit.
         """
         ...
 
     async def hold(self, hold: Hold) -> None:
         """Hold tokens: still in the debit account but not available until the hold is posted or voided.
 
-        Raises InsufficientTokens (with required and available tokens), DuplicateTransfer, AccountNotFound; any of them
-        may surface at the commit.
+        Withdrawals hold paid tokens only. Raises InsufficientTokens (with required and available tokens),
+        DebtOutstanding, DuplicateTransfer, AccountNotFound; any of them may surface at the commit.
         """
         ...
 
@@ -40,7 +44,8 @@ class TokenLedger(Protocol):
         `fee` tokens of it, at most all, go on to the platform's fee account by a transfer of their own, with reference
         `fee:` plus the hold's.
 
-        Raises HoldAlreadyResolved or HoldNotFound; either may surface at the commit.
+        Raises HoldAlreadyResolved, HoldNotFound, or DebtOutstanding for a withdrawal; any of them may surface at the
+        commit.
         """
         ...
 
@@ -48,5 +53,13 @@ class TokenLedger(Protocol):
         """Void a hold: its tokens are available again.
 
         Raises HoldAlreadyResolved or HoldNotFound; either may surface at the commit.
+        """
+        ...
+
+    async def withdrawable(self, artist_id: UserId, *, earned_until: datetime) -> int:
+        """Paid tokens that others paid before `earned_until`, less fees, withdrawn and held tokens; may be negative if
+        `earned_until` was later once.
+
+        Raises AccountNotFound if the user is not an artist.
         """
         ...

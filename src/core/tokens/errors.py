@@ -9,6 +9,13 @@ class InsufficientTokens(DomainError):
         super().__init__(details={"required": required, "available": available})
 
 
+class DebtOutstanding(DomainError):
+    """The wallet has a debt: it can neither spend nor withdraw."""
+
+    code = "DEBT_OUTSTANDING"
+    category = Category.UNAFFORDABLE
+
+
 class DuplicateTransfer(DomainError):
     """There is a transfer with this reference already."""
 

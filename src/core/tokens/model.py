@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 import msgspec
@@ -44,9 +44,10 @@ class TransferKind(Enum):
     """The reason for a transfer."""
 
     BONUS = "bonus"
+    TAKEN_BONUS = "taken_bonus"
+    """Bonus tokens that an admin takes back."""
     PURCHASE = "purchase"
     GENERATION = "generation"
-    REFUND = "refund"
     WITHDRAWAL = "withdrawal"
     FEE = "fee"
     """The platform's share of a price."""
@@ -54,14 +55,14 @@ class TransferKind(Enum):
 
 ACCOUNT_KINDS = {
     TransferKind.BONUS: (AccountKind.ISSUANCE, AccountKind.WALLET),
+    TransferKind.TAKEN_BONUS: (AccountKind.WALLET, AccountKind.ISSUANCE),
     TransferKind.PURCHASE: (AccountKind.ISSUANCE, AccountKind.WALLET),
     TransferKind.GENERATION: (AccountKind.WALLET, AccountKind.EARNINGS),
-    TransferKind.REFUND: (AccountKind.ISSUANCE, AccountKind.WALLET),
     TransferKind.WITHDRAWAL: (AccountKind.EARNINGS, AccountKind.ISSUANCE),
     TransferKind.FEE: (AccountKind.EARNINGS, AccountKind.FEES),
 }
 """Debit and credit account of each kind of transfer."""
-ONE_PHASE = frozenset({TransferKind.BONUS, TransferKind.PURCHASE, TransferKind.REFUND})
+ONE_PHASE = frozenset({TransferKind.BONUS, TransferKind.TAKEN_BONUS, TransferKind.PURCHASE})
 """Kinds transferred in one phase."""
 TWO_PHASE = frozenset({TransferKind.GENERATION, TransferKind.WITHDRAWAL})
 """Kinds transferred in two phases. A fee is charged when a hold is posted."""
@@ -78,6 +79,19 @@ class PlatformFee(msgspec.Struct, frozen=True):
         return tokens * self.percent // 100
 
 
+class PayoutTerms(msgspec.Struct, frozen=True):
+    """When and how earnings can be withdrawn."""
+
+    delay: timedelta
+    """The time after which earnings have matured."""
+    minimum: int
+    """Tokens of a withdrawal."""
+
+    def earned_until(self, now: datetime) -> datetime:
+        """What was earned before this has matured."""
+        return now - self.delay
+
+
 class Sale(msgspec.Struct, frozen=True):
     """The money paid for tokens, in whole units of the currency."""
 
@@ -89,7 +103,7 @@ class Sale(msgspec.Struct, frozen=True):
 
 
 class Transfer(msgspec.Struct, frozen=True):
-    """A one-phase transfer from the platform."""
+    """A one-phase transfer between the platform and a wallet."""
 
     reference: str
     kind: TransferKind
@@ -127,6 +141,16 @@ class Hold(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         _check_transfer(self.kind, TWO_PHASE, self.debit, self.credit, self.amount)
+
+
+def paid_part(amount: int, *, bonus: int) -> int:
+    """How many tokens of an amount are paid ones: a wallet spends its `bonus` tokens first."""
+    return max(0, amount - bonus)
+
+
+def paid_fee(fee: int, price: int, withdrawable: int) -> int:
+    """The part of a fee that is taken from what the artist can withdraw: its share of that, rounded down."""
+    return withdrawable * fee // price
 
 
 def welcome_bonus(user_id: UserId, *, at: datetime) -> Transfer:

@@ -13,6 +13,7 @@ class Invariant(Enum):
     BALANCES = "every balance is what the transfers say"
     HELD = "what is on hold in an account is what its open holds say"
     ZERO_SUM = "the sum over all accounts is zero"
+    SOURCES = "the paid part of every transfer and balance is what its sources say"
     REFERENCES = "no movement was made twice"
     RESOLUTIONS = "a hold is resolved once at most, and as it was made"
     OPEN_HOLDS = "every open hold waits for an image or a withdrawal"
@@ -21,6 +22,7 @@ class Invariant(Enum):
     FEES = "every fee is the one that its image tells of"
     PURCHASES = "every paid purchase is credited once, and no other"
     WITHDRAWALS = "a withdrawal's hold is open, posted or voided as it is pending, settled or rejected"
+    PAYOUTS = "withdrawals of an artist do not exceed what others had paid with bought tokens in time"
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -15,10 +15,18 @@ class Balance(msgspec.Struct, frozen=True):
     user_id: UserId
     token_balance: int
     """Tokens available to spend."""
+    bonus_tokens: int
+    """The part of `token_balance` that is bonus; it is spent first."""
     held_tokens: int
     """Tokens held for generations that have not ended."""
+    debt_tokens: int
+    """Spent tokens whose money was taken back: nothing can be spent or withdrawn until they are bought again."""
     earned_token_balance: int | None
     """An artist's earnings, less withdrawn and held tokens; None for others."""
+    withdrawable_tokens: int | None
+    """The part of the earnings that can be withdrawn; None for others."""
+    maturing_tokens: int | None
+    """The part of the earnings that will be withdrawable; None for others."""
 
 
 class TransactionFilter(Enum):
@@ -66,6 +74,8 @@ class TransactionLine(msgspec.Struct, frozen=True):
     type: str
     direction: Literal["in", "out"]
     amount: int
+    bonus_tokens: int | None
+    """The part of the amount that is bonus; None for what is pending or failed."""
     status: Literal["pending", "completed", "failed"]
     refunded: bool
     price_per_token: int | None
@@ -124,9 +134,15 @@ def earnings_of(first: date, last: date, results: list[EarningsLine]) -> Earning
     )
 
 
+SHOWN_AS = {
+    TransferKind.FEE.value: TransactionFilter.GENERATION.value,
+    TransferKind.TAKEN_BONUS.value: TransactionFilter.BONUS.value,
+}
+
+
 def shown_as(kind: str) -> str:
-    """The type of a line: a fee counts as part of its generation."""
-    return TransferKind.GENERATION.value if kind == TransferKind.FEE.value else kind
+    """The type of a line: a fee counts as part of its generation, taken bonus tokens as bonus."""
+    return SHOWN_AS.get(kind, kind)
 
 
 def unknown_zone() -> ValidationError:
@@ -134,8 +150,11 @@ def unknown_zone() -> ValidationError:
 
 
 class TokensReader(Protocol):
-    async def balance(self, user_id: UserId) -> Balance:
-        """Balances from posted transfers and open holds; zeros without an account."""
+    async def balance(self, user_id: UserId, *, earned_until: datetime) -> Balance:
+        """Balances from posted transfers and open holds; zeros without an account.
+
+        Earnings have matured if they were earned before `earned_until`.
+        """
         ...
 
     async def transactions(

@@ -5,6 +5,13 @@ class WithdrawalNotFound(NotFound):
     code = "WITHDRAWAL_NOT_FOUND"
 
 
+class OwnWithdrawal(DomainError):
+    """Nobody settles or rejects their own."""
+
+    code = "OWN_WITHDRAWAL"
+    category = Category.FORBIDDEN
+
+
 class WithdrawalPending(DomainError):
     code = "WITHDRAWAL_PENDING"
     category = Category.CONFLICT

@@ -3,14 +3,10 @@ from enum import Enum
 
 import msgspec
 
-from core.errors import ValidationError
+from core.audit.model import parse_reason
 from core.identifiers import HoldId, UserId, WithdrawalId
-from core.problems import wrong_length
-from core.text import parse_free_text, problem_of_free_text
 from core.tokens.model import ISSUANCE, Hold, TransferKind, earnings
-from core.withdrawals.errors import WithdrawalEnded
-
-MAX_REASON = 500
+from core.withdrawals.errors import OwnWithdrawal, WithdrawalEnded
 
 
 class WithdrawalStatus(Enum):
@@ -28,6 +24,8 @@ class Withdrawal(msgspec.Struct, frozen=True):
     """Tokens."""
     hold_id: HoldId
     created_at: datetime
+    earned_until: datetime
+    """Only what was earned before this was withdrawable."""
     status: WithdrawalStatus = WithdrawalStatus.PENDING
     reason: str | None = None
     """Why it was rejected; shown to the artist."""
@@ -46,19 +44,16 @@ class Withdrawal(msgspec.Struct, frozen=True):
         )
 
     def settle(self, *, at: datetime, by: UserId) -> "Withdrawal":
-        """Raises WithdrawalEnded."""
+        """Raises WithdrawalEnded or OwnWithdrawal."""
         return self._end(WithdrawalStatus.SETTLED, at=at, by=by, reason=None)
 
     def reject(self, *, at: datetime, by: UserId, reason: str) -> "Withdrawal":
-        """Raises WithdrawalEnded or ValidationError."""
-        reason = parse_free_text(reason)
-        if not 1 <= len(reason.strip()) <= len(reason) <= MAX_REASON:
-            raise ValidationError(reason=wrong_length(1, MAX_REASON))
-        if problem := problem_of_free_text(reason, limit=MAX_REASON):
-            raise ValidationError(reason=problem)
-        return self._end(WithdrawalStatus.REJECTED, at=at, by=by, reason=reason)
+        """Raises WithdrawalEnded, OwnWithdrawal or ValidationError."""
+        return self._end(WithdrawalStatus.REJECTED, at=at, by=by, reason=parse_reason(reason))
 
     def _end(self, status: WithdrawalStatus, *, at: datetime, by: UserId, reason: str | None) -> "Withdrawal":
+        if by == self.artist_id:
+            raise OwnWithdrawal
         if self.status is not WithdrawalStatus.PENDING:
             raise WithdrawalEnded
         return msgspec.structs.replace(self, status=status, ended_at=at, ended_by=by, reason=reason)

@@ -20,7 +20,7 @@ class RejectWithdrawal:
     clock: Clock
 
     async def __call__(self, operator: Operator, withdrawal_id: WithdrawalId, *, reason: str) -> None:
-        """Raises WithdrawalNotFound, WithdrawalEnded or AdminRequired."""
+        """Raises WithdrawalNotFound, WithdrawalEnded, OwnWithdrawal, AdminRequired or ValidationError."""
         async with self.transaction:
             withdrawal = await self.withdrawals.of_id(withdrawal_id, lock=True)
             now = self.clock.now()

@@ -1,6 +1,6 @@
 from typing import Protocol
 
-from core.identifiers import WithdrawalId
+from core.identifiers import UserId, WithdrawalId
 from core.withdrawals.model import Withdrawal
 
 
@@ -11,6 +11,10 @@ class Withdrawals(Protocol):
         """Raises WithdrawalNotFound."""
         ...
 
-    async def add(self, withdrawal: Withdrawal) -> None: ...
+    async def has_pending(self, artist_id: UserId) -> bool: ...
+
+    async def add(self, withdrawal: Withdrawal) -> None:
+        """Raises WithdrawalPending if there is a pending one of the artist; it may surface at the commit."""
+        ...
 
     async def save(self, withdrawal: Withdrawal) -> None: ...

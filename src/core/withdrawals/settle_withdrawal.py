@@ -20,7 +20,7 @@ class SettleWithdrawal:
     clock: Clock
 
     async def __call__(self, operator: Operator, withdrawal_id: WithdrawalId) -> None:
-        """Raises WithdrawalNotFound, WithdrawalEnded or AdminRequired."""
+        """Raises WithdrawalNotFound, WithdrawalEnded, OwnWithdrawal, AdminRequired or DebtOutstanding."""
         async with self.transaction:
             withdrawal = await self.withdrawals.of_id(withdrawal_id, lock=True)
             now = self.clock.now()

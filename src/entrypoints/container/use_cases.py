@@ -21,6 +21,8 @@ from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.blobs.purge_orphans import OrphanAge, PurgeOrphans
+from core.bonuses.grant_bonus import GrantBonus
+from core.bonuses.take_bonus import TakeBonus
 from core.community.delete_comment import DeleteComment
 from core.community.edit_comment import EditComment
 from core.community.follow_user import FollowUser
@@ -63,7 +65,7 @@ from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
 from core.styles.watch_training import WatchTraining
 from core.tasks.model import WebhookBase
 from core.tasks.publish_tasks import PublishTasks
-from core.tokens.model import PlatformFee
+from core.tokens.model import PayoutTerms, PlatformFee
 from core.tokens.reconcile import Reconcile
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from core.withdrawals.request_withdrawal import RequestWithdrawal
@@ -84,6 +86,7 @@ def use_cases() -> Provider:
     provider.provide(_retry_grace, scope=Scope.APP)
     provider.provide(_orphan_age, scope=Scope.APP)
     provider.provide(_platform_fee, scope=Scope.APP)
+    provider.provide(_payout_terms, scope=Scope.APP)
     provider.provide(_identity_key, scope=Scope.APP)
     provider.provide_all(
         SignIn,
@@ -117,6 +120,8 @@ def use_cases() -> Provider:
         SettlePurchase,
         CheckPurchase,
         ExpirePurchases,
+        GrantBonus,
+        TakeBonus,
         RequestWithdrawal,
         SettleWithdrawal,
         RejectWithdrawal,
@@ -188,6 +193,10 @@ def _orphan_age(settings: Settings) -> OrphanAge:
 
 def _platform_fee(settings: Settings) -> PlatformFee:
     return PlatformFee(settings.platform_fee_percent)
+
+
+def _payout_terms(settings: Settings) -> PayoutTerms:
+    return PayoutTerms(settings.payout_delay, settings.withdrawal_min)
 
 
 def _identity_key(settings: Settings) -> IdentityKey:

@@ -94,7 +94,8 @@ async def a_whole_life(world: PostgresWorld) -> User:
     user, other = await world.artist("mia-of-nowhere", tokens=500), await world.artist("zoe", tokens=500)
     await a_life(world, user, other)
     for withdrawal in (await world.read.withdrawals.list(status=None, page=PageRequest())).rows:
-        await world.use_case(RejectWithdrawal)(Operator(user.id), withdrawal.id, reason="No.")
+        admin = other if withdrawal.artist.id == user.id else user
+        await world.use_case(RejectWithdrawal)(Operator(admin.id), withdrawal.id, reason="No.")
     async with world.scope().call as call:
         await call.begin(Call(user.id, "a key", b"a call", world.clock.now()))
         await call.finish(Answer(201, {}, b"{}"))

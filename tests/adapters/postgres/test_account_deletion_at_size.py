@@ -48,7 +48,7 @@ async def much_of_everything(fill: Fill) -> None:
     )
     await fill.sql("UPDATE generations SET comment_count = 10000 WHERE id = 14")
     await fill.sql("UPDATE users SET follower_count = 10000 WHERE id = $1", PROLIFIC)
-    settled = "UPDATE withdrawals SET status = 'settled', ended_at = now(), ended_by = 1 WHERE artist_id = $1"
+    settled = "UPDATE withdrawals SET status = 'settled', ended_at = now(), ended_by = 0 WHERE artist_id = $1"
     await fill.sql(settled, PROLIFIC)
 
 

@@ -164,7 +164,7 @@ async def test_concurrent_requests_are_committed_by_one_statement(
 
     assert len(set(ids)) == 16
     assert pool.round_trips - before <= 5  # the offers, the writes, the queue's length, ids
-    held = [(await world.read.tokens.balance(buyer.id)).held_tokens for buyer in buyers]
+    held = [(await world.funds(buyer.id)).held_tokens for buyer in buyers]
     assert held == [90, *[60] * 7]
     assert len(await world.tasks()) == 17
 
@@ -188,7 +188,7 @@ async def test_a_wallet_that_all_of_a_batch_draws_on_never_goes_below_zero(world
 
     assert sum(isinstance(outcome, int) for outcome in outcomes) == 3
     assert sum(isinstance(outcome, InsufficientTokens) for outcome in outcomes) == 5
-    balance = await world.read.tokens.balance(buyer.id)
+    balance = await world.funds(buyer.id)
     assert (balance.token_balance, balance.held_tokens) == (10, 90)
 
 

@@ -5,10 +5,12 @@ import pytest
 from adapters.postgres.pool import Pool, Record
 from core.accounts.model import SESSION_LIFETIME, Session
 from core.accounts.sign_in import token_hash
+from core.audit.model import Operator
 from core.community.post_comment import NewComment, PostComment
 from core.ports.database import DatabaseUsage
 from core.purchases.start_purchase import StartPurchase
 from core.withdrawals.request_withdrawal import RequestWithdrawal
+from core.withdrawals.settle_withdrawal import SettleWithdrawal
 from tests.contracts.postgres_world import PostgresWorld
 from tests.contracts.test_export import exported
 
@@ -38,7 +40,9 @@ async def test_no_statement_has_more_rows_than_a_piece(database_url: str, monkey
         image = await world.image(mia, await world.style(mia, f"Style {number}"), public=True)
         await world.use_case(PostComment)(mia.id, image.id, NewComment("Mine"))
         await world.use_case(StartPurchase)(mia.id, "basic_100")
-        await world.use_case(RequestWithdrawal)(mia.id, 1)
+        await world.earn(mia)
+        requested = await world.use_case(RequestWithdrawal)(mia.id, 1)
+        await world.use_case(SettleWithdrawal)(Operator(fan.id), requested.id)
         await world.like(mia, image)
         await world.follow(mia, fan)
         await world.follow(fan, mia)

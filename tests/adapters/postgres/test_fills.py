@@ -27,6 +27,6 @@ async def test_a_filled_ledger_is_in_order(world: PostgresWorld, database_url: s
     reconciliation = await world.use_case(Reconcile)()
     assert reconciliation.sound, reconciliation.findings
     assert len((await world.read.generations.feed(FeedQuery(), viewer=None, page=PageRequest(100))).rows) == 20
-    assert (await world.read.tokens.balance(mia.id)).earned_token_balance == 20 * (30 - fee) - 3 * 10
+    assert (await world.funds(mia.id)).earned_token_balance == 20 * (30 - fee) - 3 * 10
     counts = [(await world.read.styles.detail(style.id, viewer=None)).usage_count for style in styles]
     assert sum(counts) == 20

@@ -129,7 +129,7 @@ SINGLE: dict[str, Look] = {
     "requester": lambda world, _: world.scope().sessions.requester(bytes(32), at=BEGAN),
     "me": lambda world, _: world.read.accounts.me(MIA),
     "profile": lambda world, _: world.read.accounts.profile(ANN, viewer=MIA),
-    "balance": lambda world, _: world.read.tokens.balance(MIA),
+    "balance": lambda world, _: world.funds(MIA),
     "earnings by day": lambda world, _: world.read.tokens.earnings(
         MIA, first=DAY, last=DAY + timedelta(days=6), group=EarningsGroup.DAY
     ),

@@ -46,7 +46,7 @@ async def test_a_paid_purchase_is_credited_in_the_same_transaction(world: Postgr
         await pay(world, purchase, amount=99)
 
     await pay(world, purchase)
-    assert (await world.read.tokens.balance(purchase.user_id)).token_balance == 100
+    assert (await world.funds(purchase.user_id)).token_balance == 100
 
 
 async def test_a_credit_is_of_a_paid_purchase(world: PostgresWorld) -> None:
@@ -55,7 +55,7 @@ async def test_a_credit_is_of_a_paid_purchase(world: PostgresWorld) -> None:
     with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="is credited and was not paid"):
         await commit(world, lambda ports: ports.ledger.transfer(as_paid(purchase).credit()))
 
-    assert (await world.read.tokens.balance(purchase.user_id)).token_balance == 0
+    assert (await world.funds(purchase.user_id)).token_balance == 0
 
 
 async def test_a_credit_goes_to_the_buyer(world: PostgresWorld) -> None:

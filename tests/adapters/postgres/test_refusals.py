@@ -16,6 +16,7 @@ ISSUANCE = "(SELECT id FROM accounts WHERE kind = 'issuance')"
 FEES = "(SELECT id FROM accounts WHERE kind = 'fees')"
 
 GIFT = {
+    "paid": "0",
     "phase": "'single'",
     "reference": "'by hand'",
     "kind": "'bonus'",
@@ -25,6 +26,7 @@ GIFT = {
     "created_at": "now()",
 }
 HOLD = GIFT | {
+    "paid": "NULL",
     "phase": "'hold'",
     "reference": "'generation:4711'",
     "kind": "'generation'",
@@ -33,11 +35,14 @@ HOLD = GIFT | {
     "credit_account_id": EARNINGS,
 }
 WITHDRAWAL = GIFT | {
+    "paid": "NULL",
     "phase": "'hold'",
     "kind": "'withdrawal'",
     "debit_account_id": EARNINGS,
     "credit_account_id": ISSUANCE,
 }
+
+WITHDRAWN = ("artist_id", "amount", "hold_id", "created_at", "earned_until", "status", "ended_at", "ended_by")
 
 
 def insert(columns: Mapping[str, str]) -> str:
@@ -53,6 +58,7 @@ def again(which: str, **otherwise: str) -> str:
         "debit_account_id",
         "credit_account_id",
         "amount",
+        "paid",
         "hold_id",
         "generation_id",
         "order_id",
@@ -65,8 +71,9 @@ def again(which: str, **otherwise: str) -> str:
     return f"{insert(values)} FROM transfers WHERE {which} ORDER BY transfers.id LIMIT 1"
 
 
-def resolving(phase: str, which: str) -> str:
-    return again(f"{which} AND phase = 'hold'", phase=f"'{phase}'", hold_id="id")
+def resolving(phase: str, which: str, *, paid: str | None = None) -> str:
+    paid = paid or ("amount" if phase == "post" else "NULL")
+    return again(f"{which} AND phase = 'hold'", phase=f"'{phase}'", hold_id="id", paid=paid)
 
 
 OPEN = "id IN (SELECT hold_id FROM generations WHERE status = 'queued')"
@@ -153,9 +160,23 @@ REFUSED = {
         again(OPEN, phase="'post'", hold_id="id", credit_account_id=FEES),
         "transfers_resolve_as_held",
     ),
-    # no more than there is: 210 in the wallet of which 30 are held, 71 earned of which 10 are
-    "a wallet overdrawn": (insert(HOLD | {"amount": "181"}), "ck_accounts_solvent"),
-    "earnings overdrawn": (insert(WITHDRAWAL | {"amount": "62"}), "ck_accounts_solvent"),
+    # no more than there is: 50 in the wallet of which 30 are held, 45 earned of bought tokens of which 20 are withdrawn
+    "a wallet overdrawn": (insert(HOLD | {"amount": "21"}), "ck_accounts_solvent"),
+    "a bonus token withdrawn": (insert(WITHDRAWAL | {"amount": "26"}), "ck_accounts_solvent"),
+    # bonus tokens are spent first, and no others are withdrawn
+    "paid tokens spent while there are bonus ones": (
+        f"WITH given AS ({insert(GIFT)}) {resolving('post', OPEN, paid='30')}",
+        "transfers_spend_bonus_first",
+    ),
+    "a gift as if it was bought": (insert(GIFT | {"paid": "1"}), "transfers_paid_of_kind"),
+    "a sale as if it was a gift": (
+        again("kind = 'purchase'", reference="'purchase:x'", order_id="'x'", paid="0"),
+        "transfers_paid_of_kind",
+    ),
+    "a hold that says what it spends": (insert(HOLD | {"paid": "1"}), "transfers_paid_of_kind"),
+    "a post of more paid tokens than tokens": (resolving("post", OPEN, paid="31"), "transfers_paid_of_kind"),
+    "a post that does not say what it spends": (resolving("post", OPEN, paid="NULL"), "transfers_paid_of_kind"),
+    "a void that says what it spends": (resolving("void", OPEN, paid="0"), "transfers_paid_of_kind"),
     # as what it pays for has ended
     "an unfinished image posted": (resolving("post", OPEN), "transfers_resolve_as_ended"),
     "an unfinished image voided": (resolving("void", OPEN), "transfers_resolve_as_ended"),
@@ -213,8 +234,12 @@ REFUSED = {
         "transfers_credited_is_paid",
     ),
     "a withdrawal settled and not posted": (
-        "UPDATE withdrawals SET status = 'settled', ended_at = now(), ended_by = artist_id WHERE status = 'pending'",
+        "UPDATE withdrawals SET status = 'settled', ended_at = now(), ended_by = 0 WHERE status = 'pending'",
         "withdrawals_withdrawn_as_held",
+    ),
+    "a withdrawal settled by its artist": (
+        "UPDATE withdrawals SET status = 'settled', ended_at = now(), ended_by = artist_id WHERE status = 'pending'",
+        "ck_withdrawals_ended_by",
     ),
     "a rejected withdrawal settled after all": (
         "UPDATE withdrawals SET status = 'settled', reason = NULL WHERE status = 'rejected'",
@@ -222,11 +247,17 @@ REFUSED = {
     ),
     "a settled withdrawal pending again": (
         "UPDATE withdrawals SET status = 'pending', ended_at = NULL, ended_by = NULL WHERE status = 'settled'",
-        "withdrawals_withdrawn_as_held",
+        "uq_withdrawals_pending",
+    ),
+    "a second pending withdrawal": (
+        f"INSERT INTO withdrawals ({', '.join(WITHDRAWN)})"
+        f" SELECT {', '.join(WITHDRAWN).replace('hold_id', '-hold_id')} FROM withdrawals"
+        " WHERE status = 'pending'",
+        "uq_withdrawals_pending",
     ),
     "two withdrawals of one hold": (
-        "INSERT INTO withdrawals (artist_id, amount, hold_id, created_at, status)"
-        " SELECT artist_id, amount, hold_id, created_at, status FROM withdrawals WHERE status = 'pending'",
+        f"INSERT INTO withdrawals ({', '.join(WITHDRAWN)}) SELECT {', '.join(WITHDRAWN)} FROM withdrawals"
+        " WHERE status = 'settled'",
         "uq_withdrawals_hold_id",
     ),
 }
@@ -241,7 +272,11 @@ GONE = {
         "DELETE FROM purchases WHERE status = 'paid'",
         "UPDATE purchases SET amount_tokens = 1 WHERE status = 'paid'",
     ],
-    "withdrawals is append-only": ["DELETE FROM withdrawals WHERE status = 'settled'", "TRUNCATE withdrawals"],
+    "withdrawals is append-only": [
+        "DELETE FROM withdrawals WHERE status = 'settled'",
+        "TRUNCATE withdrawals",
+        "UPDATE withdrawals SET earned_until = created_at - interval '1 day'",
+    ],
     "accounts is append-only": ["DELETE FROM accounts WHERE kind = 'fees'", "TRUNCATE accounts"],
     "accounts change by transfers only": ["UPDATE accounts SET id = 0 WHERE kind = 'fees'"],
     "generations is append-only": ["DELETE FROM generations WHERE status = 'queued'"],
@@ -279,9 +314,8 @@ async def test_valid_statements_are_accepted(books: PostgresWorld, sql: "asyncpg
     """So that none of the above is refused for something else."""
     for statement in (
         insert(GIFT),
-        insert(GIFT | {"kind": "'refund'", "reference": "'sorry'"}),
-        insert(HOLD | {"amount": "180"}),
-        insert(WITHDRAWAL | {"amount": "61", "reference": "'withdrawal:4711'"}),
+        insert(HOLD | {"amount": "20"}),
+        insert(WITHDRAWAL | {"amount": "25", "reference": "'withdrawal:4711'"}),
     ):
         assert await sql.execute(statement) == "INSERT 0 1"
 

@@ -65,7 +65,7 @@ async def complete(world: PostgresWorld, image: GenerationId, name: object = Non
 
 
 async def earned(world: PostgresWorld, style: Style) -> int | None:
-    return (await world.read.tokens.balance(style.artist_id)).earned_token_balance
+    return (await world.funds(style.artist_id)).earned_token_balance
 
 
 async def lock_awaited(world: PostgresWorld) -> None:

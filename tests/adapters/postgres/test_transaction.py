@@ -71,7 +71,7 @@ async def test_held_back_writes_take_one_round_trip(world: PostgresWorld, pool: 
     async with counted(pool, 1):
         await commit(world, requesting(world, generation))
 
-    assert (await world.read.tokens.balance(ann.id)).held_tokens == generation.consumed_tokens
+    assert (await world.funds(ann.id)).held_tokens == generation.consumed_tokens
 
 
 async def test_an_empty_block_sends_no_statement(world: PostgresWorld, pool: Pool) -> None:
@@ -117,7 +117,7 @@ async def test_two_writes_to_the_same_table_are_sent_in_order(
 
     await commit(world, work)
 
-    assert (await world.read.tokens.balance(ann.id)).token_balance == 12
+    assert (await world.funds(ann.id)).token_balance == 12
     assert await sql.fetchval("SELECT bio FROM users WHERE id = $1", ann.id) == "two"
 
 
@@ -125,7 +125,10 @@ async def test_two_writes_to_the_same_table_are_sent_in_order(
 
 
 async def test_every_refusal_is_a_rule_that_is_there(world: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
-    constraints = await sql.fetch("SELECT conname AS name FROM pg_constraint UNION SELECT indexname FROM pg_indexes")
+    constraints = await sql.fetch(
+        "SELECT conname AS name FROM pg_constraint UNION SELECT indexname FROM pg_indexes"
+        r" UNION SELECT (regexp_matches(prosrc, 'CONSTRAINT = ''(\w+)''', 'g'))[1] FROM pg_proc"
+    )
     writes = [
         write
         for module in (
@@ -160,7 +163,7 @@ async def test_a_write_that_finds_no_row_rolls_the_others_back(world: PostgresWo
         await commit(world, work)
 
     assert (await world.read.accounts.profile(ann.id, viewer=None)).bio == ""
-    assert (await world.read.tokens.balance(ann.id)).token_balance == 0
+    assert (await world.funds(ann.id)).token_balance == 0
 
 
 async def test_insufficient_tokens_report_the_available_ones(world: PostgresWorld) -> None:

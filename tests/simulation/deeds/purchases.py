@@ -18,7 +18,7 @@ class Purchases(Deeds):
     """Buying tokens: every order by a key, some never paid for."""
 
     def open_to(self, requester: Requester) -> dict[Deed, float]:
-        return {self._buy: 2, self._pay: 4} if self.person.orders else {self._buy: 2}
+        return {self._buy: 3, self._pay: 9} if self.person.orders else {self._buy: 6}
 
     async def _buy(self, requester: Requester) -> None:
         package, other = self.random.choices(PACKAGES, k=2)

@@ -1,16 +1,19 @@
+from core.errors import ValidationError
 from core.requester import Requester
 from core.tokens.errors import InsufficientTokens
+from core.withdrawals.errors import WithdrawalPending
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.simulation.deeds.base import Deed, Deeds
 
-AMOUNTS = (1, 1, 7, 30, 200, 2_000)
+REFUSALS = (InsufficientTokens, ValidationError, WithdrawalPending)
+AMOUNTS = (1, 5, 7, 30, 200, 2_000)
 
 
 class Withdrawals(Deeds):
     """Turning earnings into money: every request by a key."""
 
     def open_to(self, requester: Requester) -> dict[Deed, float]:
-        return {self._withdraw: 6} if requester.is_artist else {}
+        return {self._withdraw: 8, self._withdraw_everything: 2} if requester.is_artist else {}
 
     async def _withdraw(self, requester: Requester) -> None:
         await self.call_once(
@@ -20,6 +23,19 @@ class Withdrawals(Deeds):
             requester.id,
             self.random.choice(AMOUNTS),
             name=lambda withdrawal: f"withdrawal:{withdrawal.id}",
-            refusals=(InsufficientTokens,),
+            refusals=REFUSALS,
             other=(requester.id, self.random.choice(AMOUNTS)),
+        )
+
+    async def _withdraw_everything(self, requester: Requester) -> None:
+        """Also what was paid with bonus tokens, or by themselves, or just now."""
+        amount = (await self.stage.world.balance(requester.id)).earned_token_balance
+        await self.call_once(
+            requester,
+            self.new_key(),
+            RequestWithdrawal,
+            requester.id,
+            amount or 0,
+            name=lambda withdrawal: f"withdrawal:{withdrawal.id}",
+            refusals=REFUSALS,
         )

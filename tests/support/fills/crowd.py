@@ -119,13 +119,19 @@ async def _ledger(fill: Fill) -> None:
     )
     kept = ("reference", "kind", "debit_account_id", "credit_account_id", "amount", "generation_id", "created_at")
     await fill.rows(
-        *("transfers", "transfers", MANY), id="$1 + id", phase="'post'", hold_id="id", **{name: name for name in kept}
+        *("transfers", "transfers", MANY),
+        id="$1 + id",
+        phase="'post'",
+        hold_id="id",
+        paid="30",
+        **{name: name for name in kept},
     )
     await fill.rows(
         *("balance_deltas", "transfers WHERE phase = 'post' AND id % 5 = 0"),
         account_id="credit_account_id",
         transfer_id="id",
         amount="amount",
+        paid="paid",
     )
     await fill.rows(
         *("style_uses", "generations WHERE id % 5 = 0 AND id <= $1", MANY),
@@ -136,12 +142,12 @@ async def _ledger(fill: Fill) -> None:
     await fill.rows(
         *("withdrawals", f"{NUMBERED}, LATERAL (SELECT n % 50 = 1 AS waits) x", BEGAN, 20_000),
         id="n",
-        artist_id="1 + (n * 7) % 5000",
+        artist_id="CASE WHEN waits THEN 1 + n / 50 ELSE 1 + (n * 7) % 5000 END",
         amount="1",
         status="CASE WHEN waits THEN 'pending' ELSE 'settled' END",
         created_at=EACH_MINUTE,
         ended_at=f"CASE WHEN NOT waits THEN {AT} END",
-        ended_by="CASE WHEN NOT waits THEN 1 END",
+        ended_by="CASE WHEN NOT waits THEN 0 END",
     )
 
 
@@ -201,6 +207,7 @@ async def _long_lists(fill: Fill) -> None:
         debit_account_id="payer.id",
         credit_account_id="payee.id",
         amount="1",
+        paid="0",
         created_at=PER_THREE,
     )
     await fill.rows(

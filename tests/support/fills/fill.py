@@ -81,7 +81,7 @@ DEFAULTS: dict[str, dict[str, str]] = {
         "payment_key": "'key-' || order_id",
         "ended_at": "created_at",
     },
-    "withdrawals": {"hold_id": "id", **CREATED},
+    "withdrawals": {"hold_id": "id", **CREATED, "earned_until": "created_at"},
     "idempotency_keys": CREATED,
     "sessions": {**CREATED, "expires_at": "created_at + interval '14 days'"},
 }

@@ -41,9 +41,11 @@ async def generations(fill: Fill, *, completed: int, failed: int = 0, queued: in
         at="now() - n * interval '1 second'",
         status="CASE WHEN n <= $1 THEN 'completed' WHEN n <= $1 + $2 THEN 'failed' ELSE 'queued' END",
     )
+    await _bought(fill)
     await fill.rows("transfers", "made", id="hold_id", phase="'hold'", **KEPT)
+    paid = "CASE status WHEN 'completed' THEN tokens END"
     phase = "CASE status WHEN 'completed' THEN 'post' ELSE 'void' END"
-    await fill.rows("transfers", "made WHERE status <> 'queued'", phase=phase, hold_id="hold_id", **KEPT)
+    await fill.rows("transfers", "made WHERE status <> 'queued'", phase=phase, hold_id="hold_id", paid=paid, **KEPT)
     if fee:
         await fill.rows(
             *("transfers", "made, accounts fees WHERE status = 'completed' AND fees.kind = 'fees'", fee),
@@ -53,6 +55,7 @@ async def generations(fill: Fill, *, completed: int, failed: int = 0, queued: in
             debit_account_id="earnings_id",
             credit_account_id="fees.id",
             amount="$1::bigint",
+            paid="CASE made.owner_id WHEN artist_id THEN 0 ELSE $1::bigint END",
             generation_id="made.id",
             created_at="at",
         )
@@ -68,6 +71,18 @@ async def generations(fill: Fill, *, completed: int, failed: int = 0, queued: in
     )
 
 
+async def _bought(fill: Fill) -> None:
+    """What `generations` spend was bought, by one purchase of each owner."""
+    await fill.rows(
+        "purchases",
+        "made GROUP BY owner_id",
+        order_id="'spent-' || owner_id",
+        user_id="owner_id",
+        amount_tokens="sum(tokens)",
+    )
+    await _credited(fill, "spent-%")
+
+
 async def purchases(fill: Fill, count: int) -> None:
     """Of those who have made `generations`, one a minute until now."""
     await fill.rows(
@@ -80,22 +95,28 @@ async def purchases(fill: Fill, count: int) -> None:
         user_id="owner_id",
         created_at="now() - n * interval '1 minute'",
     )
+    await _credited(fill, "order-%")
+
+
+async def _credited(fill: Fill, orders: str) -> None:
     await fill.rows(
         "transfers",
         """purchases JOIN accounts wallet ON wallet.kind = 'wallet' AND wallet.owner_id = user_id,
-        accounts issuance WHERE issuance.kind = 'issuance'""",
+        accounts issuance WHERE issuance.kind = 'issuance' AND order_id LIKE $1""",
+        orders,
         phase="'single'",
         reference="'purchase:' || order_id",
         kind="'purchase'",
         debit_account_id="issuance.id",
         credit_account_id="wallet.id",
         amount="amount_tokens",
+        paid="amount_tokens",
         **{name: name for name in ("order_id", "price_per_token", "total_price", "currency_code", "created_at")},
     )
 
 
 async def withdrawals(fill: Fill, count: int) -> None:
-    """Settled ones of 10 tokens, one an hour until now."""
+    """Settled ones of 10 tokens, one a microsecond until now: later than what they were earned with."""
     await fill.rows(
         "withdrawals",
         f"""generate_series(1, $1::int) n
@@ -106,10 +127,11 @@ async def withdrawals(fill: Fill, count: int) -> None:
         artist_id="owner_id",
         amount="10",
         hold_id=SERIAL.format("transfers"),
-        created_at="now() - n * interval '1 hour'",
+        created_at="now() - n * interval '1 microsecond'",
+        earned_until="now() - n * interval '1 microsecond'",
         status="'settled'",
-        ended_at="now() - n * interval '1 hour'",
-        ended_by="owner_id",
+        ended_at="now()",
+        ended_by="0",
     )
     source = """withdrawals JOIN accounts earnings ON earnings.kind = 'earnings' AND earnings.owner_id = artist_id,
         accounts issuance WHERE issuance.kind = 'issuance'"""
@@ -118,14 +140,15 @@ async def withdrawals(fill: Fill, count: int) -> None:
         **{"credit_account_id": "issuance.id", "amount": "amount", "created_at": "withdrawals.created_at"},
     }
     await fill.rows("transfers", source, id="hold_id", phase="'hold'", **of)
-    await fill.rows("transfers", source, phase="'post'", hold_id="hold_id", **of)
+    await fill.rows("transfers", source, phase="'post'", hold_id="hold_id", paid="amount", **of)
 
 
 async def balances(fill: Fill) -> None:
     """Set all balances to what the transfers add up to."""
     await fill.sql("DELETE FROM balance_deltas")
     await fill.sql(
-        "UPDATE accounts SET balance = coalesce(moved, 0), held = side.held"
+        "UPDATE accounts SET balance = coalesce(moved, 0), held = side.held, paid = side.paid,"
+        " held_paid = side.held_paid"
         f" FROM ({MOVED}) side WHERE account_id = accounts.id"
     )
 

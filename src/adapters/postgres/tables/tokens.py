@@ -19,7 +19,11 @@ class AccountRow(Row):
             "CASE WHEN owner_id IS NULL THEN kind IN ('issuance', 'fees') ELSE kind IN ('wallet', 'earnings') END",
             name="kind",
         ),
-        CheckConstraint("CASE WHEN owner_id IS NULL THEN held = 0 ELSE held BETWEEN 0 AND balance END", name="solvent"),
+        CheckConstraint(
+            "CASE WHEN owner_id IS NULL THEN held = 0 ELSE least(held_paid, debt) >= 0"
+            " AND held BETWEEN held_paid AND balance AND paid BETWEEN held_paid AND balance END",
+            name="solvent",
+        ),
         # Frequent updates of a wallet stay on the same page.
         {"postgresql_with": {"fillfactor": 70}},
     )
@@ -32,6 +36,12 @@ class AccountRow(Row):
     """Posted transfers in, less those out, without BalanceDeltaRow."""
     held: Mapped[Count]
     """The part of `balance` in open holds."""
+    paid: Mapped[Count]
+    """The part of `balance` that was bought; of earnings, by others than the artist. Without BalanceDeltaRow."""
+    held_paid: Mapped[Count]
+    """The part of `held` in withdrawals and refunds, which take paid tokens only."""
+    debt: Mapped[Count]
+    """Of a wallet: spent tokens whose money was taken back."""
 
 
 class TransferRow(Row):
@@ -66,6 +76,8 @@ class TransferRow(Row):
     """No foreign keys for either: the trigger looks up both, and accounts are never deleted."""
     credit_account_id: Mapped[int]
     amount: Mapped[int]
+    paid: Mapped[int | None]
+    """How many of them are paid ones; None for holds and voids."""
     hold_id: Mapped[int | None]
     """The hold that a post or void resolves."""
     generation_id: Mapped[int | None]
@@ -86,8 +98,9 @@ class BalanceDeltaRow(Row):
     """
 
     __tablename__ = "balance_deltas"
-    __table_args__ = (PrimaryKeyConstraint("account_id", "transfer_id", postgresql_include=["amount"]),)
+    __table_args__ = (PrimaryKeyConstraint("account_id", "transfer_id", postgresql_include=["amount", "paid"]),)
 
     account_id: Mapped[int]
     transfer_id: Mapped[int]
     amount: Mapped[int]
+    paid: Mapped[int]

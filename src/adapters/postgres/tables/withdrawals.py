@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped
 
 from adapters.postgres.tables.base import Id, Row, one_of
@@ -16,6 +16,9 @@ class WithdrawalRow(Row):
         Index(None, "created_at", "id"),
         Index(None, "status", "created_at", "id"),
         one_of("status", "pending", "settled", "rejected"),
+        Index("uq_withdrawals_pending", "artist_id", unique=True, postgresql_where=text("status = 'pending'")),
+        CheckConstraint("earned_until <= created_at", name="earned"),
+        CheckConstraint("ended_by <> artist_id", name="ended_by"),
         CheckConstraint("num_nulls(ended_at, ended_by) = CASE status WHEN 'pending' THEN 2 ELSE 0 END", name="ended"),
         CheckConstraint("(status = 'rejected') = (reason IS NOT NULL)", name="reason"),
     )
@@ -26,6 +29,7 @@ class WithdrawalRow(Row):
     amount: Mapped[int]
     hold_id: Mapped[int]
     created_at: Mapped[datetime]
+    earned_until: Mapped[datetime]
     status: Mapped[str]
     reason: Mapped[str | None]
     ended_at: Mapped[datetime | None]

@@ -9,6 +9,7 @@ from litestar.params import FromQuery, QueryParameter
 from core.errors import ValidationError
 from core.ports.clock import Clock
 from core.requester import Requester
+from core.tokens.model import PayoutTerms
 from core.tokens.views import Balance, Earnings, EarningsGroup, TokensReader, TransactionFilter, TransactionLine
 from entrypoints.http.envelope import Success
 from entrypoints.http.operation import get
@@ -29,9 +30,14 @@ class TokensController(Controller):
 
     @get("/balance", guard=signed_in, summary="Get my token balance")
     async def balance(
-        self, requester: NamedDependency[Requester], tokens: FromDishka[TokensReader]
+        self,
+        requester: NamedDependency[Requester],
+        tokens: FromDishka[TokensReader],
+        terms: FromDishka[PayoutTerms],
+        clock: FromDishka[Clock],
     ) -> Success[Balance]:
-        return Success(data=await tokens.balance(requester.id))
+        earned_until = terms.earned_until(clock.now())
+        return Success(data=await tokens.balance(requester.id, earned_until=earned_until))
 
     @get("/transactions", guard=signed_in, summary="List my token transactions")
     async def transactions(

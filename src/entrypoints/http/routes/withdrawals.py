@@ -7,17 +7,17 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody
 from msgspec import Meta
 
-from core.audit.model import Operator
+from core.audit.model import MAX_REASON, Operator
 from core.identifiers import WithdrawalId
 from core.requester import Requester
-from core.tokens.errors import InsufficientTokens
+from core.tokens.errors import DebtOutstanding, InsufficientTokens
 from core.tokens.model import MAX_AMOUNT
-from core.withdrawals.errors import WithdrawalEnded, WithdrawalNotFound
-from core.withdrawals.model import MAX_REASON, WithdrawalStatus
+from core.withdrawals.errors import OwnWithdrawal, WithdrawalEnded, WithdrawalNotFound, WithdrawalPending
+from core.withdrawals.model import WithdrawalStatus
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
-from core.withdrawals.views import WithdrawalsReader, WithdrawalToSettle, WithdrawalView
+from core.withdrawals.views import WithdrawalSources, WithdrawalsReader, WithdrawalToSettle, WithdrawalView
 from entrypoints.http.envelope import Success
 from entrypoints.http.operation import get, post
 from entrypoints.http.paging import Paging, Results
@@ -37,7 +37,12 @@ class WithdrawalsController(Controller):
     path = "/api/tokens/withdrawals"
     tags = ("Tokens",)
 
-    @post("/", guard=artist, refusals=(InsufficientTokens,), summary="Create a withdrawal")
+    @post(
+        "/",
+        guard=artist,
+        refusals=(InsufficientTokens, DebtOutstanding, WithdrawalPending),
+        summary="Create a withdrawal",
+    )
     async def request(
         self,
         data: JSONBody[NewWithdrawal],
@@ -82,10 +87,22 @@ class WithdrawalsToSettleController(Controller):
         page = await withdrawals.list(status=status, page=paging.request("admin-withdrawals"))
         return Success(data=paging.results("admin-withdrawals", page))
 
+    @get(
+        "/{withdrawal_id:int}/sources",
+        guard=admin,
+        refusals=(WithdrawalNotFound,),
+        summary="Get the sources of a withdrawal",
+        description="What the artist had earned in time for it, and from whom.",
+    )
+    async def sources(
+        self, withdrawal_id: PathId[WithdrawalId], withdrawals: FromDishka[WithdrawalsReader]
+    ) -> Success[WithdrawalSources]:
+        return Success(data=await withdrawals.sources(withdrawal_id))
+
     @post(
         "/{withdrawal_id:int}/settle",
         guard=admin,
-        refusals=(WithdrawalNotFound, WithdrawalEnded),
+        refusals=(WithdrawalNotFound, WithdrawalEnded, OwnWithdrawal, DebtOutstanding),
         summary="Mark a withdrawal as paid",
         status=200,
     )
@@ -101,7 +118,7 @@ class WithdrawalsToSettleController(Controller):
     @post(
         "/{withdrawal_id:int}/reject",
         guard=admin,
-        refusals=(WithdrawalNotFound, WithdrawalEnded),
+        refusals=(WithdrawalNotFound, WithdrawalEnded, OwnWithdrawal),
         summary="Reject a withdrawal",
         description="The artist's held tokens are released.",
         status=200,

@@ -1,0 +1,1 @@
+"""Bonus tokens that admins give and take."""

@@ -1,0 +1,65 @@
+from collections import Counter, defaultdict
+from datetime import datetime
+
+from adapters.memory.tables import Entry, Phase
+from core.identifiers import UserId
+from core.tokens.model import PayoutTerms, TransferKind
+from core.withdrawals.model import Withdrawal, WithdrawalStatus
+from tests.simulation.broken import Broken
+
+
+class Sources:
+    """Follows every token from its source, by the rule alone and not by what the ledger says of it.
+
+    No artist is paid more than others have bought and spent on them, and all artists together no more than was bought.
+    """
+
+    def __init__(self) -> None:
+        self._bonus: Counter[UserId] = Counter()
+        """Bonus tokens in wallets."""
+        self._bought = 0
+        self._earned: defaultdict[UserId, list[tuple[datetime, int]]] = defaultdict(list)
+        """What others have paid artists with bought tokens, and fees."""
+        self._last: tuple[int, int] = (0, 0)
+        """Of the last payment: its amount, and what it has earned."""
+        self._withdrawn: defaultdict[UserId, dict[int, int]] = defaultdict(dict)
+
+    def add(self, entry: Entry) -> None:
+        """An entry, in the order of the commits; a fee comes after its payment."""
+        payer, payee = entry.debit.owner, entry.credit.owner
+        match entry.kind, entry.phase:
+            case TransferKind.BONUS, _ if payee is not None:
+                self._bonus[payee] += entry.amount
+            case TransferKind.TAKEN_BONUS, _ if payer is not None:
+                self._bonus[payer] -= entry.amount
+            case TransferKind.PURCHASE, _:
+                self._bought += entry.amount
+            case TransferKind.GENERATION, Phase.POST if payer is not None and payee is not None:
+                bonus = min(self._bonus[payer], entry.amount)
+                self._bonus[payer] -= bonus
+                earned = 0 if payer == payee else entry.amount - bonus
+                self._earned[payee].append((entry.at, earned))
+                self._last = entry.amount, earned
+            case TransferKind.FEE, _ if payer is not None:
+                amount, earned = self._last
+                self._earned[payer].append((entry.at, -(earned * entry.amount // amount)))
+
+    def check(self, withdrawal: Withdrawal, terms: PayoutTerms) -> None:
+        """Raises Broken."""
+        withdrawn = self._withdrawn[withdrawal.artist_id]
+        withdrawn[withdrawal.id] = 0 if withdrawal.status is WithdrawalStatus.REJECTED else withdrawal.amount
+        until = withdrawal.created_at - terms.delay
+        earned = sum(tokens for at, tokens in self._earned[withdrawal.artist_id] if at < until)
+        if withdrawal.status is WithdrawalStatus.PENDING and sum(withdrawn.values()) > earned:
+            raise Broken(f"{withdrawal} is of more than the {earned} tokens that others had bought and paid in time")
+
+    def check_end(self) -> None:
+        """Raises Broken."""
+        paid_out = 0
+        for artist_id, withdrawn in self._withdrawn.items():
+            tokens, earned = sum(withdrawn.values()), sum(tokens for _, tokens in self._earned[artist_id])
+            paid_out += tokens
+            if tokens > earned:
+                raise Broken(f"artist {artist_id} was paid {tokens} tokens, and others had paid {earned} with money")
+        if paid_out > self._bought:
+            raise Broken(f"{paid_out} tokens were paid out, and {self._bought} bought")

@@ -3,7 +3,8 @@
 `make bench ARGS=reads` measures the calls that only look, `ARGS=search` searching 100,000 styles.
 `make bench ARGS=books` measures how long it takes to prove that a million transfers are in order, `ARGS=streams` what
 live events cost and how soon they come, `ARGS=relay` how soon a task is in RabbitMQ, `ARGS=account-deletion`
-how long the export and the erasure of a large account take, `ARGS=schema` what each check and trigger costs.
+how long the export and the erasure of a large account take, `ARGS=schema` what each check and trigger costs,
+`ARGS=uploads` what uploads cost and how long others wait meanwhile.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import platform
 import sys
 from statistics import median
 
-from benchmarks import account_deletion, books, relay, schema, search, streams
+from benchmarks import account_deletion, books, relay, schema, search, streams, uploads
 from benchmarks.round_trips import per_call
 from benchmarks.rounds import CONNECTIONS, WIDTHS, Results, at_half_speed, measure
 from benchmarks.scenarios import reads, request_generation, webhooks
@@ -35,6 +36,7 @@ REPORTS = {
     "relay": ("a database and a RabbitMQ", relay.report),
     "account-deletion": ("a process of the service and somebody with a lot", account_deletion.report),
     "schema": ("a database with 100,000 generations", schema.report),
+    "uploads": ("a process of the service and a gigabyte of pictures", uploads.report),
 }
 """A benchmark's server, and the lines that describe it."""
 
@@ -46,7 +48,7 @@ def main() -> int:
         nargs="?",
         choices=["main", "all", "reads", "books", "streams", *REPORTS],
         default="main",
-        help="the main job, every call, looking at the books, live events, the relay, account deletion, or the schema",
+        help="the main job, every call, the books, live events, the relay, account deletion, the schema, or uploads",
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement in each round")

@@ -96,6 +96,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the server publishes tasks itself; with `off` a separate relay has to run."""
     rate_limits: RateLimits | None
     """None: no limits, in development only."""
+    image_workers: int
+    """Processes that decode images, and images that are decoded at the same time."""
     styles_per_artist: int
     generation_timeout: timedelta
     retry_grace: timedelta
@@ -184,6 +186,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         ai_servers=reader.choice("AI_SERVERS", ("simulated", "none"), "none" if production else "simulated"),
         relay=reader.choice("RELAY", ("on", "off"), "on"),
         rate_limits=_rate_limits(reader, default="on" if production else "off"),
+        image_workers=reader.number("IMAGE_WORKERS", 2, low=1, high=16),
         styles_per_artist=reader.number("STYLES_PER_ARTIST", 10, low=1, high=10_000),
         generation_timeout=reader.seconds("GENERATION_TIMEOUT", 30 * 60),
         retry_grace=reader.seconds("RETRY_GRACE", 2 * 60),

@@ -1,14 +1,21 @@
 """What the tests of images share."""
 
 import io
-from typing import Any
+from typing import Any, BinaryIO
 
+import pytest
 from PIL import Image
 
+from adapters.pillow.worker_processes import WorkerProcesses
+from core.identifiers import UserId
 from core.ports import images as port
 from core.ports.images import Images
 from tests.support import photographs
+from tests.support.inline import Inline
 from tests.support.photographs import drawn
+
+ANN = UserId(1)
+RUNNERS = [pytest.param(lambda: WorkerProcesses(2), id="in workers"), pytest.param(Inline, id="inline")]
 
 
 def encoded(format: str, mode: str = "RGB", size: tuple[int, int] = (96, 64), **options: Any) -> bytes:
@@ -28,10 +35,14 @@ def near(found: tuple[int, ...], wanted: tuple[int, ...], by: int = 4) -> bool:
     return all(abs(one - other) <= by for one, other in zip(found, wanted, strict=False))
 
 
+async def inspect(images: Images, content: BinaryIO) -> port.Image:
+    return await images.inspect(content, user=ANN)
+
+
 async def copied(images: Images, content: bytes, *, max_side: int | None = None) -> port.Image:
     file = io.BytesIO(content)
-    await images.inspect(file)
-    copy = await images.reencode(file, max_side=max_side)
+    await inspect(images, file)
+    copy = await images.reencode(file, user=ANN, max_side=max_side)
     assert file.tell() == copy.content.tell() == 0
-    assert measured(await images.inspect(copy.content)) == measured(copy)
+    assert measured(await inspect(images, copy.content)) == measured(copy)
     return copy

@@ -8,14 +8,14 @@ from PIL import Image
 
 from adapters.pillow.images import PillowImages
 from core.ports.images import Images, NotAnImage
-from tests.contracts.images import colours_at, copied, encoded, near
+from tests.contracts.images import ANN, RUNNERS, colours_at, copied, encoded, near
 from tests.support import photographs
 from tests.support.photographs import drawn, galaxy_trailer, parts_of
 
 
-@pytest.fixture(scope="module")
-def images() -> Images:
-    return PillowImages()
+@pytest.fixture(scope="module", params=RUNNERS)
+def images(request: pytest.FixtureRequest) -> Images:
+    return PillowImages(runner=request.param())
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
@@ -110,4 +110,12 @@ async def test_a_copy_can_be_smaller(
 async def test_a_file_that_is_no_image_cannot_be_copied(images: Images) -> None:
     for content in (b"", b"no image", encoded("GIF"), encoded("PNG")[:60]):
         with pytest.raises(NotAnImage):
-            await images.reencode(io.BytesIO(content))
+            await images.reencode(io.BytesIO(content), user=ANN)
+
+
+@pytest.mark.parametrize("profile", [b"no profile", photographs.profile()[:200]])
+async def test_an_unusable_colour_profile_keeps_the_colours(images: Images, profile: bytes) -> None:
+    image = Image.new("RGB", (32, 32), (200, 100, 50))
+    copy = await copied(images, photographs.encoded(image, "JPEG", icc_profile=profile))
+    [colour] = colours_at(copy, (16, 16))
+    assert near(colour, (200, 100, 50))

@@ -111,11 +111,11 @@ class Stage(ABC):
 class AnyImage(Images):
     """Takes everything for a picture: looking at bytes is not what is simulated."""
 
-    async def inspect(self, content: BinaryIO) -> Image:
+    async def inspect(self, content: BinaryIO, *, user: UserId) -> Image:
         content.seek(0)  # its twin may have read it
         return Image("png", width=512, height=512, size=len(content.read()), content=content)
 
-    async def reencode(self, content: BinaryIO, *, max_side: int | None = None) -> Image:
-        image = await self.inspect(content)
+    async def reencode(self, content: BinaryIO, *, user: UserId, max_side: int | None = None) -> Image:
+        image = await self.inspect(content, user=user)
         content.seek(0)
         return Image(image.format, image.width, image.height, image.size, BytesIO(content.read()))

@@ -80,6 +80,7 @@ from core.withdrawals.views import WithdrawalsReader
 from entrypoints.container.memory import memory
 from entrypoints.container.use_cases import use_cases
 from entrypoints.settings import Settings, read_settings
+from tests.support.inline import Inline
 
 UseCase = TypeVar("UseCase")
 
@@ -161,7 +162,7 @@ class World(ABC):
         self.secrets = SequentialSecrets()
         self.blobs = MemoryBlobStore(self.clock)
         self.payments = MemoryPaymentProvider()
-        self.images = PillowImages()
+        self.images = PillowImages(runner=Inline())
         self.webhooks = WebhookBase(SETTINGS.api_base_url)
         self.fee = PlatformFee(0)
         self.payouts = PayoutTerms(timedelta(), minimum=1)

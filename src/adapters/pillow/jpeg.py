@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from adapters.pillow.outline import Outline, check_pixels, exactly
+from adapters.pillow.outline import MAX_PIXELS, Outline, check_pixels, exactly
 from core.ports.images import NotAnImage
 
 SIGNATURE = b"\xff\xd8\xff"
@@ -13,7 +13,11 @@ SIGNATURE = b"\xff\xd8\xff"
 MAX_SEGMENTS = 2_000
 """Segments of a JPEG; colour profiles and metadata have up to 255 segments each."""
 MAX_SCANS = 100
-"""Scans of a progressive JPEG; encoders make about ten. A scan of few bytes takes as long as the image is large."""
+"""Scans of a progressive JPEG; encoders make about ten."""
+MAX_SCANNED = 24 * MAX_PIXELS
+"""Coefficients that all scans together go through: a scan of few bytes takes as long as the image is large. Encoders
+make up to 14 for each pixel in colour, and 24 in CMYK.
+"""
 
 _LENGTH = struct.Struct(">H")
 _FRAME = struct.Struct(">BHHB")
@@ -33,6 +37,8 @@ class JpegOutline(NamedTuple):
     outline: Outline
     scans: list[tuple[int, int]]
     """Start and end of each scan's compressed data."""
+    scanned: int
+    """Coefficients that all scans together go through."""
 
 
 class _Component(NamedTuple):
@@ -57,6 +63,7 @@ class _Frame:
         if not factors or len(self.components) != count or not factors <= {1, 2, 3, 4}:
             raise NotAnImage("JPEG with a broken header")
         self._missing = {(name, coefficient) for name in self.components for coefficient in range(_COEFFICIENTS)}
+        self.scanned = 0
 
     def scan(self, segment: bytes, data: bytes, restart_interval: int) -> None:
         """Record a scan. Raises NotAnImage if its compressed data cannot be complete."""
@@ -70,6 +77,9 @@ class _Frame:
         # The low half of `approximation` is the number of bits left to later scans.
         self._missing = self._missing | covered if approximation & 15 else self._missing - covered
         units, blocks = self._extent([self.components[name] for name in names])
+        self.scanned += blocks * _COEFFICIENTS
+        if self.scanned > MAX_SCANNED:
+            raise NotAnImage("JPEG that takes too long to decode")
         if restart_interval and len(_RESTART.findall(data)) < (units - 1) // restart_interval:
             raise NotAnImage("JPEG with too few restarts")
         # At least two codes of one bit per block; in a progressive scan one code can cover all blocks.
@@ -118,7 +128,7 @@ def outline_of_jpeg(data: bytes) -> JpegOutline:
     if frame is None:
         raise NotAnImage("JPEG without an image")
     frame.check_complete()
-    return JpegOutline(Outline(frame.width, frame.height, end, metadata), scans)
+    return JpegOutline(Outline(frame.width, frame.height, end, metadata), scans, frame.scanned)
 
 
 def with_filler(data: bytes, scans: list[tuple[int, int]], filler: bytes) -> bytes:

@@ -92,12 +92,12 @@ class EditProfile:
         return artist
 
     async def _picture(self, user_id: UserId, picture: BinaryIO) -> Blob:
-        copy = await accept_picture(self.images, picture, field="profile_image")
+        copy = await accept_picture(self.images, picture, user=user_id, field="profile_image")
         key = f"{PUBLIC_PREFIX}profiles/{user_id}/{self.secrets.token()[:16]}.{copy.extension}"
         return copy.stored_as(key)
 
     async def _signature(self, user_id: UserId, signature: BinaryIO) -> Blob:
-        copy = await accept_picture(self.images, signature, field="signature_image")
+        copy = await accept_picture(self.images, signature, user=user_id, field="signature_image")
         return copy.stored_as(signature_key(user_id, copy, self.secrets))
 
     async def _keep_for_a_while(self, key: str) -> None:

@@ -12,12 +12,12 @@ MAX_SIDE = 4096
 """Pixels."""
 
 
-async def accept_picture(images: Images, content: BinaryIO, *, field: str) -> Image:
+async def accept_picture(images: Images, content: BinaryIO, *, user: UserId, field: str) -> Image:
     """Re-encode an uploaded picture for publication. Raises InvalidPicture."""
     try:
-        image = await images.inspect(content)
+        image = await images.inspect(content, user=user)
         _check_size(image, field)
-        return await images.reencode(content)
+        return await images.reencode(content, user=user)
     except NotAnImage:
         raise InvalidPicture(field, INVALID_IMAGE) from None
 

@@ -34,7 +34,7 @@ class UpgradeToArtist:
     ) -> None:
         if requester.is_artist:
             raise AlreadyArtist
-        copy = await accept_picture(self.images, signature, field="signature_image")
+        copy = await accept_picture(self.images, signature, user=requester.id, field="signature_image")
         artist = Artist(
             user_id=requester.id,
             artist_name=parse_name(artist_name),

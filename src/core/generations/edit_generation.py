@@ -64,7 +64,7 @@ class EditGeneration:
         if changes.is_public is True and not generation.is_public:
             if generation.result_key is None:
                 raise GenerationNotCompleted
-            copy = await self._copy(generation.result_key)
+            copy = await self._copy(generation.owner_id, generation.result_key)
             key = f"{PUBLIC_PREFIX}generations/{generation.id}/{self.secrets.token()[:16]}.{copy.extension}"
             await self.blobs.put(copy.stored_as(key))
             return key
@@ -73,10 +73,10 @@ class EditGeneration:
             return None
         return generation.public_key
 
-    async def _copy(self, result_key: str) -> Image:
+    async def _copy(self, owner: UserId, result_key: str) -> Image:
         content = BytesIO(await self.blobs.get(result_key))
         try:
-            await self.images.inspect(content)
-            return await self.images.reencode(content)
+            await self.images.inspect(content, user=owner)
+            return await self.images.reencode(content, user=owner)
         except NotAnImage:
             raise ResultBroken from None

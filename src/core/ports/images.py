@@ -2,6 +2,8 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 
+from core.errors import Category, DomainError
+from core.identifiers import UserId
 from core.ports.blob_store import Blob
 
 
@@ -28,19 +30,32 @@ class NotAnImage(Exception):
     """Not a complete JPEG or PNG: another format, truncated, damaged, a decompression bomb, or a polyglot file."""
 
 
-class Images(Protocol):
-    """Image decoding, by content only. Runs off the event loop, one image in memory at a time."""
+class ImagesUnavailable(DomainError):
+    """An image could not be checked now, which says nothing about the image."""
 
-    async def inspect(self, content: BinaryIO) -> Image:
+    code = "IMAGES_UNAVAILABLE"
+    category = Category.UNAVAILABLE
+
+
+class Images(Protocol):
+    """Image decoding, by content only, off the event loop and within limits of time and memory.
+
+    `user` is who is waiting for it: users take turns, so that nobody's images delay anybody else's for long. Each call
+    raises ImagesUnavailable when decoding is not possible now. A file that was refused is refused again for a while
+    without being decoded.
+    """
+
+    async def inspect(self, content: BinaryIO, *, user: UserId) -> Image:
         """Identify and fully decode the image at the start of the content.
 
         Trailing data that phones write (trailers, further images, padding) is not part of the image. Its content is a
         view of `content`, which is left at its start. Raises NotAnImage, also for more than 50 million pixels (checked
-        in the header, before decoding) and for files that are an archive, a web page or a document as well.
+        in the header, before decoding), for what takes too long or too much memory to decode, and for files that are
+        an archive, a web page or a document as well.
         """
         ...
 
-    async def reencode(self, content: BinaryIO, *, max_side: int | None = None) -> Image:
+    async def reencode(self, content: BinaryIO, *, user: UserId, max_side: int | None = None) -> Image:
         """Re-encode an image that has passed `inspect` for publication, in the same format.
 
         Pixels only, no metadata: EXIF orientation applied, 8 bits per channel, sRGB. With `max_side`, scaled down until

@@ -85,9 +85,9 @@ class CreateStyle:
         style_tags, image_tags = _check(new, training_images)
         async with self.transaction:  # an early refusal before the costly part; checked again under a lock at the end
             await self._check_portfolio(requester.id, name)
-        images = [await self._inspect(index, item.upload) for index, item in enumerate(training_images)]
+        images = [await self._inspect(requester.id, index, item.upload) for index, item in enumerate(training_images)]
         samples = [
-            await self._sample(index, item.upload.name, image)
+            await self._sample(requester.id, index, item.upload.name, image)
             for index, (item, image) in enumerate(zip(training_images[: model.SAMPLES], images, strict=False))
         ]
 
@@ -123,11 +123,11 @@ class CreateStyle:
         if len(portfolio.name_keys) >= self.limit:
             raise StyleLimitReached(self.limit)
 
-    async def _inspect(self, index: int, upload: Upload) -> Image:
+    async def _inspect(self, artist: UserId, index: int, upload: Upload) -> Image:
         if upload.size > model.MAX_IMAGE:
             raise ImageSizeExceeded(index=index, file=upload.name, size=upload.size, allowed=model.MAX_IMAGE)
         try:
-            image = await self.images.inspect(upload.content)
+            image = await self.images.inspect(upload.content, user=artist)
         except NotAnImage:
             raise InvalidImageFormat(index=index, file=upload.name) from None
         if min(image.width, image.height) < model.MIN_SIDE:
@@ -136,9 +136,9 @@ class CreateStyle:
             )
         return image
 
-    async def _sample(self, index: int, file: str, image: Image) -> Image:
+    async def _sample(self, artist: UserId, index: int, file: str, image: Image) -> Image:
         try:
-            return await self.images.reencode(image.content, max_side=model.SAMPLE_SIDE)
+            return await self.images.reencode(image.content, user=artist, max_side=model.SAMPLE_SIDE)
         except NotAnImage:
             raise InvalidImageFormat(index=index, file=file) from None
 

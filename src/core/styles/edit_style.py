@@ -47,7 +47,7 @@ class EditStyle:
     async def __call__(
         self, requester: UserId, style_id: StyleId, changes: StyleChanges, thumbnail: BinaryIO | None = None
     ) -> None:
-        key = await self._store(style_id, thumbnail) if thumbnail else None
+        key = await self._store(requester, style_id, thumbnail) if thumbnail else None
         async with removed_on_failure(self.blobs, self.transaction, *filter(None, [key])):
             style = await self.styles.of_id(style_id, lock=True)
             style.check_owner(requester)
@@ -74,8 +74,8 @@ class EditStyle:
         if replaced:
             await self.delete_discarded.at_once(replaced)
 
-    async def _store(self, style_id: StyleId, thumbnail: BinaryIO) -> str:
-        copy = await accept_picture(self.images, thumbnail, field="thumbnail")
+    async def _store(self, requester: UserId, style_id: StyleId, thumbnail: BinaryIO) -> str:
+        copy = await accept_picture(self.images, thumbnail, user=requester, field="thumbnail")
         key = f"{PUBLIC_PREFIX}styles/{style_id}/{self.secrets.token()[:16]}.{copy.extension}"
         await put_all(self.blobs, copy.stored_as(key))
         return key

@@ -8,11 +8,15 @@ from adapters.system.secrets import SystemSecrets
 from core.ports.clock import Clock
 from core.ports.images import Images
 from core.ports.secrets import Secrets
+from entrypoints.settings import Settings
 
 
 def system() -> Provider:
+    def images(settings: Settings) -> PillowImages:
+        return PillowImages(workers=settings.image_workers)
+
     provider = Provider(scope=Scope.APP)
     provider.provide(SystemClock, provides=Clock)
     provider.provide(SystemSecrets, provides=Secrets)
-    provider.provide(PillowImages, provides=Images)
+    provider.provide(images, provides=Images)
     return provider

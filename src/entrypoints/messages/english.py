@@ -29,6 +29,7 @@ ERRORS = {
     "IDEMPOTENCY_KEY_REUSED": "This idempotency key belongs to another request.",
     "IDENTITY_TAKEN": "A user with this identity already exists.",
     "IMAGE_RESOLUTION_TOO_LOW": "A training image has too few pixels.",
+    "IMAGES_UNAVAILABLE": "Images cannot be checked at the moment.",
     "IMAGE_SIZE_EXCEEDED": "A training image is too large.",
     "INSUFFICIENT_IMAGES": "There are too few training images.",
     "INSUFFICIENT_TOKENS": "There are not enough tokens for this.",

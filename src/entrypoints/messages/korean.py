@@ -29,6 +29,7 @@ ERRORS = {
     "IDEMPOTENCY_KEY_REUSED": "다른 요청에 이미 사용된 멱등 키입니다.",
     "IDENTITY_TAKEN": "이미 가입된 계정입니다.",
     "IMAGE_RESOLUTION_TOO_LOW": "학습 이미지의 해상도가 너무 낮습니다.",
+    "IMAGES_UNAVAILABLE": "지금은 이미지를 확인할 수 없습니다.",
     "IMAGE_SIZE_EXCEEDED": "학습 이미지의 용량이 너무 큽니다.",
     "INSUFFICIENT_IMAGES": "학습 이미지가 부족합니다.",
     "INSUFFICIENT_TOKENS": "토큰이 부족합니다.",

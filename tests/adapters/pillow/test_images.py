@@ -1,7 +1,5 @@
-import asyncio
 import io
 import struct
-import threading
 import zlib
 
 import pytest
@@ -10,8 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from adapters.pillow import images as module
-from adapters.pillow.images import PillowImages
+from adapters.pillow import decoding
+from adapters.pillow.jpeg import JpegOutline
 from adapters.pillow.outline import Outline
 from core.ports.images import NotAnImage
 
@@ -68,52 +66,19 @@ def with_right_checksums(content: bytes) -> bytes:
     return repaired
 
 
-IMAGES = PillowImages()
-
-
 @given(damaged())
 @example(b"\xff\xd8\xff" + bytes(100))
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_damage_of_any_kind_is_not_an_image_or_does_not_matter(content: bytes) -> None:
-    file = io.BytesIO(content)
     try:
-        image = asyncio.run(IMAGES.inspect(file))
+        found = decoding.inspect(content)
     except NotAnImage:
-        pass
-    else:
-        assert image.size <= len(content)
-        assert image.width * image.height > 0
-    assert file.tell() == 0
+        return
+    assert found.size <= len(content)
+    assert found.width * found.height > 0
 
 
-class Slow(io.BytesIO):
-    """A file that sets an event when it is first read, and waits for another event."""
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content)
-        self.begun = asyncio.Event()
-        self.go_on = threading.Event()
-        self._loop = asyncio.get_running_loop()
-
-    def read(self, size: int | None = -1) -> bytes:
-        self._loop.call_soon_threadsafe(self.begun.set)
-        assert self.go_on.wait(10)
-        return super().read(size)
-
-
-async def test_images_are_decoded_off_the_event_loop_one_at_a_time() -> None:
-    images = PillowImages()
-    first, second = Slow(SEEDS[0]), Slow(SEEDS[4])
-    inspecting = [asyncio.ensure_future(images.inspect(file)) for file in (first, second)]
-    await first.begun.wait()  # this test runs on while the first is being read
-    second.go_on.set()
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(second.begun.wait(), 0.1)
-    first.go_on.set()
-    assert [image.format for image in await asyncio.gather(*inspecting)] == ["jpeg", "png"]
-
-
-async def test_a_large_jpeg_takes_little_memory_to_copy_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_jpeg_takes_as_little_memory_to_copy_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[tuple[int, int]] = []
     load = JpegImageFile.load
 
@@ -125,15 +90,40 @@ async def test_a_large_jpeg_takes_little_memory_to_copy_as_a_small_one(monkeypat
     monkeypatch.setattr(JpegImageFile, "load", recording)
     file = io.BytesIO()
     Image.new("RGB", (4000, 3000), "teal").save(file, "JPEG")
-    copy = await PillowImages().reencode(file, max_side=512)
+    copy = decoding.reencode(file.getvalue(), 512)
     assert (copy.width, copy.height) == (512, 384)
     assert max(decoded) == (1000, 750)
 
 
-async def test_an_ambiguous_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=str)
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_sound_jpeg_is_decoded_once(monkeypatch: pytest.MonkeyPatch, mode: str, options: dict[str, object]) -> None:
+    def twice(*_: object) -> int:
+        raise AssertionError
+
+    monkeypatch.setattr(decoding, "_pixels", twice)
+    assert decoding.inspect(encoded("JPEG", mode, **options)).format == "jpeg"
+
+
+def test_a_jpeg_with_padding_that_decoders_skip_is_accepted() -> None:
+    content = encoded("JPEG")
+    assert decoding.inspect(content[:-2] + bytes(7) + content[-2:]).size == len(content) + 7
+
+
+def test_a_jpeg_with_padding_is_refused_if_it_takes_long_to_decode(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = encoded("JPEG", progressive=True)
+    monkeypatch.setattr(decoding, "MAX_SCANNED", 48 * 32 * 20)
+    assert decoding.inspect(content).size == len(content)
+    with pytest.raises(NotAnImage, match="too long"):
+        decoding.inspect(content[:-2] + bytes(7) + content[-2:])
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+def test_an_ambiguous_file_is_refused(monkeypatch: pytest.MonkeyPatch, format: str) -> None:
     def another_size(data: bytes) -> Outline:
         return Outline(47, 32, len(data), [])
 
-    monkeypatch.setattr(module, "outline_of_png", another_size)
-    with pytest.raises(NotAnImage):
-        await PillowImages().inspect(io.BytesIO(encoded("PNG")))
+    monkeypatch.setattr(decoding, "outline_of_png", another_size)
+    monkeypatch.setattr(decoding, "outline_of_jpeg", lambda data: JpegOutline(another_size(data), [], 0))
+    with pytest.raises(NotAnImage, match="two ways"):
+        decoding.inspect(encoded(format))

@@ -1,0 +1,251 @@
+"""Uploads: duration and memory of a large set, and how long others wait while images are checked."""
+
+import asyncio
+import struct
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from random import Random
+
+import httpx
+import msgspec
+import psutil
+from PIL import Image
+
+from benchmarks.people import populate
+from benchmarks.servers import MEBIBYTE, Server, free_port, server
+from benchmarks.stage import environ
+from benchmarks.table import table
+from entrypoints.container import create_container
+from entrypoints.container.development import embedded_database
+from entrypoints.container.migrations import upgrade_database
+from entrypoints.settings import read_settings
+
+ARTWORKS = 100
+LATE = 0.050
+"""Target for the slowest answer of a call that needs nothing but the event loop, in seconds."""
+AVATAR = 5.0
+"""Target for another user's small picture, in seconds."""
+GROWTH = 64.0
+"""Target for the memory of the server process, in MiB."""
+TIMEOUT = 600.0
+EVERY = 0.02
+ATTACKERS = 6
+
+
+class Watched(msgspec.Struct):
+    """What was seen while something went on."""
+
+    seconds: float = 0.0
+    answers: list[float] = []
+    """Seconds of each answer of `GET /api/health/live`."""
+    memory: int = 0
+    """Bytes of the server process at most."""
+    workers: int = 0
+    """Bytes of all its image workers at most."""
+
+
+class Artist(msgspec.Struct, frozen=True):
+    client: httpx.AsyncClient
+    csrf: str
+
+
+def report() -> str:
+    """On a process of the service and a database of their own; nothing of them is left behind."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
+        database = embedded_database(directory / "postgres")
+        stack.callback(database.stop)
+        url = database.start()
+        upgrade_database(url)
+        port = free_port()
+        variables = {**environ(url), "PORT": str(port), "DATA_DIR": str(directory / "service")}
+        log = directory / "service.log"
+        running = stack.enter_context(server("entrypoints.cli", "run", port=port, log=log, environ=variables))
+        return asyncio.run(_report(variables, running))
+
+
+async def _report(variables: dict[str, str], running: Server) -> str:
+    container = create_container(read_settings(variables))
+    try:
+        _, signed_in = await populate(container)
+    finally:
+        await container.close()
+    sessions = [session for _, session in signed_in]
+    rows = [["", "", "target", ""]]
+    async with _artist(running, 0, sessions) as mia, _artist(running, 1, sessions) as ann:
+        avatar = _encoded(Image.new("RGB", (64, 64), "teal"), "PNG")
+        await _avatar(ann, avatar)  # starts a worker
+        picture = _large()
+        before = running.memory
+        large = await _watched(running, lambda: _create(mia, "Large", [picture] * ARTWORKS))
+        growth = (large.memory - before) / MEBIBYTE
+        rows += [
+            [f"{ARTWORKS} x {len(picture) / 1_000_000:.0f} MB, one request", f"{large.seconds:.1f} s", "", ""],
+            ["memory of the server", f"+{growth:.0f} MB", f"< {GROWTH:g} MB", _verdict(growth < GROWTH)],
+            *_common(large),
+        ]
+        heavy = _of_many_scans()
+        artists = [artist async for artist in _attackers(running, sessions)]
+        try:
+            attack = [asyncio.create_task(_create(artist, "Heavy", [heavy] * 10)) for artist in artists]
+            await asyncio.sleep(0.5)
+            other = await _watched(running, lambda: _avatar(ann, avatar))
+            await asyncio.gather(*attack)
+        finally:
+            for artist in artists:
+                await artist.client.aclose()
+        rows += [
+            [
+                f"64 x 64 profile image beside {ATTACKERS} sets of JPEGs of many scans",
+                f"{other.seconds:.2f} s",
+                f"< {AVATAR:g} s",
+                _verdict(other.seconds < AVATAR),
+            ],
+            *_common(other),
+        ]
+    return table(rows)
+
+
+def _common(watched: Watched) -> list[list[str]]:
+    slowest = max(watched.answers)
+    return [
+        ["memory of its image workers", f"{watched.workers / MEBIBYTE:.0f} MB", "", ""],
+        [
+            f"slowest of {len(watched.answers):,} answers meanwhile that need only the event loop",
+            f"{slowest * 1000:.0f} ms",
+            f"< {LATE * 1000:.0f} ms",
+            _verdict(slowest < LATE),
+        ],
+    ]
+
+
+async def _watched(running: Server, work: Callable[[], Awaitable[None]]) -> Watched:
+    watched = Watched()
+    watching = [asyncio.create_task(_probe(running, watched)), asyncio.create_task(_weigh(running, watched))]
+    began = time.perf_counter()
+    await work()
+    watched.seconds = time.perf_counter() - began
+    for task in watching:
+        task.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
+    return watched
+
+
+async def _probe(running: Server, watched: Watched) -> None:
+    """In a process of its own, since this one is busy with sending."""
+    command = [*psutil.Process().cmdline()[:1], "-m", "benchmarks.probe", str(running.port), str(EVERY)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout
+    try:
+        async for line in process.stdout:
+            watched.answers.append(float(line))
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _weigh(running: Server, watched: Watched) -> None:
+    process = psutil.Process(running.pid)
+    while True:
+        watched.memory = max(watched.memory, running.memory)
+        workers = 0
+        for child in process.children():
+            with suppress(psutil.NoSuchProcess):
+                if "anyio.to_process" in child.cmdline():
+                    workers += child.memory_info().rss
+        watched.workers = max(watched.workers, workers)
+        await asyncio.sleep(EVERY)
+
+
+@asynccontextmanager
+async def _artist(running: Server, number: int, sessions: list[str]) -> AsyncIterator[Artist]:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{running.port}", cookies={"sessionid": sessions[number]}, timeout=TIMEOUT
+    ) as client:
+        yield await _upgraded(client, number)
+
+
+async def _attackers(running: Server, sessions: list[str]) -> AsyncIterator[Artist]:
+    for number in range(2, 2 + ATTACKERS):
+        client = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{running.port}", cookies={"sessionid": sessions[number]}, timeout=TIMEOUT
+        )
+        yield await _upgraded(client, number)
+
+
+async def _upgraded(client: httpx.AsyncClient, number: int) -> Artist:
+    csrf = (await client.get("/api/auth/me")).raise_for_status().headers["X-CSRFToken"]
+    answer = await client.post(
+        "/api/users/me/upgrade-to-artist",
+        data={"artist_name": f"benchmark {number}", "verified_email": f"buyer-{number}@example.com"},
+        files={"signature_image": ("signature.png", _encoded(Image.new("RGB", (64, 64)), "PNG"))},
+        headers={"X-CSRFToken": csrf},
+    )
+    answer.raise_for_status()
+    return Artist(client, csrf)
+
+
+async def _avatar(artist: Artist, picture: bytes) -> None:
+    files = {"profile_image": ("me.png", picture)}
+    answer = await artist.client.patch("/api/users/me", files=files, headers={"X-CSRFToken": artist.csrf})
+    answer.raise_for_status()
+
+
+async def _create(artist: Artist, name: str, pictures: list[bytes]) -> None:
+    """The set may be refused, which is an answer as well."""
+    boundary = "benchmark"
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="'.encode()
+    fields = {"name": name, "generation_cost_tokens": "1"}
+    parts = [head + f'{field}"\r\n\r\n{value}\r\n'.encode() for field, value in fields.items()]
+    file = head + b'images"; filename="picture"\r\nContent-Type: application/octet-stream\r\n\r\n'
+
+    async def body() -> AsyncIterator[bytes]:
+        for part in parts:
+            yield part
+        for number, picture in enumerate(pictures):
+            yield file
+            yield _with_comment(picture, number)
+            yield b"\r\n"
+        yield f"--{boundary}--\r\n".encode()
+
+    length = sum(map(len, parts)) + sum(len(file) + len(_with_comment(picture, 0)) + 2 for picture in pictures)
+    headers = {
+        "X-CSRFToken": artist.csrf,
+        "Content-Type": f"multipart/form-data; boundary={boundary}",
+        "Content-Length": str(length + len(boundary) + 6),
+    }
+    answer = await artist.client.post("/api/styles", content=body(), headers=headers)
+    if answer.status_code not in {201, 422}:
+        answer.raise_for_status()
+
+
+def _with_comment(jpeg: bytes, number: int) -> bytes:
+    """The same picture as another file."""
+    return jpeg[:2] + struct.pack(">BBHI", 0xFF, 0xFE, 6, number) + jpeg[2:]
+
+
+def _large() -> bytes:
+    """About 10 MB."""
+    noise = Image.frombytes("RGB", (4000, 3000), Random(1).randbytes(4000 * 3000 * 3))
+    return _encoded(noise, "JPEG", quality=80)
+
+
+def _of_many_scans() -> bytes:
+    """As much to decode as is accepted, in few bytes."""
+    content = _encoded(Image.new("L", (5000, 5000), "gray"), "JPEG", progressive=True)
+    start = content.rindex(b"\xff\xda")
+    return content[:-2] + content[start:-2] * 35 + content[-2:]
+
+
+def _encoded(image: Image.Image, format: str, **options: object) -> bytes:
+    content = BytesIO()
+    image.save(content, format, **options)
+    return content.getvalue()
+
+
+def _verdict(met: bool) -> str:
+    return "met" if met else "missed"

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from entrypoints import server
+from entrypoints.http import uploads_in_progress
 from entrypoints.http.middleware import bodies
 from entrypoints.http.routes import webhooks
 from entrypoints.http.state import state_of
@@ -275,6 +276,7 @@ async def test_a_body_that_does_not_come_frees_the_connection(
 ) -> None:
     sent = await known_headers(service, world, headers)
     monkeypatch.setattr(bodies, "RECEIVE_TIMEOUT", 0.2)
+    monkeypatch.setattr(uploads_in_progress, "PER_USER", MANY)
 
     async def stall() -> None:
         async with running.connection() as connection:

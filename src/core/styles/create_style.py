@@ -116,6 +116,13 @@ class CreateStyle:
         await self._store(style, artworks, _blobs(artworks, images, samples))
         return CreatedStyle(style.id, style.name, style.training_status.value, len(artworks), style.created_at, None)
 
+    async def check_limit(self, requester: Requester) -> None:
+        """Raises StyleLimitReached if any style of this artist would be refused."""
+        async with self.transaction:
+            portfolio = await self.styles.portfolio(requester.id)
+        if len(portfolio.name_keys) >= self.limit:
+            raise StyleLimitReached(self.limit)
+
     async def _check_portfolio(self, artist_id: UserId, name: str, *, lock: bool = False) -> None:
         portfolio = await self.styles.portfolio(artist_id, lock=lock)
         if comparison_key(name) in portfolio.name_keys:

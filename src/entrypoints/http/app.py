@@ -49,6 +49,7 @@ from entrypoints.http.security import access
 from entrypoints.http.security.cookies import Cookies
 from entrypoints.http.security.signing import Signers
 from entrypoints.http.state import HttpState, attach, state_of
+from entrypoints.http.uploads_in_progress import UploadsInProgress
 from entrypoints.settings import Settings
 
 MAX_BODY = 1024 * 1024
@@ -129,6 +130,7 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
             cookies=Cookies(secure=settings.production, samesite=settings.cookie_samesite),
             metrics=metrics,
             streams=OpenStreams(),
+            uploads=UploadsInProgress(),
             document=cache(lambda: msgspec.json.encode(openapi.document(app))),
         ),
     )

@@ -21,10 +21,8 @@ from entrypoints.http.problems import (
     DATA_URL_REQUIRED,
     FILE_REQUIRED,
     INVALID_BASE64,
-    REPEATED_FIELD,
-    TEXT_REQUIRED,
-    UNKNOWN_FIELD,
 )
+from entrypoints.http.state import state_of
 
 _DATA_URL = re.compile(r"data:image/[a-z+.-]+;base64,(?P<data>[A-Za-z0-9+/=]+)", re.ASCII)
 
@@ -32,41 +30,40 @@ _DATA_URL = re.compile(r"data:image/[a-z+.-]+;base64,(?P<data>[A-Za-z0-9+/=]+)",
 class FormBody(Form[Fields], frozen=True):
     """How such a body is read."""
 
+    check_file: uploads.CheckFile = uploads.any_file
+
     @asynccontextmanager
     async def read(self, request: AnyRequest) -> AsyncIterator[tuple[Fields, dict[str, list[Upload]]]]:
         """The fields and, by field, the files, which are deleted when the block is left.
 
-        Raises UnsupportedMediaType, MalformedBody, PayloadTooLarge or ValidationError, and what `check_key` raises.
+        Raises UnsupportedMediaType, MalformedBody, PayloadTooLarge, TooManyUploads or ValidationError, and what
+        `check_file` and `check_key` raise.
         """
         content_type = request.content_type[0]
         if content_type == "application/json" and self.json:
             yield self._from_json(await request.body())
         elif content_type == "multipart/form-data":
-            with uploads.spool() as spool:
-                form = await uploads.receive(request, spool)
+            in_progress = state_of(request.app).uploads
+            with in_progress.place(request.scope["user"].id), uploads.spool() as spool:
+                form = await uploads.receive(request, spool, self._parts())
                 if has_key(request):
                     await check_body(request, await asyncio.to_thread(uploads.digest, form))
                 yield self._from_form(form)
         else:
             raise UnsupportedMediaType
 
-    def _check_known(self, form: uploads.Form) -> None:
-        """Raises ValidationError for unknown fields, and for files where text is expected."""
-        texts = {field.encode_name for field in msgspec.structs.fields(self.fields)}
-        unknown = [name for name in (*form.texts, *form.files) if name not in texts and name not in self.files]
-        if unknown:
-            raise ValidationError(**dict.fromkeys(unknown, UNKNOWN_FIELD))
-        if misplaced := [name for name in form.files if name not in self.files]:
-            raise ValidationError(**dict.fromkeys(misplaced, TEXT_REQUIRED))
+    def _parts(self) -> uploads.Parts:
+        return uploads.Parts(
+            texts=frozenset(field.encode_name for field in msgspec.structs.fields(self.fields)),
+            files=frozenset(self.files),
+            lists=frozenset((*self.lists, *self.files)),
+            several=self.several,
+            check_file=self.check_file,
+        )
 
     def _from_form(self, form: uploads.Form) -> tuple[Fields, dict[str, list[Upload]]]:
-        self._check_known(form)
         if problems := {name: FILE_REQUIRED for name in self.files if any(form.texts.get(name, []))}:
             raise ValidationError(**problems)
-        repeated = [name for name, values in form.texts.items() if len(values) > 1 and name not in self.lists]
-        repeated += [name for name, files in form.files.items() if len(files) > 1 and not self.several]
-        if repeated:
-            raise ValidationError(**dict.fromkeys(repeated, REPEATED_FIELD))
         plain: dict[str, object] = {
             name: values if name in self.lists else values[0]
             for name, values in form.texts.items()

@@ -37,6 +37,7 @@ from entrypoints.http.security import access
 from entrypoints.http.security.cookies import SESSION
 from entrypoints.http.security.limits import RateLimitExceeded
 from entrypoints.http.streams import MEDIA_TYPE
+from entrypoints.http.uploads_in_progress import TooManyUploads
 from entrypoints.http.version import VERSION
 
 DESCRIPTION = """Artists license their style; buyers pay tokens for each generation.
@@ -145,6 +146,8 @@ def _operation(path: str, method: str, handler: HTTPRouteHandler) -> Schema:
     body = _body(handler)
     if body:
         refusals += [ValidationError, MalformedBody]
+    if operation.form:
+        refusals.append(TooManyUploads)
     if any(parameter["in"] == "query" for parameter in parameters):
         refusals.append(ValidationError)
     if "{" in path:

@@ -12,6 +12,7 @@ from entrypoints.http.metrics import Metrics
 from entrypoints.http.open_streams import OpenStreams
 from entrypoints.http.security.cookies import Cookies
 from entrypoints.http.security.signing import Signers
+from entrypoints.http.uploads_in_progress import UploadsInProgress
 from entrypoints.settings import Settings
 
 CONTAINER = "dishka_container"
@@ -31,6 +32,7 @@ class HttpState:
     cookies: Cookies
     metrics: Metrics
     streams: OpenStreams
+    uploads: UploadsInProgress
     document: Callable[[], bytes]
     """The OpenAPI document as JSON; made at the first call."""
 

@@ -6,17 +6,18 @@ import os
 from collections.abc import AsyncIterator
 from hashlib import file_digest, sha256
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import msgspec
 from litestar.exceptions import HTTPException
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
 from core.errors import ValidationError
+from core.problems import Problem
 from core.uploads import Upload
 from entrypoints.http.body import refuse_unstorable
 from entrypoints.http.errors import AnyRequest, MalformedBody
-from entrypoints.http.problems import NOT_UTF8
+from entrypoints.http.problems import NOT_UTF8, REPEATED_FIELD, TEXT_REQUIRED, UNKNOWN_FIELD
 
 MAX_PARTS = 500
 MAX_TEXT = 64 * 1024
@@ -28,21 +29,62 @@ class PayloadTooLarge(HTTPException):
     status_code = 413
 
 
+class CheckFile(Protocol):
+    """Called for each file when it begins and as it grows; what it raises ends the reading."""
+
+    def __call__(self, *, index: int, name: str, size: int) -> None:
+        """`index` counts all files of the body, `name` is the client's, `size` the bytes that have come."""
+        ...
+
+
+def any_file(*, index: int, name: str, size: int) -> None:
+    pass
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """The parts that a body may have."""
+
+    texts: frozenset[str]
+    files: frozenset[str]
+    lists: frozenset[str] = frozenset()
+    """Texts that may be repeated."""
+    several: bool = False
+    """Whether files may be repeated."""
+    check_file: CheckFile = any_file
+
+    def problem_of(self, segment: MultipartSegment, form: "Form") -> Problem | None:
+        """Of a part that begins after those of `form`."""
+        if segment.name not in self.texts and segment.name not in self.files:
+            return UNKNOWN_FIELD
+        if segment.filename is None:
+            return REPEATED_FIELD if segment.name in form.texts and segment.name not in self.lists else None
+        if segment.name not in self.files:
+            return TEXT_REQUIRED
+        return REPEATED_FIELD if segment.name in form.files and not self.several else None
+
+
 class Form(msgspec.Struct, frozen=True):
     texts: dict[str, list[str]]
     files: dict[str, list[Upload]]
 
 
-async def receive(request: AnyRequest, spool: IO[bytes]) -> Form:
+async def receive(request: AnyRequest, spool: IO[bytes], parts: Parts) -> Form:
     """Read a multipart body; the files stay readable while `spool` is open.
 
-    Raises MalformedBody, PayloadTooLarge, or ValidationError for text that cannot be read.
+    Raises MalformedBody, PayloadTooLarge, what `check_file` raises, or ValidationError for text that cannot be read and
+    for parts that the body may not have. No file is taken in after such a part.
     """
     boundary = request.content_type[1].get("boundary", "")
     form = Form({}, {})
+    problems: dict[str, Problem] = {}
     try:
-        async for segment, part in _parts(request.stream(), boundary, spool):
-            if isinstance(part, Upload):
+        async for segment, part in _parts(request.stream(), boundary, spool, parts.check_file):
+            if part is None:
+                if problem := parts.problem_of(segment, form):
+                    problems.setdefault(segment.name, problem)
+                if problems and segment.filename is not None:
+                    raise ValidationError(**problems)
+            elif isinstance(part, Upload):
                 form.files.setdefault(segment.name, []).append(part)
             else:
                 form.texts.setdefault(segment.name, []).append(_text(segment.name, part))
@@ -50,6 +92,8 @@ async def receive(request: AnyRequest, spool: IO[bytes]) -> Form:
         raise PayloadTooLarge from None
     except MultipartError:
         raise MalformedBody from None
+    if problems:
+        raise ValidationError(**problems)
     refuse_unstorable({name: values[0] if len(values) == 1 else values for name, values in form.texts.items()})
     refuse_unstorable({name: [file.name for file in files] for name, files in form.files.items()})
     return form
@@ -72,9 +116,10 @@ def spool() -> IO[bytes]:
 
 
 async def _parts(
-    stream: AsyncIterator[bytes], boundary: str, spool: IO[bytes]
-) -> AsyncIterator[tuple[MultipartSegment, Upload | bytes]]:
-    begin, pending = 0, bytearray()
+    stream: AsyncIterator[bytes], boundary: str, spool: IO[bytes], check_file: CheckFile
+) -> AsyncIterator[tuple[MultipartSegment, Upload | bytes | None]]:
+    """Each part twice: when it begins, with None, and when it has ended."""
+    begin, files, pending = 0, 0, bytearray()
     segment: MultipartSegment | None = None
     with PushMultipartParser(boundary, max_segment_count=MAX_PARTS) as parser:
         async for chunk in stream:
@@ -83,11 +128,17 @@ async def _parts(
             for event in parser.parse(chunk):
                 if isinstance(event, MultipartSegment):
                     segment, begin, pending = event, spool.tell(), bytearray()
+                    yield segment, None
+                    if segment.filename is not None:
+                        check_file(index=files, name=segment.filename, size=0)
+                        files += 1
                 elif segment is None:
                     raise MalformedBody
                 elif event:
                     pending += event
-                    if segment.filename is None and len(pending) > MAX_TEXT:
+                    if segment.filename is not None:
+                        check_file(index=files - 1, name=segment.filename, size=spool.tell() - begin + len(pending))
+                    elif len(pending) > MAX_TEXT:
                         raise PayloadTooLarge
                     if len(pending) >= CHUNK:
                         await asyncio.to_thread(spool.write, bytes(pending))

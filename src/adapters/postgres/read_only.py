@@ -14,7 +14,7 @@ CONNECTIONS = 2
 """Besides those of the service's pool."""
 CONNECTS_WITHIN = 10.0
 """Seconds."""
-SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": "10s"}
+SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": "10s", "timezone": "UTC"}
 """A search through a large table gives up instead of keeping the database busy."""
 
 

@@ -10,6 +10,7 @@ from entrypoints.cli.admins import admins
 from entrypoints.cli.audit import audit
 from entrypoints.cli.output import say
 from entrypoints.cli.tasks import tasks
+from entrypoints.cli.tokens import tokens
 from entrypoints.cli.users import users
 from entrypoints.cli.withdrawals import withdrawals
 from entrypoints.command_failed import CommandFailed
@@ -27,7 +28,7 @@ def commands() -> None:
     """The backend of Style License."""
 
 
-for command in (*service.COMMANDS, admins, audit, tasks, users, withdrawals):
+for command in (*service.COMMANDS, admins, audit, tasks, tokens, users, withdrawals):
     commands.add_command(command)
 
 

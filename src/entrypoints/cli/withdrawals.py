@@ -1,4 +1,5 @@
 import click
+import msgspec
 
 from core.identifiers import MAX_ID, WithdrawalId
 from core.paging import MAX_LIMIT, PageRequest
@@ -25,6 +26,19 @@ async def show_withdrawals(scope: Scope, status: str, limit: int) -> Result:
     page = await reader.list(status=WithdrawalStatus(status), page=PageRequest(limit))
     columns = ("id", "amount", "status", "created_at", "artist.id", "artist.username", "artist.verified_email")
     return Result(page.rows, table(page.rows, *columns))
+
+
+@withdrawals.command
+@withdrawal
+@acting
+async def sources(scope: Scope, withdrawal_id: int) -> Result:
+    """Show where a withdrawal's tokens come from: who paid, when, and what was bonus or the artist's own."""
+    reader = await scope.get(WithdrawalsReader)  # type: ignore[type-abstract]
+    found = await reader.sources(WithdrawalId(withdrawal_id))
+    figures = {name: value for name, value in msgspec.structs.asdict(found).items() if name != "largest_payers"}
+    lines = [f"{name.replace('_', ' ')}: {'-' if value is None else value}" for name, value in figures.items()]
+    payers = table(found.largest_payers, "id", "username", "tokens", "images")
+    return Result(found, "\n".join([*lines, payers]))
 
 
 @withdrawals.command

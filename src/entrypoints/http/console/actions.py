@@ -10,11 +10,15 @@ from core.accounts.end_sessions import EndSessions
 from core.accounts.make_admin import MakeAdmin
 from core.accounts.remove_admin import RemoveAdmin
 from core.audit.model import MAX_REASON, Operator
+from core.bonuses.grant_bonus import GrantBonus
+from core.bonuses.take_bonus import TakeBonus
 from core.dead_letters.redrive_tasks import RedriveTasks
-from core.errors import NotFound
+from core.errors import NotFound, ValidationError
 from core.identifiers import MAX_ID, UserId, WithdrawalId
 from core.moderation.restore_user import RestoreUser
 from core.moderation.suspend_user import SuspendUser
+from core.problems import wrong_token_amount
+from core.tokens.model import MAX_AMOUNT
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
 
@@ -27,6 +31,8 @@ class Field:
     label: str
     max_length: int
     lines: int = 1
+    pattern: str | None = None
+    """Of a single line; a regular expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,14 @@ class Call:
         if not (self.target.isascii() and self.target.isdecimal() and int(self.target) <= MAX_ID):
             raise NotFound
         return int(self.target)
+
+    @property
+    def tokens(self) -> int:
+        """The field of that name. Raises ValidationError."""
+        given = self.fields["tokens"]
+        if not (given.isascii() and given.isdecimal() and int(given) <= MAX_AMOUNT):
+            raise ValidationError(tokens=wrong_token_amount(1, MAX_AMOUNT))
+        return int(given)
 
     async def get(self, kind: type[Part]) -> Part:
         return await self.parts.get(kind)
@@ -81,6 +95,16 @@ async def _remove_admin(call: Call) -> None:
     await (await call.get(RemoveAdmin))(call.operator, UserId(call.number))
 
 
+async def _grant(call: Call) -> None:
+    grant = await call.get(GrantBonus)
+    await grant(call.operator, UserId(call.number), tokens=call.tokens, reason=call.fields["reason"])
+
+
+async def _take(call: Call) -> None:
+    take = await call.get(TakeBonus)
+    await take(call.operator, UserId(call.number), tokens=call.tokens, reason=call.fields["reason"])
+
+
 async def _settle(call: Call) -> None:
     await (await call.get(SettleWithdrawal))(call.operator, WithdrawalId(call.number))
 
@@ -94,6 +118,9 @@ async def _redrive(call: Call) -> None:
     await (await call.get(RedriveTasks))(call.operator)
 
 
+TOKENS = Field("tokens", "Tokens", 10, pattern="[0-9]+")
+SHOWN_REASON = Field("reason", "Reason (the user sees it)", MAX_REASON, lines=3)
+
 ACTIONS: dict[str, dict[str, Action]] = {
     "users": {
         "suspend": Action(
@@ -106,6 +133,10 @@ ACTIONS: dict[str, dict[str, Action]] = {
             "Restore", "Lets a suspended user sign in again. The artist opens the styles.", _restore, (REASON,)
         ),
         "end-sessions": Action("End sessions", "Signs the user out everywhere.", _end_sessions),
+        "grant-bonus": Action(
+            "Grant bonus tokens", "Gives tokens that never become money.", _grant, (TOKENS, SHOWN_REASON)
+        ),
+        "take-bonus": Action("Take bonus tokens", "Takes unspent bonus tokens back.", _take, (TOKENS, SHOWN_REASON)),
         "make-admin": Action("Make an admin", "Gives the user the admin role.", _make_admin),
         "remove-admin": Action("Remove as an admin", "Takes the admin role away.", _remove_admin),
     },

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
+from urllib.parse import quote_plus
 
 import msgspec
 from markupsafe import Markup
@@ -11,6 +12,9 @@ from markupsafe import Markup
 from entrypoints.http.console.gate import PATH
 
 Formatter = Callable[[Any, str], Any]
+
+BY_ADMINS = frozenset({"grant", "take"})
+"""References of transfers that admins make: their lines in the audit log are of the same moment."""
 
 PAGES = {
     "user": "users",
@@ -44,6 +48,9 @@ def reference(row: Any, column: str) -> Any:
     for kind, key in pairwise(parts):
         if kind in PAGES:
             return page_link(PAGES[kind], key, text)
+        if kind in BY_ADMINS:
+            moment = quote_plus(f"{row.created_at:%Y-%m-%d %H:%M:%S}")
+            return Markup('<a href="{}/audit_log/list?search={}">{}</a>').format(PATH, moment, text)
     return text
 
 

@@ -9,9 +9,12 @@ from sqladmin.filters import StaticValuesFilter
 from sqlalchemy.exc import DBAPIError
 from starlette.requests import Request
 
+from core.identifiers import WithdrawalId
+from core.withdrawals.views import WithdrawalsReader
 from entrypoints.http.console import links
 from entrypoints.http.console.actions import ACTIONS
 from entrypoints.http.console.links import Formatter
+from entrypoints.http.console.visit import parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ PAGES: dict[str, Page] = {
     "audit_log": Page(
         "Audit log",
         ("id", "created_at", "admin_id", "source", "action", "target_type", "target_id", "reason"),
-        ("action", "target_type", "target_id", "trace_id", "reason"),
+        ("action", "target_type", "target_id", "trace_id", "reason", "created_at"),
         filters={"source": ("api", "console", "command")},
         links={"admin_id": USER, "target_id": links.target},
     ),
@@ -127,6 +130,13 @@ PAGES: dict[str, Page] = {
 
 class Table(ModelView):
     """Rows are found by keys of any form; what cannot be a key is no row's."""
+
+    async def details_context(self, request: Request) -> dict[str, Any]:
+        context: dict[str, Any] = await super().details_context(request)
+        if self.identity == "withdrawals":
+            reader = await parts_of(request).get(WithdrawalsReader)
+            context["sources"] = await reader.sources(WithdrawalId(int(request.path_params["pk"])))
+        return context
 
     async def get_object_for_details(self, request: Request) -> Any:
         try:

@@ -37,10 +37,10 @@ def upgrade() -> None:
             CONSTRAINT ck_notifications_type CHECK (
                 type IN (
                     'follow', 'like', 'comment', 'generation_complete', 'generation_failed',
-                    'style_training_complete', 'style_training_failed'
+                    'style_training_complete', 'style_training_failed', 'new_sign_in'
                 )
             ),
-            CONSTRAINT ck_notifications_target_type CHECK (target_type IN ('generation', 'style', 'user')),
+            CONSTRAINT ck_notifications_target_type CHECK (target_type IN ('generation', 'style', 'user', 'session')),
             CONSTRAINT fk_notifications_recipient_id FOREIGN KEY (recipient_id) REFERENCES users (id),
             CONSTRAINT fk_notifications_actor_id FOREIGN KEY (actor_id) REFERENCES users (id)
         )

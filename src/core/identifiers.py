@@ -16,6 +16,7 @@ TransferId = NewType("TransferId", int)
 HoldId = NewType("HoldId", int)
 """The id of the transfer that opened the hold."""
 WithdrawalId = NewType("WithdrawalId", int)
+SessionId = NewType("SessionId", int)
 TaskId = NewType("TaskId", str)
 """A UUID in its canonical text form."""
 OrderId = NewType("OrderId", str)

@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from core.accounts.repository import Sessions
 from core.ports import changes
+from core.ports.active_sessions import ActiveSessions
 from core.ports.changes import Changes, Topic
 from core.ports.clock import Clock
 from core.requester import Requester
@@ -67,7 +67,7 @@ class Watch:
     """Runs a stream while the watcher's session lasts. Between two reads it holds nothing but memory."""
 
     changes: Changes
-    sessions: Sessions
+    sessions: ActiveSessions
     clock: Clock
     timing: StreamTiming
 

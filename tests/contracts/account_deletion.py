@@ -4,7 +4,7 @@ from io import BytesIO
 
 from core.account_deletion.delete_account import DeleteAccount
 from core.accounts.errors import UserNotFound
-from core.accounts.model import SESSION_LIFETIME, Session, User
+from core.accounts.model import Session, User
 from core.accounts.sign_in import token_hash
 from core.community.post_comment import NewComment, PostComment
 from core.generations.model import Generation
@@ -28,15 +28,15 @@ async def say(world: World, author: User, image: Generation, *, to: CommentId | 
 async def gone(world: World, user: User) -> bool:
     """Fully erased: no row can refer to the user, and the username is free."""
     try:
-        await commit(world, lambda ports: ports.sessions.add(_session(world, user)))
+        another = await _session(world, user)
+        await commit(world, lambda ports: ports.sessions.add(another))
     except UserNotFound:
         return await commit(world, lambda ports: ports.users.username_taken(user.username)) is False
     return False
 
 
-def _session(world: World, user: User) -> Session:
-    now = world.clock.now()
-    return Session(token_hash("another"), user.id, now, now + SESSION_LIFETIME, "")
+async def _session(world: World, user: User) -> Session:
+    return Session.start(await world.ids.session(), token_hash("another"), user.id, at=world.clock.now(), user_agent="")
 
 
 async def store(world: World, *keys: str) -> None:

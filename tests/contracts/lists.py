@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from core.accounts.model import User
+from core.accounts.model import Session, User
+from core.accounts.revoke_session import RevokeSession
+from core.accounts.sign_in import token_hash
 from core.audit.model import Action, AuditEntry, Operator
 from core.community.delete_comment import DeleteComment
 from core.community.post_comment import NewComment, PostComment
@@ -57,6 +59,24 @@ class Listed:
     order: Callable[[Any], tuple[object, ...]] = newest
     """What rows are sorted by, descending unless `oldest_first`."""
     oldest_first: bool = False
+
+
+async def _sessions(world: World) -> Listed:
+    ann = await world.user("ann")
+
+    async def come() -> None:
+        at = world.clock.now()
+        hashed = token_hash(world.secrets.token())
+        session = Session.start(await world.ids.session(), hashed, ann.id, at=at, user_agent="")
+        async with world.block() as ports:
+            await ports.sessions.add(session)
+
+    async def go(session_id: Any) -> None:
+        await world.use_case(RevokeSession)(ann.id, session_id)
+
+    return Listed(
+        lambda page: world.read.accounts.sessions(ann.id, current=b"", at=world.clock.now(), page=page), come, go
+    )
 
 
 async def _styles(world: World, query: StyleQuery, *, own: bool = False) -> Listed:
@@ -231,6 +251,7 @@ async def _audit(world: World) -> Listed:
 
 
 LISTS: dict[str, Callable[[World], Awaitable[Listed]]] = {
+    "accounts.sessions": _sessions,
     "audit.list": _audit,
     "styles.list": lambda world: _styles(world, StyleQuery()),
     "styles.list, popular": lambda world: _styles(world, StyleQuery(sort=StyleSort.POPULAR)),

@@ -8,7 +8,7 @@ import pytest
 from core.account_deletion.delete_account import DeleteAccount
 from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.errors import UserNotFound
-from core.accounts.model import SESSION_LIFETIME, Artist, Session, User
+from core.accounts.model import Artist, Session, User
 from core.accounts.sign_in import SignIn, token_hash
 from core.audit.model import Operator
 from core.community.errors import CommentNotFound
@@ -71,7 +71,7 @@ async def in_order(world: World) -> AsyncIterator[None]:
 
 async def session(world: World, user: User) -> bytes:
     hashed, now = token_hash(world.secrets.token()), world.clock.now()
-    opened = Session(hashed, user.id, now, now + SESSION_LIFETIME, "a screen")
+    opened = Session.start(await world.ids.session(), hashed, user.id, at=now, user_agent="a screen")
     await commit(world, lambda ports: ports.sessions.add(opened))
     return hashed
 

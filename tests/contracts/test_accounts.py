@@ -376,5 +376,9 @@ def saving(user: User) -> Work:
 
 def signing_in(user: User, token_hash: bytes, world: World) -> Work:
     now = world.clock.now()
-    session = Session(token_hash, user.id, now, now + timedelta(days=14), "Mozilla/5.0")
-    return lambda ports: ports.sessions.add(session)
+
+    async def sign_in(ports: Scope) -> None:
+        session_id = await world.ids.session()
+        await ports.sessions.add(Session.start(session_id, token_hash, user.id, at=now, user_agent="Mozilla/5.0"))
+
+    return sign_in

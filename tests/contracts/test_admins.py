@@ -26,7 +26,9 @@ NOBODY = Operator(None)
 async def signed_in(world: World, user: User, token_hash: bytes = b"t" * 32) -> bytes:
     now = world.clock.now()
     async with world.block() as ports:
-        await ports.sessions.add(Session(token_hash, user.id, now, now.replace(year=now.year + 1), "a browser"))
+        await ports.sessions.add(
+            Session.start(await world.ids.session(), token_hash, user.id, at=now, user_agent="a browser")
+        )
     return token_hash
 
 

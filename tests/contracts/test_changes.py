@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.accounts.model import SESSION_LIFETIME, Session
+from core.accounts.model import Session
 from core.accounts.sign_in import token_hash
 from core.generations.model import GenerationProgress
 from core.notifications.model import Notification, NotificationType
@@ -70,7 +70,7 @@ async def a_session(world: World) -> tuple[Topic, Work]:
     now = world.clock.now()
     ann = await world.user("ann")
     async with world.block() as ports:
-        await ports.sessions.add(Session(TOKEN, ann.id, now, now + SESSION_LIFETIME, "a test"))
+        await ports.sessions.add(Session.start(await world.ids.session(), TOKEN, ann.id, at=now, user_agent="a test"))
 
     async def end(ports: Scope) -> None:
         await ports.sessions.end(TOKEN)
@@ -154,7 +154,7 @@ async def test_revoking_a_users_sessions_notifies_each_of_them(world: World, las
     now, topics = world.clock.now(), []
     async with world.block() as ports:
         for token, user in (("one", ann), ("two", ann), ("three", bob)):
-            session = Session(token_hash(token), user.id, now, now + SESSION_LIFETIME, "a test")
+            session = Session.start(await world.ids.session(), token_hash(token), user.id, at=now, user_agent="a test")
             await ports.sessions.add(session)
             topics.append(changes.session(session.token_hash))
     with world.changes.subscribe(*topics, last.topic) as subscription:

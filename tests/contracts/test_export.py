@@ -9,7 +9,7 @@ import pytest
 from core.account_deletion.delete_account import DeleteAccount
 from core.account_deletion.export_account import ExportAccount
 from core.accounts.errors import UserNotFound
-from core.accounts.model import SESSION_LIFETIME, Session, User
+from core.accounts.model import Session, User
 from core.accounts.sign_in import token_hash
 from core.community.post_comment import NewComment, PostComment
 from core.purchases.start_purchase import StartPurchase
@@ -55,7 +55,13 @@ async def a_life(world: World, user: User, other: User) -> None:
         await world.use_case(RequestWithdrawal)(who.id, 1)
         await world.use_case(DeleteAccount)(fan.id)
         async with world.block() as ports:
-            session = Session(token_hash(who.username), who.id, now, now + SESSION_LIFETIME, f"used by {who.username}")
+            session = Session.start(
+                await world.ids.session(),
+                token_hash(who.username),
+                who.id,
+                at=now,
+                user_agent=f"used by {who.username}",
+            )
             await ports.sessions.add(session)
 
 
@@ -87,7 +93,9 @@ async def test_pieces_come_one_after_the_other(world: World, monkeypatch: pytest
     now = world.clock.now()
     async with world.block() as ports:
         for browser in range(5):
-            session = Session(token_hash(str(browser)), ann.id, now, now + SESSION_LIFETIME, f"browser {browser}")
+            session = Session.start(
+                await world.ids.session(), token_hash(str(browser)), ann.id, at=now, user_agent=f"browser {browser}"
+            )
             await ports.sessions.add(session)
     orders = [(await world.use_case(StartPurchase)(ann.id, "basic_100")).order_id for _ in range(5)]
     for fan, image in zip(fans, images, strict=True):

@@ -18,7 +18,7 @@ MOMENT = timedelta(microseconds=1)
 
 async def sign_in(world: World, user: User, token_hash: bytes) -> None:
     now = world.clock.now()
-    session = Session(token_hash, user.id, now, now + SESSION_LIFETIME, "a test")
+    session = Session.start(await world.ids.session(), token_hash, user.id, at=now, user_agent="a test")
     await commit(world, lambda ports: ports.sessions.add(session))
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.accounts.model import SESSION_LIFETIME, Session, User
+from core.accounts.model import Session, User
 from core.accounts.sign_in import token_hash
 from core.accounts.sign_out import SignOut
 from core.generations.errors import GenerationNotFound
@@ -29,7 +29,7 @@ TOKEN = "a token"
 
 async def signed_in(world: MemoryWorld, user: User) -> Watcher:
     now = world.clock.now()
-    session = Session(token_hash(TOKEN), user.id, now, now + SESSION_LIFETIME, "a test")
+    session = Session.start(await world.ids.session(), token_hash(TOKEN), user.id, at=now, user_agent="a test")
     async with world.block() as ports:
         await ports.sessions.add(session)
     return Watcher(Requester(user.id, Role.USER, is_artist=False), session.token_hash)

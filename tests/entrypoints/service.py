@@ -15,7 +15,7 @@ from litestar import Litestar
 from adapters.filesystem.blobs import FilesystemBlobStore
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.tasks import MemoryOutbox
-from core.accounts.model import SESSION_LIFETIME, Session, User
+from core.accounts.model import Session, User
 from core.accounts.sign_in import token_hash
 from core.identifiers import TaskId
 from core.live_events import StreamTiming
@@ -170,7 +170,7 @@ class Service:
         ) as client:
             browser = Browser(client)
             if user:
-                client.cookies.set("sessionid", await self.session_of(user))
+                client.cookies.set("sessionid", await self.session_of(user), domain="api.example.com", path="/")
                 browser.csrf = (await browser.get("/api/auth/me")).headers["x-csrftoken"]
             yield browser
 
@@ -179,7 +179,9 @@ class Service:
         now = self.world.clock.now()
         scope = self.world.scope()
         async with scope.transaction:
-            await scope.sessions.add(Session(token_hash(token), user.id, now, now + SESSION_LIFETIME, "a test"))
+            await scope.sessions.add(
+                Session.start(await self.world.ids.session(), token_hash(token), user.id, at=now, user_agent="a test")
+            )
         return token
 
     def ai_server(self, source: str, token: str = TOKEN) -> dict[str, str]:

@@ -9,6 +9,7 @@ from litestar import Controller, Router, asgi, get
 from adapters.filesystem.blobs import FilesystemBlobStore
 from core.community.post_comment import NewComment, PostComment
 from core.identifiers import StyleId
+from core.paging import PageRequest
 from core.purchases.start_purchase import StartPurchase
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from entrypoints.http import app, operation
@@ -28,6 +29,9 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/api/auth/google/callback"): (302, 302, 302, 302),
     ("GET", "/api/auth/me"): (401, 200, 200, 200),
     ("POST", "/api/auth/logout"): (401, 200, 200, 200),
+    ("GET", "/api/auth/sessions"): (401, 200, 200, 200),
+    ("DELETE", "/api/auth/sessions"): (401, 204, 204, 204),
+    ("DELETE", "/api/auth/sessions/{session_id}"): (401, 404, 404, 204),
     ("GET", "/api/users/{user_id}"): (200, 200, 200, 200),
     ("PATCH", "/api/users/me"): (401, 200, 200, 200),
     ("DELETE", "/api/users/me"): (401, 204, 204, 409),
@@ -115,7 +119,9 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/generations/{generation_id}/comments"): {"json": {"content": "Nice"}},
     ("PATCH", "/api/comments/{comment_id}"): {"json": {"content": "Nicer"}},
 }
-ANYTHING = dict.fromkeys(("user_id", "style_id", "generation_id", "comment_id", "notification_id", "withdrawal_id"), 1)
+ANYTHING = dict.fromkeys(
+    ("user_id", "style_id", "generation_id", "comment_id", "notification_id", "withdrawal_id", "session_id"), 1
+)
 
 
 def paths(service: Service) -> set[tuple[str, str]]:
@@ -173,6 +179,10 @@ async def test_every_route_answers_every_role_as_declared(
     started = await world.use_case(StartPurchase)(owner.id, "basic_100")
     await world.earn(owner)
     withdrawal = await world.use_case(RequestWithdrawal)(owner.id, 1)
+    await service.session_of(owner)
+    [session] = (
+        await world.read.accounts.sessions(owner.id, current=b"", at=world.clock.now(), page=PageRequest())
+    ).rows
     at = path.format(
         withdrawal_id=withdrawal.id,
         order_id=started.order_id,
@@ -181,6 +191,7 @@ async def test_every_route_answers_every_role_as_declared(
         generation_id=image.id,
         comment_id=comment_id,
         notification_id=999,
+        session_id=session.id,
         name="nothing.js",
         key="private/picture.png",
     )
@@ -263,13 +274,13 @@ async def test_a_session_costs_one_lookup_and_none_without_a_cookie(
     from adapters.memory.accounts import MemorySessions
 
     lookups = []
-    original = MemorySessions.requester
+    original = MemorySessions.active
 
     async def counted(self: MemorySessions, *args: Any, **kwargs: Any) -> Any:
         lookups.append(args)
         return await original(self, *args, **kwargs)
 
-    monkeypatch.setattr(MemorySessions, "requester", counted)
+    monkeypatch.setattr(MemorySessions, "active", counted)
     async with service.browser() as browser:
         await browser.get("/api/styles")
         assert lookups == []

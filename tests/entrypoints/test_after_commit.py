@@ -29,6 +29,8 @@ OFFER = {"name": "Harbour", "generation_cost_tokens": "5"}
 # Who calls, and with what: everything that is changed by a call is there to be changed.
 CHANGES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("POST", "/api/auth/logout"): ("ann", {}),
+    ("DELETE", "/api/auth/sessions"): ("ann", {}),
+    ("DELETE", "/api/auth/sessions/{session_id}"): ("ann", {}),
     ("PATCH", "/api/users/me"): ("ann", {"json": {"bio": "Hello"}}),
     ("DELETE", "/api/users/me"): ("bob", {}),
     ("POST", "/api/users/me/upgrade-to-artist"): ("ann", {"data": APPLICATION, "files": SIGNATURE}),
@@ -89,7 +91,11 @@ class Scene:
         for artist in (mia, another):
             await world.earn(artist)
         page, _ = await world.read.notifications.list(ann.id, unread_only=False, page=PageRequest())
+        await self.service.session_of(ann)
+        now = world.clock.now()
+        sessions = await world.read.accounts.sessions(ann.id, current=b"", at=now, page=PageRequest())
         self.ids = {
+            "session_id": sessions.rows[0].id,
             "user_id": mia.id,
             "style_id": style.id,
             "untrained_id": untrained.id,

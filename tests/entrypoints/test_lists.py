@@ -36,6 +36,7 @@ OWN_CURSORS = [
     "/api/tokens/withdrawals",
     "/api/admin/withdrawals",
     "/api/notifications",
+    "/api/auth/sessions",
 ]
 """Each with a cursor that no other takes."""
 LISTS = [
@@ -61,6 +62,7 @@ async def mia(service: Service, world: MemoryWorld, anonymous: Browser) -> User:
         style = await world.style(mia, f"Style {index}", tags=["ink"])
         await world.image(mia, style, public=True)
         await world.follow(mia, await world.user(f"user-{index}"))
+        await service.session_of(mia)
         failing = await world.generation(mia, style)
         body = {"generation_id": failing.id, "error_message": "No", "error_code": "GENERATION_FAILED"}
         headers = service.ai_server("inference-server")
@@ -157,7 +159,7 @@ async def test_a_list_without_anything_is_empty_not_null(service: Service, world
     mia = await world.artist()
     async with service.browser(await world.use_case(MakeAdmin)(Operator(None), mia.id)) as browser:
         for path in LISTS:
-            if "{" in path:
+            if "{" in path or path == "/api/auth/sessions":  # there is the one that asks
                 continue
             assert await page(browser, path, limit=100) | {"unread_count": 0} == {
                 "results": [],

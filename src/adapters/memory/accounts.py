@@ -3,16 +3,29 @@ from datetime import datetime
 import msgspec
 
 from adapters.memory.database import Reads
+from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables
 from adapters.memory.tokens import available, earned
 from adapters.memory.transaction import MemoryTransaction
-from core.accounts.errors import AlreadyArtist, IdentityTaken, NotOneUser, UsernameTaken, UserNotFound
-from core.accounts.model import Artist, Session, Standing, User
+from core.accounts.errors import AlreadyArtist, IdentityTaken, NotOneUser, SessionNotFound, UsernameTaken, UserNotFound
+from core.accounts.model import SESSION_LIFETIME, Artist, Session, Standing, User
 from core.accounts.repository import Sessions, Users
-from core.accounts.views import AccountsReader, Admin, Me, MeArtist, OwnProfile, Profile, ProfileArtist, ProfileStats
+from core.accounts.views import (
+    AccountsReader,
+    Admin,
+    Me,
+    MeArtist,
+    OwnProfile,
+    Profile,
+    ProfileArtist,
+    ProfileStats,
+    SessionView,
+)
 from core.generations.model import Status
-from core.identifiers import UserId
+from core.identifiers import SessionId, UserId
+from core.paging import Keyset, Page, PageRequest
 from core.ports import changes
+from core.ports.active_sessions import SEEN_INTERVAL, ActiveSession
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.requester import Requester, Role
 
@@ -118,9 +131,19 @@ class MemorySessions(Sessions):
         self._transaction.write(lambda tables: tables.sessions.pop(token_hash, None))
         self._transaction.notify_after_commit(changes.session(token_hash))
 
-    async def end_all(self, user_id: UserId) -> int:
+    async def end_of_user(self, user_id: UserId, session_id: SessionId) -> bytes:
+        sessions = self._transaction.tables.sessions.values()
+        for session in sessions:
+            if (session.id, session.user_id) == (session_id, user_id):
+                await self.end(session.token_hash)
+                return session.token_hash
+        raise SessionNotFound
+
+    async def end_all(self, user_id: UserId, *, keep: bytes | None = None) -> int:
         sessions = self._transaction.tables.sessions
-        ended = [token_hash for token_hash, session in sessions.items() if session.user_id == user_id]
+        ended = [
+            token_hash for token_hash, session in sessions.items() if session.user_id == user_id and token_hash != keep
+        ]
 
         def operation(tables: Tables) -> None:
             for token_hash in ended:
@@ -131,7 +154,17 @@ class MemorySessions(Sessions):
             self._transaction.notify_after_commit(changes.session(token_hash))
         return len(ended)
 
-    async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
+    async def renew(self, token_hash: bytes, *, at: datetime) -> None:
+        def operation(tables: Tables) -> None:
+            session = tables.sessions.get(token_hash)
+            if session and session.expires_at > at and session.last_seen_at <= at - SEEN_INTERVAL:
+                tables.sessions[token_hash] = msgspec.structs.replace(
+                    session, last_seen_at=at, expires_at=at + SESSION_LIFETIME
+                )
+
+        self._transaction.write(operation)
+
+    async def active(self, token_hash: bytes, *, at: datetime) -> ActiveSession | None:
         tables = self._transaction.unit.tables
         session = tables.sessions.get(token_hash)
         if session is None or session.expires_at <= at:
@@ -139,7 +172,7 @@ class MemorySessions(Sessions):
         user = tables.users[session.user_id]
         if user.standing is not Standing.PRESENT:
             return None
-        return Requester(user.id, user.role, user.id in tables.artists)
+        return ActiveSession(Requester(user.id, user.role, user.id in tables.artists), session.last_seen_at)
 
     async def purge_expired(self, *, now: datetime, limit: int) -> int:
         def operation(tables: Tables) -> int:
@@ -208,6 +241,15 @@ class MemoryAccountsReader(AccountsReader):
             ),
         )
 
+    async def sessions(self, user_id: UserId, *, current: bytes, at: datetime, page: PageRequest) -> Page[SessionView]:
+        own = [
+            session
+            for session in self._reads.tables.sessions.values()
+            if session.user_id == user_id and session.expires_at > at
+        ]
+        shown, following = page_of(own, place=_place, page=page)
+        return Page([_session_view(session, current) for session in shown], following)
+
     async def find(self, who: str) -> UserId:
         found = [user.id for user in self._reads.tables.users.values() if _called(user, who)]
         if len(found) != 1:
@@ -226,6 +268,21 @@ class MemoryAccountsReader(AccountsReader):
         profile = await self.profile(user_id, viewer=user_id)
         updated_at = found(self._reads.tables, user_id).updated_at
         return OwnProfile(**msgspec.structs.asdict(profile), updated_at=updated_at)
+
+
+def _place(session: Session) -> Keyset:
+    return Keyset(0, session.created_at, session.id)
+
+
+def _session_view(session: Session, current: bytes) -> SessionView:
+    return SessionView(
+        id=session.id,
+        created_at=session.created_at,
+        last_seen_at=session.last_seen_at,
+        expires_at=session.expires_at,
+        user_agent=session.user_agent,
+        current=session.token_hash == current,
+    )
 
 
 def _called(user: User, who: str) -> bool:

@@ -23,13 +23,10 @@ class MemoryExportReader(ExportReader):
 
     async def sessions(self, user_id: UserId, *, after: bytes, limit: int) -> list[tuple[bytes, SessionRecord]]:
         sessions = self._reads.tables.sessions.values()
-        own = {session.token_hash: session for session in sessions if session.user_id == user_id}
+        own = [session for session in sessions if session.user_id == user_id and session.token_hash > after]
         return [
-            (
-                token_hash,
-                SessionRecord(own[token_hash].created_at, own[token_hash].expires_at, own[token_hash].user_agent),
-            )
-            for token_hash in sorted(token_hash for token_hash in own if token_hash > after)[:limit]
+            (own.token_hash, SessionRecord(own.created_at, own.last_seen_at, own.expires_at, own.user_agent))
+            for own in sorted(own, key=lambda session: session.token_hash)[:limit]
         ]
 
     async def likes(self, user_id: UserId, *, after: int, limit: int) -> list[LikeRecord]:

@@ -7,6 +7,7 @@ from core.identifiers import (
     GenerationId,
     HoldId,
     NotificationId,
+    SessionId,
     StyleId,
     TaskId,
     UserId,
@@ -44,6 +45,9 @@ class MemoryIds(Ids):
 
     async def notification(self) -> NotificationId:
         return NotificationId(self._database.next("notification"))
+
+    async def session(self) -> SessionId:
+        return SessionId(self._database.next("session"))
 
     def task(self) -> TaskId:
         return TaskId(str(uuid4()))

@@ -142,7 +142,7 @@ class PostgresPersonalData(PersonalData):
         self._transaction = transaction
 
     async def revoke_access(self, user_id: UserId) -> None:
-        for session in await self._run(END_SESSIONS, user_id):
+        for session in await self._run(END_SESSIONS, user_id, None):
             self._transaction.notify_after_commit(changes.session(session["token_hash"]))
         await self._run(HIDE_ARTIST, user_id)
 

@@ -2,16 +2,29 @@ from datetime import datetime
 
 import msgspec
 
+from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Reads, Record
 from adapters.postgres.statements import lookup
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.writes import Write, assignments, hexadecimal, insert
-from core.accounts.errors import NotOneUser, UserNotFound
-from core.accounts.model import Artist, Session, Standing, User
+from core.accounts.errors import NotOneUser, SessionNotFound, UserNotFound
+from core.accounts.model import SESSION_LIFETIME, Artist, Session, Standing, User
 from core.accounts.repository import Sessions, Users
-from core.accounts.views import AccountsReader, Admin, Me, MeArtist, OwnProfile, Profile, ProfileArtist, ProfileStats
-from core.identifiers import UserId
+from core.accounts.views import (
+    AccountsReader,
+    Admin,
+    Me,
+    MeArtist,
+    OwnProfile,
+    Profile,
+    ProfileArtist,
+    ProfileStats,
+    SessionView,
+)
+from core.identifiers import SessionId, UserId
+from core.paging import Page, PageRequest
 from core.ports import changes
+from core.ports.active_sessions import SEEN_INTERVAL, ActiveSession
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.requester import Requester, Role
 from core.text import comparison_key
@@ -80,12 +93,24 @@ END_SESSION = Write(
         )""",
 )
 
-END_SESSIONS = "DELETE FROM sessions WHERE user_id = $1 RETURNING token_hash"
+END_OF_USER = "DELETE FROM sessions WHERE user_id = $1 AND id = $2 RETURNING token_hash"
+END_SESSIONS = "DELETE FROM sessions WHERE user_id = $1 AND token_hash IS DISTINCT FROM $2 RETURNING token_hash"
+RENEW_SESSION = Write(
+    target="sessions",
+    columns="token_hash bytea, seen_at timestamptz, due timestamptz, expires_at timestamptz",
+    ctes="""
+        renewed_session AS (
+            UPDATE sessions SET last_seen_at = input.seen_at, expires_at = input.expires_at
+            FROM input_sessions input
+            WHERE sessions.token_hash = input.token_hash
+                AND sessions.expires_at > input.seen_at AND sessions.last_seen_at <= input.due
+        )""",
+)
 
 REQUESTER = lookup(
     {"token_hash": "bytea", "at": "timestamptz"},
     """
-SELECT users.id, users.role, artists.user_id IS NOT NULL AS is_artist
+SELECT users.id, users.role, artists.user_id IS NOT NULL AS is_artist, sessions.last_seen_at
 FROM sessions
 JOIN users ON users.id = sessions.user_id
 LEFT JOIN artists ON artists.user_id = users.id
@@ -125,6 +150,17 @@ SELECT id FROM users
 WHERE standing IN ('present', 'suspended') AND (id::text = $1 OR username = $1 OR email = $1) ORDER BY id
 """
 ADMINS = "SELECT id, username, email FROM users WHERE role = 'admin' AND standing = 'present' ORDER BY id"
+
+
+def _sessions(page: PageRequest, arguments: Arguments) -> str:
+    keys = Keys()
+    return f"""
+    SELECT id, created_at, last_seen_at, expires_at, user_agent, token_hash = $2 AS current
+    FROM sessions WHERE user_id = $1 AND expires_at > $3 AND {keys.after(page, arguments)}
+    ORDER BY {keys.order()} {limit(page)}
+    """
+
+
 PURGE_EXPIRED = """
 WITH expired AS MATERIALIZED (
     SELECT token_hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -212,15 +248,34 @@ class PostgresSessions(Sessions):
         await self._transaction.write(END_SESSION, {"token_hash": hexadecimal(token_hash)})
         self._transaction.notify_after_commit(changes.session(token_hash))
 
-    async def end_all(self, user_id: UserId) -> int:
-        ended = await self._transaction.fetch(END_SESSIONS, user_id, lock=True)
+    async def end_of_user(self, user_id: UserId, session_id: SessionId) -> bytes:
+        row = await self._transaction.fetchrow(END_OF_USER, user_id, session_id, lock=True)
+        if row is None:
+            raise SessionNotFound
+        token_hash: bytes = row["token_hash"]
+        self._transaction.notify_after_commit(changes.session(token_hash))
+        return token_hash
+
+    async def end_all(self, user_id: UserId, *, keep: bytes | None = None) -> int:
+        ended = await self._transaction.fetch(END_SESSIONS, user_id, keep, lock=True)
         for session in ended:
             self._transaction.notify_after_commit(changes.session(session["token_hash"]))
         return len(ended)
 
-    async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
+    async def renew(self, token_hash: bytes, *, at: datetime) -> None:
+        row = {
+            "token_hash": hexadecimal(token_hash),
+            "seen_at": at,
+            "due": at - SEEN_INTERVAL,
+            "expires_at": at + SESSION_LIFETIME,
+        }
+        await self._transaction.write(RENEW_SESSION, row)
+
+    async def active(self, token_hash: bytes, *, at: datetime) -> ActiveSession | None:
         row = await self._transaction.unit.row(REQUESTER, token_hash, at)
-        return Requester(row["id"], Role(row["role"]), row["is_artist"]) if row else None
+        if row is None:
+            return None
+        return ActiveSession(Requester(row["id"], Role(row["role"]), row["is_artist"]), row["last_seen_at"])
 
     async def purge_expired(self, *, now: datetime, limit: int) -> int:
         return len(await self._transaction.fetch(PURGE_EXPIRED, now, limit, lock=True))
@@ -253,6 +308,12 @@ class PostgresAccountsReader(AccountsReader):
     async def own_profile(self, user_id: UserId) -> OwnProfile:
         row = await self._profile_row(user_id, viewer=user_id)
         return OwnProfile(**msgspec.structs.asdict(self._profile(row)), updated_at=row["updated_at"])
+
+    async def sessions(self, user_id: UserId, *, current: bytes, at: datetime, page: PageRequest) -> Page[SessionView]:
+        arguments = Arguments([user_id, current, at])
+        sql = _sessions(page, arguments)
+        rows, following = cut(await self._reads.fetch(sql, *arguments), page)
+        return Page([SessionView(**row) for row in rows], following)
 
     async def find(self, who: str) -> UserId:
         found: list[UserId] = [row["id"] for row in await self._reads.fetch(FIND, who)]

@@ -14,7 +14,7 @@ from core.purchases.views import PurchaseView
 
 IDENTITY = "SELECT provider, subject, updated_at FROM users WHERE id = $1 AND standing = 'present'"
 SESSIONS = """
-SELECT token_hash, created_at, expires_at, user_agent FROM sessions
+SELECT token_hash, created_at, last_seen_at, expires_at, user_agent FROM sessions
 WHERE user_id = $1 AND token_hash > $2 ORDER BY token_hash LIMIT $3
 """
 LIKES = """
@@ -47,7 +47,10 @@ class PostgresExportReader(ExportReader):
 
     async def sessions(self, user_id: UserId, *, after: bytes, limit: int) -> list[tuple[bytes, SessionRecord]]:
         return [
-            (row["token_hash"], SessionRecord(row["created_at"], row["expires_at"], row["user_agent"]))
+            (
+                row["token_hash"],
+                SessionRecord(row["created_at"], row["last_seen_at"], row["expires_at"], row["user_agent"]),
+            )
             for row in await self._reads.fetch(SESSIONS, user_id, after, limit)
         ]
 

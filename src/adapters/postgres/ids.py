@@ -9,6 +9,7 @@ from core.identifiers import (
     GenerationId,
     HoldId,
     NotificationId,
+    SessionId,
     StyleId,
     TaskId,
     UserId,
@@ -32,6 +33,7 @@ class PostgresIds(Ids):
         self._comments = _Block(pool, "comments")
         self._withdrawals = _Block(pool, "withdrawals")
         self._notifications = _Block(pool, "notifications")
+        self._sessions = _Block(pool, "sessions")
 
     async def user(self) -> UserId:
         return UserId(await self._users.next())
@@ -56,6 +58,9 @@ class PostgresIds(Ids):
 
     async def notification(self) -> NotificationId:
         return NotificationId(await self._notifications.next())
+
+    async def session(self) -> SessionId:
+        return SessionId(await self._sessions.next())
 
     def task(self) -> TaskId:
         return TaskId(str(uuid4()))

@@ -18,6 +18,7 @@ class IdentityRecord(msgspec.Struct, frozen=True):
 
 class SessionRecord(msgspec.Struct, frozen=True):
     created_at: datetime
+    last_seen_at: datetime
     expires_at: datetime
     user_agent: str
 

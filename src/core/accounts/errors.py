@@ -20,6 +20,10 @@ class NotOneUser(UserNotFound):
         super().__init__(details={"who": who, "found": found})
 
 
+class SessionNotFound(NotFound):
+    code = "SESSION_NOT_FOUND"
+
+
 class NotAnAdmin(DomainError):
     code = "NOT_AN_ADMIN"
     category = Category.CONFLICT

@@ -6,13 +6,15 @@ import msgspec
 
 from core.accounts.errors import NotAnAdmin
 from core.errors import ValidationError
-from core.identifiers import UserId
+from core.identifiers import SessionId, UserId
 from core.ports.blob_store import PUBLIC_PREFIX
 from core.problems import INVALID_EMAIL, INVALID_USERNAME
 from core.requester import Role
 from core.text import parse_free_text, problem_of_free_text, problem_of_name
 
 SESSION_LIFETIME = timedelta(days=14)
+"""How long a session lasts after it was last seen."""
+MAX_USER_AGENT = 500
 MAX_BIO = 500
 MAX_ARTIST_NAME = 50
 MAX_EMAIL = 254
@@ -124,12 +126,21 @@ class Artist(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct, frozen=True):
+    id: SessionId
     token_hash: bytes
     """SHA-256 of the token; the token itself is not stored."""
     user_id: UserId
     created_at: datetime
+    last_seen_at: datetime
+    """To within SEEN_INTERVAL."""
     expires_at: datetime
     user_agent: str
+
+    @classmethod
+    def start(
+        cls, session_id: SessionId, token_hash: bytes, user_id: UserId, *, at: datetime, user_agent: str
+    ) -> "Session":
+        return cls(session_id, token_hash, user_id, at, at, at + SESSION_LIFETIME, user_agent[:MAX_USER_AGENT])
 
 
 def username_from(email: str | None, name: str | None) -> str:

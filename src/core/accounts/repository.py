@@ -2,8 +2,8 @@ from datetime import datetime
 from typing import Protocol
 
 from core.accounts.model import Artist, Session, User
-from core.identifiers import UserId
-from core.requester import Requester
+from core.identifiers import SessionId, UserId
+from core.ports.active_sessions import ActiveSessions
 
 
 class Users(Protocol):
@@ -56,7 +56,7 @@ class Users(Protocol):
         ...
 
 
-class Sessions(Protocol):
+class Sessions(ActiveSessions, Protocol):
     """Sessions that are in force."""
 
     async def add(self, session: Session) -> None:
@@ -67,12 +67,22 @@ class Sessions(Protocol):
         """Revoke a session, in the open transaction; a missing one is no error. Effective from the commit on."""
         ...
 
-    async def end_all(self, user_id: UserId) -> int:
-        """Revoke all sessions of the user, in the open transaction. Returns how many there were."""
+    async def end_of_user(self, user_id: UserId, session_id: SessionId) -> bytes:
+        """Revoke a session of the user, in the open transaction. Returns its token hash. Raises SessionNotFound."""
         ...
 
-    async def requester(self, token_hash: bytes, *, at: datetime) -> Requester | None:
-        """The user signed in with this token, or None if the session is revoked or expired; outside any transaction."""
+    async def end_all(self, user_id: UserId, *, keep: bytes | None = None) -> int:
+        """Revoke all sessions of the user but the one with the token hash `keep`, in the open transaction.
+
+        Returns how many were revoked.
+        """
+        ...
+
+    async def renew(self, token_hash: bytes, *, at: datetime) -> None:
+        """Record that the session was used, and extend its expiry, in the open transaction.
+
+        Changes nothing if the session was revoked or expired, or has been renewed within SEEN_INTERVAL.
+        """
         ...
 
     async def purge_expired(self, *, now: datetime, limit: int) -> int:

@@ -1,5 +1,6 @@
 import hashlib
 import hmac
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,12 +9,14 @@ from typing import NewType
 import msgspec
 
 from core.accounts.errors import IdentityTaken, UsernameTaken
-from core.accounts.model import SESSION_LIFETIME, Session, Standing, User, username_from
+from core.accounts.model import Session, Standing, User, username_from
 from core.accounts.repository import Sessions, Users
 from core.identifiers import UserId
+from core.notifications.model import Notification, NotificationType
 from core.ports.clock import Clock
 from core.ports.identity_provider import Identity, SignInFailed
 from core.ports.ids import Ids
+from core.ports.notifier import Notifier
 from core.ports.secrets import Secrets
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
@@ -48,25 +51,28 @@ class SignIn:
     """Open a session for an identity; the first time, create the user and transfer the welcome tokens.
 
     A newly verified e-mail address replaces the stored one; without one, the stored address stays. An erased user is
-    created anew, but gets no welcome tokens again. A deactivated user cannot sign in.
+    created anew, but gets no welcome tokens again. A deactivated user cannot sign in. A user who has not signed in with
+    this browser before is notified.
     """
 
     users: Users
     sessions: Sessions
     ledger: TokenLedger
+    notifier: Notifier
     transaction: Transaction
     ids: Ids
     secrets: Secrets
     clock: Clock
     identity_key: IdentityKey
 
-    async def __call__(self, identity: Identity, *, user_agent: str) -> SignedIn:
+    async def __call__(self, identity: Identity, *, user_agent: str, known_users: Collection[UserId] = ()) -> SignedIn:
+        """`known_users` have signed in with this browser before. Raises SignInFailed."""
         for _ in range(ATTEMPTS - 1):
             with suppress(IdentityTaken, UsernameTaken):
-                return await self._sign_in(identity, user_agent)
-        return await self._sign_in(identity, user_agent)
+                return await self._sign_in(identity, user_agent, known_users)
+        return await self._sign_in(identity, user_agent, known_users)
 
-    async def _sign_in(self, identity: Identity, user_agent: str) -> SignedIn:
+    async def _sign_in(self, identity: Identity, user_agent: str, known_users: Collection[UserId]) -> SignedIn:
         now = self.clock.now()
         async with self.transaction:
             user = await self._known(identity, at=now)
@@ -80,8 +86,10 @@ class SignIn:
             if (verified := user.with_verified_email(identity.email, at=now)) != user:
                 await self.users.save(verified)
             token = self.secrets.token()
-            session = Session(token_hash(token), user.id, now, now + SESSION_LIFETIME, user_agent[:500])
+            session = Session.start(await self.ids.session(), token_hash(token), user.id, at=now, user_agent=user_agent)
             await self.sessions.add(session)
+            if not is_new and user.id not in known_users:
+                await self._notify(session)
         return SignedIn(user.id, token, is_new)
 
     async def _known(self, identity: Identity, *, at: datetime) -> User | None:
@@ -109,6 +117,20 @@ class SignIn:
         if not was_erased:
             await self.ledger.transfer(welcome_bonus(user.id, at=now))
         return user
+
+    async def _notify(self, session: Session) -> None:
+        await self.notifier.notify(
+            Notification(
+                id=await self.ids.notification(),
+                recipient=session.user_id,
+                type=NotificationType.NEW_SIGN_IN,
+                reason=f"sign-in:{session.id}",
+                target_type="session",
+                target_id=session.id,
+                at=session.created_at,
+                metadata={"user_agent": session.user_agent},
+            )
+        )
 
     async def _free_username(self, identity: Identity) -> str:
         username = username_from(identity.email, identity.name)

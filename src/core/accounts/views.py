@@ -3,7 +3,8 @@ from typing import Protocol
 
 import msgspec
 
-from core.identifiers import UserId
+from core.identifiers import SessionId, UserId
+from core.paging import Page, PageRequest
 
 
 class MeArtist(msgspec.Struct, frozen=True):
@@ -64,6 +65,18 @@ class Admin(msgspec.Struct, frozen=True):
     email: str | None
 
 
+class SessionView(msgspec.Struct, frozen=True):
+    id: SessionId
+    created_at: datetime
+    last_seen_at: datetime
+    """To within an hour."""
+    expires_at: datetime
+    """Moves on while the session is used."""
+    user_agent: str
+    current: bool
+    """Whether this request was made with it."""
+
+
 class AccountsReader(Protocol):
     async def me(self, user_id: UserId) -> Me:
         """Raises UserNotFound."""
@@ -75,6 +88,10 @@ class AccountsReader(Protocol):
 
     async def own_profile(self, user_id: UserId) -> OwnProfile:
         """Raises UserNotFound."""
+        ...
+
+    async def sessions(self, user_id: UserId, *, current: bytes, at: datetime, page: PageRequest) -> Page[SessionView]:
+        """The user's sessions in force, newest first. `current` is the token hash of the requester's own."""
         ...
 
     async def find(self, who: str) -> UserId:

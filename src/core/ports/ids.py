@@ -6,6 +6,7 @@ from core.identifiers import (
     GenerationId,
     HoldId,
     NotificationId,
+    SessionId,
     StyleId,
     TaskId,
     UserId,
@@ -30,9 +31,12 @@ class Ids(Protocol):
     async def hold(self) -> HoldId: ...
 
     async def comment(self) -> CommentId: ...
+
     async def withdrawal(self) -> WithdrawalId: ...
 
     async def notification(self) -> NotificationId: ...
+
+    async def session(self) -> SessionId: ...
 
     def task(self) -> TaskId:
         """A random UUID (RFC 9562, version 4)."""

@@ -39,6 +39,7 @@ from core.generations.views import GenerationsReader
 from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
 from core.overview.views import OverviewReader
+from core.ports.active_sessions import ActiveSessions
 from core.ports.books import Books
 from core.ports.changes import Changes
 from core.ports.database import Database
@@ -94,7 +95,7 @@ def memory() -> Provider:
     provider.provide(MemoryIdempotentCall, provides=IdempotentCall, scope=request)
     provider.provide(MemoryTransaction, provides=AnyOf[MemoryTransaction, Transaction], scope=request)
     provider.provide(MemoryUsers, provides=Users, scope=request)
-    provider.provide(MemorySessions, provides=Sessions, scope=request)
+    provider.provide(MemorySessions, provides=AnyOf[Sessions, ActiveSessions], scope=request)
     provider.provide(MemoryPersonalData, provides=PersonalData, scope=request)
     provider.provide(MemoryTokenLedger, provides=TokenLedger, scope=request)
     provider.provide(MemoryPurchases, provides=Purchases, scope=request)

@@ -44,6 +44,7 @@ from core.generations.views import GenerationsReader
 from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
 from core.overview.views import OverviewReader
+from core.ports.active_sessions import ActiveSessions
 from core.ports.books import Books
 from core.ports.changes import Changes
 from core.ports.database import Database
@@ -126,7 +127,7 @@ def _provide_for_requests(provider: Provider) -> None:
     provider.provide(PostgresIdempotentCall, provides=IdempotentCall)
     provider.provide(PostgresTransaction, provides=AnyOf[PostgresTransaction, Transaction])
     provider.provide(PostgresUsers, provides=Users)
-    provider.provide(PostgresSessions, provides=Sessions)
+    provider.provide(PostgresSessions, provides=AnyOf[Sessions, ActiveSessions])
     provider.provide(PostgresPersonalData, provides=PersonalData)
     provider.provide(PostgresTokenLedger, provides=TokenLedger)
     provider.provide(PostgresPurchases, provides=Purchases)

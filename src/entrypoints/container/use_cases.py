@@ -16,6 +16,9 @@ from core.accounts.end_sessions import EndSessions
 from core.accounts.make_admin import MakeAdmin
 from core.accounts.purge_expired_sessions import PurgeExpiredSessions
 from core.accounts.remove_admin import RemoveAdmin
+from core.accounts.renew_session import RenewSession
+from core.accounts.revoke_other_sessions import RevokeOtherSessions
+from core.accounts.revoke_session import RevokeSession
 from core.accounts.sign_in import IdentityKey, SignIn
 from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
@@ -91,6 +94,9 @@ def use_cases() -> Provider:
     provider.provide_all(
         SignIn,
         SignOut,
+        RenewSession,
+        RevokeSession,
+        RevokeOtherSessions,
         EditProfile,
         UpgradeToArtist,
         MakeAdmin,

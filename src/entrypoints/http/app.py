@@ -127,7 +127,7 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
             settings=settings,
             internal_api_tokens=tuple(token for token in tokens if token),
             signers=Signers.of(settings.secret_key),
-            cookies=Cookies(secure=settings.production, samesite=settings.cookie_samesite),
+            cookies=Cookies(production=settings.production, samesite=settings.cookie_samesite),
             metrics=metrics,
             streams=OpenStreams(),
             uploads=UploadsInProgress(),
@@ -136,6 +136,6 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
     )
     inner: ASGIApp = Cors(Idempotent(Conditional(Targets(app.asgi_handler))), settings.cors_allowed_origins)
     if settings.database_url:
-        inner = Gate(inner, state_of(app).signers, scheme=urlsplit(settings.api_base_url).scheme)
+        inner = Gate(inner, state_of(app).signers, state_of(app).cookies, scheme=urlsplit(settings.api_base_url).scheme)
     app.asgi_handler = Containers(Tracing(OneLineEach(inner), metrics, https=settings.production))
     return app

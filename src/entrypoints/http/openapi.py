@@ -34,8 +34,8 @@ from entrypoints.http.middleware.conditional import IF_NONE_MATCH
 from entrypoints.http.middleware.idempotency import HEADER
 from entrypoints.http.operation import Form, Guard, Operation, operation_of, routes
 from entrypoints.http.security import access
-from entrypoints.http.security.cookies import SESSION
 from entrypoints.http.security.limits import RateLimitExceeded
+from entrypoints.http.state import state_of
 from entrypoints.http.streams import MEDIA_TYPE
 from entrypoints.http.uploads_in_progress import TooManyUploads
 from entrypoints.http.version import VERSION
@@ -46,14 +46,13 @@ Every answer has an `X-Trace-Id`: give it when you report a problem. `message` i
 in Korean; `code` never changes. Each path may end in a slash.
 
 Sign in with a browser at [/api/auth/google/login](/api/auth/google/login). Calls that change something need the value
-of the cookie `csrftoken` in the header `X-CSRFToken`; `GET /api/auth/me` answers it in the same header, for frontends
-that cannot read the cookie."""
+of the cookie `csrftoken` (in production `__Host-csrftoken`) in the header `X-CSRFToken`; `GET /api/auth/me` answers it
+in the same header, for frontends that cannot read the cookie."""
 
 Schema = dict[str, Any]
 
 REF = "#/components/schemas/{name}"
 SECURITY_SCHEMES = {
-    "session": {"type": "apiKey", "in": "cookie", "name": SESSION},
     "csrf": {"type": "apiKey", "in": "header", "name": access.CSRF_HEADER},
     "aiServer": {"type": "http", "scheme": "bearer"},
     "scheduler": {"type": "http", "scheme": "bearer"},
@@ -116,12 +115,14 @@ def document(app: Litestar) -> Schema:
     for path, handler in operations:
         (method,) = handler.http_methods
         paths.setdefault(path, {})[method.lower()] = _operation(path, method, handler)
+    session = {"type": "apiKey", "in": "cookie", "name": state_of(app).cookies.session_name}
+    schemes = {"session": session, **SECURITY_SCHEMES}
     document = {
         "openapi": "3.1.0",
         "info": {"title": "Style License", "version": VERSION, "description": DESCRIPTION},
         "servers": [{"url": "/"}],
         "paths": dict(sorted(paths.items())),
-        "components": {"schemas": dict(sorted((answers | questions).items())), "securitySchemes": SECURITY_SCHEMES},
+        "components": {"schemas": dict(sorted((answers | questions).items())), "securitySchemes": schemes},
     }
     return _without_modules(document)
 

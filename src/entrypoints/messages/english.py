@@ -74,6 +74,7 @@ ERRORS = {
     "UNAUTHORIZED": "Sign in first.",
     "UNSUPPORTED_MEDIA_TYPE": "This content type is not supported here.",
     "USERNAME_TAKEN": "This username is taken.",
+    "SESSION_NOT_FOUND": "Session not found.",
     "USER_NOT_FOUND": "User not found.",
     "VALIDATION_ERROR": "Some fields are not valid.",
     "WITHDRAWAL_ENDED": "This withdrawal has already been settled or rejected.",

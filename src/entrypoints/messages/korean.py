@@ -72,6 +72,7 @@ ERRORS = {
     "UNAUTHORIZED": "먼저 로그인해 주세요.",
     "UNSUPPORTED_MEDIA_TYPE": "지원하지 않는 콘텐츠 형식입니다.",
     "USERNAME_TAKEN": "이미 사용 중인 사용자 이름입니다.",
+    "SESSION_NOT_FOUND": "해당 로그인 세션을 찾을 수 없습니다.",
     "USER_NOT_FOUND": "해당 사용자를 찾을 수 없습니다.",
     "VALIDATION_ERROR": "입력값이 올바르지 않습니다.",
     "WITHDRAWAL_ENDED": "이미 지급되었거나 거절된 출금 요청입니다.",

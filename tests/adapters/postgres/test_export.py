@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.postgres.pool import Pool, Record
-from core.accounts.model import SESSION_LIFETIME, Session
+from core.accounts.model import Session
 from core.accounts.sign_in import token_hash
 from core.audit.model import Operator
 from core.community.post_comment import NewComment, PostComment
@@ -47,7 +47,11 @@ async def test_no_statement_has_more_rows_than_a_piece(database_url: str, monkey
         await world.follow(mia, fan)
         await world.follow(fan, mia)
         async with world.block() as ports:
-            await ports.sessions.add(Session(token_hash(str(number)), mia.id, now, now + SESSION_LIFETIME, "a browser"))
+            await ports.sessions.add(
+                Session.start(
+                    await world.ids.session(), token_hash(str(number)), mia.id, at=now, user_agent="a browser"
+                )
+            )
     await pool.notifier.wait_until_sent()  # of the changes, in statements that are none of the export's
     pool.most = 0
 

@@ -83,7 +83,7 @@ DEFAULTS: dict[str, dict[str, str]] = {
     },
     "withdrawals": {"hold_id": "id", **CREATED, "earned_until": "created_at"},
     "idempotency_keys": CREATED,
-    "sessions": {**CREATED, "expires_at": "created_at + interval '14 days'"},
+    "sessions": {**CREATED, "last_seen_at": "created_at", "expires_at": "created_at + interval '14 days'"},
 }
 """By table, SQL for the columns that a fill does not name; it may refer to named ones and to those above it."""
 

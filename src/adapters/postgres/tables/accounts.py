@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.tables.base import Count, Id, Row, one_of
@@ -54,12 +54,15 @@ class SessionRow(Row):
     __table_args__ = (
         CheckConstraint("octet_length(token_hash) = 32", name="token_hash"),
         CheckConstraint("expires_at > created_at", name="expires_at"),
-        Index(None, "user_id"),
+        UniqueConstraint("id"),
+        Index(None, "user_id", "created_at", "id"),
         Index(None, "expires_at"),
     )
 
+    id: Mapped[int] = mapped_column(Identity())
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     user_agent: Mapped[str] = mapped_column(server_default=text("''"))

@@ -23,8 +23,9 @@ class NotificationRow(Row):
             "generation_failed",
             "style_training_complete",
             "style_training_failed",
+            "new_sign_in",
         ),
-        one_of("target_type", "generation", "style", "user"),
+        one_of("target_type", "generation", "style", "user", "session"),
     )
 
     id: Mapped[Id]

@@ -6,13 +6,13 @@ from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from core.accounts.repository import Sessions
 from core.accounts.sign_in import token_hash
 from core.audit.model import Operator, Source
+from core.ports.active_sessions import ActiveSessions
 from core.ports.clock import Clock
 from core.requester import Requester
 from entrypoints.http.console.rows import ConsoleRows
-from entrypoints.http.security.cookies import SESSION
+from entrypoints.http.security.cookies import Cookies, cookie
 from entrypoints.http.security.signing import Signers
 from entrypoints.http.state import container_of
 from entrypoints.logs import trace_id
@@ -29,10 +29,11 @@ ASSETS = (f"{PATH}/statics/", f"{PATH}/assets/")
 class Gate:
     """Within the request's container, around the API."""
 
-    def __init__(self, app: ASGIApp, signers: Signers, *, scheme: str) -> None:
+    def __init__(self, app: ASGIApp, signers: Signers, cookies: Cookies, *, scheme: str) -> None:
         """`scheme` is that of the service's own URL: links of the console start with it, also behind a proxy."""
         self._app = app
         self._signers = signers
+        self._cookies = cookies
         self._scheme = scheme
         self._console: ASGIApp | None = None
         self._making = asyncio.Lock()
@@ -41,7 +42,7 @@ class Gate:
         if scope["type"] != ScopeType.HTTP or not (scope["path"] == PATH or scope["path"].startswith(f"{PATH}/")):
             await self._app(scope, receive, send)
             return
-        token = ASGIConnection(scope).cookies.get(SESSION, "")
+        token = cookie(ASGIConnection(scope), self._cookies.session_name) or ""
         requester = await self._admin(scope, token)
         if requester is None:
             await self._app(scope, receive, send)
@@ -53,7 +54,7 @@ class Gate:
         if not token:
             return None
         container = container_of(scope)
-        sessions, clock = await container.get(Sessions), await container.get(Clock)
+        sessions, clock = await container.get(ActiveSessions), await container.get(Clock)
         scope["user"] = await sessions.requester(token_hash(token), at=clock.now())
         return scope["user"] if scope["user"] and scope["user"].is_admin else None
 

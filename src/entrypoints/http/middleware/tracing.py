@@ -13,6 +13,7 @@ from core.ports.database import DatabaseUsage
 from entrypoints.http.envelope import Refusal, Refused
 from entrypoints.http.errors import INTERNAL
 from entrypoints.http.metrics import Metrics
+from entrypoints.http.security.access import renewed_cookies
 from entrypoints.http.security.limits import limit_headers
 from entrypoints.http.state import container_of, user_of
 from entrypoints.http.streams import MEDIA_TYPE
@@ -109,7 +110,10 @@ class _Exchange:
             headers = list(message["headers"])
             said = {name.lower() for name, _ in headers}
             headers += [header for header in self._headers if header[0] not in said]
-            headers += limit_headers(self._scope.get("state", {}))
+            state = self._scope.get("state", {})
+            headers += limit_headers(state)
+            if b"set-cookie" not in said:
+                headers += renewed_cookies(state)
             headers.append((b"x-trace-id", self.trace_id.encode()))
             message["headers"] = headers
             if (b"content-type", MEDIA_TYPE.encode()) in headers:

@@ -11,22 +11,28 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 from litestar.response import Redirect
 
-from core.accounts.repository import Sessions
+from core.accounts.errors import SessionNotFound
+from core.accounts.revoke_other_sessions import RevokeOtherSessions
+from core.accounts.revoke_session import RevokeSession
 from core.accounts.sign_in import SignIn, token_hash
 from core.accounts.sign_out import SignOut
-from core.accounts.views import AccountsReader, Me
+from core.accounts.views import AccountsReader, Me, SessionView
 from core.errors import DomainError
+from core.identifiers import SessionId
+from core.ports.active_sessions import ActiveSessions
 from core.ports.clock import Clock
 from core.ports.identity_provider import IdentityProvider, SignInFailed
 from core.ports.secrets import Secrets
 from core.requester import Requester
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
-from entrypoints.http.operation import RouteLimit, get, post
-from entrypoints.http.security import attempts
-from entrypoints.http.security.access import CSRF_HEADER, csrf_token, session_ignored, signed_in
+from entrypoints.http.operation import RouteLimit, delete, get, post
+from entrypoints.http.paging import Paging, Results
+from entrypoints.http.params import PathId
+from entrypoints.http.security import attempts, browsers
+from entrypoints.http.security.access import CSRF_HEADER, csrf_token, session_ignored, session_token, signed_in
 from entrypoints.http.security.attempts import Attempt
-from entrypoints.http.security.cookies import CSRF, SESSION, SIGN_IN_LIFETIME, SIGN_IN_PATH
+from entrypoints.http.security.cookies import SIGN_IN_LIFETIME, SIGN_IN_PATH, cookie
 from entrypoints.http.state import state_of
 
 _FRONTEND_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
@@ -84,7 +90,7 @@ class AuthController(Controller):
         provider: FromDishka[IdentityProvider],
         sign_in: FromDishka[SignIn],
         sign_out: FromDishka[SignOut],
-        sessions: FromDishka[Sessions],
+        sessions: FromDishka[ActiveSessions],
         clock: FromDishka[Clock],
         code: FromQuery[str | None] = None,
         returned_state: Annotated[str | None, QueryParameter(name="state")] = None,
@@ -92,7 +98,9 @@ class AuthController(Controller):
     ) -> Redirect:
         now = clock.now()
         attempt = attempts.find(request, returned_state, at=now)
-        earlier = request.cookies.get(SESSION)
+        cookies = state_of(request.app).cookies
+        earlier = cookie(request, cookies.session_name)
+        known = browsers.known_users(request)
         if attempt is None and earlier and await sessions.requester(token_hash(earlier), at=now):
             return _to_frontend(request, "/")  # most likely a repeated callback
         if attempt is None:
@@ -106,19 +114,19 @@ class AuthController(Controller):
                 nonce=attempt.nonce,
                 code_verifier=attempt.code_verifier,
             )
-            session = await sign_in(identity, user_agent=request.headers.get("User-Agent", ""))
+            session = await sign_in(identity, user_agent=request.headers.get("User-Agent", ""), known_users=known)
             if earlier:
                 await sign_out(earlier)
         except SignInFailed as failure:
             return _refused(request, failure.reason, attempt)
         except DomainError as failure:
             return _refused(request, failure.code.lower(), attempt)
-        cookies = state_of(request.app).cookies
         return _to_frontend(
             request,
             quote(attempt.next, safe="/?#[]@!$&'()*+,;=%:~-._"),
             cookies.session(session.token),
             cookies.csrf(csrf_token(request, session.token)),
+            browsers.remember(request, known, session.user_id),
             attempts.end(request, attempt),
         )
 
@@ -126,18 +134,63 @@ class AuthController(Controller):
     async def me(
         self, request: AnyRequest, requester: NamedDependency[Requester], accounts: FromDishka[AccountsReader]
     ) -> Response[Success[Me]]:
-        token = csrf_token(request, request.cookies[SESSION])
-        known = request.cookies.get(CSRF) == token
+        cookies = state_of(request.app).cookies
+        token = csrf_token(request, session_token(request))
+        known = cookie(request, cookies.csrf_name) == token
         return Response(
             Success(data=await accounts.me(requester.id)),
             headers={CSRF_HEADER: token},
-            cookies=[] if known else [state_of(request.app).cookies.csrf(token)],
+            cookies=[] if known else [cookies.csrf(token)],
         )
 
     @post("/logout", guard=signed_in, summary="Sign out", status=200)
     async def logout(self, request: AnyRequest, sign_out: FromDishka[SignOut]) -> Response[Success[None]]:
-        await sign_out(request.cookies[SESSION])
+        await sign_out(session_token(request))
         return Response(Success(data=None), cookies=state_of(request.app).cookies.signed_out())
+
+    @get("/sessions", guard=signed_in, summary="List my sessions")
+    async def sessions(
+        self,
+        request: AnyRequest,
+        requester: NamedDependency[Requester],
+        paging: NamedDependency[Paging],
+        accounts: FromDishka[AccountsReader],
+        clock: FromDishka[Clock],
+    ) -> Success[Results[SessionView]]:
+        page = await accounts.sessions(
+            requester.id,
+            current=token_hash(session_token(request)),
+            at=clock.now(),
+            page=paging.request("sessions"),
+        )
+        return Success(data=paging.results("sessions", page))
+
+    @delete("/sessions", guard=signed_in, summary="Revoke my other sessions")
+    async def revoke_others(
+        self,
+        request: AnyRequest,
+        requester: NamedDependency[Requester],
+        revoke_other_sessions: FromDishka[RevokeOtherSessions],
+    ) -> None:
+        await revoke_other_sessions(requester.id, current=token_hash(session_token(request)))
+
+    @delete(
+        "/sessions/{session_id:int}",
+        guard=signed_in,
+        refusals=(SessionNotFound,),
+        summary="Revoke one of my sessions",
+        description="Its event streams end at once. Revoking the current session is signing out.",
+    )
+    async def revoke(
+        self,
+        request: AnyRequest,
+        session_id: PathId[SessionId],
+        requester: NamedDependency[Requester],
+        revoke_session: FromDishka[RevokeSession],
+    ) -> Response[None]:
+        revoked = await revoke_session(requester.id, session_id)
+        current = revoked == token_hash(session_token(request))
+        return Response(None, cookies=state_of(request.app).cookies.signed_out() if current else [])
 
 
 def _refused(request: AnyRequest, reason: str, attempt: Attempt | None = None) -> Redirect:

@@ -37,7 +37,7 @@ SwaggerUIBundle({
   deepLinking: true,
   persistAuthorization: true,
   requestInterceptor: (request) => {
-    const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
+    const token = document.cookie.match(/(?:^|; )(?:__Host-)?csrftoken=([^;]+)/);
     if (token && !/^(GET|HEAD)$/i.test(request.method ?? "GET")) request.headers["X-CSRFToken"] = token[1];
     return request;
   },

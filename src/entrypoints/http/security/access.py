@@ -1,29 +1,32 @@
 """The guards: who may call a route. Each route has one of them; nothing of a body is read before it has passed."""
 
 import hmac
-from typing import cast
+from typing import Any, cast
 
 from litestar.handlers import BaseRouteHandler
 from litestar.types import HTTPScope
 
 from core.accounts.errors import ArtistOnly, Unauthorized
-from core.accounts.repository import Sessions
+from core.accounts.renew_session import RenewSession
 from core.accounts.sign_in import token_hash
 from core.audit.model import Operator
 from core.errors import Category, DomainError, NotFound
 from core.live_events import Watcher
+from core.ports.active_sessions import ActiveSessions
 from core.ports.clock import Clock
 from core.requester import Requester
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.middleware.idempotency import check_key
 from entrypoints.http.operation import Connection, operation_of
 from entrypoints.http.security.addresses import client_address, is_within
-from entrypoints.http.security.cookies import SESSION
+from entrypoints.http.security.cookies import cookie
 from entrypoints.http.security.limits import count_call
 from entrypoints.http.state import container_of, state_of, user_of
 from entrypoints.logs import trace_id
 
 CSRF_HEADER = "X-CSRFToken"
+_RENEWED = "renewed"
+"""Where a request's state keeps the cookies of an extended session."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -111,12 +114,20 @@ def viewer(request: AnyRequest) -> Requester | None:
 
 def watcher(request: AnyRequest) -> Watcher:
     """A user and their session, as a dependency of streams for signed-in users."""
-    return Watcher(requester(request), token_hash(request.cookies[SESSION]))
+    return Watcher(requester(request), token_hash(session_token(request)))
 
 
 def watching_viewer(request: AnyRequest) -> Watcher | None:
     """The same for streams that look the session up; None for clients that are not signed in."""
     return watcher(request) if viewer(request) else None
+
+
+def session_token(connection: Connection) -> str:
+    """The token that the session cookie carries. Raises Unauthorized without one."""
+    token = cookie(connection, state_of(connection.app).cookies.session_name)
+    if token is None:
+        raise Unauthorized
+    return token
 
 
 def csrf_token(connection: Connection, session_token: str) -> str:
@@ -126,11 +137,34 @@ def csrf_token(connection: Connection, session_token: str) -> str:
 async def _identify(connection: Connection, handler: BaseRouteHandler) -> None:
     """One look-up for a session cookie, none without it; then the rate limit."""
     connection.scope["user"] = None
-    if token := connection.cookies.get(SESSION):
+    token = cookie(connection, state_of(connection.app).cookies.session_name)
+    renewal_due = False
+    if token:
         container = container_of(connection.scope)
-        sessions, clock = await container.get(Sessions), await container.get(Clock)
-        connection.scope["user"] = await sessions.requester(token_hash(token), at=clock.now())
+        sessions, clock = await container.get(ActiveSessions), await container.get(Clock)
+        now = clock.now()
+        if session := await sessions.active(token_hash(token), at=now):
+            connection.scope["user"] = session.requester
+            renewal_due = session.renewal_due(at=now)
     await count_call(connection, handler)
+    if token and renewal_due:
+        await _renew(connection, token)
+
+
+async def _renew(connection: Connection, token: str) -> None:
+    """Extend the session, here and in the browser."""
+    container = container_of(connection.scope)
+    renew, clock = await container.get(RenewSession), await container.get(Clock)
+    await renew(token_hash(token), at=clock.now())
+    cookies = state_of(connection.app).cookies
+    renewed = [cookies.session(token), cookies.csrf(csrf_token(connection, token))]
+    connection.scope["state"][_RENEWED] = [each.to_encoded_header() for each in renewed]
+
+
+def renewed_cookies(state: dict[str, Any]) -> list[tuple[bytes, bytes]]:
+    """The headers of a session that was extended; from the state of a request."""
+    renewed: list[tuple[bytes, bytes]] = state.get(_RENEWED, [])
+    return renewed
 
 
 def _signed_in(connection: Connection) -> Requester:
@@ -142,7 +176,7 @@ def _signed_in(connection: Connection) -> Requester:
 
 
 def _check_csrf(connection: Connection) -> None:
-    expected = csrf_token(connection, connection.cookies[SESSION])
+    expected = csrf_token(connection, session_token(connection))
     if not hmac.compare_digest(expected.encode(), connection.headers.get(CSRF_HEADER, "").encode()):
         raise CsrfFailed
 

@@ -10,7 +10,7 @@ import msgspec
 from litestar.datastructures import Cookie
 
 from entrypoints.http.errors import AnyRequest
-from entrypoints.http.security.cookies import SIGN_IN
+from entrypoints.http.security.cookies import cookie, cookies_of
 from entrypoints.http.state import state_of
 
 MAX_ATTEMPTS = 5
@@ -20,7 +20,8 @@ MAX_SIZE = 6000
 MAX_NEXT = 2000
 """Bytes of `next`, in JSON: browsers refuse cookies of more than 4 kB."""
 
-_NAME = re.compile(SIGN_IN + r"[0-9a-f]{16}")
+_NAME = re.compile(r"[0-9a-f]{16}")
+"""What follows the prefix of a name."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -53,12 +54,12 @@ def begin(request: AnyRequest, attempt: Attempt, *, at: datetime) -> list[Cookie
     before = _kept(request)
     stay = _newest(before, room=MAX_SIZE - len(sealed), at=at)
     ended = [cookies.sign_in_over(kept.name) for kept in before if kept not in stay]
-    return [*ended, cookies.sign_in(_name(attempt.state), sealed)]
+    return [*ended, cookies.sign_in(_name(request, attempt.state), sealed)]
 
 
 def find(request: AnyRequest, state: str | None, *, at: datetime) -> Attempt | None:
     """This browser's attempt with this `state`."""
-    attempt = _unsealed(request, request.cookies.get(_name(state or ""), ""))
+    attempt = _unsealed(request, cookie(request, _name(request, state or "")) or "")
     if attempt is None or attempt.until <= at:
         return None
     return attempt if hmac.compare_digest(attempt.state.encode(), (state or "").encode()) else None
@@ -66,18 +67,19 @@ def find(request: AnyRequest, state: str | None, *, at: datetime) -> Attempt | N
 
 def end(request: AnyRequest, attempt: Attempt) -> Cookie:
     """Its cookie's end: an attempt is good for one answer of the provider."""
-    return state_of(request.app).cookies.sign_in_over(_name(attempt.state))
+    return state_of(request.app).cookies.sign_in_over(_name(request, attempt.state))
 
 
-def _name(state: str) -> str:
-    return SIGN_IN + hashlib.sha256(state.encode()).hexdigest()[:16]
+def _name(request: AnyRequest, state: str) -> str:
+    return state_of(request.app).cookies.sign_in_prefix + hashlib.sha256(state.encode()).hexdigest()[:16]
 
 
 def _kept(request: AnyRequest) -> list[_Kept]:
+    prefix = state_of(request.app).cookies.sign_in_prefix
     return [
         _Kept(name, len(value), _unsealed(request, value))
-        for name, value in request.cookies.items()
-        if _NAME.fullmatch(name)
+        for name, value in dict(cookies_of(request)).items()
+        if name.startswith(prefix) and _NAME.fullmatch(name.removeprefix(prefix))
     ]
 
 

@@ -6,47 +6,60 @@ from typing import Literal
 from litestar.datastructures import Cookie
 
 from core.accounts.model import SESSION_LIFETIME
+from entrypoints.http.operation import Connection
 
-SESSION = "sessionid"
-CSRF = "csrftoken"
-SIGN_IN = "sign_in_"
-"""The prefix of the names of sign-in attempts' cookies."""
+HOST_ONLY = "__Host-"
+"""Browsers take a cookie with this prefix over HTTPS from the host itself only, not from a sibling domain (RFC 6265bis,
+4.1.3.2).
+"""
 SIGN_IN_PATH = "/api/auth/google"
 SIGN_IN_LIFETIME = timedelta(minutes=10)
+BROWSER_LIFETIME = timedelta(days=365)
 
 
 class Cookies:
-    """Attributes of all cookies. Browsers accept `SameSite=None` only together with `Secure`."""
+    """Names and attributes of all cookies. Browsers accept `SameSite=None` only together with `Secure`."""
 
-    def __init__(self, *, secure: bool, samesite: Literal["lax", "none"]) -> None:
-        self._secure = secure or samesite == "none"
+    def __init__(self, *, production: bool, samesite: Literal["lax", "none"]) -> None:
+        prefix = HOST_ONLY if production else ""
+        self.session_name = f"{prefix}sessionid"
+        self.csrf_name = f"{prefix}csrftoken"
+        self.browser_name = f"{prefix}browser"
+        self.sign_in_prefix = f"{prefix}sign_in_"
+        """Of the names of sign-in attempts' cookies."""
+        self._secure = production or samesite == "none"
         self._samesite = samesite
+        self._sign_in_path = "/" if production else SIGN_IN_PATH  # the prefix requires `/`
 
     def session(self, token: str) -> Cookie:
-        return self._cookie(SESSION, token, lifetime=SESSION_LIFETIME, httponly=True)
+        return self._cookie(self.session_name, token, lifetime=SESSION_LIFETIME, httponly=True)
 
     def csrf(self, token: str) -> Cookie:
         """Readable by scripts, which send it back in a header."""
-        return self._cookie(CSRF, token, lifetime=SESSION_LIFETIME, httponly=False)
+        return self._cookie(self.csrf_name, token, lifetime=SESSION_LIFETIME, httponly=False)
+
+    def browser(self, sealed: str) -> Cookie:
+        """Outlasts sessions: it says who has signed in with this browser before."""
+        return self._at_sign_in(self.browser_name, sealed, lifetime=BROWSER_LIFETIME)
 
     def sign_in(self, name: str, sealed: str) -> Cookie:
-        """Always `Lax`: the provider sends the browser back by a top-level navigation."""
-        return self._attempt(name, sealed, lifetime=SIGN_IN_LIFETIME)
+        return self._at_sign_in(name, sealed, lifetime=SIGN_IN_LIFETIME)
 
     def sign_in_over(self, name: str) -> Cookie:
-        return self._attempt(name, "", lifetime=timedelta(0))
+        return self._at_sign_in(name, "", lifetime=timedelta(0))
 
     def signed_out(self) -> list[Cookie]:
         return [
-            self._cookie(SESSION, "", lifetime=timedelta(0), httponly=True),
-            self._cookie(CSRF, "", lifetime=timedelta(0), httponly=False),
+            self._cookie(self.session_name, "", lifetime=timedelta(0), httponly=True),
+            self._cookie(self.csrf_name, "", lifetime=timedelta(0), httponly=False),
         ]
 
-    def _attempt(self, name: str, value: str, *, lifetime: timedelta) -> Cookie:
+    def _at_sign_in(self, name: str, value: str, *, lifetime: timedelta) -> Cookie:
+        """Always `Lax`: the provider sends the browser back by a top-level navigation."""
         return Cookie(
             key=name,
             value=value,
-            path=SIGN_IN_PATH,
+            path=self._sign_in_path,
             max_age=int(lifetime.total_seconds()),
             httponly=True,
             secure=self._secure,
@@ -63,3 +76,15 @@ class Cookies:
             secure=self._secure,
             samesite=self._samesite,
         )
+
+
+def cookies_of(connection: Connection) -> list[tuple[str, str]]:
+    """The names and values that were sent, in their order. Our values need no quoting and have none."""
+    pairs = (pair.partition("=") for pair in connection.headers.get("Cookie", "").split(";"))
+    return [(name.strip(), value.strip()) for name, _, value in pairs]
+
+
+def cookie(connection: Connection, name: str) -> str | None:
+    """The value of a cookie; None also for one that was sent twice: somebody else may have planted one of them."""
+    values = [value for sent, value in cookies_of(connection) if sent == name]
+    return values[0] if len(values) == 1 and values[0] else None

@@ -45,7 +45,13 @@ class Signers:
     csrf: Signer
     cursors: Signer
     sign_in: Signer
+    browser: Signer
 
     @classmethod
     def of(cls, secret: str) -> "Signers":
-        return cls(Signer(secret, "csrf"), Signer(secret, "cursor"), Signer(secret, "sign-in"))
+        return cls(
+            csrf=Signer(secret, "csrf"),
+            cursors=Signer(secret, "cursor"),
+            sign_in=Signer(secret, "sign-in"),
+            browser=Signer(secret, "browser"),
+        )

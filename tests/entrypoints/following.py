@@ -42,7 +42,10 @@ class Following:
             "raw_path": path.encode(),
             "root_path": "",
             "query_string": b"",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            "headers": [
+                (name.lower().encode(), value.encode())
+                for name, value in {"Host": "api.example.com", **headers}.items()
+            ],
             "client": ("127.0.0.1", 50000),
             "server": ("api.example.com", 443),
         }

@@ -18,7 +18,7 @@ COMMENTS = {
     "COLUMN accounts.paid": """
         Tokens of `balance` that were bought: in a wallet the rest is bonus, in earnings the rest came from bonus tokens
         or from the artist's own wallet.""",
-    "COLUMN accounts.held_paid": "Tokens of `held` that take paid ones only: of withdrawals and refunds.",
+    "COLUMN accounts.held_paid": "Tokens of `held` that take paid ones only: of withdrawals.",
     "COLUMN accounts.debt": """
         Of a wallet: tokens whose money was taken back after they had been spent. `balance - debt` is what the transfers
         say.""",
@@ -201,7 +201,6 @@ def _transfers() -> None:
                     ('bonus', 'single', 'issuance', 'wallet'),
                     ('purchase', 'single', 'issuance', 'wallet'),
                     ('taken_bonus', 'single', 'wallet', 'issuance'),
-                    ('refund', 'hold', 'wallet', 'issuance'),
                     ('charge_back', 'single', 'wallet', 'issuance'),
                     ('forgiveness', 'single', 'issuance', 'wallet'),
                     ('generation', 'hold', 'wallet', 'earnings'),
@@ -217,7 +216,7 @@ def _transfers() -> None:
                         ELSE transfer.reference
                     END
                     AND (transfer.kind IN ('generation', 'fee')) = (transfer.generation_id IS NOT NULL)
-                    AND sold = CASE WHEN transfer.kind IN ('purchase', 'refund', 'charge_back') THEN 4 ELSE 0 END
+                    AND sold = CASE WHEN transfer.kind IN ('purchase', 'charge_back') THEN 4 ELSE 0 END
                 ) IS NOT TRUE THEN
                     rule := 'transfers_reference_of_kind';
                 END IF;

@@ -1,5 +1,6 @@
 from core.accounts.model import User
 from core.audit.model import Operator
+from core.purchases.check_purchase import CheckPurchase
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.tokens.model import PlatformFee
@@ -14,7 +15,8 @@ from tests.support.world import World
 async def play(world: World) -> User:
     """One of everything that moves tokens; answers the artist.
 
-    Of three images the first is paid with bonus tokens, the second with ten of them and bought ones.
+    Of three images the first is paid with bonus tokens, the second with ten of them and bought ones. A tenth of the
+    purchase is charged back.
     """
     world.fee = PlatformFee(10)
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=40)
@@ -34,6 +36,8 @@ async def play(world: World) -> User:
             await world.use_case(SettleWithdrawal)(Operator(ann.id), withdrawal.id)
         if end is RejectWithdrawal:
             await world.use_case(RejectWithdrawal)(Operator(ann.id), withdrawal.id, reason="No.")
+    world.payments.refund(started.order_id, left=9_000)
+    await world.use_case(CheckPurchase)(started.order_id, payment_key=payment_key)
     return mia
 
 
@@ -50,14 +54,16 @@ async def test_books_in_order_are_found_in_order(world: World) -> None:
         "BALANCES": 5,
         "HELD": 5,
         "ZERO_SUM": 1,
-        "SOURCES": 24,
-        "REFERENCES": 13,
+        "SOURCES": 25,
+        "REFERENCES": 14,
         "RESOLUTIONS": 6,
         "OPEN_HOLDS": 2,
         "GENERATIONS_HELD": 5,
         "GENERATIONS_SETTLED": 5,
         "FEES": 3,
         "PURCHASES": 2,
+        "CHARGE_BACKS": 1,
+        "DEBTS": 0,
         "WITHDRAWALS": 3,
         "PAYOUTS": 2,
     }

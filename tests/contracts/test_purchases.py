@@ -188,6 +188,8 @@ async def test_a_buyer_sees_a_purchase_from_start_to_end(world: World) -> None:
         expires_at=purchase.expires_at,
         ended_at=None,
         failure=None,
+        refunded_price=0,
+        refunded_tokens=0,
     )
     assert await world.read.purchases.of_owner(ann.id, purchase.order_id) == pending
 

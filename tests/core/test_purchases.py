@@ -13,6 +13,7 @@ from core.paging import PageRequest
 from core.ports.payment_provider import PaymentsUnavailable
 from core.purchases.check_purchase import CheckPurchase
 from core.purchases.errors import InvalidPackage, PaymentMismatch, PurchaseNotFound
+from core.purchases.model import PurchaseStatus
 from core.purchases.packages import PACKAGES
 from core.purchases.payment import Payment, PaymentFailure, PaymentState
 from core.purchases.record_payment import RecordPayment
@@ -261,21 +262,35 @@ async def test_an_order_paid_twice_is_credited_once_and_logged(
     assert "paid twice" in record.getMessage()
 
 
-@pytest.mark.parametrize("left", [0, 30_000])
-async def test_a_refund_takes_no_tokens_and_is_logged(
-    world: MemoryWorld, caplog: pytest.LogCaptureFixture, left: int
+@pytest.mark.parametrize(("left", "tokens_taken"), [(0, 500), (30_000, 167), (44_999, 1)])
+async def test_money_that_went_back_takes_its_tokens_and_is_logged(
+    world: MemoryWorld, caplog: pytest.LogCaptureFixture, left: int, tokens_taken: int
 ) -> None:
     buyer, order_id, key = await agreed(world)
     await settle(world, order_id, key=key)
-    before = await view(world, buyer, order_id)
     world.payments.refund(order_id, left=left)
 
-    with caplog.at_level(logging.ERROR):
-        assert await world.use_case(CheckPurchase)(order_id, payment_key=key) is PAID
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            status = await world.use_case(CheckPurchase)(order_id, payment_key=key)
+            assert status is (PAID if left else PurchaseStatus.REFUNDED)
 
     [record] = caplog.records
-    assert f"left={left} of=45000 currency=KRW tokens_kept=500" in record.getMessage()
-    assert (await tokens(world, buyer), await view(world, buyer, order_id)) == (500, before)
+    assert f"left={left} of=45000 currency=KRW tokens_taken={tokens_taken}" in record.getMessage()
+    found = await view(world, buyer, order_id)
+    assert (found.refunded_price, found.refunded_tokens) == (45_000 - left, tokens_taken)
+    assert await tokens(world, buyer) == 500 - tokens_taken
+
+
+async def test_less_money_than_a_token_costs_takes_one_at_most(world: MemoryWorld) -> None:
+    buyer, order_id, key = await agreed(world)
+    await settle(world, order_id, key=key)
+
+    for left in (44_999, 44_998, 44_911, 44_910, 44_909):
+        world.payments.refund(order_id, left=left)
+        await world.use_case(CheckPurchase)(order_id, payment_key=key)
+
+    assert await tokens(world, buyer) == 498
 
 
 async def test_a_report_of_a_captured_payment_logs_no_error(

@@ -6,6 +6,7 @@ import pytest
 
 from core.accounts.model import User
 from core.errors import ValidationError
+from core.generations.errors import PriceChanged
 from core.generations.model import AspectRatio
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.generations.task import task_for
@@ -45,6 +46,19 @@ async def test_an_image_is_queued_and_its_price_on_hold(world: MemoryWorld) -> N
     )
     second = await request(world, ann, NewGeneration(style.id, ["cat"]))
     assert second.queue == QueuePlace(2, 60)
+
+
+async def test_the_price_is_the_one_that_was_shown(world: MemoryWorld) -> None:
+    ann, style = await a_buyer_and_a_style(world)
+
+    for shown in (29, 31, 0):
+        with pytest.raises(PriceChanged) as refused:
+            await request(world, ann, NewGeneration(style.id, ["cat"], expected_price=shown))
+        assert refused.value.details == {"price": 30}
+    assert await world.funds(ann.id) == Funds(ann.id, 100, 0, None)
+    await request(world, ann, NewGeneration(style.id, ["cat"], expected_price=30))
+
+    assert await world.funds(ann.id) == Funds(ann.id, 70, 30, None)
 
 
 async def test_a_failure_after_the_commit_does_not_refuse_the_request(world: MemoryWorld) -> None:

@@ -7,6 +7,7 @@ from core.identifiers import HoldId, OrderId, UserId
 from core.tokens.model import (
     ISSUANCE,
     MAX_AMOUNT,
+    MONEY,
     Account,
     AccountKind,
     Hold,
@@ -44,7 +45,7 @@ def test_tokens_move_between_the_accounts_and_in_the_phases_of_their_kind(world:
     for kind, debit, credit in itertools.product(TransferKind, AccountKind, AccountKind):
         ways = accounts[debit], accounts[credit]
         with suppress(ValueError):
-            Transfer("x", kind, *ways, 1, now, sale=sale if kind is TransferKind.PURCHASE else None)
+            Transfer("x", kind, *ways, 1, now, sale=sale if kind in MONEY else None)
             made.add(("at once", kind, debit, credit))
         with suppress(ValueError):
             Hold(HoldId(1), "x", kind, *ways, 1, now)
@@ -54,6 +55,8 @@ def test_tokens_move_between_the_accounts_and_in_the_phases_of_their_kind(world:
         ("at once", TransferKind.BONUS, AccountKind.ISSUANCE, AccountKind.WALLET),
         ("at once", TransferKind.PURCHASE, AccountKind.ISSUANCE, AccountKind.WALLET),
         ("at once", TransferKind.TAKEN_BONUS, AccountKind.WALLET, AccountKind.ISSUANCE),
+        ("at once", TransferKind.CHARGE_BACK, AccountKind.WALLET, AccountKind.ISSUANCE),
+        ("at once", TransferKind.FORGIVENESS, AccountKind.ISSUANCE, AccountKind.WALLET),
         ("held", TransferKind.GENERATION, AccountKind.WALLET, AccountKind.EARNINGS),
         ("held", TransferKind.WITHDRAWAL, AccountKind.EARNINGS, AccountKind.ISSUANCE),
     }

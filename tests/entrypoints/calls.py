@@ -218,10 +218,11 @@ CALLS = [
                 "description": "고양이",
                 "aspect_ratio": "1:2",
                 "seed": 7,
+                "expected_price": 30,
             }
         },
-        refusals="""402 INSUFFICIENT_TOKENS 404 STYLE_NOT_FOUND 422 STYLE_NOT_READY 422 INVALID_TAG_LANGUAGE
-            422 VALIDATION_ERROR""",
+        refusals="""402 INSUFFICIENT_TOKENS 402 DEBT_OUTSTANDING 404 STYLE_NOT_FOUND 409 PRICE_CHANGED
+            422 STYLE_NOT_READY 422 INVALID_TAG_LANGUAGE 422 VALIDATION_ERROR""",
     ),
     Call("GET", "/api/generations/{image}", fields=f"{{{GENERATION}}}", by=None),
     Call("GET", "/api/generations/{processing}", fields=f"{{{GENERATION}, progress: {STEPS}}}"),

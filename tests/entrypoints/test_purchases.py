@@ -126,6 +126,8 @@ async def test_coming_back_settles_the_purchase(buyer: Buyer) -> None:
         "expires_at": "2026-01-01T00:15:00Z",
         "ended_at": "2026-01-01T00:00:00Z",
         "failure": None,
+        "refunded_price": 0,
+        "refunded_tokens": 0,
     }
     lines = (await buyer.browser.get("/api/tokens/transactions?type=purchase")).json()["data"]["results"]
     [line] = lines

@@ -11,7 +11,7 @@ from core.accounts.model import Standing, User
 from core.generations.model import FINAL, RETRYABLE, Generation, Status
 from core.identifiers import CommentId, GenerationId, OrderId, StyleId, TaskId, TransferId, UserId, WithdrawalId
 from core.ports.idempotency import KEPT
-from core.purchases.model import Purchase, PurchaseStatus
+from core.purchases.model import Purchase
 from core.purchases.payment import Payment, PaymentState
 from core.styles.model import TrainingStatus
 from core.tasks.model import GenerationTask, PendingTask, TrainingTask
@@ -79,14 +79,14 @@ class Books:
         """Check what holds at the end of a history. Raises Broken."""
         for payment in self._world.payments.payments.values():
             purchase = self._tables.purchases.get(payment.order_id)
-            if purchase and _pays(payment, purchase) and purchase.status is not PurchaseStatus.PAID:
+            if purchase and _pays(payment, purchase) and not purchase.status.credited:
                 raise Broken(f"purchase {purchase.order_id} is {purchase.status.value}, but its money was taken")
         held = {account: funds for account, funds in self._tables.funds.items() if funds.held}
         if held:
             raise Broken(f"tokens are still on hold: {held}")
         for user_id in tuple(self._erased):
             self._check_erased(user_id)
-        self._sources.check_end()
+        self._sources.check_end(sum(funds.debt for funds in self._tables.funds.values()))
 
     def _check(self, changed: dict[str, list[object]]) -> None:
         for transfer_id in _the(changed["entries"], TransferId):
@@ -228,13 +228,16 @@ class Books:
     def _check_purchase(self, purchase: Purchase) -> None:
         order_id = purchase.order_id
         self._note(f"  purchase {order_id} is {purchase.status.value}")
-        paid = purchase.status is PurchaseStatus.PAID
+        paid = purchase.status.credited
         if order_id in self._paid and not paid:
             raise Broken(f"purchase {order_id} was paid, and is {purchase.status.value}")
         if paid:
             self._paid.add(order_id)
-            if not _pays(self._world.payments.payments[str(purchase.payment_key)], purchase):
+            payments, key = self._world.payments, str(purchase.payment_key)
+            if key not in payments.captured or not _pays(payments.captured[key], purchase):
                 raise Broken(f"purchase {order_id} is paid, but the provider took no such money")
+            if purchase.total_price - purchase.refunded_price < payments.payments[key].kept:
+                raise Broken(f"purchase {order_id} was charged back, but the provider still has the money")
 
     def _check_user(self, user_id: UserId) -> None:
         user: User | None = self._tables.users.get(user_id)

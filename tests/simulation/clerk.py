@@ -4,9 +4,11 @@ from typing import Any
 from core.audit.model import Operator
 from core.community.delete_comment import DeleteComment
 from core.community.errors import CommentNotFound
+from core.debts.forgive_debt import ForgiveDebt
 from core.identifiers import UserId, WithdrawalId
 from core.paging import PageRequest
 from core.requester import Requester, Role
+from core.tokens.errors import DebtOutstanding, InsufficientTokens, NoDebt
 from core.withdrawals.errors import WithdrawalEnded
 from core.withdrawals.model import WithdrawalStatus
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
@@ -20,6 +22,7 @@ PAUSE = 20.0
 SETTLED = 0.6
 TWICE = 0.4
 DELETED = 0.1
+FORGIVEN = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,10 @@ class Clerk:
             page = await self.stage.world.read.withdrawals.list(status=WithdrawalStatus.PENDING, page=PageRequest())
             for withdrawal in page.rows:
                 self._decide(me, withdrawal.id)
+            if random.random() < FORGIVEN and self.stage.users:
+                debtor = random.choice(self.stage.users)
+                refusals = (NoDebt, InsufficientTokens)
+                await self.stage.call(ForgiveDebt, Operator(me), debtor, reason="Sorry.", refusals=refusals)
             if self.stage.comments and random.random() < DELETED:
                 await self._delete_comment(me)
 
@@ -62,4 +69,4 @@ class Clerk:
         await self.stage.call(DeleteComment, requester, comment_id, refusals=(CommentNotFound,))
 
     async def _call(self, kind: type[Any], *args: object, **kwargs: object) -> None:
-        await self.stage.call(kind, *args, refusals=(WithdrawalEnded,), **kwargs)
+        await self.stage.call(kind, *args, refusals=(DebtOutstanding, WithdrawalEnded), **kwargs)

@@ -6,7 +6,6 @@ from typing import Any
 
 from adapters.postgres.pool import Pool
 from core.purchases.model import PurchaseStatus
-from core.purchases.payment import PaymentState
 from core.tokens.model import PlatformFee
 from tests.contracts.postgres_world import PostgresWorld
 from tests.simulation import play
@@ -61,8 +60,9 @@ async def _check_payments(world: PostgresWorld, pool: Pool) -> None:
     payments = {payment.order_id: payment for payment in world.payments.payments.values()}
     for row in rows:
         payment = payments[row["order_id"]]
-        taken = payment.state is PaymentState.CAPTURED and payment.amount == row["total_price"]
-        if taken != (row["status"] == PurchaseStatus.PAID.value):
+        captured = world.payments.captured.get(payment.key)
+        taken = captured is not None and captured.amount == row["total_price"]
+        if taken != PurchaseStatus(row["status"]).credited and payment.kept == row["total_price"]:
             raise Broken(f"a purchase is not what its payment says: {dict(row)}, {payment}")
 
 

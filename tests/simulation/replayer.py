@@ -8,7 +8,6 @@ import msgspec
 from core.generations.errors import GenerationNotFound
 from core.generations.model import Generation
 from core.ports.transaction import OutcomeUnknown
-from core.purchases.model import PurchaseStatus
 from core.tokens.errors import DuplicateTransfer, HoldAlreadyResolved, InsufficientTokens
 from core.tokens.model import welcome_bonus
 from tests.simulation.person import Person
@@ -42,7 +41,7 @@ class Replayer:
     async def _credit(self, scope: Scope, person: Person) -> None:
         if person.orders:
             purchase = await scope.purchases.of_order(self.stage.random.choice(person.orders).order_id)
-            if purchase.status is PurchaseStatus.PAID:
+            if purchase.status.credited:
                 await scope.ledger.transfer(purchase.credit())
 
     async def _hold(self, scope: Scope, person: Person) -> None:

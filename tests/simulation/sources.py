@@ -18,6 +18,8 @@ class Sources:
         self._bonus: Counter[UserId] = Counter()
         """Bonus tokens in wallets."""
         self._bought = 0
+        """Less what was charged back."""
+        self._forgiven = 0
         self._earned: defaultdict[UserId, list[tuple[datetime, int]]] = defaultdict(list)
         """What others have paid artists with bought tokens, and fees."""
         self._last: tuple[int, int] = (0, 0)
@@ -34,6 +36,10 @@ class Sources:
                 self._bonus[payer] -= entry.amount
             case TransferKind.PURCHASE, _:
                 self._bought += entry.amount
+            case TransferKind.CHARGE_BACK, _:
+                self._bought -= entry.amount
+            case TransferKind.FORGIVENESS, _:
+                self._forgiven += entry.amount
             case TransferKind.GENERATION, Phase.POST if payer is not None and payee is not None:
                 bonus = min(self._bonus[payer], entry.amount)
                 self._bonus[payer] -= bonus
@@ -53,13 +59,14 @@ class Sources:
         if withdrawal.status is WithdrawalStatus.PENDING and sum(withdrawn.values()) > earned:
             raise Broken(f"{withdrawal} is of more than the {earned} tokens that others had bought and paid in time")
 
-    def check_end(self) -> None:
-        """Raises Broken."""
+    def check_end(self, debts: int) -> None:
+        """With all debts that are left: they are of tokens that were spent, and whose money is gone. Raises Broken."""
         paid_out = 0
         for artist_id, withdrawn in self._withdrawn.items():
             tokens, earned = sum(withdrawn.values()), sum(tokens for _, tokens in self._earned[artist_id])
             paid_out += tokens
             if tokens > earned:
                 raise Broken(f"artist {artist_id} was paid {tokens} tokens, and others had paid {earned} with money")
-        if paid_out > self._bought:
-            raise Broken(f"{paid_out} tokens were paid out, and {self._bought} bought")
+        covered = self._bought + debts + self._forgiven
+        if paid_out > covered:
+            raise Broken(f"{paid_out} tokens were paid out, and {covered} bought, owed or forgiven")

@@ -5,9 +5,8 @@ from adapters.memory.database import MemoryDatabase
 from adapters.memory.tables import Entry, Phase, Tables
 from core.errors import Details
 from core.generations.model import Status
-from core.identifiers import HoldId, TransferId, UserId
+from core.identifiers import HoldId, OrderId, TransferId, UserId
 from core.ports.books import Books
-from core.purchases.model import PurchaseStatus
 from core.tokens.model import FEES, Account, AccountKind, TransferKind, earnings, paid_fee, wallet
 from core.tokens.reconciliation import Finding, Invariant, Reconciliation
 from core.withdrawals.model import WithdrawalStatus
@@ -182,16 +181,37 @@ def _fees(tables: Tables) -> Checked:
 def _purchases(tables: Tables) -> Checked:
     credits = defaultdict(list)
     for entry in tables.entries.values():
-        if entry.sale is not None:
+        if entry.kind is TransferKind.PURCHASE and entry.sale is not None:
             credits[entry.sale.order_id].append(entry)
     for order_id in {**tables.purchases, **credits}:
         made, purchase = credits[order_id], tables.purchases.get(order_id)
         row: Details = {"order_id": order_id, "status": purchase and purchase.status.value, "credits": len(made)}
-        if purchase is None or purchase.status is not PurchaseStatus.PAID:
+        if purchase is None or not purchase.status.credited:
             yield row, not made
             continue
         expected = (purchase.amount_tokens, wallet(purchase.user_id))
         yield row, len(made) == 1 and (made[0].amount, made[0].credit) == expected
+
+
+def _charge_backs(tables: Tables) -> Checked:
+    taken: Counter[OrderId] = Counter()
+    for entry in tables.entries.values():
+        if entry.kind is TransferKind.CHARGE_BACK and entry.sale is not None:
+            taken[entry.sale.order_id] += entry.amount
+    for order_id in {**tables.purchases, **taken}:
+        purchase = tables.purchases.get(order_id)
+        refunded = purchase.refunded_tokens if purchase else 0
+        if refunded or taken[order_id]:
+            yield (
+                {"order_id": order_id, "refunded_tokens": refunded, "taken": taken[order_id]},
+                refunded == taken[order_id],
+            )
+
+
+def _debts(tables: Tables) -> Checked:
+    for account, funds in zip(_accounts(tables), tables.funds.values(), strict=True):
+        if funds.debt:
+            yield account | {"debt": funds.debt, "paid": funds.paid}, funds.debt > 0 and funds.available_paid == 0
 
 
 def _withdrawals(tables: Tables) -> Checked:
@@ -243,6 +263,8 @@ CHECKS: dict[Invariant, Callable[[Tables], Checked]] = {
     Invariant.GENERATIONS_SETTLED: _generations_settled,
     Invariant.FEES: _fees,
     Invariant.PURCHASES: _purchases,
+    Invariant.CHARGE_BACKS: _charge_backs,
+    Invariant.DEBTS: _debts,
     Invariant.WITHDRAWALS: _withdrawals,
     Invariant.PAYOUTS: _payouts,
 }

@@ -13,6 +13,8 @@ class MemoryPaymentProvider(PaymentProvider):
     def __init__(self) -> None:
         self.payments: dict[str, Payment] = {}
         """By key."""
+        self.captured: dict[str, Payment] = {}
+        """By key: payments as they were captured."""
         self.reachable = True
         """False: every call fails without effect."""
         self.answers_confirmations = True
@@ -45,6 +47,7 @@ class MemoryPaymentProvider(PaymentProvider):
             amount=payment.amount if amount is None else Decimal(amount),
             currency_code=currency_code,
         )
+        self.captured[payment.key] = self.payments[payment.key]
         return payment.key
 
     def refund(self, order_id: OrderId, *, left: int) -> None:

@@ -87,4 +87,6 @@ def purchase_view(purchase: Purchase) -> PurchaseView:
         expires_at=purchase.expires_at,
         ended_at=purchase.ended_at,
         failure=purchase.failure,
+        refunded_price=purchase.refunded_price,
+        refunded_tokens=purchase.refunded_tokens,
     )

@@ -46,6 +46,7 @@ class Funds(msgspec.Struct, frozen=True):
     held_paid: int = 0
     """The part of `held` in withdrawals, which take paid tokens only."""
     debt: int = 0
+    """Spent tokens whose money was taken back."""
 
     @property
     def available(self) -> int:
@@ -54,6 +55,11 @@ class Funds(msgspec.Struct, frozen=True):
     @property
     def bonus(self) -> int:
         return self.balance - self.paid
+
+    @property
+    def available_paid(self) -> int:
+        """What nothing else is to be paid with: open holds spend it when bonus tokens are not enough."""
+        return self.paid - self.held_paid - max(0, (self.held - self.held_paid) - self.bonus)
 
     @property
     def available_bonus(self) -> int:

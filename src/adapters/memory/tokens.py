@@ -21,6 +21,7 @@ from core.tokens.errors import (
     InsufficientTokens,
 )
 from core.tokens.model import (
+    BOUGHT,
     FEE_MEMO,
     FEES,
     Account,
@@ -68,7 +69,7 @@ class MemoryTokenLedger(TokenLedger):
             credit=transfer.credit,
             amount=transfer.amount,
             at=transfer.at,
-            paid=transfer.amount if transfer.kind is TransferKind.PURCHASE else 0,
+            paid=transfer.amount if transfer.kind in BOUGHT else 0,
             memo=transfer.memo,
             sale=transfer.sale,
         )
@@ -121,6 +122,9 @@ class MemoryTokenLedger(TokenLedger):
             _resolve(tables, hold_id, resolution_id, Phase.VOID, at)
 
         self._transaction.write(operation)
+
+    async def debt(self, user_id: UserId) -> int:
+        return self._transaction.tables.funds.get(wallet(user_id), Funds()).debt
 
     async def withdrawable(self, artist_id: UserId, *, earned_until: datetime) -> int:
         tables = self._transaction.tables
@@ -212,6 +216,10 @@ def _check(tables: Tables, entry: Entry) -> None:
         raise AccountNotFound
     if entry.phase is Phase.HOLD:
         _check_debt(tables, entry)
+    if entry.kind is TransferKind.FORGIVENESS and tables.funds[entry.credit].debt < entry.amount:
+        raise InsufficientTokens(required=entry.amount, available=tables.funds[entry.credit].debt)
+    if entry.kind is TransferKind.CHARGE_BACK:
+        return
     spendable = _spendable(tables.funds[entry.debit], entry.kind)
     if entry.debit.kind in (AccountKind.WALLET, AccountKind.EARNINGS) and spendable < entry.amount:
         raise InsufficientTokens(required=entry.amount, available=spendable)
@@ -238,8 +246,23 @@ def _record(tables: Tables, entry: Entry) -> None:
 
 def _pay(tables: Tables, entry: Entry) -> None:
     paid = entry.paid or 0
-    _change(tables, entry.debit, balance=-entry.amount, paid=-paid)
-    _change(tables, entry.credit, balance=entry.amount, paid=0 if entry.own else paid)
+    if entry.kind is TransferKind.CHARGE_BACK:
+        _change(tables, entry.debit, debt=entry.amount)
+    else:
+        _change(tables, entry.debit, balance=-entry.amount, paid=-paid)
+    if entry.kind is TransferKind.FORGIVENESS:
+        _change(tables, entry.credit, debt=-entry.amount)
+    else:
+        _change(tables, entry.credit, balance=entry.amount, paid=0 if entry.own else paid)
+    for account in (entry.debit, entry.credit):
+        _pay_debt(tables, account)
+
+
+def _pay_debt(tables: Tables, account: Account) -> None:
+    funds = tables.funds[account]
+    if funds.debt:
+        due = min(funds.debt, funds.available_paid)
+        _change(tables, account, balance=-due, paid=-due, debt=-due)
 
 
 def _set_aside(tables: Tables, hold: Entry, amount: int) -> None:
@@ -269,6 +292,8 @@ def _resolve(tables: Tables, hold_id: HoldId, resolution_id: TransferId, phase: 
     tables.entries[entry.id] = entry
     tables.resolutions[hold_id] = entry.id
     _set_aside(tables, hold, -hold.amount)
+    if phase is Phase.VOID:
+        _pay_debt(tables, hold.debit)
     return entry
 
 

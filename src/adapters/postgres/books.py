@@ -139,7 +139,7 @@ ROWS = {
     Invariant.PURCHASES: """
         SELECT credited.id, coalesce(purchases.order_id, credited.order_id) AS order_id, status, amount_tokens,
             coalesce(credits, 0) AS credits,
-            (status IS NOT DISTINCT FROM 'paid') <> (credits IS NOT NULL)
+            coalesce(status IN ('paid', 'refunded'), false) <> (credits IS NOT NULL)
                 OR (credits IS NOT NULL AND (credits, amount, kind, owner_id)
                     IS DISTINCT FROM (1, amount_tokens, 'wallet', user_id)) AS wrong
         FROM purchases
@@ -149,6 +149,22 @@ ROWS = {
             FROM transfers JOIN accounts ON accounts.id = credit_account_id
             WHERE transfers.kind = 'purchase' GROUP BY transfers.order_id
         ) credited ON credited.order_id = purchases.order_id
+    """,
+    Invariant.CHARGE_BACKS: """
+        SELECT taken.id, coalesce(purchases.order_id, taken.order_id) AS order_id, refunded_price, refunded_tokens,
+            coalesce(tokens, 0) AS taken, refunded_tokens IS DISTINCT FROM coalesce(tokens, 0)
+                OR refunded_tokens <> ceil(amount_tokens * refunded_price::numeric / total_price) AS wrong
+        FROM purchases
+        FULL JOIN (
+            SELECT order_id, min(id) AS id, sum(amount)::bigint AS tokens
+            FROM transfers WHERE kind = 'charge_back' GROUP BY order_id
+        ) taken ON taken.order_id = purchases.order_id
+        WHERE taken.id IS NOT NULL OR refunded_price > 0
+    """,
+    Invariant.DEBTS: """
+        SELECT id, owner_id, debt, balance, held, paid, held_paid,
+            kind <> 'wallet' OR paid - held_paid > greatest(0, (held - held_paid) - (balance - paid)) AS wrong
+        FROM accounts WHERE debt > 0
     """,
     Invariant.WITHDRAWALS: f"""
         SELECT withdrawals.id, status, withdrawals.amount, hold.amount AS held, {STATE} AS hold,

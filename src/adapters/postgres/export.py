@@ -30,7 +30,7 @@ WHERE followed_id = $1 AND follower_id > $2 ORDER BY follower_id LIMIT $3
 """
 PURCHASES = """
 SELECT order_id, status, package_id, amount_tokens, price_per_token, currency_code, total_price, created_at,
-    expires_at, ended_at, failure_code, failure_message
+    expires_at, ended_at, failure_code, failure_message, refunded_price, refunded_tokens
 FROM purchases WHERE user_id = $1 AND order_id COLLATE "C" > $2 ORDER BY order_id COLLATE "C" LIMIT $3
 """
 

@@ -15,13 +15,16 @@ from core.purchases.views import PurchasesReader, PurchaseView
 
 PURCHASES = """
 SELECT order_id, user_id, package_id, amount_tokens, total_price, price_per_token, currency_code, created_at,
-    expires_at, check_at, status, payment_key, failure_code, failure_message, ended_at
+    expires_at, check_at, status, payment_key, failure_code, failure_message, ended_at, refunded_price, refunded_tokens
 FROM purchases
 """
 PURCHASE = f"{PURCHASES} WHERE order_id = $1"
 PENDING = f"{PURCHASES} WHERE user_id = $1 AND status = 'pending' ORDER BY order_id FOR NO KEY UPDATE"
 
-CHANGING = ("status", "expires_at", "check_at", "payment_key", "failure_code", "failure_message", "ended_at")
+CHANGING = (
+    *("status", "expires_at", "check_at", "payment_key", "failure_code", "failure_message", "ended_at"),
+    *("refunded_price", "refunded_tokens"),
+)
 SAVE = Write(
     target="purchases",
     columns="purchases",
@@ -41,7 +44,7 @@ SELECT order_id FROM purchases WHERE status = 'pending' AND check_at <= $1 ORDER
 
 VIEW = """
 SELECT order_id, status, package_id, amount_tokens, price_per_token, currency_code, total_price, created_at,
-    expires_at, ended_at, failure_code, failure_message
+    expires_at, ended_at, failure_code, failure_message, refunded_price, refunded_tokens
 FROM purchases WHERE order_id = $1 AND user_id = $2
 """
 

@@ -130,7 +130,7 @@ CREATE TABLE accounts (
     -- Tokens of `balance` that were bought: in a wallet the rest is bonus, in earnings the rest came from bonus tokens
     -- or from the artist's own wallet.
     paid bigint DEFAULT 0 NOT NULL,
-    -- Tokens of `held` that take paid ones only: of withdrawals and refunds.
+    -- Tokens of `held` that take paid ones only: of withdrawals.
     held_paid bigint DEFAULT 0 NOT NULL,
     -- Of a wallet: tokens whose money was taken back after they had been spent. `balance - debt` is what the transfers
     -- say.
@@ -225,6 +225,8 @@ CREATE UNIQUE INDEX uq_transfers_hold_id ON transfers (hold_id) WHERE hold_id IS
 CREATE UNIQUE INDEX uq_transfers_reference ON transfers (reference) WHERE hold_id IS NULL;
 -- What has come into an account, by time.
 CREATE INDEX ix_transfers_in ON transfers (credit_account_id, created_at, id) WHERE phase IN ('post', 'single');
+-- What a purchase was credited with, and what was taken back of it.
+CREATE INDEX ix_transfers_order_id ON transfers (order_id) WHERE order_id IS NOT NULL;
 -- What has left an account, by time.
 CREATE INDEX ix_transfers_out ON transfers (debit_account_id, created_at, id) WHERE phase IN ('hold', 'single');
 
@@ -265,7 +267,6 @@ BEGIN
             ('bonus', 'single', 'issuance', 'wallet'),
             ('purchase', 'single', 'issuance', 'wallet'),
             ('taken_bonus', 'single', 'wallet', 'issuance'),
-            ('refund', 'hold', 'wallet', 'issuance'),
             ('charge_back', 'single', 'wallet', 'issuance'),
             ('forgiveness', 'single', 'issuance', 'wallet'),
             ('generation', 'hold', 'wallet', 'earnings'),
@@ -281,7 +282,7 @@ BEGIN
                 ELSE transfer.reference
             END
             AND (transfer.kind IN ('generation', 'fee')) = (transfer.generation_id IS NOT NULL)
-            AND sold = CASE WHEN transfer.kind IN ('purchase', 'refund', 'charge_back') THEN 4 ELSE 0 END
+            AND sold = CASE WHEN transfer.kind IN ('purchase', 'charge_back') THEN 4 ELSE 0 END
         ) IS NOT TRUE THEN
             rule := 'transfers_reference_of_kind';
         END IF;
@@ -440,10 +441,22 @@ CREATE TRIGGER transfers_move_tokens AFTER INSERT ON transfers
     FOR EACH STATEMENT
     EXECUTE FUNCTION move_tokens();
 
--- Finds the paid purchase that a transfer credits.
+-- Finds the paid purchase that a transfer credits or takes back.
 CREATE FUNCTION credited_is_paid() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM purchases WHERE order_id = NEW.order_id AND status = 'paid') THEN
+    IF NEW.kind = 'charge_back' THEN
+        IF NOT EXISTS (
+            SELECT FROM purchases JOIN accounts ON accounts.kind = 'wallet' AND accounts.owner_id = user_id
+            WHERE order_id = NEW.order_id AND accounts.id = NEW.debit_account_id AND refunded_tokens = (
+                SELECT sum(amount) FROM transfers WHERE order_id = NEW.order_id AND kind = 'charge_back'
+            )
+        ) THEN
+            RAISE EXCEPTION 'transfer % takes back tokens that were not refunded', NEW.id
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'transfers_taken_back_is_refunded';
+        END IF;
+    ELSIF NOT EXISTS (
+        SELECT FROM purchases WHERE order_id = NEW.order_id AND status IN ('paid', 'refunded')
+    ) THEN
         RAISE EXCEPTION 'purchase % is credited and was not paid', NEW.order_id
         USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'transfers_credited_is_paid';
     END IF;
@@ -451,7 +464,8 @@ BEGIN
 END
 $$;
 
--- Paid and credited are one thing, at the commit: no transfer of a purchase that is not paid.
+-- Paid and credited are one thing, at the commit: no transfer of a purchase that is not paid, and none that takes
+-- back what was not refunded (transfers_taken_back_is_refunded).
 CREATE CONSTRAINT TRIGGER transfers_credited_is_paid AFTER INSERT ON transfers
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (new.order_id IS NOT NULL)
@@ -569,6 +583,10 @@ CREATE TABLE purchases (
     failure_code text,
     failure_message text,
     ended_at timestamptz,
+    -- How much of the money has gone back.
+    refunded_price bigint DEFAULT 0 NOT NULL,
+    -- How many of the tokens were taken back for it, or are owed.
+    refunded_tokens bigint DEFAULT 0 NOT NULL,
 
     CONSTRAINT pk_purchases PRIMARY KEY (order_id),
     -- A payment buys once.
@@ -583,9 +601,21 @@ CREATE TABLE purchases (
         END
     ),
     -- What was paid or has failed names its payment.
-    CONSTRAINT ck_purchases_payment CHECK ((status IN ('paid', 'failed')) = (payment_key IS NOT NULL)),
+    CONSTRAINT ck_purchases_payment CHECK ((status IN ('paid', 'failed', 'refunded')) = (payment_key IS NOT NULL)),
+    -- Only what was paid is refunded, in part or all of it; its tokens are rounded up.
+    CONSTRAINT ck_purchases_refunded CHECK (
+        CASE refunded_price
+            WHEN 0 THEN refunded_tokens = 0 AND status <> 'refunded'
+            ELSE refunded_price >= 1 AND refunded_price <= total_price AND refunded_tokens::numeric =
+                ceil(amount_tokens::numeric * refunded_price::numeric / total_price::numeric) AND status =
+            CASE refunded_price
+                WHEN total_price THEN 'refunded'
+                ELSE 'paid'
+            END
+        END
+    ),
     -- A status that the core knows.
-    CONSTRAINT ck_purchases_status CHECK (status IN ('pending', 'paid', 'failed', 'expired')),
+    CONSTRAINT ck_purchases_status CHECK (status IN ('pending', 'paid', 'failed', 'expired', 'refunded')),
     -- Nothing is bought for nothing.
     CONSTRAINT ck_purchases_terms CHECK (amount_tokens > 0 AND total_price > 0 AND price_per_token > 0)
 );
@@ -597,17 +627,30 @@ CREATE INDEX ix_purchases_user_id ON purchases (user_id);
 
 -- Money that was taken is credited once: a paid purchase stays.
 CREATE TRIGGER purchases_stay_credited BEFORE DELETE ON purchases
-    FOR EACH ROW WHEN (old.status = 'paid')
+    FOR EACH ROW WHEN (old.status IN ('paid', 'refunded'))
     EXECUTE FUNCTION refuse_change();
 
--- Money that was taken is credited once: a paid purchase does not change.
+-- Money that was taken is credited once: of a paid purchase nothing changes but what has gone back of it.
 CREATE TRIGGER purchases_stay_paid BEFORE UPDATE ON purchases
-    FOR EACH ROW WHEN (old.status = 'paid' AND old.* IS DISTINCT FROM new.*)
+    FOR EACH ROW WHEN ((old.status IN ('paid', 'refunded')) AND (old.order_id IS DISTINCT FROM new.order_id OR
+        old.user_id IS DISTINCT FROM new.user_id OR old.package_id IS DISTINCT FROM new.package_id OR old.amount_tokens
+        IS DISTINCT FROM new.amount_tokens OR old.total_price IS DISTINCT FROM new.total_price OR old.price_per_token IS
+        DISTINCT FROM new.price_per_token OR old.currency_code IS DISTINCT FROM new.currency_code OR old.created_at IS
+        DISTINCT FROM new.created_at OR old.expires_at IS DISTINCT FROM new.expires_at OR old.check_at IS DISTINCT FROM
+        new.check_at OR old.payment_key IS DISTINCT FROM new.payment_key OR old.ended_at IS DISTINCT FROM new.ended_at
+        OR (new.status <> ALL (ARRAY['paid', 'refunded'])) OR new.refunded_price < old.refunded_price))
     EXECUTE FUNCTION refuse_change();
 
--- Finds the transfer that credits a paid purchase to its buyer.
+-- Finds the transfer that credits a paid purchase to its buyer, and those that take refunded tokens back.
 CREATE FUNCTION paid_is_credited() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF NEW.refunded_tokens <> (
+        SELECT coalesce(sum(amount), 0) FROM transfers
+        WHERE order_id = NEW.order_id AND kind = 'charge_back'
+    ) THEN
+        RAISE EXCEPTION 'purchase % is refunded and its tokens are not taken back', NEW.order_id
+        USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'purchases_refunded_is_taken_back';
+    END IF;
     IF NOT EXISTS (
         SELECT FROM transfers JOIN accounts ON accounts.id = credit_account_id
         WHERE reference = 'purchase:' || NEW.order_id AND hold_id IS NULL
@@ -621,10 +664,11 @@ BEGIN
 END
 $$;
 
--- Paid and credited are one thing, at the commit: no paid purchase without its transfer.
+-- Paid and credited are one thing, at the commit: no paid purchase without its transfer, and no refunded one
+-- without those that take its tokens back (purchases_refunded_is_taken_back).
 CREATE CONSTRAINT TRIGGER purchases_paid_is_credited AFTER INSERT OR UPDATE ON purchases
     DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW WHEN (new.status = 'paid')
+    FOR EACH ROW WHEN (new.status IN ('paid', 'refunded'))
     EXECUTE FUNCTION paid_is_credited();
 
 ------------------------------------------------------------------------------------------------------------------------

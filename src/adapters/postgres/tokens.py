@@ -15,7 +15,7 @@ from core.identifiers import HoldId, UserId
 from core.paging import Page, PageRequest
 from core.ports.token_ledger import TokenLedger
 from core.tokens.errors import AccountNotFound, InsufficientTokens
-from core.tokens.model import FEE_MEMO, Account, AccountKind, Hold, Transfer, TransferKind
+from core.tokens.model import BOUGHT, FEE_MEMO, Account, AccountKind, Hold, Transfer, TransferKind
 from core.tokens.views import (
     Balance,
     Earnings,
@@ -162,10 +162,12 @@ DELTA = "(SELECT coalesce(sum({0}), 0) FROM balance_deltas WHERE account_id = mi
 FREE = f"""
 SELECT CASE $3
     WHEN 'withdrawal' THEN paid - held_paid + {DELTA.format("paid")}
+    WHEN 'forgiveness' THEN debt
     WHEN 'taken_bonus' THEN least(balance - paid, balance - held)
     ELSE balance - held + {DELTA.format("amount")} END::bigint AS tokens
 FROM accounts mine WHERE kind = $1 AND owner_id = $2
 """
+DEBT = "SELECT debt FROM accounts WHERE kind = 'wallet' AND owner_id = $1"
 MATURING = """(
     (SELECT coalesce(sum(paid), 0) FROM transfers
         WHERE credit_account_id = mine.id AND phase IN ('post', 'single') AND created_at >= {since}
@@ -209,7 +211,8 @@ MATCHES = {
     TransactionFilter.GENERATION: "kind IN ('generation', 'fee')",
     TransactionFilter.BONUS: "kind IN ('bonus', 'taken_bonus')",
     TransactionFilter.REFUND: """(
-        kind = 'refund' OR EXISTS (SELECT FROM transfers void WHERE void.hold_id = transfers.id AND phase = 'void')
+        kind IN ('charge_back', 'forgiveness')
+        OR EXISTS (SELECT FROM transfers void WHERE void.hold_id = transfers.id AND phase = 'void')
     )""",
 }
 
@@ -293,7 +296,7 @@ class PostgresTokenLedger(TokenLedger):
     async def transfer(self, transfer: Transfer) -> None:
         sale = msgspec.structs.asdict(transfer.sale) if transfer.sale else {}
         row = {"memo": transfer.memo, **_transfer_row(transfer), **sale}
-        row["paid"] = transfer.amount if transfer.kind is TransferKind.PURCHASE else 0
+        row["paid"] = transfer.amount if transfer.kind in BOUGHT else 0
         await self._transaction.write(
             _transfer(transfer.debit.kind, transfer.credit.kind), row, explain=self._explained(transfer)
         )
@@ -312,6 +315,10 @@ class PostgresTokenLedger(TokenLedger):
     async def void(self, hold_id: HoldId, *, at: datetime) -> None:
         await self._transaction.write(VOID, {"hold_id": hold_id, "at": at})
 
+    async def debt(self, user_id: UserId) -> int:
+        row = await self._transaction.fetchrow(DEBT, user_id)
+        return row["debt"] if row else 0
+
     async def withdrawable(self, artist_id: UserId, *, earned_until: datetime) -> int:
         row = await self._transaction.fetchrow(WITHDRAWABLE, artist_id, earned_until)
         if row is None:
@@ -323,8 +330,9 @@ class PostgresTokenLedger(TokenLedger):
         return {"ck_accounts_solvent": partial(self._insufficient, movement)}
 
     async def _insufficient(self, movement: Transfer | Hold) -> InsufficientTokens:
-        account, kind = movement.debit, movement.kind.value
-        row = await self._transaction.unit.fetchrow(FREE, account.kind.value, account.owner, kind)
+        kind = movement.kind
+        account = movement.credit if kind is TransferKind.FORGIVENESS else movement.debit
+        row = await self._transaction.unit.fetchrow(FREE, account.kind.value, account.owner, kind.value)
         return InsufficientTokens(required=movement.amount, available=row["tokens"] if row else 0)
 
 

@@ -26,6 +26,7 @@ class Action(Enum):
     BONUS_GRANTED = "bonus.granted"
     BONUS_TAKEN = "bonus.taken"
     COMMENT_DELETED = "comment.deleted"
+    DEBT_FORGIVEN = "debt.forgiven"
     TASKS_REDRIVEN = "tasks.redriven"
     USER_RESTORED = "user.restored"
     USER_SESSIONS_ENDED = "user.sessions_ended"

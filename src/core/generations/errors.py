@@ -12,6 +12,16 @@ class GenerationChanged(DomainError):
     category = Category.CONFLICT
 
 
+class PriceChanged(DomainError):
+    """The style costs another price than the caller expects; nothing was held."""
+
+    code = "PRICE_CHANGED"
+    category = Category.CONFLICT
+
+    def __init__(self, price: int) -> None:
+        super().__init__(details={"price": price})
+
+
 class ResultTaken(DomainError):
     """The object is already the result of another generation."""
 

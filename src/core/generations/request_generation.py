@@ -5,6 +5,7 @@ import msgspec
 
 from core import tags
 from core.errors import ValidationError
+from core.generations.errors import PriceChanged
 from core.generations.model import MAX_DESCRIPTION, MAX_PROMPT_TAGS, MAX_SEED, AspectRatio, Generation
 from core.generations.repository import Generations
 from core.generations.task import task_for
@@ -31,6 +32,8 @@ class NewGeneration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: str | None = None
     aspect_ratio: AspectRatio = AspectRatio.SQUARE
     seed: int | None = None
+    expected_price: int | None = None
+    """In tokens: another price is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class RequestGeneration:
             now = self.clock.now()
             offer = await self.styles.offer(new.style_id)
             offer.check_usable(requester, at=now)
+            if new.expected_price not in (None, offer.generation_cost_tokens):
+                raise PriceChanged(offer.generation_cost_tokens)
             generation = Generation(
                 id=await self.ids.generation(),
                 owner_id=requester,

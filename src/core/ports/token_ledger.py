@@ -14,6 +14,10 @@ class TokenLedger(Protocol):
     Tokens are paid (bought) or bonus. A wallet spends its bonus tokens first: what a posted hold takes is split then.
     The paid part of what others pay is paid in the artist's earnings; of what artists pay themselves nothing is.
 
+    A charge-back takes paid tokens back as far as they are available; the rest is a debt of the wallet. As long as
+    there is one, its owner can neither hold tokens nor withdraw; tokens that are bought or become available pay it
+    first.
+
     References are unique: a second transfer with the same reference is refused with DuplicateTransfer, which makes
     repeated calls harmless.
     """
@@ -25,8 +29,8 @@ class TokenLedger(Protocol):
     async def transfer(self, transfer: Transfer) -> None:
         """Transfer tokens in one phase.
 
-        Raises DuplicateTransfer, AccountNotFound, or InsufficientTokens if bonus tokens are taken that are not there;
-        any of them may surface at the commit.
+        Raises DuplicateTransfer, AccountNotFound, or InsufficientTokens if bonus tokens are taken or a debt is forgiven
+        that is not there; any of them may surface at the commit.
         """
         ...
 
@@ -54,6 +58,10 @@ class TokenLedger(Protocol):
 
         Raises HoldAlreadyResolved or HoldNotFound; either may surface at the commit.
         """
+        ...
+
+    async def debt(self, user_id: UserId) -> int:
+        """The debt of a wallet, in tokens; 0 without an account."""
         ...
 
     async def withdrawable(self, artist_id: UserId, *, earned_until: datetime) -> int:

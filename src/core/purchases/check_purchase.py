@@ -26,7 +26,7 @@ class CheckPurchase:
         """
         async with self.transaction:
             purchase = await self.purchases.of_order(order_id)
-        if purchase.status is PurchaseStatus.PAID and payment_key != purchase.payment_key:
+        if purchase.status.credited and payment_key != purchase.payment_key:
             return purchase.status  # the payment that paid for it is still checked: it may have been refunded
         if payment_key is None:
             payment = await self.provider.payment_of(order_id)

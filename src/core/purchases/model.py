@@ -21,6 +21,12 @@ class PurchaseStatus(Enum):
     PAID = "paid"
     FAILED = "failed"
     EXPIRED = "expired"
+    REFUNDED = "refunded"
+    """Paid, and all the money went back."""
+
+    @property
+    def credited(self) -> bool:
+        return self in (PurchaseStatus.PAID, PurchaseStatus.REFUNDED)
 
 
 class Purchase(msgspec.Struct, frozen=True):
@@ -42,20 +48,27 @@ class Purchase(msgspec.Struct, frozen=True):
     """The provider's id of the payment that ended it."""
     failure: PaymentFailure | None = None
     ended_at: datetime | None = None
+    refunded_price: int = 0
+    """How much of the money has gone back."""
+    refunded_tokens: int = 0
+    """How many of the tokens were taken back for it, or are owed."""
 
     def payable(self, *, at: datetime) -> bool:
         """Whether money may still be captured for it. Money captured later is credited all the same."""
         return self.status is PurchaseStatus.PENDING and at < self.expires_at
 
     def apply(self, payment: Payment, *, at: datetime) -> "Purchase":
-        """Apply the provider's answer: a captured payment counts, whatever the status was before.
+        """Apply the provider's answer: a captured payment counts, whatever the status was before, and so does money
+        that has gone back since; an older answer changes nothing.
 
         A payment of another amount or currency is not credited and needs manual review. Raises PaymentMismatch for the
         payment of another purchase.
         """
         if payment.order_id != self.order_id:
             raise PaymentMismatch
-        if self.status is PurchaseStatus.PAID or payment.state is PaymentState.PENDING:
+        if self.status.credited:
+            return self._charge_back(payment)
+        if payment.state is PaymentState.PENDING:
             return self
         if payment.state is PaymentState.CAPTURED:
             if payment.amount == self.total_price and payment.currency_code == self.currency_code:
@@ -65,10 +78,37 @@ class Purchase(msgspec.Struct, frozen=True):
             return self._fail(payment, payment.failure or NOT_PAID, at=at)
         return self
 
-    def is_refunded(self, payment: Payment) -> bool:
-        """Whether the payment for this purchase was refunded, at least in part. The tokens stay."""
-        ours = self.status is PurchaseStatus.PAID and payment.key == self.payment_key
-        return ours and payment.state is not PaymentState.PENDING and payment.kept < self.total_price
+    def _charge_back(self, payment: Payment) -> "Purchase":
+        """Money that went back takes its tokens with it, rounded up to whole ones."""
+        if payment.key != self.payment_key or payment.state is PaymentState.PENDING:
+            return self
+        price = self.total_price - int(payment.kept)
+        if price <= self.refunded_price:
+            return self
+        return msgspec.structs.replace(
+            self,
+            status=PurchaseStatus.REFUNDED if price == self.total_price else PurchaseStatus.PAID,
+            refunded_price=price,
+            refunded_tokens=-(-self.amount_tokens * price // self.total_price),
+        )
+
+    def charge_back(self, before: "Purchase", *, at: datetime) -> Transfer | None:
+        """The transfer of what was taken back since; its reference is the money that has gone back, so it happens once.
+        None if that is less than a token.
+        """
+        tokens = self.refunded_tokens - before.refunded_tokens
+        if tokens == 0:
+            return None
+        price = self.refunded_price - before.refunded_price
+        return Transfer(
+            reference=f"charge_back:{self.order_id}:{self.refunded_price}",
+            kind=TransferKind.CHARGE_BACK,
+            debit=wallet(self.user_id),
+            credit=ISSUANCE,
+            amount=tokens,
+            at=at,
+            sale=Sale(self.order_id, self.price_per_token, price, self.currency_code),
+        )
 
     def expire_if_due(self, *, at: datetime) -> "Purchase":
         """The provider has no captured payment: expires once the time to pay and settle is over."""
@@ -95,7 +135,7 @@ class Purchase(msgspec.Struct, frozen=True):
 
     def credit(self) -> Transfer:
         """The transfer of the purchased tokens. Its reference is the order id, so it happens once."""
-        if self.status is not PurchaseStatus.PAID or self.ended_at is None:
+        if not self.status.credited or self.ended_at is None:
             raise ValueError(f"purchase {self.order_id} has not been paid")
         return Transfer(
             reference=f"purchase:{self.order_id}",

@@ -16,7 +16,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RecordPayment:
-    """Record the provider's latest answer on a payment; a captured payment is credited, once.
+    """Record the provider's latest answer on a payment: a captured payment is credited, and what was cancelled later is
+    taken back; each once.
 
     Idempotent and independent of the order of reports; safe to run concurrently.
     """
@@ -32,8 +33,13 @@ class RecordPayment:
         account_deleted = False
         async with self.transaction:
             before = await self.purchases.of_order(order_id, lock=True)
-            after = before.apply(payment, at=self.clock.now())
-            if after != before:
+            now = self.clock.now()
+            after = before.apply(payment, at=now)
+            if after != before and before.status.credited:
+                await self.purchases.save(after)
+                if taken_back := after.charge_back(before, at=now):
+                    await self.ledger.transfer(taken_back)
+            elif after != before:
                 paid = after.status is PurchaseStatus.PAID
                 account_deleted = paid and await self._is_deleted(after.user_id)
                 await self.purchases.save(after)
@@ -47,15 +53,16 @@ class RecordPayment:
                 after.user_id,
                 after.amount_tokens,
             )
-        if after.is_refunded(payment):
-            _log.error(
-                "payment cancelled after capture payment=%s order=%s left=%s of=%s currency=%s tokens_kept=%s",
+        if after.refunded_price > before.refunded_price:
+            _log.warning(
+                "payment cancelled after capture payment=%s order=%s user=%s left=%s of=%s currency=%s tokens_taken=%s",
                 payment.key,
                 after.order_id,
+                after.user_id,
                 payment.kept,
                 after.total_price,
                 after.currency_code,
-                after.amount_tokens,
+                after.refunded_tokens - before.refunded_tokens,
             )
         elif payment.state is PaymentState.CAPTURED:
             _log_uncredited(before, after, payment)

@@ -29,7 +29,7 @@ class SettlePurchase:
         """
         async with self.transaction:
             purchase = await self.purchases.of_order(order_id)
-        if purchase.status is PurchaseStatus.PAID:
+        if purchase.status.credited:
             return purchase.status
         if amount != purchase.total_price:
             raise PaymentMismatch

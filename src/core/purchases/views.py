@@ -32,6 +32,10 @@ class PurchaseView(msgspec.Struct, frozen=True):
     ended_at: datetime | None
     failure: PaymentFailure | None
     """Only for failed purchases."""
+    refunded_price: int
+    """How much of the money has gone back."""
+    refunded_tokens: int
+    """How many of the tokens were taken back for it, or are owed."""
 
 
 class PurchasesReader(Protocol):

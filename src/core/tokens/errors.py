@@ -16,6 +16,11 @@ class DebtOutstanding(DomainError):
     category = Category.UNAFFORDABLE
 
 
+class NoDebt(DomainError):
+    code = "NO_DEBT"
+    category = Category.CONFLICT
+
+
 class DuplicateTransfer(DomainError):
     """There is a transfer with this reference already."""
 

@@ -47,6 +47,10 @@ class TransferKind(Enum):
     TAKEN_BONUS = "taken_bonus"
     """Bonus tokens that an admin takes back."""
     PURCHASE = "purchase"
+    CHARGE_BACK = "charge_back"
+    """Tokens whose money was taken back at the payment provider; what is missing of them becomes a debt."""
+    FORGIVENESS = "forgiveness"
+    """Of a debt."""
     GENERATION = "generation"
     WITHDRAWAL = "withdrawal"
     FEE = "fee"
@@ -57,13 +61,27 @@ ACCOUNT_KINDS = {
     TransferKind.BONUS: (AccountKind.ISSUANCE, AccountKind.WALLET),
     TransferKind.TAKEN_BONUS: (AccountKind.WALLET, AccountKind.ISSUANCE),
     TransferKind.PURCHASE: (AccountKind.ISSUANCE, AccountKind.WALLET),
+    TransferKind.CHARGE_BACK: (AccountKind.WALLET, AccountKind.ISSUANCE),
+    TransferKind.FORGIVENESS: (AccountKind.ISSUANCE, AccountKind.WALLET),
     TransferKind.GENERATION: (AccountKind.WALLET, AccountKind.EARNINGS),
     TransferKind.WITHDRAWAL: (AccountKind.EARNINGS, AccountKind.ISSUANCE),
     TransferKind.FEE: (AccountKind.EARNINGS, AccountKind.FEES),
 }
 """Debit and credit account of each kind of transfer."""
-ONE_PHASE = frozenset({TransferKind.BONUS, TransferKind.TAKEN_BONUS, TransferKind.PURCHASE})
+ONE_PHASE = frozenset(
+    {
+        TransferKind.BONUS,
+        TransferKind.TAKEN_BONUS,
+        TransferKind.PURCHASE,
+        TransferKind.CHARGE_BACK,
+        TransferKind.FORGIVENESS,
+    }
+)
 """Kinds transferred in one phase."""
+MONEY = frozenset({TransferKind.PURCHASE, TransferKind.CHARGE_BACK})
+"""Kinds that tell of money."""
+BOUGHT = MONEY | {TransferKind.FORGIVENESS}
+"""Kinds of which all tokens are paid ones; of bonus tokens none are."""
 TWO_PHASE = frozenset({TransferKind.GENERATION, TransferKind.WITHDRAWAL})
 """Kinds transferred in two phases. A fee is charged when a hold is posted."""
 
@@ -93,7 +111,7 @@ class PayoutTerms(msgspec.Struct, frozen=True):
 
 
 class Sale(msgspec.Struct, frozen=True):
-    """The money paid for tokens, in whole units of the currency."""
+    """The money paid for tokens, or taken back, in whole units of the currency."""
 
     order_id: OrderId
     price_per_token: int
@@ -116,12 +134,12 @@ class Transfer(msgspec.Struct, frozen=True):
     at: datetime
     memo: str | None = None
     sale: Sale | None = None
-    """For purchases only."""
+    """For kinds of MONEY only."""
 
     def __post_init__(self) -> None:
         _check_transfer(self.kind, ONE_PHASE, self.debit, self.credit, self.amount)
-        if (self.kind is TransferKind.PURCHASE) != (self.sale is not None):
-            raise ValueError("a purchase tells what was paid, and nothing else does")
+        if (self.kind in MONEY) != (self.sale is not None):
+            raise ValueError("a purchase tells what was paid, a charge-back what was taken back, and nothing else does")
 
 
 class Hold(msgspec.Struct, frozen=True):

@@ -21,6 +21,8 @@ class Invariant(Enum):
     GENERATIONS_SETTLED = "completed images are paid for, failed and cancelled ones refunded, and no others"
     FEES = "every fee is the one that its image tells of"
     PURCHASES = "every paid purchase is credited once, and no other"
+    CHARGE_BACKS = "tokens taken back for a purchase are those whose money went back"
+    DEBTS = "nobody with a debt has bought tokens to pay it with"
     WITHDRAWALS = "a withdrawal's hold is open, posted or voided as it is pending, settled or rejected"
     PAYOUTS = "withdrawals of an artist do not exceed what others had paid with bought tokens in time"
 

@@ -137,11 +137,15 @@ def earnings_of(first: date, last: date, results: list[EarningsLine]) -> Earning
 SHOWN_AS = {
     TransferKind.FEE.value: TransactionFilter.GENERATION.value,
     TransferKind.TAKEN_BONUS.value: TransactionFilter.BONUS.value,
+    TransferKind.CHARGE_BACK.value: TransactionFilter.REFUND.value,
+    TransferKind.FORGIVENESS.value: TransactionFilter.REFUND.value,
 }
 
 
 def shown_as(kind: str) -> str:
-    """The type of a line: a fee counts as part of its generation, taken bonus tokens as bonus."""
+    """The type of a line: a fee counts as part of its generation, taken bonus tokens as bonus, a charge-back and the
+    forgiveness of a debt as refunds.
+    """
     return SHOWN_AS.get(kind, kind)
 
 
@@ -160,7 +164,7 @@ class TokensReader(Protocol):
     async def transactions(
         self, user_id: UserId, *, type: TransactionFilter, page: PageRequest
     ) -> Page[TransactionLine]:
-        """Newest first. REFUND includes voided generations as well as refund transfers."""
+        """Newest first. REFUND: charge-backs, forgiven debts, and voided holds."""
         ...
 
     async def earnings(

@@ -34,6 +34,7 @@ from core.community.post_comment import PostComment
 from core.community.unfollow_user import UnfollowUser
 from core.community.unlike_generation import UnlikeGeneration
 from core.dead_letters.redrive_tasks import RedriveTasks
+from core.debts.forgive_debt import ForgiveDebt
 from core.generations.cancel_generation import CancelGeneration
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.edit_generation import EditGeneration
@@ -126,6 +127,7 @@ def use_cases() -> Provider:
         SettlePurchase,
         CheckPurchase,
         ExpirePurchases,
+        ForgiveDebt,
         GrantBonus,
         TakeBonus,
         RequestWithdrawal,

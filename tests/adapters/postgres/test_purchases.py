@@ -83,7 +83,9 @@ async def test_a_paid_purchase_stays_as_it_is(world: PostgresWorld) -> None:
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
-        ("status = 'refunded', ended_at = created_at", "ck_purchases_status"),
+        ("status = 'given', ended_at = created_at", "ck_purchases_status"),
+        ("status = 'refunded', ended_at = created_at, payment_key = 'key'", "ck_purchases_refunded"),
+        ("refunded_price = 90, refunded_tokens = 1", "ck_purchases_refunded"),
         ("status = 'expired'", "ck_purchases_ended"),
         ("ended_at = created_at", "ck_purchases_ended"),
         ("status = 'paid', ended_at = created_at", "ck_purchases_payment"),

@@ -160,8 +160,8 @@ REFUSED = {
         again(OPEN, phase="'post'", hold_id="id", credit_account_id=FEES),
         "transfers_resolve_as_held",
     ),
-    # no more than there is: 50 in the wallet of which 30 are held, 45 earned of bought tokens of which 20 are withdrawn
-    "a wallet overdrawn": (insert(HOLD | {"amount": "21"}), "ck_accounts_solvent"),
+    # no more than there is: 40 in the wallet of which 30 are held, 45 earned of bought tokens of which 20 are withdrawn
+    "a wallet overdrawn": (insert(HOLD | {"amount": "11"}), "ck_accounts_solvent"),
     "a bonus token withdrawn": (insert(WITHDRAWAL | {"amount": "26"}), "ck_accounts_solvent"),
     # bonus tokens are spent first, and no others are withdrawn
     "paid tokens spent while there are bonus ones": (
@@ -233,6 +233,22 @@ REFUSED = {
         ),
         "transfers_credited_is_paid",
     ),
+    "a purchase refunded without its tokens": (
+        "UPDATE purchases SET refunded_price = 2000, refunded_tokens = 20 WHERE status = 'paid'",
+        "purchases_refunded_is_taken_back",
+    ),
+    "a purchase refunded with fewer tokens": (
+        "UPDATE purchases SET refunded_price = 2000, refunded_tokens = 10 WHERE status = 'paid'",
+        "ck_purchases_refunded",
+    ),
+    "tokens taken back that were not refunded": (
+        again("kind = 'charge_back'", reference="'another'"),
+        "transfers_taken_back_is_refunded",
+    ),
+    "a debt forgiven that is none": (
+        insert(GIFT | {"kind": "'forgiveness'", "paid": "1"}),
+        "ck_accounts_solvent",
+    ),
     "a withdrawal settled and not posted": (
         "UPDATE withdrawals SET status = 'settled', ended_at = now(), ended_by = 0 WHERE status = 'pending'",
         "withdrawals_withdrawn_as_held",
@@ -271,6 +287,7 @@ GONE = {
     "purchases is append-only": [
         "DELETE FROM purchases WHERE status = 'paid'",
         "UPDATE purchases SET amount_tokens = 1 WHERE status = 'paid'",
+        "UPDATE purchases SET refunded_price = 0, refunded_tokens = 0 WHERE status = 'paid'",
     ],
     "withdrawals is append-only": [
         "DELETE FROM withdrawals WHERE status = 'settled'",
@@ -314,7 +331,7 @@ async def test_valid_statements_are_accepted(books: PostgresWorld, sql: "asyncpg
     """So that none of the above is refused for something else."""
     for statement in (
         insert(GIFT),
-        insert(HOLD | {"amount": "20"}),
+        insert(HOLD | {"amount": "10"}),
         insert(WITHDRAWAL | {"amount": "25", "reference": "'withdrawal:4711'"}),
     ):
         assert await sql.execute(statement) == "INSERT 0 1"

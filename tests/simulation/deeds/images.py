@@ -14,10 +14,10 @@ from core.generations.views import RequestedGeneration
 from core.identifiers import GenerationId
 from core.requester import Requester
 from core.styles.errors import StyleNotFound, StyleNotReady
-from core.tokens.errors import InsufficientTokens
+from core.tokens.errors import DebtOutstanding, InsufficientTokens
 from tests.simulation.deeds.base import Deed, Deeds
 
-REFUSALS = (InsufficientTokens, StyleNotFound, StyleNotReady)
+REFUSALS = (DebtOutstanding, InsufficientTokens, StyleNotFound, StyleNotReady)
 
 
 class Images(Deeds):
@@ -27,12 +27,21 @@ class Images(Deeds):
         deeds: dict[Deed, float] = {}
         if self.stage.styles:
             deeds |= {self._generate: 8, self._generate_once: 8}
+        if self.person.styles:
+            deeds |= {self._generate_own: 6}
         if self.person.generations:
             deeds |= {self._cancel: 4, self._publish: 6}
         return deeds
 
     async def _generate(self, requester: Requester) -> None:
         new = NewGeneration(self.recent(self.stage.styles), ["a tag"])
+        requested = await self.stage.call(RequestGeneration, requester.id, new, refusals=REFUSALS)
+        if requested:
+            self.person.generations.append(requested.id)
+
+    async def _generate_own(self, requester: Requester) -> None:
+        """Paying themselves, to withdraw it."""
+        new = NewGeneration(self.recent(self.person.styles), ["a tag"])
         requested = await self.stage.call(RequestGeneration, requester.id, new, refusals=REFUSALS)
         if requested:
             self.person.generations.append(requested.id)

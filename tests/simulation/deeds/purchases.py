@@ -18,7 +18,7 @@ class Purchases(Deeds):
     """Buying tokens: every order by a key, some never paid for."""
 
     def open_to(self, requester: Requester) -> dict[Deed, float]:
-        return {self._buy: 3, self._pay: 9} if self.person.orders else {self._buy: 6}
+        return {self._buy: 3, self._pay: 9, self._charge_back: 1} if self.person.orders else {self._buy: 6}
 
     async def _buy(self, requester: Requester) -> None:
         package, other = self.random.choices(PACKAGES, k=2)
@@ -53,6 +53,15 @@ class Purchases(Deeds):
                     payments.agree(order.order_id)
         self._come_back(order, payment.key)
         self._tell(order, payment.key)
+
+    async def _charge_back(self, _: Requester) -> None:
+        """What they have spent already, perhaps: the bank takes some or all of the money back."""
+        order = self.random.choice(self.person.orders)
+        payment = self._payment_of(order)
+        left = self.random.choice([0, order.total_price // 2, order.total_price - 1])
+        if payment.state is PaymentState.CAPTURED and left < payment.amount:
+            self.stage.world.payments.refund(order.order_id, left=left)
+            self._tell(order, payment.key)
 
     def _come_back(self, order: StartedPurchase, key: str) -> None:
         amount = order.total_price

@@ -1,11 +1,11 @@
 from core.errors import ValidationError
 from core.requester import Requester
-from core.tokens.errors import InsufficientTokens
+from core.tokens.errors import DebtOutstanding, InsufficientTokens
 from core.withdrawals.errors import WithdrawalPending
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.simulation.deeds.base import Deed, Deeds
 
-REFUSALS = (InsufficientTokens, ValidationError, WithdrawalPending)
+REFUSALS = (DebtOutstanding, InsufficientTokens, ValidationError, WithdrawalPending)
 AMOUNTS = (1, 5, 7, 30, 200, 2_000)
 
 
@@ -13,7 +13,7 @@ class Withdrawals(Deeds):
     """Turning earnings into money: every request by a key."""
 
     def open_to(self, requester: Requester) -> dict[Deed, float]:
-        return {self._withdraw: 8, self._withdraw_everything: 2} if requester.is_artist else {}
+        return {self._withdraw: 4, self._withdraw_everything: 8} if requester.is_artist else {}
 
     async def _withdraw(self, requester: Requester) -> None:
         await self.call_once(
@@ -28,8 +28,9 @@ class Withdrawals(Deeds):
         )
 
     async def _withdraw_everything(self, requester: Requester) -> None:
-        """Also what was paid with bonus tokens, or by themselves, or just now."""
-        amount = (await self.stage.world.balance(requester.id)).earned_token_balance
+        """What can be withdrawn, or also what was paid with bonus tokens, or by themselves, or just now."""
+        balance = await self.stage.world.balance(requester.id)
+        amount = self.random.choice((balance.earned_token_balance, balance.withdrawable_tokens, 5))
         await self.call_once(
             requester,
             self.new_key(),

@@ -39,7 +39,7 @@ class AccountRow(Row):
     paid: Mapped[Count]
     """The part of `balance` that was bought; of earnings, by others than the artist. Without BalanceDeltaRow."""
     held_paid: Mapped[Count]
-    """The part of `held` in withdrawals and refunds, which take paid tokens only."""
+    """The part of `held` in withdrawals, which take paid tokens only."""
     debt: Mapped[Count]
     """Of a wallet: spent tokens whose money was taken back."""
 
@@ -65,6 +65,7 @@ class TransferRow(Row):
             "id",
             postgresql_where=text("phase IN ('post', 'single')"),
         ),
+        Index(None, "order_id", postgresql_where=text("order_id IS NOT NULL")),
         CheckConstraint("amount BETWEEN 1 AND 1000000000", name="amount"),
     )
 

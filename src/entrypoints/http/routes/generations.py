@@ -17,6 +17,7 @@ from core.generations.errors import (
     GenerationNotCompleted,
     GenerationNotFound,
     GenerationStillProcessing,
+    PriceChanged,
     ResultBroken,
 )
 from core.generations.request_generation import NewGeneration, RequestGeneration
@@ -35,7 +36,7 @@ from core.live_events import Watcher
 from core.requester import Requester
 from core.styles.errors import StyleNotFound, StyleNotReady
 from core.tags import InvalidTagLanguage, normalize_tags
-from core.tokens.errors import InsufficientTokens
+from core.tokens.errors import DebtOutstanding, InsufficientTokens
 from entrypoints.http.envelope import Success
 from entrypoints.http.open_streams import TooManyStreams
 from entrypoints.http.operation import RouteLimit, get, patch, post
@@ -59,7 +60,10 @@ class GenerationsController(Controller):
         "/",
         guard=signed_in,
         limit=RouteLimit.GENERATE,
-        refusals=(StyleNotFound, StyleNotReady, InsufficientTokens, InvalidTagLanguage),
+        refusals=(
+            *(StyleNotFound, StyleNotReady, PriceChanged),
+            *(InsufficientTokens, DebtOutstanding, InvalidTagLanguage),
+        ),
         summary="Create a generation",
     )
     async def request(

@@ -1,0 +1,1 @@
+"""Debts: tokens that were spent, and whose money was taken back."""

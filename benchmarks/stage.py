@@ -19,6 +19,7 @@ from entrypoints.container.migrations import upgrade_database
 from entrypoints.settings import Settings, read_settings
 
 PROCESSES = 2
+LIMITED = ("SIGN_IN", "GENERATE", "UPLOAD", "SIGNED_IN", "ANONYMOUS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +93,5 @@ def environ(database_url: str) -> dict[str, str]:
         "GOOGLE_CLIENT_SECRET": "benchmark",
         "AI_SERVERS": "none",
         "RATE_LIMITS": "on",
-        **{f"RATE_LIMIT_{whose}": "1000000/60" for whose in ("SIGN_IN", "GENERATE", "SIGNED_IN", "ANONYMOUS")},
+        **{f"RATE_LIMIT_{whose}": "1000000/60" for whose in LIMITED},
     }

@@ -52,6 +52,8 @@ class RateLimits(msgspec.Struct, frozen=True):
     """Generations requested by a user."""
     export: Limit
     """Exports of personal data by a user."""
+    upload: Limit
+    """Calls of a user that may have files, refused ones included."""
     signed_in: Limit
     """All other calls of a user."""
     anonymous: Limit
@@ -244,6 +246,7 @@ def _rate_limits(reader: "_Reader", *, default: str) -> RateLimits | None:
         sign_in=reader.limit("RATE_LIMIT_SIGN_IN", Limit(5, timedelta(minutes=5))),
         generate=reader.limit("RATE_LIMIT_GENERATE", Limit(6, timedelta(minutes=1))),
         export=reader.limit("RATE_LIMIT_EXPORT", Limit(5, timedelta(hours=1))),
+        upload=reader.limit("RATE_LIMIT_UPLOAD", Limit(30, timedelta(minutes=10))),
         signed_in=reader.limit("RATE_LIMIT_SIGNED_IN", Limit(100, timedelta(minutes=1))),
         anonymous=reader.limit("RATE_LIMIT_ANONYMOUS", Limit(50, timedelta(minutes=1))),
     )

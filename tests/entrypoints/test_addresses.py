@@ -18,7 +18,7 @@ ONCE = Limit(1, timedelta(minutes=1))
 @pytest.fixture
 async def service(world: MemoryWorld) -> AsyncIterator[Service]:
     """Each address may call once a minute."""
-    limits = RateLimits(sign_in=ONCE, generate=ONCE, export=ONCE, signed_in=ONCE, anonymous=ONCE)
+    limits = RateLimits(sign_in=ONCE, generate=ONCE, export=ONCE, upload=ONCE, signed_in=ONCE, anonymous=ONCE)
     service = Service(world, rate_limits=limits, trusted_proxies=[ip_network("10.0.0.0/8")])
     yield service
     await service.container.close()

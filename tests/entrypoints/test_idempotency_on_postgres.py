@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from adapters.postgres.pool import Pool, create_pool
+from entrypoints.http import uploads_in_progress
 from tests.contracts.postgres_world import PostgresWorld
 from tests.entrypoints.pictures import picture
 from tests.entrypoints.postgres_service import PostgresService
@@ -67,8 +68,11 @@ async def test_twins_open_one_order(service: PostgresService, world: PostgresWor
     assert len(await pool.fetch("SELECT FROM purchases")) == 1
 
 
-async def test_twins_become_an_artist_once(service: PostgresService, world: PostgresWorld) -> None:
+async def test_twins_become_an_artist_once(
+    service: PostgresService, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The response shows uncommitted changes, and the images of the repeated calls are removed."""
+    monkeypatch.setattr(uploads_in_progress, "PER_USER", 8)
     form = {"artist_name": "Mina", "verified_email": "mina@example.com"}
     files = {"signature_image": ("signature.png", picture(), "image/png")}
     async with service.browser(await world.user("mina")) as browser:

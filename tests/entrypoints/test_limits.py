@@ -16,6 +16,7 @@ LIMITS = RateLimits(
     sign_in=Limit(2, 5 * MINUTE),
     generate=Limit(1, MINUTE),
     export=Limit(1, MINUTE),
+    upload=Limit(2, MINUTE),
     signed_in=Limit(4, MINUTE),
     anonymous=Limit(3, MINUTE),
 )
@@ -96,6 +97,14 @@ async def test_asking_for_images_has_a_limit_of_its_own(service: Service, world:
 async def test_exporting_has_a_limit_of_its_own(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user("ann")) as browser:
         assert await statuses(browser, "/api/users/me/export", 2) == [200, 429]
+        assert await statuses(browser, "/api/tokens/balance", 1) == [200]
+
+
+async def test_uploads_have_a_limit_of_their_own_refused_ones_included(service: Service, world: MemoryWorld) -> None:
+    async with service.browser(await world.artist()) as browser:
+        files = {"images": ("a.png", b"no picture")}
+        answers = [await browser.post("/api/styles", data={"name": "Ink"}, files=files) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [422, 422, 429]
         assert await statuses(browser, "/api/tokens/balance", 1) == [200]
 
 

@@ -32,6 +32,7 @@ class RouteLimit(Enum):
     SIGN_IN = "sign-in"
     GENERATE = "generate"
     EXPORT = "export"
+    UPLOAD = "upload"
 
 
 class Form(msgspec.Struct, Generic[Fields], frozen=True):

@@ -40,7 +40,7 @@ from entrypoints.http.errors import AnyRequest
 from entrypoints.http.forms import FormBody
 from entrypoints.http.middleware.idempotency import has_key
 from entrypoints.http.open_streams import TooManyStreams
-from entrypoints.http.operation import delete, get, patch, post
+from entrypoints.http.operation import RouteLimit, delete, get, patch, post
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId, comma_separated
 from entrypoints.http.problems import TIME_OUT_OF_RANGE, one_per_image
@@ -202,6 +202,7 @@ class StylesController(Controller):
     @post(
         "/",
         guard=artist,
+        limit=RouteLimit.UPLOAD,
         refusals=REFUSALS,
         summary="Create a style and train it",
         description="From 10 to 100 artworks.",
@@ -221,6 +222,7 @@ class StylesController(Controller):
     @patch(
         "/{style_id:int}",
         guard=artist,
+        limit=RouteLimit.UPLOAD,
         refusals=(errors.StyleNotFound, Forbidden, errors.StyleNotReady, InvalidPicture),
         summary="Update my style",
         max_body=MAX_THUMBNAIL_BODY,

@@ -82,6 +82,7 @@ class UsersController(Controller):
     @patch(
         "/me",
         guard=signed_in,
+        limit=RouteLimit.UPLOAD,
         refusals=(UsernameTaken, ArtistOnly, InvalidPicture),
         summary="Update my profile",
         description="An artist can change their artist name and signature as well.",
@@ -138,6 +139,7 @@ class UsersController(Controller):
     @post(
         "/me/upgrade-to-artist",
         guard=signed_in,
+        limit=RouteLimit.UPLOAD,
         refusals=(AlreadyArtist, InvalidPicture),
         summary="Upgrade to artist",
         max_body=MAX_PICTURE_BODY,

@@ -34,6 +34,8 @@ async def count_call(connection: Connection, handler: BaseRouteHandler) -> None:
         name, limit = own.value, limits.generate
     elif own is RouteLimit.EXPORT and user:
         name, limit = own.value, limits.export
+    elif own is RouteLimit.UPLOAD and user:
+        name, limit = own.value, limits.upload
     else:
         name, limit = ("signed-in", limits.signed_in) if user else ("anonymous", limits.anonymous)
     whom = f"user:{user.id}" if user else f"address:{client_network(client_address(connection))}"

@@ -16,6 +16,7 @@ from core.accounts.make_admin import MakeAdmin
 from core.audit.model import Operator
 from core.moderation.suspend_user import SuspendUser
 from core.paging import PageRequest
+from core.purchases.check_purchase import CheckPurchase
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from entrypoints.cli.commands import commands
 from tests.contracts.postgres_world import PostgresWorld
@@ -45,6 +46,7 @@ ACTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "users end-sessions": ("users end-sessions ann", "user.sessions_ended", {"sessions_ended": 0}),
     "tokens grant": ("tokens grant ann 50 --reason Sorry", "bonus.granted", {"granted": 50}),
     "tokens take": ("tokens take kim 5 --reason Mistake", "bonus.taken", {"taken": 5}),
+    "tokens forgive": ("tokens forgive deb --reason Sorry", "debt.forgiven", {"debt_tokens": 0}),
     "withdrawals settle": ("withdrawals settle {withdrawal}", "withdrawal.settled", {"status": "settled"}),
     "withdrawals reject": (
         "withdrawals reject {withdrawal} --reason No",
@@ -57,6 +59,7 @@ SHOWS = {
     "admins list": ("admins list", "boss"),
     "withdrawals list": ("withdrawals list", "mia@example.com"),
     "withdrawals sources": ("withdrawals sources {withdrawal}", "fan-"),
+    "tokens export": ("tokens export --month 2026-01", "purchase"),
     "audit list": ("audit list", "user.suspended"),
 }
 """What is called, and a word of the result."""
@@ -71,6 +74,11 @@ async def set_scene(world: World) -> dict[str, int]:
     mia = await world.artist("mia")
     await world.earn(mia)
     await world.user("kim", tokens=50)
+    debtor = await world.user("deb")
+    purchase = await world.buy(debtor, 30)
+    await world.image(debtor, await world.style(mia))
+    world.payments.refund(purchase.order_id, left=0)
+    await world.use_case(CheckPurchase)(purchase.order_id, payment_key=purchase.payment_key)
     withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 10)
     return {"ann": ann.id, "boss": boss.id, "withdrawal": withdrawal.id}
 

@@ -1,7 +1,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from adapters.memory.database import MemoryDatabase
+from adapters.memory.statement import statement
 from adapters.memory.tables import Entry, Phase, Tables
 from core.errors import Details
 from core.generations.model import Status
@@ -9,6 +11,7 @@ from core.identifiers import HoldId, OrderId, TransferId, UserId
 from core.ports.books import Books
 from core.tokens.model import FEES, Account, AccountKind, TransferKind, earnings, paid_fee, wallet
 from core.tokens.reconciliation import Finding, Invariant, Reconciliation
+from core.tokens.statement import Month, Statement
 from core.withdrawals.model import WithdrawalStatus
 
 Checked = Iterable[tuple[Details, bool]]
@@ -21,6 +24,9 @@ class MemoryBooks(Books):
 
     async def examine(self) -> list[Finding]:
         return [_finding(invariant, CHECKS[invariant](self._database.tables)) for invariant in Invariant]
+
+    async def statement(self, month: Month, *, matured_before: datetime) -> Statement:
+        return statement(self._database.tables, month, matured_before)
 
     async def keep(self, reconciliation: Reconciliation) -> None:
         number = self._database.next("reconciliation")

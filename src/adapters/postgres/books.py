@@ -1,10 +1,13 @@
+from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from adapters.postgres.pool import Pool, Record
+from adapters.postgres.statement import statement
 from core.ports.books import Books
 from core.tokens.reconciliation import Finding, Invariant, Reconciliation
+from core.tokens.statement import Month, Statement
 
 SESSION_SETTINGS = "SET LOCAL work_mem = '256MB'; SET LOCAL hash_mem_multiplier = 4; SET LOCAL statement_timeout = 0"
 """Every row is read: in memory, without a time limit."""
@@ -219,6 +222,14 @@ class PostgresBooks(Books):
         ):
             await connection.execute(SESSION_SETTINGS)
             return [await _examined(connection, invariant) for invariant in Invariant]
+
+    async def statement(self, month: Month, *, matured_before: datetime) -> Statement:
+        async with (
+            self._pool.dedicated() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await connection.execute(SESSION_SETTINGS)
+            return await statement(connection, month, matured_before)
 
     async def keep(self, reconciliation: Reconciliation) -> None:
         findings = {

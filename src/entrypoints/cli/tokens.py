@@ -1,6 +1,12 @@
+import csv
+from io import StringIO
+
 import click
 
-from core.tokens.model import MAX_AMOUNT
+from core.ports.books import Books
+from core.ports.clock import Clock
+from core.tokens.model import MAX_AMOUNT, PayoutTerms
+from core.tokens.statement import Statement, month_of
 from entrypoints.cli.acting import Result, Scope, acting, reason, user
 
 amount = click.argument("tokens", metavar="TOKENS", type=click.IntRange(1, MAX_AMOUNT))
@@ -8,7 +14,7 @@ amount = click.argument("tokens", metavar="TOKENS", type=click.IntRange(1, MAX_A
 
 @click.group()
 def tokens() -> None:
-    """Give bonus tokens to users, or take them back."""
+    """Give bonus tokens to users, or take them back; forgive debts; a statement for the books."""
 
 
 @tokens.command
@@ -43,3 +49,47 @@ async def take(scope: Scope, user: str, tokens: int, reason: str) -> Result:
     user_id = await scope.user(user)
     await (await scope.get(TakeBonus))(scope.operator, user_id, tokens=tokens, reason=reason)
     return Result({"id": user_id, "taken": tokens}, f"User {user_id} has {tokens} bonus tokens less.")
+
+
+@tokens.command
+@user
+@reason
+@acting
+async def forgive(scope: Scope, user: str, reason: str) -> Result:
+    """Forgive what a user owes after a charge-back. The user sees the reason.
+
+    USER is an id, a username or an e-mail address.
+    """
+    from core.debts.forgive_debt import ForgiveDebt
+
+    user_id = await scope.user(user)
+    await (await scope.get(ForgiveDebt))(scope.operator, user_id, reason=reason)
+    return Result({"id": user_id, "debt_tokens": 0}, f"User {user_id} owes nothing.")
+
+
+@tokens.command
+@click.option("--month", required=True, metavar="YYYY-MM", help="In UTC.")
+@acting
+async def export(scope: Scope, month: str) -> Result:
+    """Write a month's statement as CSV: what was sold, charged back, earned and paid out, and what is owed."""
+    asked = month_of(month)
+    terms, clock = await scope.get(PayoutTerms), await scope.get(Clock)  # type: ignore[type-abstract]
+    books = await scope.get(Books)  # type: ignore[type-abstract]
+    found = await books.statement(asked, matured_before=terms.earned_until(min(asked.until, clock.now())))
+    return Result(found, _csv(found))
+
+
+COLUMNS = ("section", "item", "currency", "transfers", "tokens", "bought_tokens", "money", "matured_tokens")
+
+
+def _csv(statement: Statement) -> str:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in statement.movements:
+        moved = (row.kind, row.currency_code, row.transfers, row.tokens, row.bought_tokens, row.money, None)
+        writer.writerow(("movement", *moved))
+    for holding in statement.holdings:
+        held = (holding.account, None, None, holding.tokens, holding.bought_tokens, None, holding.matured_tokens)
+        writer.writerow(("holding", *held))
+    return text.getvalue().rstrip()

@@ -60,8 +60,8 @@ check: $(DEV) ## Formatting, lint, types, import rules and the fast tests
 fmt: $(DEV) ## Format the code and apply automatic lint fixes
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-bench: $(DEV) ## Measure the main flow next to its limits
-	@PYTHONPATH=src $(BIN)/python -m benchmarks $(ARGS)
+bench: $(DEV) ## Measure every call next to its limits (ARGS="--json new.json" COMPARE=old.json)
+	@PYTHONPATH=src $(BIN)/python -m benchmarks $(if $(COMPARE),--compare '$(COMPARE)') $(ARGS)
 
 migrate: $(RUN) ## Upgrade the database of DATABASE_URL, or the embedded one
 	@$(ENTRY) migrate

@@ -1,6 +1,8 @@
-"""Measure the service and its limits in one run: `make bench`, and `make bench ARGS=all` for every call.
+"""Measure every call of the service and its limits in one run.
 
-`make bench ARGS=reads` measures the calls that only look, `ARGS=search` searching 100,000 styles.
+`make bench ARGS=main` measures the main job only, `ARGS=reads` the calls that only look, `ARGS=search` searching
+100,000 styles. `ARGS="--scale 20"` measures over a million images, `ARGS="--json FILE"` keeps the figures, and
+`COMPARE=FILE` prints ratios to kept ones.
 `make bench ARGS=books` measures how long it takes to prove that a million transfers are in order, `ARGS=streams` what
 live events cost and how soon they come, `ARGS=relay` how soon a task is in RabbitMQ, `ARGS=account-deletion`
 how long the export and the erasure of a large account take, `ARGS=schema` what each check and trigger costs,
@@ -10,17 +12,17 @@ how long the export and the erasure of a large account take, `ARGS=schema` what 
 import argparse
 import contextlib
 import os
-import platform
 import sys
+from pathlib import Path
 from statistics import median
 
-from benchmarks import account_deletion, books, relay, schema, search, streams, uploads
-from benchmarks.round_trips import per_call
-from benchmarks.rounds import CONNECTIONS, WIDTHS, Results, at_half_speed, measure
+import msgspec
+
+from benchmarks import account_deletion, books, history, relay, schema, search, streams, uploads
+from benchmarks.figures import Figures, compared, shown
+from benchmarks.rounds import CONNECTIONS, measure
 from benchmarks.scenarios import reads, request_generation, webhooks
-from benchmarks.scenarios.scenario import BARE, Scenario
-from benchmarks.servers import MEBIBYTE
-from benchmarks.stage import PROCESSES, Stage, stage
+from benchmarks.stage import PROCESSES, stage
 from benchmarks.table import table
 
 INTERRUPTED = 130
@@ -28,8 +30,11 @@ ROUNDS = 3
 SECONDS = 2.5
 IDLE = 0.5
 """The load of a machine that has nothing else to do, at most."""
-SLOWEST = 0.020
-"""Seconds within which 99 of 100 answers are to come at half of the top rate."""
+CONDITIONS = f"""
+{CONNECTIONS} connections kept alive to {PROCESSES} processes. Sessions, CSRF checks and rate limits (raised) are on. \
+Each process of the service runs its relay
+as always; it publishes to a queue of its own that nobody reads (AI_SERVERS=none).
+"""
 
 REPORTS = {
     "search": ("a process of the service and 100,000 styles, which takes a minute or more", search.report),
@@ -47,12 +52,16 @@ def main() -> int:
         "what",
         nargs="?",
         choices=["main", "all", "reads", "books", "streams", *REPORTS],
-        default="main",
-        help="the main job, every call, the books, live events, the relay, account deletion, the schema, or uploads",
+        default="all",
+        help="every call (default), the main job, those that only look, or one of the other benchmarks",
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement in each round")
+    parser.add_argument("--scale", type=int, default=1, help=f"how many times {history.IMAGES:,} images there are")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
+    parser.add_argument("--compare", type=Path, help="the file of another run, to print ratios")
     arguments = parser.parse_args()
+    before = arguments.compare and msgspec.json.decode(arguments.compare.read_bytes(), type=Figures)
     busy = os.getloadavg()[0]
     if arguments.what in REPORTS:
         sets_up, report = REPORTS[arguments.what]
@@ -64,7 +73,7 @@ def main() -> int:
         print(_busy(busy) + _books(books.look(rounds=arguments.rounds)))
         return 0
     _say("Setting up a database, two processes of the service and people with tokens ...")
-    with stage(with_history=arguments.what in {"all", "reads"}) as set_up:
+    with stage(with_history=arguments.what in {"all", "reads"}, scale=arguments.scale) as set_up:
         if arguments.what == "streams":
             print(_busy(busy) + streams.report(set_up))
             return 0
@@ -73,11 +82,12 @@ def main() -> int:
             scenarios += webhooks.scenarios(set_up.settings)
         if arguments.what in {"all", "reads"}:
             scenarios += reads.scenarios(set_up.people, set_up.service[0].port)
-        results = measure(set_up, scenarios, rounds=arguments.rounds, seconds=arguments.seconds, say=_say)
-        print(_introduction(arguments.rounds, arguments.seconds, busy))
-        print(_rates(scenarios, results))
-        print(_targets(set_up, scenarios, results, arguments.seconds))
-        print(_costs(set_up, scenarios))
+        figures = measure(set_up, scenarios, load=busy, rounds=arguments.rounds, seconds=arguments.seconds, say=_say)
+    print(_busy(busy) + CONDITIONS + shown(figures))
+    if before:
+        print(_busy(before.load) + compared(figures, before))
+    if arguments.json:
+        arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
     return 0
 
 
@@ -95,79 +105,6 @@ def _books(looked: books.Looked) -> str:
         [name, f"{took:.1f} s", f"< {books.SECONDS:g} s", _verdict(took < books.SECONDS)],
     ]
     return f"\n{table(rows)}\n"
-
-
-def _introduction(rounds: int, seconds: float, busy: float) -> str:
-    return f"""{_busy(busy)}
-{os.cpu_count()} cores for everything, Python {platform.python_version()}; {CONNECTIONS} connections kept alive; \
-medians of {rounds} rounds of {seconds:g} s each.
-Sessions, CSRF checks and the limits of calls per minute (raised) are on. Each process of the service runs its relay \
-as it always does; it publishes to a queue of its own that nobody reads (AI_SERVERS=none).
-"""
-
-
-def _rates(scenarios: list[Scenario], results: Results) -> str:
-    rows = [["", *(heading for width in WIDTHS for heading in (_processes(width), "p50 ms", "p99 ms"))]]
-    rows += [
-        [
-            name,
-            *(
-                figure
-                for width in WIDTHS
-                for figure in (
-                    f"{results.rate(name, width):,.0f}/s",
-                    f"{results.p50(name, width) * 1000:.1f}",
-                    f"{results.p99(name, width) * 1000:.1f}",
-                )
-            ),
-        ]
-        for name in (BARE, *(scenario.name for scenario in scenarios))
-    ]
-    for name in results.by_pgbench:
-        rows.insert(2, [name, f"{results.rate(name, 1):,.0f}/s", *[""] * (len(rows[0]) - 2)])
-    return table(rows) + "\n"
-
-
-def _targets(stage: Stage, scenarios: list[Scenario], results: Results, seconds: float) -> str:
-    rows = [["", *(_processes(width) for width in WIDTHS), "target", ""]]
-    for scenario in scenarios:
-        name, target = scenario.name, scenario.target
-        shares = [results.rate(name, width) / results.rate(target.of, width) for width in WIDTHS]
-        rows.append(
-            [
-                f"{name}: share of {target.of}",
-                *(f"{share:.2f}" for share in shares),
-                f">= {target.share:.2f}",
-                _verdict(shares[-1] >= target.share),
-            ]
-        )
-    for scenario in scenarios:
-        slowest = at_half_speed(stage, scenario, results, seconds=seconds).p99
-        rows.append(
-            [
-                f"{scenario.name}: p99 at half of that rate",
-                *[""] * (PROCESSES - 1),
-                f"{slowest * 1000:.1f} ms",
-                f"< {SLOWEST * 1000:.0f} ms",
-                _verdict(slowest < SLOWEST),
-            ]
-        )
-    return table(rows) + "\n"
-
-
-def _costs(stage: Stage, scenarios: list[Scenario]) -> str:
-    rows = [["SQL round trips per call", ""]]
-    rows += [[scenario.name, f"{per_call(stage.settings, scenario):.2f}"] for scenario in scenarios]
-    memory = max(server.memory for server in stage.service) / MEBIBYTE
-    started = max(server.started_in for server in stage.service)
-    return f"""{table(rows)}
-
-Memory of a process of the service after that: {memory:.0f} MB. From its start to the first answer: {started:.1f} s.
-"""
-
-
-def _processes(width: int) -> str:
-    return "1 process" if width == 1 else f"{width} processes"
 
 
 def _verdict(met: bool) -> str:

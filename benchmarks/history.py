@@ -23,10 +23,10 @@ ORDER BY image.created_at DESC, image.id DESC;
 """
 
 
-async def make(url: str) -> None:
-    """Put them into the database, with their notifications."""
+async def make(url: str, *, scale: int) -> None:
+    """Put `scale` times IMAGES into the database, with their notifications."""
     async with filling(url) as fill:
-        await ledger.generations(fill, completed=IMAGES, public=True, fee=0)
+        await ledger.generations(fill, completed=IMAGES * scale, public=True, fee=0)
         await ledger.uses(fill)
         await ledger.balances(fill)
 

@@ -39,6 +39,9 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
 class Measured(msgspec.Struct, frozen=True):
     answers: int
+    """In the seconds that count."""
+    all_answers: int
+    """Those of the warm-up too."""
     seconds: float
     p50: float
     """Seconds."""
@@ -111,7 +114,11 @@ def _measure(load: Load) -> Measured:
     if not taken:
         raise Unexpected("nothing was measured: too few requests for this time")
     return Measured(
-        len(taken), exchange.until - exchange.counts_from, taken[len(taken) // 2], taken[len(taken) * 99 // 100]
+        len(taken),
+        exchange.answers,
+        exchange.until - exchange.counts_from,
+        taken[len(taken) // 2],
+        taken[len(taken) * 99 // 100],
     )
 
 
@@ -125,6 +132,7 @@ class _Exchange:
     def __init__(self, load: Load, idle: deque[_Connection]) -> None:
         self.idle = idle
         self.taken: list[float] = []
+        self.answers = 0
         self.now = self.due = time.perf_counter()
         self.counts_from = self.now + load.warm_up
         self.until = self.counts_from + load.seconds
@@ -160,6 +168,7 @@ class _Exchange:
         if not connection.answered(self._expected):
             return
         self.now = time.perf_counter()
+        self.answers += 1
         self.idle.append(connection)
         if self.counts_from <= self.now < self.until:
             self.taken.append(self.now - connection.asked_at)

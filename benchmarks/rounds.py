@@ -3,70 +3,103 @@
 import statistics
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from benchmarks import pgbench
+from benchmarks.figures import Call, Figures
 from benchmarks.load import Load, Measured, drive
+from benchmarks.round_trips import per_call
 from benchmarks.scenarios.scenario import BARE, Request, Scenario
-from benchmarks.servers import Server
-from benchmarks.stage import PROCESSES, Stage
+from benchmarks.servers import MEBIBYTE, Server
+from benchmarks.stage import Stage
 
 CONNECTIONS = 32
-WIDTHS = range(1, PROCESSES + 1)
-"""Numbers of processes to measure with."""
+ALONE_SECONDS = 0.5
+"""For calls one after another."""
 
 _LIVE = Request("GET", "/api/health/live").raw
 
 
-@dataclass(slots=True)
-class Results:
-    by_http: dict[tuple[str, int], list[Measured]] = field(default_factory=lambda: defaultdict(list))
-    """By what was measured and on how many processes."""
-    by_pgbench: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    """Times a second."""
+class _Round:
+    """What one round has measured of a call."""
 
-    def rate(self, name: str, width: int) -> float:
-        """A second; what PostgreSQL does alone does not depend on the number of processes."""
-        if name in self.by_pgbench:
-            return statistics.median(self.by_pgbench[name])
-        return statistics.median(measured.rate for measured in self.by_http[name, width])
-
-    def p50(self, name: str, width: int) -> float:
-        """Seconds."""
-        return statistics.median(measured.p50 for measured in self.by_http[name, width])
-
-    def p99(self, name: str, width: int) -> float:
-        """Seconds."""
-        return statistics.median(measured.p99 for measured in self.by_http[name, width])
+    def __init__(self, stage: Stage, scenario: Scenario, *, seconds: float) -> None:
+        server, database = stage.server_seconds(), stage.database_seconds()
+        self.measured = _drive(stage, scenario, seconds=seconds)
+        self.server_ms = (stage.server_seconds() - server) * 1000 / self.measured.all_answers
+        self.database_ms = (stage.database_seconds() - database) * 1000 / self.measured.all_answers
+        self.memory = stage.memory()
 
 
 def measure(
-    stage: Stage, scenarios: list[Scenario], *, rounds: int, seconds: float, say: Callable[[str], None]
-) -> Results:
-    results = Results()
+    stage: Stage, scenarios: list[Scenario], *, load: float, rounds: int, seconds: float, say: Callable[[str], None]
+) -> Figures:
+    """`load` is what the machine was busy with before."""
+    limits: dict[str, list[float]] = defaultdict(list)
+    measured: dict[str, list[_Round]] = defaultdict(list)
     for number in range(rounds):
         say(f"Round {number + 1} of {rounds} ...")
-        for width in WIDTHS:
-            bare = Load(ports=_ports(stage.bare, width), requests=[_LIVE], expected=200, seconds=seconds)
-            results.by_http[BARE, width].append(drive(bare))
+        bare = Load(ports=_ports(stage.bare), requests=[_LIVE], expected=200, seconds=seconds)
+        limits[BARE].append(drive(bare).rate)
         for limit in stage.limits:
             per_second = pgbench.per_second(limit, connections=CONNECTIONS, seconds=max(1, round(seconds)))
-            results.by_pgbench[limit.name].append(per_second)
+            limits[limit.name].append(per_second)
         for scenario in scenarios:
-            for width in WIDTHS:
-                results.by_http[scenario.name, width].append(_drive(stage, scenario, width, seconds=seconds))
-    return results
+            measured[scenario.name].append(_Round(stage, scenario, seconds=seconds))
+    say("At half of these rates, and one by one ...")
+    memory = max(one.memory for several in measured.values() for one in several) / MEBIBYTE
+    started = max(server.started_in for server in stage.service)
+    rates = {name: statistics.median(several) for name, several in limits.items()}
+    rates |= {name: statistics.median(one.measured.rate for one in several) for name, several in measured.items()}
+    calls = []
+    for scenario in scenarios:
+        name, several = scenario.name, measured[scenario.name]
+        calls.append(
+            Call(
+                name=name,
+                rate=rates[name],
+                p50=statistics.median(one.measured.p50 for one in several),
+                p99=statistics.median(one.measured.p99 for one in several),
+                p99_at_half=_drive(stage, scenario, seconds=seconds, rate=rates[name] / 2).p99,
+                alone=_alone(stage, scenario).p50,
+                server_ms=statistics.median(one.server_ms for one in several),
+                database_ms=statistics.median(one.database_ms for one in several),
+                statements=per_call(stage.settings, scenario),
+                of=scenario.target.of,
+                share=rates[name] / rates[scenario.target.of],
+                bar=scenario.target.bar,
+                goal=scenario.target.goal,
+            )
+        )
+    return Figures(
+        load=load,
+        rounds=rounds,
+        seconds=seconds,
+        limits={name: rates[name] for name in limits},
+        calls=calls,
+        memory=memory,
+        started_in=started,
+    )
 
 
-def at_half_speed(stage: Stage, scenario: Scenario, results: Results, *, seconds: float) -> Measured:
-    """On all processes, at half of the rate that they reach."""
-    return _drive(stage, scenario, PROCESSES, seconds=seconds, rate=results.rate(scenario.name, PROCESSES) / 2)
-
-
-def _drive(stage: Stage, scenario: Scenario, width: int, *, seconds: float, rate: float | None = None) -> Measured:
+def _alone(stage: Stage, scenario: Scenario) -> Measured:
+    """One call after another, on one process that has nothing else to do."""
     return drive(
         Load(
-            ports=_ports(stage.service, width),
+            ports=_ports(stage.service)[:1],
+            requests=[request.raw for request in scenario.requests()],
+            expected=scenario.expected,
+            seconds=ALONE_SECONDS,
+            warm_up=ALONE_SECONDS,
+            connections=1,
+            once=scenario.once,
+        )
+    )
+
+
+def _drive(stage: Stage, scenario: Scenario, *, seconds: float, rate: float | None = None) -> Measured:
+    return drive(
+        Load(
+            ports=_ports(stage.service),
             requests=[request.raw for request in scenario.requests()],
             expected=scenario.expected,
             seconds=seconds,
@@ -77,5 +110,5 @@ def _drive(stage: Stage, scenario: Scenario, width: int, *, seconds: float, rate
     )
 
 
-def _ports(servers: list[Server], width: int) -> list[int]:
-    return [server.port for server in servers[:width]]
+def _ports(servers: list[Server]) -> list[int]:
+    return [server.port for server in servers]

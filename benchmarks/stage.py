@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from benchmarks import history, pgbench
 from benchmarks.people import People, settle
 from benchmarks.pgbench import Limit
@@ -29,10 +31,30 @@ class Stage:
     service: list[Server]
     bare: list[Server]
     people: People
+    database: Path
+    """The directory of the database."""
+
+    def server_seconds(self) -> float:
+        """CPU seconds that the service has used."""
+        return sum(_cpu(psutil.Process(server.pid)) for server in self.service)
+
+    def database_seconds(self) -> float:
+        """CPU seconds that PostgreSQL's processes have used."""
+        postmaster = psutil.Process(int((self.database / "postmaster.pid").read_text().splitlines()[0]))
+        return sum(_cpu(process) for process in (postmaster, *postmaster.children(recursive=True)))
+
+    def memory(self) -> int:
+        """Bytes of the largest process of the service now."""
+        return max(server.memory for server in self.service)
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 @contextmanager
-def stage(*, with_history: bool) -> Iterator[Stage]:
+def stage(*, with_history: bool, scale: int = 1) -> Iterator[Stage]:
     """Start everything, with users and optionally their history; all of it is removed afterwards."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
@@ -64,11 +86,11 @@ def stage(*, with_history: bool) -> Iterator[Stage]:
             for number in range(PROCESSES)
         ]
         settings = read_settings({**variables, "DATA_DIR": str(directory / "counting")})
-        people, limits = asyncio.run(_fill(settings, service[0].port, with_history=with_history))
-        yield Stage(settings, limits, service, bare, people)
+        people, limits = asyncio.run(_fill(settings, service[0].port, with_history=with_history, scale=scale))
+        yield Stage(settings, limits, service, bare, people, directory / "postgres")
 
 
-async def _fill(settings: Settings, port: int, *, with_history: bool) -> tuple[People, list[Limit]]:
+async def _fill(settings: Settings, port: int, *, with_history: bool, scale: int) -> tuple[People, list[Limit]]:
     url = settings.database_url or ""
     limits = [Limit(SPEND, await pgbench.plain_database(url), pgbench.SPEND)]
     container = create_container(settings)
@@ -77,7 +99,7 @@ async def _fill(settings: Settings, port: int, *, with_history: bool) -> tuple[P
     finally:
         await container.close()
     if with_history:
-        await history.make(url)
+        await history.make(url, scale=scale)
         limits.append(Limit(PAGE, url, history.PAGE))
     return people, limits
 

@@ -15,6 +15,15 @@ import pytest
 from tests.support import gcs, openid, postgres, rabbitmq, shared
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--batches",
+        choices=("one", "many", "refused"),
+        default="many",
+        help="the batches of contract tests: of one call, as many as wait, or each with one more that is refused",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     _take_signals()
     if not _is_worker(config):

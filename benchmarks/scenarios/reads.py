@@ -16,16 +16,14 @@ FEED = "/api/generations/feed"
 def scenarios(people: People, port: int) -> list[Scenario]:
     images, deep = _look_through(port)
     return [
-        _scenario(people, "/api/auth/me", Target(0.5, BARE)),
-        _scenario(people, "/api/tokens/balance", Target(0.5, BARE)),
-        _scenario(people, FEED, Target(0.4, PAGE)),
-        _scenario(
-            people, f"{FEED}?cursor={quote(deep)}", Target(0.9, f"GET {FEED}"), f"GET {FEED}, {DEEP:,} rows deep"
-        ),
-        _scenario(people, "/api/styles", Target(0.2, BARE)),
-        _scenario(people, "/api/styles/{}", Target(0.25, BARE), ids=people.styles),
-        _scenario(people, "/api/notifications", Target(0.25, BARE)),
-        _scenario(people, "/api/generations/{}", Target(0.35, BARE), ids=images),
+        _scenario(people, "/api/auth/me", Target(0.25, 0.4, BARE)),
+        _scenario(people, "/api/tokens/balance", Target(0.25, 0.4, BARE)),
+        _scenario(people, FEED, Target(0.3, 0.4, PAGE)),
+        _scenario(people, f"{FEED}?cursor={quote(deep)}", Target(0.3, 0.4, PAGE), f"GET {FEED}, {DEEP:,} rows deep"),
+        _scenario(people, "/api/styles", Target(0.12, 0.2, BARE)),
+        _scenario(people, "/api/styles/{}", Target(0.17, 0.25, BARE), ids=people.styles),
+        _scenario(people, "/api/notifications", Target(0.15, 0.25, BARE)),
+        _scenario(people, "/api/generations/{}", Target(0.2, 0.35, BARE), ids=images),
     ]
 
 

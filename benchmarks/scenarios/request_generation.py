@@ -15,8 +15,8 @@ def scenarios(people: People) -> list[Scenario]:
     many = _requests(people.buyers, cycle(people.styles))
     one = _requests(people.buyers, cycle(people.styles[:1]))
     return [
-        Scenario(MANY_STYLES, lambda: many, 201, Target(0.5, SPEND)),
-        Scenario(ONE_STYLE, lambda: one, 201, Target(0.9, MANY_STYLES)),
+        Scenario(MANY_STYLES, lambda: many, 201, Target(0.3, 0.5, SPEND)),
+        Scenario(ONE_STYLE, lambda: one, 201, Target(0.9, 0.95, MANY_STYLES)),
     ]
 
 

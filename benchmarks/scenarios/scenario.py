@@ -22,7 +22,9 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    share: float
+    bar: float
+    """The share that is asked for at least."""
+    goal: float
     of: str
     """The name of what it is compared with, a limit or another scenario."""
 

@@ -72,6 +72,6 @@ def scenarios(settings: Settings) -> list[Scenario]:
         ]
 
     return [
-        Scenario("PATCH /api/webhooks/inference/progress", progress, 200, Target(0.3, BARE), once=True),
-        Scenario("POST /api/webhooks/inference/complete", complete, 200, Target(0.4, SPEND), once=True),
+        Scenario("PATCH /api/webhooks/inference/progress", progress, 200, Target(0.2, 0.3, BARE), once=True),
+        Scenario("POST /api/webhooks/inference/complete", complete, 200, Target(0.25, 0.4, SPEND), once=True),
     ]

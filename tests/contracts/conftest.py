@@ -3,22 +3,24 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from adapters.postgres.pool import Pool, create_pool
+from adapters.postgres.pool import Pool
 from tests.contracts.overlap import end_blocks
 from tests.contracts.postgres_world import PostgresWorld
+from tests.support.batches import Batches, pool_with
 from tests.support.world import MemoryWorld, World
 
 
 class Pools:
     """A pool for each database, kept for the whole run."""
 
-    def __init__(self) -> None:
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
         self._stack = AsyncExitStack()
         self._pools: dict[str, Pool] = {}
 
     async def on(self, url: str) -> Pool:
         if url not in self._pools:
-            self._pools[url] = await self._stack.enter_async_context(create_pool(url, max_size=8))
+            self._pools[url] = await self._stack.enter_async_context(pool_with(self._batches, url, max_size=8))
         return self._pools[url]
 
     async def close(self) -> None:
@@ -26,8 +28,8 @@ class Pools:
 
 
 @pytest.fixture(scope="session")
-async def pools() -> AsyncIterator[Pools]:
-    pools = Pools()
+async def pools(pytestconfig: pytest.Config) -> AsyncIterator[Pools]:
+    pools = Pools(Batches(pytestconfig.getoption("batches")))
     yield pools
     await pools.close()
 

@@ -33,6 +33,7 @@ from tests.simulation.audit import KEYED, RULES, audit
 from tests.simulation.broken import Broken
 from tests.simulation.concurrent import perform
 from tests.simulation.deeds.account_deletion import AccountDeletion
+from tests.support.batches import Batches, pool_with
 
 DEEDS: tuple[type[Any], ...] = (
     CompleteGeneration,
@@ -79,11 +80,12 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
         yield pool
 
 
+@pytest.mark.parametrize("batches", Batches, ids=lambda batches: batches.value)
 async def test_every_invariant_holds_when_everything_has_ended(
-    database_url: str, sql: "asyncpg.Connection[Any]"
+    database_url: str, sql: "asyncpg.Connection[Any]", batches: Batches
 ) -> None:
     before = await sql.fetchval(DEADLOCKS)
-    async with create_pool(database_url, max_size=32) as pool:
+    async with pool_with(batches, database_url, max_size=32) as pool:
         stage = await perform(pool, seed=1, calls=500, required=REQUIRED)
 
     assert stage.cancelled > 10

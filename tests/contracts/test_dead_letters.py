@@ -86,6 +86,15 @@ async def test_there_may_be_no_dead_letters(case: Case) -> None:
     await case.put_aside([])
 
     assert await case.bodies() == []
+    assert await case.letters.count() == 0
+
+
+async def test_those_that_wait_are_counted(case: Case) -> None:
+    await case.put_aside([b"0", b"1", b"2"])
+
+    assert await case.letters.count() == 3
+    async with case.letters.take(limit=2):
+        assert await case.letters.count() == 1
 
 
 async def test_an_unavailable_broker_is_reported(unused_tcp_port: int) -> None:
@@ -93,6 +102,8 @@ async def test_an_unavailable_broker_is_reported(unused_tcp_port: int) -> None:
 
     with pytest.raises(DeadLettersUnavailable):
         await looked_at(nowhere)
+    with pytest.raises(DeadLettersUnavailable):
+        await nowhere.count()
 
 
 async def test_an_undeclared_queue_is_reported(broker: Broker) -> None:
@@ -101,3 +112,5 @@ async def test_an_undeclared_queue_is_reported(broker: Broker) -> None:
 
     with pytest.raises(DeadLettersUnavailable, match="`dead` is not declared"):
         await looked_at(RabbitMQDeadLetters(address_of(broker)))
+    with pytest.raises(DeadLettersUnavailable, match="`dead` is not declared"):
+        await RabbitMQDeadLetters(address_of(broker)).count()

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from adapters.memory.dead_letters import MemoryDeadLetters
 from adapters.postgres.pool import create_pool
 from core.accounts.model import User
 from core.audit.model import Operator
@@ -16,6 +17,7 @@ from core.bonuses.grant_bonus import GrantBonus
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.moderation.suspend_user import SuspendUser
 from core.paging import PageRequest
+from core.ports.dead_letters import DeadLettersUnavailable
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.tokens.reconcile import Reconcile
@@ -24,6 +26,7 @@ from entrypoints.http.console.actions import ACTIONS
 from entrypoints.http.console.pages import PAGES
 from entrypoints.http.console.rows import ConsoleRows
 from tests.contracts.postgres_world import PostgresWorld
+from tests.contracts.test_charge_backs import charge_back
 from tests.contracts.test_export import a_life
 from tests.entrypoints.postgres_service import PostgresService
 from tests.entrypoints.service import API, asgi
@@ -55,6 +58,10 @@ class Scene:
         await world.use_case(SettlePurchase)(started.order_id, payment_key=key, amount=10_000)
         await world.use_case(RequestGeneration)(kim.id, NewGeneration(chalk.id, ["cat"]))
         await world.earn(nan)
+        don = await world.user("don")
+        bought = await world.buy(don, 30)
+        await world.image(don, chalk)
+        await charge_back(world, bought)
         withdrawal = await world.use_case(RequestWithdrawal)(nan.id, 10)
         self.targets = {
             ("users", "suspend"): self.ann.id,
@@ -62,6 +69,7 @@ class Scene:
             ("users", "end-sessions"): self.ann.id,
             ("users", "grant-bonus"): self.ann.id,
             ("users", "take-bonus"): kim.id,
+            ("users", "forgive-debt"): don.id,
             ("users", "make-admin"): self.ann.id,
             ("users", "remove-admin"): bob.id,
             ("withdrawals", "settle"): withdrawal.id,
@@ -117,6 +125,16 @@ async def test_there_is_nothing_for_others(scene: Scene, who: str | None) -> Non
                 assert answer.headers["content-security-policy"] == unknown.headers["content-security-policy"]
 
 
+async def test_the_overview_is_shown_without_the_broker(
+    scene: Scene, console: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(_: MemoryDeadLetters) -> int:
+        raise DeadLettersUnavailable
+
+    monkeypatch.setattr(MemoryDeadLetters, "count", gone)
+    assert "the broker does not answer" in (await console.get("/admin/")).text
+
+
 async def test_a_former_admin_is_out_at_once(scene: Scene, console: httpx.AsyncClient) -> None:
     assert (await console.get("/admin/")).status_code == 200
     await scene.world.use_case(SuspendUser)(Operator(None), scene.eve.id, reason="Gone.")
@@ -126,6 +144,7 @@ async def test_a_former_admin_is_out_at_once(scene: Scene, console: httpx.AsyncC
 async def test_the_overview_shows_what_waits(scene: Scene, console: httpx.AsyncClient) -> None:
     page = (await console.get("/admin/")).text
     assert "has not been reconciled" in page
+    assert re.search(r"Dead letters</dt><dd>0", page)
     assert re.search(r"Suspended users</a></dt><dd>1", page)
 
     await scene.world.use_case(Reconcile)()

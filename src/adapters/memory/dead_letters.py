@@ -28,3 +28,6 @@ class MemoryDeadLetters(DeadLetters):
         finally:
             back = [body for index, body in enumerate(taken) if index not in letters.removed]
             self.bodies = back + self.bodies
+
+    async def count(self) -> int:
+        return len(self.bodies)

@@ -1,6 +1,6 @@
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
 from aio_pika.exceptions import ChannelNotFoundEntity
@@ -32,14 +32,27 @@ class RabbitMQDeadLetters(DeadLetters):
     @asynccontextmanager
     async def take(self, *, limit: int) -> AsyncIterator[Letters]:
         async with AsyncExitStack() as stack:
-            try:
+            with _translated_errors():
                 connection = await stack.enter_async_context(connected(self._address))
                 messages = await _messages(connection, limit)
-            except ChannelNotFoundEntity as error:
-                raise DeadLettersUnavailable(reason=f"the queue `{DEAD_LETTER_QUEUE}` is not declared") from error
-            except CONNECTION_ERRORS as error:
-                raise DeadLettersUnavailable from error
             yield RabbitMQLetters(messages)
+
+    async def count(self) -> int:
+        with _translated_errors():
+            async with connected(self._address) as connection, asyncio.timeout(RESPONSE_TIMEOUT):
+                channel = await connection.channel()
+                queue = await channel.declare_queue(DEAD_LETTER_QUEUE, passive=True)
+                return queue.declaration_result.message_count or 0
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except ChannelNotFoundEntity as error:
+        raise DeadLettersUnavailable(reason=f"the queue `{DEAD_LETTER_QUEUE}` is not declared") from error
+    except CONNECTION_ERRORS as error:
+        raise DeadLettersUnavailable from error
 
 
 async def _messages(connection: AbstractConnection, limit: int) -> list[AbstractIncomingMessage]:

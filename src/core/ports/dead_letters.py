@@ -29,3 +29,7 @@ class DeadLetters(Protocol):
         before a crash may be returned as well. Raises DeadLettersUnavailable, which may have a `reason`.
         """
         ...
+
+    async def count(self) -> int:
+        """How many wait, without those that are taken right now. Raises DeadLettersUnavailable."""
+        ...

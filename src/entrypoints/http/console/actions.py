@@ -13,6 +13,7 @@ from core.audit.model import MAX_REASON, Operator
 from core.bonuses.grant_bonus import GrantBonus
 from core.bonuses.take_bonus import TakeBonus
 from core.dead_letters.redrive_tasks import RedriveTasks
+from core.debts.forgive_debt import ForgiveDebt
 from core.errors import NotFound, ValidationError
 from core.identifiers import MAX_ID, UserId, WithdrawalId
 from core.moderation.restore_user import RestoreUser
@@ -105,6 +106,10 @@ async def _take(call: Call) -> None:
     await take(call.operator, UserId(call.number), tokens=call.tokens, reason=call.fields["reason"])
 
 
+async def _forgive(call: Call) -> None:
+    await (await call.get(ForgiveDebt))(call.operator, UserId(call.number), reason=call.fields["reason"])
+
+
 async def _settle(call: Call) -> None:
     await (await call.get(SettleWithdrawal))(call.operator, WithdrawalId(call.number))
 
@@ -137,6 +142,7 @@ ACTIONS: dict[str, dict[str, Action]] = {
             "Grant bonus tokens", "Gives tokens that never become money.", _grant, (TOKENS, SHOWN_REASON)
         ),
         "take-bonus": Action("Take bonus tokens", "Takes unspent bonus tokens back.", _take, (TOKENS, SHOWN_REASON)),
+        "forgive-debt": Action("Forgive the debt", "Forgives all that the user owes.", _forgive, (SHOWN_REASON,)),
         "make-admin": Action("Make an admin", "Gives the user the admin role.", _make_admin),
         "remove-admin": Action("Remove as an admin", "Takes the admin role away.", _remove_admin),
     },

@@ -18,6 +18,7 @@ from core.errors import Category, DomainError
 from core.overview.views import OverviewReader
 from core.ports.books import Books
 from core.ports.clock import Clock
+from core.ports.dead_letters import DeadLetters, DeadLettersUnavailable
 from core.problems import Problem
 from entrypoints.http.console.actions import ACTIONS, Action, Call
 from entrypoints.http.console.gate import PATH
@@ -47,6 +48,7 @@ class Console(Admin):
         context = {
             "title": "Overview",
             "overview": overview,
+            "dead_letters": await _dead_letters(await parts.get(DeadLetters)),
             "reconciliation": await books.last(),
             "stalled": STALLED,
             "settings": settings,
@@ -125,6 +127,14 @@ def make_console(rows: ConsoleRows) -> ASGIApp:
     for name in PAGES:
         console.add_view(view_of(name, rows.tables[name]))
     return outer  # type: ignore[return-value]
+
+
+async def _dead_letters(dead_letters: DeadLetters) -> int | None:
+    """How many there are; None if the broker does not say."""
+    try:
+        return await dead_letters.count()
+    except DeadLettersUnavailable:
+        return None
 
 
 def _refusal(error: DomainError) -> str:

@@ -13,7 +13,7 @@ from entrypoints.http.console.gate import PATH
 
 Formatter = Callable[[Any, str], Any]
 
-BY_ADMINS = frozenset({"grant", "take"})
+BY_ADMINS = frozenset({"grant", "take", "forgiveness"})
 """References of transfers that admins make: their lines in the audit log are of the same moment."""
 
 PAGES = {
@@ -21,6 +21,7 @@ PAGES = {
     "generation": "generations",
     "style": "styles",
     "purchase": "purchases",
+    "charge_back": "purchases",
     "withdrawal": "withdrawals",
     "welcome": "users",
 }

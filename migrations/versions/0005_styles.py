@@ -6,6 +6,8 @@ revision = "0005"
 down_revision = "0004"
 
 COMMENTS = {
+    "COLUMN styles.closed_by_admin": "The artist cannot open it.",
+    "CONSTRAINT ck_styles_closed_by_admin ON styles": "What an admin has closed is not open.",
     "TABLE styles": "What an artist offers: a model that is trained on artworks, at a price for each generation.",
     "COLUMN styles.generation_cost_tokens": "The price of a generation that is requested from now on.",
     "COLUMN styles.rights_version": "The version of the terms by which the artist affirmed the rights.",
@@ -78,6 +80,7 @@ def upgrade() -> None:
             estimated_seconds bigint,
             progress_at timestamptz,
             retried_at timestamptz,
+            closed_by_admin boolean DEFAULT false NOT NULL,
             failure_code text,
             failure_message text,
             thumbnail_key text,
@@ -99,6 +102,7 @@ def upgrade() -> None:
             CONSTRAINT ck_styles_progress CHECK (
                 num_nulls(current_epoch, total_epochs, progress_percent, progress_at) IN (0, 4)
             ),
+            CONSTRAINT ck_styles_closed_by_admin CHECK (NOT closed_by_admin OR NOT is_active),
             CONSTRAINT ck_styles_counts CHECK (usage_count >= 0 AND earned_tokens >= 0),
             CONSTRAINT fk_styles_artist_id FOREIGN KEY (artist_id) REFERENCES artists (user_id)
         )

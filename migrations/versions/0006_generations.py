@@ -6,6 +6,8 @@ revision = "0006"
 down_revision = "0005"
 
 COMMENTS = {
+    "COLUMN generations.hidden": "By an admin: it is private and cannot be published.",
+    "CONSTRAINT ck_generations_hidden ON generations": "What an admin has hidden is not public.",
     "TABLE generations": "Requested images. Money follows state: how one has ended says what becomes of its hold.",
     "COLUMN generations.artist_id": "The style's artist, whose earnings the hold is for.",
     "COLUMN generations.consumed_tokens": "The price at the request.",
@@ -96,6 +98,7 @@ def _table() -> None:
             attempt smallint NOT NULL,
             due_at timestamptz,
             attempt_failed_at timestamptz,
+            hidden boolean DEFAULT false NOT NULL,
             current_step bigint,
             total_steps bigint,
             progress_percent double precision,
@@ -118,6 +121,7 @@ def _table() -> None:
             CONSTRAINT ck_generations_aspect_ratio CHECK (aspect_ratio IN ('1:1', '2:2', '1:2')),
             CONSTRAINT ck_generations_license_type CHECK (license_type IN ('personal', 'commercial', 'exclusive')),
             CONSTRAINT ck_generations_result CHECK (status <> 'completed' OR result_key IS NOT NULL),
+            CONSTRAINT ck_generations_hidden CHECK (NOT hidden OR public_key IS NULL),
             CONSTRAINT ck_generations_public CHECK (public_key IS NULL OR status = 'completed'),
             CONSTRAINT ck_generations_ended CHECK (
                 (status IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL)

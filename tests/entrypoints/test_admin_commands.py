@@ -44,6 +44,10 @@ ACTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "users suspend": ("users suspend ann --reason 'Spam and more'", "user.suspended", {"standing": "suspended"}),
     "users restore": ("users restore lou --reason Sorry", "user.restored", {"standing": "present"}),
     "users end-sessions": ("users end-sessions ann", "user.sessions_ended", {"sessions_ended": 0}),
+    "images hide": ("images hide {image} --reason Stolen", "image.hidden", {"hidden": True}),
+    "images unhide": ("images unhide {image} --reason Sorry", "image.unhidden", {"hidden": False}),
+    "styles close": ("styles close {style} --reason Stolen", "style.closed", {"closed_by_admin": True}),
+    "styles allow": ("styles allow {style} --reason Sorry", "style.allowed", {"closed_by_admin": False}),
     "tokens grant": ("tokens grant ann 50 --reason Sorry", "bonus.granted", {"granted": 50}),
     "tokens take": ("tokens take kim 5 --reason Mistake", "bonus.taken", {"taken": 5}),
     "tokens forgive": ("tokens forgive deb --reason Sorry", "debt.forgiven", {"debt_tokens": 0}),
@@ -80,7 +84,9 @@ async def set_scene(world: World) -> dict[str, int]:
     world.payments.refund(purchase.order_id, left=0)
     await world.use_case(CheckPurchase)(purchase.order_id, payment_key=purchase.payment_key)
     withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 10)
-    return {"ann": ann.id, "boss": boss.id, "withdrawal": withdrawal.id}
+    style = await world.style(mia)
+    image = await world.image(await world.user("zoe", tokens=30), style)
+    return {"style": style.id, "image": image.id, "ann": ann.id, "boss": boss.id, "withdrawal": withdrawal.id}
 
 
 def named(group: click.Group, prefix: str = "") -> set[str]:

@@ -52,7 +52,7 @@ class Scene:
         await world.use_case(SuspendUser)(Operator(None), lou.id, reason="Spam.")
         nan = await world.artist("nan")
         kim, chalk = await world.user("kim", tokens=60), await world.style(nan, "Chalk")
-        await world.image(kim, chalk)
+        image = await world.image(kim, chalk)
         started = await world.use_case(StartPurchase)(kim.id, "basic_100")
         key = world.payments.agree(started.order_id)
         await world.use_case(SettlePurchase)(started.order_id, payment_key=key, amount=10_000)
@@ -67,6 +67,10 @@ class Scene:
             ("users", "suspend"): self.ann.id,
             ("users", "restore"): lou.id,
             ("users", "end-sessions"): self.ann.id,
+            ("generations", "hide"): image.id,
+            ("generations", "unhide"): image.id,
+            ("styles", "close"): chalk.id,
+            ("styles", "allow"): chalk.id,
             ("users", "grant-bonus"): self.ann.id,
             ("users", "take-bonus"): kim.id,
             ("users", "forgive-debt"): don.id,

@@ -70,6 +70,7 @@ CHANGING = (
     "due_at",
     "fee_tokens",
     "attempt_failed_at",
+    "hidden",
 )
 COLUMNS = (*FIXED, *CHANGING)
 GENERATION = f"SELECT {', '.join(COLUMNS)} FROM generations"
@@ -446,6 +447,7 @@ def _generation(row: Record) -> Generation:
         due_at=row["due_at"],
         fee_tokens=row["fee_tokens"],
         attempt_failed_at=row["attempt_failed_at"],
+        hidden=row["hidden"],
     )
 
 

@@ -835,6 +835,8 @@ CREATE TABLE styles (
     progress_at timestamptz,
     -- When the owner last had a failed training tried again.
     retried_at timestamptz,
+    -- The artist cannot open it.
+    closed_by_admin boolean DEFAULT false NOT NULL,
     failure_code text,
     failure_message text,
     -- An image that the artist has chosen, in the blob store.
@@ -853,6 +855,8 @@ CREATE TABLE styles (
     CONSTRAINT uq_styles_artist_id_name_key UNIQUE (artist_id, name_key),
     -- What fk_generations_style_id_artist_id refers to.
     CONSTRAINT uq_styles_id_artist_id UNIQUE (id, artist_id),
+    -- What an admin has closed is not open.
+    CONSTRAINT ck_styles_closed_by_admin CHECK (NOT closed_by_admin OR NOT is_active),
     -- Nothing is counted below zero.
     CONSTRAINT ck_styles_counts CHECK (usage_count >= 0 AND earned_tokens >= 0),
     -- A failure has a code and a message.
@@ -981,6 +985,8 @@ CREATE TABLE generations (
     due_at timestamptz,
     -- When the AI server last reported a failure that it deals with itself.
     attempt_failed_at timestamptz,
+    -- By an admin: it is private and cannot be published.
+    hidden boolean DEFAULT false NOT NULL,
     current_step bigint,
     total_steps bigint,
     progress_percent double precision,
@@ -1014,6 +1020,8 @@ CREATE TABLE generations (
     -- A fee is of what is completed, and no more than its price.
     CONSTRAINT ck_generations_fee_tokens CHECK (fee_tokens = 0 OR status = 'completed' AND fee_tokens >= 1 AND
         fee_tokens <= consumed_tokens),
+    -- What an admin has hidden is not public.
+    CONSTRAINT ck_generations_hidden CHECK (NOT hidden OR public_key IS NULL),
     -- A license that the core knows.
     CONSTRAINT ck_generations_license_type CHECK (license_type IN ('personal', 'commercial', 'exclusive')),
     -- Progress is known as a whole or not at all.

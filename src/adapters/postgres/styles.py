@@ -74,6 +74,7 @@ CHANGING = (
     "thumbnail_key",
     "updated_at",
     "retried_at",
+    "closed_by_admin",
 )
 STYLES = f"SELECT {', '.join((*FIXED, *CHANGING))} FROM styles"
 STYLE = f"{STYLES} WHERE id = $1"
@@ -505,6 +506,7 @@ def _style(row: Record) -> Style:
         updated_at=row["updated_at"],
         rights=Rights(row["rights_affirmed_at"], row["rights_explicit"], row["rights_version"]),
         retried_at=row["retried_at"],
+        closed_by_admin=row["closed_by_admin"],
         training_status=TrainingStatus(row["training_status"]),
         is_active=row["is_active"],
         show_samples=row["show_samples"],

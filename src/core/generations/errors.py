@@ -49,3 +49,10 @@ class ResultBroken(DomainError):
 
     code = "RESULT_BROKEN"
     category = Category.CONFLICT
+
+
+class GenerationHidden(DomainError):
+    """An admin has hidden the image."""
+
+    code = "GENERATION_HIDDEN"
+    category = Category.FORBIDDEN

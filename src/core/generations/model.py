@@ -5,6 +5,7 @@ import msgspec
 
 from core.generations.errors import (
     GenerationEnded,
+    GenerationHidden,
     GenerationNotCompleted,
     GenerationNotFound,
     GenerationStillProcessing,
@@ -114,6 +115,8 @@ class Generation(msgspec.Struct, frozen=True):
     """When the server reported a failed attempt that it retries by itself, if nothing was reported since."""
     fee_tokens: int = 0
     """The platform's share of the price."""
+    hidden: bool = False
+    """Hidden by an admin: private, and not to be published."""
 
     @property
     def earned_tokens(self) -> int:
@@ -223,4 +226,13 @@ class Generation(msgspec.Struct, frozen=True):
     def edit(self, *, at: datetime, description: str | None, public_key: str | None) -> "Generation":
         if self.status is not Status.COMPLETED and public_key is not None:
             raise GenerationNotCompleted
+        if self.hidden and public_key is not None:
+            raise GenerationHidden
         return msgspec.structs.replace(self, description=description, public_key=public_key, updated_at=at)
+
+    def hide(self, *, at: datetime) -> "Generation":
+        return msgspec.structs.replace(self, hidden=True, public_key=None, updated_at=at)
+
+    def unhide(self, *, at: datetime) -> "Generation":
+        """Returns the image as its owner may publish it again; it stays private."""
+        return msgspec.structs.replace(self, hidden=False, updated_at=at)

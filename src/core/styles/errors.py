@@ -75,3 +75,10 @@ class ImageSizeExceeded(ImageRefused):
 
 class ImageResolutionTooLow(ImageRefused):
     code = "IMAGE_RESOLUTION_TOO_LOW"
+
+
+class StyleClosed(DomainError):
+    """An admin has closed the style."""
+
+    code = "STYLE_CLOSED"
+    category = Category.FORBIDDEN

@@ -6,7 +6,7 @@ import msgspec
 from core.errors import Forbidden, ValidationError
 from core.identifiers import ArtworkId, StyleId, TaskId, UserId
 from core.problems import Problem, not_after, wrong_token_amount
-from core.styles.errors import StyleNotFound, StyleNotReady, TrainingInProgress
+from core.styles.errors import StyleClosed, StyleNotFound, StyleNotReady, TrainingInProgress
 from core.tasks.outcome import Failure
 from core.tasks.progress import whole
 from core.terms import TERMS_VERSION
@@ -113,6 +113,8 @@ class Style(msgspec.Struct, frozen=True):
     training_metric: dict[str, object] | None = None
     progress: TrainingProgress | None = None
     failure: Failure | None = None
+    closed_by_admin: bool = False
+    """The artist cannot open it."""
     retried_at: datetime | None = None
     """When the owner last retried the training."""
     thumbnail_key: str | None = None
@@ -170,6 +172,8 @@ class Style(msgspec.Struct, frozen=True):
     ) -> "Style":
         if self.training_status is not TrainingStatus.COMPLETED:
             raise StyleNotReady
+        if is_active and self.closed_by_admin:
+            raise StyleClosed
         if problems := problems_of_terms(description, generation_cost_tokens, self.valid_from, valid_to):
             raise ValidationError(**problems)
         return msgspec.structs.replace(
@@ -187,6 +191,13 @@ class Style(msgspec.Struct, frozen=True):
     def expired(self, *, at: datetime) -> bool:
         """Whether it is still active after the end of its validity."""
         return self.is_active and self.valid_to is not None and self.valid_to <= at
+
+    def close_by_admin(self, *, at: datetime) -> "Style":
+        return msgspec.structs.replace(self, is_active=False, closed_by_admin=True, updated_at=at)
+
+    def allow(self, *, at: datetime) -> "Style":
+        """Returns the style as its artist may open it again; it stays closed."""
+        return msgspec.structs.replace(self, closed_by_admin=False, updated_at=at)
 
     def close(self, *, at: datetime) -> "Style":
         return msgspec.structs.replace(self, is_active=False, updated_at=at) if self.is_active else self

@@ -8,7 +8,9 @@ from entrypoints import signals
 from entrypoints.cli import service
 from entrypoints.cli.admins import admins
 from entrypoints.cli.audit import audit
+from entrypoints.cli.images import images
 from entrypoints.cli.output import say
+from entrypoints.cli.styles import styles
 from entrypoints.cli.tasks import tasks
 from entrypoints.cli.tokens import tokens
 from entrypoints.cli.users import users
@@ -28,7 +30,7 @@ def commands() -> None:
     """The backend of Style License."""
 
 
-for command in (*service.COMMANDS, admins, audit, tasks, tokens, users, withdrawals):
+for command in (*service.COMMANDS, admins, audit, images, styles, tasks, tokens, users, withdrawals):
     commands.add_command(command)
 
 

@@ -45,8 +45,12 @@ from core.generations.request_generation import RequestGeneration
 from core.generations.time_out_generations import GenerationTimeout, TimeOutGenerations
 from core.generations.watch_generation import WatchGeneration
 from core.live_events import StreamTiming, Watch
+from core.moderation.allow_style import AllowStyle
+from core.moderation.close_style import CloseStyle
+from core.moderation.hide_image import HideImage
 from core.moderation.restore_user import RestoreUser
 from core.moderation.suspend_user import SuspendUser
+from core.moderation.unhide_image import UnhideImage
 from core.notifications.mark_all_read import MarkAllRead
 from core.notifications.mark_read import MarkRead
 from core.notifications.purge_read_notifications import PurgeReadNotifications
@@ -103,6 +107,10 @@ def use_cases() -> Provider:
         MakeAdmin,
         RemoveAdmin,
         SuspendUser,
+        HideImage,
+        UnhideImage,
+        CloseStyle,
+        AllowStyle,
         RestoreUser,
         EndSessions,
         CreateStyle,

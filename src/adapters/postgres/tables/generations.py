@@ -50,6 +50,7 @@ class GenerationRow(Row):
         CheckConstraint(
             "fee_tokens = 0 OR (status = 'completed' AND fee_tokens BETWEEN 1 AND consumed_tokens)", name="fee_tokens"
         ),
+        CheckConstraint("NOT hidden OR public_key IS NULL", name="hidden"),
         CheckConstraint("attempt > 0 AND like_count >= 0 AND comment_count >= 0", name="counts"),
         # Frequent progress updates stay on the same page.
         {"postgresql_with": {"fillfactor": 80}},
@@ -89,3 +90,4 @@ class GenerationRow(Row):
     due_at: Mapped[datetime | None]
     fee_tokens: Mapped[Count]
     attempt_failed_at: Mapped[datetime | None]
+    hidden: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -31,6 +31,7 @@ class StyleRow(Row):
         CheckConstraint(
             "num_nulls(current_epoch, total_epochs, progress_percent, progress_at) IN (0, 4)", name="progress"
         ),
+        CheckConstraint("NOT closed_by_admin OR NOT is_active", name="closed_by_admin"),
         CheckConstraint("usage_count >= 0 AND earned_tokens >= 0", name="counts"),
     )
 
@@ -71,6 +72,7 @@ class StyleRow(Row):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     retried_at: Mapped[datetime | None]
+    closed_by_admin: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class StyleUseRow(Row):

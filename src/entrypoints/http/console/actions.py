@@ -15,9 +15,13 @@ from core.bonuses.take_bonus import TakeBonus
 from core.dead_letters.redrive_tasks import RedriveTasks
 from core.debts.forgive_debt import ForgiveDebt
 from core.errors import NotFound, ValidationError
-from core.identifiers import MAX_ID, UserId, WithdrawalId
+from core.identifiers import MAX_ID, GenerationId, StyleId, UserId, WithdrawalId
+from core.moderation.allow_style import AllowStyle
+from core.moderation.close_style import CloseStyle
+from core.moderation.hide_image import HideImage
 from core.moderation.restore_user import RestoreUser
 from core.moderation.suspend_user import SuspendUser
+from core.moderation.unhide_image import UnhideImage
 from core.problems import wrong_token_amount
 from core.tokens.model import MAX_AMOUNT
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
@@ -110,6 +114,22 @@ async def _forgive(call: Call) -> None:
     await (await call.get(ForgiveDebt))(call.operator, UserId(call.number), reason=call.fields["reason"])
 
 
+async def _hide(call: Call) -> None:
+    await (await call.get(HideImage))(call.operator, GenerationId(call.number), reason=call.fields["reason"])
+
+
+async def _unhide(call: Call) -> None:
+    await (await call.get(UnhideImage))(call.operator, GenerationId(call.number), reason=call.fields["reason"])
+
+
+async def _close(call: Call) -> None:
+    await (await call.get(CloseStyle))(call.operator, StyleId(call.number), reason=call.fields["reason"])
+
+
+async def _allow(call: Call) -> None:
+    await (await call.get(AllowStyle))(call.operator, StyleId(call.number), reason=call.fields["reason"])
+
+
 async def _settle(call: Call) -> None:
     await (await call.get(SettleWithdrawal))(call.operator, WithdrawalId(call.number))
 
@@ -145,6 +165,16 @@ ACTIONS: dict[str, dict[str, Action]] = {
         "forgive-debt": Action("Forgive the debt", "Forgives all that the user owes.", _forgive, (SHOWN_REASON,)),
         "make-admin": Action("Make an admin", "Gives the user the admin role.", _make_admin),
         "remove-admin": Action("Remove as an admin", "Takes the admin role away.", _remove_admin),
+    },
+    "generations": {
+        "hide": Action("Hide", "Makes the image private and keeps its owner from publishing it.", _hide, (REASON,)),
+        "unhide": Action("Unhide", "Lets the owner publish the image again.", _unhide, (REASON,)),
+    },
+    "styles": {
+        "close": Action(
+            "Close", "Closes the style to new generations and keeps its artist from opening it.", _close, (REASON,)
+        ),
+        "allow": Action("Allow", "Lets the artist open the style again.", _allow, (REASON,)),
     },
     "withdrawals": {
         "settle": Action("Settle", "Marks the withdrawal as paid. The money has been transferred.", _settle),

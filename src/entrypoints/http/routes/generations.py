@@ -14,6 +14,7 @@ from core.generations.edit_generation import EditGeneration, GenerationChanges
 from core.generations.errors import (
     GenerationChanged,
     GenerationEnded,
+    GenerationHidden,
     GenerationNotCompleted,
     GenerationNotFound,
     GenerationStillProcessing,
@@ -155,7 +156,7 @@ class GenerationsController(Controller):
     @patch(
         "/{generation_id:int}",
         guard=signed_in,
-        refusals=(GenerationNotFound, GenerationNotCompleted, GenerationChanged, ResultBroken),
+        refusals=(GenerationNotFound, GenerationNotCompleted, GenerationChanged, GenerationHidden, ResultBroken),
         summary="Update my generation",
         description="Publish it, hide it or describe it.",
     )

@@ -223,7 +223,7 @@ class StylesController(Controller):
         "/{style_id:int}",
         guard=artist,
         limit=RouteLimit.UPLOAD,
-        refusals=(errors.StyleNotFound, Forbidden, errors.StyleNotReady, InvalidPicture),
+        refusals=(errors.StyleNotFound, Forbidden, errors.StyleNotReady, errors.StyleClosed, InvalidPicture),
         summary="Update my style",
         max_body=MAX_THUMBNAIL_BODY,
         form=CHANGES,

@@ -1,32 +1,40 @@
 """The only reader of the environment and of `.env`."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from math import log2
 from pathlib import Path
-from typing import Literal, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from typing import Literal
+from urllib.parse import parse_qs
 
 import msgspec
 from dotenv.parser import Original, parse_stream
 
 from core.ports.rate_limiter import Limit
+from entrypoints.variables import Network, Reader, split_url
 
 GOOGLE_DISCOVERY = "https://accounts.google.com/.well-known/openid-configuration"
 TOSS_API = "https://api.tosspayments.com"
 ENV_FILE = ".env"
+TOKENS = ("SECRET_KEY", "INTERNAL_API_TOKEN", "INTERNAL_API_TOKEN_PREVIOUS")
 MIN_SECRET = 32
 """Minimum length of a secret, in characters."""
+MIN_BITS = 96
+"""Minimum information of a secret."""
+MIN_PASSWORD = 8
+"""Minimum length of a password, in characters."""
+WELL_KNOWN = frozenset(
+    {"admin", "changeme", "default", "example", "guest", "password", "postgres", "qwerty", "rabbitmq", "secret"}
+)
+"""Passwords that everybody tries first, without digits at their end."""
+WIDEST_NETWORK = 4
+"""Bits of the prefix of the widest network that may be trusted."""
+MAX_RATE = 100
+"""Calls a second; a rate limit beyond that limits nobody."""
 
-MAX_DIGITS = 9
-"""Of a number; Python refuses to read one of some thousands."""
-
-Network = IPv4Network | IPv6Network
-MAPPED_PREFIX = 96
-"""Bits before the IPv4 address in one that is mapped into IPv6 (RFC 4291, 2.5.5.2)."""
 AppEnv = Literal["development", "production"]
-Choice = TypeVar("Choice", bound=str)
 
 
 class RabbitMQ(msgspec.Struct, frozen=True):
@@ -159,7 +167,7 @@ def _first_line(statement: Original) -> int:
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """The settings that the variables say. Raises SettingsError, which lists all problems."""
-    reader = _Reader(environ)
+    reader = Reader(environ)
     app_env: AppEnv = reader.choice("APP_ENV", ("development", "production"), "development")
     production = app_env == "production"
     host = reader.text("HOST") or ("0.0.0.0" if production else "127.0.0.1")  # noqa: S104 - a container's port
@@ -211,7 +219,7 @@ def _local_url(host: str, port: int) -> str:
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
-def _rabbitmq(reader: "_Reader") -> RabbitMQ | None:
+def _rabbitmq(reader: Reader) -> RabbitMQ | None:
     host = reader.text("RABBITMQ_HOST")
     if host is None:
         return None
@@ -224,7 +232,7 @@ def _rabbitmq(reader: "_Reader") -> RabbitMQ | None:
     )
 
 
-def _google(reader: "_Reader") -> OpenIDSettings | None:
+def _google(reader: Reader) -> OpenIDSettings | None:
     client_id, secret = reader.text("GOOGLE_CLIENT_ID"), reader.text("GOOGLE_CLIENT_SECRET")
     if client_id is None and secret is None:
         return None
@@ -233,15 +241,7 @@ def _google(reader: "_Reader") -> OpenIDSettings | None:
     return OpenIDSettings(client_id or "", secret or "", reader.url("OPENID_DISCOVERY_URL") or GOOGLE_DISCOVERY)
 
 
-def _unmapped(network: Network) -> Network:
-    """IPv4 networks mapped into IPv6 become IPv4, as clients' addresses do."""
-    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
-    if mapped is None or network.prefixlen < MAPPED_PREFIX:
-        return network
-    return IPv4Network((mapped, network.prefixlen - MAPPED_PREFIX))
-
-
-def _rate_limits(reader: "_Reader", *, default: str) -> RateLimits | None:
+def _rate_limits(reader: Reader, *, default: str) -> RateLimits | None:
     limits = RateLimits(
         sign_in=reader.limit("RATE_LIMIT_SIGN_IN", Limit(5, timedelta(minutes=5))),
         generate=reader.limit("RATE_LIMIT_GENERATE", Limit(6, timedelta(minutes=1))),
@@ -253,12 +253,12 @@ def _rate_limits(reader: "_Reader", *, default: str) -> RateLimits | None:
     return limits if reader.choice("RATE_LIMITS", ("on", "off"), default) == "on" else None
 
 
-def _toss(reader: "_Reader") -> Toss | None:
+def _toss(reader: Reader) -> Toss | None:
     secret_key, api_base = reader.text("TOSS_SECRET_KEY"), reader.url("TOSS_API_BASE")
     return Toss(secret_key, api_base or TOSS_API) if secret_key else None
 
 
-def _unfit_for_production(settings: Settings, reader: "_Reader") -> list[str]:
+def _unfit_for_production(settings: Settings, reader: Reader) -> list[str]:
     problems = [
         f"{name} is missing: {what}"
         for name, what in (
@@ -277,23 +277,25 @@ def _unfit_for_production(settings: Settings, reader: "_Reader") -> list[str]:
         )
         if reader.text(name) is None
     ]
-    for name in ("SECRET_KEY", "INTERNAL_API_TOKEN", "INTERNAL_API_TOKEN_PREVIOUS"):
-        secret = reader.text(name)
-        if secret and (len(secret) < MIN_SECRET or len(set(secret)) < MIN_SECRET // 3):
-            problems.append(f"{name} is weak: at least {MIN_SECRET} random characters")
-    if settings.secret_key is not None and settings.secret_key == settings.internal_api_token:
-        problems.append("SECRET_KEY and INTERNAL_API_TOKEN are the same: the AI servers must not know the first")
-    if settings.rabbitmq and settings.rabbitmq.password == "guest":  # noqa: S105 - the default to refuse
-        problems.append("RABBITMQ_PASS is weak: 'guest' is the well-known default")
+    problems += _weak_secrets(settings, reader)
+    problems += _unencrypted(settings, reader)
     problems += [
-        f"{name} is not https: cookies and tokens would be sent unencrypted"
-        for name, url in (("API_BASE_URL", reader.text("API_BASE_URL")), ("FRONTEND_URL", settings.frontend_url))
-        if url and not url.startswith("https://")
+        f"{name} contains every address: it restricts nothing"
+        for name, networks in (
+            ("TRUSTED_PROXIES", settings.trusted_proxies),
+            ("WEBHOOK_ALLOWED_NETWORKS", settings.webhook_allowed_networks),
+        )
+        if any(network.prefixlen < WIDEST_NETWORK for network in networks)
     ]
-    if settings.toss and settings.toss.secret_key.startswith("test_"):
+    if settings.database_url and not _names_a_database(settings.database_url):
+        problems.append("DATABASE_URL is not a URL such as postgresql://user:password@host/database")
+    problems += [
+        f"{name} is no limit: more than {MAX_RATE} calls a second"
+        for name, limit in _named_limits(settings.rate_limits)
+        if limit.calls > MAX_RATE * limit.window.total_seconds()
+    ]
+    if settings.toss and settings.toss.secret_key.lower().startswith("test"):
         problems.append("TOSS_SECRET_KEY is a test key: no money would be paid")
-    if settings.toss and not settings.toss.api_base.startswith("https://"):
-        problems.append("TOSS_API_BASE is not https: the secret key would be sent unencrypted")
     if settings.ai_servers == "simulated":
         problems.append("AI_SERVERS=simulated is for development: users would pay for simulated images")
     if settings.rate_limits is None:
@@ -303,92 +305,68 @@ def _unfit_for_production(settings: Settings, reader: "_Reader") -> list[str]:
     return problems
 
 
-def _split(url: str) -> SplitResult | None:
-    """None if it is none, such as one with a port of 99999."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # read from the text only now
-    except ValueError:
-        return None
-    return parts
+def _weak_secrets(settings: Settings, reader: Reader) -> list[str]:
+    problems = []
+    for name in TOKENS:
+        secret = reader.text(name)
+        if secret and (len(secret) < MIN_SECRET or _guessable(secret)):
+            problems.append(f"{name} is weak: at least {MIN_SECRET} random characters")
+    database = split_url(settings.database_url or "")
+    passwords = {"RABBITMQ_PASS": reader.text("RABBITMQ_PASS"), "DATABASE_URL": database and database.password}
+    problems += [
+        f"{name} has a weak password: at least {MIN_PASSWORD} characters, and no well-known one"
+        for name, password in passwords.items()
+        if password and (len(password) < MIN_PASSWORD or len(set(password)) < MIN_PASSWORD // 2 or _known(password))
+    ]
+    names = (
+        "SECRET_KEY",
+        "INTERNAL_API_TOKEN",
+        "INTERNAL_API_TOKEN_PREVIOUS",
+        "GOOGLE_CLIENT_SECRET",
+        "TOSS_SECRET_KEY",
+    )
+    owners: dict[str, str] = {}
+    for name, secret in ({name: reader.text(name) for name in names} | passwords).items():
+        if secret and (owner := owners.setdefault(secret, name)) != name:
+            problems.append(f"{owner} and {name} are the same: who knows one must not know the other")
+    return problems
 
 
-class _Reader:
-    """Reads variables and collects their problems."""
+def _guessable(secret: str) -> bool:
+    """Whether the text carries little information, by the frequencies of its characters, or repeats itself.
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self.environ = environ
-        self.problems: list[str] = []
+    A random text of 32 hexadecimal digits has 100 bits or more, and next to no three characters twice.
+    """
+    counts = Counter(secret)
+    bits = -sum(count * log2(count / len(secret)) for count in counts.values())
+    threes = {secret[at : at + 3] for at in range(len(secret) - 2)}
+    return bits < MIN_BITS or len(threes) < (len(secret) - 2) * 3 / 4
 
-    def text(self, name: str) -> str | None:
-        """None also for an empty value, as `.env` files have it for what is not set."""
-        return self.environ.get(name, "").strip() or None
 
-    def choice(self, name: str, choices: tuple[Choice, ...], default: Choice) -> Choice:
-        text = self.text(name)
-        if text is None:
-            return default
-        for choice in choices:
-            if text == choice:
-                return choice
-        self.problems.append(f"{name}={text!r} is none of {', '.join(choices)}")
-        return default
+def _known(password: str) -> bool:
+    return password.lower().rstrip("0123456789!") in WELL_KNOWN
 
-    def number(self, name: str, default: int, *, low: int, high: int) -> int:
-        text = self.text(name)
-        if text is None:
-            return default
-        if not text.isdecimal() or len(text) > MAX_DIGITS or not low <= int(text) <= high:
-            self.problems.append(f"{name}={text!r} is not a whole number from {low} to {high}")
-            return default
-        return int(text)
 
-    def seconds(self, name: str, default: int, *, low: int = 1) -> timedelta:
-        return timedelta(seconds=self.number(name, default, low=low, high=30 * 24 * 60 * 60))
+def _unencrypted(settings: Settings, reader: Reader) -> list[str]:
+    urls = [("API_BASE_URL", reader.text("API_BASE_URL")), ("FRONTEND_URL", settings.frontend_url)]
+    urls += [("CORS_ALLOWED_ORIGINS", origin) for origin in settings.cors_allowed_origins]
+    urls.append(("OPENID_DISCOVERY_URL", reader.text("OPENID_DISCOVERY_URL")))
+    urls.append(("TOSS_API_BASE", reader.text("TOSS_API_BASE")))
+    return [
+        f"{name} is not https: cookies, tokens and keys would be sent unencrypted"
+        for name, url in urls
+        if url and not url.startswith("https://")
+    ]
 
-    def limit(self, name: str, default: Limit) -> Limit:
-        """From calls/seconds."""
-        text = self.text(name)
-        if text is None:
-            return default
-        calls, _, seconds = text.partition("/")
-        numbers = (calls, seconds)
-        if not all(number.isdecimal() and len(number) <= MAX_DIGITS and int(number) > 0 for number in numbers):
-            self.problems.append(f"{name}={text!r} is not calls/seconds, such as 100/60")
-            return default
-        return Limit(int(calls), timedelta(seconds=int(seconds)))
 
-    def url(self, name: str) -> str | None:
-        text = self.text(name)
-        if text is None:
-            return None
-        parts = _split(text)
-        if (
-            parts is None
-            or parts.scheme not in {"http", "https"}
-            or not parts.hostname
-            or parts.query
-            or parts.fragment
-        ):
-            self.problems.append(f"{name}={text!r} is not an http or https URL")
-        return text.rstrip("/")
+def _names_a_database(url: str) -> bool:
+    parts = split_url(url)
+    if parts is None or parts.scheme not in {"postgresql", "postgres"}:
+        return False
+    host = parts.hostname or parse_qs(parts.query).get("host")
+    return bool(host) and len(parts.path) > 1
 
-    def several(self, name: str) -> list[str]:
-        return [part.strip() for part in (self.text(name) or "").split(",") if part.strip()]
 
-    def origins(self, name: str) -> list[str]:
-        origins = self.several(name)
-        for origin in origins:
-            parts = _split(origin)
-            if not parts or parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
-                self.problems.append(f"{name}: {origin!r} is not an origin such as https://example.com")
-        return origins
-
-    def networks(self, name: str) -> list[Network]:
-        networks: list[Network] = []
-        for part in self.several(name):
-            try:
-                networks.append(_unmapped(ip_network(part)))
-            except ValueError:
-                self.problems.append(f"{name}: {part!r} is not a network such as 10.0.0.0/8")
-        return networks
+def _named_limits(limits: RateLimits | None) -> list[tuple[str, Limit]]:
+    found: dict[str, Limit] = msgspec.structs.asdict(limits) if limits else {}
+    return [(f"RATE_LIMIT_{name.upper()}", limit) for name, limit in found.items()]

@@ -1,4 +1,5 @@
 import os
+import secrets
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,13 +10,13 @@ from entrypoints.settings import GOOGLE_DISCOVERY, SettingsError, environment, r
 
 PRODUCTION = {
     "APP_ENV": "production",
-    "DATABASE_URL": "postgresql://app:secret@db/app",
+    "DATABASE_URL": "postgresql://app:correct-horse@db/app",
     "RABBITMQ_HOST": "broker",
     "RABBITMQ_USER": "app",
     "RABBITMQ_PASS": "long-and-random",
     "GCS_BUCKET_NAME": "style-license-media",
     "GOOGLE_CLIENT_ID": "client",
-    "GOOGLE_CLIENT_SECRET": "secret",
+    "GOOGLE_CLIENT_SECRET": "GOCSPX-of-the-client",
     "SECRET_KEY": "0123456789abcdefghijklmnopqrstuv",
     "INTERNAL_API_TOKEN": "vutsrqponmlkjihgfedcba9876543210",
     "API_BASE_URL": "https://api.example.com/",
@@ -74,6 +75,27 @@ def test_production_names_all_missing_variables_at_once() -> None:
     [
         ("SECRET_KEY", "short"),
         ("SECRET_KEY", "a" * 64),
+        ("SECRET_KEY", "correcthorse" * 4),
+        ("SECRET_KEY", PRODUCTION["GOOGLE_CLIENT_SECRET"] * 2),
+        ("GOOGLE_CLIENT_SECRET", PRODUCTION["SECRET_KEY"]),
+        ("RABBITMQ_PASS", PRODUCTION["INTERNAL_API_TOKEN"]),
+        ("RABBITMQ_PASS", "x"),
+        ("RABBITMQ_PASS", "aaaaaaaaaaaa"),
+        ("RABBITMQ_PASS", "Password123!"),
+        ("DATABASE_URL", "postgresql://app:postgres@db/app"),
+        ("DATABASE_URL", "mysql://app:correct-horse@db/app"),
+        ("DATABASE_URL", "postgresql://app:correct-horse@db"),
+        ("DATABASE_URL", "postgresql:///app"),
+        ("DATABASE_URL", "db"),
+        ("DATABASE_URL", "postgresql://db:port/app"),
+        ("TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("TRUSTED_PROXIES", "::/0"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, 128.0.0.0/1"),
+        ("WEBHOOK_ALLOWED_NETWORKS", "0.0.0.0/0"),
+        ("CORS_ALLOWED_ORIGINS", "https://example.com, http://example.com"),
+        ("OPENID_DISCOVERY_URL", "http://accounts.example.com/.well-known/openid-configuration"),
+        ("RATE_LIMIT_ANONYMOUS", "1000000/60"),
+        ("RATE_LIMIT_SIGN_IN", "101/1"),
         ("INTERNAL_API_TOKEN", "short"),
         ("INTERNAL_API_TOKEN", PRODUCTION["SECRET_KEY"]),
         ("INTERNAL_API_TOKEN_PREVIOUS", "short"),
@@ -84,6 +106,7 @@ def test_production_names_all_missing_variables_at_once() -> None:
         ("RATE_LIMITS", "off"),
         ("STORAGE_EMULATOR_HOST", "http://localhost:9023"),
         ("TOSS_SECRET_KEY", "test_sk_zXLkKEypNArWmo50nX3lmeaxYG5R"),
+        ("TOSS_SECRET_KEY", "TEST_gsk_zXLkKEypNArWmo50nX3lmeaxYG5R"),
     ],
 )
 def test_production_refuses_weak_settings(name: str, weak: str) -> None:
@@ -91,6 +114,25 @@ def test_production_refuses_weak_settings(name: str, weak: str) -> None:
 
     assert len(found) == 1
     assert name in found[0]
+
+
+@pytest.mark.parametrize("number", range(50))
+def test_production_takes_random_secrets_of_the_least_length(number: int) -> None:
+    made = (secrets.token_hex(16), secrets.token_urlsafe(24))
+    assert read_settings({**PRODUCTION, "SECRET_KEY": made[number % 2]}).production
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://app:correct-horse@/app?host=/cloudsql/project:region:instance"),
+        ("DATABASE_URL", "postgres://app@db:6432/app?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, fd00::/8"),
+        ("RATE_LIMIT_ANONYMOUS", "6000/60"),
+    ],
+)
+def test_production_takes_other_strong_settings(name: str, value: str) -> None:
+    assert read_settings({**PRODUCTION, name: value}).production
 
 
 def test_tokens_are_sold_with_the_key_of_a_payment_provider_and_not_without() -> None:

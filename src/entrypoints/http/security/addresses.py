@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from entrypoints.http.operation import Connection
 from entrypoints.http.state import state_of
-from entrypoints.settings import Network
+from entrypoints.variables import Network
 
 Address = IPv4Address | IPv6Address
 

@@ -26,6 +26,8 @@ COMMENTS = {
         Identities that were deleted, so that an account that is opened again gets no second welcome bonus.""",
     "COLUMN erased_identities.identity": "A keyed hash of provider and subject; nothing else is kept.",
     "TABLE artists": "What a user who is an artist has besides.",
+    "COLUMN artists.name_key": "The name in NFKC and case-folded, as `core/text.py` writes it.",
+    "CONSTRAINT uq_artists_name_key ON artists": "An artist name belongs to one artist.",
     "COLUMN artists.signature_key": "Key of the signature's image in the blob store.",
     "TABLE sessions": "Sign-ins. Deleting the row revokes the session.",
     "COLUMN sessions.token_hash": "SHA-256 of the cookie's token, so that a reader of the table cannot sign in.",
@@ -77,10 +79,12 @@ def upgrade() -> None:
         CREATE TABLE artists (
             user_id bigint NOT NULL,
             artist_name text NOT NULL,
+            name_key text NOT NULL,
             verified_email text NOT NULL,
             signature_key text NOT NULL,
             created_at timestamptz NOT NULL,
             CONSTRAINT pk_artists PRIMARY KEY (user_id),
+            CONSTRAINT uq_artists_name_key UNIQUE (name_key),
             CONSTRAINT fk_artists_user_id FOREIGN KEY (user_id) REFERENCES users (id)
         )
     """)

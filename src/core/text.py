@@ -78,6 +78,14 @@ def problem_of_free_text(text: str, *, limit: int) -> Problem | None:
     return None
 
 
+def unique_key(text: str) -> str:
+    """Equal for names of which only one may exist: `comparison_key` in NFKC, so that width and style do not matter.
+
+    Stored beside the name: changing this function needs a migration.
+    """
+    return unicodedata.normalize("NFKC", comparison_key(unicodedata.normalize("NFKC", text)))
+
+
 def comparison_key(text: str) -> str:
     """Equal for names that count as the same; also what search compares: case-folded, NFC, single spaces.
 

@@ -374,5 +374,5 @@ async def upgrade(world: World, user: User) -> None:
     now = world.clock.now()
     async with world.block() as ports:
         await ports.users.add_artist(Artist(user.id, "Min", "min@example.com", f"signatures/{user.id}/x.png", now))
-        await ports.users.save(user.become_artist(at=now))
+        await ports.users.save(user.become_artist(str(user.email), at=now))
         await ports.ledger.open(earnings(user.id))

@@ -3,7 +3,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
+from core.accounts.errors import AlreadyArtist, ArtistNameTaken, IdentityTaken, UsernameTaken, UserNotFound
 from core.accounts.model import Artist, Session, User
 from core.accounts.views import Me, MeArtist, Profile, ProfileArtist, ProfileStats
 from core.requester import Requester, Role
@@ -64,7 +64,7 @@ async def test_a_saved_entity_is_stored(world: World) -> None:
     ann = await world.user("ann")
     changed = ann.edit(
         at=world.clock.advance(), username="anna", bio="hello", profile_image="public/profiles/1/a.png"
-    ).become_artist(at=world.clock.advance())
+    ).become_artist("ann@example.com", at=world.clock.advance())
 
     await commit(world, lambda ports: ports.users.save(changed))
 
@@ -193,6 +193,39 @@ async def test_of_two_upgrades_at_once_one_is_refused(world: World, sent: bool) 
 
     assert ended.first is None
     assert isinstance(ended.second, AlreadyArtist)
+
+
+@pytest.mark.parametrize("name", ["Mia", "MIA", "\uff2dia"])
+async def test_an_artist_name_belongs_to_one_artist(world: World, name: str) -> None:
+    await world.artist("mia")
+    zoe, ann = await world.artist("zoe"), await world.user("ann")
+
+    with pytest.raises(ArtistNameTaken):
+        await commit(world, renaming(zoe, name))
+    with pytest.raises(ArtistNameTaken):
+        await commit(world, lambda ports: ports.users.add_artist(named(ann, name)))
+
+    await commit(world, renaming(zoe, "Zoe B."))  # one's own can be changed, and stay
+
+
+async def test_an_artist_name_that_was_given_up_can_be_taken(world: World) -> None:
+    mia, zoe = await world.artist("mia"), await world.artist("zoe")
+    await commit(world, renaming(mia, "Mia Kim"))
+    await commit(world, renaming(zoe, "Mia"))
+    await commit(world, renaming(zoe, "mia"))
+
+    shown = (await world.read.accounts.profile(zoe.id, viewer=None)).artist
+    assert shown is not None
+    assert shown.artist_name == "mia"
+
+
+async def test_of_two_artists_with_one_name_one_is_refused(world: World, sent: bool) -> None:
+    mia, zoe = await world.artist("mia"), await world.artist("zoe")
+
+    ended = await race(world, renaming(mia, "Same"), renaming(zoe, "SAME"), sent=sent)
+
+    assert ended.first is None
+    assert isinstance(ended.second, ArtistNameTaken)
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------
@@ -364,6 +397,14 @@ async def new_user(
 
 def renamed(user: User, username: str) -> User:
     return msgspec.structs.replace(user, username=username)
+
+
+def named(user: User, artist_name: str) -> Artist:
+    return Artist(user.id, artist_name, "mia@example.com", "signatures/1/signature.png", user.created_at)
+
+
+def renaming(user: User, artist_name: str) -> Work:
+    return lambda ports: ports.users.save_artist(named(user, artist_name))
 
 
 def adding(user: User) -> Work:

@@ -13,6 +13,7 @@ from core.blobs.purge_orphans import OrphanAge, PurgeOrphans
 from core.errors import ValidationError
 from core.ports.blob_store import StoreUnavailable
 from core.ports.transaction import OutcomeUnknown
+from core.problems import RESERVED_NAME
 from tests.core.failing import Broken, LosesConnection, failing
 from tests.support.photographs import SECRETS, drawn, with_metadata
 from tests.support.pictures import picture
@@ -47,6 +48,27 @@ async def test_a_taken_username_is_refused(world: MemoryWorld) -> None:
 
     assert await profile(world, ann) == ("ann", "", None)
     assert await world.blobs.keys("") == []
+
+
+@pytest.mark.parametrize("username", ["admin", "style.license", "s-u-p-p-o-r-t"])
+async def test_a_reserved_username_is_refused_unless_one_has_it(world: MemoryWorld, username: str) -> None:
+    ann, known = await world.user("ann"), await world.user(username)
+
+    with pytest.raises(ValidationError) as refused:
+        await world.use_case(EditProfile)(ann.id, ProfileChanges(username=username))
+    assert refused.value.details == {"username": RESERVED_NAME}
+
+    await world.use_case(EditProfile)(known.id, ProfileChanges(username=username, bio="hello"))
+
+
+async def test_a_reserved_artist_name_is_refused_unless_one_has_it(world: MemoryWorld) -> None:
+    mia, known = await world.artist("mia"), await world.artist("official")
+
+    with pytest.raises(ValidationError) as refused:
+        await world.use_case(EditProfile)(mia.id, ProfileChanges(artist_name="Official"))
+    assert refused.value.details == {"artist_name": RESERVED_NAME}
+
+    await world.use_case(EditProfile)(known.id, ProfileChanges(artist_name="Official"))
 
 
 @pytest.mark.parametrize("username", ["ab", "a" * 31, "Ann", "min jun", "김민준", ""])

@@ -143,6 +143,7 @@ async def test_signing_out_ends_that_session_alone(world: MemoryWorld) -> None:
         (None, "김민준", "user"),
         (None, None, "user"),
         ("a@example.com", None, "user-a"),
+        ("support@example.com", None, "user-support"),
         ("민준@example.com", "Min", "user"),
     ],
 )

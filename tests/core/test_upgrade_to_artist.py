@@ -3,7 +3,7 @@ from io import BytesIO
 import msgspec
 import pytest
 
-from core.accounts.errors import AlreadyArtist, InvalidPicture, UserNotFound
+from core.accounts.errors import AlreadyArtist, EmailNotVerified, InvalidPicture, UserNotFound
 from core.accounts.model import User
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.errors import ValidationError
@@ -137,6 +137,41 @@ async def test_a_signature_that_may_be_in_use_is_kept(world: MemoryWorld) -> Non
 
     assert (await world.read.accounts.me(ann.id)).artist is not None
     assert len(await world.blobs.keys("signatures/")) == 1
+
+
+@pytest.mark.parametrize("email", ["boss@example.com", "ann@example.com.evil.example"])
+async def test_an_address_that_is_not_verified_is_refused(world: MemoryWorld, email: str) -> None:
+    ann = await world.user("ann")
+
+    with pytest.raises(EmailNotVerified):
+        await upgrade(world, ann, verified_email=email)
+
+    assert (await world.read.accounts.me(ann.id)).artist is None
+    assert await world.blobs.keys("signatures/") == []
+
+
+async def test_who_has_no_verified_address_cannot_become_an_artist(world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+    async with world.block() as ports:
+        await ports.users.save(msgspec.structs.replace(ann, email=None))
+
+    with pytest.raises(EmailNotVerified):
+        await upgrade(world, ann)
+
+
+async def test_the_address_is_compared_without_case(world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+    await upgrade(world, ann, verified_email="Ann@Example.com")
+    assert (await world.read.accounts.me(ann.id)).artist is not None
+
+
+@pytest.mark.parametrize("name", ["Admin", "S\u200dupport", "\uff2fFFICIAL", "Style-License", "관리자", "s t a f f"])
+async def test_a_reserved_name_is_refused(world: MemoryWorld, name: str) -> None:
+    ann = await world.user("ann")
+    with pytest.raises(ValidationError) as refused:
+        await upgrade(world, ann, artist_name=name)
+    assert refused.value.details is not None
+    assert refused.value.details.keys() == {"artist_name"}
 
 
 async def upgrade(

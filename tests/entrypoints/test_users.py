@@ -123,7 +123,7 @@ async def test_a_change_that_is_refused(
     assert await world.blobs.keys("public/") == []
 
 
-APPLICATION = {"artist_name": "Ann Ink", "verified_email": "ann@studio.example"}
+APPLICATION = {"artist_name": "Ann Ink", "verified_email": "Ann@example.com"}
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,13 @@ async def test_becoming_an_artist(service: Service, world: MemoryWorld, body: di
         assert (again.status_code, again.json()["error"]["code"]) == (409, "ALREADY_ARTIST")
 
 
+async def test_the_address_of_an_artist_is_the_accounts_own(service: Service, world: MemoryWorld) -> None:
+    body = APPLICATION | {"verified_email": "boss@example.com", "signature_image": data_url(picture(200, 80))}
+    async with service.browser(await world.user("ann")) as browser:
+        response = await browser.post("/api/users/me/upgrade-to-artist", json=body)
+    assert (response.status_code, response.json()["error"]["code"]) == (422, "EMAIL_NOT_VERIFIED")
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "fields"),
     [
@@ -158,6 +165,7 @@ async def test_becoming_an_artist(service: Service, world: MemoryWorld, body: di
         ({"signature_image": data_url(b"none")}, "INVALID_IMAGE_FORMAT", ["signature_image"]),
         ({"artist_name": " "}, "VALIDATION_ERROR", ["artist_name"]),
         ({"verified_email": "nowhere"}, "VALIDATION_ERROR", ["verified_email"]),
+        ({"artist_name": "Support"}, "VALIDATION_ERROR", ["artist_name"]),
     ],
 )
 async def test_a_refused_application_stores_no_signature(

@@ -282,7 +282,7 @@ class World(ABC):
         artist = Artist(user.id, username.title(), f"{username}@example.com", key, self.clock.now())
         async with self.block() as scope:
             await scope.users.add_artist(artist)
-            await scope.users.save(user.become_artist(at=self.clock.now()))
+            await scope.users.save(user.become_artist(artist.verified_email, at=self.clock.now()))
             await scope.ledger.open(earnings(user.id))
             return await scope.users.of_id(user.id)
 

@@ -108,6 +108,7 @@ class MemoryPersonalData(PersonalData):
             user = tables.users.pop(user_id)
             del tables.identities[user.provider, user.subject], tables.usernames[user.username]
             tables.artists.pop(user_id, None)
+            _remove(tables.artist_names, lambda _, artist_id: artist_id == user_id)
             tables.portfolios.pop(user_id, None)
             _remove(tables.sessions, lambda _, session: session.user_id == user_id)
             _remove(tables.answers, lambda key, _: key[0] == user_id)

@@ -7,7 +7,15 @@ from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables
 from adapters.memory.tokens import available, earned
 from adapters.memory.transaction import MemoryTransaction
-from core.accounts.errors import AlreadyArtist, IdentityTaken, NotOneUser, SessionNotFound, UsernameTaken, UserNotFound
+from core.accounts.errors import (
+    AlreadyArtist,
+    ArtistNameTaken,
+    IdentityTaken,
+    NotOneUser,
+    SessionNotFound,
+    UsernameTaken,
+    UserNotFound,
+)
 from core.accounts.model import SESSION_LIFETIME, Artist, Session, Standing, User
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import (
@@ -28,6 +36,7 @@ from core.ports import changes
 from core.ports.active_sessions import SEEN_INTERVAL, ActiveSession
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.requester import Requester, Role
+from core.text import unique_key
 
 
 class MemoryUsers(Users):
@@ -86,7 +95,7 @@ class MemoryUsers(Users):
             kept(tables, artist.user_id)
             if artist.user_id in tables.artists:
                 raise AlreadyArtist
-            tables.artists[artist.user_id] = artist
+            _name_artist(tables, artist)
 
         self._transaction.write(operation)
 
@@ -97,7 +106,7 @@ class MemoryUsers(Users):
         def operation(tables: Tables) -> None:
             if artist.user_id not in tables.artists:
                 raise UserNotFound
-            tables.artists[artist.user_id] = artist
+            _name_artist(tables, artist)
 
         await self._transaction.lock("user", artist.user_id)
         self._transaction.write(operation)
@@ -268,6 +277,15 @@ class MemoryAccountsReader(AccountsReader):
         profile = await self.profile(user_id, viewer=user_id)
         updated_at = found(self._reads.tables, user_id).updated_at
         return OwnProfile(**msgspec.structs.asdict(profile), updated_at=updated_at)
+
+
+def _name_artist(tables: Tables, artist: Artist) -> None:
+    key = unique_key(artist.artist_name)
+    if tables.artist_names.setdefault(key, artist.user_id) != artist.user_id:
+        raise ArtistNameTaken
+    if (before := tables.artists.get(artist.user_id)) and unique_key(before.artist_name) != key:
+        del tables.artist_names[unique_key(before.artist_name)]
+    tables.artists[artist.user_id] = artist
 
 
 def _place(session: Session) -> Keyset:

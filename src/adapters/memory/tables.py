@@ -143,6 +143,8 @@ class Tables:
     identities: MutableMapping[tuple[str, str], UserId] = field(default_factory=dict)
     usernames: MutableMapping[str, UserId] = field(default_factory=dict)
     artists: MutableMapping[UserId, Artist] = field(default_factory=dict)
+    artist_names: MutableMapping[str, UserId] = field(default_factory=dict)
+    """By the name's `unique_key`."""
     erased: MutableMapping[bytes, None] = field(default_factory=dict)
     sessions: MutableMapping[bytes, Session] = field(default_factory=dict)
     funds: MutableMapping[Account, Funds] = field(default_factory=lambda: {ISSUANCE: Funds(), FEES: Funds()})

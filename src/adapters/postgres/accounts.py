@@ -27,7 +27,7 @@ from core.ports import changes
 from core.ports.active_sessions import SEEN_INTERVAL, ActiveSession
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.requester import Requester, Role
-from core.text import comparison_key
+from core.text import comparison_key, unique_key
 
 FIXED = ("id", "provider", "subject", "created_at")
 CHANGING = ("email", "username", "role", "bio", "profile_image", "standing", "updated_at")
@@ -70,10 +70,11 @@ ADD_ARTIST_TEXTS = Write(
 # Its target is `users` instead of `artists`: both change `artist_texts`, and one statement changes a row only once.
 SAVE_ARTIST = Write(
     target="users",
-    columns="user_id bigint, artist_name text, signature_key text, key text",
+    columns="user_id bigint, artist_name text, signature_key text, key text, name_key text",
     ctes="""
         saved_artist AS (
-            UPDATE artists SET artist_name = input.artist_name, signature_key = input.signature_key
+            UPDATE artists SET
+                artist_name = input.artist_name, name_key = input.name_key, signature_key = input.signature_key
             FROM input_users input WHERE artists.user_id = input.user_id
             RETURNING artists.user_id
         ),
@@ -206,7 +207,7 @@ class PostgresUsers(Users):
         await self._transaction.write(SAVE_USER, msgspec.structs.asdict(user))
 
     async def add_artist(self, artist: Artist) -> None:
-        row = msgspec.structs.asdict(artist)
+        row = {**msgspec.structs.asdict(artist), "name_key": unique_key(artist.artist_name)}
         await self._transaction.write(insert("artists", tuple(row)), row)
         texts = {"user_id": artist.user_id, "artist_name": comparison_key(artist.artist_name)}
         await self._transaction.write(ADD_ARTIST_TEXTS, texts)
@@ -221,6 +222,7 @@ class PostgresUsers(Users):
             "artist_name": artist.artist_name,
             "signature_key": artist.signature_key,
             "key": comparison_key(artist.artist_name),
+            "name_key": unique_key(artist.artist_name),
         }
         await self._transaction.write(SAVE_ARTIST, row)
 

@@ -1,4 +1,4 @@
-from core.accounts.errors import AlreadyArtist, IdentityTaken, UsernameTaken, UserNotFound
+from core.accounts.errors import AlreadyArtist, ArtistNameTaken, IdentityTaken, UsernameTaken, UserNotFound
 from core.community.errors import CommentNotFound, DuplicateFollow, DuplicateLike
 from core.errors import DomainError
 from core.generations.errors import GenerationNotFound, ResultTaken
@@ -27,6 +27,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "pk_artists": AlreadyArtist,
     "pk_follows": DuplicateFollow,
     "pk_likes": DuplicateLike,
+    "uq_artists_name_key": ArtistNameTaken,
     "uq_generations_result_key": ResultTaken,
     "uq_purchases_payment_key": PaymentMismatch,
     "uq_styles_artist_id_name_key": DuplicateStyleName,

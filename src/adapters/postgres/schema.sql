@@ -68,12 +68,16 @@ CREATE TABLE erased_identities (
 CREATE TABLE artists (
     user_id bigint NOT NULL,
     artist_name text NOT NULL,
+    -- The name in NFKC and case-folded, as `core/text.py` writes it.
+    name_key text NOT NULL,
     verified_email text NOT NULL,
     -- Key of the signature's image in the blob store.
     signature_key text NOT NULL,
     created_at timestamptz NOT NULL,
 
     CONSTRAINT pk_artists PRIMARY KEY (user_id),
+    -- An artist name belongs to one artist.
+    CONSTRAINT uq_artists_name_key UNIQUE (name_key),
     CONSTRAINT fk_artists_user_id FOREIGN KEY (user_id) REFERENCES users(id)
 );
 

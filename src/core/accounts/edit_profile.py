@@ -88,7 +88,10 @@ class EditProfile:
             raise ArtistOnly
         name = artist.artist_name if changes.artist_name is UNSET else parse_name(changes.artist_name)
         key = signature.key if signature else artist.signature_key
-        await self.users.save_artist(artist.edit(artist_name=name, signature_key=key))
+        edited = artist.edit(artist_name=name, signature_key=key)
+        if edited.artist_name != artist.artist_name:
+            edited.check_name()
+        await self.users.save_artist(edited)
         return artist
 
     async def _picture(self, user_id: UserId, picture: BinaryIO) -> Blob:

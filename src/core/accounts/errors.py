@@ -53,6 +53,18 @@ class AlreadyArtist(DomainError):
     category = Category.CONFLICT
 
 
+class ArtistNameTaken(DomainError):
+    code = "ARTIST_NAME_TAKEN"
+    category = Category.CONFLICT
+
+
+class EmailNotVerified(DomainError):
+    """An artist's address is not the one that the identity provider has verified for the account."""
+
+    code = "EMAIL_NOT_VERIFIED"
+    category = Category.INVALID
+
+
 class ArtistOnly(DomainError):
     code = "ARTIST_ONLY"
     category = Category.FORBIDDEN

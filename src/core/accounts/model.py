@@ -4,11 +4,12 @@ from enum import Enum
 
 import msgspec
 
-from core.accounts.errors import NotAnAdmin
+from core.accounts.errors import EmailNotVerified, NotAnAdmin
+from core.accounts.reserved_names import is_reserved
 from core.errors import ValidationError
 from core.identifiers import SessionId, UserId
 from core.ports.blob_store import PUBLIC_PREFIX
-from core.problems import INVALID_EMAIL, INVALID_USERNAME
+from core.problems import INVALID_EMAIL, INVALID_USERNAME, RESERVED_NAME
 from core.requester import Role
 from core.text import parse_free_text, problem_of_free_text, problem_of_name
 
@@ -61,6 +62,8 @@ class User(msgspec.Struct, frozen=True):
         problems = {}
         if not _USERNAME.fullmatch(username):
             problems["username"] = INVALID_USERNAME
+        elif username != self.username and is_reserved(username):
+            problems["username"] = RESERVED_NAME
         bio = parse_free_text(bio)
         if problem := problem_of_free_text(bio, limit=MAX_BIO):
             problems["bio"] = problem
@@ -74,8 +77,10 @@ class User(msgspec.Struct, frozen=True):
             return self
         return msgspec.structs.replace(self, email=email, updated_at=at)
 
-    def become_artist(self, *, at: datetime) -> "User":
-        """Returns the user with the artist role; an admin stays an admin."""
+    def become_artist(self, verified_email: str, *, at: datetime) -> "User":
+        """Returns the user with the artist role; an admin stays an admin. Raises EmailNotVerified."""
+        if self.email is None or verified_email.casefold() != self.email.casefold():
+            raise EmailNotVerified
         role = Role.ADMIN if self.role is Role.ADMIN else Role.ARTIST
         return msgspec.structs.replace(self, role=role, updated_at=at)
 
@@ -121,6 +126,11 @@ class Artist(msgspec.Struct, frozen=True):
         if problems:
             raise ValidationError(**problems)
 
+    def check_name(self) -> None:
+        """Raises ValidationError for a reserved name. Not for a stored one: names may be reserved later."""
+        if is_reserved(self.artist_name):
+            raise ValidationError(artist_name=RESERVED_NAME)
+
     def edit(self, *, artist_name: str, signature_key: str) -> "Artist":
         return msgspec.structs.replace(self, artist_name=artist_name, signature_key=signature_key)
 
@@ -147,4 +157,5 @@ def username_from(email: str | None, name: str | None) -> str:
     """A valid username from the local part of the e-mail address, else from the name, else `user`."""
     source = email.partition("@")[0] if email else name or ""
     username = re.sub(r"[^a-z0-9._-]+", "-", source.lower()).strip(".-_")[:23]
-    return username if len(username) >= MIN_USERNAME else f"user-{username}".rstrip("-")
+    usable = len(username) >= MIN_USERNAME and not is_reserved(username)
+    return username if usable else f"user-{username}".rstrip("-")

@@ -32,7 +32,7 @@ class Users(Protocol):
         ...
 
     async def add_artist(self, artist: Artist) -> None:
-        """Raises AlreadyArtist, which may surface at the commit."""
+        """Raises AlreadyArtist or ArtistNameTaken; either may surface at the commit."""
         ...
 
     async def artist(self, user_id: UserId) -> Artist | None:
@@ -40,7 +40,7 @@ class Users(Protocol):
         ...
 
     async def save_artist(self, artist: Artist) -> None:
-        """Saves name and signature. Raises UserNotFound, which may surface at the commit."""
+        """Saves name and signature. Raises ArtistNameTaken or UserNotFound; either may surface at the commit."""
         ...
 
     async def pending_deletion(self, user_id: UserId) -> User | None:

@@ -32,6 +32,7 @@ class UpgradeToArtist:
     async def __call__(
         self, requester: Requester, *, artist_name: str, verified_email: str, signature: BinaryIO
     ) -> None:
+        """Raises AlreadyArtist, ArtistNameTaken, EmailNotVerified, InvalidPicture or ValidationError."""
         if requester.is_artist:
             raise AlreadyArtist
         copy = await accept_picture(self.images, signature, user=requester.id, field="signature_image")
@@ -42,9 +43,10 @@ class UpgradeToArtist:
             signature_key=signature_key(requester.id, copy, self.secrets),
             created_at=self.clock.now(),
         )
+        artist.check_name()
         await put_all(self.blobs, copy.stored_as(artist.signature_key))
         async with removed_on_failure(self.blobs, self.transaction, artist.signature_key):
             user = await self.users.of_id(requester.id, lock=True)
             await self.users.add_artist(artist)
-            await self.users.save(user.become_artist(at=artist.created_at))
+            await self.users.save(user.become_artist(artist.verified_email, at=artist.created_at))
             await self.ledger.open(earnings(requester.id))

@@ -51,7 +51,7 @@ def _play(base: str, folder: Path) -> None:
         artist.ask(
             "POST",
             "/api/users/me/upgrade-to-artist",
-            data={"artist_name": "Mina K.", "verified_email": f"mina-{who}@example.com"},
+            data={"artist_name": f"Mina K. {who}", "verified_email": f"mina-{who}@example.com"},
             files={"signature_image": ("signature.png", signature("Mina K."), "image/png")},
         )
         _print("her signature will be on every image")

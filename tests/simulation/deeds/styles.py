@@ -2,7 +2,7 @@ from io import BytesIO
 
 import msgspec
 
-from core.accounts.errors import AlreadyArtist
+from core.accounts.errors import AlreadyArtist, ArtistNameTaken, EmailNotVerified
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.errors import Forbidden
 from core.identifiers import StyleId
@@ -48,7 +48,7 @@ class Styles(Deeds):
             artist_name=str(self.person.identity.name),
             verified_email=str(self.person.identity.email),
             signature=BytesIO(b"a signature"),
-            refusals=(AlreadyArtist,),
+            refusals=(AlreadyArtist, ArtistNameTaken, EmailNotVerified),
         )
 
     async def _create(self, requester: Requester) -> None:

@@ -64,6 +64,7 @@ async def _artists(fill: Fill, count: int) -> None:
         JOIN word last ON last.place = (id - {FIRST}) * 7 / 10 % $2 WHERE id BETWEEN {FIRST} AND {FIRST} + $1 - 1""",
         *(count, len(WORDS)),
         user_id="id",
+        name_key="lower(first.word || ' ' || last.word) || id",
         artist_name=f"initcap(first.word) || ' ' || initcap(last.word) || ' ' || id - {FIRST}",
     )
     await fill.rows(

@@ -19,6 +19,7 @@ DEFAULTS: dict[str, dict[str, str]] = {
     },
     "artists": {
         "artist_name": "'Artist ' || user_id",
+        "name_key": "lower(artist_name)",
         "verified_email": "'artist@example.com'",
         "signature_key": "'signatures/' || user_id",
         **CREATED,

@@ -41,9 +41,11 @@ class ErasedIdentityRow(Row):
 
 class ArtistRow(Row):
     __tablename__ = "artists"
+    __table_args__ = (UniqueConstraint("name_key"),)
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
     artist_name: Mapped[str]
+    name_key: Mapped[str]
     verified_email: Mapped[str]
     signature_key: Mapped[str]
     created_at: Mapped[datetime]

@@ -10,7 +10,15 @@ from core.account_deletion.delete_account import DeleteAccount
 from core.account_deletion.export_account import ExportAccount
 from core.account_deletion.views import CommentRecord, FollowerRecord, IdentityRecord, LikeRecord, SessionRecord
 from core.accounts.edit_profile import EditProfile, ProfileChanges
-from core.accounts.errors import AlreadyArtist, ArtistOnly, InvalidPicture, UsernameTaken, UserNotFound
+from core.accounts.errors import (
+    AlreadyArtist,
+    ArtistNameTaken,
+    ArtistOnly,
+    EmailNotVerified,
+    InvalidPicture,
+    UsernameTaken,
+    UserNotFound,
+)
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.accounts.views import AccountsReader, Me, MeArtist, OwnProfile, Profile
 from core.community.views import FollowedUser
@@ -83,7 +91,7 @@ class UsersController(Controller):
         "/me",
         guard=signed_in,
         limit=RouteLimit.UPLOAD,
-        refusals=(UsernameTaken, ArtistOnly, InvalidPicture),
+        refusals=(UsernameTaken, ArtistNameTaken, ArtistOnly, InvalidPicture),
         summary="Update my profile",
         description="An artist can change their artist name and signature as well.",
         max_body=MAX_PROFILE_BODY,
@@ -140,7 +148,7 @@ class UsersController(Controller):
         "/me/upgrade-to-artist",
         guard=signed_in,
         limit=RouteLimit.UPLOAD,
-        refusals=(AlreadyArtist, InvalidPicture),
+        refusals=(AlreadyArtist, ArtistNameTaken, EmailNotVerified, InvalidPicture),
         summary="Upgrade to artist",
         max_body=MAX_PICTURE_BODY,
         form=APPLICATION,

@@ -1,6 +1,7 @@
 """What the tests of images share."""
 
 import io
+from hashlib import sha256
 from typing import Any, BinaryIO
 
 import pytest
@@ -24,6 +25,11 @@ def encoded(format: str, mode: str = "RGB", size: tuple[int, int] = (96, 64), **
 
 def measured(image: port.Image) -> tuple[str, int, int, int]:
     return image.format, image.width, image.height, image.size
+
+
+def is_digest(image: port.Image) -> bool:
+    """Whether its digest is that of its content, which is read."""
+    return image.digest == sha256(image.content.read()).digest()
 
 
 def colours_at(copy: port.Image, *places: tuple[int, int]) -> list[tuple[int, ...]]:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from adapters.pillow.images import PillowImages
 from core.ports.images import Images, NotAnImage
-from tests.contracts.images import ANN, RUNNERS, colours_at, copied, encoded, near
+from tests.contracts.images import ANN, RUNNERS, colours_at, copied, encoded, is_digest, near
 from tests.support import photographs
 from tests.support.photographs import drawn, galaxy_trailer, parts_of
 
@@ -105,6 +105,8 @@ async def test_a_copy_can_be_smaller(
 ) -> None:
     copy = await copied(images, encoded(format, "RGB", size), max_side=512)
     assert (copy.width, copy.height, copy.format) == (*wanted, format.lower())
+    copy.content.seek(0)
+    assert is_digest(copy)
 
 
 async def test_a_file_that_is_no_image_cannot_be_copied(images: Images) -> None:

@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from adapters.pillow.images import PillowImages
 from core.ports.images import Images, NotAnImage
-from tests.contracts.images import RUNNERS, encoded, inspect, measured
+from tests.contracts.images import RUNNERS, encoded, inspect, is_digest, measured
 from tests.support import photographs
 from tests.support.photographs import a_zip, chunk, drawn, galaxy_trailer, jpeg_with, segment
 
@@ -287,6 +287,8 @@ async def test_data_that_phones_append_is_ignored(images: Images, format: str, t
     image = await inspect(images, io.BytesIO(content + tail))
     assert measured(image) == (format.lower(), 96, 64, len(content))
     assert image.content.read() == content
+    image.content.seek(0)
+    assert is_digest(image)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)

@@ -1,6 +1,7 @@
 """What the tests of creating a style share."""
 
 from io import BytesIO
+from itertools import count
 from typing import Any, TypeVar
 
 import pytest
@@ -17,9 +18,12 @@ from tests.support.world import MemoryWorld
 
 Error = TypeVar("Error", bound=BaseException)
 
+_NUMBERS = count()
+
 
 def upload(index: int, content: bytes | None = None, *, caption: str | None = None) -> TrainingImage:
-    content = picture() if content is None else content
+    """By default a picture like no other."""
+    content = picture(color=f"#{next(_NUMBERS):06x}") if content is None else content
     return TrainingImage(Upload(f"{index}.png", len(content), BytesIO(content)), caption)
 
 

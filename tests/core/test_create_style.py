@@ -23,7 +23,7 @@ from core.styles.views import CreatedStyle
 from core.tags import InvalidTagLanguage
 from tests.core.creating_styles import as_artist, create, refused_to, upload, uploads
 from tests.core.failing import Broken, Interrupted, LosesConnection, failing
-from tests.support.photographs import SECRETS, drawn, galaxy_trailer, with_metadata
+from tests.support.photographs import SECRETS, drawn, galaxy_trailer, jpeg_with, segment, with_metadata
 from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
 
@@ -112,13 +112,14 @@ async def test_tags_of_an_image_are_checked_as_all_tags_are(world: MemoryWorld) 
 async def test_the_trainer_gets_the_original_and_others_a_copy_without_metadata(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     original = with_metadata(drawn("RGB", (1500, 2250)), "JPEG", orientation=6)
-    images = [upload(index, original + galaxy_trailer()) for index in range(10)]
+    originals = [jpeg_with(original, segment(0xFE, b"%d" % index)) for index in range(10)]
+    images = [upload(index, content + galaxy_trailer()) for index, content in enumerate(originals)]
 
     created = await create(world, mia, NewStyle("Ink", 1), images)
 
     for artwork in world.database.tables.artworks[created.id]:
-        assert await world.blobs.get(artwork.key) == original
-        assert artwork.size == len(original)
+        assert await world.blobs.get(artwork.key) == originals[artwork.index]
+        assert artwork.size == len(originals[artwork.index])
         assert (artwork.sample_key is not None) == (artwork.index < 4)
         if artwork.sample_key:
             shown = await world.blobs.get(artwork.sample_key)

@@ -12,6 +12,7 @@ from core.ports.images import NotAnImage
 from core.requester import Requester, Role
 from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
 from core.styles.errors import (
+    DuplicateImage,
     DuplicateStyleName,
     ImageResolutionTooLow,
     ImageSizeExceeded,
@@ -140,6 +141,16 @@ async def test_an_image_that_is_too_large(world: MemoryWorld) -> None:
     refusal = await refused(world, ImageSizeExceeded, NewStyle("Ink", 1), images)
 
     assert refusal.details == {"index": 3, "file": "3.png", "size": 10_485_761, "allowed": 10_485_760}
+
+
+async def test_the_same_image_twice(world: MemoryWorld) -> None:
+    images = uploads()
+    images[2] = upload(2, picture(600, 600))
+    images[6] = upload(6, picture(600, 600) + b"behind it")
+
+    refusal = await refused(world, DuplicateImage, NewStyle("Ink", 1), images)
+
+    assert refusal.details == {"index": 6, "file": "6.png", "same_as": 2}
 
 
 @pytest.mark.parametrize(("width", "height"), [(511, 512), (512, 511)])

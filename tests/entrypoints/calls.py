@@ -68,7 +68,7 @@ FOUND = """{styles: [{id, name, thumbnail_url, artist: {id, username, artist_nam
     artists: [{id, username, artist_name, profile_image, follower_count, matched_by}]}"""
 STYLE_REFUSALS = """403 ARTIST_ONLY 403 STYLE_LIMIT_REACHED 409 DUPLICATE_STYLE_NAME 422 RIGHTS_NOT_AFFIRMED
     422 INSUFFICIENT_IMAGES 422 TOO_MANY_IMAGES 422 INVALID_IMAGE_FORMAT 422 IMAGE_SIZE_EXCEEDED
-    422 IMAGE_RESOLUTION_TOO_LOW 422 INVALID_TAG_LANGUAGE"""
+    422 IMAGE_RESOLUTION_TOO_LOW 422 DUPLICATE_IMAGE 422 INVALID_TAG_LANGUAGE"""
 NEW_STYLE = {
     "name": "Oil",
     "description": "",

@@ -1,15 +1,14 @@
-from io import BytesIO
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from core.accounts.model import User
 from core.styles.complete_training import CompleteTraining
 from core.styles.model import MAX_IMAGE
 from tests.entrypoints.pictures import picture, pictures
 from tests.entrypoints.service import Browser, Service
-from tests.support.photographs import SECRETS, drawn, galaxy_trailer, with_metadata
+from tests.support.photographs import SECRETS, drawn, galaxy_trailer, jpeg_with, segment, with_metadata
+from tests.support.pictures import noise
 from tests.support.world import MemoryWorld
 
 FIELDS = {
@@ -72,7 +71,7 @@ async def test_tags_of_each_image(service: Service, world: MemoryWorld) -> None:
         response = await browser.post(
             "/api/styles",
             data=FIELDS | {"tags": "water", "image_tags": ["Red Cat, night", ""] + ["dog"] * 8},
-            files=[*pictures(6), *pictures(4, field="training_images")],
+            files=[*pictures(6), *pictures(4, field="training_images", first=6)],
         )
         assert response.status_code == 201
         style = (await browser.get(response.headers["location"])).json()["data"]
@@ -101,7 +100,8 @@ async def test_a_file_that_no_field_is_for(service: Service, world: MemoryWorld,
 
 async def test_samples_are_copies_without_metadata(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
     content = with_metadata(drawn("RGB", (600, 512)), "JPEG") + galaxy_trailer()
-    files = [("images", (f"{index}.jpg", content, "image/jpeg")) for index in range(10)]
+    contents = [jpeg_with(content, segment(0xFE, b"%d" % index)) for index in range(10)]
+    files = [("images", (f"{index}.jpg", content, "image/jpeg")) for index, content in enumerate(contents)]
     mia = await world.artist()
     async with service.browser(mia) as browser:
         status, created = await create(browser, files=files)
@@ -118,16 +118,15 @@ async def test_samples_are_copies_without_metadata(service: Service, world: Memo
 
 
 async def test_large_files_arrive_whole(service: Service, world: MemoryWorld) -> None:
-    noise = BytesIO()
-    Image.effect_noise((1600, 1600), 90).save(noise, "PNG")
-    content = noise.getvalue()
-    assert len(content) > 2 * 1024 * 1024
+    contents = {index: noise(1600, 1600 + index) for index in (4, 8)}
+    assert min(map(len, contents.values())) > 2 * 1024 * 1024
     files = pictures(10)
-    files[4] = files[8] = ("images", ("large.png", content, "image/png"))
+    for index, content in contents.items():
+        files[index] = ("images", ("large.png", content, "image/png"))
     async with service.browser(await world.artist()) as browser:
         status, created = await create(browser, files=files)
     assert status == 201
-    for index in (4, 8):
+    for index, content in contents.items():
         assert await world.blobs.get(f"training/{created['id']}/image_{index}.png") == content
     assert await world.blobs.get(f"training/{created['id']}/image_9.png") == picture(hue=9)
 

@@ -2,6 +2,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from io import BytesIO
+from itertools import count
 from random import Random
 from typing import Any, BinaryIO
 
@@ -109,13 +110,17 @@ class Stage(ABC):
 
 
 class AnyImage(Images):
-    """Takes everything for a picture: looking at bytes is not what is simulated."""
+    """Takes everything for a picture of its own: looking at bytes is not what is simulated."""
+
+    def __init__(self) -> None:
+        self._numbers = count()
 
     async def inspect(self, content: BinaryIO, *, user: UserId) -> Image:
         content.seek(0)  # its twin may have read it
-        return Image("png", width=512, height=512, size=len(content.read()), content=content)
+        digest = next(self._numbers).to_bytes(8)
+        return Image("png", width=512, height=512, size=len(content.read()), digest=digest, content=content)
 
     async def reencode(self, content: BinaryIO, *, user: UserId, max_side: int | None = None) -> Image:
         image = await self.inspect(content, user=user)
         content.seek(0)
-        return Image(image.format, image.width, image.height, image.size, BytesIO(content.read()))
+        return Image(image.format, image.width, image.height, image.size, image.digest, BytesIO(content.read()))

@@ -1,5 +1,6 @@
 """Checks and copies of images, in the calling process and without a limit of time: see `worker_processes`."""
 
+from hashlib import sha256
 from io import BytesIO
 from typing import Literal, NamedTuple
 from zlib import crc32
@@ -31,12 +32,15 @@ class Inspected(NamedTuple):
     height: int
     size: int
     """Bytes of the image, without trailing data."""
+    digest: bytes
+    """SHA-256 of these bytes."""
 
 
 class Copy(NamedTuple):
     format: Literal["jpeg", "png"]
     width: int
     height: int
+    digest: bytes
     content: bytes
 
 
@@ -53,7 +57,8 @@ def inspect(data: bytes) -> Inspected:
     kind = _kind(data)
     outline = _checked_jpeg(data) if kind is JPEG else _checked_png(data)
     refuse_foreign(data, outline.end, outline.metadata)
-    return Inspected(kind.name, outline.width, outline.height, outline.end)
+    digest = sha256(memoryview(data)[: outline.end]).digest()
+    return Inspected(kind.name, outline.width, outline.height, outline.end, digest)
 
 
 def reencode(data: bytes, max_side: int | None) -> Copy:
@@ -63,7 +68,8 @@ def reencode(data: bytes, max_side: int | None) -> Copy:
         encoded, width, height = copy_of(kind.plugin(BytesIO(data)), format=kind.name, max_side=max_side)
     except Exception as error:  # hostile files make decoders fail in any way
         raise NotAnImage("it cannot be decoded") from error
-    return Copy(kind.name, width, height, encoded.getvalue())
+    content = encoded.getvalue()
+    return Copy(kind.name, width, height, sha256(content).digest(), content)
 
 
 def _kind(data: bytes) -> _Kind:

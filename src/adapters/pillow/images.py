@@ -32,11 +32,11 @@ class PillowImages(Images):
         whole = content.seek(0, os.SEEK_END) == found.size
         content.seek(0)
         image = content if whole else first_bytes(content, found.size)
-        return Image(found.format, found.width, found.height, found.size, image)
+        return Image(found.format, found.width, found.height, found.size, found.digest, image)
 
     async def reencode(self, content: BinaryIO, *, user: UserId, max_side: int | None = None) -> Image:
         copy = await self._decoded(user, content, decoding.reencode, max_side)
-        return Image(copy.format, copy.width, copy.height, len(copy.content), BytesIO(copy.content))
+        return Image(copy.format, copy.width, copy.height, len(copy.content), copy.digest, BytesIO(copy.content))
 
     async def _decoded(self, user: UserId, content: BinaryIO, function: Callable[..., T], *arguments: int | None) -> T:
         key = (function, arguments, await asyncio.to_thread(_digest, content))

@@ -16,6 +16,8 @@ class Image(msgspec.Struct, frozen=True):
     """Pixels."""
     size: int
     """Bytes."""
+    digest: bytes
+    """SHA-256 of the content."""
     content: BinaryIO
 
     @property

@@ -21,6 +21,7 @@ from core.problems import too_many
 from core.requester import Requester
 from core.styles import model
 from core.styles.errors import (
+    DuplicateImage,
     DuplicateStyleName,
     ImageResolutionTooLow,
     ImageSizeExceeded,
@@ -86,6 +87,7 @@ class CreateStyle:
         async with self.transaction:  # an early refusal before the costly part; checked again under a lock at the end
             await self._check_portfolio(requester.id, name)
         images = [await self._inspect(requester.id, index, item.upload) for index, item in enumerate(training_images)]
+        _check_distinct(images, training_images)
         samples = [
             await self._sample(requester.id, index, item.upload.name, image)
             for index, (item, image) in enumerate(zip(training_images[: model.SAMPLES], images, strict=False))
@@ -222,6 +224,15 @@ def _check(new: NewStyle, training_images: list[TrainingImage]) -> tuple[list[st
     if len(training_images) > model.MAX_ARTWORKS:
         raise TooManyImages(allowed=model.MAX_ARTWORKS, received=len(training_images))
     return style_tags, image_tags
+
+
+def _check_distinct(images: list[Image], training_images: list[TrainingImage]) -> None:
+    """Raises DuplicateImage."""
+    indexes: dict[bytes, int] = {}
+    for index, (image, item) in enumerate(zip(images, training_images, strict=True)):
+        first = indexes.setdefault(image.digest, index)
+        if first != index:
+            raise DuplicateImage(index=index, file=item.upload.name, same_as=first)
 
 
 def _collected(artworks: list[Artwork]) -> list[str]:

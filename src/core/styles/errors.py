@@ -69,6 +69,12 @@ class InvalidImageFormat(ImageRefused):
     code = "INVALID_IMAGE_FORMAT"
 
 
+class DuplicateImage(ImageRefused):
+    """The same file as an earlier one of the set, whose index is `same_as`."""
+
+    code = "DUPLICATE_IMAGE"
+
+
 class ImageSizeExceeded(ImageRefused):
     code = "IMAGE_SIZE_EXCEEDED"
 

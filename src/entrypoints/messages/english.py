@@ -15,6 +15,7 @@ ERRORS = {
     "DEAD_LETTERS_UNAVAILABLE": "The dead letters are unavailable.",
     "DEBT_OUTSTANDING": ("The money for tokens that you have spent was taken back. Buy tokens to pay for them first."),
     "DUPLICATE_FOLLOW": "You already follow this user.",
+    "DUPLICATE_IMAGE": "A training image is in the set twice.",
     "DUPLICATE_LIKE": "You already like this generation.",
     "DUPLICATE_STYLE_NAME": "You already have a style with this name.",
     "DUPLICATE_TRANSFER": "This transfer has already been made.",

@@ -15,6 +15,7 @@ ERRORS = {
     "DEAD_LETTERS_UNAVAILABLE": "데드 레터를 사용할 수 없습니다.",
     "DEBT_OUTSTANDING": "사용한 토큰의 결제 금액이 회수되었습니다. 먼저 토큰을 구매해 정산해 주세요.",
     "DUPLICATE_FOLLOW": "이미 팔로우한 사용자입니다.",
+    "DUPLICATE_IMAGE": "같은 학습 이미지가 두 번 포함되어 있습니다.",
     "DUPLICATE_LIKE": "이미 좋아요를 누른 이미지입니다.",
     "DUPLICATE_STYLE_NAME": "같은 이름의 스타일이 이미 있습니다.",
     "DUPLICATE_TRANSFER": "이미 처리된 토큰 이체입니다.",

@@ -98,6 +98,7 @@ REFUSALS = (
     errors.TooManyImages,
     errors.InvalidImageFormat,
     errors.ImageSizeExceeded,
+    errors.DuplicateImage,
     errors.ImageResolutionTooLow,
     InvalidTagLanguage,
 )

@@ -19,6 +19,9 @@ COMMENTS = {
     "COLUMN styles.usage_count": "Generations completed with it, as far as `style_uses` is rolled up.",
     "COLUMN styles.earned_tokens": "Tokens that these have earned, fees deducted.",
     "COLUMN styles.artist_followers": "The artist's `follower_count`, so that an index can order by it.",
+    "COLUMN styles.takedown_at": "When it was withdrawn.",
+    "COLUMN styles.takedown_keeps_images": "Whether published images stay public.",
+    "COLUMN styles.takedown_pending": "Whether there may be generations to cancel, or images to hide.",
     "COLUMN styles.name_key": "The name as it is compared: normalized, case-folded, without invisible characters.",
     "COLUMN styles.retried_at": "When the owner last had a failed training tried again.",
     "CONSTRAINT uq_styles_artist_id_name_key ON styles": "An artist has one style of a name.",
@@ -29,12 +32,15 @@ COMMENTS = {
     "CONSTRAINT ck_styles_model ON styles": "A completed training has a model.",
     "CONSTRAINT ck_styles_failure ON styles": "A failure has a code and a message.",
     "CONSTRAINT ck_styles_progress ON styles": "Progress is known as a whole or not at all.",
+    "CONSTRAINT ck_styles_takedown ON styles": "A takedown is known as a whole or not at all.",
+    "CONSTRAINT ck_styles_withdrawn ON styles": "What was withdrawn is closed for good.",
     "CONSTRAINT ck_styles_counts ON styles": "Nothing is counted below zero.",
     "INDEX ix_styles_artist_id_created_at_id": "An artist's styles, by time.",
     "INDEX ix_styles_popular": "Styles that can be used, those of the most followed artists first.",
     "INDEX ix_styles_recent": "Styles that can be used, by time.",
     "INDEX ix_styles_tags": "Styles that can be used, by tag.",
     "INDEX ix_styles_expiring": "Styles that are to be closed when their validity ends.",
+    "INDEX ix_styles_takedown_pending": "Takedowns that a maintenance pass has to carry out.",
     "INDEX ix_styles_in_training": "Trainings that may have stalled.",
     "TABLE artworks": "A style's training images.",
     "COLUMN artworks.key": "Its key in the blob store.",
@@ -84,6 +90,11 @@ def upgrade() -> None:
             failure_code text,
             failure_message text,
             thumbnail_key text,
+            takedown_at timestamptz,
+            takedown_reason text,
+            takedown_by_admin boolean,
+            takedown_keeps_images boolean,
+            takedown_pending boolean,
             usage_count bigint DEFAULT 0 NOT NULL,
             earned_tokens bigint DEFAULT 0 NOT NULL,
             artist_followers bigint DEFAULT 0 NOT NULL,
@@ -103,6 +114,11 @@ def upgrade() -> None:
                 num_nulls(current_epoch, total_epochs, progress_percent, progress_at) IN (0, 4)
             ),
             CONSTRAINT ck_styles_closed_by_admin CHECK (NOT closed_by_admin OR NOT is_active),
+            CONSTRAINT ck_styles_takedown CHECK (
+                num_nulls(takedown_at, takedown_reason, takedown_by_admin, takedown_keeps_images, takedown_pending)
+                IN (0, 5)
+            ),
+            CONSTRAINT ck_styles_withdrawn CHECK (takedown_at IS NULL OR NOT is_active),
             CONSTRAINT ck_styles_counts CHECK (usage_count >= 0 AND earned_tokens >= 0),
             CONSTRAINT fk_styles_artist_id FOREIGN KEY (artist_id) REFERENCES artists (user_id)
         )
@@ -121,6 +137,7 @@ def upgrade() -> None:
     op.execute(
         "CREATE INDEX ix_styles_in_training ON styles (updated_at, id) WHERE training_status IN ('pending', 'training')"
     )
+    op.execute("CREATE INDEX ix_styles_takedown_pending ON styles (id) WHERE takedown_pending")
     op.execute("CREATE INDEX ix_styles_expiring ON styles (valid_to, id) WHERE is_active AND valid_to IS NOT NULL")
     op.execute("""
         CREATE TABLE artworks (

@@ -46,10 +46,11 @@ COMMENTS = {
     "INDEX ix_generations_queued": "The queue, for a place in it.",
     "INDEX ix_generations_style_id_created_at": "A style's generations, by time.",
     "INDEX ix_generations_unended": "Generations that may have stalled.",
-    "FUNCTION held_as_priced()": "Compares the generations of a statement with their holds.",
+    "FUNCTION held_as_priced()": "Compares the generations of a statement with their holds and styles.",
     "TRIGGER generations_held_as_priced ON generations": """
         A generation has a hold of its price, from its owner to its artist. The hold names the generation, so a hold is
-        for one.""",
+        for one. Its style is not withdrawn (generations_of_offered_style): the foreign key has locked the style before,
+        so a withdrawal either is seen here or sees the generation.""",
     "FUNCTION refuse_by_rule()": "Refuses a change of a row by the rule that the trigger names.",
     "TRIGGER generations_stay_as_held ON generations": """
         A generation has a hold of its price, from its owner to its artist: none of these changes
@@ -187,6 +188,12 @@ def _holds() -> None:
             IF FOUND THEN
                 RAISE EXCEPTION 'generation % has no hold of its price', generation
                 USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'generations_held_as_priced';
+            END IF;
+            SELECT made.id INTO generation
+            FROM made JOIN styles ON styles.id = made.style_id AND takedown_at IS NOT NULL LIMIT 1;
+            IF FOUND THEN
+                RAISE EXCEPTION 'generation % is of a withdrawn style', generation
+                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'generations_of_offered_style';
             END IF;
             RETURN NULL;
         END $$

@@ -37,7 +37,8 @@ def upgrade() -> None:
             CONSTRAINT ck_notifications_type CHECK (
                 type IN (
                     'follow', 'like', 'comment', 'generation_complete', 'generation_failed',
-                    'style_training_complete', 'style_training_failed', 'new_sign_in'
+                    'style_training_complete', 'style_training_failed',
+                    'style_withdrawn', 'new_sign_in'
                 )
             ),
             CONSTRAINT ck_notifications_target_type CHECK (target_type IN ('generation', 'style', 'user', 'session')),

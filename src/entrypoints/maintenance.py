@@ -21,6 +21,7 @@ from core.ports.rate_limiter import RateLimiter
 from core.purchases.expire_purchases import ExpirePurchases
 from core.styles.close_expired_styles import CloseExpiredStyles
 from core.styles.time_out_trainings import TimeOutTrainings
+from core.takedowns.carry_out_takedowns import CarryOutTakedowns
 
 INTERVAL = 60.0
 """Seconds between maintenance passes in the background."""
@@ -54,6 +55,7 @@ class MaintenancePass:
     fail_unresumed_generations: FailUnresumedGenerations
     time_out_trainings: TimeOutTrainings
     close_expired_styles: CloseExpiredStyles
+    carry_out_takedowns: CarryOutTakedowns
     expire_purchases: ExpirePurchases
     purge_expired_sessions: PurgeExpiredSessions
     purge_read_notifications: PurgeReadNotifications
@@ -70,6 +72,7 @@ class MaintenancePass:
             ("generations_not_resumed", self.fail_unresumed_generations, SMALL),
             ("trainings_timed_out", self.time_out_trainings, SMALL),
             ("styles_closed", self.close_expired_styles, SMALL),
+            ("takedowns_carried_out", self.carry_out_takedowns, SMALL),
             ("purchases_looked_at", self.expire_purchases, SMALL),
             ("sessions_dropped", self.purge_expired_sessions, LARGE),
             ("notifications_dropped", self.purge_read_notifications, LARGE),

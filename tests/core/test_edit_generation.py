@@ -211,7 +211,9 @@ async def test_an_unexpected_failure_leaves_no_public_copy(world: MemoryWorld) -
     generations = failing(scope.generations, "save")
 
     with pytest.raises(Broken):
-        await edit(world, ann, image, PUBLISH, transaction=scope.transaction, generations=generations)
+        await edit(
+            world, ann, image, PUBLISH, transaction=scope.transaction, generations=generations, styles=scope.styles
+        )
 
     assert (stored(world, image), await public_keys(world)) == (image, [])
 
@@ -234,7 +236,9 @@ async def test_a_copy_that_may_be_in_use_is_kept(world: MemoryWorld) -> None:
     transaction = LosesConnection(scope.transaction, at=2)
 
     with pytest.raises(OutcomeUnknown):
-        await edit(world, ann, image, PUBLISH, transaction=transaction, generations=scope.generations)
+        await edit(
+            world, ann, image, PUBLISH, transaction=transaction, generations=scope.generations, styles=scope.styles
+        )
 
     assert await public_keys(world) == [stored(world, image).public_key]
 

@@ -14,8 +14,10 @@ from core.notifications.mark_all_read import MarkAllRead
 from core.notifications.mark_read import MarkRead
 from core.notifications.model import KEPT_READ, Notification, NotificationType
 from core.notifications.purge_read_notifications import PurgeReadNotifications
+from core.requester import Requester, Role
 from core.styles.complete_training import CompleteTraining
 from core.styles.fail_training import FailTraining
+from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.tasks.outcome import Failure
 from tests.support.world import MemoryWorld
 
@@ -90,6 +92,9 @@ async def test_each_type_is_sent_to_its_recipients_and_not_to_the_actor(world: M
         await world.use_case(LikeGeneration)(who.id, image.id)
         await world.use_case(PostComment)(who.id, image.id, NewComment("Nice"))
     await world.use_case(FollowUser)(mia.id, ann.id)
+    admin = Requester((await world.admin()).id, Role.ADMIN, is_artist=False)
+    for _ in range(2):
+        await world.use_case(WithdrawStyle)(admin, trained.id, NewTakedown("Copied."))
 
     kept = [one.notification for one in world.database.tables.notifications.values()]
 
@@ -98,6 +103,7 @@ async def test_each_type_is_sent_to_its_recipients_and_not_to_the_actor(world: M
             (mia.id, "style_training_complete", None, "style", style.id),
             (mia.id, "style_training_complete", None, "style", trained.id),
             (mia.id, "style_training_failed", None, "style", failed.id),
+            (mia.id, "style_withdrawn", None, "style", trained.id),
             (ann.id, "generation_complete", None, "generation", made.id),
             (ann.id, "generation_failed", None, "generation", lost.id),
             (ann.id, "like", mia.id, "generation", image.id),

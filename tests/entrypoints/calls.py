@@ -166,7 +166,7 @@ CALLS = [
         "GET",
         "/api/styles/{training}",
         fields=f"""{{{STYLE_DETAIL}: {EPOCHS}, model_path, training_metric, artworks, failure,
-            rights: {{affirmed_by, affirmed_at, explicit, version}}}}""",
+            rights: {{affirmed_by, affirmed_at, explicit, version}}, takedown}}""",
         by="mia",
     ),
     Call(
@@ -182,7 +182,7 @@ CALLS = [
         "PATCH",
         "/api/styles/{style}",
         fields=f"""{{{STYLE_DETAIL}, model_path, training_metric, failure,
-            rights: {{affirmed_by, affirmed_at, explicit, version}}}}""",
+            rights: {{affirmed_by, affirmed_at, explicit, version}}, takedown}}""",
         by="mia",
         body={
             "json": {
@@ -199,6 +199,15 @@ CALLS = [
     Call("PATCH", "/api/styles/{style}", by="mia", body={"files": {"thumbnail": ("t.png", picture(64, 64))}}),
     Call("POST", "/api/styles/{failed}/retrain", 202, by="mia", refusals="409 TRAINING_IN_PROGRESS"),
     Call("DELETE", "/api/styles/{style}", 204, by="mia"),
+    Call(
+        "POST",
+        "/api/styles/{style}/withdraw",
+        fields=f"""{{{STYLE_DETAIL}, model_path, training_metric, failure,
+            takedown: {{at, reason, by_admin, keeps_images, pending}}}}""",
+        by="mia",
+        body={"json": {"reason": "No longer mine to license.", "keep_images": True}},
+        refusals="404 STYLE_NOT_FOUND 403 FORBIDDEN",
+    ),
     Call("GET", "/api/styles/me", fields=listed(f"{{{STYLE}, total_earned_tokens, progress}}"), by="mia"),
     Call("GET", "/api/styles/{style}/examples", fields=listed(FEED), by=None),
     Call("GET", "/api/styles/{style}/recommended-tags", fields="[{name, count}]", by=None),

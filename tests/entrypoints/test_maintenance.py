@@ -13,6 +13,8 @@ from core.ports.database import DatabaseUnavailable
 from core.ports.idempotency import Answer, Call, IdempotentCall
 from core.ports.rate_limiter import Limit, RateLimiter
 from core.purchases.start_purchase import StartPurchase
+from core.requester import Requester, Role
+from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.tasks.outcome import Failure
 from entrypoints.maintenance import INTERVAL, SMALL, MaintenancePass, MaintenanceReport, run_maintenance
 from tests.entrypoints.service import Service
@@ -23,6 +25,7 @@ NOTHING = {
     "generations_not_resumed": 0,
     "trainings_timed_out": 0,
     "styles_closed": 0,
+    "takedowns_carried_out": 0,
     "purchases_looked_at": 0,
     "sessions_dropped": 0,
     "notifications_dropped": 0,
@@ -63,6 +66,10 @@ async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> 
     await world.untrained_style(mia, "Slow")
     end = world.clock.now() + timedelta(hours=1)
     await world.generation(ann, style := await world.style(mia, valid_to=end))
+    gone = await world.style(mia, "Gone")
+    await world.use_case(WithdrawStyle)(
+        Requester(mia.id, Role.ARTIST, is_artist=True), gone.id, NewTakedown("Mine."), at_once=False
+    )
     attempted = await world.generation(ann, style)
     await world.use_case(FailGeneration)(attempted.id, Failure("INFERENCE_ERROR", "No."))
     await world.use_case(StartPurchase)(ann.id, "basic_100")

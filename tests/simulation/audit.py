@@ -23,7 +23,8 @@ RULES = {
         JOIN users ON users.id = g.owner_id AND standing = 'present'
         LEFT JOIN notifications n ON n.target_type = 'generation' AND n.target_id = g.id
             AND n.type IN ('generation_complete', 'generation_failed')
-        GROUP BY g.id HAVING count(n.id) <> CASE g.status WHEN 'cancelled' THEN 0 ELSE 1 END
+        GROUP BY g.id HAVING count(n.id) <> CASE
+            WHEN g.status = 'cancelled' AND g.failure_code IS DISTINCT FROM 'STYLE_WITHDRAWN' THEN 0 ELSE 1 END
     """,
     "images count their likes and comments": """
         SELECT id, like_count, comment_count FROM generations
@@ -63,9 +64,14 @@ RULES = {
             WHERE a.kind = 'earnings' AND a.owner_id = artist_id
         )
     """,
+    "of withdrawn styles nothing is queued, and no image is public that was to go": """
+        SELECT generations.id, generations.status, public_key FROM generations JOIN styles ON styles.id = style_id
+        WHERE NOT takedown_pending AND (status = 'queued' OR (public_key IS NOT NULL AND NOT takedown_keeps_images))
+    """,
     "everything has ended": """
         SELECT 'generation' AS what, id FROM generations WHERE status NOT IN ('completed', 'failed', 'cancelled')
         UNION ALL SELECT 'style', id FROM styles WHERE training_status NOT IN ('completed', 'failed')
+        UNION ALL SELECT 'takedown', id FROM styles WHERE takedown_pending
         UNION ALL SELECT 'withdrawal', id FROM withdrawals WHERE status = 'pending'
         UNION ALL SELECT 'erasing', id FROM users WHERE standing = 'leaving'
     """,

@@ -8,12 +8,12 @@ import msgspec
 
 from adapters.memory.tables import Entry
 from core.accounts.model import Standing, User
-from core.generations.model import FINAL, RETRYABLE, Generation, Status
+from core.generations.model import FINAL, RETRYABLE, STYLE_WITHDRAWN, Generation, Status
 from core.identifiers import CommentId, GenerationId, OrderId, StyleId, TaskId, TransferId, UserId, WithdrawalId
 from core.ports.idempotency import KEPT
 from core.purchases.model import Purchase
 from core.purchases.payment import Payment, PaymentState
-from core.styles.model import TrainingStatus
+from core.styles.model import Style, TrainingStatus
 from core.tasks.model import GenerationTask, PendingTask, TrainingTask
 from core.tokens.model import WELCOME_TOKENS, Account, TransferKind
 from tests.simulation.broken import Broken
@@ -136,7 +136,8 @@ class Books:
         if generation is None:
             self._check_removed(generation_id)
             return
-        status = generation.status
+        status, before = generation.status, self._ended.get(generation.id)
+        self._check_offered(generation, before)
         self._note(f"  generation {generation.id} is {status.value}")
         if status is Status.FAILED and self._ended.get(generation.id) is not status:
             self._check_grace(generation)
@@ -146,11 +147,32 @@ class Books:
         if self._attempts.get((generation.id, generation.attempt)) != generation.task_id:
             raise Broken(f"attempt {generation.attempt} at generation {generation.id} has no task of its own")
         notified = (generation.owner_id, f"generation:{generation.id}:ended") in self._tables.reasons
-        if status in NOTIFIED and not notified and self._is_here(generation.owner_id):
+        ended_by_others = status in NOTIFIED or generation.failure == STYLE_WITHDRAWN
+        if ended_by_others and not notified and self._is_here(generation.owner_id):
             raise Broken(f"generation {generation.id} is {status.value}, and its owner was not notified")
         if status is Status.COMPLETED:
             self._check_fee(generation)
         self._attempt_failed_at[generation.id] = generation.attempt_failed_at
+
+    def _check_offered(self, generation: Generation, before: Status | None) -> None:
+        """Of a withdrawn style nothing is requested, and nothing of what is in work is cancelled."""
+        takedown = self._tables.styles[generation.style_id].takedown
+        if before is None and takedown:
+            raise Broken(f"generation {generation.id} is of style {generation.style_id}, which was withdrawn before")
+        in_work = before in (Status.PROCESSING, Status.RETRYING)
+        if in_work and generation.status is Status.CANCELLED and self._is_here(generation.owner_id):
+            raise Broken(f"generation {generation.id} was {before}, and is cancelled")
+        if generation.is_public and takedown and not takedown.keeps_images and not takedown.pending:
+            raise Broken(f"generation {generation.id} is public, and its style was withdrawn with its images")
+
+    def _check_takedown(self, style: Style) -> None:
+        if style.takedown is None or style.takedown.pending:
+            return
+        for image in self._tables.generations.values():
+            if image.style_id == style.id and image.status is Status.QUEUED:
+                raise Broken(f"style {style.id} was withdrawn, and generation {image.id} is still queued")
+            if image.style_id == style.id and image.is_public and not style.takedown.keeps_images:
+                raise Broken(f"style {style.id} was withdrawn with its images, and {image.id} is still public")
 
     def _check_grace(self, generation: Generation) -> None:
         """A failed attempt that the server repeats by itself is refunded only after the grace period."""
@@ -216,6 +238,8 @@ class Books:
     def _check_style(self, style_id: StyleId) -> None:
         style = self._tables.styles.get(style_id)
         self._note(f"  style {style_id} is {style.training_status.value if style else 'gone'}")
+        if style:
+            self._check_takedown(style)
         if style and style.task_id not in self._trainings[style_id]:
             raise Broken(f"style {style_id} has no task")
         if style and style.training_status is TrainingStatus.COMPLETED:

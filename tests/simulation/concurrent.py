@@ -30,6 +30,7 @@ SELECT (SELECT count(*) FROM generations WHERE status NOT IN ('completed', 'fail
        (SELECT count(*) FROM styles WHERE training_status NOT IN ('completed', 'failed')) AS trainings,
        (SELECT count(*) FROM purchases WHERE status = 'pending') AS purchases,
        (SELECT count(*) FROM withdrawals WHERE status = 'pending') AS withdrawals,
+       (SELECT count(*) FROM styles WHERE takedown_pending) AS takedowns,
        (SELECT count(*) FROM outbox) AS tasks,
        (SELECT count(*) FROM users WHERE standing = 'leaving') AS deletions
 """

@@ -113,6 +113,7 @@ class SimulatedStage(Stage):
             "trainings": sum(not style.training_status.ended for style in tables.styles.values()),
             "withdrawals": sum(row.status is WithdrawalStatus.PENDING for row in tables.withdrawals.values()),
             "purchases": sum(purchase.status is PurchaseStatus.PENDING for purchase in tables.purchases.values()),
+            "takedowns": sum(bool(style.takedown and style.takedown.pending) for style in tables.styles.values()),
             "tasks": len(tables.outbox),
             "accounts being deleted": sum(user.standing is Standing.PENDING_DELETION for user in tables.users.values()),
         }

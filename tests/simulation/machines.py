@@ -22,6 +22,7 @@ from core.styles.errors import StyleNotFound
 from core.styles.fail_training import FailTraining
 from core.styles.record_training_progress import RecordTrainingProgress
 from core.styles.time_out_trainings import TimeOutTrainings
+from core.takedowns.carry_out_takedowns import CarryOutTakedowns
 from core.tasks.model import QUEUES, GenerationTask, Queue, TrainingTask
 from core.tasks.outcome import Failure
 from core.tasks.publish_tasks import PublishTasks
@@ -75,6 +76,7 @@ class MaintenancePasses(Machine):
             await self.stage.call(TimeOutGenerations, limit=5)
             await self.stage.call(FailUnresumedGenerations, limit=5)
             await self.stage.call(TimeOutTrainings, limit=5)
+            await self.stage.call(CarryOutTakedowns, limit=5)
             await self.stage.call(EraseAccounts, limit=5)
             await self.stage.call(DeleteDiscardedObjects, limit=20)
 

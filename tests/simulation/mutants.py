@@ -12,6 +12,7 @@ from unittest.mock import patch
 import msgspec
 
 from adapters.memory import account_deletion, tokens
+from adapters.memory import generations as memory_generations
 from adapters.memory.account_deletion import MemoryPersonalData
 from adapters.memory.generations import MemoryGenerations
 from adapters.memory.idempotency import MemoryIdempotentCall
@@ -25,8 +26,10 @@ from core.generations.fail_generation import FailGeneration
 from core.generations.fail_unresumed_generations import FailUnresumedGenerations
 from core.generations.model import Generation, Status
 from core.generations.repository import Generations
-from core.identifiers import GenerationId, HoldId, UserId
+from core.identifiers import GenerationId, HoldId, StyleId, UserId
 from core.ports.token_ledger import TokenLedger
+from core.styles.errors import StyleNotFound
+from core.takedowns.carry_out_takedown import CarryOutTakedown
 from core.tasks.model import Task, pending
 from core.tokens.model import PayoutTerms, PlatformFee, TransferKind, paid_part
 from core.withdrawals.model import Withdrawal, WithdrawalStatus
@@ -216,6 +219,36 @@ class NeverVoids:
     async def void(self, hold_id: HoldId, *, at: datetime) -> None: ...
 
 
+@contextmanager
+def requests_after_takedown(_: SimulatedWorld) -> Iterator[None]:
+    """A request that has read the offer before is not refused."""
+
+    def check(tables: Tables, generation: Generation) -> None:
+        if generation.style_id not in tables.styles:
+            raise StyleNotFound
+
+    with patch.object(memory_generations, "_check_requestable", check):
+        yield
+
+
+@contextmanager
+def takedown_of_what_is_in_work(_: SimulatedWorld) -> Iterator[None]:
+    """What has begun is cancelled all the same."""
+
+    async def unended(self: MemoryGenerations, style_id: StyleId, *, limit: int) -> list[GenerationId]:
+        return self._oldest(lambda image: image.style_id == style_id and not image.status.ended, limit)
+
+    async def cancel(self: CarryOutTakedown, generation_id: GenerationId) -> None:
+        async with self.transaction:
+            generation = await self.generations.of_id(generation_id, lock=True)
+            if not generation.status.ended:
+                await self.generations.save(generation.abandon(at=self.clock.now()))
+                await self.ledger.void(generation.hold_id, at=self.clock.now())
+
+    with patch.object(CarryOutTakedown, "_cancel", cancel), patch.object(MemoryGenerations, "queued_with", unended):
+        yield
+
+
 def without(rule: str) -> Mutant:
     @contextmanager
     def mutant(world: SimulatedWorld) -> Iterator[None]:
@@ -286,6 +319,8 @@ MUTANTS: dict[str, Mutant] = {
     "images-erased-at-work": images_erased_at_work,
     "failed-attempts-final": failed_attempts_final,
     "failed-attempts-forgotten": failed_attempts_forgotten,
+    "requests-after-takedown": requests_after_takedown,
+    "takedown-of-what-is-in-work": takedown_of_what_is_in_work,
     "grace-not-waited-for": changed(FailUnresumedGenerations, grace=lambda _: timedelta()),
     "likes-counted-without-a-lock": changed(LikeGeneration, generations=Unlocked),
     "no-refund-after-the-last-attempt": changed(FailGeneration, ledger=NeverVoids),

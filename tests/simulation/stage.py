@@ -85,7 +85,7 @@ class Stage(ABC):
             "provider": self.provider,
             "broker": self.broker,
             "images": AnyImage(),
-            "limit": StylesPerArtist(2),
+            "limit": StylesPerArtist(4),
             "timeout": TIMEOUT,
             "grace": GRACE,
         }

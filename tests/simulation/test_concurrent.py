@@ -19,11 +19,13 @@ from core.community.post_comment import PostComment
 from core.community.unlike_generation import UnlikeGeneration
 from core.generations.cancel_generation import CancelGeneration
 from core.generations.complete_generation import CompleteGeneration
+from core.generations.edit_generation import EditGeneration
 from core.generations.fail_generation import FailGeneration
 from core.generations.request_generation import RequestGeneration
 from core.generations.time_out_generations import TimeOutGenerations
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
+from core.takedowns.withdraw_style import WithdrawStyle
 from core.tokens.errors import DuplicateTransfer, HoldAlreadyResolved
 from core.tokens.reconciliation import Invariant
 from core.withdrawals.request_withdrawal import RequestWithdrawal
@@ -49,6 +51,8 @@ DEEDS: tuple[type[Any], ...] = (
     PostComment,
     DeleteComment,
     DeleteAccount,
+    WithdrawStyle,
+    EditGeneration,
 )
 TWICE: tuple[type[Any], ...] = (RequestGeneration, StartPurchase)
 REQUIRED = [
@@ -67,6 +71,10 @@ BREAKS = {
         "DELETE FROM style_uses; UPDATE styles SET usage_count = 0"
     ),
     "styles have earned no more than their artists": "UPDATE styles SET earned_tokens = earned_tokens + 1",
+    "of withdrawn styles nothing is queued, and no image is public that was to go": """
+        UPDATE styles SET takedown_at = now(), takedown_reason = 'No.', takedown_by_admin = false,
+            takedown_keeps_images = false, takedown_pending = false, is_active = false
+    """,
     "everything has ended": "UPDATE styles SET training_status = 'training'",
 }
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -25,11 +26,11 @@ from core.generations.views import (
     QueuePlace,
     StatusFilter,
 )
-from core.identifiers import GenerationId, UserId
+from core.identifiers import GenerationId, StyleId, UserId
 from core.paging import Keyset, Page, PageRequest
 from core.ports import changes
 from core.ports.blob_store import BlobStore
-from core.styles.errors import StyleNotFound
+from core.styles.errors import StyleNotFound, StyleNotReady
 from core.tasks.outcome import Outcome
 
 _STATUSES = {
@@ -63,8 +64,7 @@ class MemoryGenerations(Generations):
 
         def operation(tables: Tables) -> None:
             kept(tables, generation.owner_id)
-            if generation.style_id not in tables.styles:
-                raise StyleNotFound
+            _check_requestable(tables, generation)
             tables.generations[generation.id] = stored
 
         self._transaction.write(operation)
@@ -95,6 +95,16 @@ class MemoryGenerations(Generations):
             )
             await MemoryGenerations(alone).save(generation)
             return Outcome(applied=True, status=generation.status.value)
+
+    async def queued_with(self, style_id: StyleId, *, limit: int) -> list[GenerationId]:
+        return self._oldest(lambda image: image.style_id == style_id and image.status is Status.QUEUED, limit)
+
+    async def published_with(self, style_id: StyleId, *, limit: int) -> list[GenerationId]:
+        return self._oldest(lambda image: image.style_id == style_id and image.is_public, limit)
+
+    def _oldest(self, matches: Callable[[Generation], bool], limit: int) -> list[GenerationId]:
+        images = filter(matches, self._transaction.tables.generations.values())
+        return [image_id for _, image_id in sorted((image.created_at, image.id) for image in images)[:limit]]
 
     async def restart_time_outs(self, *, inactive_since: datetime, at: datetime) -> None:
         def operation(tables: Tables) -> None:
@@ -162,7 +172,7 @@ class MemoryGenerationsReader(GenerationsReader):
 
     async def _view(self, generation: Generation, viewer: UserId | None) -> GenerationView:
         tables = self._reads.tables
-        failed = generation.status is Status.FAILED
+        failed = generation.status in (Status.FAILED, Status.CANCELLED)
         return GenerationView(
             id=generation.id,
             user_id=generation.owner_id,
@@ -230,6 +240,15 @@ def _found(tables: Tables, generation_id: GenerationId) -> Generation:
     if generation is None:
         raise GenerationNotFound
     return generation
+
+
+def _check_requestable(tables: Tables, generation: Generation) -> None:
+    """Raises StyleNotFound or StyleNotReady."""
+    style = tables.styles.get(generation.style_id)
+    if style is None:
+        raise StyleNotFound
+    if style.takedown is not None:
+        raise StyleNotReady
 
 
 def _check_result(tables: Tables, *, before: Generation, after: Generation) -> None:

@@ -37,6 +37,7 @@ from core.styles.views import (
     StyleSort,
     StylesReader,
     StyleStats,
+    TakedownView,
 )
 from core.tasks.outcome import Outcome
 from core.text import comparison_key
@@ -62,6 +63,12 @@ class MemoryStyles(Styles):
         return sorted(
             (deep_copy(style) for style in styles if style.artist_id == artist_id), key=lambda style: style.id
         )
+
+    async def lock_to_withdraw(self, style_id: StyleId) -> Style:
+        return await self.of_id(style_id, lock=True)
+
+    async def check_publishable(self, style_id: StyleId) -> None:
+        (await self.of_id(style_id, lock=True)).check_publishable()
 
     async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
         if lock:
@@ -141,6 +148,14 @@ class MemoryStyles(Styles):
                 )
             )
             return Outcome(applied=True, status=status.value)
+
+    async def pending_takedowns(self, *, limit: int) -> list[StyleId]:
+        found = [
+            style.id
+            for style in self._transaction.tables.styles.values()
+            if style.takedown is not None and style.takedown.pending
+        ]
+        return sorted(found)[:limit]
 
     async def expired(self, *, at: datetime, limit: int) -> list[StyleId]:
         found = [
@@ -264,6 +279,7 @@ class MemoryStylesReader(StylesReader):
             artworks=[await self._artwork(artwork) for artwork in self._reads.tables.artworks[style.id]],
             failure=style.failure,
             rights=RightsView(style.artist_id, **_fields(style.rights)),
+            takedown=TakedownView(**_fields(style.takedown)) if style.takedown else None,
         )
 
     async def _sample(self, artwork: Artwork, key: str) -> SampleArtwork:

@@ -4,7 +4,7 @@ from core.errors import DomainError
 from core.generations.errors import GenerationNotFound, ResultTaken
 from core.notifications.errors import NotificationNotFound
 from core.purchases.errors import PaymentMismatch, PurchaseNotFound
-from core.styles.errors import DuplicateStyleName, StyleNotFound
+from core.styles.errors import DuplicateStyleName, StyleNotFound, StyleNotReady
 from core.tokens.errors import AccountNotFound, DebtOutstanding, DuplicateTransfer, HoldAlreadyResolved, HoldNotFound
 from core.withdrawals.errors import WithdrawalNotFound, WithdrawalPending
 
@@ -39,6 +39,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     # rules of a Write
     "account_found": AccountNotFound,
     "comment_found": CommentNotFound,
+    "generations_of_offered_style": StyleNotReady,
     "generation_found": GenerationNotFound,
     "hold_found": HoldNotFound,
     "notification_found": NotificationNotFound,

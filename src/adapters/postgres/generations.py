@@ -29,7 +29,7 @@ from core.generations.views import (
     QueuePlace,
     StatusFilter,
 )
-from core.identifiers import GenerationId, TaskId, UserId
+from core.identifiers import GenerationId, StyleId, TaskId, UserId
 from core.paging import Page, PageRequest
 from core.ports import changes
 from core.ports.blob_store import BlobStore
@@ -127,6 +127,11 @@ FROM input JOIN locked USING (id) LEFT JOIN advanced USING (id)
 """)
 
 # These find candidates: FailGeneration decides by the entity, under its lock.
+QUEUED_WITH = "SELECT id FROM generations WHERE status = 'queued' AND style_id = $1 ORDER BY created_at, id LIMIT $2"
+PUBLISHED_WITH = """
+SELECT id FROM generations WHERE public_key IS NOT NULL AND style_id = $1 ORDER BY created_at, id LIMIT $2
+"""
+
 RESTART_TIME_OUTS = """
 WITH unpublished AS MATERIALIZED (
     SELECT id FROM generations JOIN outbox USING (task_id)
@@ -302,6 +307,12 @@ class PostgresGenerations(Generations):
             unit.pool.notifier.notify(CHANNEL, changes.generation(generation_id))
         return Outcome(applied=row["applied"], status=row["status"])
 
+    async def queued_with(self, style_id: StyleId, *, limit: int) -> list[GenerationId]:
+        return [row["id"] for row in await self._transaction.fetch(QUEUED_WITH, style_id, limit)]
+
+    async def published_with(self, style_id: StyleId, *, limit: int) -> list[GenerationId]:
+        return [row["id"] for row in await self._transaction.fetch(PUBLISHED_WITH, style_id, limit)]
+
     async def restart_time_outs(self, *, inactive_since: datetime, at: datetime) -> None:
         await self._transaction.fetch(RESTART_TIME_OUTS, inactive_since, at, lock=True)
 
@@ -381,7 +392,7 @@ class PostgresGenerationsReader(GenerationsReader):
             result_url=await image_url(row, viewer, self._blobs),
             progress=_progress(row),
             queue=QueuePlace.at(row["ahead"] + 1, quickest=row["quickest"]) if status is Status.QUEUED else None,
-            error_message=row["failure_message"] if status is Status.FAILED else None,
+            error_message=row["failure_message"] if status in (Status.FAILED, Status.CANCELLED) else None,
             refunded=status in (Status.FAILED, Status.CANCELLED),
             created_at=row["created_at"],
             updated_at=row["updated_at"],

@@ -845,6 +845,14 @@ CREATE TABLE styles (
     failure_message text,
     -- An image that the artist has chosen, in the blob store.
     thumbnail_key text,
+    -- When it was withdrawn.
+    takedown_at timestamptz,
+    takedown_reason text,
+    takedown_by_admin boolean,
+    -- Whether published images stay public.
+    takedown_keeps_images boolean,
+    -- Whether there may be generations to cancel, or images to hide.
+    takedown_pending boolean,
     -- Generations completed with it, as far as `style_uses` is rolled up.
     usage_count bigint DEFAULT 0 NOT NULL,
     -- Tokens that these have earned, fees deducted.
@@ -874,8 +882,13 @@ CREATE TABLE styles (
     -- Progress is known as a whole or not at all.
     CONSTRAINT ck_styles_progress CHECK (num_nulls(current_epoch, total_epochs, progress_percent, progress_at) IN (0,
         4)),
+    -- A takedown is known as a whole or not at all.
+    CONSTRAINT ck_styles_takedown CHECK (num_nulls(takedown_at, takedown_reason, takedown_by_admin,
+        takedown_keeps_images, takedown_pending) IN (0, 5)),
     -- A status that the core knows.
     CONSTRAINT ck_styles_training_status CHECK (training_status IN ('pending', 'training', 'completed', 'failed')),
+    -- What was withdrawn is closed for good.
+    CONSTRAINT ck_styles_withdrawn CHECK (takedown_at IS NULL OR NOT is_active),
     CONSTRAINT fk_styles_artist_id FOREIGN KEY (artist_id) REFERENCES artists(user_id)
 );
 
@@ -892,6 +905,8 @@ CREATE INDEX ix_styles_popular ON styles (artist_followers, created_at, id)
 CREATE INDEX ix_styles_recent ON styles (created_at, id) WHERE training_status = 'completed' AND is_active;
 -- Styles that can be used, by tag.
 CREATE INDEX ix_styles_tags ON styles USING gin (tags) WHERE training_status = 'completed' AND is_active;
+-- Takedowns that a maintenance pass has to carry out.
+CREATE INDEX ix_styles_takedown_pending ON styles (id) WHERE takedown_pending;
 
 -- Counts the tags of a style while it can be used.
 CREATE FUNCTION count_tags_of_style() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -1092,7 +1107,7 @@ CREATE TRIGGER generations_wait_for_their_tokens BEFORE DELETE ON generations
     FOR EACH ROW WHEN (old.ended_at IS NULL)
     EXECUTE FUNCTION refuse_change();
 
--- Compares the generations of a statement with their holds.
+-- Compares the generations of a statement with their holds and styles.
 CREATE FUNCTION held_as_priced() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     generation bigint;
@@ -1111,12 +1126,19 @@ BEGIN
         RAISE EXCEPTION 'generation % has no hold of its price', generation
         USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'generations_held_as_priced';
     END IF;
+    SELECT made.id INTO generation
+    FROM made JOIN styles ON styles.id = made.style_id AND takedown_at IS NOT NULL LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'generation % is of a withdrawn style', generation
+        USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'generations_of_offered_style';
+    END IF;
     RETURN NULL;
 END
 $$;
 
 -- A generation has a hold of its price, from its owner to its artist. The hold names the generation, so a hold is
--- for one.
+-- for one. Its style is not withdrawn (generations_of_offered_style): the foreign key has locked the style before,
+-- so a withdrawal either is seen here or sees the generation.
 CREATE TRIGGER generations_held_as_priced AFTER INSERT ON generations
     REFERENCING NEW TABLE AS made
     FOR EACH STATEMENT
@@ -1353,7 +1375,7 @@ CREATE TABLE notifications (
     CONSTRAINT ck_notifications_target_type CHECK (target_type IN ('generation', 'style', 'user', 'session')),
     -- A type that the core knows.
     CONSTRAINT ck_notifications_type CHECK (type IN ('follow', 'like', 'comment', 'generation_complete',
-        'generation_failed', 'style_training_complete', 'style_training_failed', 'new_sign_in')),
+        'generation_failed', 'style_training_complete', 'style_training_failed', 'style_withdrawn', 'new_sign_in')),
     CONSTRAINT fk_notifications_actor_id FOREIGN KEY (actor_id) REFERENCES users(id),
     CONSTRAINT fk_notifications_recipient_id FOREIGN KEY (recipient_id) REFERENCES users(id)
 );

@@ -17,7 +17,17 @@ from core.ports import changes
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.requester import Requester
 from core.styles.errors import StyleNotFound, StyleUsed
-from core.styles.model import SAMPLES, Artwork, License, Offer, Rights, Style, TrainingProgress, TrainingStatus
+from core.styles.model import (
+    SAMPLES,
+    Artwork,
+    License,
+    Offer,
+    Rights,
+    Style,
+    Takedown,
+    TrainingProgress,
+    TrainingStatus,
+)
 from core.styles.repository import Portfolio, Styles
 from core.styles.views import (
     LIKED,
@@ -37,6 +47,7 @@ from core.styles.views import (
     StyleSort,
     StylesReader,
     StyleStats,
+    TakedownView,
 )
 from core.tasks.outcome import Failure, Outcome
 from core.text import comparison_key
@@ -75,6 +86,11 @@ CHANGING = (
     "updated_at",
     "retried_at",
     "closed_by_admin",
+    "takedown_at",
+    "takedown_reason",
+    "takedown_by_admin",
+    "takedown_keeps_images",
+    "takedown_pending",
 )
 STYLES = f"SELECT {', '.join((*FIXED, *CHANGING))} FROM styles"
 STYLE = f"{STYLES} WHERE id = $1"
@@ -172,6 +188,7 @@ WHERE id = $1 AND training_status IN ('pending', 'training') AND (current_epoch 
 RETURNING training_status
 """
 
+PENDING_TAKEDOWNS = "SELECT id FROM styles WHERE takedown_pending ORDER BY id LIMIT $1"
 EXPIRED = "SELECT id FROM styles WHERE is_active AND valid_to <= $1 ORDER BY valid_to, id LIMIT $2"
 
 RESTART_TIME_OUTS = """
@@ -209,7 +226,7 @@ DETAIL = lookup(
     f"""
 SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles.updated_at, profile_image,
     follower_count, model_path, training_metric, failure_code, failure_message, rights_affirmed_at, rights_explicit,
-    rights_version,
+    rights_version, takedown_at, takedown_reason, takedown_by_admin, takedown_keeps_images, takedown_pending,
     styles.artist_id = input.viewer OR input.is_admin AS own,
     (
         SELECT coalesce(avg(like_count), 0)::float8 FROM (
@@ -316,6 +333,18 @@ class PostgresStyles(Styles):
         locking = "FOR NO KEY UPDATE" if lock else ""
         return [_style(row) for row in await self._transaction.fetch(f"{OF_ARTIST} {locking}", artist_id, lock=lock)]
 
+    async def lock_to_withdraw(self, style_id: StyleId) -> Style:
+        row = await self._transaction.fetchrow(f"{STYLE} FOR UPDATE", style_id, lock=True)
+        if row is None:
+            raise StyleNotFound
+        return _style(row)
+
+    async def check_publishable(self, style_id: StyleId) -> None:
+        row = await self._transaction.fetchrow(f"{STYLE} FOR KEY SHARE", style_id, lock=True)
+        if row is None:
+            raise StyleNotFound
+        _style(row).check_publishable()
+
     async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
         if lock and not await self._transaction.fetch(LOCK_PORTFOLIO, artist_id, lock=True):
             raise UserNotFound
@@ -362,6 +391,9 @@ class PostgresStyles(Styles):
         if advanced is not None:
             unit.pool.notifier.notify(CHANNEL, changes.style(style_id))
         return Outcome(applied=advanced is not None, status=row["training_status"])
+
+    async def pending_takedowns(self, *, limit: int) -> list[StyleId]:
+        return [row["id"] for row in await self._transaction.fetch(PENDING_TAKEDOWNS, limit)]
 
     async def expired(self, *, at: datetime, limit: int) -> list[StyleId]:
         return [row["id"] for row in await self._transaction.fetch(EXPIRED, at, limit)]
@@ -411,6 +443,7 @@ class PostgresStylesReader(StylesReader):
             rights=RightsView(
                 row["artist_id"], row["rights_affirmed_at"], row["rights_explicit"], row["rights_version"]
             ),
+            takedown=TakedownView(*_takedown(row)) if row["takedown_at"] else None,
         )
 
     async def recommended_tags(self, style_id: StyleId, *, viewer: Requester | None) -> RecommendedTags:
@@ -484,6 +517,8 @@ async def _used() -> StyleUsed:
 def _row(style: Style) -> Row:
     row = flattened(msgspec.structs.asdict(style))
     rights = {f"rights_{name}": value for name, value in msgspec.structs.asdict(style.rights).items()}
+    if style.takedown is not None:
+        rights |= {f"takedown_{name}": value for name, value in msgspec.structs.asdict(style.takedown).items()}
     return {**row, **rights, "name_key": comparison_key(style.name)}
 
 
@@ -517,6 +552,17 @@ def _style(row: Record) -> Style:
         progress=_progress(row),
         failure=_failure(row),
         thumbnail_key=row["thumbnail_key"],
+        takedown=Takedown(*_takedown(row)) if row["takedown_at"] else None,
+    )
+
+
+def _takedown(row: Record) -> tuple[datetime, str, bool, bool, bool]:
+    return (
+        row["takedown_at"],
+        row["takedown_reason"],
+        row["takedown_by_admin"],
+        row["takedown_keeps_images"],
+        row["takedown_pending"],
     )
 
 

@@ -31,6 +31,7 @@ class Action(Enum):
     IMAGE_UNHIDDEN = "image.unhidden"
     STYLE_ALLOWED = "style.allowed"
     STYLE_CLOSED = "style.closed"
+    STYLE_WITHDRAWN = "style.withdrawn"
     TASKS_REDRIVEN = "tasks.redriven"
     USER_RESTORED = "user.restored"
     USER_SESSIONS_ENDED = "user.sessions_ended"

@@ -15,6 +15,7 @@ from core.ports.clock import Clock
 from core.ports.images import Image, Images, NotAnImage
 from core.ports.secrets import Secrets
 from core.ports.transaction import Transaction
+from core.styles.repository import Styles
 from core.text import parse_free_text, problem_of_free_text
 
 
@@ -34,6 +35,7 @@ class EditGeneration:
     """
 
     generations: Generations
+    styles: Styles
     blobs: BlobStore
     images: Images
     transaction: Transaction
@@ -54,6 +56,8 @@ class EditGeneration:
             generation = await self.generations.of_owner(requester, seen.id, lock=True)
             if generation.public_key != seen.public_key:
                 raise GenerationChanged
+            if copied:
+                await self.styles.check_publishable(generation.style_id)
             description = generation.description if changes.description is UNSET else changes.description
             await self.generations.save(
                 generation.edit(at=self.clock.now(), description=description, public_key=public_key)

@@ -28,6 +28,10 @@ RESULTS = "generations/"
 """Prefix of the keys that are accepted as results of the inference server."""
 
 
+STYLE_WITHDRAWN = Failure("STYLE_WITHDRAWN", "The style was withdrawn.")
+"""Why a queued generation was cancelled that its owner did not cancel."""
+
+
 class Consequence(Enum):
     """What follows from a reported failure."""
 
@@ -186,6 +190,10 @@ class Generation(msgspec.Struct, frozen=True):
         if self.status is not Status.QUEUED:
             raise GenerationStillProcessing
         return msgspec.structs.replace(self, status=Status.CANCELLED, updated_at=at, ended_at=at)
+
+    def withdraw(self, *, at: datetime) -> "Generation":
+        """Cancels the generation because its style was withdrawn. Raises what `cancel` raises."""
+        return msgspec.structs.replace(self.cancel(at=at), failure=STYLE_WITHDRAWN)
 
     def abandon(self, *, at: datetime) -> "Generation":
         """Ends the generation because its owner's account is deleted, whether started or not."""

@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import Protocol
 
 from core.generations.model import Generation, GenerationProgress
-from core.identifiers import GenerationId, UserId
+from core.identifiers import GenerationId, StyleId, UserId
 from core.tasks.outcome import Outcome
 
 
@@ -26,7 +26,9 @@ class Generations(Protocol):
         ...
 
     async def add(self, generation: Generation) -> None:
-        """Raises StyleNotFound if the style was deleted, which may surface at the commit."""
+        """Raises StyleNotFound if the style was deleted, StyleNotReady if it was withdrawn; either may surface at the
+        commit. Serialized with the withdrawal: it sees the generation, or the generation is refused.
+        """
         ...
 
     async def save(self, generation: Generation) -> None:
@@ -45,6 +47,14 @@ class Generations(Protocol):
         Applied only if it moves forward: if the generation has ended or the step is not greater than the stored one, no
         row is written. Raises GenerationNotFound.
         """
+        ...
+
+    async def queued_with(self, style_id: StyleId, *, limit: int) -> list[GenerationId]:
+        """Up to `limit` queued generations of a style, oldest first."""
+        ...
+
+    async def published_with(self, style_id: StyleId, *, limit: int) -> list[GenerationId]:
+        """Up to `limit` generations of a style whose image is public, oldest first."""
         ...
 
     async def restart_time_outs(self, *, inactive_since: datetime, at: datetime) -> None:

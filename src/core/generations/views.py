@@ -114,7 +114,7 @@ class GenerationView(msgspec.Struct, frozen=True):
     queue: QueuePlace | None
     """Only while queued."""
     error_message: str | None
-    """Only for failed generations."""
+    """Why it failed, or was cancelled by others than its owner."""
     refunded: bool
     created_at: datetime
     updated_at: datetime

@@ -18,6 +18,8 @@ class NotificationType(Enum):
     GENERATION_FAILED = "generation_failed"
     STYLE_TRAINING_COMPLETE = "style_training_complete"
     STYLE_TRAINING_FAILED = "style_training_failed"
+    STYLE_WITHDRAWN = "style_withdrawn"
+    """By an admin."""
     NEW_SIGN_IN = "new_sign_in"
     """From a browser in which the recipient had not signed in before; its session is the target."""
 

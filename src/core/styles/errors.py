@@ -10,6 +10,20 @@ class StyleNotReady(DomainError):
     category = Category.INVALID
 
 
+class StyleWithdrawn(DomainError):
+    """It was withdrawn for good: it can be neither edited nor trained."""
+
+    code = "STYLE_WITHDRAWN"
+    category = Category.CONFLICT
+
+
+class ImagesWithdrawn(DomainError):
+    """The style was withdrawn together with its published images: none can be published."""
+
+    code = "IMAGES_WITHDRAWN"
+    category = Category.CONFLICT
+
+
 class StyleUsed(DomainError):
     """Generations were requested with it."""
 

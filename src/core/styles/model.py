@@ -6,7 +6,14 @@ import msgspec
 from core.errors import Forbidden, ValidationError
 from core.identifiers import ArtworkId, StyleId, TaskId, UserId
 from core.problems import Problem, not_after, wrong_token_amount
-from core.styles.errors import StyleClosed, StyleNotFound, StyleNotReady, TrainingInProgress
+from core.styles.errors import (
+    ImagesWithdrawn,
+    StyleClosed,
+    StyleNotFound,
+    StyleNotReady,
+    StyleWithdrawn,
+    TrainingInProgress,
+)
 from core.tasks.outcome import Failure
 from core.tasks.progress import whole
 from core.terms import TERMS_VERSION
@@ -60,6 +67,22 @@ class Rights(msgspec.Struct, frozen=True):
     """Whether the request said so; False if it left the field out, which means the same."""
     version: int = TERMS_VERSION
     """The version of the affirmed text."""
+
+
+class Takedown(msgspec.Struct, frozen=True):
+    """How a style was withdrawn."""
+
+    at: datetime
+    reason: str
+    by_admin: bool
+    """Otherwise by its artist."""
+    keeps_images: bool
+    """Whether published images stay public."""
+    pending: bool = True
+    """Whether there may be queued generations to cancel, or published images to hide."""
+
+    def finish(self) -> "Takedown":
+        return msgspec.structs.replace(self, pending=False)
 
 
 class TrainingProgress(msgspec.Struct, frozen=True):
@@ -119,6 +142,7 @@ class Style(msgspec.Struct, frozen=True):
     """When the owner last retried the training."""
     thumbnail_key: str | None = None
     """The key of the thumbnail that the artist uploaded; None if a sample is used."""
+    takedown: Takedown | None = None
 
     def check_owner(self, user_id: UserId) -> None:
         """Raises Forbidden, or StyleNotFound if others may not know that the style exists."""
@@ -142,6 +166,8 @@ class Style(msgspec.Struct, frozen=True):
         )
 
     def retrain(self, *, at: datetime, task_id: TaskId) -> "Style":
+        if self.takedown:
+            raise StyleWithdrawn
         if self.training_status is not TrainingStatus.FAILED:
             raise TrainingInProgress
         return msgspec.structs.replace(
@@ -170,6 +196,8 @@ class Style(msgspec.Struct, frozen=True):
         show_samples: bool,
         thumbnail_key: str | None,
     ) -> "Style":
+        if self.takedown:
+            raise StyleWithdrawn
         if self.training_status is not TrainingStatus.COMPLETED:
             raise StyleNotReady
         if is_active and self.closed_by_admin:
@@ -187,6 +215,32 @@ class Style(msgspec.Struct, frozen=True):
             thumbnail_key=thumbnail_key,
             updated_at=at,
         )
+
+    def withdraw(self, takedown: Takedown) -> "Style":
+        """Closes the style for good.
+
+        If it is withdrawn already, this only can withdraw its images too; otherwise nothing changes.
+        """
+        if self.takedown and (takedown.keeps_images or not self.takedown.keeps_images):
+            return self
+        at = takedown.at
+        return msgspec.structs.replace(
+            self,
+            takedown=takedown,
+            is_active=False,
+            valid_to=at if self.valid_to is None else min(at, self.valid_to),
+            show_samples=self.show_samples and takedown.keeps_images,
+            thumbnail_key=self.thumbnail_key if takedown.keeps_images else None,
+            updated_at=at,
+        )
+
+    def finish_takedown(self) -> "Style":
+        return msgspec.structs.replace(self, takedown=self.takedown and self.takedown.finish())
+
+    def check_publishable(self) -> None:
+        """Raises ImagesWithdrawn."""
+        if self.takedown and not self.takedown.keeps_images:
+            raise ImagesWithdrawn
 
     def expired(self, *, at: datetime) -> bool:
         """Whether it is still active after the end of its validity."""

@@ -25,6 +25,16 @@ class Styles(Protocol):
         """All styles of an artist, by id."""
         ...
 
+    async def lock_to_withdraw(self, style_id: StyleId) -> Style:
+        """Locked also against generation requests and publications of images: those in progress are waited for, later
+        ones wait for this transaction. Raises StyleNotFound.
+        """
+        ...
+
+    async def check_publishable(self, style_id: StyleId) -> None:
+        """The style's images can be published until this transaction ends. Raises ImagesWithdrawn or StyleNotFound."""
+        ...
+
     async def portfolio(self, artist_id: UserId, *, lock: bool = False) -> Portfolio:
         """With `lock`, no other transaction that locks it can add a style of this artist until this one ends.
 
@@ -63,6 +73,10 @@ class Styles(Protocol):
         Applied only if it moves forward: if the training has ended or the epoch is not greater than the stored one, no
         row is written. Raises StyleNotFound.
         """
+        ...
+
+    async def pending_takedowns(self, *, limit: int) -> list[StyleId]:
+        """Up to `limit` withdrawn styles whose takedown is pending, in the order of their ids."""
         ...
 
     async def expired(self, *, at: datetime, limit: int) -> list[StyleId]:

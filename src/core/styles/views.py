@@ -111,6 +111,16 @@ class RightsView(msgspec.Struct, frozen=True):
     """The version of the terms."""
 
 
+class TakedownView(msgspec.Struct, frozen=True):
+    at: datetime
+    reason: str
+    by_admin: bool
+    keeps_images: bool
+    """Whether published images stay public."""
+    pending: bool
+    """Whether queued generations are still being cancelled, or published images hidden."""
+
+
 class OwnStyleDetail(StyleDetail, frozen=True):
     """With fields that only the owner and admins see."""
 
@@ -119,6 +129,7 @@ class OwnStyleDetail(StyleDetail, frozen=True):
     artworks: list[ArtworkView]
     failure: Failure | None
     rights: RightsView
+    takedown: TakedownView | None
 
 
 RECOMMENDED = 20

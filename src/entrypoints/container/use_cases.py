@@ -71,6 +71,9 @@ from core.styles.record_training_progress import RecordTrainingProgress
 from core.styles.retrain_style import RetrainStyle
 from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
 from core.styles.watch_training import WatchTraining
+from core.takedowns.carry_out_takedown import CarryOutTakedown
+from core.takedowns.carry_out_takedowns import CarryOutTakedowns
+from core.takedowns.withdraw_style import WithdrawStyle
 from core.tasks.model import WebhookBase
 from core.tasks.publish_tasks import PublishTasks
 from core.tokens.model import PayoutTerms, PlatformFee
@@ -122,6 +125,9 @@ def use_cases() -> Provider:
         FailTraining,
         TimeOutTrainings,
         CloseExpiredStyles,
+        WithdrawStyle,
+        CarryOutTakedown,
+        CarryOutTakedowns,
         RequestGeneration,
         CancelGeneration,
         RecordProgress,

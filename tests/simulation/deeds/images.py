@@ -11,13 +11,16 @@ from core.generations.errors import (
 )
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.generations.views import RequestedGeneration
-from core.identifiers import GenerationId
+from core.identifiers import GenerationId, StyleId
 from core.requester import Requester
-from core.styles.errors import StyleNotFound, StyleNotReady
+from core.styles.errors import ImagesWithdrawn, StyleNotFound, StyleNotReady
 from core.tokens.errors import DebtOutstanding, InsufficientTokens
 from tests.simulation.deeds.base import Deed, Deeds
 
 REFUSALS = (DebtOutstanding, InsufficientTokens, StyleNotFound, StyleNotReady)
+
+
+OWN = 0.4
 
 
 class Images(Deeds):
@@ -34,7 +37,7 @@ class Images(Deeds):
         return deeds
 
     async def _generate(self, requester: Requester) -> None:
-        new = NewGeneration(self.recent(self.stage.styles), ["a tag"])
+        new = NewGeneration(self._style(), ["a tag"])
         requested = await self.stage.call(RequestGeneration, requester.id, new, refusals=REFUSALS)
         if requested:
             self.person.generations.append(requested.id)
@@ -49,7 +52,7 @@ class Images(Deeds):
     async def _generate_once(self, requester: Requester) -> None:
         """The description is the idempotency key."""
         key = self.new_key()
-        new, other = (NewGeneration(self.recent(self.stage.styles), ["a tag"], key) for _ in range(2))
+        new, other = (NewGeneration(self._style(), ["a tag"], key) for _ in range(2))
         answer = await self.call_once(
             requester,
             key,
@@ -62,6 +65,11 @@ class Images(Deeds):
         )
         if answer:
             self.person.generations.append(msgspec.json.decode(answer.body, type=RequestedGeneration).id)
+
+    def _style(self) -> StyleId:
+        """One of the newest, or one of the person's own."""
+        own = self.person.styles
+        return self.random.choice(own) if own and self.random.random() < OWN else self.recent(self.stage.styles)
 
     async def _cancel(self, requester: Requester) -> None:
         await self.stage.call(
@@ -78,5 +86,5 @@ class Images(Deeds):
             requester.id,
             self.recent(self.person.generations),
             changes,
-            refusals=(GenerationNotCompleted, GenerationChanged),
+            refusals=(GenerationNotCompleted, GenerationChanged, ImagesWithdrawn),
         )

@@ -5,7 +5,9 @@ import msgspec
 from core.accounts.errors import AlreadyArtist, ArtistNameTaken, EmailNotVerified
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.errors import Forbidden
-from core.identifiers import StyleId
+from core.generations.request_generation import NewGeneration, RequestGeneration
+from core.identifiers import StyleId, UserId
+from core.paging import PageRequest
 from core.requester import Requester
 from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
 from core.styles.delete_style import DeleteStyle
@@ -15,17 +17,21 @@ from core.styles.errors import (
     StyleLimitReached,
     StyleNotFound,
     StyleNotReady,
+    StyleWithdrawn,
     TrainingInProgress,
 )
 from core.styles.model import MIN_ARTWORKS
 from core.styles.retrain_style import RetrainStyle
 from core.styles.views import CreatedStyle
+from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.uploads import Upload
 from tests.simulation.deeds.base import Deed, Deeds
+from tests.simulation.deeds.images import REFUSALS as REQUEST_REFUSALS
 
 PRICES = (1, 7, 30, 60, 250, 1_500)
-NAMES = ("Ink", "Chalk", "Rust")
+NAMES = ("Ink", "Chalk", "Rust", "Ash", "Clay")
 DENIED = (Forbidden, StyleNotFound)
+LEFT = (StyleWithdrawn, *DENIED)
 
 
 class Styles(Deeds):
@@ -38,7 +44,7 @@ class Styles(Deeds):
             return {self._become_artist: 4}
         deeds: dict[Deed, float] = {self._create: 6}
         if self.person.styles:
-            deeds |= {self._edit: 4, self._retrain: 3, self._delete: 1}
+            deeds |= {self._edit: 4, self._retrain: 3, self._delete: 1, self._withdraw: 1.5}
         return deeds
 
     async def _become_artist(self, requester: Requester) -> None:
@@ -74,14 +80,33 @@ class Styles(Deeds):
         """Another price, or closed, or open again."""
         active = self.random.random() < 0.8
         changes = StyleChanges(generation_cost_tokens=self.random.choice(PRICES), is_active=active)
-        await self.stage.call(EditStyle, requester.id, self._one(), changes, refusals=(StyleNotReady, *DENIED))
+        await self.stage.call(EditStyle, requester.id, self._one(), changes, refusals=(StyleNotReady, *LEFT))
 
     async def _retrain(self, requester: Requester) -> None:
-        await self.stage.call(RetrainStyle, requester.id, self._one(), refusals=(TrainingInProgress, *DENIED))
+        await self.stage.call(RetrainStyle, requester.id, self._one(), refusals=(TrainingInProgress, *LEFT))
 
     async def _delete(self, requester: Requester) -> None:
         """It is closed if images were asked for with it."""
         await self.stage.call(DeleteStyle, requester.id, self._one(), refusals=DENIED)
+
+    async def _withdraw(self, requester: Requester) -> None:
+        """A style that can be used, while everybody asks for a last image of it."""
+        own = await self.stage.world.read.styles.list_own(requester.id, page=PageRequest())
+        usable = [card.id for card in own.rows if card.training_status == "completed"]
+        if not usable:
+            return
+        style_id = self.random.choice(usable)
+        for user_id in self.stage.users:
+            self._request_last(user_id, style_id)
+        takedown = NewTakedown("No more.", keep_images=self.random.random() < 0.5)
+        await self.stage.call(WithdrawStyle, requester, style_id, takedown, refusals=DENIED)
+
+    def _request_last(self, user_id: UserId, style_id: StyleId) -> None:
+        async def request() -> None:
+            new = NewGeneration(style_id, ["the last"])
+            await self.stage.call(RequestGeneration, user_id, new, refusals=REQUEST_REFUSALS)
+
+        self.stage.begin("last request", request)
 
     def _one(self) -> StyleId:
         return self.random.choice(self.stage.styles if self.errs() else self.person.styles)

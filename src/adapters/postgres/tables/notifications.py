@@ -23,6 +23,7 @@ class NotificationRow(Row):
             "generation_failed",
             "style_training_complete",
             "style_training_failed",
+            "style_withdrawn",
             "new_sign_in",
         ),
         one_of("target_type", "generation", "style", "user", "session"),

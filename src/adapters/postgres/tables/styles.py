@@ -22,6 +22,7 @@ class StyleRow(Row):
         Index(None, "artist_id", "created_at", "id"),
         Index("ix_styles_in_training", "updated_at", "id", postgresql_where=IN_TRAINING),
         Index("ix_styles_expiring", "valid_to", "id", postgresql_where=text("is_active AND valid_to IS NOT NULL")),
+        Index("ix_styles_takedown_pending", "id", postgresql_where=text("takedown_pending")),
         Index(None, "tags", postgresql_using="gin", postgresql_where=OPEN),
         one_of("license_type", "personal", "commercial", "exclusive"),
         one_of("training_status", "pending", "training", "completed", "failed"),
@@ -32,6 +33,12 @@ class StyleRow(Row):
             "num_nulls(current_epoch, total_epochs, progress_percent, progress_at) IN (0, 4)", name="progress"
         ),
         CheckConstraint("NOT closed_by_admin OR NOT is_active", name="closed_by_admin"),
+        CheckConstraint(
+            "num_nulls(takedown_at, takedown_reason, takedown_by_admin, takedown_keeps_images, takedown_pending)"
+            " IN (0, 5)",
+            name="takedown",
+        ),
+        CheckConstraint("takedown_at IS NULL OR NOT is_active", name="withdrawn"),
         CheckConstraint("usage_count >= 0 AND earned_tokens >= 0", name="counts"),
     )
 
@@ -73,6 +80,11 @@ class StyleRow(Row):
     updated_at: Mapped[datetime]
     retried_at: Mapped[datetime | None]
     closed_by_admin: Mapped[bool] = mapped_column(server_default=text("false"))
+    takedown_at: Mapped[datetime | None]
+    takedown_reason: Mapped[str | None]
+    takedown_by_admin: Mapped[bool | None]
+    takedown_keeps_images: Mapped[bool | None]
+    takedown_pending: Mapped[bool | None]
 
 
 class StyleUseRow(Row):

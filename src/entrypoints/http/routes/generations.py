@@ -35,7 +35,7 @@ from core.generations.watch_generation import WatchGeneration
 from core.identifiers import MAX_ID, GenerationId, UserId
 from core.live_events import Watcher
 from core.requester import Requester
-from core.styles.errors import StyleNotFound, StyleNotReady
+from core.styles.errors import ImagesWithdrawn, StyleNotFound, StyleNotReady
 from core.tags import InvalidTagLanguage, normalize_tags
 from core.tokens.errors import DebtOutstanding, InsufficientTokens
 from entrypoints.http.envelope import Success
@@ -156,7 +156,14 @@ class GenerationsController(Controller):
     @patch(
         "/{generation_id:int}",
         guard=signed_in,
-        refusals=(GenerationNotFound, GenerationNotCompleted, GenerationChanged, GenerationHidden, ResultBroken),
+        refusals=(
+            GenerationNotFound,
+            GenerationNotCompleted,
+            GenerationChanged,
+            GenerationHidden,
+            ImagesWithdrawn,
+            ResultBroken,
+        ),
         summary="Update my generation",
         description="Publish it, hide it or describe it.",
     )

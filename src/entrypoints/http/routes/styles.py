@@ -6,10 +6,11 @@ import msgspec
 from dishka.integrations.litestar import FromDishka
 from litestar import Controller, Response
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, HeaderParameter, QueryParameter
+from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 from msgspec import UNSET
 
 from core.accounts.errors import InvalidPicture
+from core.audit.model import Operator
 from core.errors import Forbidden, ValidationError
 from core.generations.views import FeedItem, FeedQuery, GenerationsReader
 from core.identifiers import MAX_ID, StyleId, UserId
@@ -34,6 +35,7 @@ from core.styles.views import (
 )
 from core.styles.watch_training import WatchTraining
 from core.tags import InvalidTagLanguage, normalize_tags
+from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.uploads import Upload
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
@@ -44,8 +46,9 @@ from entrypoints.http.operation import RouteLimit, delete, get, patch, post
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId, comma_separated
 from entrypoints.http.problems import TIME_OUT_OF_RANGE, one_per_image
-from entrypoints.http.security.access import artist, session_optional
+from entrypoints.http.security.access import artist, session_optional, signed_in
 from entrypoints.http.streams import LAST_EVENT_ID, MEDIA_TYPE, EventStream
+from entrypoints.logs import trace_id
 
 MAX_BODY = MAX_ARTWORKS * MAX_IMAGE + 8 * 1024 * 1024
 """Bytes: the largest number of artworks at their maximum size, with captions."""
@@ -224,7 +227,14 @@ class StylesController(Controller):
         "/{style_id:int}",
         guard=artist,
         limit=RouteLimit.UPLOAD,
-        refusals=(errors.StyleNotFound, Forbidden, errors.StyleNotReady, errors.StyleClosed, InvalidPicture),
+        refusals=(
+            errors.StyleNotFound,
+            Forbidden,
+            errors.StyleNotReady,
+            errors.StyleClosed,
+            errors.StyleWithdrawn,
+            InvalidPicture,
+        ),
         summary="Update my style",
         max_body=MAX_THUMBNAIL_BODY,
         form=CHANGES,
@@ -264,7 +274,7 @@ class StylesController(Controller):
     @post(
         "/{style_id:int}/retrain",
         guard=artist,
-        refusals=(errors.StyleNotFound, Forbidden, errors.TrainingInProgress),
+        refusals=(errors.StyleNotFound, Forbidden, errors.TrainingInProgress, errors.StyleWithdrawn),
         summary="Retrain my style",
         description="After a training that has failed.",
         status=202,
@@ -273,6 +283,31 @@ class StylesController(Controller):
         self, style_id: PathId[StyleId], requester: NamedDependency[Requester], retrain_style: FromDishka[RetrainStyle]
     ) -> Success[CreatedStyle]:
         return Success(data=await retrain_style(requester.id, style_id))
+
+    @post(
+        "/{style_id:int}/withdraw",
+        guard=signed_in,
+        refusals=(errors.StyleNotFound, Forbidden),
+        summary="Withdraw a style",
+        description=(
+            "For good, as its artist or as an admin. No new generations are made from now on; queued ones are cancelled"
+            " and refunded, those that are processed are completed and paid."
+        ),
+        status=200,
+        answers=(Success[OwnStyleDetail],),
+    )
+    async def withdraw(
+        self,
+        request: AnyRequest,
+        style_id: PathId[StyleId],
+        data: JSONBody[NewTakedown],
+        requester: NamedDependency[Requester],
+        withdraw_style: FromDishka[WithdrawStyle],
+        styles: FromDishka[StylesReader],
+    ) -> Success[StyleDetail]:
+        operator = Operator(requester.id, trace_id=trace_id.get())
+        await withdraw_style(requester, style_id, data, operator=operator, at_once=not has_key(request))
+        return Success(data=await styles.detail(style_id, viewer=requester))
 
 
 def _new_style(fields: StyleFields) -> NewStyle:

@@ -1,0 +1,1 @@
+"""Withdrawing a style, and what becomes of its generations."""

@@ -104,7 +104,7 @@ async def _artist(container: AsyncContainer, number: int) -> list[StyleId]:
         async with transaction:
             user = await users.of_id(user_id, lock=True)
             await users.add_artist(artist)
-            await users.save(user.become_artist(at=now))
+            await users.save(user.become_artist(artist.verified_email, at=now))
             await ledger.open(earnings(user_id))
         made = []
         for place in range(STYLES_EACH):

@@ -7,6 +7,8 @@ import pytest
 from litestar import Controller, Router, asgi, get
 
 from adapters.filesystem.blobs import FilesystemBlobStore
+from core.accounts.make_admin import MakeAdmin
+from core.audit.model import Operator
 from core.community.post_comment import NewComment, PostComment
 from core.identifiers import StyleId
 from core.paging import PageRequest
@@ -19,7 +21,7 @@ from tests.entrypoints.pictures import pictures
 from tests.entrypoints.service import API, Browser, Service
 from tests.support.world import MemoryWorld
 
-# Route: the status for no session, a user, another artist, and the owner (an artist).
+# Route: the status for no session, a user, another artist, and the owner (an artist). For admins, see ADMIN.
 # Bodies are chosen so that what lies behind the guard answers at once.
 TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/"): (200, 200, 200, 200),
@@ -106,6 +108,17 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/api/schema/assets/{name}"): (404, 404, 404, 404),
     ("GET", "/media/{key}"): (404, 404, 404, 404),
 }
+ADMIN: dict[tuple[str, str], int] = {
+    ("GET", "/api/admin/withdrawals"): 200,
+    ("GET", "/api/admin/withdrawals/{withdrawal_id}/sources"): 200,
+    ("POST", "/api/admin/withdrawals/{withdrawal_id}/settle"): 200,
+    ("POST", "/api/admin/withdrawals/{withdrawal_id}/reject"): 200,
+    ("GET", "/api/styles/{style_id}"): 200,
+    ("GET", "/api/styles/{style_id}/events"): 200,
+    ("GET", "/api/styles/{style_id}/examples"): 200,
+    ("GET", "/api/styles/{style_id}/recommended-tags"): 200,
+}
+"""What an admin is answered where it is not what any user is."""
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/api/users/me"): {"json": {}},
     ("POST", "/api/users/me/upgrade-to-artist"): {"json": {}},
@@ -140,6 +153,14 @@ def service(world: MemoryWorld, tmp_path: Path) -> Service:
 
 def test_no_route_is_without_a_decision(service: Service) -> None:
     assert paths(service) == TABLE.keys()
+
+
+def test_what_is_for_admins_is_not_there_for_others(service: Service) -> None:
+    for path, handler in routes(service.app):
+        for method in handler.http_methods:
+            if operation.operation_of(handler).guard is access.admin:
+                assert TABLE[method, path] == (401, 404, 404, 404)
+                assert ADMIN[method, path] < 400
 
 
 @get("/unguarded", sync_to_thread=False)
@@ -198,11 +219,12 @@ async def test_every_route_answers_every_role_as_declared(
         key="private/picture.png",
     )
     answers = []
-    for who in (None, user, stranger, owner):
+    admin = await world.use_case(MakeAdmin)(Operator(None), (await world.user("eve")).id)
+    for who in (None, user, stranger, owner, admin):
         async with service.browser(who) as browser:
             response = await browser.call(method, at, **BODIES.get((method, path), {}))
             answers.append(response.status_code)
-    assert tuple(answers) == TABLE[method, path]
+    assert tuple(answers) == (*TABLE[method, path], ADMIN.get((method, path), TABLE[method, path][1]))
 
 
 TOKEN_ONLY = ("/api/webhooks/", "/internal/")

@@ -27,9 +27,14 @@ from litestar.typing import FieldDefinition
 
 from core.accounts.errors import ArtistOnly, Unauthorized
 from core.errors import DomainError, NotFound, ValidationError
+from core.ports.blob_store import StoreUnavailable
+from core.ports.database import DatabaseUnavailable
 from core.ports.idempotency import IdempotencyKeyReused
+from core.ports.images import ImagesUnavailable
+from core.ports.payment_provider import PaymentsUnavailable
+from core.ports.transaction import OutcomeUnknown
 from entrypoints.http.envelope import Refused
-from entrypoints.http.errors import FRAMEWORK, REPLAYED, MalformedBody, status_of
+from entrypoints.http.errors import FRAMEWORK, INTERNAL, REPLAYED, MalformedBody, status_of
 from entrypoints.http.middleware.conditional import IF_NONE_MATCH
 from entrypoints.http.middleware.idempotency import HEADER
 from entrypoints.http.operation import Form, Guard, Operation, operation_of, routes
@@ -98,6 +103,15 @@ KNOWN: Schema = {
     "description": "One `ETag` of an earlier answer, or several, comma-separated.",
     "schema": {"type": "string"},
 }
+ANYWHERE = (
+    (500, INTERNAL),
+    (503, DatabaseUnavailable.code),
+    (503, OutcomeUnknown.code),
+    (503, StoreUnavailable.code),
+    (503, ImagesUnavailable.code),
+    (503, PaymentsUnavailable.code),
+)
+"""Statuses and codes that each operation may answer when a dependency fails."""
 FAILURE = {"application/json": {"schema": {"$ref": REF.format(name="Refused")}}}
 RESERVED = frozenset({"self", "request", "data", "body"})
 BRACES = str.maketrans("", "", "{}")
@@ -215,7 +229,7 @@ def _form(form: Form[Any], file: Schema) -> Schema:
 
 def _responses(handler: HTTPRouteHandler, operation: Operation, codes: list[tuple[int, str]]) -> Schema:
     by_status: dict[int, dict[str, None]] = {}
-    for status, code in codes:
+    for status, code in (*codes, *ANYWHERE):
         by_status.setdefault(status, {})[code] = None
     return {
         str(handler.status_code): _success(handler, operation),
@@ -225,7 +239,6 @@ def _responses(handler: HTTPRouteHandler, operation: Operation, codes: list[tupl
             str(status): {"description": " or ".join(f"`{code}`" for code in by_status[status]), "content": FAILURE}
             for status in sorted(by_status)
         },
-        "default": {"description": "An internal error, or a dependency that is unavailable", "content": FAILURE},
     }
 
 

@@ -23,6 +23,7 @@ async def test_nothing_waits_where_nothing_is(world: World) -> None:
 async def test_what_waits_and_what_has_happened(world: World) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=1000)
     style = await world.style(mia)
+    await world.earn(mia, 30, style)  # some time ago
     await world.untrained_style(mia, "Stalled")
     await world.image(ann, style)
     world.clock.advance(timedelta(hours=2))

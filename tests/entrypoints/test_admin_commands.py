@@ -84,7 +84,7 @@ async def set_scene(world: World) -> dict[str, int]:
     world.payments.refund(purchase.order_id, left=0)
     await world.use_case(CheckPurchase)(purchase.order_id, payment_key=purchase.payment_key)
     withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 10)
-    style = await world.style(mia)
+    style = await world.style(mia, "Oil")
     image = await world.image(await world.user("zoe", tokens=30), style)
     return {"style": style.id, "image": image.id, "ann": ann.id, "boss": boss.id, "withdrawal": withdrawal.id}
 

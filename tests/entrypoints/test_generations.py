@@ -31,8 +31,12 @@ async def test_an_image_is_asked_for(service: Service, world: MemoryWorld) -> No
         assert (await browser.get("/api/tokens/balance")).json()["data"] == {
             "user_id": ann.id,
             "token_balance": 70,
+            "bonus_tokens": 70,
             "held_tokens": 30,
+            "debt_tokens": 0,
             "earned_token_balance": None,
+            "withdrawable_tokens": None,
+            "maturing_tokens": None,
         }
     assert len(await world.tasks()) == 1
 

@@ -55,6 +55,7 @@ async def test_a_function_runs_elsewhere_and_its_errors_come_back(workers: Worke
     with pytest.raises(ZeroDivisionError):
         await workers.run(divmod, 1, 0)
     assert await workers.run(dump_size_and_interrupt) == (0, signal.SIG_IGN)
+    assert await workers.run(os.getpriority, os.PRIO_PROCESS, 0) > os.getpriority(os.PRIO_PROCESS, 0)
 
 
 async def test_a_worker_that_takes_too_much_time_is_killed_and_the_image_refused(workers: WorkerProcesses) -> None:

@@ -73,7 +73,8 @@ BREAKS = {
     "styles have earned no more than their artists": "UPDATE styles SET earned_tokens = earned_tokens + 1",
     "of withdrawn styles nothing is queued, and no image is public that was to go": """
         UPDATE styles SET takedown_at = now(), takedown_reason = 'No.', takedown_by_admin = false,
-            takedown_keeps_images = false, takedown_pending = false, is_active = false
+            takedown_keeps_images = false, takedown_pending = false, is_active = false;
+        UPDATE generations SET public_key = 'public/' || id WHERE status = 'completed'
     """,
     "everything has ended": "UPDATE styles SET training_status = 'training'",
 }

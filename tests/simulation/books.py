@@ -15,7 +15,7 @@ from core.purchases.model import Purchase
 from core.purchases.payment import Payment, PaymentState
 from core.styles.model import Style, TrainingStatus
 from core.tasks.model import GenerationTask, PendingTask, TrainingTask
-from core.tokens.model import WELCOME_TOKENS, Account, TransferKind
+from core.tokens.model import WELCOME_TOKENS, Account, AccountKind, TransferKind
 from tests.simulation.broken import Broken
 from tests.simulation.sources import Sources
 from tests.simulation.stage import GRACE
@@ -91,6 +91,9 @@ class Books:
     def _check(self, changed: dict[str, list[object]]) -> None:
         for transfer_id in _the(changed["entries"], TransferId):
             self._check_entry(transfer_id)
+        for account in _the(changed["funds"], Account):
+            if account.kind is AccountKind.EARNINGS and account.owner is not None:
+                self._sources.check_paid(account.owner, self._tables.funds[account].paid)
         for number in _the(changed["outbox"], int):
             self._check_task(number)
         for generation_id in _the(changed["generations"], GenerationId):

@@ -22,6 +22,8 @@ class Sources:
         self._forgiven = 0
         self._earned: defaultdict[UserId, list[tuple[datetime, int]]] = defaultdict(list)
         """What others have paid artists with bought tokens, and fees."""
+        self._paid: Counter[UserId] = Counter()
+        """What is left of that after payouts."""
         self._last: tuple[int, int] = (0, 0)
         """Of the last payment: its amount, and what it has earned."""
         self._withdrawn: defaultdict[UserId, dict[int, int]] = defaultdict(dict)
@@ -45,10 +47,20 @@ class Sources:
                 self._bonus[payer] -= bonus
                 earned = 0 if payer == payee else entry.amount - bonus
                 self._earned[payee].append((entry.at, earned))
+                self._paid[payee] += earned
                 self._last = entry.amount, earned
             case TransferKind.FEE, _ if payer is not None:
                 amount, earned = self._last
-                self._earned[payer].append((entry.at, -(earned * entry.amount // amount)))
+                fee = earned * entry.amount // amount
+                self._earned[payer].append((entry.at, -fee))
+                self._paid[payer] -= fee
+            case TransferKind.WITHDRAWAL, Phase.POST if payer is not None:
+                self._paid[payer] -= entry.amount
+
+    def check_paid(self, artist_id: UserId, paid: int) -> None:
+        """Compare the paid part of an artist's earnings, as the ledger has it. Raises Broken."""
+        if paid != self._paid[artist_id]:
+            raise Broken(f"artist {artist_id} has {paid} paid tokens, and others have paid {self._paid[artist_id]}")
 
     def check(self, withdrawal: Withdrawal, terms: PayoutTerms) -> None:
         """Raises Broken."""

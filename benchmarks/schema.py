@@ -37,12 +37,13 @@ WARM_UP = 8
 FILL = f"""
 INSERT INTO users (provider, subject, username, role, bio, created_at, updated_at)
 SELECT 'openid', number::text, 'user-' || number, 'artist', '', now(), now() FROM generate_series(1, {BUYERS}) number;
-INSERT INTO artists SELECT min(id), 'Mia', 'mia@example.com', 'key', now() FROM users;
+INSERT INTO artists (user_id, artist_name, name_key, verified_email, signature_key, created_at)
+SELECT min(id), 'Mia', 'mia', 'mia@example.com', 'key', now() FROM users;
 INSERT INTO styles (
-    artist_id, name, description, generation_cost_tokens, license_type, tags, task_id, training_status, is_active,
-    show_samples, rights_version, rights_explicit, rights_affirmed_at, model_path, created_at, updated_at
+    artist_id, name, name_key, description, generation_cost_tokens, license_type, tags, task_id, training_status,
+    is_active, show_samples, rights_version, rights_explicit, rights_affirmed_at, model_path, created_at, updated_at
 )
-SELECT user_id, 'Oil', '', 10, 'personal', '{{}}', gen_random_uuid(), 'completed', true, true, 1, true,
+SELECT user_id, 'Oil', 'oil', '', 10, 'personal', '{{}}', gen_random_uuid(), 'completed', true, true, 1, true,
     now(), 'model', now(), now()
 FROM artists;
 

@@ -117,6 +117,7 @@ ADMIN: dict[tuple[str, str], int] = {
     ("GET", "/api/styles/{style_id}/events"): 200,
     ("GET", "/api/styles/{style_id}/examples"): 200,
     ("GET", "/api/styles/{style_id}/recommended-tags"): 200,
+    ("POST", "/api/styles/{style_id}/withdraw"): 200,
 }
 """What an admin is answered where it is not what any user is."""
 BODIES: dict[tuple[str, str], dict[str, Any]] = {

@@ -44,6 +44,7 @@ CHANGES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("PATCH", "/api/styles/{style_id}"): ("mia", {"json": {"description": "Other"}}),
     ("DELETE", "/api/styles/{style_id}"): ("mia", {}),
     ("POST", "/api/styles/{failed_id}/retrain"): ("mia", {}),
+    ("POST", "/api/styles/{style_id}/withdraw"): ("mia", {"json": {"reason": "Mine."}}),
     ("POST", "/api/generations"): ("ann", {"json": {"style_id": 0, "prompt_tags": ["cat"]}}),
     ("PATCH", "/api/generations/{generation_id}"): ("ann", {"json": {"description": "A cat"}}),
     ("POST", "/api/generations/{queued_id}/cancel"): ("ann", {}),

@@ -1,10 +1,10 @@
 from datetime import datetime
 
 from adapters.postgres.accounts import picture_url
-from adapters.postgres.generations import image_url
+from adapters.postgres.generations_reader import image_url
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.styles import thumbnail_url
+from adapters.postgres.styles_reader import thumbnail_url
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.writes import Write
 from core.identifiers import NotificationId, UserId

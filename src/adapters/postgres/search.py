@@ -1,7 +1,7 @@
 from adapters.postgres.accounts import picture_url
 from adapters.postgres.paging import WINDOW, Arguments
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.styles import OPEN, PEOPLE, THUMBNAIL, USES, thumbnail_url
+from adapters.postgres.styles_reader import OPEN, PEOPLE, THUMBNAIL, USES, thumbnail_url
 from core.ports.blob_store import BlobStore
 from core.search.matching import Match, MatchedBy, best_match, parse_query
 from core.search.views import CANDIDATES, Found, FoundArtist, FoundStyle, SearchReader, SearchType, UsedTag

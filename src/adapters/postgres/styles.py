@@ -1,24 +1,17 @@
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
-from adapters.postgres.accounts import picture_url
 from adapters.postgres.changes import CHANNEL
-from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
-from adapters.postgres.pool import Reads, Record
+from adapters.postgres.pool import Record
 from adapters.postgres.statements import lookup
 from adapters.postgres.transaction import Explain, PostgresTransaction
 from adapters.postgres.writes import Row, Write, assignments, flattened
 from core.accounts.errors import UserNotFound
 from core.identifiers import StyleId, TaskId, UserId
-from core.paging import Page, PageRequest
 from core.ports import changes
-from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
-from core.requester import Requester
 from core.styles.errors import StyleNotFound, StyleUsed
 from core.styles.model import (
-    SAMPLES,
     Artwork,
     License,
     Offer,
@@ -29,26 +22,6 @@ from core.styles.model import (
     TrainingStatus,
 )
 from core.styles.repository import Portfolio, Styles
-from core.styles.views import (
-    LIKED,
-    RECOMMENDED,
-    ArtworkView,
-    OwnStyleCard,
-    OwnStyleDetail,
-    RecommendedTag,
-    RecommendedTags,
-    RightsView,
-    SampleArtwork,
-    StyleArtist,
-    StyleCard,
-    StyleDetail,
-    StyleDetailArtist,
-    StyleQuery,
-    StyleSort,
-    StylesReader,
-    StyleStats,
-    TakedownView,
-)
 from core.tasks.outcome import Failure, Outcome
 from core.text import comparison_key
 
@@ -204,119 +177,6 @@ SELECT id FROM styles WHERE training_status IN ('pending', 'training') AND updat
 ORDER BY updated_at, id LIMIT $2
 """
 
-USES = "usage_count + (SELECT count(*) FROM style_uses WHERE style_id = styles.id) AS usage_count"
-THUMBNAIL = """
-    coalesce(
-        thumbnail_key,
-        CASE WHEN show_samples THEN (SELECT sample_key FROM artworks WHERE style_id = styles.id AND index = 0) END
-    ) AS thumbnail
-"""
-PROGRESS = "current_epoch, total_epochs, progress_percent, estimated_seconds, progress_at"
-CARD = f"""
-    styles.id, name, description, {THUMBNAIL}, styles.artist_id, username, artist_name, training_status,
-    generation_cost_tokens, license_type, {USES}, tags, styles.created_at
-"""
-"""The columns of a StyleCard, from styles, users and artists."""
-PEOPLE = "JOIN users ON users.id = styles.artist_id JOIN artists ON artists.user_id = styles.artist_id"
-
-SEES = "(training_status = 'completed' OR styles.artist_id = $2 OR $3::boolean)"
-
-DETAIL = lookup(
-    {"style_id": "bigint", "viewer": "bigint", "is_admin": "boolean"},
-    f"""
-SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles.updated_at, profile_image,
-    follower_count, model_path, training_metric, failure_code, failure_message, rights_affirmed_at, rights_explicit,
-    rights_version, takedown_at, takedown_reason, takedown_by_admin, takedown_keeps_images, takedown_pending,
-    styles.artist_id = input.viewer OR input.is_admin AS own,
-    (
-        SELECT coalesce(avg(like_count), 0)::float8 FROM (
-            SELECT like_count FROM generations WHERE style_id = input.style_id AND public_key IS NOT NULL
-            ORDER BY created_at DESC, id DESC LIMIT {LIKED}
-        ) latest
-    ) AS avg_likes,
-    (
-        SELECT jsonb_agg(
-            jsonb_build_object(
-                'id', id, 'key', key, 'caption', caption, 'tags', tags, 'width', width, 'height', height,
-                'sample_key', sample_key
-            ) ORDER BY index
-        )
-        FROM artworks
-        WHERE style_id = input.style_id AND (index < {SAMPLES} OR styles.artist_id = input.viewer OR input.is_admin)
-    ) AS artworks
-FROM styles {PEOPLE}
-WHERE styles.id = input.style_id
-    AND (training_status = 'completed' OR styles.artist_id = input.viewer OR input.is_admin)
-""",
-)
-
-RECOMMENDATIONS = f"""
-WITH changed AS MATERIALIZED (
-    SELECT name, sum(amount)::bigint AS difference FROM style_tag_deltas WHERE style_id = $1 GROUP BY name
-)
-SELECT tag.name, tag.count
-FROM styles
-LEFT JOIN (
-    (
-        SELECT name, count FROM style_tags WHERE style_id = $1 AND name NOT IN (SELECT name FROM changed)
-        ORDER BY count DESC, name LIMIT {RECOMMENDED}
-    )
-    UNION ALL
-    SELECT name, count FROM changed CROSS JOIN LATERAL (
-        SELECT difference + coalesce(
-            (SELECT count FROM style_tags WHERE style_id = $1 AND style_tags.name = changed.name), 0
-        ) AS count
-    ) total
-    WHERE count > 0
-    ORDER BY count DESC, name LIMIT {RECOMMENDED}
-) tag ON true
-WHERE styles.id = $1 AND {SEES}
-ORDER BY tag.count DESC, tag.name
-"""
-
-OPEN = "training_status = 'completed' AND is_active"
-UNFINISHED = "training_status <> 'completed'"
-
-
-def _list_own(page: PageRequest, arguments: Arguments) -> str:
-    keys = Keys()
-    return f"""
-    SELECT {CARD}, {PROGRESS},
-        earned_tokens + (SELECT coalesce(sum(tokens), 0)::bigint FROM style_uses WHERE style_id = styles.id) AS earned
-    FROM (
-        SELECT * FROM styles WHERE artist_id = $1 AND {keys.after(page, arguments)}
-        ORDER BY {keys.order()} {limit(page)}
-    ) styles {PEOPLE}
-    ORDER BY {keys.order("styles")}
-    """
-
-
-def _list(query: StyleQuery, page: PageRequest, arguments: Arguments) -> str:
-    """Each branch is one index range; inactive filters are left out."""
-    keys = Keys("artist_followers" if query.sort is StyleSort.POPULAR else None)
-    shared = keys.after(page, arguments)
-    if query.artist_id is not None:
-        shared += f" AND artist_id = {arguments.add(query.artist_id)}"
-    branches = [OPEN]
-    if query.own_unfinished is not None:
-        branches.append(f"artist_id = {arguments.add(query.own_unfinished)} AND {UNFINISHED}")
-    if query.tags:
-        tagged = f"tags @> {arguments.add(query.tags)}"
-        pages = [
-            matching("styles", rows=f"{branch} AND {shared}", filter=tagged, keys=keys, page=page)
-            for branch in branches
-        ]
-    else:
-        pages = [
-            f"SELECT * FROM styles WHERE {branch} AND {shared} ORDER BY {keys.order()} {limit(page)}"
-            for branch in branches
-        ]
-    found = " UNION ALL ".join(f"({one})" for one in pages)
-    return f"""
-    SELECT {CARD}, {keys.rank} AS rank FROM ({found}) styles {PEOPLE}
-    ORDER BY {keys.order("styles")} {limit(page)}
-    """
-
 
 class PostgresStyles(Styles):
     def __init__(self, transaction: PostgresTransaction) -> None:
@@ -405,111 +265,6 @@ class PostgresStyles(Styles):
         return [row["id"] for row in await self._transaction.fetch(STALLED, since, limit)]
 
 
-class PostgresStylesReader(StylesReader):
-    def __init__(self, reads: Reads, blobs: BlobStore) -> None:
-        self._reads = reads
-        self._blobs = blobs
-
-    async def list(self, query: StyleQuery, *, page: PageRequest) -> Page[StyleCard]:
-        arguments = Arguments()
-        sql = _list(query, page, arguments)
-        rows, following = cut(await self._reads.fetch(sql, *arguments), page)
-        return Page([StyleCard(**await self._card(row)) for row in rows], following)
-
-    async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[OwnStyleCard]:
-        arguments = Arguments([artist_id])
-        sql = _list_own(page, arguments)
-        rows, following = cut(await self._reads.fetch(sql, *arguments), page)
-        cards = [
-            OwnStyleCard(**await self._card(row), total_earned_tokens=row["earned"], progress=_progress(row))
-            for row in rows
-        ]
-        return Page(cards, following)
-
-    async def detail(self, style_id: StyleId, *, viewer: Requester | None) -> StyleDetail | OwnStyleDetail:
-        is_admin = viewer is not None and viewer.is_admin
-        row = await self._reads.row(DETAIL, style_id, viewer and viewer.id, is_admin)
-        if row is None:
-            raise StyleNotFound
-        shown = await self._detail(row)
-        if not row["own"]:
-            return StyleDetail(**shown)
-        return OwnStyleDetail(
-            **shown,
-            model_path=row["model_path"],
-            training_metric=row["training_metric"],
-            artworks=[await self._artwork(artwork) for artwork in row["artworks"] or []],
-            failure=_failure(row),
-            rights=RightsView(
-                row["artist_id"], row["rights_affirmed_at"], row["rights_explicit"], row["rights_version"]
-            ),
-            takedown=TakedownView(*_takedown(row)) if row["takedown_at"] else None,
-        )
-
-    async def recommended_tags(self, style_id: StyleId, *, viewer: Requester | None) -> RecommendedTags:
-        is_admin = viewer is not None and viewer.is_admin
-        rows = await self._reads.fetch(RECOMMENDATIONS, style_id, viewer and viewer.id, is_admin)
-        if not rows:
-            raise StyleNotFound
-        return [RecommendedTag(**row) for row in rows if row["name"] is not None]
-
-    async def _card(self, row: Record) -> dict[str, Any]:
-        return {
-            "id": row["id"],
-            "name": row["name"],
-            "description": row["description"],
-            "thumbnail_url": await thumbnail_url(row["thumbnail"], self._blobs),
-            "artist": StyleArtist(row["artist_id"], row["username"], row["artist_name"]),
-            "training_status": row["training_status"],
-            "generation_cost_tokens": row["generation_cost_tokens"],
-            "license_type": row["license_type"],
-            "usage_count": row["usage_count"],
-            "tags": row["tags"],
-            "created_at": row["created_at"],
-        }
-
-    async def _detail(self, row: Record) -> dict[str, Any]:
-        samples = (row["artworks"] or [])[:SAMPLES] if row["show_samples"] else []
-        artist = StyleDetailArtist(
-            row["artist_id"],
-            row["username"],
-            row["artist_name"],
-            picture_url(row["profile_image"], self._blobs),
-            row["follower_count"],
-        )
-        return {
-            **await self._card(row),
-            "artist": artist,
-            "valid_from": row["valid_from"],
-            "valid_to": row["valid_to"],
-            "is_active": row["is_active"],
-            "updated_at": row["updated_at"],
-            "stats": StyleStats(row["usage_count"], row["avg_likes"]),
-            "sample_artworks": [
-                SampleArtwork(sample["id"], await self._blobs.signed_url(sample["sample_key"]), sample["tags"])
-                for sample in samples
-                if sample["sample_key"]
-            ],
-            "progress": _progress(row),
-        }
-
-    async def _artwork(self, artwork: dict[str, Any]) -> ArtworkView:
-        return ArtworkView(
-            id=artwork["id"],
-            image_url=await self._blobs.signed_url(artwork["key"]),
-            caption=artwork["caption"],
-            tags=artwork["tags"],
-            width=artwork["width"],
-            height=artwork["height"],
-        )
-
-
-async def thumbnail_url(key: str | None, blobs: BlobStore) -> str | None:
-    if key and key.startswith(PUBLIC_PREFIX):
-        return blobs.public_url(key)
-    return key and await blobs.signed_url(key)
-
-
 async def _used() -> StyleUsed:
     return StyleUsed()
 
@@ -549,14 +304,14 @@ def _style(row: Record) -> Style:
         valid_to=row["valid_to"],
         model_path=row["model_path"],
         training_metric=row["training_metric"],
-        progress=_progress(row),
-        failure=_failure(row),
+        progress=training_progress(row),
+        failure=training_failure(row),
         thumbnail_key=row["thumbnail_key"],
-        takedown=Takedown(*_takedown(row)) if row["takedown_at"] else None,
+        takedown=Takedown(*takedown_columns(row)) if row["takedown_at"] else None,
     )
 
 
-def _takedown(row: Record) -> tuple[datetime, str, bool, bool, bool]:
+def takedown_columns(row: Record) -> tuple[datetime, str, bool, bool, bool]:
     return (
         row["takedown_at"],
         row["takedown_reason"],
@@ -566,7 +321,7 @@ def _takedown(row: Record) -> tuple[datetime, str, bool, bool, bool]:
     )
 
 
-def _progress(row: Record) -> TrainingProgress | None:
+def training_progress(row: Record) -> TrainingProgress | None:
     if row["progress_at"] is None:
         return None
     return TrainingProgress(
@@ -578,5 +333,5 @@ def _progress(row: Record) -> TrainingProgress | None:
     )
 
 
-def _failure(row: Record) -> Failure | None:
+def training_failure(row: Record) -> Failure | None:
     return Failure(row["failure_code"], row["failure_message"]) if row["failure_code"] else None

@@ -13,7 +13,8 @@ from adapters.postgres.changes import PostgresChanges
 from adapters.postgres.community import PostgresComments, PostgresCommunityReader, PostgresFollows, PostgresLikes
 from adapters.postgres.discarded_objects import PostgresDiscardedObjects
 from adapters.postgres.export import PostgresExportReader
-from adapters.postgres.generations import PostgresGenerations, PostgresGenerationsReader, QueueLength
+from adapters.postgres.generations import PostgresGenerations
+from adapters.postgres.generations_reader import PostgresGenerationsReader, QueueLength
 from adapters.postgres.idempotency import PostgresAnswers, PostgresIdempotentCall
 from adapters.postgres.ids import PostgresIds
 from adapters.postgres.listener import Listener
@@ -25,9 +26,11 @@ from adapters.postgres.pool import Pool, Reads, create_pool
 from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
 from adapters.postgres.rate_limits import PostgresRateLimiter, RateLimitCounts
 from adapters.postgres.search import PostgresSearchReader
-from adapters.postgres.styles import PostgresStyles, PostgresStylesReader
+from adapters.postgres.styles import PostgresStyles
+from adapters.postgres.styles_reader import PostgresStylesReader
 from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
-from adapters.postgres.tokens import PostgresTokenLedger, PostgresTokensReader
+from adapters.postgres.tokens import PostgresTokenLedger
+from adapters.postgres.tokens_reader import PostgresTokensReader
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.unit_of_work import UnitOfWork
 from adapters.postgres.withdrawals import PostgresWithdrawals, PostgresWithdrawalsReader

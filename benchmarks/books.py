@@ -50,7 +50,7 @@ async def _look(settings: Settings, *, rounds: int) -> Looked:
     container = create_container(settings)
     try:
         await populate(container)
-        transfers = await _make(settings.database_url or "")
+        transfers = await _make(settings.database_dsn())
         looks = [await _timed(container) for _ in range(rounds)]
     finally:
         await container.close()

@@ -91,7 +91,7 @@ def stage(*, with_history: bool, scale: int = 1) -> Iterator[Stage]:
 
 
 async def _fill(settings: Settings, port: int, *, with_history: bool, scale: int) -> tuple[People, list[Limit]]:
-    url = settings.database_url or ""
+    url = settings.database_dsn()
     limits = [Limit(SPEND, await pgbench.plain_database(url), pgbench.SPEND)]
     container = create_container(settings)
     try:

@@ -11,6 +11,7 @@ import msgspec
 
 from benchmarks.people import Browser
 from benchmarks.scenarios.scenario import Request, as_browser
+from benchmarks.scenarios.webhooks import bearer
 from benchmarks.servers import MEBIBYTE, Server
 from benchmarks.stage import Stage
 from benchmarks.table import table
@@ -88,7 +89,7 @@ def _asked_for(server: Server, buyer: Browser, style: int) -> int:
 def _delays(stage: Stage, there: Server, streams: dict[int, list[_Stream]]) -> list[float]:
     """Seconds for each event: one webhook after the other, each after all events of the previous one."""
     headers = {
-        "Authorization": f"Bearer {stage.settings.internal_api_token}",
+        "Authorization": bearer(stage.settings),
         "X-Request-Source": "inference-server",
         "Content-Type": "application/json",
     }

@@ -17,10 +17,17 @@ COMPLETED = 6000
 """Images that one measurement completes, at most."""
 
 
+def bearer(settings: Settings) -> str:
+    """What the AI servers authenticate with."""
+    if settings.internal_api_token is None:
+        raise ValueError("the benchmark needs INTERNAL_API_TOKEN")
+    return f"Bearer {settings.internal_api_token.reveal()}"
+
+
 def scenarios(settings: Settings) -> list[Scenario]:
     """They need queued generations: measure them after the scenarios that request some."""
     headers = {
-        "Authorization": f"Bearer {settings.internal_api_token}",
+        "Authorization": bearer(settings),
         "X-Request-Source": "inference-server",
         "Content-Type": "application/json",
     }
@@ -28,7 +35,7 @@ def scenarios(settings: Settings) -> list[Scenario]:
     passes = count()
 
     def waiting(limit: int) -> list[int]:
-        return asyncio.run(history.waiting(settings.database_url or "", limit))
+        return asyncio.run(history.waiting(settings.database_dsn(), limit))
 
     def progress() -> list[Request]:
         """Every call moves an image forward, as the servers' do."""

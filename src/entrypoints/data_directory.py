@@ -8,7 +8,18 @@ from pathlib import Path
 
 import msgspec
 
+from core.secret import Secret
+
 UNKNOWN = "another process"
+
+
+def revealed(secret: Secret) -> str:
+    """How files that only their owner may read hold secrets: for msgspec's encoders."""
+    return secret.reveal()
+
+
+def hidden(_: type[Secret], text: str) -> Secret:
+    return Secret(text)
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -18,7 +29,7 @@ class Holder(msgspec.Struct, frozen=True):
     pid: int
     api_base_url: str | None = None
     """Where the service answers, or is about to; None if the process is not the service."""
-    database_url: str | None = None
+    database_url: Secret | None = None
     """None until the database runs."""
 
     def __str__(self) -> str:
@@ -59,9 +70,8 @@ class DataDirectory:
     def describe(self, holder: Holder) -> None:
         """Replace what the holder has said about itself, at once for those who read it. For the holder alone."""
         unfinished = self._file.with_suffix(".new")
-        # A database's URL may have a password in it.
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
-            opened.write(msgspec.json.encode(holder))
+            opened.write(msgspec.json.encode(holder, enc_hook=revealed))
         unfinished.rename(self._file)
 
     def holder(self) -> Holder | None:
@@ -73,7 +83,7 @@ class DataDirectory:
         except FileNotFoundError:
             return None
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=Holder)
+            return msgspec.json.decode(self._file.read_bytes(), type=Holder, dec_hook=hidden)
         except (FileNotFoundError, msgspec.MsgspecError):
             return Holder(UNKNOWN, 0)  # it has only just taken the lock, or is just giving it back
 

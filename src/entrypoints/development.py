@@ -9,9 +9,10 @@ from pathlib import Path
 
 import msgspec
 
+from core.secret import Secret
 from entrypoints.command_failed import CommandFailed
 from entrypoints.container.development import embedded_database
-from entrypoints.data_directory import UNKNOWN, DataDirectory, Holder
+from entrypoints.data_directory import UNKNOWN, DataDirectory, Holder, hidden, revealed
 from entrypoints.settings import OpenIDSettings, Settings, Toss
 
 LOCAL_SIGN_IN = "/local-sign-in"
@@ -28,8 +29,8 @@ Say = Callable[[str], None]
 
 
 class _Secrets(msgspec.Struct, frozen=True):
-    secret_key: str
-    internal_api_token: str
+    secret_key: Secret
+    internal_api_token: Secret
 
 
 @contextlib.contextmanager
@@ -61,8 +62,8 @@ def embedded_parts(
             say(f"Creating a database in {settings.data_dir} (once, a few seconds) ...")
         try:
             url = database.start()
-            directory.describe(msgspec.structs.replace(me, database_url=url))
-            yield msgspec.structs.replace(settings, database_url=url)
+            directory.describe(msgspec.structs.replace(me, database_url=Secret(url)))
+            yield msgspec.structs.replace(settings, database_url=Secret(url))
         finally:
             database.stop()
 
@@ -79,7 +80,7 @@ def service_url(settings: Settings) -> str | None:
     return holder.api_base_url if holder else None
 
 
-def _started_database(directory: DataDirectory) -> str | None:
+def _started_database(directory: DataDirectory) -> Secret | None:
     """The URL of the database of the process that uses the directory, which may be about to start it."""
     deadline = time.monotonic() + STARTS_WITHIN
     while (holder := directory.holder()) and holder.database_url is None and time.monotonic() < deadline:
@@ -117,10 +118,10 @@ def _shown(directory: DataDirectory) -> Path:
 
 def _with_stand_ins(settings: Settings) -> Settings:
     if settings.google is None:
-        client = OpenIDSettings("local", settings.secret_key or "", _discovery_url(settings))
+        client = OpenIDSettings("local", Secret(settings.signing_secret()), _discovery_url(settings))
         settings = msgspec.structs.replace(settings, google=client)
     if settings.toss is None:
-        sandbox = Toss("sandbox", f"{settings.api_base_url}{SANDBOX_PAYMENTS}")
+        sandbox = Toss(Secret("sandbox"), f"{settings.api_base_url}{SANDBOX_PAYMENTS}")
         settings = msgspec.structs.replace(settings, toss=sandbox)
     return settings
 
@@ -144,14 +145,14 @@ def _kept_secrets(file: Path) -> _Secrets:
     """The same at every start, so that sessions and signed URLs stay valid."""
     with contextlib.suppress(FileNotFoundError):
         try:
-            return msgspec.json.decode(file.read_bytes(), type=_Secrets)
+            return msgspec.json.decode(file.read_bytes(), type=_Secrets, dec_hook=hidden)
         except msgspec.MsgspecError as error:
             raise CommandFailed(
                 f"{file} is damaged ({error}): remove it, and everybody has to sign in again."
             ) from error
-    made = _Secrets(secrets.token_urlsafe(48), secrets.token_urlsafe(48))
+    made = _Secrets(Secret(secrets.token_urlsafe(48)), Secret(secrets.token_urlsafe(48)))
     unfinished = file.with_suffix(".new")
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
-        opened.write(msgspec.json.encode(made))
+        opened.write(msgspec.json.encode(made, enc_hook=revealed))
     unfinished.rename(file)
     return made

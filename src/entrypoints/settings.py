@@ -1,10 +1,8 @@
 """The only reader of the environment and of `.env`."""
 
 import os
-from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
-from math import log2
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs
@@ -13,22 +11,14 @@ import msgspec
 from dotenv.parser import Original, parse_stream
 
 from core.ports.rate_limiter import Limit
+from core.secret import Secret
+from entrypoints.strength import MIN_SECRET, equal_secrets, weak_passwords, weak_secrets
 from entrypoints.variables import Network, Reader, split_url
 
 GOOGLE_DISCOVERY = "https://accounts.google.com/.well-known/openid-configuration"
 TOSS_API = "https://api.tosspayments.com"
 ENV_FILE = ".env"
 TOKENS = ("SECRET_KEY", "INTERNAL_API_TOKEN", "INTERNAL_API_TOKEN_PREVIOUS")
-MIN_SECRET = 32
-"""Minimum length of a secret, in characters."""
-MIN_BITS = 96
-"""Minimum information of a secret."""
-MIN_PASSWORD = 8
-"""Minimum length of a password, in characters."""
-WELL_KNOWN = frozenset(
-    {"admin", "changeme", "default", "example", "guest", "password", "postgres", "qwerty", "rabbitmq", "secret"}
-)
-"""Passwords that everybody tries first, without digits at their end."""
 WIDEST_NETWORK = 4
 """Bits of the prefix of the widest network that may be trusted."""
 MAX_RATE = 100
@@ -41,13 +31,13 @@ class RabbitMQ(msgspec.Struct, frozen=True):
     host: str
     port: int
     user: str
-    password: str
+    password: Secret
     vhost: str
 
 
 class OpenIDSettings(msgspec.Struct, frozen=True):
     client_id: str
-    client_secret: str
+    client_secret: Secret
     discovery_url: str
 
 
@@ -69,7 +59,7 @@ class RateLimits(msgspec.Struct, frozen=True):
 
 
 class Toss(msgspec.Struct, frozen=True):
-    secret_key: str
+    secret_key: Secret
     api_base: str
 
 
@@ -85,14 +75,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """None: browsers are sent to the service's own start page."""
     cors_allowed_origins: list[str]
     cookie_samesite: Literal["lax", "none"]
-    secret_key: str | None
-    internal_api_token: str | None
-    internal_api_token_previous: str | None
+    secret_key: Secret | None
+    internal_api_token: Secret | None
+    internal_api_token_previous: Secret | None
     webhook_allowed_networks: list[Network]
     """Empty: any network."""
     trusted_proxies: list[Network]
     """Proxies whose X-Forwarded-For is trusted."""
-    database_url: str | None
+    database_url: Secret | None
     database_pool_size: int
     rabbitmq: RabbitMQ | None
     gcs_bucket_name: str | None
@@ -130,6 +120,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def local_url(self) -> str:
         """Where this machine reaches the service, which `api_base_url` is unless set."""
         return _local_url(self.host, self.port)
+
+    def signing_secret(self) -> str:
+        """SECRET_KEY. Raises ValueError without one."""
+        if self.secret_key is None:
+            raise ValueError("the service needs SECRET_KEY")
+        return self.secret_key.reveal()
+
+    def database_dsn(self) -> str:
+        """DATABASE_URL. Raises ValueError without one."""
+        if self.database_url is None:
+            raise ValueError("no database in the settings")
+        return self.database_url.reveal()
 
 
 class SettingsError(Exception):
@@ -181,12 +183,12 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         frontend_url=reader.url("FRONTEND_URL"),
         cors_allowed_origins=reader.origins("CORS_ALLOWED_ORIGINS"),
         cookie_samesite=reader.choice("COOKIE_SAMESITE", ("lax", "none"), "lax"),
-        secret_key=reader.text("SECRET_KEY"),
-        internal_api_token=reader.text("INTERNAL_API_TOKEN"),
-        internal_api_token_previous=reader.text("INTERNAL_API_TOKEN_PREVIOUS"),
+        secret_key=reader.secret("SECRET_KEY"),
+        internal_api_token=reader.secret("INTERNAL_API_TOKEN"),
+        internal_api_token_previous=reader.secret("INTERNAL_API_TOKEN_PREVIOUS"),
         webhook_allowed_networks=reader.networks("WEBHOOK_ALLOWED_NETWORKS"),
         trusted_proxies=reader.networks("TRUSTED_PROXIES"),
-        database_url=reader.text("DATABASE_URL"),
+        database_url=_database_url(reader, production=production),
         database_pool_size=reader.number("DATABASE_POOL_SIZE", 10, low=1, high=1000),
         rabbitmq=_rabbitmq(reader),
         gcs_bucket_name=reader.text("GCS_BUCKET_NAME"),
@@ -219,6 +221,13 @@ def _local_url(host: str, port: int) -> str:
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
+def _database_url(reader: Reader, *, production: bool) -> Secret | None:
+    url = reader.secret("DATABASE_URL")
+    if url and not (_names_a_database(url.reveal()) if production else split_url(url.reveal())):
+        reader.problems.append("DATABASE_URL is not a URL such as postgresql://user:password@host/database")
+    return url
+
+
 def _rabbitmq(reader: Reader) -> RabbitMQ | None:
     host = reader.text("RABBITMQ_HOST")
     if host is None:
@@ -227,18 +236,18 @@ def _rabbitmq(reader: Reader) -> RabbitMQ | None:
         host=host,
         port=reader.number("RABBITMQ_PORT", 5672, low=1, high=65535),
         user=reader.text("RABBITMQ_USER") or "guest",
-        password=reader.text("RABBITMQ_PASS") or "guest",
+        password=reader.secret("RABBITMQ_PASS") or Secret("guest"),
         vhost=reader.text("RABBITMQ_VHOST") or "/",
     )
 
 
 def _google(reader: Reader) -> OpenIDSettings | None:
-    client_id, secret = reader.text("GOOGLE_CLIENT_ID"), reader.text("GOOGLE_CLIENT_SECRET")
+    client_id, secret = reader.text("GOOGLE_CLIENT_ID"), reader.secret("GOOGLE_CLIENT_SECRET")
     if client_id is None and secret is None:
         return None
     if client_id is None or secret is None:
         reader.problems.append("GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET belong together: one is missing")
-    return OpenIDSettings(client_id or "", secret or "", reader.url("OPENID_DISCOVERY_URL") or GOOGLE_DISCOVERY)
+    return OpenIDSettings(client_id or "", secret or Secret(""), reader.url("OPENID_DISCOVERY_URL") or GOOGLE_DISCOVERY)
 
 
 def _rate_limits(reader: Reader, *, default: str) -> RateLimits | None:
@@ -254,7 +263,7 @@ def _rate_limits(reader: Reader, *, default: str) -> RateLimits | None:
 
 
 def _toss(reader: Reader) -> Toss | None:
-    secret_key, api_base = reader.text("TOSS_SECRET_KEY"), reader.url("TOSS_API_BASE")
+    secret_key, api_base = reader.secret("TOSS_SECRET_KEY"), reader.url("TOSS_API_BASE")
     return Toss(secret_key, api_base or TOSS_API) if secret_key else None
 
 
@@ -277,7 +286,7 @@ def _unfit_for_production(settings: Settings, reader: Reader) -> list[str]:
         )
         if reader.text(name) is None
     ]
-    problems += _weak_secrets(settings, reader)
+    problems += _bad_secrets(settings, reader)
     problems += _unencrypted(settings, reader)
     problems += [
         f"{name} contains every address: it restricts nothing"
@@ -287,14 +296,12 @@ def _unfit_for_production(settings: Settings, reader: Reader) -> list[str]:
         )
         if any(network.prefixlen < WIDEST_NETWORK for network in networks)
     ]
-    if settings.database_url and not _names_a_database(settings.database_url):
-        problems.append("DATABASE_URL is not a URL such as postgresql://user:password@host/database")
     problems += [
         f"{name} is no limit: more than {MAX_RATE} calls a second"
         for name, limit in _named_limits(settings.rate_limits)
         if limit.calls > MAX_RATE * limit.window.total_seconds()
     ]
-    if settings.toss and settings.toss.secret_key.lower().startswith("test"):
+    if settings.toss and settings.toss.secret_key.reveal().lower().startswith("test"):
         problems.append("TOSS_SECRET_KEY is a test key: no money would be paid")
     if settings.ai_servers == "simulated":
         problems.append("AI_SERVERS=simulated is for development: users would pay for simulated images")
@@ -305,46 +312,15 @@ def _unfit_for_production(settings: Settings, reader: Reader) -> list[str]:
     return problems
 
 
-def _weak_secrets(settings: Settings, reader: Reader) -> list[str]:
-    problems = []
-    for name in TOKENS:
-        secret = reader.text(name)
-        if secret and (len(secret) < MIN_SECRET or _guessable(secret)):
-            problems.append(f"{name} is weak: at least {MIN_SECRET} random characters")
-    database = split_url(settings.database_url or "")
-    passwords = {"RABBITMQ_PASS": reader.text("RABBITMQ_PASS"), "DATABASE_URL": database and database.password}
-    problems += [
-        f"{name} has a weak password: at least {MIN_PASSWORD} characters, and no well-known one"
-        for name, password in passwords.items()
-        if password and (len(password) < MIN_PASSWORD or len(set(password)) < MIN_PASSWORD // 2 or _known(password))
-    ]
-    names = (
-        "SECRET_KEY",
-        "INTERNAL_API_TOKEN",
-        "INTERNAL_API_TOKEN_PREVIOUS",
-        "GOOGLE_CLIENT_SECRET",
-        "TOSS_SECRET_KEY",
-    )
-    owners: dict[str, str] = {}
-    for name, secret in ({name: reader.text(name) for name in names} | passwords).items():
-        if secret and (owner := owners.setdefault(secret, name)) != name:
-            problems.append(f"{owner} and {name} are the same: who knows one must not know the other")
-    return problems
-
-
-def _guessable(secret: str) -> bool:
-    """Whether the text carries little information, by the frequencies of its characters, or repeats itself.
-
-    A random text of 32 hexadecimal digits has 100 bits or more, and next to no three characters twice.
-    """
-    counts = Counter(secret)
-    bits = -sum(count * log2(count / len(secret)) for count in counts.values())
-    threes = {secret[at : at + 3] for at in range(len(secret) - 2)}
-    return bits < MIN_BITS or len(threes) < (len(secret) - 2) * 3 / 4
-
-
-def _known(password: str) -> bool:
-    return password.lower().rstrip("0123456789!") in WELL_KNOWN
+def _bad_secrets(settings: Settings, reader: Reader) -> list[str]:
+    database = split_url(settings.database_url.reveal()) if settings.database_url else None
+    passwords = {
+        "RABBITMQ_PASS": reader.secret("RABBITMQ_PASS"),
+        "DATABASE_URL": Secret(database.password) if database and database.password else None,
+    }
+    tokens = {name: reader.secret(name) for name in TOKENS}
+    others = {name: reader.secret(name) for name in ("GOOGLE_CLIENT_SECRET", "TOSS_SECRET_KEY")}
+    return [*weak_secrets(tokens), *weak_passwords(passwords), *equal_secrets(tokens | others | passwords)]
 
 
 def _unencrypted(settings: Settings, reader: Reader) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from core.ports.rate_limiter import Limit
+from core.secret import Secret
 
 MAX_DIGITS = 9
 """Of a number; Python refuses to read one of some thousands."""
@@ -45,6 +46,10 @@ class Reader:
     def text(self, name: str) -> str | None:
         """None also for an empty value, as `.env` files have it for what is not set."""
         return self.environ.get(name, "").strip() or None
+
+    def secret(self, name: str) -> Secret | None:
+        text = self.text(name)
+        return Secret(text) if text else None
 
     def choice(self, name: str, choices: tuple[Choice, ...], default: Choice) -> Choice:
         text = self.text(name)

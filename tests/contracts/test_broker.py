@@ -12,7 +12,6 @@ import pytest
 from adapters.filesystem.broker import FilesystemBroker
 from adapters.memory.broker import MemoryBroker
 from adapters.rabbitmq.broker import RabbitMQBroker
-from adapters.rabbitmq.connection import Address
 from adapters.rabbitmq.consumer import RabbitMQTaskSource
 from adapters.task_source import TaskSource
 from core.identifiers import StyleId, TaskId
@@ -46,7 +45,7 @@ async def both(place: Place | Path | None) -> AsyncIterator[Both]:
         yield Both(folder, folder)
         folder.close()
     else:
-        address = Address(place.host, place.port, place.user, place.password, place.vhost)
+        address = place.address
         rabbitmq = RabbitMQBroker(address)
         yield Both(rabbitmq, RabbitMQTaskSource(address))
         await rabbitmq.close()

@@ -10,6 +10,7 @@ from adapters.memory.dead_letters import MemoryDeadLetters
 from adapters.rabbitmq.connection import DEAD_LETTER_QUEUE, Address
 from adapters.rabbitmq.dead_letters import RabbitMQDeadLetters
 from core.ports.dead_letters import DeadLetters, DeadLettersUnavailable
+from core.secret import Secret
 from tests.support.rabbitmq import Broker, put_aside
 
 
@@ -45,7 +46,7 @@ async def looked_at(dead_letters: DeadLetters) -> list[bytes]:
 
 
 def address_of(place: Broker) -> Address:
-    return Address(place.host, place.port, place.user, place.password, place.vhost)
+    return place.address
 
 
 async def test_removed_dead_letters_are_gone_and_the_others_keep_their_order(case: Case) -> None:
@@ -98,7 +99,7 @@ async def test_those_that_wait_are_counted(case: Case) -> None:
 
 
 async def test_an_unavailable_broker_is_reported(unused_tcp_port: int) -> None:
-    nowhere = RabbitMQDeadLetters(Address("127.0.0.1", unused_tcp_port, "guest", "guest", "/"))
+    nowhere = RabbitMQDeadLetters(Address("127.0.0.1", unused_tcp_port, "guest", Secret("guest"), "/"))
 
     with pytest.raises(DeadLettersUnavailable):
         await looked_at(nowhere)

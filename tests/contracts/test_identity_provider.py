@@ -10,6 +10,7 @@ import pytest
 from adapters.google.identity_provider import OpenIDIdentityProvider
 from adapters.memory.identity_provider import MemoryIdentityProvider
 from core.ports.identity_provider import Identity, IdentityProvider, SignInFailed
+from core.secret import Secret
 from tests.support.openid import Provider
 
 CALLBACK = "http://localhost:8000/api/auth/google/callback"
@@ -29,7 +30,7 @@ def case(request: pytest.FixtureRequest) -> Case:
         return in_memory()
     local: Provider = request.getfixturevalue("openid_provider")
     return Case(
-        OpenIDIdentityProvider("google", "client", "secret", local.discovery_url),
+        OpenIDIdentityProvider("google", "client", Secret("secret"), local.discovery_url),
         lambda url, identity: at_the_provider(local, url, identity),
     )
 

@@ -13,6 +13,7 @@ from adapters.toss.payment_provider import TossPayments
 from core.identifiers import OrderId
 from core.ports.payment_provider import Order, PaymentProvider
 from core.purchases.payment import Payment, PaymentFailure, PaymentState
+from core.secret import Secret
 from tests.support.sandbox import SECRET_KEY, Sandbox, running_sandbox
 
 
@@ -83,7 +84,7 @@ async def case(request: pytest.FixtureRequest, sandbox: Sandbox) -> AsyncIterato
         memory = MemoryPaymentProvider()
         yield Case(memory, MemoryBuyer(memory))
         return
-    toss = TossPayments(SECRET_KEY, return_url="https://api.example/return", api_base=sandbox.url)
+    toss = TossPayments(Secret(SECRET_KEY), return_url="https://api.example/return", api_base=sandbox.url)
     yield Case(toss, SandboxBuyer(sandbox))
     await toss.close()
 

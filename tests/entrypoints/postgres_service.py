@@ -8,6 +8,7 @@ from core.live_events import StreamTiming
 from core.ports.broker import Broker
 from core.ports.identity_provider import IdentityProvider
 from core.ports.media_files import MediaFiles
+from core.secret import Secret
 from entrypoints.container.postgres import postgres
 from entrypoints.container.use_cases import use_cases
 from entrypoints.http.app import create_app
@@ -24,7 +25,7 @@ class PostgresService(Service):
 
     def __init__(self, world: PostgresWorld, database_url: str) -> None:
         self.world = cast("MemoryWorld", world)  # as far as signing in needs one
-        self.settings = settings(gcs_bucket_name="a-bucket", database_url=database_url, database_pool_size=6)
+        self.settings = settings(gcs_bucket_name="a-bucket", database_url=Secret(database_url), database_pool_size=6)
         given = world.given | {
             Settings: self.settings,
             MediaFiles: None,

@@ -23,6 +23,7 @@ from core.ports.blob_store import BlobStore
 from core.ports.broker import Broker
 from core.ports.identity_provider import Identity, IdentityProvider, SignInFailed
 from core.ports.media_files import MediaFiles
+from core.secret import Secret
 from core.tasks.model import PendingTask
 from entrypoints.container.memory import memory
 from entrypoints.container.use_cases import use_cases
@@ -47,9 +48,9 @@ def settings(**changes: Any) -> Settings:
         api_base_url=API,
         frontend_url=FRONTEND,
         cors_allowed_origins=[FRONTEND],
-        secret_key="a-secret-of-the-service-for-tests",
-        internal_api_token=TOKEN,
-        internal_api_token_previous=PREVIOUS_TOKEN,
+        secret_key=Secret("a-secret-of-the-service-for-tests"),
+        internal_api_token=Secret(TOKEN),
+        internal_api_token_previous=Secret(PREVIOUS_TOKEN),
     )
     return msgspec.structs.replace(chosen, **changes)
 

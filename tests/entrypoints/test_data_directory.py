@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from core.secret import Secret
 from entrypoints.data_directory import UNKNOWN, DataDirectory, Holder
 from tests.support.processes import NOWHERE, environment
 
-SERVICE = Holder("run", os.getpid(), "http://127.0.0.1:8001", "postgresql://user:password@host/database")
+SERVICE = Holder("run", os.getpid(), "http://127.0.0.1:8001", Secret("postgresql://user:password@host/database"))
 
 
 def test_who_holds_it_can_be_read_until_it_is_left(tmp_path: Path) -> None:

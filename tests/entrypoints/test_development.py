@@ -7,13 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from core.secret import Secret
 from entrypoints import development
 from entrypoints.command_failed import CommandFailed
 from entrypoints.data_directory import DataDirectory, Holder
 from entrypoints.development import embedded_parts, service_url
 from entrypoints.settings import Settings, read_settings
 
-SERVICE = Holder("run", 12, "http://127.0.0.1:8001", "postgresql://somewhere/database")
+SERVICE = Holder("run", 12, "http://127.0.0.1:8001", Secret("postgresql://somewhere/database"))
 
 
 def settings(folder: Path, **environ: str) -> Settings:
@@ -47,7 +48,10 @@ def test_the_settings_of_the_command_itself_win(service: DataDirectory) -> None:
         settings(service.path, DATABASE_URL="postgresql://elsewhere/x", API_BASE_URL="https://api.example.com")
     )
 
-    assert (complete.database_url, complete.api_base_url) == ("postgresql://elsewhere/x", "https://api.example.com")
+    assert (complete.database_url, complete.api_base_url) == (
+        Secret("postgresql://elsewhere/x"),
+        "https://api.example.com",
+    )
 
 
 def test_a_command_waits_for_a_service_that_is_starting_its_database(service: DataDirectory) -> None:

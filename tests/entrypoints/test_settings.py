@@ -1,11 +1,15 @@
 import os
+import re
 import secrets
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from core.ports.rate_limiter import Limit
+from core.secret import Secret
 from entrypoints.settings import GOOGLE_DISCOVERY, SettingsError, environment, read_settings
 
 PRODUCTION = {
@@ -140,7 +144,7 @@ def test_tokens_are_sold_with_the_key_of_a_payment_provider_and_not_without() ->
 
     toss = read_settings({**PRODUCTION, "TOSS_SECRET_KEY": "live_sk_Z1aOwX7K8m"}).toss
     assert toss is not None
-    assert (toss.secret_key, toss.api_base) == ("live_sk_Z1aOwX7K8m", "https://api.tosspayments.com")
+    assert (toss.secret_key.reveal(), toss.api_base) == ("live_sk_Z1aOwX7K8m", "https://api.tosspayments.com")
 
 
 def test_the_key_of_the_payment_provider_does_not_travel_in_the_clear() -> None:
@@ -176,6 +180,7 @@ def test_the_key_of_the_payment_provider_does_not_travel_in_the_clear() -> None:
         ("CORS_ALLOWED_ORIGINS", "http://[::1"),
         ("WEBHOOK_ALLOWED_NETWORKS", "10.0.0.1/8"),
         ("TRUSTED_PROXIES", "proxy"),
+        ("DATABASE_URL", "postgresql://app:correct#horse@db/app"),
         ("GOOGLE_CLIENT_ID", "without-its-secret"),
     ],
 )
@@ -202,6 +207,53 @@ def test_this_machine_reaches_the_service_where_it_listens(host: str, url: str) 
     settings = read_settings({"HOST": host})
 
     assert (settings.local_url, settings.api_base_url) == (url, url)
+
+
+SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS|DATABASE_URL")
+MARK = "marked-as-secret"
+
+
+def secret_names() -> list[str]:
+    """The variables of `.env.example` whose names say that they hold a secret, or that are known to."""
+    lines = (Path(__file__).parents[2] / ".env.example").read_text().splitlines()
+    names = [line.partition("=")[0] for line in lines if re.match(r"[A-Z_]+=", line)]
+    return [name for name in names if SECRET_NAME.search(name)]
+
+
+def marked(name: str) -> str:
+    return f"postgresql://app:{MARK}-0@db/app" if name == "DATABASE_URL" else f"{MARK}-{secret_names().index(name)}"
+
+
+def values_in(value: object) -> Iterator[object]:
+    """All that settings are made of, however deep."""
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.structs.asdict(value)
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for one in value:
+            yield from values_in(one)
+    else:
+        yield value
+
+
+def test_every_secret_hides_itself() -> None:
+    settings = read_settings({**PRODUCTION, "APP_ENV": "development"} | {name: marked(name) for name in secret_names()})
+
+    values = list(values_in(settings))
+    hidden = {value.reveal() for value in values if isinstance(value, Secret)}
+    assert hidden == {marked(name) for name in secret_names()}
+    assert not [value for value in values if MARK in str(value)]
+    assert MARK not in repr(settings)
+
+
+@pytest.mark.parametrize("name", secret_names())
+def test_a_refusal_does_not_quote_a_secret(name: str) -> None:
+    given = {**PRODUCTION, name: marked(name), "SECRET_KEY": "weak", "PORT": "none"}
+    with pytest.raises(SettingsError) as refused:
+        read_settings(given)
+
+    assert MARK not in str(refused.value)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from msgspec.structs import replace
+
 from adapters.rabbitmq.connection import Address
 from tests.support.rabbitmq import Broker as Place
 
@@ -22,7 +24,7 @@ class Proxy:
     async def running(self) -> AsyncIterator[Address]:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         port: int = server.sockets[0].getsockname()[1]
-        yield Address("127.0.0.1", port, self._place.user, self._place.password, self._place.vhost)
+        yield replace(self._place.address, host="127.0.0.1", port=port)
         server.close()
         self.thaw()
         self.cut()

@@ -66,6 +66,7 @@ from core.purchases.payment import Payment, PaymentState
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
 from core.search.views import SearchReader
+from core.secret import Secret
 from core.styles.model import SAMPLES, Artwork, License, Rights, Style
 from core.styles.repository import Styles
 from core.styles.views import StylesReader
@@ -142,7 +143,7 @@ class Scope:
 
 FROM_WORLD = (Settings, Clock, Secrets, BlobStore, PaymentProvider, Images, Broker, DeadLetters)
 """The ports that every world provides itself, over any technology."""
-SETTINGS = msgspec.structs.replace(read_settings({}), api_base_url="https://api.example", secret_key="a secret")
+SETTINGS = msgspec.structs.replace(read_settings({}), api_base_url="https://api.example", secret_key=Secret("a secret"))
 
 
 class World(ABC):

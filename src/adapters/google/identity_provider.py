@@ -13,6 +13,7 @@ from joserfc.errors import BadSignatureError, InvalidClaimError, InvalidKeyIdErr
 
 from adapters.google.client import OpenIDClient
 from core.ports.identity_provider import Identity, IdentityProvider, SignInFailed
+from core.secret import Secret
 
 ALGORITHMS = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
 """Asymmetric signatures only: a shared secret or no signature proves nothing."""
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 class OpenIDIdentityProvider(IdentityProvider):
     """`name` is stored as the users' provider. The discovery document is read at the first sign-in and cached."""
 
-    def __init__(self, name: str, client_id: str, client_secret: str, discovery_url: str) -> None:
+    def __init__(self, name: str, client_id: str, client_secret: Secret, discovery_url: str) -> None:
         self._name = name
         self._client_id = client_id
         self._client_secret = client_secret
@@ -119,7 +120,9 @@ class OpenIDIdentityProvider(IdentityProvider):
     async def _discover(self) -> OpenIDClient:
         try:
             async with asyncio.timeout(RESPONSE_TIMEOUT):
-                return await asyncio.to_thread(OpenIDClient, self._client_id, self._client_secret, self._discovery_url)
+                return await asyncio.to_thread(
+                    OpenIDClient, self._client_id, self._client_secret.reveal(), self._discovery_url
+                )
         except Exception as error:  # the library does not validate the document
             logger.warning("OpenID discovery failed url=%s error=%r", self._discovery_url, error)
             raise SignInFailed("provider_unavailable") from error

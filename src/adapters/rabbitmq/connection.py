@@ -10,6 +10,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.connection import make_url
 from aiormq.exceptions import AMQPError
 
+from core.secret import Secret
 from core.tasks.model import QUEUES, Queue
 
 RESPONSE_TIMEOUT = 4.0
@@ -30,7 +31,7 @@ class Address(msgspec.Struct, frozen=True):
     host: str
     port: int
     user: str
-    password: str
+    password: Secret
     vhost: str
 
 
@@ -40,7 +41,7 @@ async def connect(address: Address) -> AbstractConnection:
         host=address.host,
         port=address.port,
         login=address.user,
-        password=address.password,
+        password=address.password.reveal(),
         virtualhost=address.vhost,
         heartbeat=HEARTBEAT,
     )

@@ -11,6 +11,7 @@ import msgspec
 from core.identifiers import OrderId
 from core.ports.payment_provider import Order, PaymentProvider, PaymentsUnavailable
 from core.purchases.payment import Payment, PaymentFailure, PaymentState
+from core.secret import Secret
 
 CONFIRM_TIMEOUT = 10.0
 LOOKUP_TIMEOUT = 5.0
@@ -57,11 +58,11 @@ class _Payment(msgspec.Struct, rename="camel"):
 class TossPayments(PaymentProvider):
     """The browser returns to `success` or `fail` below the order's id at `return_url`. To be closed with `close`."""
 
-    def __init__(self, secret_key: str, *, return_url: str, api_base: str) -> None:
+    def __init__(self, secret_key: Secret, *, return_url: str, api_base: str) -> None:
         self._return_url = return_url
         self._client = httpx.AsyncClient(
             base_url=api_base,
-            auth=httpx.BasicAuth(secret_key, ""),
+            auth=httpx.BasicAuth(secret_key.reveal(), ""),
             headers={"Accept-Language": "en-US"},
             timeout=CONFIRM_TIMEOUT,
         )

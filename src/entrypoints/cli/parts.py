@@ -50,7 +50,7 @@ def database(settings: Settings, command: str) -> Iterator[Settings]:
 def refuse_if_behind(settings: Settings) -> None:
     from entrypoints.container.migrations import database_is_behind
 
-    if database_is_behind(url_of(settings)):
+    if database_is_behind(settings.database_dsn()):
         raise CommandFailed(
             "The database lacks migrations: run `make migrate` (`python -m entrypoints.cli migrate`) first."
         )
@@ -67,9 +67,3 @@ async def called(settings: Settings, use_case: UseCase[Answer], *args: object, *
             return answer
     finally:
         await parts.close()
-
-
-def url_of(settings: Settings) -> str:
-    if settings.database_url is None:
-        raise ValueError("no database in the settings")
-    return settings.database_url

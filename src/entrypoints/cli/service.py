@@ -14,7 +14,7 @@ import click
 from core.ports.database import DatabaseUnavailable
 from entrypoints import signals
 from entrypoints.cli.output import say
-from entrypoints.cli.parts import called, completed, database, refuse_if_behind, url_of, with_settings
+from entrypoints.cli.parts import called, completed, database, refuse_if_behind, with_settings
 from entrypoints.command_failed import CommandFailed
 from entrypoints.settings import Settings
 
@@ -62,7 +62,7 @@ def migrate(settings: Settings) -> None:
     from entrypoints.container.migrations import upgrade_database
 
     with completed(settings, "migrate", beside=True) as complete:
-        say(f"The database is at revision {upgrade_database(url_of(complete))}.")
+        say(f"The database is at revision {upgrade_database(complete.database_dsn())}.")
 
 
 @click.command
@@ -130,7 +130,7 @@ def _prepare_database(settings: Settings) -> None:
     if settings.production:
         refuse_if_behind(settings)
     else:
-        upgrade_database(url_of(settings))
+        upgrade_database(settings.database_dsn())
 
 
 def _check_address(settings: Settings) -> None:

@@ -10,6 +10,7 @@ from dishka import AsyncContainer
 
 from adapters.task_source import TaskSource
 from core.ports.blob_store import BlobStore
+from core.secret import Secret
 from entrypoints.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ async def simulated_ai_servers(container: AsyncContainer, settings: Settings) ->
     from adapters.development.simulated_ai.servers import SimulatedAIServers
 
     return SimulatedAIServers(
-        await container.get(TaskSource), await container.get(BlobStore), settings.internal_api_token or "", Pace()
+        await container.get(TaskSource),
+        await container.get(BlobStore),
+        settings.internal_api_token or Secret(""),
+        Pace(),
     )
 
 
@@ -44,7 +48,7 @@ def _with_local_sign_in(app: "ASGIApp", settings: Settings, path: str) -> "ASGIA
     provider = LocalOpenIDProvider(
         issuer=f"{settings.api_base_url}{path}",
         client_id=settings.google.client_id,
-        client_secret=settings.google.client_secret,
+        client_secret=settings.google.client_secret.reveal(),
         redirect_uri=f"{settings.api_base_url}/api/auth/google/callback",
     )
     return WithLocalOpenID(app, provider, path=path)
@@ -56,7 +60,7 @@ def _with_sandbox_payments(app: "ASGIApp", settings: Settings, path: str) -> "AS
 
     if settings.toss is None or settings.production:
         raise ValueError("no key of a sandbox in the settings")
-    provider = SandboxPayments(secret_key=settings.toss.secret_key, url=f"{settings.api_base_url}{path}")
+    provider = SandboxPayments(secret_key=settings.toss.secret_key.reveal(), url=f"{settings.api_base_url}{path}")
     return WithSandboxPayments(app, provider, path=path)
 
 

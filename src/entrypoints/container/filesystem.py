@@ -34,7 +34,7 @@ def folder() -> Provider:
             settings.data_dir / "media",
             clock,
             base_url=settings.api_base_url,
-            secret=(settings.secret_key or "").encode(),
+            secret=settings.signing_secret().encode(),
         )
 
     provider = Provider(scope=Scope.APP)

@@ -77,18 +77,18 @@ from entrypoints.settings import Settings
 
 def postgres() -> Provider:
     async def pool(settings: Settings) -> AsyncIterator[Pool]:
-        async with create_pool(settings.database_url or "", max_size=settings.database_pool_size) as opened:
+        async with create_pool(settings.database_dsn(), max_size=settings.database_pool_size) as opened:
             yield opened
 
     async def listener(settings: Settings) -> AsyncIterator[Listener]:
-        opened = Listener(settings.database_url or "")
+        opened = Listener(settings.database_dsn())
         yield opened
         await opened.close()
 
     async def console_rows(settings: Settings) -> AsyncIterator[ConsoleRows]:
         from adapters.postgres.read_only import read_only_engine, sessions_of, tables_by_name
 
-        async with read_only_engine(settings.database_url or "") as engine:
+        async with read_only_engine(settings.database_dsn()) as engine:
             yield ConsoleRows(tables_by_name(), sessions_of(engine))
 
     def waiting_tasks(pool: Pool, listener: Listener, settings: Settings) -> PostgresOutbox:

@@ -222,5 +222,5 @@ def _payout_terms(settings: Settings) -> PayoutTerms:
 
 
 def _identity_key(settings: Settings) -> IdentityKey:
-    signer = Signer(settings.secret_key or "", "erased identities", key_derivation="hmac", digest_method=sha256)
+    signer = Signer(settings.signing_secret(), "erased identities", key_derivation="hmac", digest_method=sha256)
     return IdentityKey(signer.derive_key())

@@ -126,7 +126,7 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
             container=container,
             settings=settings,
             internal_api_tokens=tuple(token for token in tokens if token),
-            signers=Signers.of(settings.secret_key),
+            signers=Signers.of(settings.signing_secret()),
             cookies=Cookies(production=settings.production, samesite=settings.cookie_samesite),
             metrics=metrics,
             streams=OpenStreams(),

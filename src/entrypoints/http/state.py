@@ -8,6 +8,7 @@ from litestar import Litestar
 from litestar.types import Scope
 
 from core.requester import Requester
+from core.secret import Secret
 from entrypoints.http.metrics import Metrics
 from entrypoints.http.open_streams import OpenStreams
 from entrypoints.http.security.cookies import Cookies
@@ -26,7 +27,7 @@ class HttpState:
     container: AsyncContainer
     """What each request's container is made from."""
     settings: Settings
-    internal_api_tokens: tuple[str, ...]
+    internal_api_tokens: tuple[Secret, ...]
     """The valid ones: the present and, while it is replaced, the previous."""
     signers: Signers
     cookies: Cookies

@@ -17,6 +17,7 @@ import pytest
 from adapters.google import identity_provider as module
 from adapters.google.identity_provider import OpenIDIdentityProvider
 from core.ports.identity_provider import Identity, SignInFailed
+from core.secret import Secret
 from tests.adapters.google.hostile_provider import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -48,7 +49,7 @@ def one_tls_context(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def provider(hostile: HostileProvider) -> OpenIDIdentityProvider:
-    return OpenIDIdentityProvider("google", CLIENT_ID, CLIENT_SECRET, hostile.discovery_url)
+    return OpenIDIdentityProvider("google", CLIENT_ID, Secret(CLIENT_SECRET), hostile.discovery_url)
 
 
 @pytest.fixture
@@ -406,7 +407,7 @@ async def test_an_incomplete_configuration_is_none(
 
 
 async def test_an_unreachable_server() -> None:
-    provider = OpenIDIdentityProvider("google", CLIENT_ID, CLIENT_SECRET, "http://127.0.0.1:9/")
+    provider = OpenIDIdentityProvider("google", CLIENT_ID, Secret(CLIENT_SECRET), "http://127.0.0.1:9/")
     assert await refusal(provider) == "provider_unavailable"
 
 

@@ -14,7 +14,6 @@ from adapters.postgres.tasks import LOCK, PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.unit_of_work import UnitOfWork
 from adapters.rabbitmq.broker import RabbitMQBroker
-from adapters.rabbitmq.connection import Address
 from adapters.system.clock import SystemClock
 from core.identifiers import StyleId, TaskId
 from core.ports.broker import Broker
@@ -185,7 +184,7 @@ async def test_relays_at_once_publish_each_task_once_and_in_order(world: World, 
 
 async def test_relays_at_once_fill_a_real_queue_in_order(world: World, here: Pool, there: Pool, broker: Place) -> None:
     task_ids = [await put(world, here, PostgresOutbox(here)) for _ in range(100)]
-    address = Address(broker.host, broker.port, broker.user, broker.password, broker.vhost)
+    address = broker.address
     relays = [RabbitMQBroker(address), RabbitMQBroker(address)]
 
     async def relay(pool: Pool, own: RabbitMQBroker) -> None:

@@ -11,10 +11,12 @@ from uuid import uuid4
 
 import aio_pika
 import pytest
+from msgspec.structs import replace
 
 from adapters.rabbitmq.broker import RabbitMQBroker
 from adapters.rabbitmq.connection import Address, connect
 from core.identifiers import GenerationId, StyleId, TaskId
+from core.secret import Secret
 from core.tasks.model import (
     GenerationOrder,
     PendingTask,
@@ -46,7 +48,7 @@ def image_task() -> PendingTask:
 
 @pytest.fixture
 async def rabbitmq(broker: Place) -> AsyncIterator[RabbitMQBroker]:
-    opened = RabbitMQBroker(Address(broker.host, broker.port, broker.user, broker.password, broker.vhost))
+    opened = RabbitMQBroker(broker.address)
     yield opened
     await opened.close()
 
@@ -169,7 +171,7 @@ async def test_a_cut_connection_is_replaced(broker: Place) -> None:
 
 
 async def test_an_unreachable_server(unused_tcp_port: int) -> None:
-    rabbitmq = RabbitMQBroker(Address("127.0.0.1", unused_tcp_port, "guest", "guest", "/"))
+    rabbitmq = RabbitMQBroker(Address("127.0.0.1", unused_tcp_port, "guest", Secret("guest"), "/"))
 
     assert await rabbitmq.publish([task()]) == []
     assert not await rabbitmq.reachable()
@@ -180,7 +182,7 @@ async def test_a_connection_that_failed_has_nothing_left_to_close(
     unused_tcp_port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL, logger="aiormq")  # a record of the failure would keep it
-    nowhere = Address("127.0.0.1", unused_tcp_port, "guest", "guest", "/")
+    nowhere = Address("127.0.0.1", unused_tcp_port, "guest", Secret("guest"), "/")
 
     def collect() -> None:
         """Where no loop runs: a connection first, and then what it has tried to close itself with."""
@@ -200,7 +202,7 @@ async def test_a_connection_that_failed_has_nothing_left_to_close(
 
 
 async def test_a_wrong_password_is_no_crash(broker: Place) -> None:
-    rabbitmq = RabbitMQBroker(Address(broker.host, broker.port, broker.user, "wrong", broker.vhost))
+    rabbitmq = RabbitMQBroker(replace(broker.address, password=Secret("wrong")))
 
     assert await rabbitmq.publish([task()]) == []
     assert not await rabbitmq.reachable()
@@ -216,7 +218,7 @@ async def publish_at_last(rabbitmq: RabbitMQBroker, sent: PendingTask) -> None:
 
 async def test_confirmed_tasks_survive_a_killed_broker(rabbitmq_node: Node) -> None:
     place = rabbitmq_node.broker
-    rabbitmq = RabbitMQBroker(Address(place.host, place.port, place.user, place.password, place.vhost))
+    rabbitmq = RabbitMQBroker(place.address)
     before, missed, unsure = [task() for _ in range(100)], task(), task()
     assert await rabbitmq.publish(before) == [each.task_id for each in before]
 

@@ -8,7 +8,7 @@ import aio_pika
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
 from adapters.rabbitmq.broker import RabbitMQBroker
-from adapters.rabbitmq.connection import DEAD_LETTER_QUEUE, Address
+from adapters.rabbitmq.connection import DEAD_LETTER_QUEUE
 from adapters.rabbitmq.dead_letters import RabbitMQDeadLetters
 from core.audit.model import Operator
 from core.dead_letters.redrive_tasks import Redriven, RedriveTasks
@@ -61,7 +61,7 @@ async def test_a_rejected_task_is_dead_lettered_and_redriven(broker: Broker, tmp
     world = MemoryWorld()
     ann, style = await world.user("ann", tokens=100), await world.style(await world.artist())
     requested = await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
-    address = Address(broker.host, broker.port, broker.user, broker.password, broker.vhost)
+    address = broker.address
     rabbitmq = RabbitMQBroker(address)
     await apply_the_policy(broker, tmp_path)
     async with await aio_pika.connect(broker.url) as connection:

@@ -15,6 +15,7 @@ from adapters.toss.payment_provider import TossPayments
 from core.identifiers import OrderId
 from core.ports.payment_provider import Order, PaymentsUnavailable
 from core.purchases.payment import Payment, PaymentFailure, PaymentState
+from core.secret import Secret
 from tests.adapters.toss.scripted import Script, scripted_server
 from tests.support.ports import free_port
 
@@ -48,7 +49,7 @@ async def toss(script: Script, client: TossPayments) -> TossPayments:
 
 
 def at(url: str) -> TossPayments:
-    return TossPayments(SECRET_KEY, return_url="https://api.example/return", api_base=url)
+    return TossPayments(Secret(SECRET_KEY), return_url="https://api.example/return", api_base=url)
 
 
 def a_payment(**changes: object) -> dict[str, object]:

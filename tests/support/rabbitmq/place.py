@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from adapters.rabbitmq.connection import Address
+from core.secret import Secret
+
 STARTS_WITHIN = 90.0
 """Seconds."""
 
@@ -29,6 +32,10 @@ class Broker:
     @property
     def management_url(self) -> str:
         return f"http://{self.host}:{self.management_port}/api"
+
+    @property
+    def address(self) -> Address:
+        return Address(self.host, self.port, self.user, Secret(self.password), self.vhost)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ from adapters.development.simulated_ai.rehearsal import AttemptFailed, Failed, S
 from adapters.development.simulated_ai.signature import sign
 from adapters.development.simulated_ai.webhooks import Webhooks
 from core.ports.blob_store import Blob, BlobNotFound, BlobStore, ForeignBlob, StoreUnavailable
+from core.secret import Secret
 from core.tasks.model import GenerationOrder, GenerationTask
 
 ATTEMPTS = 3
@@ -33,7 +34,7 @@ class InferenceServer:
 
     blobs: BlobStore
     client: httpx.AsyncClient
-    token: str
+    token: Secret
     pace: Pace
 
     async def __call__(self, body: bytes) -> None:

@@ -8,6 +8,7 @@ from adapters.development.simulated_ai.pace import Pace
 from adapters.development.simulated_ai.training import TrainingServer
 from adapters.task_source import TaskSource
 from core.ports.blob_store import BlobStore
+from core.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class SimulatedAIServers:
 
     source: TaskSource
     blobs: BlobStore
-    token: str
+    token: Secret
     """The bearer token of the webhooks."""
     pace: Pace
 

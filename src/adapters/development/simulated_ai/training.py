@@ -12,6 +12,7 @@ from adapters.development.simulated_ai.rehearsal import Failed, Stalled
 from adapters.development.simulated_ai.webhooks import Webhooks
 from core.errors import DomainError
 from core.ports.blob_store import Blob, BlobStore
+from core.secret import Secret
 from core.tasks.model import TrainingOrder, TrainingTask
 
 _log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ class TrainingServer:
 
     blobs: BlobStore
     client: httpx.AsyncClient
-    token: str
+    token: Secret
     pace: Pace
 
     async def __call__(self, body: bytes) -> None:

@@ -3,6 +3,8 @@ from typing import Literal
 
 import httpx
 
+from core.secret import Secret
+
 TIMEOUT = 10.0
 """Seconds per call."""
 
@@ -14,9 +16,9 @@ _log = logging.getLogger(__name__)
 class Webhooks:
     """Reports progress and results as the real servers do; failed calls are not retried."""
 
-    def __init__(self, client: httpx.AsyncClient, *, server: Server, token: str, complete_url: str) -> None:
+    def __init__(self, client: httpx.AsyncClient, *, server: Server, token: Secret, complete_url: str) -> None:
         self._client = client
-        self._headers = {"Authorization": f"Bearer {token}", "X-Request-Source": server}
+        self._headers = {"Authorization": f"Bearer {token.reveal()}", "X-Request-Source": server}
         self._base = complete_url.removesuffix("/complete")
 
     async def progress(self, **body: object) -> None:

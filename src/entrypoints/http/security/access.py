@@ -15,6 +15,7 @@ from core.live_events import Watcher
 from core.ports.active_sessions import ActiveSessions
 from core.ports.clock import Clock
 from core.requester import Requester
+from core.secret import Secret
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.middleware.idempotency import check_key
 from entrypoints.http.operation import Connection, operation_of
@@ -192,7 +193,7 @@ def _genuine(connection: Connection) -> bool:
     """Whether the bearer token is a valid internal token."""
     scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
     tokens = state_of(connection.app).internal_api_tokens
-    known = [hmac.compare_digest(token.encode(), valid.encode()) for valid in tokens]
+    known = [Secret(token) == valid for valid in tokens]
     return scheme.lower() == "bearer" and any(known)
 
 

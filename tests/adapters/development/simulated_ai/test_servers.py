@@ -21,6 +21,7 @@ from adapters.memory.clock import ManualClock
 from adapters.task_source import TaskSource
 from core.identifiers import GenerationId, StyleId, TaskId
 from core.ports.blob_store import Blob, StoreUnavailable
+from core.secret import Secret
 from core.tasks.model import (
     GenerationOrder,
     GenerationTask,
@@ -115,7 +116,7 @@ def generation(
 async def model_path(blobs: MemoryBlobStore, webhooks: Webhooks, client: httpx.AsyncClient) -> str:
     """Of a style that has been trained."""
     await blobs.put(Blob("signatures/1.png", signature(), "image/png"))
-    server = TrainingServer(blobs, client, TOKEN, AT_ONCE)
+    server = TrainingServer(blobs, client, Secret(TOKEN), AT_ONCE)
     await server(msgspec.json.encode(await training(blobs, webhooks)))
     path: str = webhooks.of("complete")[0].body["model_path"]
     webhooks.calls.clear()
@@ -124,13 +125,13 @@ async def model_path(blobs: MemoryBlobStore, webhooks: Webhooks, client: httpx.A
 
 @pytest.fixture
 def train(blobs: MemoryBlobStore, client: httpx.AsyncClient) -> Callable[[TrainingTask], Awaitable[None]]:
-    server = TrainingServer(blobs, client, TOKEN, AT_ONCE)
+    server = TrainingServer(blobs, client, Secret(TOKEN), AT_ONCE)
     return lambda task: server(msgspec.json.encode(task))
 
 
 @pytest.fixture
 def generate(blobs: MemoryBlobStore, client: httpx.AsyncClient) -> Callable[[GenerationTask], Awaitable[None]]:
-    server = InferenceServer(blobs, client, TOKEN, AT_ONCE)
+    server = InferenceServer(blobs, client, Secret(TOKEN), AT_ONCE)
     return lambda task: server(msgspec.json.encode(task))
 
 
@@ -240,7 +241,7 @@ async def test_an_unavailable_store_is_a_retryable_failure(webhooks: Webhooks, c
     store = StoreThatGoesAway(ManualClock(NOW))
     task = generation(store, webhooks, store.uri("models/10/model"), "sea", attempt=3)
 
-    await InferenceServer(store, client, TOKEN, AT_ONCE)(msgspec.json.encode(task))
+    await InferenceServer(store, client, Secret(TOKEN), AT_ONCE)(msgspec.json.encode(task))
 
     assert [(call.body["error_code"], call.body["retry_count"]) for call in webhooks.calls] == [("NETWORK_ERROR", 2)]
 
@@ -315,8 +316,8 @@ async def test_an_unreachable_service_does_not_stop_the_servers(blobs: MemoryBlo
 async def test_a_message_that_cannot_be_read_is_dropped(
     webhooks: Webhooks, blobs: MemoryBlobStore, client: httpx.AsyncClient
 ) -> None:
-    await TrainingServer(blobs, client, TOKEN, AT_ONCE)(b"{}")
-    await InferenceServer(blobs, client, TOKEN, AT_ONCE)(b"not json")
+    await TrainingServer(blobs, client, Secret(TOKEN), AT_ONCE)(b"{}")
+    await InferenceServer(blobs, client, Secret(TOKEN), AT_ONCE)(b"not json")
 
     assert webhooks.calls == []
 
@@ -339,7 +340,7 @@ async def test_both_servers_work_at_the_same_time_each_with_one_task(
         source.queues["model_training"].put_nowait(msgspec.json.encode(await training(blobs, webhooks)))
     source.queues["image_generation"].put_nowait(msgspec.json.encode(generation(blobs, webhooks, model_path, "sea")))
 
-    async with working(SimulatedAIServers(source, blobs, TOKEN, slow)):
+    async with working(SimulatedAIServers(source, blobs, Secret(TOKEN), slow)):
         await webhooks.until("complete", 3)
 
     trainings = [call for call in webhooks.calls if call.source == "training-server"]

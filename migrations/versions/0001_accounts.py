@@ -9,7 +9,7 @@ COMMENTS = {
     "FUNCTION refuse(text)": """
         Raises an error that names a rule. A statement calls it when it has not found the row that it has to change, and
         so undoes all of itself; the rules are in errors.py.""",
-    "TABLE users": "Everybody who has signed in, and a placeholder for a deleted artist whose styles others have used.",
+    "TABLE users": "Users who have signed in, and a placeholder for a deleted artist whose styles others have used.",
     "COLUMN users.provider": "The OpenID provider, with `subject` the identity that signs in.",
     "COLUMN users.profile_image": "Key of an object in the blob store.",
     "COLUMN users.follower_count": "Rows of `follows`, changed by the statement that follows or unfollows.",

@@ -16,7 +16,7 @@ COMMENTS = {
     "CONSTRAINT uq_withdrawals_hold_id ON withdrawals": "A hold is resolved once: it waits for one withdrawal.",
     "CONSTRAINT ck_withdrawals_status ON withdrawals": "A status that the core knows.",
     "CONSTRAINT ck_withdrawals_earned ON withdrawals": "Nothing is withdrawn before it is earned.",
-    "CONSTRAINT ck_withdrawals_ended_by ON withdrawals": "Nobody settles or rejects their own.",
+    "CONSTRAINT ck_withdrawals_ended_by ON withdrawals": "An admin cannot settle or reject their own withdrawal.",
     "CONSTRAINT ck_withdrawals_ended ON withdrawals": "Pending, or decided by an admin at a given time.",
     "CONSTRAINT ck_withdrawals_reason ON withdrawals": "What was rejected says why, and nothing else does.",
     "INDEX uq_withdrawals_pending": "An artist has one pending withdrawal at most.",

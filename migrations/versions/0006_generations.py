@@ -56,9 +56,10 @@ COMMENTS = {
         A generation has a hold of its price, from its owner to its artist: none of these changes
         (generations_held_as_priced).""",
     "TRIGGER generations_stay_ended ON generations": """
-        What has ended stays so. At the commit, so that the loser of a race is told first that the hold is resolved.""",
+        An ended generation stays ended. Checked at the commit, so that the loser of a race gets the refusal of the hold
+        first.""",
     "TRIGGER generations_wait_for_their_tokens ON generations": "Nothing is removed while tokens are held for it.",
-    "FUNCTION settle_as_ended()": "Compares a generation that has ended with what has become of its hold.",
+    "FUNCTION settle_as_ended()": "Compares an ended generation with the outcome of its hold.",
     "TRIGGER generations_settle_as_ended ON generations": """
         A completed generation is posted, a failed or cancelled one is voided; the fee that it names is charged
         (generations_completed_as_charged). At the commit.""",

@@ -8,10 +8,10 @@ down_revision = "0007"
 COMMENTS = {
     "TABLE likes": "Who likes which generation; counted in `generations.like_count`.",
     "INDEX ix_likes_generation_id": "A generation's likes, when it is removed.",
-    "TABLE follows": "Who follows whom; counted in `users.follower_count`.",
+    "TABLE follows": "Follows; counted in `users.follower_count`.",
     "CONSTRAINT ck_follows_not_oneself ON follows": "A user cannot follow themselves.",
     "INDEX ix_follows_followed_id": "A user's followers, when the account is deleted.",
-    "INDEX ix_follows_follower_id_created_at_followed_id": "Whom a user follows, by time.",
+    "INDEX ix_follows_follower_id_created_at_followed_id": "The users that a user follows, by time.",
     "TABLE comments": "Comments on generations, with one level of replies; counted in `generations.comment_count`.",
     "CONSTRAINT ck_comments_content ON comments": "A comment has 1 to 500 characters.",
     "CONSTRAINT ck_comments_replies ON comments": "A reply has no replies.",

@@ -12,7 +12,7 @@ COMMENTS = {
     "INDEX ix_idempotency_keys_created_at": "Keys that are too old to be replayed.",
     "TABLE rate_limits": """
         Calls within a window. Unlogged: no call waits for the disk, and after a crash of the server counting begins
-        anew.""",
+        again.""",
     "COLUMN rate_limits.key": "Who calls what.",
     "COLUMN rate_limits.slot": "The window's number since 1970.",
     "COLUMN rate_limits.previous": "Calls in the window before.",

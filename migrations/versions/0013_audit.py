@@ -8,7 +8,7 @@ down_revision = "0012"
 COMMENTS = {
     "TABLE audit_log": "Administrative actions, a line each, written by the transaction that acts. Append-only.",
     "COLUMN audit_log.admin_id": """
-        The admin, null for a command that was called in nobody's name. No foreign key: the line outlives the admin.""",
+        The admin, null for a command without a named admin. No foreign key: the line outlives the admin.""",
     "COLUMN audit_log.source": "Where it was called.",
     "COLUMN audit_log.account": "The operating system's account that called a command.",
     "COLUMN audit_log.target_id": "What was acted on, of `target_type`; null for nothing single.",

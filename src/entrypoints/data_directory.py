@@ -40,8 +40,8 @@ class DataDirectory:
     """One process uses a data directory at a time.
 
     It holds a lock, which the operating system releases however the process ends, and describes itself in a file beside
-    the lock. That file is removed at a clean stop; the one that a killed process leaves is ignored, since nobody holds
-    the lock.
+    the lock. That file is removed at a clean stop; the one that a killed process leaves is ignored, since no process
+    holds the lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,7 +68,7 @@ class DataDirectory:
                 self._file.unlink(missing_ok=True)
 
     def describe(self, holder: Holder) -> None:
-        """Replace what the holder has said about itself, at once for those who read it. For the holder alone."""
+        """Replace the holder's description atomically. Called by the holder only."""
         unfinished = self._file.with_suffix(".new")
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
             opened.write(msgspec.json.encode(holder, enc_hook=revealed))

@@ -148,7 +148,7 @@ def _kept_secrets(file: Path) -> _Secrets:
             return msgspec.json.decode(file.read_bytes(), type=_Secrets, dec_hook=hidden)
         except msgspec.MsgspecError as error:
             raise CommandFailed(
-                f"{file} is damaged ({error}): remove it, and everybody has to sign in again."
+                f"{file} is damaged ({error}): remove it; all users then have to sign in again."
             ) from error
     made = _Secrets(Secret(secrets.token_urlsafe(48)), Secret(secrets.token_urlsafe(48)))
     unfinished = file.with_suffix(".new")

@@ -22,7 +22,7 @@ TOKENS = ("SECRET_KEY", "INTERNAL_API_TOKEN", "INTERNAL_API_TOKEN_PREVIOUS")
 WIDEST_NETWORK = 4
 """Bits of the prefix of the widest network that may be trusted."""
 MAX_RATE = 100
-"""Calls a second; a rate limit beyond that limits nobody."""
+"""Calls a second; a higher rate limit has no effect."""
 
 AppEnv = Literal["development", "production"]
 
@@ -168,7 +168,7 @@ def _first_line(statement: Original) -> int:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """The settings that the variables say. Raises SettingsError, which lists all problems."""
+    """The settings given by the variables. Raises SettingsError, which lists all problems."""
     reader = Reader(environ)
     app_env: AppEnv = reader.choice("APP_ENV", ("development", "production"), "development")
     production = app_env == "production"

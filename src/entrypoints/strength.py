@@ -15,7 +15,7 @@ MIN_PASSWORD = 8
 WELL_KNOWN = frozenset(
     {"admin", "changeme", "default", "example", "guest", "password", "postgres", "qwerty", "rabbitmq", "secret"}
 )
-"""Passwords that everybody tries first, without digits at their end."""
+"""Common passwords, without trailing digits."""
 
 Named = Mapping[str, Secret | None]
 """By the names of variables."""

@@ -212,7 +212,7 @@ async def test_the_books_are_looked_at(own_database_url: str, tmp_path: Path) ->
     done = await asyncio.to_thread(cli, "reconcile", **given)
     assert done.returncode == 1
     assert "the sum over all accounts is zero: 1 BROKEN, first: {'id': 0, 'sum': 7}" in done.stderr
-    assert "every balance is what the transfers say: 1 BROKEN, first: {'id': 2, 'kind': 'fees'" in done.stderr
+    assert "every balance equals the sum of its transfers: 1 BROKEN, first: {'id': 2, 'kind': 'fees'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -193,7 +193,7 @@ BREAKS: dict[str, list[Callable[[Record, Found], None]]] = {
     ],
     "a result is one that an AI server has reported": [a_result_from_nowhere],
     "counters count": [a_like_too_many, a_use_too_many],
-    "balances are what the transfers say": [a_token_too_many],
+    "balances equal the sums of their transfers": [a_token_too_many],
 }
 CASES = [pytest.param(rule, damage, id=damage.__name__) for rule, found in BREAKS.items() for damage in found]
 

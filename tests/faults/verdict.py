@@ -205,5 +205,5 @@ RULES: dict[str, Callable[[Record, Found], Iterator[object]]] = {
     "a result is recorded once": _recorded_twice,
     "a result is one that an AI server has reported": _made_up,
     "counters count": _miscounted,
-    "balances are what the transfers say": _misstated,
+    "balances equal the sums of their transfers": _misstated,
 }

@@ -31,7 +31,7 @@ def begin() -> None:
             _stop_all(left)
     unowned = Path(tempfile.mkdtemp(prefix="new-"))
     unowned.chmod(0o755)
-    # The lock goes when this process goes, in whatever way. Nobody sees the directory before it is locked.
+    # The lock goes when this process goes, in whatever way. No other process sees the directory before it is locked.
     fcntl.flock(os.open(unowned / OWNER, os.O_CREAT | os.O_RDWR), fcntl.LOCK_EX)
     directory = unowned.rename(unowned.with_name(PREFIX + unowned.name.removeprefix("new-")))
     os.environ[VARIABLE] = str(directory)

@@ -36,7 +36,7 @@ _LONGEST_SOCKET = 100
 
 
 class EmbeddedPostgresError(DatabaseUnavailable):
-    """The server does not start; `reason` is what PostgreSQL says."""
+    """The server does not start; `reason` is PostgreSQL's message."""
 
 
 class EmbeddedPostgres:
@@ -189,5 +189,5 @@ def _lines(file: Path) -> list[str]:
 
 
 def _end_of(log: Path) -> str:
-    """What PostgreSQL said last, on one line."""
+    """PostgreSQL's last messages, on one line."""
     return " ".join(" ".join(_lines(log)[-3:]).split())

@@ -38,7 +38,7 @@ class OpenIDClient(OpenID):
             raise SignInFailed("provider_unavailable") from error
 
     async def keys(self, *, fresh: bool = False) -> KeySet:
-        """The provider's public keys (RFC 7517), cached or fetched anew. Raises SignInFailed."""
+        """The provider's public keys (RFC 7517), cached or fetched again. Raises SignInFailed."""
         if self._keys is None or fresh:
             try:
                 async with self.get_httpx_client() as http:

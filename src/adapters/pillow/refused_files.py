@@ -7,7 +7,7 @@ MAX_KEPT = 10_000
 
 
 class RefusedFiles:
-    """What was refused lately and why; the oldest are forgotten first."""
+    """Recently refused files and the reasons; the oldest are dropped first."""
 
     def __init__(self, *, now: Callable[[], float] = monotonic) -> None:
         self._now = now

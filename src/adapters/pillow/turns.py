@@ -16,7 +16,7 @@ class _Call(msgspec.Struct, eq=False):
 
 
 class Turns:
-    """A fair queue: at most `places` turns at a time, one a user; next comes who has been served the shortest time.
+    """A fair queue: at most `places` turns at a time, one a user; next is the user who has been served least.
 
     Start-time fair queueing: a user who has not waited for a while has no advantage over those who come now.
     """

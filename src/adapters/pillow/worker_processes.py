@@ -17,9 +17,9 @@ from core.ports.images import ImagesUnavailable, NotAnImage
 T = TypeVar("T")
 
 ATTEMPTS = 2
-"""A worker may be killed for nothing that its image did."""
+"""A worker may be killed for reasons unrelated to its image."""
 NICENESS = 5
-"""Of workers: on a busy machine the event loop goes before them."""
+"""Of workers: on a busy machine the event loop has priority."""
 
 _log = logging.getLogger(__name__)
 

@@ -82,8 +82,8 @@ SAVE_GENERATION = Write(
     rule="generation_found",
 )
 
-# The most frequent write does without reading the entity first: which progress counts is said here, by the port
-# (Generations.advance), and by no entity.
+# The most frequent write, so the entity is not read first: the rule for which progress counts is here, as the port
+# promises it (Generations.advance), and in no entity.
 ADVANCE = BatchedStatement("""
 WITH input AS (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::float8[], $5::bigint[], $6::timestamptz[])

@@ -229,7 +229,7 @@ class Pool(Database, Reads):
         if connection.is_closed():
             raise DatabaseUnavailable
         self.round_trips += 1
-        silence = asyncio.get_running_loop().call_later(RESPONSE_TIMEOUT, connection.terminate)
+        timeout = asyncio.get_running_loop().call_later(RESPONSE_TIMEOUT, connection.terminate)
         began = time.perf_counter()
         try:
             rows: list[Record] = await connection.fetch(sql, *args)
@@ -243,7 +243,7 @@ class Pool(Database, Reads):
                 self._abandon_server()
             raise unavailable from error
         finally:
-            silence.cancel()
+            timeout.cancel()
             if usage is not None:
                 usage.seconds += time.perf_counter() - began
                 usage.statements += 1

@@ -112,7 +112,7 @@ Ends = Sequence[tuple[tuple[Write, ...], Rows]]
 
 
 async def _write(transaction: Shareable, ends: Ends) -> Sequence[Exception | None]:
-    """What became of each of them."""
+    """The outcome of each of them."""
     if len(ends) == 1:
         await _send(transaction, ends)
     if len(ends) <= 1:

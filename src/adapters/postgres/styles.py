@@ -153,7 +153,7 @@ REMOVE_STYLE = Write(
 )
 ARTWORKS = f"SELECT {ARTWORK} FROM artworks WHERE style_id = $1 ORDER BY index"
 
-# As with generations, which progress counts is said here and by the port (Styles.advance), and by no entity.
+# As with generations, the rule for which progress counts is here (see Styles.advance), and in no entity.
 ADVANCE = """
 UPDATE styles SET training_status = 'training', current_epoch = $2, total_epochs = $3, progress_percent = $4,
     estimated_seconds = $5, progress_at = $6, updated_at = $6

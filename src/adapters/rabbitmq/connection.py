@@ -36,7 +36,7 @@ class Address(msgspec.Struct, frozen=True):
 
 
 async def connect(address: Address) -> AbstractConnection:
-    """A connection without automatic recovery: on errors it is discarded and opened anew."""
+    """A connection without automatic recovery: on errors it is discarded and replaced."""
     url = make_url(
         host=address.host,
         port=address.port,

@@ -51,8 +51,8 @@ class SignIn:
     """Open a session for an identity; the first time, create the user and transfer the welcome tokens.
 
     A newly verified e-mail address replaces the stored one; without one, the stored address stays. An erased user is
-    created anew, but gets no welcome tokens again. A deactivated user cannot sign in. A user who has not signed in with
-    this browser before is notified.
+    created again, but without welcome tokens. A deactivated user cannot sign in. A user who has not signed in with this
+    browser before is notified.
     """
 
     users: Users

@@ -2,7 +2,7 @@ from core.errors import Category, DomainError
 
 
 class AdminRequired(DomainError):
-    """The action needs the name of an admin, and the command was called in nobody's."""
+    """The action needs a named admin, and the command was run without one."""
 
     code = "ADMIN_REQUIRED"
     category = Category.FORBIDDEN

@@ -44,7 +44,7 @@ class Operator(msgspec.Struct, frozen=True):
     """On whose behalf an administrative use case runs."""
 
     admin_id: UserId | None
-    """None for a command that was called in nobody's name."""
+    """None for a command without a named admin."""
     source: Source = Source.API
     account: str | None = None
     """The operating system's account, for a command."""

@@ -13,7 +13,7 @@ from core.tokens.model import ISSUANCE, Transfer, TransferKind, wallet
 
 @dataclass(frozen=True, slots=True)
 class ForgiveDebt:
-    """Forgive all that a user owes, who sees the reason among the transactions."""
+    """Forgive the whole debt of a user, who sees the reason among the transactions."""
 
     ledger: TokenLedger
     audit: AuditLog

@@ -148,7 +148,7 @@ class FeedQuery(msgspec.Struct, frozen=True):
 
 class GenerationsReader(Protocol):
     async def detail(self, generation_id: GenerationId, *, viewer: UserId | None) -> GenerationView:
-        """Visible to its owner, and to everybody once public and completed; otherwise raises GenerationNotFound."""
+        """Visible to its owner, and to everyone once public and completed; otherwise raises GenerationNotFound."""
         ...
 
     async def feed(self, query: FeedQuery, *, viewer: UserId | None, page: PageRequest) -> Page[FeedItem]:

@@ -12,7 +12,7 @@ from core.styles.repository import Styles
 
 @dataclass(frozen=True, slots=True)
 class SuspendUser:
-    """Keep a user out: revoke the sessions, refuse new ones, and close the styles. Tokens and images are kept."""
+    """Suspend a user: revoke the sessions, refuse new ones, and close the styles. Tokens and images are kept."""
 
     users: Users
     sessions: Sessions

@@ -1,4 +1,4 @@
-"""What an operator looks at first."""
+"""An overview for operators."""
 
 from datetime import datetime
 from typing import Protocol
@@ -7,7 +7,7 @@ import msgspec
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """What waits, and what happened since a moment."""
+    """What is waiting now, and what happened since a given time."""
 
     pending_withdrawals: int
     pending_withdrawal_tokens: int

@@ -42,7 +42,7 @@ class ImagesUnavailable(DomainError):
 class Images(Protocol):
     """Image decoding, by content only, off the event loop and within limits of time and memory.
 
-    `user` is who is waiting for it: users take turns, so that nobody's images delay anybody else's for long. Each call
+    `user` waits for the result: users take turns, so that one user's images do not delay another's for long. Each call
     raises ImagesUnavailable when decoding is not possible now. A file that was refused is refused again for a while
     without being decoded.
     """

@@ -79,7 +79,7 @@ ONE_PHASE = frozenset(
 )
 """Kinds transferred in one phase."""
 MONEY = frozenset({TransferKind.PURCHASE, TransferKind.CHARGE_BACK})
-"""Kinds that tell of money."""
+"""Kinds with an amount of money."""
 BOUGHT = MONEY | {TransferKind.FORGIVENESS}
 """Kinds of which all tokens are paid ones; of bonus tokens none are."""
 TWO_PHASE = frozenset({TransferKind.GENERATION, TransferKind.WITHDRAWAL})
@@ -139,7 +139,7 @@ class Transfer(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         _check_transfer(self.kind, ONE_PHASE, self.debit, self.credit, self.amount)
         if (self.kind in MONEY) != (self.sale is not None):
-            raise ValueError("a purchase tells what was paid, a charge-back what was taken back, and nothing else does")
+            raise ValueError("purchases and charge-backs have an amount of money, other transfers have none")
 
 
 class Hold(msgspec.Struct, frozen=True):

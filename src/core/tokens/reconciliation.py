@@ -10,21 +10,21 @@ class Invariant(Enum):
     """Properties of the ledger that hold after every commit."""
 
     SOLVENT = "no wallet and no earnings are below what is on hold in them"
-    BALANCES = "every balance is what the transfers say"
-    HELD = "what is on hold in an account is what its open holds say"
+    BALANCES = "every balance equals the sum of its transfers"
+    HELD = "the tokens on hold in an account equal the sum of its open holds"
     ZERO_SUM = "the sum over all accounts is zero"
-    SOURCES = "the paid part of every transfer and balance is what its sources say"
-    REFERENCES = "no movement was made twice"
+    SOURCES = "the paid part of every transfer and balance follows from its sources"
+    REFERENCES = "no reference is used twice"
     RESOLUTIONS = "a hold is resolved once at most, and as it was made"
     OPEN_HOLDS = "every open hold waits for an image or a withdrawal"
     GENERATIONS_HELD = "every image has one hold: its price, from its owner to its artist"
     GENERATIONS_SETTLED = "completed images are paid for, failed and cancelled ones refunded, and no others"
-    FEES = "every fee is the one that its image tells of"
+    FEES = "every fee equals the fee recorded with its generation"
     PURCHASES = "every paid purchase is credited once, and no other"
     CHARGE_BACKS = "tokens taken back for a purchase are those whose money went back"
-    DEBTS = "nobody with a debt has bought tokens to pay it with"
+    DEBTS = "no wallet has both a debt and bought tokens to pay it"
     WITHDRAWALS = "a withdrawal's hold is open, posted or voided as it is pending, settled or rejected"
-    PAYOUTS = "withdrawals of an artist do not exceed what others had paid with bought tokens in time"
+    PAYOUTS = "withdrawals of an artist do not exceed the matured earnings that others paid with bought tokens"
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ class WithdrawalNotFound(NotFound):
 
 
 class OwnWithdrawal(DomainError):
-    """Nobody settles or rejects their own."""
+    """An admin cannot settle or reject their own withdrawal."""
 
     code = "OWN_WITHDRAWAL"
     category = Category.FORBIDDEN

@@ -1,4 +1,4 @@
-"""What commands of admins share: who acts, on whom, and how the result is shown."""
+"""Shared by the commands of admins: the actor, the user acted on, and the output."""
 
 import asyncio
 import getpass
@@ -36,7 +36,7 @@ class Result(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The parts of one unit of work, and in whose name it runs."""
+    """The parts of one unit of work, and the operator on whose behalf it runs."""
 
     container: AsyncContainer
     operator: Operator
@@ -58,7 +58,7 @@ reason = click.option("--reason", required=True, help="Why; it is kept in the au
 
 
 def acting(command: Command[Options]) -> Callable[..., None]:
-    """Make a command of a coroutine: it runs on the service's database, in the name of an admin if one is given."""
+    """Make a command of a coroutine: it runs on the service's database, on behalf of an admin if one is given."""
 
     @click.option("--as", "admin", metavar="USER", help="The admin in whose name it is done; kept in the audit log.")
     @click.option("--json", "as_json", is_flag=True, help="Show the result as JSON.")

@@ -7,7 +7,7 @@ from entrypoints.cli.output import table
 
 @click.group()
 def admins() -> None:
-    """Who may administrate."""
+    """List, add and remove admins."""
 
 
 @admins.command("list")
@@ -33,7 +33,7 @@ async def add(scope: Scope, user: str) -> Result:
 @user
 @acting
 async def remove(scope: Scope, user: str) -> Result:
-    """Take the admin role away. USER is an id, a username or an e-mail address."""
+    """Remove the admin role. USER is an id, a username or an e-mail address."""
     from core.accounts.remove_admin import RemoveAdmin
 
     left = await (await scope.get(RemoveAdmin))(scope.operator, await scope.user(user))

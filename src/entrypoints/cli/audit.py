@@ -8,7 +8,7 @@ from entrypoints.cli.output import table
 
 @click.group()
 def audit() -> None:
-    """What admins have done."""
+    """Read the audit log."""
 
 
 @audit.command("list")

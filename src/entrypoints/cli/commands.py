@@ -1,4 +1,4 @@
-"""All commands in one group, and what a command's failure says: one line, and never a traceback."""
+"""All commands in one group. A failing command prints one line, never a traceback."""
 
 import click
 
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _refusal(error: DomainError) -> str:
-    """What is wrong, field by field where fields are."""
+    """The error, with one line per invalid field."""
     problems = [
         f"{name}: {ENGLISH.problem(value)}"
         for name, value in (error.details or {}).items()

@@ -1,4 +1,4 @@
-"""The commands that run the service and keep it in order."""
+"""The commands that run and maintain the service."""
 
 import asyncio
 import contextlib
@@ -74,7 +74,7 @@ def relay(settings: Settings) -> None:
     from entrypoints.relay import run_relay
 
     with completed(settings, "relay", beside=True, create=False) as complete:
-        with contextlib.suppress(DatabaseUnavailable):  # the relay waits for a database that is out of reach
+        with contextlib.suppress(DatabaseUnavailable):  # the relay waits for an unavailable database
             refuse_if_behind(complete)
         asyncio.run(run_relay(complete))
         signals.ignore_signals()
@@ -96,7 +96,7 @@ def maintenance(settings: Settings) -> None:
 @click.command
 @with_settings
 def reconcile(settings: Settings) -> None:
-    """Check that no token was created, lost or spent twice."""
+    """Check the ledger: no token was created, lost or spent twice."""
     from core.tokens.reconcile import Reconcile
 
     with database(settings, "reconcile") as complete:

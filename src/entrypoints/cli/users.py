@@ -5,7 +5,7 @@ from entrypoints.cli.acting import Result, Scope, acting, reason, user
 
 @click.group()
 def users() -> None:
-    """Keep users out, or let them in again."""
+    """Suspend and restore users, and end their sessions."""
 
 
 @users.command
@@ -13,7 +13,7 @@ def users() -> None:
 @reason
 @acting
 async def suspend(scope: Scope, user: str, reason: str) -> Result:
-    """Keep a user out: end the sessions, refuse new ones, close the styles.
+    """Suspend a user: end the sessions, refuse new ones, close the styles.
 
     USER is an id, a username or an e-mail address.
     """
@@ -29,7 +29,7 @@ async def suspend(scope: Scope, user: str, reason: str) -> Result:
 @reason
 @acting
 async def restore(scope: Scope, user: str, reason: str) -> Result:
-    """Let a suspended user in again. Styles stay closed until the artist opens them.
+    """Restore a suspended user. Styles stay closed until the artist opens them.
 
     USER is an id, a username or an e-mail address.
     """
@@ -44,7 +44,7 @@ async def restore(scope: Scope, user: str, reason: str) -> Result:
 @user
 @acting
 async def end_sessions(scope: Scope, user: str) -> Result:
-    """Sign a user out everywhere. USER is an id, a username or an e-mail address."""
+    """End all sessions of a user. USER is an id, a username or an e-mail address."""
     from core.accounts.end_sessions import EndSessions
 
     user_id = await scope.user(user)

@@ -13,7 +13,7 @@ withdrawal = click.argument("withdrawal_id", metavar="ID", type=click.IntRange(1
 
 @click.group()
 def withdrawals() -> None:
-    """Pay artists, or tell them why not."""
+    """List, settle and reject withdrawals."""
 
 
 @withdrawals.command("list")
@@ -57,7 +57,7 @@ async def settle(scope: Scope, withdrawal_id: int) -> Result:
 @reason
 @acting
 async def reject(scope: Scope, withdrawal_id: int, reason: str) -> Result:
-    """Reject a withdrawal, in the name of an admin (--as). The artist sees the reason and has the tokens back."""
+    """Reject a withdrawal, in the name of an admin (--as). The artist sees the reason and gets the tokens back."""
     from core.withdrawals.reject_withdrawal import RejectWithdrawal
 
     await (await scope.get(RejectWithdrawal))(scope.operator, WithdrawalId(withdrawal_id), reason=reason)

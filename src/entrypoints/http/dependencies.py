@@ -10,11 +10,11 @@ from core.ports.clock import Clock
 from core.ports.database import Database
 
 SHARED_FOR = timedelta(seconds=1)
-"""How long an answer is shared: anybody may ask for the health, as often as they like."""
+"""How long a result is shared: the health endpoint is public and has no rate limit."""
 
 
 class Probe:
-    """Asks a dependency at most once in SHARED_FOR, for all callers together."""
+    """Checks a dependency at most once per SHARED_FOR, for all callers together."""
 
     def __init__(self, ask: Callable[[], Awaitable[bool]], clock: Clock) -> None:
         self._ask = ask

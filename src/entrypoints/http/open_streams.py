@@ -9,7 +9,7 @@ from core.errors import Category, DomainError
 from core.identifiers import UserId
 
 PER_USER = 20
-"""Streams that a user may have open at one process: more than tabs that anybody looks at."""
+"""Streams that a user may have open at one process: more than the tabs that one person uses."""
 IN_ALL = 8_000
 """Streams that may be open at one process: some of its connections are for calls that end."""
 
@@ -54,7 +54,7 @@ class OpenStreams:
             sending.cancel()
 
     def close(self) -> None:
-        """End all, and what is opened from now on after its first event: browsers come back, to another process."""
+        """End all streams, and later ones after their first event: browsers reconnect, to another process."""
         self._closed = True
         for sending in self._sending:
             sending.cancel()

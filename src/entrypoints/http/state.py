@@ -1,4 +1,4 @@
-"""What the routes of one app share besides the container, and what is known of a request: typed."""
+"""Typed state of the application and of a request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,6 +54,6 @@ def container_of(scope: Scope) -> AsyncContainer:
 
 
 def user_of(scope: Scope) -> Requester | None:
-    """Who is signed in; None for anybody else, and before the guard has looked."""
+    """The signed-in user; None for other clients, and before the guard has run."""
     user: Requester | None = scope.get("user")
     return user

@@ -1,4 +1,4 @@
-"""What the service says to people: messages by code, one catalogue a language."""
+"""Messages to clients by code, one catalogue per language."""
 
 import msgspec
 

@@ -54,7 +54,7 @@ ERRORS = {
     "NO_DEBT": "This user has no debt.",
     "OUTCOME_UNKNOWN": "The outcome is unknown. Check it before you try again.",
     "OWN_ACCOUNT": "Another admin has to do this to your account.",
-    "OWN_WITHDRAWAL": "Nobody settles or rejects their own withdrawal.",
+    "OWN_WITHDRAWAL": "You cannot settle or reject your own withdrawal.",
     "PAYLOAD_TOO_LARGE": "The request is too large.",
     "PAYMENTS_UNAVAILABLE": "Payments are unavailable.",
     "PAYMENT_MISMATCH": "This payment does not belong to this purchase.",
@@ -161,7 +161,7 @@ TERMS = {
         ),
         "exclusive": (
             "You may use the image for any purpose, commercial ones included. Neither the artist nor the "
-            "platform licenses this image to anybody else."
+            "platform licenses this image to anyone else."
         ),
     },
 }

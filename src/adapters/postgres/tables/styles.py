@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from adapters.postgres.tables.base import Count, Id, Json, Row, Small, Tags, one_of
 
 OPEN = text("training_status = 'completed' AND is_active")
-"""Styles listed for everybody."""
+"""Styles listed for all users."""
 
 IN_TRAINING = text("training_status IN ('pending', 'training')")
 

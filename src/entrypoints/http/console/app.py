@@ -76,7 +76,7 @@ class Console(Admin):
         return RedirectResponse(back.include_query_params(done=name), 303)
 
     async def too_much(self, request: Request, _: Exception) -> Response:
-        """The database gave up, or cannot search for this text."""
+        """The search timed out, or the database cannot search for this text."""
         context = {"status_code": 400, "message": "The database cannot answer this. Search for less."}
         return await self.templates.TemplateResponse(request, "sqladmin/error.html", context, status_code=400)
 
@@ -130,7 +130,7 @@ def make_console(rows: ConsoleRows) -> ASGIApp:
 
 
 async def _dead_letters(dead_letters: DeadLetters) -> int | None:
-    """How many there are; None if the broker does not say."""
+    """How many there are; None if the broker is unavailable."""
     try:
         return await dead_letters.count()
     except DeadLettersUnavailable:

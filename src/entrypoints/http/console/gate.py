@@ -1,4 +1,4 @@
-"""The way into the console: for admins alone. Others get what any unknown path gets."""
+"""Access to the console: admins only; others get the 404 of an unknown path."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Links from a value to the row that it names."""
+"""Links from a value to the row that it identifies."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -129,7 +129,7 @@ PAGES: dict[str, Page] = {
 
 
 class Table(ModelView):
-    """Rows are found by keys of any form; what cannot be a key is no row's."""
+    """Any text may be given as a key; one that cannot be a key finds no row."""
 
     async def details_context(self, request: Request) -> dict[str, Any]:
         context: dict[str, Any] = await super().details_context(request)

@@ -59,7 +59,7 @@ REASONS = {
 }
 PURCHASES = {
     "paid": "Paid: the tokens are yours.",
-    "pending": "Nothing has been paid yet, or we have not heard of it: look again in a minute.",
+    "pending": "The payment has not been reported yet: reload this page in a minute.",
     "failed": "The payment failed: no tokens were bought.",
     "expired": "The time to pay is over: no tokens were bought.",
 }

@@ -133,7 +133,7 @@ class TossWebhooks(Controller):
     async def payment(
         self, check_purchase: FromDishka[CheckPurchase], data: JSONBody[PaymentEvent] = NOTHING
     ) -> Success[None]:
-        """Anybody can call this, so the response does not depend on the order or the body. Only an outage is an error,
+        """Anyone can call this, so the response does not depend on the order or the body. Only an outage is an error,
         so that Toss repeats the event.
         """
         if hint := data.hint:

@@ -92,7 +92,7 @@ class WithdrawalsToSettleController(Controller):
         guard=admin,
         refusals=(WithdrawalNotFound,),
         summary="Get the sources of a withdrawal",
-        description="What the artist had earned in time for it, and from whom.",
+        description="What the artist had earned by then, by source, and the largest payers.",
     )
     async def sources(
         self, withdrawal_id: PathId[WithdrawalId], withdrawals: FromDishka[WithdrawalsReader]

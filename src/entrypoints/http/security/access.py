@@ -93,7 +93,7 @@ async def scheduler(connection: Connection, _: BaseRouteHandler) -> None:
 
 
 async def operator(connection: Connection, handler: BaseRouteHandler) -> None:
-    """The internal API token; on a development machine anybody."""
+    """The internal API token; in development no token is needed."""
     if state_of(connection.app).settings.production:
         await scheduler(connection, handler)
 
@@ -104,7 +104,7 @@ def requester(request: AnyRequest) -> Requester:
 
 
 def acting_admin(request: AnyRequest) -> Operator:
-    """A dependency of routes for admins: who acts, as the audit log says it."""
+    """A dependency of routes for admins: who acts, as written to the audit log."""
     return Operator(requester(request).id, trace_id=trace_id.get())
 
 

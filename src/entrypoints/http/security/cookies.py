@@ -85,6 +85,6 @@ def cookies_of(connection: Connection) -> list[tuple[str, str]]:
 
 
 def cookie(connection: Connection, name: str) -> str | None:
-    """The value of a cookie; None also for one that was sent twice: somebody else may have planted one of them."""
+    """The value of a cookie; None also if it was sent twice: one of them may have been planted."""
     values = [value for sent, value in cookies_of(connection) if sent == name]
     return values[0] if len(values) == 1 and values[0] else None

@@ -107,6 +107,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/api/schema/openapi.json"): (200, 200, 200, 200),
     ("GET", "/api/schema/assets/{name}"): (404, 404, 404, 404),
     ("GET", "/media/{key}"): (404, 404, 404, 404),
+    ("PUT", "/media/{key}"): (403, 403, 403, 403),
 }
 ADMIN: dict[tuple[str, str], int] = {
     ("GET", "/api/admin/withdrawals"): 200,
@@ -228,7 +229,7 @@ async def test_every_route_answers_every_role_as_declared(
     assert tuple(answers) == (*TABLE[method, path], ADMIN.get((method, path), TABLE[method, path][1]))
 
 
-TOKEN_ONLY = ("/api/webhooks/", "/internal/")
+TOKEN_ONLY = ("/api/webhooks/", "/internal/", "/media/")
 UNSAFE = [route for route in TABLE if route[0] != "GET" and not route[1].startswith(TOKEN_ONLY)]
 
 

@@ -1,12 +1,14 @@
+import re
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from adapters.filesystem.blobs import FilesystemBlobStore
-from core.ports.blob_store import Blob
-from tests.entrypoints.service import API, Browser, Service
+from core.ports.blob_store import Blob, UploadUrl
+from tests.entrypoints.service import API, FRONTEND, Browser, Service
 from tests.support.world import MemoryWorld
 
 PICTURE = b"\x89PNG a picture"
@@ -85,3 +87,89 @@ async def test_an_object_that_one_has_is_not_sent_again(media: FilesystemBlobSto
 
 async def test_a_missing_object_is_not_304(anonymous: Browser) -> None:
     assert (await anonymous.get("/media/public/nothing.png", headers={"If-None-Match": "*"})).status_code == 404
+
+
+async def upload_to(media: FilesystemBlobStore, **changes: str) -> UploadUrl:
+    url = await media.upload_url(
+        "uploads/7/1", content_type="image/png", size=len(PICTURE), lifetime=timedelta(hours=1)
+    )
+    for old, new in changes.items():
+        url = msgspec.structs.replace(url, url=re.sub(rf"{old}=[^&]+", f"{old}={new}", url.url))
+    return url
+
+
+async def test_an_upload_is_stored_as_it_was_announced(media: FilesystemBlobStore, anonymous: Browser) -> None:
+    url = await upload_to(media)
+    response = await anonymous.call(url.method, url.url, headers=url.headers, content=PICTURE)
+    assert response.status_code == 204
+    assert await media.get("uploads/7/1") == PICTURE
+
+
+@pytest.mark.parametrize(
+    ("changes", "headers", "content", "problem"),
+    [
+        ({"expires": "99999999999"}, {}, PICTURE, "signature"),
+        ({"signature": "0"}, {}, PICTURE, "signature"),
+        ({"size": "9999"}, {}, PICTURE, "signature"),
+        ({"type": "text/html"}, {}, PICTURE, "signature"),
+        ({}, {"Content-Type": "image/jpeg"}, PICTURE, "content_type"),
+        ({}, {}, PICTURE + b" ", "size"),
+        ({}, {}, PICTURE[:-1], "size"),
+        ({}, {}, b"", "size"),
+    ],
+)
+async def test_an_upload_that_was_not_announced_so_is_refused(
+    media: FilesystemBlobStore,
+    anonymous: Browser,
+    changes: dict[str, str],
+    headers: dict[str, str],
+    content: bytes,
+    problem: str,
+) -> None:
+    url = await upload_to(media, **changes)
+    response = await anonymous.call(url.method, url.url, headers=url.headers | headers, content=content)
+    assert response.status_code == 403
+    assert response.json()["error"]["code"] == "UPLOAD_REFUSED"
+    assert response.json()["error"]["details"] == {"problem": problem}
+    assert await media.keys("uploads/") == []
+
+
+async def test_a_url_for_an_upload_expires_and_is_used_once(
+    media: FilesystemBlobStore, world: MemoryWorld, anonymous: Browser
+) -> None:
+    url = await upload_to(media)
+    sent = [await anonymous.call("PUT", url.url, headers=url.headers, content=PICTURE) for _ in range(2)]
+    assert [response.status_code for response in sent] == [204, 403]
+    assert sent[1].json()["error"]["details"] == {"problem": "used"}
+
+    await media.delete("uploads/7/1")
+    world.clock.advance(timedelta(hours=1))
+    late = await anonymous.call("PUT", url.url, headers=url.headers, content=PICTURE)
+    assert (late.status_code, late.json()["error"]["details"]) == (403, {"problem": "expired"})
+
+
+async def test_without_a_signed_url_nothing_is_uploaded(media: FilesystemBlobStore, anonymous: Browser) -> None:
+    for path in ("uploads/7/1", "public/a.png", "public/../a.png", "a?expires=never&size=many&type=&signature=x"):
+        response = await anonymous.call("PUT", f"/media/{path}", content=PICTURE)
+        assert response.json()["error"]["code"] == "UPLOAD_REFUSED"
+    assert len(await media.keys("")) == 3
+
+
+@pytest.mark.parametrize(("origin", "allowed"), [(FRONTEND, FRONTEND), ("https://evil.example", None)])
+async def test_pages_of_the_frontend_can_upload(
+    media: FilesystemBlobStore, anonymous: Browser, origin: str, allowed: str | None
+) -> None:
+    url = await upload_to(media)
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": url.method,
+        "Access-Control-Request-Headers": "content-type",
+    }
+    preflight = await anonymous.call("OPTIONS", url.url, headers=asked)
+    assert preflight.status_code == 204
+    assert preflight.headers.get("access-control-allow-origin") == allowed
+    if allowed:
+        assert url.method in preflight.headers["access-control-allow-methods"].split(", ")
+        assert set(url.headers) <= set(preflight.headers["access-control-allow-headers"].split(", "))
+    sent = await anonymous.call(url.method, url.url, headers={**url.headers, "Origin": origin}, content=PICTURE)
+    assert sent.headers.get("access-control-allow-origin") == allowed

@@ -5,18 +5,27 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO, ParamSpec, TypeVar
+from typing import IO, BinaryIO, ParamSpec, TypeVar
+from urllib.parse import urlencode
 
 import itsdangerous
 
 from adapters import object_names
-from core.ports.blob_store import PUBLIC_PREFIX, Blob, BlobNotFound, BlobStore, StoredBlob, StoreUnavailable
+from core.ports.blob_store import (
+    PUBLIC_PREFIX,
+    Blob,
+    BlobNotFound,
+    BlobStore,
+    StoredBlob,
+    StoreUnavailable,
+    UploadUrl,
+)
 from core.ports.clock import Clock
-from core.ports.media_files import Media, MediaFiles
+from core.ports.media_files import Media, MediaFiles, SignedUpload, UploadRefused
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,7 +50,8 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
         self._incoming = root / "incoming"
         self._clock = clock
         self._base_url = base_url
-        self._signer = itsdangerous.Signer(secret, salt="media", key_derivation="hmac", digest_method=hashlib.sha256)
+        self._signer = _signer(secret, "media")
+        self._uploads = _signer(secret, "uploads")
         self._bucket = bucket
 
     async def put(self, *blobs: Blob) -> None:
@@ -71,6 +81,14 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
         path = object_names.url_path(key)
         return f"{self._base_url}/media/{path}?expires={expires}&signature={self._signature(key, expires)}"
 
+    async def upload_url(self, key: str, *, content_type: str, size: int, lifetime: timedelta) -> UploadUrl:
+        expires_at = (self._clock.now() + lifetime).replace(microsecond=0)
+        signed = {"expires": str(int(expires_at.timestamp())), "size": str(size), "type": content_type}
+        path = object_names.url_path(key)
+        signature = self._uploads.get_signature("\n".join([*signed.values(), key])).decode()
+        url = f"{self._base_url}/media/{path}?{urlencode({**signed, 'signature': signature})}"
+        return UploadUrl(url, "PUT", {"Content-Type": content_type}, expires_at)
+
     def public_url(self, key: str) -> str:
         return f"{self._base_url}/media/{object_names.public_path(key)}"
 
@@ -94,6 +112,58 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
         except ValueError:
             raise BlobNotFound from None
         return Media(content, CONTENT_TYPES.get(key.rpartition(".")[2], "application/octet-stream"))
+
+    async def write(self, key: str, signed: SignedUpload, content: AsyncIterator[bytes], *, content_type: str) -> None:
+        self._check_upload(key, signed, content_type)
+        path, left = self._path(key), int(signed.size)
+        if await _in_thread(path.exists):
+            raise UploadRefused("used")
+        file = await _in_thread(self._temporary)
+        try:
+            pending = bytearray()
+            async for chunk in content:
+                pending += chunk
+                left -= len(chunk)
+                if left < 0:
+                    raise UploadRefused("size")
+                if len(pending) >= CHUNK:
+                    await _in_thread(file.write, bytes(pending))
+                    pending.clear()
+            if left:
+                raise UploadRefused("size")
+            await _in_thread(file.write, bytes(pending))
+            await _in_thread(self._publish, file, path)
+        finally:
+            await _in_thread(_discard, file)
+
+    def _check_upload(self, key: str, signed: SignedUpload, content_type: str) -> None:
+        """Raises UploadRefused."""
+        try:
+            text = "\n".join([signed.expires, signed.size, signed.content_type, key])
+            genuine = self._uploads.verify_signature(text, signed.signature)
+        except UnicodeEncodeError:  # characters that no key has
+            genuine = False
+        if not genuine:
+            raise UploadRefused("signature")
+        if self._clock.now().timestamp() >= int(signed.expires):
+            raise UploadRefused("expired")
+        if content_type != signed.content_type:
+            raise UploadRefused("content_type")
+
+    def _temporary(self) -> IO[bytes]:
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        return tempfile.NamedTemporaryFile(dir=self._incoming, delete=False)
+
+    def _publish(self, file: IO[bytes], path: Path) -> None:
+        """Make the file an object, unless one is there."""
+        file.flush()
+        now = self._clock.now().timestamp()
+        os.utime(file.name, (now, now))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(file.name, path)
+        except FileExistsError:
+            raise UploadRefused("used") from None
 
     def _is_signed(self, key: str, expires: str, signature: str) -> bool:
         try:
@@ -150,6 +220,15 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
     def _writable(self) -> bool:
         self._objects.mkdir(parents=True, exist_ok=True)
         return os.access(self._objects, os.W_OK | os.X_OK)
+
+
+def _signer(secret: bytes, salt: str) -> itsdangerous.Signer:
+    return itsdangerous.Signer(secret, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256)
+
+
+def _discard(file: IO[bytes]) -> None:
+    file.close()
+    os.unlink(file.name)
 
 
 def _content(path: Path) -> bytes:

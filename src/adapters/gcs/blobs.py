@@ -17,7 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from adapters import object_names
-from core.ports.blob_store import Blob, BlobStore, StoredBlob, StoreUnavailable
+from core.ports.blob_store import Blob, BlobStore, StoredBlob, StoreUnavailable, UploadUrl
 
 if TYPE_CHECKING:
     from adapters.gcs.bucket import Bucket
@@ -97,6 +97,10 @@ class GcsBlobStore(BlobStore):
             del self._signed[next(iter(self._signed))]
         self._signed[key, lifetime] = (url, stale_at)
         return url
+
+    async def upload_url(self, key: str, *, content_type: str, size: int, lifetime: timedelta) -> UploadUrl:
+        object_names.checked(key)
+        return await self._in_thread(lambda: self._bucket().sign_upload(key, content_type, size, lifetime))
 
     def public_url(self, key: str) -> str:
         return f"{self._public_endpoint}/{self._name}/{object_names.public_path(key)}"

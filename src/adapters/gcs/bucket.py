@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
 from threading import Event
@@ -23,7 +23,7 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 from google.oauth2 import service_account
 
-from core.ports.blob_store import BlobNotFound, StoredBlob, StoreUnavailable
+from core.ports.blob_store import BlobNotFound, StoredBlob, StoreUnavailable, UploadUrl
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ CONNECT, READ, TRY_FOR = 3.0, 4.0, 5.0
 """Seconds: to connect, between two bytes of an answer, and until the last attempt starts; about 10 together."""
 CHUNK = 2 * 1024 * 1024
 """Bytes of an upload in memory at a time."""
+RESUMABLE = 8 * 1024 * 1024
+"""Bytes of an object above which uploads by URL can be resumed."""
 CACHE_CONTROL = "private, max-age=3600"
 """Prevents Google's own caches from serving an object below `public/` for an hour after it was deleted."""
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
@@ -118,11 +120,27 @@ class Bucket:
             return [StoredBlob(blob.name, blob.time_created) for blob in islice(later, limit)]
 
     def sign(self, key: str, lifetime: timedelta) -> str:
+        return self._sign(key, "GET", lifetime)
+
+    def sign_upload(self, key: str, content_type: str, size: int, lifetime: timedelta) -> UploadUrl:
+        headers = {
+            "Content-Type": content_type,
+            "x-goog-content-length-range": f"{size},{size}",
+            "x-goog-if-generation-match": "0",  # no object is there yet
+        }
+        expires_at = datetime.now(UTC).replace(microsecond=0) + lifetime
+        if size <= RESUMABLE:
+            return UploadUrl(self._sign(key, "PUT", lifetime, headers), "PUT", headers, expires_at)
+        url = self._sign(key, "RESUMABLE", lifetime, headers)
+        return UploadUrl(url, "POST", {**headers, "x-goog-resumable": "start"}, expires_at)
+
+    def _sign(self, key: str, method: str, lifetime: timedelta, headers: dict[str, str] | None = None) -> str:
         with _failures_translated():
             url: str = self._bucket.blob(key).generate_signed_url(
                 version="v4",
-                method="GET",
+                method=method,
                 expiration=lifetime,
+                headers=dict(headers or {}),  # the library adds to it
                 credentials=self._signer(),
                 api_access_endpoint=self._public_endpoint,
             )

@@ -1,5 +1,5 @@
 from datetime import datetime, timedelta
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 import msgspec
 
@@ -37,6 +37,20 @@ class StoredBlob(msgspec.Struct, frozen=True):
     key: str
     stored_at: datetime
     """When its content was last stored or copied there."""
+
+
+class UploadUrl(msgspec.Struct, frozen=True):
+    """How to store one object with one request, without any other permission.
+
+    `PUT` the content to `url`. Or, where `method` is `POST`, call `url` without content first: the answer's `Location`
+    is where to `PUT` the content, in parts if need be, and to ask how much of it has arrived.
+    """
+
+    url: str
+    method: Literal["PUT", "POST"]
+    headers: dict[str, str]
+    """To be sent unchanged with `method`."""
+    expires_at: datetime
 
 
 class BlobStore(Protocol):
@@ -83,6 +97,14 @@ class BlobStore(Protocol):
         """A URL with which anyone can GET the object for at least half of `lifetime` and at most `lifetime`.
 
         May be answered from a cache. The object is not looked up: a URL of a missing one answers 404.
+        """
+        ...
+
+    async def upload_url(self, key: str, *, content_type: str, size: int, lifetime: timedelta) -> UploadUrl:
+        """A URL with which anyone can store an object at `key` until it expires: of this type, of `size` bytes exactly.
+
+        It is good for one object: nothing is stored where an object already is. An upload that did not end stores
+        nothing, and can be repeated.
         """
         ...
 

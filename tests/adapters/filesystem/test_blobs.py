@@ -1,15 +1,19 @@
 import asyncio
 import threading
+import tracemalloc
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 
 from adapters.filesystem.blobs import FilesystemBlobStore
 from adapters.memory.clock import ManualClock
 from core.ports.blob_store import Blob, BlobNotFound, StoreUnavailable
+from core.ports.media_files import SignedUpload, UploadRefused
 
 
 @pytest.fixture
@@ -183,6 +187,111 @@ async def test_a_signed_url_stays_the_same_for_half_its_lifetime(
         clock.advance(timedelta(seconds=1))
     assert len(set(urls)) == 1
     assert await store.signed_url("a.png", lifetime=timedelta(minutes=2)) != urls[0]
+
+
+async def content_of(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def signed(store: FilesystemBlobStore, *, size: int, key: str = "uploads/7/1") -> SignedUpload:
+    url = await store.upload_url(key, content_type="image/png", size=size, lifetime=timedelta(hours=1))
+    query = parse_qs(urlsplit(url.url).query)
+    return SignedUpload(query["expires"][0], query["size"][0], query["type"][0], query["signature"][0])
+
+
+async def problem(
+    store: FilesystemBlobStore, upload: SignedUpload, content: AsyncIterator[bytes], *, key: str = "uploads/7/1"
+) -> object:
+    with pytest.raises(UploadRefused) as refusal:
+        await store.write(key, upload, content, content_type="image/png")
+    assert refusal.value.details
+    return refusal.value.details["problem"]
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        {"expires": "99999999999"},
+        {"size": "8"},
+        {"content_type": "text/html"},
+        {"signature": ""},
+        {"signature": "그림"},
+        {"expires": "\ud800"},
+    ],
+)
+async def test_a_tampered_upload_is_refused_unread(store: FilesystemBlobStore, altered: dict[str, str]) -> None:
+    upload = msgspec.structs.replace(await signed(store, size=7), **altered)
+    content = content_of(b"content")
+    assert await problem(store, upload, content) == "signature"
+    assert await anext(content) == b"content"
+
+
+@pytest.mark.parametrize("key", ["uploads/8/1", "uploads/7/../7/1", "uploads/7/1\ud800", ""])
+async def test_an_upload_for_another_key_is_refused(store: FilesystemBlobStore, key: str) -> None:
+    assert await problem(store, await signed(store, size=7), content_of(b"content"), key=key) == "signature"
+
+
+async def test_a_signed_url_to_read_is_none_to_upload(store: FilesystemBlobStore) -> None:
+    url = Query(await store.signed_url("uploads/7/1"))
+    upload = SignedUpload(url.expires, "7", "image/png", url.signature)
+    assert await problem(store, upload, content_of(b"content")) == "signature"
+
+
+async def test_an_upload_that_is_too_large_is_refused_as_soon_as_it_is(
+    store: FilesystemBlobStore, tmp_path: Path
+) -> None:
+    content = content_of(b"x" * 600_000, b"x" * 600_000, b"x", b"the rest")
+    assert await problem(store, await signed(store, size=1_200_000), content) == "size"
+    assert await anext(content) == b"the rest"
+    assert files_of(tmp_path) == []
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing_behind(store: FilesystemBlobStore, tmp_path: Path) -> None:
+    async def breaking() -> AsyncIterator[bytes]:
+        yield b"x" * 1_200_000
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await store.write("uploads/7/1", await signed(store, size=2_000_000), breaking(), content_type="image/png")
+    assert files_of(tmp_path) == []
+
+
+async def test_of_uploads_to_one_url_at_the_same_time_one_is_stored(store: FilesystemBlobStore, tmp_path: Path) -> None:
+    upload = await signed(store, size=1)
+    all_have_begun = asyncio.Barrier(8)
+
+    async def waiting(content: bytes) -> AsyncIterator[bytes]:
+        await all_have_begun.wait()
+        yield content
+
+    uploads = [
+        store.write("uploads/7/1", upload, waiting(b"%d" % number), content_type="image/png") for number in range(8)
+    ]
+    ended = await asyncio.gather(*uploads, return_exceptions=True)
+
+    (stored,) = [number for number, result in enumerate(ended) if result is None]
+    assert await store.get("uploads/7/1") == b"%d" % stored
+    assert [result.details for result in ended if isinstance(result, UploadRefused)] == [{"problem": "used"}] * 7
+    assert files_of(tmp_path) == ["blobs/objects/uploads/7/1"]
+
+
+async def test_an_upload_is_never_whole_in_memory(store: FilesystemBlobStore) -> None:
+    largest = 0
+
+    async def content() -> AsyncIterator[bytes]:
+        nonlocal largest
+        for _ in range(80):
+            yield b"x" * 100_000
+            largest = max(largest, tracemalloc.get_traced_memory()[1])
+
+    upload = await signed(store, size=8_000_000)
+    tracemalloc.start()
+    try:
+        await store.write("uploads/7/1", upload, content(), content_type="image/png")
+    finally:
+        tracemalloc.stop()
+    assert largest < 4_000_000
 
 
 async def test_a_folder_that_cannot_be_created_is_unavailable(tmp_path: Path, clock: ManualClock) -> None:

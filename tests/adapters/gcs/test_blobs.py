@@ -1,6 +1,5 @@
 import asyncio
 import base64
-import hashlib
 import json
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -28,9 +27,11 @@ from adapters.gcs import blobs
 from adapters.gcs import bucket as blocking
 from adapters.gcs.blobs import GcsBlobStore
 from core.ports.blob_store import Blob, BlobNotFound, StoreUnavailable
-from tests.support import processes
+from tests.support import processes, signed_uploads
 from tests.support.gcs import Bucket
 
+ALGORITHM = (padding.PKCS1v15(), hashes.SHA256())
+MEBIBYTE = 1024 * 1024
 EMAIL = "style-license@project.iam.gserviceaccount.com"
 
 
@@ -260,18 +261,13 @@ def key_file(private_key: rsa.RSAPrivateKey) -> dict[str, str]:
     return {"private_key": pem.decode(), "client_email": EMAIL, "token_uri": "http://127.0.0.1:9/"}
 
 
-def check_signature(url: str, key: rsa.RSAPublicKey) -> dict[str, str]:
-    """The query of a URL that Google would accept: V4 signing as Cloud Storage documents it."""
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
-    signature = bytes.fromhex(query.pop("X-Goog-Signature"))
-    canonical_query = "&".join(f"{name}={quote(value, safe='~')}" for name, value in sorted(query.items()))
-    request = f"GET\n{parts.path}\n{canonical_query}\nhost:{parts.netloc}\n\nhost\nUNSIGNED-PAYLOAD"
-    scope = query["X-Goog-Credential"].removeprefix(f"{EMAIL}/")
-    digest = hashlib.sha256(request.encode()).hexdigest()
-    signed = f"GOOG4-RSA-SHA256\n{query['X-Goog-Date']}\n{scope}\n{digest}"
-    key.verify(signature, signed.encode(), padding.PKCS1v15(), hashes.SHA256())
-    return query
+def check_signature(
+    url: str, key: rsa.RSAPublicKey, *, method: str = "GET", headers: dict[str, str] | None = None
+) -> dict[str, str]:
+    """The query of a URL that Google would accept."""
+    return signed_uploads.check_signature(
+        method, url, headers or {}, lambda signature, signed: key.verify(signature, signed, *ALGORITHM)
+    )
 
 
 async def test_a_private_key_signs_urls(private_key: rsa.RSAPrivateKey, key_file: dict[str, str]) -> None:
@@ -282,6 +278,36 @@ async def test_a_private_key_signs_urls(private_key: rsa.RSAPrivateKey, key_file
     with pytest.raises(InvalidSignature):
         check_signature(url.replace("a%20b", "another"), private_key.public_key())
     await store.close()
+
+
+@pytest.mark.parametrize(
+    ("size", "method", "more"), [(8 * MEBIBYTE, "PUT", {}), (8 * MEBIBYTE + 1, "POST", {"x-goog-resumable": "start"})]
+)
+async def test_an_upload_is_signed_with_its_size_and_type(
+    private_key: rsa.RSAPrivateKey, key_file: dict[str, str], size: int, method: str, more: dict[str, str]
+) -> None:
+    store = GcsBlobStore("bucket", credentials=service_account.Credentials.from_service_account_info(key_file))
+    upload = await store.upload_url("uploads/7/1", content_type="image/png", size=size, lifetime=timedelta(hours=6))
+    await store.close()
+
+    assert upload.url.startswith("https://storage.googleapis.com/bucket/uploads/7/1?")
+    assert upload.method == method
+    assert upload.headers == {
+        "Content-Type": "image/png",
+        "x-goog-content-length-range": f"{size},{size}",
+        "x-goog-if-generation-match": "0",
+        **more,
+    }
+    query = check_signature(upload.url, private_key.public_key(), method=method, headers=upload.headers)
+    assert query["X-Goog-Expires"] == "21600"
+    assert query["X-Goog-Credential"].startswith(f"{EMAIL}/")
+    assert query["X-Goog-SignedHeaders"].split(";") == sorted([*map(str.lower, upload.headers), "host"])
+    for name in upload.headers:
+        altered = {**upload.headers, name: "1"}
+        with pytest.raises(InvalidSignature):
+            check_signature(upload.url, private_key.public_key(), method=method, headers=altered)
+    with pytest.raises(InvalidSignature):
+        check_signature(upload.url, private_key.public_key(), method="DELETE", headers=upload.headers)
 
 
 class Keyless(Credentials):  # type: ignore[misc, unused-ignore]
@@ -331,6 +357,14 @@ async def test_without_a_private_key_iam_signs(private_key: rsa.RSAPrivateKey, i
     check_signature(first, private_key.public_key())
     assert iam == [f"/{EMAIL}:signBlob"]
     assert first == second
+    await store.close()
+
+
+async def test_without_a_private_key_iam_signs_uploads(private_key: rsa.RSAPrivateKey, iam: list[str]) -> None:
+    store = GcsBlobStore("bucket", credentials=Keyless())
+    upload = await store.upload_url("uploads/7/1", content_type="image/png", size=9, lifetime=timedelta(hours=1))
+    check_signature(upload.url, private_key.public_key(), method=upload.method, headers=upload.headers)
+    assert iam == [f"/{EMAIL}:signBlob"]
     await store.close()
 
 

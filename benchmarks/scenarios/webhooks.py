@@ -18,10 +18,8 @@ COMPLETED = 6000
 
 
 def bearer(settings: Settings) -> str:
-    """What the AI servers authenticate with."""
-    if settings.internal_api_token is None:
-        raise ValueError("the benchmark needs INTERNAL_API_TOKEN")
-    return f"Bearer {settings.internal_api_token.reveal()}"
+    """What the inference server authenticates with."""
+    return f"Bearer {settings.inference_tokens[0].reveal()}"
 
 
 def scenarios(settings: Settings) -> list[Scenario]:

@@ -13,15 +13,6 @@ from core.secret import Secret
 UNKNOWN = "another process"
 
 
-def revealed(secret: Secret) -> str:
-    """How files that only their owner may read hold secrets: for msgspec's encoders."""
-    return secret.reveal()
-
-
-def hidden(_: type[Secret], text: str) -> Secret:
-    return Secret(text)
-
-
 class Holder(msgspec.Struct, frozen=True):
     """The process that uses a data directory; commands that run beside it read here how to reach what it runs on."""
 
@@ -30,7 +21,7 @@ class Holder(msgspec.Struct, frozen=True):
     api_base_url: str | None = None
     """Where the service answers, or is about to; None if the process is not the service."""
     database_url: Secret | None = None
-    """None until the database runs."""
+    """None until the database runs. It may contain a password; only the owner can read the file."""
 
     def __str__(self) -> str:
         return f"`{self.command}` (process {self.pid})" if self.pid else self.command
@@ -71,7 +62,7 @@ class DataDirectory:
         """Replace the holder's description atomically. Called by the holder only."""
         unfinished = self._file.with_suffix(".new")
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
-            opened.write(msgspec.json.encode(holder, enc_hook=revealed))
+            opened.write(msgspec.json.encode(holder, enc_hook=Secret.reveal))
         unfinished.rename(self._file)
 
     def holder(self) -> Holder | None:
@@ -83,7 +74,7 @@ class DataDirectory:
         except FileNotFoundError:
             return None
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=Holder, dec_hook=hidden)
+            return msgspec.json.decode(self._file.read_bytes(), type=Holder, dec_hook=lambda _, text: Secret(text))
         except (FileNotFoundError, msgspec.MsgspecError):
             return Holder(UNKNOWN, 0)  # it has only just taken the lock, or is just giving it back
 

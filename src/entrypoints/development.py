@@ -12,7 +12,7 @@ import msgspec
 from core.secret import Secret
 from entrypoints.command_failed import CommandFailed
 from entrypoints.container.development import embedded_database
-from entrypoints.data_directory import UNKNOWN, DataDirectory, Holder, hidden, revealed
+from entrypoints.data_directory import UNKNOWN, DataDirectory, Holder
 from entrypoints.settings import OpenIDSettings, Settings, Toss
 
 LOCAL_SIGN_IN = "/local-sign-in"
@@ -30,7 +30,9 @@ Say = Callable[[str], None]
 
 class _Secrets(msgspec.Struct, frozen=True):
     secret_key: Secret
-    internal_api_token: Secret
+    training_api_token: Secret
+    inference_api_token: Secret
+    operator_token: Secret
 
 
 @contextlib.contextmanager
@@ -131,28 +133,32 @@ def _discovery_url(settings: Settings) -> str:
 
 
 def _with_secrets(settings: Settings) -> Settings:
-    if settings.secret_key and settings.internal_api_token:
+    given = (settings.secret_key, settings.training_tokens, settings.inference_tokens, settings.operator_tokens)
+    if all(given):
         return settings
     own = _kept_secrets(settings.data_dir / "secrets.json")
     return msgspec.structs.replace(
         settings,
         secret_key=settings.secret_key or own.secret_key,
-        internal_api_token=settings.internal_api_token or own.internal_api_token,
+        training_tokens=settings.training_tokens or [own.training_api_token],
+        inference_tokens=settings.inference_tokens or [own.inference_api_token],
+        operator_tokens=settings.operator_tokens or [own.operator_token],
     )
 
 
 def _kept_secrets(file: Path) -> _Secrets:
-    """The same at every start, so that sessions and signed URLs stay valid."""
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            return msgspec.json.decode(file.read_bytes(), type=_Secrets, dec_hook=hidden)
-        except msgspec.MsgspecError as error:
-            raise CommandFailed(
-                f"{file} is damaged ({error}): remove it; all users then have to sign in again."
-            ) from error
-    made = _Secrets(Secret(secrets.token_urlsafe(48)), Secret(secrets.token_urlsafe(48)))
-    unfinished = file.with_suffix(".new")
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
-        opened.write(msgspec.json.encode(made, enc_hook=revealed))
-    unfinished.rename(file)
-    return made
+    """The same at every start, so that sessions and signed URLs stay valid. What the file lacks is added to it."""
+    try:
+        kept = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+    except FileNotFoundError:
+        kept = {}
+    except msgspec.MsgspecError as error:
+        raise CommandFailed(f"{file} is damaged ({error}): remove it; all users then have to sign in again.") from error
+    names = _Secrets.__struct_fields__
+    complete = {name: secrets.token_urlsafe(48) for name in names} | kept
+    if complete != kept:
+        unfinished = file.with_suffix(".new")
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
+            opened.write(msgspec.json.encode(complete))
+        unfinished.rename(file)
+    return _Secrets(*(Secret(complete[name]) for name in names))

@@ -18,7 +18,10 @@ from entrypoints.variables import Network, Reader, split_url
 GOOGLE_DISCOVERY = "https://accounts.google.com/.well-known/openid-configuration"
 TOSS_API = "https://api.tosspayments.com"
 ENV_FILE = ".env"
-TOKENS = ("SECRET_KEY", "INTERNAL_API_TOKEN", "INTERNAL_API_TOKEN_PREVIOUS")
+TOKENS = ("INTERNAL_API_TOKEN", "TRAINING_API_TOKEN", "INFERENCE_API_TOKEN", "OPERATOR_TOKEN")
+"""Bearer tokens. While one is replaced, the previous one has the same name with `_PREVIOUS`."""
+ONCE_SHARED = frozenset({"INTERNAL_API_TOKEN", "TRAINING_API_TOKEN_PREVIOUS", "INFERENCE_API_TOKEN_PREVIOUS"})
+"""May be equal: a token of all AI servers that gives way to one each."""
 WIDEST_NETWORK = 4
 """Bits of the prefix of the widest network that may be trusted."""
 MAX_RATE = 100
@@ -76,8 +79,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cors_allowed_origins: list[str]
     cookie_samesite: Literal["lax", "none"]
     secret_key: Secret | None
-    internal_api_token: Secret | None
-    internal_api_token_previous: Secret | None
+    training_tokens: list[Secret]
+    """Bearer tokens of the training server: the present one first, then the previous one while it is replaced."""
+    inference_tokens: list[Secret]
+    operator_tokens: list[Secret]
+    """Of whoever reads metrics and calls the periodic work."""
     webhook_allowed_networks: list[Network]
     """Empty: any network."""
     trusted_proxies: list[Network]
@@ -174,6 +180,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     production = app_env == "production"
     host = reader.text("HOST") or ("0.0.0.0" if production else "127.0.0.1")  # noqa: S104 - a container's port
     port = reader.number("PORT", 8000, low=0, high=65535)
+    shared = _tokens(reader, "INTERNAL_API_TOKEN")
     settings = Settings(
         app_env=app_env,
         host=host,
@@ -184,8 +191,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         cors_allowed_origins=reader.origins("CORS_ALLOWED_ORIGINS"),
         cookie_samesite=reader.choice("COOKIE_SAMESITE", ("lax", "none"), "lax"),
         secret_key=reader.secret("SECRET_KEY"),
-        internal_api_token=reader.secret("INTERNAL_API_TOKEN"),
-        internal_api_token_previous=reader.secret("INTERNAL_API_TOKEN_PREVIOUS"),
+        training_tokens=_tokens(reader, "TRAINING_API_TOKEN") or shared,
+        inference_tokens=_tokens(reader, "INFERENCE_API_TOKEN") or shared,
+        operator_tokens=_tokens(reader, "OPERATOR_TOKEN"),
         webhook_allowed_networks=reader.networks("WEBHOOK_ALLOWED_NETWORKS"),
         trusted_proxies=reader.networks("TRUSTED_PROXIES"),
         database_url=_database_url(reader, production=production),
@@ -219,6 +227,14 @@ def _local_url(host: str, port: int) -> str:
     """How clients on this machine reach a server that listens there."""
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
+def _tokens(reader: Reader, name: str) -> list[Secret]:
+    """The valid tokens, the present one first."""
+    present, previous = reader.secret(name), reader.secret(f"{name}_PREVIOUS")
+    if previous and not present:
+        reader.problems.append(f"{name}_PREVIOUS is set without {name}")
+    return [token for token in (present, previous) if token]
 
 
 def _database_url(reader: Reader, *, production: bool) -> Secret | None:
@@ -279,13 +295,18 @@ def _unfit_for_production(settings: Settings, reader: Reader) -> list[str]:
             ("GOOGLE_CLIENT_ID", "the OAuth client of Google sign-in"),
             ("GOOGLE_CLIENT_SECRET", "the OAuth client's secret"),
             ("SECRET_KEY", f"at least {MIN_SECRET} random characters"),
-            ("INTERNAL_API_TOKEN", f"at least {MIN_SECRET} random characters, shared with the AI servers"),
+            ("OPERATOR_TOKEN", f"at least {MIN_SECRET} random characters, for metrics and the scheduled job"),
             ("API_BASE_URL", "the https URL under which the AI servers reach this service"),
             ("FRONTEND_URL", "the https URL of the frontend"),
             ("CORS_ALLOWED_ORIGINS", "the frontend's origins, comma-separated"),
         )
         if reader.text(name) is None
     ]
+    if not (settings.training_tokens and settings.inference_tokens):
+        problems.append(
+            f"INTERNAL_API_TOKEN is missing: at least {MIN_SECRET} random characters, shared with the AI servers"
+            " (or TRAINING_API_TOKEN and INFERENCE_API_TOKEN, one for each)"
+        )
     problems += _bad_secrets(settings, reader)
     problems += _unencrypted(settings, reader)
     problems += [
@@ -318,9 +339,14 @@ def _bad_secrets(settings: Settings, reader: Reader) -> list[str]:
         "RABBITMQ_PASS": reader.secret("RABBITMQ_PASS"),
         "DATABASE_URL": Secret(database.password) if database and database.password else None,
     }
-    tokens = {name: reader.secret(name) for name in TOKENS}
+    names = ("SECRET_KEY", *TOKENS, *(f"{name}_PREVIOUS" for name in TOKENS))
+    tokens = {name: reader.secret(name) for name in names}
     others = {name: reader.secret(name) for name in ("GOOGLE_CLIENT_SECRET", "TOSS_SECRET_KEY")}
-    return [*weak_secrets(tokens), *weak_passwords(passwords), *equal_secrets(tokens | others | passwords)]
+    return [
+        *weak_secrets(tokens),
+        *weak_passwords(passwords),
+        *equal_secrets(tokens | others | passwords, but=ONCE_SHARED),
+    ]
 
 
 def _unencrypted(settings: Settings, reader: Reader) -> list[str]:

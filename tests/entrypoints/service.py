@@ -38,6 +38,8 @@ API = "https://api.example.com"
 FRONTEND = "https://example.com"
 TOKEN = "the-token-of-the-ai-servers"
 PREVIOUS_TOKEN = "the-token-before-that"
+OPERATOR_TOKEN = "the-token-of-the-operator"
+PREVIOUS_OPERATOR_TOKEN = "the-token-of-the-operator-before-that"
 UNHURRIED = StreamTiming(timedelta(hours=1))
 """No stream looks by itself while a test runs."""
 
@@ -49,8 +51,9 @@ def settings(**changes: Any) -> Settings:
         frontend_url=FRONTEND,
         cors_allowed_origins=[FRONTEND],
         secret_key=Secret("a-secret-of-the-service-for-tests"),
-        internal_api_token=Secret(TOKEN),
-        internal_api_token_previous=Secret(PREVIOUS_TOKEN),
+        training_tokens=[Secret(TOKEN), Secret(PREVIOUS_TOKEN)],
+        inference_tokens=[Secret(TOKEN), Secret(PREVIOUS_TOKEN)],
+        operator_tokens=[Secret(OPERATOR_TOKEN), Secret(PREVIOUS_OPERATOR_TOKEN)],
     )
     return msgspec.structs.replace(chosen, **changes)
 

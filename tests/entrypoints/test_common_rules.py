@@ -371,10 +371,12 @@ async def test_answers_are_kept_out_of_caches_and_frames(world: MemoryWorld) -> 
     assert "max-age" in headers["strict-transport-security"]
 
 
-@pytest.mark.parametrize("missing", ["secret_key", "internal_api_token"])
-def test_there_is_no_app_without_its_secrets(service: Service, missing: str) -> None:
-    with pytest.raises(ValueError, match="SECRET_KEY"):
-        create_app(service.container, settings(**{missing: None}))
+@pytest.mark.parametrize(
+    "missing", [{"secret_key": None}, {"training_tokens": []}, {"inference_tokens": []}, {"operator_tokens": []}]
+)
+def test_there_is_no_app_without_its_secrets(service: Service, missing: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="the service needs"):
+        create_app(service.container, settings(**missing))
 
 
 async def test_times_are_utc_and_end_in_z(service: Service, world: MemoryWorld) -> None:

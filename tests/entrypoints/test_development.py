@@ -103,6 +103,20 @@ def test_a_service_on_a_database_of_its_own_says_where_both_are(tmp_path: Path) 
     assert DataDirectory(tmp_path).holder() is None
 
 
+def test_secrets_are_made_once_and_missing_ones_are_added(tmp_path: Path) -> None:
+    def started() -> Settings:
+        with embedded_parts(settings(tmp_path, DATABASE_URL="postgresql://x/y"), command="run", say=print) as complete:
+            return complete
+
+    (tmp_path / "secrets.json").write_text('{"secret_key": "kept", "of another version": "kept"}')
+    first, second = started(), started()
+
+    assert first.secret_key == Secret("kept")
+    assert len({*first.training_tokens, *first.inference_tokens, *first.operator_tokens}) == 3
+    assert second == first
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
 def test_damaged_secrets_are_named(tmp_path: Path) -> None:
     (tmp_path / "secrets.json").write_text("{")
 

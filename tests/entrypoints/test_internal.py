@@ -5,7 +5,7 @@ import pytest
 from core.accounts.model import SESSION_LIFETIME
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from entrypoints.tick import PUBLISHING
-from tests.entrypoints.service import PREVIOUS_TOKEN, TOKEN, Browser, Service
+from tests.entrypoints.service import OPERATOR_TOKEN, PREVIOUS_OPERATOR_TOKEN, TOKEN, Browser, Service
 from tests.entrypoints.test_maintenance import NOTHING
 from tests.support.world import MemoryWorld
 
@@ -13,7 +13,7 @@ SIGNATURE = {"objects_looked_at": 1}
 """The artist's, which is all there is in the store."""
 
 
-def bearer(token: str = TOKEN) -> dict[str, str]:
+def bearer(token: str = OPERATOR_TOKEN) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -68,7 +68,9 @@ async def test_publishing_makes_way_in_time(
     assert (data["published"], data["all_published"], data["swept"]["failed"]) == (0, False, [])
 
 
-@pytest.mark.parametrize("headers", [{}, bearer(""), bearer("wrong"), {"Authorization": f"Basic {TOKEN}"}])
+@pytest.mark.parametrize(
+    "headers", [{}, bearer(""), bearer("wrong"), bearer(TOKEN), {"Authorization": f"Basic {OPERATOR_TOKEN}"}]
+)
 async def test_an_invalid_token_changes_nothing(
     service: Service, world: MemoryWorld, anonymous: Browser, headers: dict[str, str]
 ) -> None:
@@ -81,4 +83,4 @@ async def test_an_invalid_token_changes_nothing(
 
 
 async def test_the_token_before_is_good_while_it_is_replaced(anonymous: Browser) -> None:
-    assert (await anonymous.post("/internal/tick", headers=bearer(PREVIOUS_TOKEN))).status_code == 200
+    assert (await anonymous.post("/internal/tick", headers=bearer(PREVIOUS_OPERATOR_TOKEN))).status_code == 200

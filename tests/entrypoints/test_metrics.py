@@ -13,7 +13,7 @@ from core.tokens.reconcile import Reconcile
 from tests.contracts.postgres_world import PostgresWorld
 from tests.entrypoints.following import following
 from tests.entrypoints.postgres_service import PostgresService
-from tests.entrypoints.service import TOKEN, Browser, Service
+from tests.entrypoints.service import OPERATOR_TOKEN, TOKEN, Browser, Service
 from tests.support.world import MemoryWorld
 
 Values = dict[str, float]
@@ -144,7 +144,12 @@ async def test_without_the_database_the_other_metrics_are_reported(
 
 @pytest.mark.parametrize(
     ("headers", "status"),
-    [({}, 401), ({"Authorization": "Bearer wrong"}, 401), ({"Authorization": f"Bearer {TOKEN}"}, 200)],
+    [
+        ({}, 401),
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Authorization": f"Bearer {TOKEN}"}, 401),
+        ({"Authorization": f"Bearer {OPERATOR_TOKEN}"}, 200),
+    ],
 )
 async def test_in_production_the_operator_alone_reads_them(
     world: MemoryWorld, headers: dict[str, str], status: int

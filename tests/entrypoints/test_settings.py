@@ -23,10 +23,15 @@ PRODUCTION = {
     "GOOGLE_CLIENT_SECRET": "GOCSPX-of-the-client",
     "SECRET_KEY": "0123456789abcdefghijklmnopqrstuv",
     "INTERNAL_API_TOKEN": "vutsrqponmlkjihgfedcba9876543210",
+    "OPERATOR_TOKEN": "z9y8x7w6v5u4t3s2r1q0ponmlkjihgfe",
     "API_BASE_URL": "https://api.example.com/",
     "FRONTEND_URL": "https://example.com",
     "CORS_ALLOWED_ORIGINS": "https://example.com, https://www.example.com",
 }
+
+
+OTHER_TOKEN = "k1l2m3n4o5p6q7r8s9t0uvwxyzabcdef"
+THIRD_TOKEN = "q0w9e8r7t6y5u4i3o2p1asdfghjklzxc"
 
 
 def problems(**environ: str) -> list[str]:
@@ -103,6 +108,15 @@ def test_production_names_all_missing_variables_at_once() -> None:
         ("INTERNAL_API_TOKEN", "short"),
         ("INTERNAL_API_TOKEN", PRODUCTION["SECRET_KEY"]),
         ("INTERNAL_API_TOKEN_PREVIOUS", "short"),
+        ("INTERNAL_API_TOKEN_PREVIOUS", PRODUCTION["INTERNAL_API_TOKEN"]),
+        ("TRAINING_API_TOKEN", "short"),
+        ("TRAINING_API_TOKEN", PRODUCTION["INTERNAL_API_TOKEN"]),
+        ("TRAINING_API_TOKEN_PREVIOUS", OTHER_TOKEN),
+        ("INFERENCE_API_TOKEN", PRODUCTION["OPERATOR_TOKEN"]),
+        ("OPERATOR_TOKEN", "short"),
+        ("OPERATOR_TOKEN", PRODUCTION["INTERNAL_API_TOKEN"]),
+        ("OPERATOR_TOKEN_PREVIOUS", "short"),
+        ("OPERATOR_TOKEN_PREVIOUS", PRODUCTION["INTERNAL_API_TOKEN"]),
         ("RABBITMQ_PASS", "guest"),
         ("API_BASE_URL", "http://api.example.com"),
         ("FRONTEND_URL", "http://example.com"),
@@ -118,6 +132,41 @@ def test_production_refuses_weak_settings(name: str, weak: str) -> None:
 
     assert len(found) == 1
     assert name in found[0]
+
+
+def test_the_token_of_all_ai_servers_is_good_for_each() -> None:
+    settings = read_settings({**PRODUCTION, "INTERNAL_API_TOKEN_PREVIOUS": OTHER_TOKEN})
+
+    valid = [Secret(PRODUCTION["INTERNAL_API_TOKEN"]), Secret(OTHER_TOKEN)]
+    assert settings.training_tokens == settings.inference_tokens == valid
+    assert settings.operator_tokens == [Secret(PRODUCTION["OPERATOR_TOKEN"])]
+
+
+def test_a_server_with_a_token_of_its_own_does_not_take_the_shared_one() -> None:
+    settings = read_settings({**PRODUCTION, "TRAINING_API_TOKEN": OTHER_TOKEN})
+
+    assert settings.training_tokens == [Secret(OTHER_TOKEN)]
+    assert settings.inference_tokens == [Secret(PRODUCTION["INTERNAL_API_TOKEN"])]
+
+
+@pytest.mark.parametrize("still_set", [True, False])
+def test_own_tokens_replace_the_shared_one_without_a_pause(still_set: bool) -> None:
+    shared = PRODUCTION["INTERNAL_API_TOKEN"]
+    own = {
+        "TRAINING_API_TOKEN": OTHER_TOKEN,
+        "TRAINING_API_TOKEN_PREVIOUS": shared,
+        "INFERENCE_API_TOKEN": THIRD_TOKEN,
+        "INFERENCE_API_TOKEN_PREVIOUS": shared,
+    }
+    settings = read_settings({**PRODUCTION, **own, "INTERNAL_API_TOKEN": shared if still_set else ""})
+
+    assert settings.training_tokens == [Secret(OTHER_TOKEN), Secret(shared)]
+    assert settings.inference_tokens == [Secret(THIRD_TOKEN), Secret(shared)]
+
+
+@pytest.mark.parametrize("name", ["INTERNAL_API_TOKEN", "TRAINING_API_TOKEN", "INFERENCE_API_TOKEN", "OPERATOR_TOKEN"])
+def test_a_previous_token_without_a_present_one_is_refused(name: str) -> None:
+    assert problems(**{f"{name}_PREVIOUS": OTHER_TOKEN}) == [f"{name}_PREVIOUS is set without {name}"]
 
 
 @pytest.mark.parametrize("number", range(50))
@@ -238,7 +287,9 @@ def values_in(value: object) -> Iterator[object]:
 
 
 def test_every_secret_hides_itself() -> None:
-    settings = read_settings({**PRODUCTION, "APP_ENV": "development"} | {name: marked(name) for name in secret_names()})
+    given = {name: marked(name) for name in secret_names()} | {"RABBITMQ_HOST": "broker", "GOOGLE_CLIENT_ID": "client"}
+    shared = {name: value for name, value in given.items() if not name.startswith(("TRAINING_API", "INFERENCE_API"))}
+    settings = [read_settings(given), read_settings(shared)]
 
     values = list(values_in(settings))
     hidden = {value.reveal() for value in values if isinstance(value, Secret)}

@@ -8,6 +8,7 @@ import pytest
 from core.accounts.model import User
 from core.generations.model import Generation
 from core.paging import PageRequest
+from core.secret import Secret
 from core.styles.model import Style
 from tests.entrypoints.service import PREVIOUS_TOKEN, TOKEN, Browser, Service
 from tests.support.world import MemoryWorld
@@ -196,8 +197,21 @@ async def test_both_internal_tokens_are_valid_during_rotation(scene: Scene, call
     assert status == 200
 
 
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_server_cannot_make_the_calls_of_the_other(world: MemoryWorld, call: str) -> None:
+    tokens = {"training-server": "of training", "inference-server": "of inference", "operator": "of the operator"}
+    training, inference, operator = ([Secret(token)] for token in tokens.values())
+    service = Service(world, training_tokens=training, inference_tokens=inference, operator_tokens=operator)
+    method, source = CALLS[call][:2]
+    async with service.browser() as browser:
+        for bearer, token in tokens.items():
+            headers = service.ai_server(source, token)
+            response = await browser.call(method, f"/api/webhooks/{call}", headers=headers, json={})
+            assert (response.status_code == 401) == (bearer != source)
+
+
 async def test_an_empty_token_is_invalid(world: MemoryWorld) -> None:
-    service = Service(world, internal_api_token_previous=None)
+    service = Service(world, inference_tokens=[Secret(TOKEN)])
     async with service.browser() as browser:
         headers = service.ai_server("inference-server", token="")
         response = await browser.call("POST", "/api/webhooks/inference/complete", headers=headers, json={})

@@ -32,6 +32,7 @@ TRAINING_PAUSE = 20.0
 """Seconds between two styles of an artist."""
 ANSWERS_WITHIN = 20.0
 """Seconds after which a browser gives up."""
+OPERATOR_TOKEN = "the-token-of-the-scheduled-job"
 ENOUGH = "1000000/60"
 UNFINISHED = """
 SELECT (SELECT count(*) FROM generations WHERE ended_at IS NULL) AS images,
@@ -156,6 +157,7 @@ class Drill:
             "DATA_DIR": str(self._parts.directory / name),
             "SECRET_KEY": "the-same-for-both-servers-as-behind-any-balancer",
             "INTERNAL_API_TOKEN": TOKEN,
+            "OPERATOR_TOKEN": OPERATOR_TOKEN,
             "AI_SERVERS": "none",
             "GENERATION_TIMEOUT": str(self._plan.silence),
             "RETRY_GRACE": str(self._plan.silence),
@@ -182,7 +184,7 @@ class Drill:
 
     async def _tick(self) -> None:
         """The scheduled job."""
-        headers = {"Authorization": f"Bearer {TOKEN}"}
+        headers = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
         async with httpx.AsyncClient(base_url=self._front.url, timeout=60, trust_env=False, headers=headers) as client:
             while True:
                 await asyncio.sleep(TICK)

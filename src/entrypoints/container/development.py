@@ -10,7 +10,6 @@ from dishka import AsyncContainer
 
 from adapters.task_source import TaskSource
 from core.ports.blob_store import BlobStore
-from core.secret import Secret
 from entrypoints.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,8 +26,9 @@ async def simulated_ai_servers(container: AsyncContainer, settings: Settings) ->
     return SimulatedAIServers(
         await container.get(TaskSource),
         await container.get(BlobStore),
-        settings.internal_api_token or Secret(""),
-        Pace(),
+        training_token=settings.training_tokens[0],
+        inference_token=settings.inference_tokens[0],
+        pace=Pace(),
     )
 
 

@@ -92,9 +92,8 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
     The caller closes the container. Raises ValueError when the settings lack a secret, LookupError for a route without
     a guard.
     """
-    if not settings.secret_key or not settings.internal_api_token:
-        raise ValueError("the service needs SECRET_KEY and INTERNAL_API_TOKEN")
-    tokens = [settings.internal_api_token, settings.internal_api_token_previous]
+    if not (settings.training_tokens and settings.inference_tokens and settings.operator_tokens):
+        raise ValueError("the service needs tokens of the AI servers and of the operator")
     metrics = Metrics()
     app = Litestar(
         route_handlers=[
@@ -125,7 +124,6 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
         HttpState(
             container=container,
             settings=settings,
-            internal_api_tokens=tuple(token for token in tokens if token),
             signers=Signers.of(settings.signing_secret()),
             cookies=Cookies(production=settings.production, samesite=settings.cookie_samesite),
             metrics=metrics,

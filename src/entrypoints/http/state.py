@@ -8,7 +8,6 @@ from litestar import Litestar
 from litestar.types import Scope
 
 from core.requester import Requester
-from core.secret import Secret
 from entrypoints.http.metrics import Metrics
 from entrypoints.http.open_streams import OpenStreams
 from entrypoints.http.security.cookies import Cookies
@@ -27,8 +26,6 @@ class HttpState:
     container: AsyncContainer
     """What each request's container is made from."""
     settings: Settings
-    internal_api_tokens: tuple[Secret, ...]
-    """The valid ones: the present and, while it is replaced, the previous."""
     signers: Signers
     cookies: Cookies
     metrics: Metrics

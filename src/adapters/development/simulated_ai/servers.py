@@ -17,14 +17,15 @@ class SimulatedAIServers:
 
     source: TaskSource
     blobs: BlobStore
-    token: Secret
-    """The bearer token of the webhooks."""
+    training_token: Secret
+    """The bearer token of its webhooks."""
+    inference_token: Secret
     pace: Pace
 
     async def run(self) -> None:
         """Work until cancelled."""
         async with httpx.AsyncClient(trust_env=False) as client, asyncio.TaskGroup() as servers:
-            training = TrainingServer(self.blobs, client, self.token, self.pace)
-            inference = InferenceServer(self.blobs, client, self.token, self.pace)
+            training = TrainingServer(self.blobs, client, self.training_token, self.pace)
+            inference = InferenceServer(self.blobs, client, self.inference_token, self.pace)
             servers.create_task(self.source.consume("model_training", training))
             servers.create_task(self.source.consume("image_generation", inference))

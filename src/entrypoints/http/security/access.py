@@ -79,21 +79,23 @@ async def admin(connection: Connection, handler: BaseRouteHandler) -> None:
 
 
 async def training_server(connection: Connection, _: BaseRouteHandler) -> None:
-    _check_ai_server(connection, "training-server")
+    tokens = state_of(connection.app).settings.training_tokens
+    _check_ai_server(connection, "training-server", tokens)
 
 
 async def inference_server(connection: Connection, _: BaseRouteHandler) -> None:
-    _check_ai_server(connection, "inference-server")
+    tokens = state_of(connection.app).settings.inference_tokens
+    _check_ai_server(connection, "inference-server", tokens)
 
 
 async def scheduler(connection: Connection, _: BaseRouteHandler) -> None:
-    """The internal API token: a scheduled job, from any address."""
-    if not _genuine(connection):
+    """The operator's token: a scheduled job, from any address."""
+    if not _bears(connection, state_of(connection.app).settings.operator_tokens):
         raise SchedulerOnly
 
 
 async def operator(connection: Connection, handler: BaseRouteHandler) -> None:
-    """The internal API token; in development no token is needed."""
+    """The operator's token; in development no token is needed."""
     if state_of(connection.app).settings.production:
         await scheduler(connection, handler)
 
@@ -182,17 +184,16 @@ def _check_csrf(connection: Connection) -> None:
         raise CsrfFailed
 
 
-def _check_ai_server(connection: Connection, source: str) -> None:
-    """The bearer token, the source and the network. Raises Unauthorized, which does not say what was wrong."""
+def _check_ai_server(connection: Connection, source: str, tokens: list[Secret]) -> None:
+    """A bearer token, the source and the network. Raises Unauthorized, which does not say what was wrong."""
     named = connection.headers.get("X-Request-Source") == source
-    if not (_genuine(connection) and named and _from_allowed_network(connection)):
+    if not (_bears(connection, tokens) and named and _from_allowed_network(connection)):
         raise AiServersOnly
 
 
-def _genuine(connection: Connection) -> bool:
-    """Whether the bearer token is a valid internal token."""
+def _bears(connection: Connection, tokens: list[Secret]) -> bool:
+    """Whether the bearer token is one of these."""
     scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
-    tokens = state_of(connection.app).internal_api_tokens
     known = [Secret(token) == valid for valid in tokens]
     return scheme.lower() == "bearer" and any(known)
 

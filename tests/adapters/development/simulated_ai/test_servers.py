@@ -340,10 +340,17 @@ async def test_both_servers_work_at_the_same_time_each_with_one_task(
         source.queues["model_training"].put_nowait(msgspec.json.encode(await training(blobs, webhooks)))
     source.queues["image_generation"].put_nowait(msgspec.json.encode(generation(blobs, webhooks, model_path, "sea")))
 
-    async with working(SimulatedAIServers(source, blobs, Secret(TOKEN), slow)):
+    servers = SimulatedAIServers(
+        source, blobs, training_token=Secret("of training"), inference_token=Secret("of inference"), pace=slow
+    )
+    async with working(servers):
         await webhooks.until("complete", 3)
 
     trainings = [call for call in webhooks.calls if call.source == "training-server"]
     assert [call.event for call in trainings] == [*["progress"] * 3, "complete"] * 2
+    assert {(call.source, call.authorization) for call in webhooks.calls} == {
+        ("training-server", "Bearer of training"),
+        ("inference-server", "Bearer of inference"),
+    }
     first_end = next(index for index, call in enumerate(webhooks.calls) if call.event == "complete")
     assert {call.source for call in webhooks.calls[:first_end]} == {"training-server", "inference-server"}

@@ -53,10 +53,19 @@ CHANGING = (
 )
 COLUMNS = (*FIXED, *CHANGING)
 GENERATION = f"SELECT {', '.join(COLUMNS)} FROM generations"
+# The payers too: blocks that share a transaction write to their wallets by several statements, which lock in no common
+# order.
 LOCK = BatchedStatement(f"""
-SELECT place, {", ".join(COLUMNS)}
-FROM generations JOIN unnest($1::bigint[]) WITH ORDINALITY AS input (id, place) USING (id)
-ORDER BY id FOR NO KEY UPDATE OF generations
+WITH locked AS MATERIALIZED (
+    SELECT place, {", ".join(COLUMNS)}
+    FROM generations JOIN unnest($1::bigint[]) WITH ORDINALITY AS input (id, place) USING (id)
+    ORDER BY id FOR NO KEY UPDATE OF generations
+),
+payers AS MATERIALIZED (
+    SELECT FROM accounts WHERE kind = 'wallet' AND owner_id IN (SELECT owner_id FROM locked)
+    ORDER BY id FOR NO KEY UPDATE
+)
+SELECT locked.* FROM locked, (SELECT count(*) FROM payers) locked_payers
 """)
 # `tokens` are Generation.earned_tokens: the row has the price and the fee.
 SAVE_GENERATION = Write(

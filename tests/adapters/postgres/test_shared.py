@@ -21,6 +21,7 @@ from core.ports.database import DatabaseUnavailable, DatabaseUsage
 from core.ports.transaction import OutcomeUnknown
 from core.styles.model import Style
 from core.tasks.outcome import Outcome
+from core.tokens.model import PlatformFee
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support.world import TIME_LIMIT
 
@@ -139,6 +140,26 @@ async def test_of_the_same_generation_one_completion_is_applied(
 
     assert [outcome.applied for outcome in outcomes] == [True, False, True, False]
     assert await earned(world, style) == paid(world, images[:2])
+
+
+async def test_wallets_are_locked_in_one_order(
+    world: PostgresWorld, style: Style, buyer: User, sql: "asyncpg.Connection[Any]"
+) -> None:
+    world.fee = PlatformFee(10)
+    await world.ids.notification()  # ids are taken in blocks
+    other = await world.user("other", tokens=1000)
+    with_fee = await world.generation(other, style)
+    without_fee = await world.generation(buyer, style, consumed_tokens=1)
+    wallet = "SELECT FROM accounts WHERE kind = 'wallet' AND owner_id = $1 FOR NO KEY UPDATE"
+
+    async with sql.transaction():
+        await sql.execute("SET LOCAL deadlock_timeout = '10ms'")  # of two in a deadlock this one fails
+        await sql.execute(wallet, buyer.id)
+        completing = asyncio.gather(complete(world, without_fee.id), complete(world, with_fee.id))
+        await lock_awaited(world)
+        await sql.execute(wallet, other.id)
+
+    assert all(outcome.applied for outcome in await completing)
 
 
 async def test_what_is_not_found_is_found_missing_by_its_caller_only(

@@ -55,6 +55,10 @@ class RateLimits(msgspec.Struct, frozen=True):
     """Exports of personal data by a user."""
     upload: Limit
     """Calls of a user that may have files, refused ones included."""
+    payment: Limit
+    """Payment webhooks and returns from the payment page of an address."""
+    payment_order: Limit
+    """The same for an order, from any address."""
     signed_in: Limit
     """All other calls of a user."""
     anonymous: Limit
@@ -272,6 +276,8 @@ def _rate_limits(reader: Reader, *, default: str) -> RateLimits | None:
         generate=reader.limit("RATE_LIMIT_GENERATE", Limit(6, timedelta(minutes=1))),
         export=reader.limit("RATE_LIMIT_EXPORT", Limit(5, timedelta(hours=1))),
         upload=reader.limit("RATE_LIMIT_UPLOAD", Limit(30, timedelta(minutes=10))),
+        payment=reader.limit("RATE_LIMIT_PAYMENT", Limit(60, timedelta(minutes=1))),
+        payment_order=reader.limit("RATE_LIMIT_PAYMENT_ORDER", Limit(10, timedelta(minutes=10))),
         signed_in=reader.limit("RATE_LIMIT_SIGNED_IN", Limit(100, timedelta(minutes=1))),
         anonymous=reader.limit("RATE_LIMIT_ANONYMOUS", Limit(50, timedelta(minutes=1))),
     )

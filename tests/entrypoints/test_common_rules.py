@@ -144,6 +144,31 @@ async def test_only_old_clients_may_leave_out_the_host(service: Service, version
         assert (await client.get("/api/health/live")).status_code == status
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"Accept-Language": "ko," * 12_000},
+        {"Cookie": "; ".join(f"c{number}=" for number in range(6000))},
+        {f"X-{number}": "x" * 1000 for number in range(40)},
+    ],
+    ids=["one field", "cookies", "many fields"],
+)
+async def test_a_head_that_is_too_large_is_refused_unread(service: Service, head: dict[str, str]) -> None:
+    async with httpx.AsyncClient(transport=asgi(service.app), base_url="https://api.example.com") as client:
+        response = await client.get("/api/styles", headers=head)
+        long = await client.get(f"/api/styles?tags={'x' * 33_000}")
+
+    assert [refusal(response)[:2], refusal(long)[:2]] == [(431, "HEAD_TOO_LARGE")] * 2
+
+
+async def test_the_end_of_a_long_list_of_languages_is_not_read(anonymous: Browser) -> None:
+    unread = await anonymous.get("/api/no-such-path", headers={"Accept-Language": "xx," * 400 + "ko"})
+    read = await anonymous.get("/api/no-such-path", headers={"Accept-Language": "xx," * 100 + "ko"})
+
+    assert unread.json()["error"]["message"].isascii()
+    assert not read.json()["error"]["message"].isascii()
+
+
 @pytest.mark.parametrize("host", ["localhost", "api.example.com:8000", "[::1]:8000", "127.0.0.1", "xn--9d0bm53a.kr"])
 async def test_a_host(anonymous: Browser, host: str) -> None:
     assert (await anonymous.client.get("/api/health/live", headers={"Host": host})).status_code == 200

@@ -6,7 +6,11 @@ from ipaddress import ip_network
 
 import pytest
 
+from adapters.memory.rate_limits import MemoryRateLimiter
+from core.ports.database import DatabaseUnavailable
 from core.ports.rate_limiter import Limit
+from entrypoints.http.operation import operation_of, routes
+from entrypoints.http.security.access import session_ignored
 from entrypoints.settings import RateLimits
 from tests.entrypoints.service import Browser, Service
 from tests.support.world import MemoryWorld
@@ -17,6 +21,8 @@ LIMITS = RateLimits(
     generate=Limit(1, MINUTE),
     export=Limit(1, MINUTE),
     upload=Limit(2, MINUTE),
+    payment=Limit(5, MINUTE),
+    payment_order=Limit(2, MINUTE),
     signed_in=Limit(4, MINUTE),
     anonymous=Limit(3, MINUTE),
 )
@@ -126,3 +132,90 @@ async def test_webhooks_and_health_are_not_limited(service: Service) -> None:
 
     assert {answer.status_code for answer in answers} == {404}
     assert "X-RateLimit-Limit" not in answers[0].headers
+
+
+async def test_what_nobody_answers_is_counted_as_an_anonymous_call(service: Service) -> None:
+    async with service.browser() as browser:
+        assert await statuses(browser, "/api/no-such-path", 1) == [404]
+        assert (await browser.call("BREW", "/api/styles")).status_code == 405
+        assert await statuses(browser, "/api/styles", 1) == [200]
+
+        refused = await browser.get("/api/no-such-path")
+
+    assert refused.status_code == 429
+    assert refused.json()["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+    assert refused.json()["error"]["details"] == {"retry_after": 120}
+    assert refused.headers["Retry-After"] == "120"
+
+
+async def test_a_path_of_nobody_is_not_found_while_the_counts_are_away(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(MemoryRateLimiter, "hit", away)
+    async with service.browser() as browser:
+        assert await statuses(browser, "/api/no-such-path", 1) == [404]
+
+
+UNLIMITED = {
+    ("GET", "/api/health"),
+    ("GET", "/api/health/live"),
+    ("GET", "/api/health/ready"),
+    ("GET", "/media/{key}"),
+    ("PUT", "/media/{key}"),
+}
+"""Probes, and what only development has."""
+
+
+def test_no_route_for_anybody_is_without_a_limit(service: Service) -> None:
+    ignored = {
+        (method, path)
+        for path, handler in routes(service.app)
+        for method in handler.http_methods
+        if operation_of(handler).guard is session_ignored and not operation_of(handler).limit
+    }
+
+    assert ignored <= UNLIMITED
+
+
+@pytest.mark.parametrize("path", ["/api/schema/openapi.json", "/api/search?q=sea", "/api/auth/google/callback"])
+async def test_what_costs_something_is_limited_without_a_session(service: Service, path: str) -> None:
+    async with service.browser() as browser:
+        assert (await statuses(browser, path, 4))[-1] == 429
+
+
+def event(order_id: str) -> dict[str, object]:
+    return {"eventType": "PAYMENT_STATUS_CHANGED", "data": {"paymentKey": "made-up", "orderId": order_id}}
+
+
+async def order_of(service: Service) -> str:
+    async with service.browser(await service.world.user("ann")) as buyer:
+        started = await buyer.post("/api/tokens/purchase", json={"package_id": "standard_500"})
+    return str(started.json()["data"]["order_id"])
+
+
+async def test_an_order_is_looked_up_so_many_times_from_all_addresses(service: Service) -> None:
+    order_id = await order_of(service)
+    service.world.payments.reachable = False
+    webhook, back = "/api/webhooks/toss/payment", f"/api/payments/toss/{order_id}"
+    async with service.browser() as here, service.browser(address="192.0.2.7") as there:
+        answers = [await here.post(webhook, json=event(order_id)), await there.get(f"{back}/fail")]
+        assert [answer.status_code for answer in answers] == [503, 302]
+
+        assert (await there.post(webhook, json=event(order_id))).status_code == 429
+        for page in ("fail", "success?paymentKey=made-up&amount=5000"):
+            refused = await there.get(f"{back}/{page}")
+            assert "error=rate_limit_exceeded" in refused.headers["Location"]
+        assert (await here.post(webhook, json=event("another"))).status_code == 200
+
+
+async def test_an_address_causes_so_many_look_ups_of_all_orders(service: Service) -> None:
+    async with service.browser() as browser, service.browser(address="192.0.2.7") as another:
+        answers = [
+            await browser.post("/api/webhooks/toss/payment", json=event(f"order-{number}")) for number in range(6)
+        ]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+        assert answers[-1].headers["Retry-After"]
+        assert (await another.post("/api/webhooks/toss/payment", json=event("order-1"))).status_code == 200

@@ -34,6 +34,7 @@ ANSWERS_WITHIN = 20.0
 """Seconds after which a browser gives up."""
 OPERATOR_TOKEN = "the-token-of-the-scheduled-job"
 ENOUGH = "1000000/60"
+LIMITED = ("SIGN_IN", "GENERATE", "PAYMENT", "PAYMENT_ORDER", "SIGNED_IN", "ANONYMOUS")
 UNFINISHED = """
 SELECT (SELECT count(*) FROM generations WHERE ended_at IS NULL) AS images,
        (SELECT count(*) FROM styles WHERE training_status NOT IN ('completed', 'failed')) AS trainings,
@@ -150,7 +151,7 @@ class Drill:
         return Program(name, command, self._environment(name) | environment, self._plan.alterations, self._record)
 
     def _environment(self, name: str) -> dict[str, str]:
-        limits = {f"RATE_LIMIT_{of}": ENOUGH for of in ("SIGN_IN", "GENERATE", "SIGNED_IN", "ANONYMOUS")}
+        limits = {f"RATE_LIMIT_{of}": ENOUGH for of in LIMITED}
         return {
             **self._parts.environment,
             "API_BASE_URL": self._front.url,

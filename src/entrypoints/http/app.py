@@ -20,9 +20,10 @@ from entrypoints.http.metrics import Metrics
 from entrypoints.http.middleware.conditional import Conditional
 from entrypoints.http.middleware.containers import Containers
 from entrypoints.http.middleware.cors import Cors
-from entrypoints.http.middleware.heads import OneLineEach, Targets, check_query
+from entrypoints.http.middleware.heads import Fields, Targets, check_query
 from entrypoints.http.middleware.idempotency import Idempotent
 from entrypoints.http.middleware.tracing import Tracing
+from entrypoints.http.middleware.unmatched import Unmatched
 from entrypoints.http.open_streams import OpenStreams
 from entrypoints.http.operation import routes
 from entrypoints.http.paging import paging
@@ -132,8 +133,8 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
             document=cache(lambda: msgspec.json.encode(openapi.document(app))),
         ),
     )
-    inner: ASGIApp = Cors(Idempotent(Conditional(Targets(app.asgi_handler))), settings.cors_allowed_origins)
+    inner: ASGIApp = Cors(Idempotent(Conditional(Unmatched(Targets(app.asgi_handler)))), settings.cors_allowed_origins)
     if settings.database_url:
         inner = Gate(inner, state_of(app).signers, state_of(app).cookies, scheme=urlsplit(settings.api_base_url).scheme)
-    app.asgi_handler = Containers(Tracing(OneLineEach(inner), metrics, https=settings.production))
+    app.asgi_handler = Containers(Tracing(Fields(inner), metrics, https=settings.production))
     return app

@@ -41,6 +41,7 @@ FRAMEWORK = {
     408: "REQUEST_TIMEOUT",
     413: "PAYLOAD_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
+    431: "HEAD_TOO_LARGE",
     499: "CLIENT_CLOSED_REQUEST",
 }
 """Refusals before the controller runs, or while it reads the body."""
@@ -70,7 +71,15 @@ def status_of(error: DomainError | type[DomainError], operation: Operation) -> i
 
 
 def refuse_domain_error(request: AnyRequest, error: DomainError) -> Response[Refused]:
-    status = status_of(error, operation_of(request.route_handler))
+    return _refuse(request, status_of(error, operation_of(request.route_handler)), error)
+
+
+def refuse_unmatched(request: AnyRequest, error: DomainError) -> Response[Refused]:
+    """A refusal of a call that no route answers."""
+    return _refuse(request, STATUS[error.category], error)
+
+
+def _refuse(request: AnyRequest, status: int, error: DomainError) -> Response[Refused]:
     if error.category is Category.UNAVAILABLE:
         logger.error("%s", error, exc_info=error)
     catalogue = _catalogue(request)

@@ -2,6 +2,9 @@
 
 from entrypoints.messages import ENGLISH, KOREAN, Catalogue
 
+MAX_LENGTH = 500
+"""Characters of `Accept-Language` that are read: browsers send less than a hundred."""
+
 
 def catalogue_for(accept_language: str | None) -> Catalogue:
     return KOREAN if _prefers_korean(accept_language) else ENGLISH
@@ -12,7 +15,7 @@ def _prefers_korean(accept_language: str | None) -> bool:
     if not accept_language:
         return False
     liked: dict[str, float] = {}
-    for part in accept_language.split(","):
+    for part in accept_language[:MAX_LENGTH].split(","):
         tag, _, weight = part.partition(";")
         language = tag.strip().lower().partition("-")[0]
         liked.setdefault(language, _weight(weight))

@@ -104,6 +104,7 @@ KNOWN: Schema = {
     "schema": {"type": "string"},
 }
 ANYWHERE = (
+    (431, FRAMEWORK[431]),
     (500, INTERNAL),
     (503, DatabaseUnavailable.code),
     (503, OutcomeUnknown.code),

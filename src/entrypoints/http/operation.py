@@ -33,6 +33,9 @@ class RouteLimit(Enum):
     GENERATE = "generate"
     EXPORT = "export"
     UPLOAD = "upload"
+    PAYMENT = "payment"
+    ANONYMOUS = "anonymous"
+    """The general one of calls without a session, for routes that do not look the session up."""
 
 
 class Form(msgspec.Struct, Generic[Fields], frozen=True):

@@ -28,6 +28,7 @@ ERRORS = {
     "GENERATION_NOT_COMPLETED": "The generation has no image yet.",
     "GENERATION_NOT_FOUND": "Generation not found.",
     "GENERATION_STILL_PROCESSING": "The generation is being processed and can no longer be cancelled.",
+    "HEAD_TOO_LARGE": "The request has too many or too long header fields.",
     "HOLD_ALREADY_RESOLVED": "This hold has already been posted or voided.",
     "HOLD_NOT_FOUND": "Hold not found.",
     "IDEMPOTENCY_KEY_REUSED": "This idempotency key belongs to another request.",

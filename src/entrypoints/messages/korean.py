@@ -28,6 +28,7 @@ ERRORS = {
     "GENERATION_NOT_COMPLETED": "아직 이미지가 완성되지 않았습니다.",
     "GENERATION_NOT_FOUND": "해당 이미지를 찾을 수 없습니다.",
     "GENERATION_STILL_PROCESSING": "이미 작업 중인 이미지라 취소할 수 없습니다.",
+    "HEAD_TOO_LARGE": "요청 헤더가 너무 큽니다.",
     "HOLD_ALREADY_RESOLVED": "이미 지급되었거나 환불된 토큰입니다.",
     "HOLD_NOT_FOUND": "해당 토큰 예약을 찾을 수 없습니다.",
     "IDEMPOTENCY_KEY_REUSED": "다른 요청에 이미 사용된 멱등 키입니다.",

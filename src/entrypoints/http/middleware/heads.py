@@ -17,16 +17,20 @@ from entrypoints.http.errors import AnyRequest, name_as_sent, refuse_http_except
 
 Header = tuple[bytes, bytes]
 
+MAX_HEAD = 32 * 1024
+"""Bytes of a target and all header fields together."""
+TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 NOT_OFFERED: Method = "TRACE"
 """A method that no route has."""
 
 _HOST = re.compile(r"[\w.~!$&'()*+;=%:\[\]-]*", re.ASCII)
 
 
-class OneLineEach:
-    """Joins a header in several lines: with commas (RFC 9110, 5.3), cookies with semicolons (RFC 9113, 8.2.3).
+class Fields:
+    """Refuses heads that are too large, before anything else reads them, and joins a field in several lines.
 
-    A header that is no list gets an invalid value: a proxy may have used another line than this service would.
+    Lines are joined with commas (RFC 9110, 5.3), cookies with semicolons (RFC 9113, 8.2.3). A field that is no list
+    gets an invalid value: a proxy may have used another line than this service would.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -34,6 +38,9 @@ class OneLineEach:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
+            if _size(scope) > MAX_HEAD:
+                await _refuse(HTTPException(status_code=TOO_LARGE), scope, receive, send)
+                return
             scope["headers"] = _joined(scope["headers"])
         await self._app(scope, receive, send)
 
@@ -60,14 +67,18 @@ class Targets:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
         elif error := _error(scope):
-            request: AnyRequest = Request(scope, receive, send)
-            refusal = refuse_http_exception(request, error)
-            await refusal.to_asgi_response(None, request)(scope, receive, send)
+            await _refuse(error, scope, receive, send)
         elif scope["method"] == "OPTIONS":
             scope["method"] = NOT_OFFERED
             await self._app(scope, receive, _options(send))
         else:
             await self._app(scope, receive, send)
+
+
+async def _refuse(error: HTTPException, scope: HTTPScope, receive: Receive, send: Send) -> None:
+    request: AnyRequest = Request(scope, receive, send)
+    refusal = refuse_http_exception(request, error)
+    await refusal.to_asgi_response(None, request)(scope, receive, send)
 
 
 def _error(scope: HTTPScope) -> HTTPException | None:
@@ -77,6 +88,11 @@ def _error(scope: HTTPScope) -> HTTPException | None:
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
     required = scope["http_version"] != "1.0"
     return None if _is_host(host) and (host or not required) else ClientException()
+
+
+def _size(scope: HTTPScope) -> int:
+    fields = sum(len(name) + len(value) for name, value in scope["headers"])
+    return len(scope["raw_path"]) + len(scope["query_string"]) + fields
 
 
 @lru_cache

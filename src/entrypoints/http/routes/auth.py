@@ -83,7 +83,13 @@ class AuthController(Controller):
             return _refused(request, error.reason)
         return Redirect(url, status_code=302, cookies=attempts.begin(request, attempt, at=now))
 
-    @get("/google/callback", guard=session_ignored, summary="Complete the sign-in", status=302)
+    @get(
+        "/google/callback",
+        guard=session_ignored,
+        limit=RouteLimit.ANONYMOUS,
+        summary="Complete the sign-in",
+        status=302,
+    )
     async def callback(
         self,
         request: AnyRequest,

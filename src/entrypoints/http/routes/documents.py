@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from litestar.response import File
 
 from entrypoints.http.errors import AnyRequest
-from entrypoints.http.operation import get
+from entrypoints.http.operation import RouteLimit, get
 from entrypoints.http.security.access import session_ignored
 from entrypoints.http.state import state_of
 
@@ -61,20 +61,20 @@ def _asset_folder() -> Path:
 class DocumentsController(Controller):
     path = "/api/schema"
 
-    @get("/", guard=session_ignored, media_type=MediaType.HTML, documented=False)
+    @get("/", guard=session_ignored, limit=RouteLimit.ANONYMOUS, media_type=MediaType.HTML, documented=False)
     async def page(self) -> Response[str]:
         return Response(PAGE, media_type=MediaType.HTML, headers={"Content-Security-Policy": PAGE_POLICY})
 
-    @get("/page.js", guard=session_ignored, documented=False)
+    @get("/page.js", guard=session_ignored, limit=RouteLimit.ANONYMOUS, documented=False)
     async def script(self) -> Response[str]:
         return Response(SCRIPT, media_type="text/javascript", headers={"Cache-Control": DAY})
 
-    @get("/openapi.json", guard=session_ignored, documented=False)
+    @get("/openapi.json", guard=session_ignored, limit=RouteLimit.ANONYMOUS, documented=False)
     async def document(self, request: AnyRequest) -> Response[bytes]:
         document = state_of(request.app).document()
         return Response(document, media_type=MediaType.JSON, headers={"Cache-Control": "no-cache"})
 
-    @get("/assets/{name:str}", guard=session_ignored, documented=False)
+    @get("/assets/{name:str}", guard=session_ignored, limit=RouteLimit.ANONYMOUS, documented=False)
     async def asset(self, name: FromPath[str]) -> File:
         if name not in ASSETS:
             raise NotFoundException

@@ -15,7 +15,7 @@ from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import PurchasesReader, PurchaseView, StartedPurchase
 from core.requester import Requester
 from entrypoints.http.envelope import Success
-from entrypoints.http.operation import get, post
+from entrypoints.http.operation import RouteLimit, get, post
 from entrypoints.http.security.access import session_ignored, signed_in
 
 
@@ -29,7 +29,7 @@ class PurchasesController(Controller):
     path = "/api/tokens"
     tags = ("Tokens",)
 
-    @get("/packages", guard=session_ignored, summary="List token packages")
+    @get("/packages", guard=session_ignored, limit=RouteLimit.ANONYMOUS, summary="List token packages")
     async def packages(self) -> Success[list[Package]]:
         return Success(data=PACKAGES)
 

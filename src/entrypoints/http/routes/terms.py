@@ -5,7 +5,7 @@ from core.styles.model import License
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.languages import catalogue_for
-from entrypoints.http.operation import get
+from entrypoints.http.operation import RouteLimit, get
 from entrypoints.http.security.access import session_ignored
 
 
@@ -29,6 +29,7 @@ class TermsController(Controller):
     @get(
         "/",
         guard=session_ignored,
+        limit=RouteLimit.ANONYMOUS,
         summary="List versions of the terms",
         description="Newest first: the first is in force, the others are those that earlier images were made under.",
     )

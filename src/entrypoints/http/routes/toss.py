@@ -23,8 +23,9 @@ from core.purchases.settle_purchase import SettlePurchase
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.lenient import LenientJson, read_object
-from entrypoints.http.operation import get, post
+from entrypoints.http.operation import RouteLimit, get, post
 from entrypoints.http.security.access import session_ignored
+from entrypoints.http.security.limits import count_payment_call
 from entrypoints.http.state import state_of
 
 MAX_KEY = 200
@@ -49,7 +50,13 @@ class PaymentReturnController(Controller):
     path = "/api/payments/toss/{order_id:str}"
     tags = ("Tokens",)
 
-    @get("/success", guard=session_ignored, summary="Return from the payment page after paying", status=302)
+    @get(
+        "/success",
+        guard=session_ignored,
+        limit=RouteLimit.PAYMENT,
+        summary="Return from the payment page after paying",
+        status=302,
+    )
     async def success(
         self,
         order_id: FromPath[OrderId],
@@ -61,6 +68,7 @@ class PaymentReturnController(Controller):
         if not 0 < len(payment_key) <= MAX_KEY or not _AMOUNT.fullmatch(amount):
             return _back(request, order_id, error=PaymentMismatch.code)
         try:
+            await count_payment_call(request, order_id)
             status = await settle_purchase(order_id, payment_key=payment_key, amount=int(amount))
         except PaymentsUnavailable as unavailable:
             return _back(request, order_id, status=PurchaseStatus.PENDING, error=unavailable.code)
@@ -68,7 +76,13 @@ class PaymentReturnController(Controller):
             return _back(request, order_id, error=refusal.code)
         return _back(request, order_id, status=status)
 
-    @get("/fail", guard=session_ignored, summary="Return from the payment page without paying", status=302)
+    @get(
+        "/fail",
+        guard=session_ignored,
+        limit=RouteLimit.PAYMENT,
+        summary="Return from the payment page without paying",
+        status=302,
+    )
     async def fail(
         self,
         order_id: FromPath[OrderId],
@@ -77,6 +91,7 @@ class PaymentReturnController(Controller):
         code: FromQuery[str] = "",
     ) -> Redirect:
         try:
+            await count_payment_call(request, order_id)
             status = await check_purchase(order_id)
         except DomainError as refusal:
             return _back(request, order_id, error=refusal.code)
@@ -125,18 +140,20 @@ class TossWebhooks(Controller):
     @post(
         "/payment",
         guard=session_ignored,
+        limit=RouteLimit.PAYMENT,
         refusals=(PaymentsUnavailable,),
         summary="Report a payment event",
         status=200,
         malformed=422,
     )
     async def payment(
-        self, check_purchase: FromDishka[CheckPurchase], data: JSONBody[PaymentEvent] = NOTHING
+        self, request: AnyRequest, check_purchase: FromDishka[CheckPurchase], data: JSONBody[PaymentEvent] = NOTHING
     ) -> Success[None]:
-        """Anyone can call this, so the response does not depend on the order or the body. Only an outage is an error,
-        so that Toss repeats the event.
+        """Anyone can call this, so the response does not depend on the order or the body. Only an outage and an
+        exceeded limit are errors, so that Toss repeats the event.
         """
         if hint := data.hint:
+            await count_payment_call(request, hint.order_id)
             with suppress(PurchaseNotFound, PaymentMismatch):
                 await check_purchase(hint.order_id, payment_key=hint.payment_key)
         else:

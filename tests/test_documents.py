@@ -127,7 +127,7 @@ def test_files_named_in_documents_exist(file: Path) -> None:
     named = re.findall(r"`([\w./-]+\.(?:py|md|toml|txt|yml|svg)|\w[\w/]+/)`", file.read_text())
     places = (ROOT, ROOT / "src", ROOT / "src/core", ROOT / "src/adapters", ROOT / "src/entrypoints", file.parent)
     anywhere = {path.name for path in (ROOT / "src").rglob("*.py")}
-    in_storage = {"public/", "samples/", "training/", "signatures/", ".data/"}
+    in_storage = {"public/", "samples/", "training/", "signatures/", "uploads/", ".data/"}
     assert {
         name
         for name in named

@@ -17,6 +17,7 @@ HoldId = NewType("HoldId", int)
 """The id of the transfer that opened the hold."""
 WithdrawalId = NewType("WithdrawalId", int)
 SessionId = NewType("SessionId", int)
+UploadId = NewType("UploadId", int)
 TaskId = NewType("TaskId", str)
 """A UUID in its canonical text form."""
 OrderId = NewType("OrderId", str)

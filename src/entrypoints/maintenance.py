@@ -9,6 +9,7 @@ from dishka import AsyncContainer
 
 from core.account_deletion.erase_accounts import EraseAccounts
 from core.accounts.purge_expired_sessions import PurgeExpiredSessions
+from core.artwork_uploads.purge_unused_uploads import PurgeUnusedUploads
 from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.blobs.purge_orphans import PurgeOrphans
 from core.errors import DomainError
@@ -62,6 +63,7 @@ class MaintenancePass:
     limiter: RateLimiter
     answers: Answers
     maintenance: Maintenance
+    purge_unused_uploads: PurgeUnusedUploads
     purge_orphans: PurgeOrphans
     erase_accounts: EraseAccounts
     delete_discarded_objects: DeleteDiscardedObjects
@@ -81,6 +83,7 @@ class MaintenancePass:
             ("balances_rolled_up", self.maintenance.roll_up_balances, LARGE),
             ("uses_rolled_up", self.maintenance.roll_up_uses, LARGE),
             ("tags_rolled_up", self.maintenance.roll_up_tags, LARGE),
+            ("uploads_dropped", self.purge_unused_uploads, OBJECTS),
             ("objects_looked_at", self.purge_orphans, OBJECTS),
             ("accounts_erased", self.erase_accounts, SMALL),
             ("blobs_removed", self.delete_discarded_objects, OBJECTS),

@@ -1,4 +1,4 @@
-"""BlobStore.upload_url: memory, a folder, and Google Cloud Storage's emulator behind Google's own rules."""
+"""BlobStore.upload_urls: memory, a folder, and Google Cloud Storage's emulator behind Google's own rules."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from adapters.filesystem.blobs import FilesystemBlobStore
 from adapters.gcs.blobs import GcsBlobStore
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.clock import ManualClock
-from core.ports.blob_store import Blob, BlobStore, UploadUrl
+from core.ports.blob_store import Blob, BlobStore, ExpectedBlob, UploadUrl
 from core.ports.media_files import SignedUpload, UploadRefused
 from tests.support import signed_uploads
 from tests.support.gcs import Bucket
 
-HOUR = timedelta(hours=1)
+HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 Send = Callable[[UploadUrl, bytes], Awaitable[bool]]
 """Uploads to a URL; whether it is stored."""
 
@@ -87,7 +87,8 @@ async def in_parts(content: bytes) -> AsyncIterator[bytes]:
 
 
 async def url_for(case: Case, size: int, key: str = "uploads/7/1", *, content_type: str = "image/png") -> UploadUrl:
-    return await case.store.upload_url(key, content_type=content_type, size=size, lifetime=HOUR)
+    (url,) = await case.store.upload_urls(ExpectedBlob(key, content_type, size, HOUR))
+    return url
 
 
 @pytest.mark.parametrize("size", [1, 1_000_000, 8 * 1024 * 1024, 8 * 1024 * 1024 + 1, 10 * 1024 * 1024])
@@ -123,8 +124,9 @@ async def test_another_type_is_refused(case: Case) -> None:
 
 
 async def test_a_url_expires(case: Case) -> None:
+    before = case.now()
     url = await url_for(case, 7)
-    assert abs(url.expires_at - (case.now() + HOUR)) <= timedelta(seconds=2)
+    assert before - SECOND <= url.expires_at - HOUR <= case.now()
     case.advance(HOUR)
     assert not await case.send(url, b"content")
 
@@ -164,3 +166,15 @@ async def test_a_url_is_good_for_its_own_key(case: Case) -> None:
 async def test_there_are_no_urls_of_invalid_keys(case: Case, key: str) -> None:
     with pytest.raises(ValueError, match="Not a"):
         await url_for(case, 7, key)
+
+
+async def test_each_object_has_its_own_url(case: Case) -> None:
+    assert await case.store.upload_urls() == []
+    expected = [ExpectedBlob(f"uploads/7/{index}", "image/png", index, HOUR * index) for index in range(1, 20)]
+    before = case.now()
+    urls = await case.store.upload_urls(*expected)
+    after = case.now()
+    for index, url in enumerate(urls, 1):
+        assert before - SECOND <= url.expires_at - HOUR * index <= after
+        assert await case.send(url, b"x" * index)
+        assert await case.store.get(f"uploads/7/{index}") == b"x" * index

@@ -17,6 +17,7 @@ from core.requester import Requester, Role
 from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.tasks.outcome import Failure
 from entrypoints.maintenance import INTERVAL, SMALL, MaintenancePass, MaintenanceReport, run_maintenance
+from tests.contracts.artwork_uploads import announce
 from tests.entrypoints.service import Service
 from tests.support.world import MemoryWorld
 
@@ -34,6 +35,7 @@ NOTHING = {
     "balances_rolled_up": 0,
     "uses_rolled_up": 0,
     "tags_rolled_up": 0,
+    "uploads_dropped": 0,
     "objects_looked_at": 0,
     "accounts_erased": 0,
     "blobs_removed": 0,
@@ -73,6 +75,7 @@ async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> 
     attempted = await world.generation(ann, style)
     await world.use_case(FailGeneration)(attempted.id, Failure("INFERENCE_ERROR", "No."))
     await world.use_case(StartPurchase)(ann.id, "basic_100")
+    await announce(world, mia, 1)
     await service.session_of(ann)
     await count_a_call(service)
     await keep_an_answer(service, ann)

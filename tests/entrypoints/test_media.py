@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from adapters.filesystem.blobs import FilesystemBlobStore
-from core.ports.blob_store import Blob, UploadUrl
+from core.ports.blob_store import Blob, ExpectedBlob, UploadUrl
 from tests.entrypoints.service import API, FRONTEND, Browser, Service
 from tests.support.world import MemoryWorld
 
@@ -90,9 +90,7 @@ async def test_a_missing_object_is_not_304(anonymous: Browser) -> None:
 
 
 async def upload_to(media: FilesystemBlobStore, **changes: str) -> UploadUrl:
-    url = await media.upload_url(
-        "uploads/7/1", content_type="image/png", size=len(PICTURE), lifetime=timedelta(hours=1)
-    )
+    (url,) = await media.upload_urls(ExpectedBlob("uploads/7/1", "image/png", len(PICTURE), timedelta(hours=1)))
     for old, new in changes.items():
         url = msgspec.structs.replace(url, url=re.sub(rf"{old}=[^&]+", f"{old}={new}", url.url))
     return url

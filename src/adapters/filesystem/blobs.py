@@ -20,6 +20,7 @@ from core.ports.blob_store import (
     Blob,
     BlobNotFound,
     BlobStore,
+    ExpectedBlob,
     StoredBlob,
     StoreUnavailable,
     UploadUrl,
@@ -81,13 +82,8 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
         path = object_names.url_path(key)
         return f"{self._base_url}/media/{path}?expires={expires}&signature={self._signature(key, expires)}"
 
-    async def upload_url(self, key: str, *, content_type: str, size: int, lifetime: timedelta) -> UploadUrl:
-        expires_at = (self._clock.now() + lifetime).replace(microsecond=0)
-        signed = {"expires": str(int(expires_at.timestamp())), "size": str(size), "type": content_type}
-        path = object_names.url_path(key)
-        signature = self._uploads.get_signature("\n".join([*signed.values(), key])).decode()
-        url = f"{self._base_url}/media/{path}?{urlencode({**signed, 'signature': signature})}"
-        return UploadUrl(url, "PUT", {"Content-Type": content_type}, expires_at)
+    async def upload_urls(self, *expected: ExpectedBlob) -> list[UploadUrl]:
+        return [self._upload_url(blob) for blob in expected]
 
     def public_url(self, key: str) -> str:
         return f"{self._base_url}/media/{object_names.public_path(key)}"
@@ -135,6 +131,15 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
             await _in_thread(self._publish, file, path)
         finally:
             await _in_thread(_discard, file)
+
+    def _upload_url(self, expected: ExpectedBlob) -> UploadUrl:
+        expires_at = (self._clock.now() + expected.lifetime).replace(microsecond=0)
+        expires, size = str(int(expires_at.timestamp())), str(expected.size)
+        signed = {"expires": expires, "size": size, "type": expected.content_type}
+        path = object_names.url_path(expected.key)
+        signature = self._uploads.get_signature("\n".join([*signed.values(), expected.key])).decode()
+        url = f"{self._base_url}/media/{path}?{urlencode({**signed, 'signature': signature})}"
+        return UploadUrl(url, "PUT", {"Content-Type": expected.content_type}, expires_at)
 
     def _check_upload(self, key: str, signed: SignedUpload, content_type: str) -> None:
         """Raises UploadRefused."""

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from adapters import object_names
-from core.ports.blob_store import Blob, BlobStore, StoredBlob, StoreUnavailable, UploadUrl
+from core.ports.blob_store import Blob, BlobStore, ExpectedBlob, StoredBlob, StoreUnavailable, UploadUrl
 
 if TYPE_CHECKING:
     from adapters.gcs.bucket import Bucket
@@ -98,9 +98,11 @@ class GcsBlobStore(BlobStore):
         self._signed[key, lifetime] = (url, stale_at)
         return url
 
-    async def upload_url(self, key: str, *, content_type: str, size: int, lifetime: timedelta) -> UploadUrl:
-        object_names.checked(key)
-        return await self._in_thread(lambda: self._bucket().sign_upload(key, content_type, size, lifetime))
+    async def upload_urls(self, *expected: ExpectedBlob) -> list[UploadUrl]:
+        for blob in expected:
+            object_names.checked(blob.key)
+        signing = (self._in_thread(partial(self._upload_url, blob)) for blob in expected)
+        return list(await asyncio.gather(*signing))
 
     def public_url(self, key: str) -> str:
         return f"{self._public_endpoint}/{self._name}/{object_names.public_path(key)}"
@@ -129,6 +131,9 @@ class GcsBlobStore(BlobStore):
             await self._run_to_end(
                 lambda: self._bucket().upload(blob.key, blob.content, blob.content_type, stop), give_up=stop.set
             )
+
+    def _upload_url(self, expected: ExpectedBlob) -> UploadUrl:
+        return self._bucket().sign_upload(expected)
 
     def _delete(self, key: str) -> None:
         self._bucket().delete(key)

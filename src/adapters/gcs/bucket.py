@@ -23,7 +23,7 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 from google.oauth2 import service_account
 
-from core.ports.blob_store import BlobNotFound, StoredBlob, StoreUnavailable, UploadUrl
+from core.ports.blob_store import BlobNotFound, ExpectedBlob, StoredBlob, StoreUnavailable, UploadUrl
 
 logger = logging.getLogger(__name__)
 
@@ -122,9 +122,10 @@ class Bucket:
     def sign(self, key: str, lifetime: timedelta) -> str:
         return self._sign(key, "GET", lifetime)
 
-    def sign_upload(self, key: str, content_type: str, size: int, lifetime: timedelta) -> UploadUrl:
+    def sign_upload(self, expected: ExpectedBlob) -> UploadUrl:
+        key, size, lifetime = expected.key, expected.size, expected.lifetime
         headers = {
-            "Content-Type": content_type,
+            "Content-Type": expected.content_type,
             "x-goog-content-length-range": f"{size},{size}",
             "x-goog-if-generation-match": "0",  # no object is there yet
         }

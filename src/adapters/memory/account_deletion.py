@@ -110,6 +110,7 @@ class MemoryPersonalData(PersonalData):
             tables.artists.pop(user_id, None)
             _remove(tables.artist_names, lambda _, artist_id: artist_id == user_id)
             tables.portfolios.pop(user_id, None)
+            _remove(tables.artwork_uploads, lambda _, upload: upload.artist_id == user_id)
             _remove(tables.sessions, lambda _, session: session.user_id == user_id)
             _remove(tables.answers, lambda key, _: key[0] == user_id)
             tables.erased[identity] = None

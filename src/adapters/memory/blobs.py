@@ -1,7 +1,7 @@
 from datetime import datetime, timedelta
 
 from adapters import object_names
-from core.ports.blob_store import Blob, BlobNotFound, BlobStore, StoredBlob, UploadUrl
+from core.ports.blob_store import Blob, BlobNotFound, BlobStore, ExpectedBlob, StoredBlob, UploadUrl
 from core.ports.clock import Clock
 
 
@@ -15,8 +15,8 @@ class MemoryBlobStore(BlobStore):
         self._bucket = bucket
         self._base_url = base_url
         self._objects: dict[str, tuple[bytes, str, datetime]] = {}
-        self._uploads: dict[str, tuple[str, str, int, datetime]] = {}
-        """The key, type, size and end of each URL for uploads."""
+        self._uploads: dict[str, tuple[ExpectedBlob, datetime]] = {}
+        """By URL: what is expected, and until when."""
 
     async def put(self, *blobs: Blob) -> None:
         for blob in blobs:
@@ -46,24 +46,29 @@ class MemoryBlobStore(BlobStore):
         expires = int((self._clock.now() + lifetime).timestamp())
         return f"{self._base_url}/{object_names.url_path(key)}?expires={expires}"
 
-    async def upload_url(self, key: str, *, content_type: str, size: int, lifetime: timedelta) -> UploadUrl:
-        expires_at = (self._clock.now() + lifetime).replace(microsecond=0)
-        url = f"{self._base_url}/{object_names.url_path(key)}?upload={len(self._uploads)}"
-        self._uploads[url] = (key, content_type, size, expires_at)
-        return UploadUrl(url, "PUT", {"Content-Type": content_type}, expires_at)
+    async def upload_urls(self, *expected: ExpectedBlob) -> list[UploadUrl]:
+        return [self._upload_url(blob) for blob in expected]
+
+    def _upload_url(self, expected: ExpectedBlob) -> UploadUrl:
+        expires_at = (self._clock.now() + expected.lifetime).replace(microsecond=0)
+        url = f"{self._base_url}/{object_names.url_path(expected.key)}?upload={len(self._uploads)}"
+        self._uploads[url] = (expected, expires_at)
+        return UploadUrl(url, "PUT", {"Content-Type": expected.content_type}, expires_at)
 
     def receive(self, url: str, headers: dict[str, str], content: bytes) -> bool:
         """What a server would do with an upload to a URL; whether it is stored."""
-        key, content_type, size, expires_at = self._uploads.get(url, ("", "", 0, self._clock.now()))
-        good = (
+        if url not in self._uploads:
+            return False
+        expected, expires_at = self._uploads[url]
+        matches = (
             self._clock.now() < expires_at
-            and headers.get("Content-Type") == content_type
-            and len(content) == size
-            and key not in self._objects
+            and headers.get("Content-Type") == expected.content_type
+            and len(content) == expected.size
+            and expected.key not in self._objects
         )
-        if good:
-            self._objects[key] = (content, content_type, self._clock.now())
-        return good
+        if matches:
+            self._objects[expected.key] = (content, expected.content_type, self._clock.now())
+        return matches
 
     def public_url(self, key: str) -> str:
         return f"{self._base_url}/{object_names.public_path(key)}"

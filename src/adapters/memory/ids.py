@@ -10,6 +10,7 @@ from core.identifiers import (
     SessionId,
     StyleId,
     TaskId,
+    UploadId,
     UserId,
     WithdrawalId,
 )
@@ -48,6 +49,9 @@ class MemoryIds(Ids):
 
     async def session(self) -> SessionId:
         return SessionId(self._database.next("session"))
+
+    async def upload(self) -> UploadId:
+        return UploadId(self._database.next("upload"))
 
     def task(self) -> TaskId:
         return TaskId(str(uuid4()))

@@ -24,6 +24,7 @@ def _named(tables: Tables) -> set[str | None]:
         *(user.profile_image for user in tables.users.values()),
         *(artist.signature_key for artist in tables.artists.values()),
         *(style.thumbnail_key for style in tables.styles.values()),
+        *(upload.key for upload in tables.artwork_uploads.values()),
         *(generation.public_key for generation in tables.generations.values()),
     }
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from core.accounts.model import Artist, Session, User
+from core.artwork_uploads.model import ArtworkUpload
 from core.audit.model import AuditEntry
 from core.community.model import Comment
 from core.generations.model import Generation
@@ -18,6 +19,7 @@ from core.identifiers import (
     OrderId,
     StyleId,
     TransferId,
+    UploadId,
     UserId,
     WithdrawalId,
 )
@@ -157,6 +159,7 @@ class Tables:
     reconciliations: MutableMapping[int, Reconciliation] = field(default_factory=dict)
     styles: MutableMapping[StyleId, Style] = field(default_factory=dict)
     artworks: MutableMapping[StyleId, tuple[Artwork, ...]] = field(default_factory=dict)
+    artwork_uploads: MutableMapping[UploadId, ArtworkUpload] = field(default_factory=dict)
     portfolios: MutableMapping[UserId, tuple[str, ...]] = field(default_factory=dict)
     """Comparison keys of the names of an artist's styles."""
     generations: MutableMapping[GenerationId, Generation] = field(default_factory=dict)

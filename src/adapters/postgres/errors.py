@@ -11,6 +11,7 @@ from core.withdrawals.errors import WithdrawalNotFound, WithdrawalPending
 REFUSALS: dict[str, type[DomainError]] = {
     # constraints of the schema
     "fk_artists_user_id": UserNotFound,
+    "fk_artwork_uploads_artist_id": UserNotFound,
     "fk_comments_author_id": UserNotFound,
     "fk_follows_followed_id": UserNotFound,
     "fk_follows_follower_id": UserNotFound,

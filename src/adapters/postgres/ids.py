@@ -12,6 +12,7 @@ from core.identifiers import (
     SessionId,
     StyleId,
     TaskId,
+    UploadId,
     UserId,
     WithdrawalId,
 )
@@ -34,6 +35,7 @@ class PostgresIds(Ids):
         self._withdrawals = _Block(pool, "withdrawals")
         self._notifications = _Block(pool, "notifications")
         self._sessions = _Block(pool, "sessions")
+        self._uploads = _Block(pool, "artwork_uploads")
 
     async def user(self) -> UserId:
         return UserId(await self._users.next())
@@ -61,6 +63,9 @@ class PostgresIds(Ids):
 
     async def session(self) -> SessionId:
         return SessionId(await self._sessions.next())
+
+    async def upload(self) -> UploadId:
+        return UploadId(await self._uploads.next())
 
     def task(self) -> TaskId:
         return TaskId(str(uuid4()))

@@ -9,6 +9,8 @@ def _owner(folder: str) -> str:
     return f"substring(key FROM '^{folder}/([0-9]{{1,18}})/')::bigint"
 
 
+UPLOAD = "substring(key FROM '^uploads/[0-9]{1,18}/([0-9]{1,18})$')::bigint"
+
 # A key contains its owner's id, so each owner is looked up by primary key.
 AMONG = f"""
 SELECT key FROM unnest($1::text[]) WITH ORDINALITY AS input (key, place)
@@ -17,6 +19,7 @@ WHERE NOT EXISTS (SELECT FROM styles WHERE id = {_owner("training")})
     AND NOT EXISTS (SELECT FROM artists WHERE user_id = {_owner("signatures")} AND signature_key = key)
     AND NOT EXISTS (SELECT FROM users WHERE id = {_owner("public/profiles")} AND profile_image = key)
     AND NOT EXISTS (SELECT FROM styles WHERE id = {_owner("public/styles")} AND thumbnail_key = key)
+    AND NOT EXISTS (SELECT FROM artwork_uploads WHERE artist_id = {_owner("uploads")} AND id = {UPLOAD})
     AND NOT EXISTS (SELECT FROM generations WHERE id = {_owner("public/generations")} AND public_key = key)
 ORDER BY place
 """

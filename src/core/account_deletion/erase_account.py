@@ -5,6 +5,7 @@ from core.account_deletion.repository import PersonalData
 from core.accounts.model import User
 from core.accounts.repository import Users
 from core.accounts.sign_in import IdentityKey, identity_hash
+from core.artwork_uploads.model import prefix as uploads_of
 from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.generations.repository import Generations
 from core.identifiers import GenerationId, StyleId, UserId
@@ -139,7 +140,7 @@ class EraseAccount:
         await self.delete_discarded.at_once(objects)
 
     async def _remove_user(self, user_id: UserId) -> bool:
-        objects = [_pictures(user_id), f"signatures/{user_id}/"]
+        objects = [_pictures(user_id), f"signatures/{user_id}/", uploads_of(user_id)]
         async with self.transaction:
             user = await self.users.pending_deletion(user_id)
             if user is None:

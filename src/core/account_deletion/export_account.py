@@ -30,7 +30,7 @@ class ExportAccount:
     """Export everything held about a user, section by section, one page in memory at a time.
 
     Each page is consistent in itself, not with the others. Technical data is left out: session tokens (stored as hashes
-    only), replayable answers (kept for a day) and rate-limit counts.
+    only), replayable answers and unused uploads (both kept for a day), and rate-limit counts.
     """
 
     export: ExportReader

@@ -12,7 +12,7 @@ from core.ports.orphaned_blobs import OrphanedBlobs, Walk
 OrphanAge = NewType("OrphanAge", timedelta)
 """The minimum age of an unreferenced object before it is purged."""
 
-OWN_PREFIXES = ("public/", "samples/", "signatures/", "training/")
+OWN_PREFIXES = ("public/", "samples/", "signatures/", "training/", "uploads/")
 """Key prefixes that this service writes, sorted. Objects of the AI servers are not examined."""
 
 _log = logging.getLogger(__name__)

@@ -39,6 +39,17 @@ class StoredBlob(msgspec.Struct, frozen=True):
     """When its content was last stored or copied there."""
 
 
+class ExpectedBlob(msgspec.Struct, frozen=True):
+    """An object that somebody else may store."""
+
+    key: str
+    content_type: str
+    size: int
+    """Bytes, exactly."""
+    lifetime: timedelta
+    """For how long."""
+
+
 class UploadUrl(msgspec.Struct, frozen=True):
     """How to store one object with one request, without any other permission.
 
@@ -100,8 +111,8 @@ class BlobStore(Protocol):
         """
         ...
 
-    async def upload_url(self, key: str, *, content_type: str, size: int, lifetime: timedelta) -> UploadUrl:
-        """A URL with which anyone can store an object at `key` until it expires: of this type, of `size` bytes exactly.
+    async def upload_urls(self, *expected: ExpectedBlob) -> list[UploadUrl]:
+        """A URL for each, with which anyone can store the object, of this type and size, until its lifetime is over.
 
         It is good for one object: nothing is stored where an object already is. An upload that did not end stores
         nothing, and can be repeated.

@@ -9,6 +9,7 @@ from core.identifiers import (
     SessionId,
     StyleId,
     TaskId,
+    UploadId,
     UserId,
     WithdrawalId,
 )
@@ -37,6 +38,8 @@ class Ids(Protocol):
     async def notification(self) -> NotificationId: ...
 
     async def session(self) -> SessionId: ...
+
+    async def upload(self) -> UploadId: ...
 
     def task(self) -> TaskId:
         """A random UUID (RFC 9562, version 4)."""

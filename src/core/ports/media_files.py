@@ -41,7 +41,7 @@ class MediaFiles(Protocol):
         ...
 
     async def write(self, key: str, signed: SignedUpload, content: AsyncIterator[bytes], *, content_type: str) -> None:
-        """Store what a client sends to a URL of `BlobStore.upload_url`.
+        """Store what a client sends to a URL of `BlobStore.upload_urls`.
 
         The content is read as far as it matches the URL, and kept in memory by chunks. Raises UploadRefused.
         """

@@ -22,6 +22,9 @@ from core.accounts.revoke_session import RevokeSession
 from core.accounts.sign_in import IdentityKey, SignIn
 from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
+from core.artwork_uploads.announce_uploads import AnnounceUploads
+from core.artwork_uploads.list_unused_uploads import ListUnusedUploads
+from core.artwork_uploads.purge_unused_uploads import PurgeUnusedUploads
 from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.blobs.purge_orphans import OrphanAge, PurgeOrphans
 from core.bonuses.grant_bonus import GrantBonus
@@ -117,6 +120,9 @@ def use_cases() -> Provider:
         RestoreUser,
         EndSessions,
         CreateStyle,
+        AnnounceUploads,
+        ListUnusedUploads,
+        PurgeUnusedUploads,
         EditStyle,
         DeleteStyle,
         RetrainStyle,

@@ -84,6 +84,7 @@ ERRORS = {
     "TRAINING_IN_PROGRESS": "Only a failed training can be started again.",
     "UNAUTHORIZED": "Sign in first.",
     "UNSUPPORTED_MEDIA_TYPE": "This content type is not supported here.",
+    "UPLOAD_LIMIT_REACHED": "You have announced as many files as can wait to be used.",
     "UPLOAD_REFUSED": "This upload does not match its URL, or the URL has expired or was used.",
     "USERNAME_TAKEN": "This username is taken.",
     "USER_NOT_FOUND": "User not found.",

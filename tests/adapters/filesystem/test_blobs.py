@@ -12,7 +12,7 @@ import pytest
 
 from adapters.filesystem.blobs import FilesystemBlobStore
 from adapters.memory.clock import ManualClock
-from core.ports.blob_store import Blob, BlobNotFound, StoreUnavailable
+from core.ports.blob_store import Blob, BlobNotFound, ExpectedBlob, StoreUnavailable
 from core.ports.media_files import SignedUpload, UploadRefused
 
 
@@ -195,7 +195,7 @@ async def content_of(*chunks: bytes) -> AsyncIterator[bytes]:
 
 
 async def signed(store: FilesystemBlobStore, *, size: int, key: str = "uploads/7/1") -> SignedUpload:
-    url = await store.upload_url(key, content_type="image/png", size=size, lifetime=timedelta(hours=1))
+    (url,) = await store.upload_urls(ExpectedBlob(key, "image/png", size, timedelta(hours=1)))
     query = parse_qs(urlsplit(url.url).query)
     return SignedUpload(query["expires"][0], query["size"][0], query["type"][0], query["signature"][0])
 

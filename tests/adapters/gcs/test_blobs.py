@@ -26,7 +26,7 @@ from google.oauth2 import service_account
 from adapters.gcs import blobs
 from adapters.gcs import bucket as blocking
 from adapters.gcs.blobs import GcsBlobStore
-from core.ports.blob_store import Blob, BlobNotFound, StoreUnavailable
+from core.ports.blob_store import Blob, BlobNotFound, ExpectedBlob, StoreUnavailable
 from tests.support import processes, signed_uploads
 from tests.support.gcs import Bucket
 
@@ -287,7 +287,7 @@ async def test_an_upload_is_signed_with_its_size_and_type(
     private_key: rsa.RSAPrivateKey, key_file: dict[str, str], size: int, method: str, more: dict[str, str]
 ) -> None:
     store = GcsBlobStore("bucket", credentials=service_account.Credentials.from_service_account_info(key_file))
-    upload = await store.upload_url("uploads/7/1", content_type="image/png", size=size, lifetime=timedelta(hours=6))
+    (upload,) = await store.upload_urls(ExpectedBlob("uploads/7/1", "image/png", size, timedelta(hours=6)))
     await store.close()
 
     assert upload.url.startswith("https://storage.googleapis.com/bucket/uploads/7/1?")
@@ -362,7 +362,7 @@ async def test_without_a_private_key_iam_signs(private_key: rsa.RSAPrivateKey, i
 
 async def test_without_a_private_key_iam_signs_uploads(private_key: rsa.RSAPrivateKey, iam: list[str]) -> None:
     store = GcsBlobStore("bucket", credentials=Keyless())
-    upload = await store.upload_url("uploads/7/1", content_type="image/png", size=9, lifetime=timedelta(hours=1))
+    (upload,) = await store.upload_urls(ExpectedBlob("uploads/7/1", "image/png", 9, timedelta(hours=1)))
     check_signature(upload.url, private_key.public_key(), method=upload.method, headers=upload.headers)
     assert iam == [f"/{EMAIL}:signBlob"]
     await store.close()

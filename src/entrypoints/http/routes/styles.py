@@ -1,3 +1,4 @@
+import builtins
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Annotated
@@ -9,7 +10,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 from msgspec import UNSET
 
-from core.accounts.errors import InvalidPicture
+from core.accounts.errors import InvalidPicture, UserNotFound
+from core.artwork_uploads.announce_uploads import AnnounceUploads, FileToUpload
+from core.artwork_uploads.errors import UploadLimitReached
+from core.artwork_uploads.list_unused_uploads import ListUnusedUploads
+from core.artwork_uploads.views import AnnouncedUpload, UnusedUpload
 from core.audit.model import Operator
 from core.errors import Forbidden, ValidationError
 from core.generations.views import FeedItem, FeedQuery, GenerationsReader
@@ -74,6 +79,10 @@ class StyleFields(NewStyle, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One comma-separated list per image, in the same order; an empty one where an image has none."""
     valid_from: Moment | None = None
     valid_to: Moment | None = None
+
+
+class FilesToUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    files: builtins.list[FileToUpload]
 
 
 def _check_image(*, index: int, name: str, size: int) -> None:
@@ -222,6 +231,34 @@ class StylesController(Controller):
             uploads = [*files.get("images", []), *files.get("training_images", [])]
             created = await create_style(requester, _new_style(fields), _training_images(uploads, fields))
         return Response(Success(data=created), headers={"Location": f"/api/styles/{created.id}"})
+
+    @post(
+        "/uploads",
+        guard=artist,
+        limit=RouteLimit.UPLOAD,
+        refusals=(errors.InvalidImageFormat, errors.ImageSizeExceeded, UploadLimitReached, UserNotFound),
+        summary="Announce artworks to upload",
+        description="Answers where to send each of up to 100 files, which the service itself does not receive.",
+    )
+    async def announce(
+        self,
+        data: JSONBody[FilesToUpload],
+        requester: NamedDependency[Requester],
+        announce_uploads: FromDishka[AnnounceUploads],
+    ) -> Response[Success[builtins.list[AnnouncedUpload]]]:
+        announced = await announce_uploads(requester, data.files)
+        return Response(Success(data=announced), headers={"Location": "/api/styles/uploads"})
+
+    @get(
+        "/uploads",
+        guard=artist,
+        summary="List my unused uploads",
+        description="With new URLs, so that an interrupted set can go on.",
+    )
+    async def list_uploads(
+        self, requester: NamedDependency[Requester], list_unused_uploads: FromDishka[ListUnusedUploads]
+    ) -> Success[builtins.list[UnusedUpload]]:
+        return Success(data=await list_unused_uploads(requester))
 
     @patch(
         "/{style_id:int}",

@@ -6,7 +6,8 @@
 `make bench ARGS=books` measures how long it takes to prove that a million transfers are in order, `ARGS=streams` what
 live events cost and how soon they come, `ARGS=relay` how soon a task is in RabbitMQ, `ARGS=account-deletion`
 how long the export and the erasure of a large account take, `ARGS=schema` what each check and trigger costs,
-`ARGS=uploads` what uploads cost and how long others wait meanwhile.
+`ARGS=uploads` what uploads cost and how long others wait meanwhile, `ARGS=images` how many bytes a page of the
+feed loads.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from statistics import median
 
 import msgspec
 
-from benchmarks import account_deletion, books, history, relay, schema, search, streams, uploads
+from benchmarks import account_deletion, books, history, images, relay, schema, search, streams, uploads
 from benchmarks.figures import Figures, compared, shown
 from benchmarks.rounds import CONNECTIONS, measure
 from benchmarks.scenarios import reads, request_generation, webhooks
@@ -41,6 +42,7 @@ REPORTS = {
     "relay": ("a database and a RabbitMQ", relay.report),
     "account-deletion": ("a process of the service and somebody with a lot", account_deletion.report),
     "schema": ("a database with 100,000 generations", schema.report),
+    "images": ("60 images", images.report),
     "uploads": ("a process of the service and a gigabyte of pictures", uploads.report),
 }
 """A benchmark's server, and the lines that describe it."""

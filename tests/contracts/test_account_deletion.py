@@ -13,6 +13,7 @@ from core.accounts.sign_in import SignIn, token_hash
 from core.audit.model import Operator
 from core.community.errors import CommentNotFound
 from core.community.follow_user import FollowUser
+from core.derivatives import derivatives_of
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.errors import GenerationNotFound
 from core.generations.record_progress import RecordProgress
@@ -130,7 +131,14 @@ async def test_images_go_with_all_that_others_said_of_them(
     public, private = await world.image(ann, style, public=True), await world.image(ann, style)
     others = await world.image(bob, style, public=True)
     await world.failed_generation(ann, style)
-    await store(world, str(public.public_key), str(public.result_key), str(private.result_key), str(others.result_key))
+    await store(
+        world,
+        str(public.public_key),
+        *derivatives_of(str(public.public_key)),
+        str(public.result_key),
+        str(private.result_key),
+        str(others.result_key),
+    )
     await world.like(bob, public)
     await world.like(ann, public)
     anns = await say(world, ann, public)

@@ -6,6 +6,7 @@ import pytest
 from core.accounts.errors import AlreadyArtist, ArtistNameTaken, IdentityTaken, UsernameTaken, UserNotFound
 from core.accounts.model import Artist, Session, User
 from core.accounts.views import Me, MeArtist, Profile, ProfileArtist, ProfileStats
+from core.derivatives import ImageUrls, original, public_urls
 from core.requester import Requester, Role
 from tests.contracts.overlap import Block, Work, commit, race, sending
 from tests.support.world import Scope, World
@@ -309,6 +310,7 @@ async def test_me(world: World) -> None:
         username="ann",
         email="ann@example.com",
         profile_image=None,
+        images=None,
         role="user",
         token_balance=70,
         bio="",
@@ -341,12 +343,14 @@ async def test_a_picture_of_ours_is_shown_by_its_public_url_and_others_as_they_a
     shown = {}
     for picture in ("public/profiles/1/face.png", "https://pictures.example/1"):
         await commit(world, saving(msgspec.structs.replace(ann, profile_image=picture)))
-        shown[picture] = (await world.read.accounts.me(ann.id)).profile_image
-        assert (await world.read.accounts.profile(ann.id, viewer=None)).profile_image == shown[picture]
+        me, profile = await world.read.accounts.me(ann.id), await world.read.accounts.profile(ann.id, viewer=None)
+        shown[picture] = me.images
+        assert profile.images == me.images
+        assert me.profile_image == profile.profile_image == original(me.images)
 
     assert shown == {
-        "public/profiles/1/face.png": world.blobs.public_url("public/profiles/1/face.png"),
-        "https://pictures.example/1": "https://pictures.example/1",
+        "public/profiles/1/face.png": public_urls("public/profiles/1/face.png", world.blobs),
+        "https://pictures.example/1": ImageUrls(None, None, "https://pictures.example/1"),
     }
 
 
@@ -368,6 +372,7 @@ async def test_a_profile(world: World) -> None:
         id=ann.id,
         username="ann",
         profile_image=None,
+        images=None,
         bio="",
         role="user",
         created_at=ann.created_at,

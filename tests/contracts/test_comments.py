@@ -84,7 +84,7 @@ async def test_comments_are_listed_newest_first_with_their_first_replies(
 
     assert (newest.id, newest.user, newest.replies, newest.reply_count) == (
         second,
-        CommentUser(mia.id, "mia", None),
+        CommentUser(mia.id, "mia", None, None),
         [],
         0,
     )
@@ -92,7 +92,7 @@ async def test_comments_are_listed_newest_first_with_their_first_replies(
     assert at > began
     assert oldest == CommentView(
         id=first,
-        user=CommentUser(ann.id, "ann", None),
+        user=CommentUser(ann.id, "ann", None, None),
         content="<b>안녕</b> 👋",
         parent_id=None,
         reply_count=4,
@@ -101,7 +101,7 @@ async def test_comments_are_listed_newest_first_with_their_first_replies(
         updated_at=began,
     )
     assert [reply.id for reply in oldest.replies] == replies[:3]
-    assert oldest.replies[0] == ReplyView(replies[0], CommentUser(ann.id, "ann", None), "Reply 0", first, at, at)
+    assert oldest.replies[0] == ReplyView(replies[0], CommentUser(ann.id, "ann", None, None), "Reply 0", first, at, at)
     assert await count(world, image) == 6
     assert await world.read.community.comment(first, viewer=None) == oldest
 

@@ -179,8 +179,8 @@ async def test_followed_users_are_listed_latest_first(world: World) -> None:
 
     assert page.next is None
     assert page.rows == [
-        FollowedUser(bob.id, "bob", None, None, "user", 1, second),
-        FollowedUser(mia.id, "mia", None, "Mia", "artist", 2, first),
+        FollowedUser(bob.id, "bob", None, None, None, "user", 1, second),
+        FollowedUser(mia.id, "mia", None, None, "Mia", "artist", 2, first),
     ]
 
 

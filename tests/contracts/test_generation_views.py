@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from core.accounts.model import User
+from core.derivatives import public_urls
 from core.generations.errors import GenerationNotFound
 from core.generations.model import AspectRatio, Status
 from core.generations.views import (
@@ -35,7 +36,7 @@ async def test_detail_of_a_queued_generation(world: World) -> None:
     assert await world.read.generations.detail(generation.id, viewer=ann.id) == GenerationView(
         id=generation.id,
         user_id=ann.id,
-        user=GenerationUser(ann.id, "ann", None),
+        user=GenerationUser(ann.id, "ann", None, None),
         style=GenerationStyle(style.id, "Ink", GenerationArtist(style.artist_id, "Mia")),
         status="queued",
         consumed_tokens=30,
@@ -49,6 +50,7 @@ async def test_detail_of_a_queued_generation(world: World) -> None:
         comment_count=0,
         is_liked=False,
         result_url=None,
+        images=None,
         progress=None,
         queue=QueuePlace(1, 30),
         error_message=None,
@@ -123,7 +125,8 @@ async def test_detail_of_a_public_generation_is_visible_to_everybody(world: Worl
     for viewer in (None, bob.id, ann.id):
         view = await world.read.generations.detail(image.id, viewer=viewer)
         assert (view.is_public, view.like_count) == (True, 1)
-        assert view.result_url == world.blobs.public_url(f"public/generations/{image.id}/image.png")
+        assert view.images == public_urls(f"public/generations/{image.id}/image.png", world.blobs)
+        assert view.result_url == view.images.original
         liked[viewer] = view.is_liked
 
     assert liked == {None: False, bob.id: True, ann.id: False}
@@ -185,11 +188,13 @@ async def test_the_feed_shows_public_images_newest_first(world: World) -> None:
     items = (await feed(world, viewer=bob)).rows
 
     assert [item.id for item in items] == [second.id, first.id]
+    images = public_urls(f"public/generations/{second.id}/image.png", world.blobs)
     assert items[0] == FeedItem(
         id=second.id,
-        user=GenerationUser(ann.id, "ann", None),
+        user=GenerationUser(ann.id, "ann", None, None),
         style=GenerationStyle(style.id, "Ink", GenerationArtist(style.artist_id, "Mia")),
-        result_url=world.blobs.public_url(f"public/generations/{second.id}/image.png"),
+        result_url=images.original,
+        images=images,
         description="a cat",
         aspect_ratio="1:1",
         like_count=1,

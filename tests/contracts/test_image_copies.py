@@ -121,3 +121,77 @@ async def test_an_unusable_colour_profile_keeps_the_colours(images: Images, prof
     copy = await copied(images, photographs.encoded(image, "JPEG", icc_profile=profile))
     [colour] = colours_at(copy, (16, 16))
     assert near(colour, (200, 100, 50))
+
+
+# --- smaller copies ---------------------------------------------------------------------------------------------------
+
+SIDES = (32, 64)
+
+
+async def shrunk(images: Images, content: bytes) -> list[tuple[int, str, Image.Image]]:
+    """The side, format and pixels of each smaller copy, made from a copy as they all are."""
+    copy = await copied(images, content)
+    copy.content.seek(0)
+    smaller = await images.shrink(copy.content, user=ANN, sides=SIDES)
+    assert copy.content.tell() == 0
+    found: list[tuple[int, str, Image.Image]] = []
+    for one in smaller:
+        image = Image.open(one.content)
+        image.load()
+        assert image.format == one.format.upper()
+        found.append((one.side, one.format, image))
+    return found
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+@pytest.mark.parametrize(
+    ("size", "small", "large"),
+    [((400, 200), (32, 16), (64, 32)), ((90, 180), (16, 32), (32, 64)), ((40, 20), (32, 16), (40, 20))],
+)
+async def test_smaller_copies_have_the_proportions_and_are_never_enlarged(
+    images: Images, format: str, size: tuple[int, int], small: tuple[int, int], large: tuple[int, int]
+) -> None:
+    found = await shrunk(images, encoded(format, "RGB", size))
+    assert [(side, kind, image.size) for side, kind, image in found] == [
+        (32, "webp", small),
+        (32, "jpeg", small),
+        (64, "webp", large),
+        (64, "jpeg", large),
+    ]
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+async def test_smaller_copies_are_upright_in_srgb_and_without_metadata(images: Images, format: str) -> None:
+    held = Image.new("RGB", (60, 120), (200, 100, 50))  # on its side
+    for _, _, image in await shrunk(images, photographs.with_metadata(held, format, orientation=6)):
+        assert image.width == 2 * image.height
+        assert (dict(image.getexif()), image.info.get("icc_profile"), image.info.get("xmp")) == ({}, None, None)
+    p3 = photographs.encoded(Image.new("RGB", (60, 60), (200, 100, 50)), format, icc_profile=photographs.profile())
+    for _, _, image in await shrunk(images, p3):
+        assert near(image.convert("RGB").getpixel((9, 9)), (216, 92, 24), 8)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16", "P", "1"])
+async def test_smaller_copies_of_every_kind_of_png(images: Images, mode: str) -> None:
+    for _, _, image in await shrunk(images, encoded("PNG", mode, (200, 100))):
+        assert max(image.size) in SIDES
+
+
+async def test_a_smaller_jpeg_of_what_is_transparent_is_on_white(images: Images) -> None:
+    for mode, seen in (("RGBA", (200, 100, 50)), ("LA", (124, 124, 124))):
+        glass = Image.new("RGBA", (100, 100), (200, 100, 50, 0))
+        glass.paste((200, 100, 50, 255), (0, 0, 50, 100))
+        found = await shrunk(images, photographs.encoded(glass.convert(mode), "PNG"))
+        for side, format, image in found:
+            left, right = image.convert("RGBA").getpixel((3, 9)), image.convert("RGBA").getpixel((side - 4, 9))
+            assert near(left, (*seen, 255), 8)  # type: ignore[arg-type]
+            if format == "jpeg":
+                assert near(right, (255, 255, 255, 255), 8)  # type: ignore[arg-type]
+            else:
+                assert near(right[3:], (0,), 8)  # type: ignore[index]
+
+
+async def test_what_is_no_image_cannot_be_made_smaller(images: Images) -> None:
+    for content in (b"no image", encoded("PNG")[:60]):
+        with pytest.raises(NotAnImage):
+            await images.shrink(io.BytesIO(content), user=ANN, sides=SIDES)

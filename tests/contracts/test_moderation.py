@@ -18,10 +18,11 @@ from core.moderation.close_style import CloseStyle
 from core.moderation.hide_image import HideImage
 from core.moderation.unhide_image import UnhideImage
 from core.paging import PageRequest
-from core.ports.blob_store import Blob, BlobNotFound
+from core.ports.blob_store import Blob
 from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.errors import StyleClosed, StyleNotFound
 from core.styles.model import Style
+from tests.support.derivatives import originals
 from tests.support.pictures import picture
 from tests.support.world import World
 
@@ -67,13 +68,12 @@ async def last_line(world: World) -> AuditLine:
 async def test_a_hidden_image_is_gone_and_stays_so(world: World, eve: Operator, style: Style) -> None:
     ann = await world.user("ann", tokens=30)
     image = await published(world, ann, style)
-    assert image.public_key
+    assert originals(await world.blobs.keys("public/")) == [image.public_key]
 
     await world.use_case(HideImage)(eve, image.id, reason="Not hers.")
 
     assert (await world.read.generations.feed(FeedQuery(), viewer=None, page=PageRequest())).rows == []
-    with pytest.raises(BlobNotFound):
-        await world.blobs.get(image.public_key)
+    assert await world.blobs.keys("public/") == []
     with pytest.raises(GenerationHidden):
         await world.use_case(EditGeneration)(ann.id, image.id, GenerationChanges(is_public=True))
     assert not (await stored(world, image)).is_public

@@ -2,7 +2,9 @@ from typing import Any
 
 import pytest
 
+from adapters.signed_urls import signed_urls
 from core.accounts.model import User
+from core.derivatives import only_original, public_urls
 from core.identifiers import NotificationId
 from core.notifications.errors import NotificationNotFound
 from core.notifications.model import Notification, NotificationType
@@ -35,7 +37,7 @@ async def test_a_notification_is_listed_for_its_recipient(world: World) -> None:
         NotificationItem(
             id=notification.id,
             type="follow",
-            actor=Actor(bob.id, "bob", None),
+            actor=Actor(bob.id, "bob", None, None),
             target_type="user",
             target_id=ann.id,
             target=Target(ann.id, "ann", None),
@@ -208,15 +210,18 @@ async def test_a_target_is_shown_as_it_is_now(world: World) -> None:
         page, _ = await world.read.notifications.list(user.id, unread_only=False, page=PageRequest())
         return next(item for item in page.rows if item.id == notification.id).target
 
-    thumbnail = await world.blobs.signed_url(f"samples/{style.id}/image_0.jpg")
+    thumbnail = await signed_urls(f"samples/{style.id}/image_0.jpg", world.blobs)
     result = await world.blobs.signed_url(f"generations/gen-{private.id}.png")
-    published = world.blobs.public_url(f"public/generations/{public.id}/image.png")
-    assert await target(mia, "style", style.id) == Target(style.id, "Ink", thumbnail)
+    published = public_urls(f"public/generations/{public.id}/image.png", world.blobs)
+    shown = Target(public.id, "Ink", published.original, published.original, published)
+    assert await target(mia, "style", style.id) == Target(style.id, "Ink", thumbnail.original, images=thumbnail)
     assert await target(mia, "style", hidden.id) == Target(hidden.id, "Hidden", None)
-    assert await target(ann, "generation", private.id) == Target(private.id, "Ink", result, result)
+    assert await target(ann, "generation", private.id) == Target(
+        private.id, "Ink", result, result, only_original(result)
+    )
     assert await target(mia, "generation", private.id) == Target(private.id, "Ink", None)
-    assert await target(ann, "generation", public.id) == Target(public.id, "Ink", published, published)
-    assert await target(mia, "generation", public.id) == Target(public.id, "Ink", published, published)
+    assert await target(ann, "generation", public.id) == shown
+    assert await target(mia, "generation", public.id) == shown
     assert await target(ann, "generation", failed.id) == Target(failed.id, "Ink", None)
     assert await target(ann, "user", mia.id) == Target(mia.id, "mia", None)
     assert await target(ann, "style", nothing) is None
@@ -232,9 +237,9 @@ async def test_pictures_of_actors_and_targets(world: World) -> None:
 
     page, _ = await world.read.notifications.list(ann.id, unread_only=False, page=PageRequest())
 
-    url = world.blobs.public_url("public/profiles/2/face.png")
-    assert page.rows[0].actor == Actor(bob.id, "bob", url)
-    assert page.rows[0].target == Target(bob.id, "bob", url)
+    images = public_urls("public/profiles/2/face.png", world.blobs)
+    assert page.rows[0].actor == Actor(bob.id, "bob", images.original, images)
+    assert page.rows[0].target == Target(bob.id, "bob", images.original, images=images)
 
 
 @pytest.mark.parametrize("unread_only", [False, True])

@@ -6,6 +6,7 @@ import unicodedata
 import msgspec
 import pytest
 
+from adapters.signed_urls import signed_urls
 from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.model import Artist, User
 from core.errors import ValidationError
@@ -45,10 +46,12 @@ async def named_artist(world: World, username: str, artist_name: str) -> User:
 async def test_a_style_is_shown_with_its_artist_and_why_it_was_found(world: World, mia: User) -> None:
     ink = await world.style(mia, "Ink Wash", tags=["ink wash", "misty hills"])
     await world.image(await world.user("ann", tokens=100), ink)
+    images = await signed_urls(f"samples/{ink.id}/image_0.jpg", world.blobs)
     expected = FoundStyle(
         id=ink.id,
         name="Ink Wash",
-        thumbnail_url=await world.blobs.signed_url(f"samples/{ink.id}/image_0.jpg"),
+        thumbnail_url=images.original,
+        images=images,
         artist=StyleArtist(mia.id, "mia", "Mia"),
         matched_by=MatchedBy.NAME,
         usage_count=1,
@@ -64,7 +67,7 @@ async def test_a_style_is_shown_with_its_artist_and_why_it_was_found(world: Worl
 async def test_an_artist_is_found_by_both_names(world: World) -> None:
     mia = await named_artist(world, "mia.k", "Blue Heron")
     await world.follow(await world.user("ann"), mia)
-    expected = FoundArtist(mia.id, "mia.k", "Blue Heron", None, 1, MatchedBy.NAME)
+    expected = FoundArtist(mia.id, "mia.k", "Blue Heron", None, None, 1, MatchedBy.NAME)
 
     found = await world.read.search.search("HERON", type=SearchType.ALL, limit=20)
     assert (found.artists, found.styles) == ([expected], [])

@@ -5,6 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from adapters.signed_urls import signed_urls
 from core.accounts.model import User
 from core.identifiers import StyleId, UserId
 from core.paging import Page, PageRequest
@@ -54,11 +55,13 @@ async def test_a_card(world: World) -> None:
 
     [card] = (await world.read.styles.list(StyleQuery(), page=PageRequest())).rows
 
+    images = await signed_urls(f"samples/{style.id}/image_0.jpg", world.blobs)
     assert card == StyleCard(
         id=style.id,
         name="Ink",
         description="Black on white",
-        thumbnail_url=await world.blobs.signed_url(f"samples/{style.id}/image_0.jpg"),
+        thumbnail_url=images.original,
+        images=images,
         artist=StyleArtist(mia.id, "mia", "Mia"),
         training_status="completed",
         generation_cost_tokens=30,
@@ -145,11 +148,13 @@ async def test_artists_see_all_of_their_own(world: World) -> None:
     assert [card.id for card in cards] == [training.id, closed.id]
     assert (cards[0].training_status, cards[0].progress) == ("training", progress(world, 5))
     assert (cards[0].usage_count, cards[0].total_earned_tokens) == (0, 0)
+    images = await signed_urls(f"samples/{closed.id}/image_0.jpg", world.blobs)
     assert cards[1] == OwnStyleCard(
         id=closed.id,
         name="Closed",
         description="Black on white",
-        thumbnail_url=await world.blobs.signed_url(f"samples/{closed.id}/image_0.jpg"),
+        thumbnail_url=images.original,
+        images=images,
         artist=StyleArtist(mia.id, "mia", "Mia"),
         training_status="completed",
         generation_cost_tokens=30,
@@ -174,12 +179,14 @@ async def test_detail_for_anybody(world: World) -> None:
     await world.like(bob, public[1])
     await world.like(ann, private)
 
+    samples = [await signed_urls(f"samples/{style.id}/image_{index}.jpg", world.blobs) for index in range(SAMPLES)]
     expected = StyleDetail(
         id=style.id,
         name="Ink",
         description="Black on white",
-        thumbnail_url=await world.blobs.signed_url(f"samples/{style.id}/image_0.jpg"),
-        artist=StyleDetailArtist(mia.id, "mia", "Mia", profile_image=None, follower_count=1),
+        thumbnail_url=samples[0].original,
+        images=samples[0],
+        artist=StyleDetailArtist(mia.id, "mia", "Mia", profile_image=None, images=None, follower_count=1),
         training_status="completed",
         generation_cost_tokens=30,
         license_type="personal",
@@ -194,7 +201,8 @@ async def test_detail_for_anybody(world: World) -> None:
         sample_artworks=[
             SampleArtwork(
                 artwork.id,
-                await world.blobs.signed_url(f"samples/{style.id}/image_{artwork.index}.jpg"),
+                samples[artwork.index].original,
+                samples[artwork.index],
                 ["ink", f"number {artwork.index}"],
             )
             for artwork in await commit(world, lambda ports: ports.styles.artworks(style.id))

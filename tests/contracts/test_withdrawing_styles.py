@@ -39,6 +39,7 @@ from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.tasks.outcome import Failure, Outcome
 from tests.contracts.overlap import Block, Work, commit, sending
 from tests.core.failing import Broken, Interrupted, LosesConnection, failing
+from tests.support.derivatives import originals
 from tests.support.pictures import picture
 from tests.support.world import TIME_LIMIT, Scope, World, hold_for
 
@@ -179,7 +180,7 @@ async def test_published_images_stay_or_go_as_the_artist_chooses(world: World, a
     image = await published(world, ann, style)
     await withdraw(world, style)
     assert await feed(world) == [image.id]
-    assert len(await world.blobs.keys("public/")) == 2
+    assert len(originals(await world.blobs.keys("public/"))) == 2
 
     at = world.clock.advance()
     await withdraw(world, style, keep_images=False)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from PIL import Image
 
+from core.derivatives import derivatives_of
 from core.errors import DomainError, ValidationError
 from core.ports.blob_store import Blob, StoreUnavailable
 from core.ports.transaction import OutcomeUnknown
@@ -61,11 +62,13 @@ async def test_pictures_and_captions_lie_where_the_trainer_looks_for_them(world:
     created = await create(world, mia, NewStyle("Ink", 1), images)
 
     folder = f"training/{created.id}"
+    samples = [f"samples/{created.id}/image_{index}.png" for index in range(4)]
     assert set(await world.blobs.keys("")) - before == {
         *(f"{folder}/image_{index}.png" for index in range(9)),
         f"{folder}/image_9.jpg",
         f"{folder}/image_9.txt",
-        *(f"samples/{created.id}/image_{index}.png" for index in range(4)),
+        *samples,
+        *derivatives_of(*samples),
     }
     assert await world.blobs.get(f"{folder}/image_9.jpg") == picture(600, 512, format="jpeg")
     assert world.blobs.content_type(f"{folder}/image_9.jpg") == "image/jpeg"

@@ -184,12 +184,13 @@ async def test_as_many_styles_as_an_artist_can_have(world: MemoryWorld) -> None:
 # --- what happens meanwhile -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("call", ["reencode", "shrink"])
 async def test_an_image_that_cannot_be_copied_for_the_samples_is_refused_and_nothing_is_left(
-    world: MemoryWorld,
+    world: MemoryWorld, call: str
 ) -> None:
     mia = await world.artist("mia")
     before = set(await world.blobs.keys(""))
-    images = failing(world.images, "reencode", NotAnImage())
+    images = failing(world.images, call, NotAnImage())
 
     with pytest.raises(InvalidImageFormat) as refusal:
         await create(world, mia, NewStyle("Ink", 1), uploads(), images=images)

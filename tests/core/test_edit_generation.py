@@ -5,13 +5,16 @@ import pytest
 from msgspec import UNSET
 
 from core.accounts.model import User
+from core.derivatives import derivatives_of
 from core.errors import ValidationError
 from core.generations.edit_generation import EditGeneration, GenerationChanges
 from core.generations.errors import GenerationChanged, GenerationNotCompleted, GenerationNotFound, ResultBroken
 from core.generations.model import Generation
 from core.ports.blob_store import Blob, BlobNotFound, StoreUnavailable
+from core.ports.images import NotAnImage
 from core.ports.transaction import OutcomeUnknown
 from tests.core.failing import Broken, Interrupted, LosesConnection, failing
+from tests.support.derivatives import originals
 from tests.support.photographs import SECRETS, drawn, with_metadata
 from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
@@ -142,9 +145,11 @@ async def test_a_published_image_has_no_metadata(world: MemoryWorld) -> None:
     await edit(world, ann, image, PUBLISH)
 
     [key] = await public_keys(world)
-    shown = await world.blobs.get(key)
-    assert not any(secret in shown for secret in SECRETS)
-    assert world.blobs.content_type(key) == "image/png"
+    for stored_key in (key, *derivatives_of(key)):
+        shown = await world.blobs.get(stored_key)
+        assert not any(secret in shown for secret in SECRETS)
+    types = [world.blobs.content_type(stored_key) for stored_key in (key, *derivatives_of(key))]
+    assert types == ["image/png", "image/webp", "image/jpeg", "image/webp", "image/jpeg"]
     assert await world.blobs.get(f"generations/gen-{image.id}.png") == result
 
 
@@ -155,6 +160,15 @@ async def test_a_broken_image_cannot_be_published(world: MemoryWorld, result: by
 
     with pytest.raises(ResultBroken):
         await edit(world, ann, image, PUBLISH)
+
+    assert (stored(world, image), await public_keys(world)) == (image, [])
+
+
+async def test_an_image_that_cannot_be_made_smaller_is_not_published(world: MemoryWorld) -> None:
+    ann, image = await an_image(world)
+
+    with pytest.raises(ResultBroken):
+        await edit(world, ann, image, PUBLISH, images=failing(world.images, "shrink", NotAnImage()))
 
     assert (stored(world, image), await public_keys(world)) == (image, [])
 
@@ -261,4 +275,4 @@ def stored(world: MemoryWorld, generation: Generation) -> Generation:
 
 
 async def public_keys(world: MemoryWorld) -> list[str]:
-    return await world.blobs.keys("public/generations/")
+    return originals(await world.blobs.keys("public/generations/"))

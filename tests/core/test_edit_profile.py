@@ -10,11 +10,14 @@ from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.errors import ArtistOnly, InvalidPicture, UsernameTaken, UserNotFound
 from core.accounts.model import User
 from core.blobs.purge_orphans import OrphanAge, PurgeOrphans
+from core.derivatives import derivatives_of
 from core.errors import ValidationError
 from core.ports.blob_store import StoreUnavailable
+from core.ports.images import NotAnImage
 from core.ports.transaction import OutcomeUnknown
 from core.problems import RESERVED_NAME
 from tests.core.failing import Broken, LosesConnection, failing
+from tests.support.derivatives import originals
 from tests.support.photographs import SECRETS, drawn, with_metadata
 from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
@@ -87,12 +90,12 @@ async def test_a_picture_is_public_and_replaces_the_one_before(world: MemoryWorl
     ann = await world.user("ann")
     edit = world.use_case(EditProfile)
     await edit(ann.id, ProfileChanges(), BytesIO(picture()))
-    [before] = await world.blobs.keys("public/profiles/")
+    [before] = originals(await world.blobs.keys("public/profiles/"))
 
     content = picture(format="jpeg" if format == "jpeg" else "png", color="red")
     await edit(ann.id, ProfileChanges(), BytesIO(content))
 
-    [key] = await world.blobs.keys("public/profiles/")
+    [key] = originals(await world.blobs.keys("public/profiles/"))
     assert key != before
     assert key.startswith(f"public/profiles/{ann.id}/")
     assert key.endswith(".jpg" if format == "jpeg" else ".png")
@@ -108,7 +111,7 @@ async def test_a_picture_of_the_identity_provider_is_replaced(world: MemoryWorld
 
     await world.use_case(EditProfile)(ann.id, ProfileChanges(), BytesIO(picture()))
 
-    [key] = await world.blobs.keys("")
+    [key] = originals(await world.blobs.keys(""))
     assert (await profile(world, ann))[2] == world.blobs.public_url(key)
 
 
@@ -121,7 +124,7 @@ async def test_changing_text_keeps_the_image(world: MemoryWorld) -> None:
     await edit(ann.id, ProfileChanges(bio="hello"))
 
     assert (await profile(world, ann))[2] == before[2] is not None
-    assert len(await world.blobs.keys("")) == 1
+    assert len(originals(await world.blobs.keys(""))) == 1
 
 
 @pytest.mark.parametrize(
@@ -165,7 +168,7 @@ async def test_a_refusal_is_raised_also_without_the_store(world: MemoryWorld) ->
     with pytest.raises(UsernameTaken):
         await edit(ann.id, ProfileChanges(username="bob"), BytesIO(picture()))
 
-    assert len(await world.blobs.keys("")) == 1  # for the walk for orphans to find
+    assert len(originals(await world.blobs.keys(""))) == 1  # for the walk for orphans to find
 
 
 async def test_a_picture_that_may_be_in_use_is_kept(world: MemoryWorld) -> None:
@@ -176,7 +179,7 @@ async def test_a_picture_that_may_be_in_use_is_kept(world: MemoryWorld) -> None:
     with pytest.raises(OutcomeUnknown):
         await edit(ann.id, ProfileChanges(), BytesIO(picture()))
 
-    [key] = await world.blobs.keys("")
+    [key] = originals(await world.blobs.keys(""))
     assert (await profile(world, ann))[2] == world.blobs.public_url(key)
 
 
@@ -185,10 +188,20 @@ async def test_a_picture_has_no_metadata(world: MemoryWorld) -> None:
 
     await world.use_case(EditProfile)(ann.id, ProfileChanges(), BytesIO(with_metadata(drawn(), "JPEG") + b"\n"))
 
-    [key] = await world.blobs.keys("")
-    stored = await world.blobs.get(key)
-    assert not any(secret in stored for secret in SECRETS)
-    assert stored.endswith(b"\xff\xd9")
+    [key] = originals(await world.blobs.keys(""))
+    stored = [await world.blobs.get(one) for one in (key, *derivatives_of(key))]
+    assert not any(secret in one for secret in SECRETS for one in stored)
+    assert stored[0].endswith(b"\xff\xd9")
+
+
+async def test_a_picture_that_cannot_be_made_smaller_is_refused(world: MemoryWorld) -> None:
+    ann = await world.user("ann")
+    edit = world.use_case(EditProfile, images=failing(world.images, "shrink", NotAnImage()))
+
+    with pytest.raises(InvalidPicture):
+        await edit(ann.id, ProfileChanges(), BytesIO(picture()))
+
+    assert await world.blobs.keys("") == []
 
 
 async def test_a_new_signature_is_used_from_then_on_and_the_one_before_stays_for_a_while(world: MemoryWorld) -> None:

@@ -83,6 +83,9 @@ async def test_a_style_is_trained_and_its_artist_notified(trained: Trained) -> N
     assert ready["progress"] is None
     assert ready["model_path"]
     assert {"red ink", "circle", "warm", "number 3"} <= set(ready["tags"])
+    async with httpx.AsyncClient(trust_env=False) as visitor:
+        sample = await visitor.get(ready["sample_artworks"][0]["images"]["thumbnail"]["jpeg"])
+        assert (sample.status_code, sample.headers["Content-Type"]) == (httpx.codes.OK, "image/jpeg")
     (notice,) = await notices(trained.artist, "style_training_complete")
     assert (notice["target_type"], notice["target_id"]) == ("style", trained.id)
 
@@ -129,10 +132,14 @@ async def test_an_image_is_made_paid_for_and_shown(trained: Trained, newcomers: 
     async with httpx.AsyncClient(trust_env=False) as visitor:
         assert "?" not in public["result_url"]
         assert (await visitor.get(public["result_url"])).content == loaded.content
+        thumbnail = await visitor.get(public["images"]["thumbnail"]["webp"])
+        assert thumbnail.headers["Content-Type"] == "image/webp"
+        assert Image.open(BytesIO(thumbnail.content)).size == (160, 320)
         feed = (await visitor.get(f"{service.url}/api/generations/feed?tags=woman")).json()["data"]
         assert image["id"] in [item["id"] for item in feed["results"]]
         await buyer.ask("PATCH", url, json={"is_public": False})
-        assert (await visitor.get(public["result_url"])).status_code == httpx.codes.NOT_FOUND
+        for gone in (public["result_url"], public["images"]["thumbnail"]["webp"], public["images"]["preview"]["jpeg"]):
+            assert (await visitor.get(gone)).status_code == httpx.codes.NOT_FOUND
 
 
 async def test_a_failed_image_costs_nothing_and_says_why(trained: Trained, newcomers: Newcomers) -> None:

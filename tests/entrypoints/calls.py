@@ -35,10 +35,11 @@ def listed(item: str, more: str = "") -> str:
     return f"{{results: [{item}], next_cursor, has_more{more}}}"
 
 
-ME = """{id, username, email, profile_image, role, token_balance, bio, created_at,
+IMAGES = "{thumbnail: {webp, jpeg}, preview: {webp, jpeg}, original}"
+ME = """{id, username, email, profile_image, images, role, token_balance, bio, created_at,
     artist: {id, artist_name, signature_image_url, verified_email, earned_token_balance, follower_count}}"""
 ARTIST = "{id, artist_name, signature_image_url, verified_email, earned_token_balance, follower_count}"
-PROFILE = """{id, username, profile_image, bio, role, created_at, is_following,
+PROFILE = """{id, username, profile_image, images, bio, role, created_at, is_following,
     artist: {id, artist_name, follower_count}, stats: {total_generations, public_generations, following_count}}"""
 OWN_PROFILE = f"{PROFILE.removesuffix('}')}, updated_at}}"
 PURCHASE = """{order_id, payment_url, package_id, amount_tokens, price_per_token, currency_code, total_price,
@@ -48,24 +49,24 @@ TRANSACTION = """{id, type, direction, amount, status, refunded, price_per_token
 PAID = """{id, type, direction, amount, status, refunded, price_per_token, total_price, currency_code, memo,
     created_at, sender: {id, username}, receiver: {id, username}, related_style: {id, name},
     related_generation: {id, status}}"""
-STYLE = """id, name, description, thumbnail_url, artist: {id, username, artist_name}, training_status,
-    generation_cost_tokens, license_type, usage_count, tags, created_at"""
-STYLE_DETAIL = f"""{STYLE}, artist: {{id, username, artist_name, profile_image, follower_count}}, valid_from, valid_to,
-    is_active, updated_at, stats: {{total_generations, avg_likes}}, sample_artworks: [{{id, image_url, tags}}],
-    progress"""
+STYLE = f"""id, name, description, thumbnail_url, images: {IMAGES}, artist: {{id, username, artist_name}},
+    training_status, generation_cost_tokens, license_type, usage_count, tags, created_at"""
+STYLE_DETAIL = f"""{STYLE}, artist: {{id, username, artist_name, profile_image, images, follower_count}}, valid_from,
+    valid_to, is_active, updated_at, stats: {{total_generations, avg_likes}},
+    sample_artworks: [{{id, image_url, images: {IMAGES}, tags}}], progress"""
 EPOCHS = "{current_epoch, total_epochs, progress_percent, estimated_seconds, last_updated}"
-GENERATION = """id, user_id, user: {id, username, profile_image}, style: {id, name, artist: {id, artist_name}}, status,
-    consumed_tokens, license: {type, version}, aspect_ratio, seed, tags, description, is_public, like_count,
-    comment_count, is_liked, result_url, progress, queue, error_message, refunded, created_at, updated_at"""
+GENERATION = """id, user_id, user: {id, username, profile_image, images}, style: {id, name, artist: {id, artist_name}},
+    status, consumed_tokens, license: {type, version}, aspect_ratio, seed, tags, description, is_public, like_count,
+    comment_count, is_liked, result_url, images, progress, queue, error_message, refunded, created_at, updated_at"""
 STEPS = "{current_step, total_steps, progress_percent, estimated_seconds, last_updated}"
-FEED = """{id, user: {id, username, profile_image}, style: {id, name, artist: {id, artist_name}}, result_url,
-    description, aspect_ratio, like_count, comment_count, is_liked, tags, created_at}"""
-COMMENT = """id, user: {id, username, profile_image}, content, parent_id, created_at, updated_at"""
+FEED = f"""{{id, user: {{id, username, profile_image, images}}, style: {{id, name, artist: {{id, artist_name}}}},
+    result_url, images: {IMAGES}, description, aspect_ratio, like_count, comment_count, is_liked, tags, created_at}}"""
+COMMENT = """id, user: {id, username, profile_image, images}, content, parent_id, created_at, updated_at"""
 COMMENTS = f"{{{COMMENT}, reply_count, replies: [{{{COMMENT}}}]}}"
-NOTIFICATION = """{id, type, actor: {id, username, profile_image}, target_type, target_id,
-    target: {id, name, image_url, result_url}, metadata, is_read, created_at}"""
-FOUND = """{styles: [{id, name, thumbnail_url, artist: {id, username, artist_name}, matched_by, usage_count}],
-    artists: [{id, username, artist_name, profile_image, follower_count, matched_by}]}"""
+NOTIFICATION = """{id, type, actor: {id, username, profile_image, images}, target_type, target_id,
+    target: {id, name, image_url, result_url, images}, metadata, is_read, created_at}"""
+FOUND = f"""{{styles: [{{id, name, thumbnail_url, images: {IMAGES}, artist: {{id, username, artist_name}}, matched_by,
+    usage_count}}], artists: [{{id, username, artist_name, profile_image, images, follower_count, matched_by}}]}}"""
 STYLE_REFUSALS = """403 ARTIST_ONLY 403 STYLE_LIMIT_REACHED 409 DUPLICATE_STYLE_NAME 422 RIGHTS_NOT_AFFIRMED
     422 INSUFFICIENT_IMAGES 422 TOO_MANY_IMAGES 422 INVALID_IMAGE_FORMAT 422 IMAGE_SIZE_EXCEEDED
     422 IMAGE_RESOLUTION_TOO_LOW 422 DUPLICATE_IMAGE 422 INVALID_TAG_LANGUAGE"""
@@ -113,7 +114,7 @@ CALLS = [
     Call(
         "GET",
         "/api/users/me/following",
-        fields=listed("{id, username, profile_image, artist_name, role, follower_count, followed_at}"),
+        fields=listed("{id, username, profile_image, images, artist_name, role, follower_count, followed_at}"),
     ),
     # 3. Tokens
     Call("GET", "/api/tokens/balance", fields="{user_id, token_balance, held_tokens, earned_token_balance}"),

@@ -16,12 +16,13 @@ async def test_styles_and_artists_are_found(service: Service, world: MemoryWorld
                 "id": style.id,
                 "name": "Ink Wash",
                 "thumbnail_url": None,
+                "images": None,
                 "artist": artist,
                 "matched_by": "name",
                 "usage_count": 0,
             }
         ],
-        "artists": [artist | {"profile_image": None, "follower_count": 0, "matched_by": "name"}],
+        "artists": [artist | {"profile_image": None, "images": None, "follower_count": 0, "matched_by": "name"}],
     }
 
 

@@ -6,6 +6,7 @@ import pytest
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.entrypoints.pictures import picture
 from tests.entrypoints.service import Browser, Service
+from tests.support.derivatives import originals
 from tests.support.world import MemoryWorld
 
 
@@ -20,6 +21,7 @@ async def test_a_profile(service: Service, world: MemoryWorld, anonymous: Browse
         "id": mia.id,
         "username": "mia",
         "profile_image": None,
+        "images": None,
         "bio": "",
         "role": "artist",
         "created_at": "2026-01-01T00:00:00Z",
@@ -45,8 +47,14 @@ async def test_editing_ones_profile(service: Service, world: MemoryWorld, body: 
     assert response.status_code == 200
     profile = response.json()["data"]
     assert (profile["username"], profile["bio"]) == ("anna", "Hello")
-    (key,) = await world.blobs.keys("public/profiles/")
+    (key,) = originals(await world.blobs.keys("public/profiles/"))
     assert profile["profile_image"].endswith(key)
+    url = profile["profile_image"]
+    assert profile["images"] == {
+        "thumbnail": {"webp": f"{url}.320.webp", "jpeg": f"{url}.320.jpg"},
+        "preview": {"webp": f"{url}.1024.webp", "jpeg": f"{url}.1024.jpg"},
+        "original": url,
+    }
     assert await world.blobs.get(key) == picture(64, 64)
 
 

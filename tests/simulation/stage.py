@@ -12,7 +12,7 @@ from core.errors import DomainError
 from core.generations.errors import GenerationNotFound
 from core.generations.fail_unresumed_generations import RetryGrace
 from core.identifiers import CommentId, GenerationId, StyleId, UserId
-from core.ports.images import Image, Images
+from core.ports.images import Derivative, Image, Images
 from core.ports.transaction import OutcomeUnknown
 from core.styles.create_style import StylesPerArtist
 from core.styles.errors import StyleNotFound
@@ -124,3 +124,8 @@ class AnyImage(Images):
         image = await self.inspect(content, user=user)
         content.seek(0)
         return Image(image.format, image.width, image.height, image.size, image.digest, BytesIO(content.read()))
+
+    async def shrink(self, content: BinaryIO, *, user: UserId, sides: tuple[int, ...]) -> list[Derivative]:
+        copy = content.read()
+        content.seek(0)
+        return [Derivative(side, format, BytesIO(copy)) for side in sides for format in ("webp", "jpeg")]

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 CHUNK = 1024 * 1024
 """Bytes in memory while an object is copied."""
-CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "txt": "text/plain; charset=utf-8"}
+CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "txt": "text/plain; charset=utf-8"}
 """By file extension of a key; anything else is served as a type that browsers do not execute."""
 
 

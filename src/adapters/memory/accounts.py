@@ -17,6 +17,7 @@ from core.accounts.errors import (
     UserNotFound,
 )
 from core.accounts.model import SESSION_LIFETIME, Artist, Session, Standing, User
+from core.accounts.pictures import picture_urls
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import (
     AccountsReader,
@@ -29,12 +30,13 @@ from core.accounts.views import (
     ProfileStats,
     SessionView,
 )
+from core.derivatives import original
 from core.generations.model import Status
 from core.identifiers import SessionId, UserId
 from core.paging import Keyset, Page, PageRequest
 from core.ports import changes
 from core.ports.active_sessions import SEEN_INTERVAL, ActiveSession
-from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
+from core.ports.blob_store import BlobStore
 from core.requester import Requester, Role
 from core.text import unique_key
 
@@ -204,11 +206,13 @@ class MemoryAccountsReader(AccountsReader):
         tables = self._reads.tables
         user = found(tables, user_id)
         artist = tables.artists.get(user_id)
+        images = picture_urls(user.profile_image, self._blobs)
         return Me(
             id=user.id,
             username=user.username,
             email=user.email,
-            profile_image=picture_url(user, self._blobs),
+            profile_image=original(images),
+            images=images,
             role=user.role.value,
             token_balance=available(tables, user_id),
             bio=user.bio,
@@ -229,23 +233,25 @@ class MemoryAccountsReader(AccountsReader):
         tables = self._reads.tables
         user = found(tables, user_id)
         artist = tables.artists.get(user_id)
-        images = [
+        generations = [
             generation
             for generation in tables.generations.values()
             if generation.owner_id == user_id and generation.status is Status.COMPLETED
         ]
+        images = picture_urls(user.profile_image, self._blobs)
         return Profile(
             id=user.id,
             username=user.username,
-            profile_image=picture_url(user, self._blobs),
+            profile_image=original(images),
+            images=images,
             bio=user.bio,
             role=user.role.value,
             created_at=user.created_at,
             is_following=(viewer, user_id) in tables.follows,
             artist=None if artist is None else ProfileArtist(user.id, artist.artist_name, followers(tables, user_id)),
             stats=ProfileStats(
-                total_generations=len(images),
-                public_generations=sum(image.is_public for image in images),
+                total_generations=len(generations),
+                public_generations=sum(generation.is_public for generation in generations),
                 following_count=sum(follower == user_id for follower, _ in tables.follows),
             ),
         )
@@ -319,12 +325,6 @@ def kept(tables: Tables, user_id: UserId) -> None:
     """Raises UserNotFound for a missing user, like a foreign key."""
     if user_id not in tables.users:
         raise UserNotFound
-
-
-def picture_url(user: User, blobs: BlobStore) -> str | None:
-    """Our own objects are stored by key, the identity provider's pictures by URL."""
-    picture = user.profile_image
-    return blobs.public_url(picture) if picture and picture.startswith(PUBLIC_PREFIX) else picture
 
 
 def followers(tables: Tables, user_id: UserId) -> int:

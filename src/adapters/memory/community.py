@@ -1,15 +1,17 @@
 from datetime import datetime
 
-from adapters.memory.accounts import followers, found, kept, picture_url
+from adapters.memory.accounts import followers, found, kept
 from adapters.memory.database import Reads
 from adapters.memory.generations import likes
 from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables
 from adapters.memory.transaction import MemoryTransaction
+from core.accounts.pictures import picture_urls
 from core.community.errors import CommentNotFound, DuplicateFollow, DuplicateLike
 from core.community.model import Comment
 from core.community.repository import Comments, Follows, Likes
 from core.community.views import INLINE_REPLIES, CommentUser, CommentView, CommunityReader, FollowedUser, ReplyView
+from core.derivatives import original
 from core.generations.errors import GenerationNotFound
 from core.identifiers import CommentId, GenerationId, UserId
 from core.paging import Keyset, Page, PageRequest
@@ -112,10 +114,12 @@ class MemoryCommunityReader(CommunityReader):
     def _followed(self, user_id: UserId, at: datetime) -> FollowedUser:
         tables = self._reads.tables
         user, artist = tables.users[user_id], tables.artists.get(user_id)
+        images = picture_urls(user.profile_image, self._blobs)
         return FollowedUser(
             id=user.id,
             username=user.username,
-            profile_image=picture_url(user, self._blobs),
+            profile_image=original(images),
+            images=images,
             artist_name=artist.artist_name if artist else None,
             role=user.role.value,
             follower_count=followers(tables, user_id),
@@ -170,7 +174,8 @@ class MemoryCommunityReader(CommunityReader):
 
     def _user(self, user_id: UserId) -> CommentUser:
         user = self._reads.tables.users[user_id]
-        return CommentUser(user.id, user.username, picture_url(user, self._blobs))
+        images = picture_urls(user.profile_image, self._blobs)
+        return CommentUser(user.id, user.username, original(images), images)
 
 
 def _found(tables: Tables, comment_id: CommentId) -> Comment:

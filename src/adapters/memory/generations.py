@@ -3,12 +3,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from adapters.memory.accounts import kept, picture_url
+from adapters.memory.accounts import kept
 from adapters.memory.database import Reads, UnitOfWork
 from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables, deep_copy
 from adapters.memory.tasks import waits
 from adapters.memory.transaction import MemoryTransaction
+from core.accounts.pictures import picture_urls
+from core.derivatives import ImageUrls, only_original, original, public_urls
 from core.generations.errors import GenerationNotFound, ResultTaken
 from core.generations.model import Generation, GenerationProgress, Status
 from core.generations.repository import Generations
@@ -173,6 +175,7 @@ class MemoryGenerationsReader(GenerationsReader):
     async def _view(self, generation: Generation, viewer: UserId | None) -> GenerationView:
         tables = self._reads.tables
         failed = generation.status in (Status.FAILED, Status.CANCELLED)
+        images = await image_urls(generation, viewer, self._blobs)
         return GenerationView(
             id=generation.id,
             user_id=generation.owner_id,
@@ -189,7 +192,8 @@ class MemoryGenerationsReader(GenerationsReader):
             like_count=likes(tables, generation.id),
             comment_count=_comments(tables, generation),
             is_liked=(generation.id, viewer) in tables.likes,
-            result_url=await image_url(generation, viewer, self._blobs),
+            result_url=original(images),
+            images=images,
             progress=generation.progress,
             queue=_queue_place(tables, generation),
             error_message=generation.failure.message if failed and generation.failure else None,
@@ -200,11 +204,13 @@ class MemoryGenerationsReader(GenerationsReader):
 
     def _item(self, generation: Generation, viewer: UserId | None) -> FeedItem:
         tables = self._reads.tables
+        images = public_urls(str(generation.public_key), self._blobs)
         return FeedItem(
             id=generation.id,
             user=self._user(generation),
             style=_style(tables, generation),
-            result_url=self._blobs.public_url(str(generation.public_key)),
+            result_url=images.original,
+            images=images,
             description=generation.description,
             aspect_ratio=generation.aspect_ratio.value,
             like_count=likes(tables, generation.id),
@@ -216,14 +222,15 @@ class MemoryGenerationsReader(GenerationsReader):
 
     def _user(self, generation: Generation) -> GenerationUser:
         user = self._reads.tables.users[generation.owner_id]
-        return GenerationUser(user.id, user.username, picture_url(user, self._blobs))
+        images = picture_urls(user.profile_image, self._blobs)
+        return GenerationUser(user.id, user.username, original(images), images)
 
 
-async def image_url(generation: Generation, viewer: UserId | None, blobs: BlobStore) -> str | None:
+async def image_urls(generation: Generation, viewer: UserId | None, blobs: BlobStore) -> ImageUrls | None:
     if generation.public_key is not None:
-        return blobs.public_url(generation.public_key)
+        return public_urls(generation.public_key, blobs)
     if generation.result_key is not None and generation.owner_id == viewer:
-        return await blobs.signed_url(generation.result_key)
+        return only_original(await blobs.signed_url(generation.result_key))
     return None
 
 

@@ -2,14 +2,15 @@ from datetime import datetime
 
 import msgspec
 
-from adapters.memory.accounts import picture_url
 from adapters.memory.database import Reads
-from adapters.memory.generations import image_url
+from adapters.memory.generations import image_urls
 from adapters.memory.paging import page_of
-from adapters.memory.styles import thumbnail_url
+from adapters.memory.styles import thumbnail_urls
 from adapters.memory.tables import KeptNotification, Tables, deep_copy
 from adapters.memory.transaction import MemoryTransaction
 from core.accounts.model import Standing
+from core.accounts.pictures import picture_urls
+from core.derivatives import original
 from core.identifiers import GenerationId, NotificationId, StyleId, UserId
 from core.notifications.errors import NotificationNotFound
 from core.notifications.model import Notification
@@ -106,7 +107,10 @@ class MemoryNotificationsReader(NotificationsReader):
 
     def _actor(self, user_id: UserId | None) -> Actor | None:
         user = None if user_id is None else self._reads.tables.users.get(user_id)
-        return None if user is None else Actor(user.id, user.username, picture_url(user, self._blobs))
+        if user is None:
+            return None
+        images = picture_urls(user.profile_image, self._blobs)
+        return Actor(user.id, user.username, original(images), images)
 
     async def _target(self, notification: Notification) -> Target | None:
         match notification.target_type:
@@ -121,21 +125,26 @@ class MemoryNotificationsReader(NotificationsReader):
 
     def _user(self, user_id: UserId) -> Target | None:
         user = self._reads.tables.users.get(user_id)
-        return None if user is None else Target(user_id, user.username, picture_url(user, self._blobs))
+        if user is None:
+            return None
+        images = picture_urls(user.profile_image, self._blobs)
+        return Target(user_id, user.username, original(images), images=images)
 
     async def _style(self, style_id: StyleId) -> Target | None:
         style = self._reads.tables.styles.get(style_id)
         if style is None:
             return None
-        return Target(style_id, style.name, await thumbnail_url(self._reads.tables, style, self._blobs))
+        images = await thumbnail_urls(self._reads.tables, style, self._blobs)
+        return Target(style_id, style.name, original(images), images=images)
 
     async def _generation(self, generation_id: GenerationId, recipient: UserId) -> Target | None:
         generation = self._reads.tables.generations.get(generation_id)
         if generation is None:
             return None
         style = self._reads.tables.styles[generation.style_id]
-        url = await image_url(generation, recipient, self._blobs)
-        return Target(generation_id, style.name, image_url=url, result_url=url)
+        images = await image_urls(generation, recipient, self._blobs)
+        url = original(images)
+        return Target(generation_id, style.name, image_url=url, result_url=url, images=images)
 
 
 def _of(tables: Tables, recipient: UserId) -> list[KeptNotification]:

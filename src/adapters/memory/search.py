@@ -1,10 +1,12 @@
 from collections import Counter
 
-from adapters.memory.accounts import followers, picture_url
+from adapters.memory.accounts import followers
 from adapters.memory.database import Reads
-from adapters.memory.styles import thumbnail_url, uses_of
+from adapters.memory.styles import thumbnail_urls, uses_of
 from core.accounts.model import Standing
-from core.identifiers import TagId
+from core.accounts.pictures import picture_urls
+from core.derivatives import original
+from core.identifiers import TagId, UserId
 from core.ports.blob_store import BlobStore
 from core.search.matching import MatchedBy, best_match, parse_query
 from core.search.views import Found, FoundArtist, FoundStyle, SearchReader, SearchType, UsedTag
@@ -57,10 +59,12 @@ class MemorySearchReader(SearchReader):
 
     async def _style(self, style: Style, matched_by: MatchedBy) -> FoundStyle:
         tables = self._reads.tables
+        images = await thumbnail_urls(tables, style, self._blobs)
         return FoundStyle(
             id=style.id,
             name=style.name,
-            thumbnail_url=await thumbnail_url(tables, style, self._blobs),
+            thumbnail_url=original(images),
+            images=images,
             artist=StyleArtist(
                 id=style.artist_id,
                 username=tables.users[style.artist_id].username,
@@ -82,16 +86,22 @@ class MemorySearchReader(SearchReader):
                 match, matched_by = best
                 found.append((match, -followers(tables, artist.user_id), artist.user_id, matched_by))
         return [
-            FoundArtist(
-                id=user_id,
-                username=tables.users[user_id].username,
-                artist_name=tables.artists[user_id].artist_name,
-                profile_image=picture_url(tables.users[user_id], self._blobs),
-                follower_count=-fewer,
-                matched_by=matched_by,
-            )
+            self._artist(user_id, -fewer, matched_by)
             for _, fewer, user_id, matched_by in sorted(found, key=lambda one: one[:3])[:limit]
         ]
+
+    def _artist(self, user_id: UserId, follower_count: int, matched_by: MatchedBy) -> FoundArtist:
+        tables = self._reads.tables
+        images = picture_urls(tables.users[user_id].profile_image, self._blobs)
+        return FoundArtist(
+            id=user_id,
+            username=tables.users[user_id].username,
+            artist_name=tables.artists[user_id].artist_name,
+            profile_image=original(images),
+            images=images,
+            follower_count=follower_count,
+            matched_by=matched_by,
+        )
 
 
 def _can_be_used(style: Style) -> bool:

@@ -4,12 +4,15 @@ from typing import Any
 
 import msgspec
 
-from adapters.memory.accounts import followers, found, kept, picture_url
+from adapters.memory.accounts import followers, found, kept
 from adapters.memory.database import Reads, UnitOfWork
 from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables, Uses, deep_copy
 from adapters.memory.tasks import waits
 from adapters.memory.transaction import MemoryTransaction
+from adapters.signed_urls import signed_urls
+from core.accounts.pictures import picture_urls
+from core.derivatives import ImageUrls, original, public_urls
 from core.generations.model import Generation, Status
 from core.identifiers import StyleId, UserId
 from core.paging import Keyset, Page, PageRequest
@@ -219,11 +222,13 @@ class MemoryStylesReader(StylesReader):
 
     async def _card(self, style: Style) -> StyleCard:
         tables = self._reads.tables
+        thumbnail = await thumbnail_urls(tables, style, self._blobs)
         return StyleCard(
             id=style.id,
             name=style.name,
             description=style.description,
-            thumbnail_url=await thumbnail_url(tables, style, self._blobs),
+            thumbnail_url=original(thumbnail),
+            images=thumbnail,
             artist=StyleArtist(
                 id=style.artist_id,
                 username=tables.users[style.artist_id].username,
@@ -252,9 +257,11 @@ class MemoryStylesReader(StylesReader):
         latest = {image_id for _, image_id in public[-LIKED:]}
         likes = sum(generation_id in latest for generation_id, _ in tables.likes)
         card = _fields(await self._card(style))
+        picture = picture_urls(artist.profile_image, self._blobs)
         card["artist"] = StyleDetailArtist(
             **_fields(card["artist"]),
-            profile_image=picture_url(artist, self._blobs),
+            profile_image=original(picture),
+            images=picture,
             follower_count=followers(tables, artist.id),
         )
         samples = tables.artworks[style.id][:SAMPLES] if style.show_samples else []
@@ -283,7 +290,8 @@ class MemoryStylesReader(StylesReader):
         )
 
     async def _sample(self, artwork: Artwork, key: str) -> SampleArtwork:
-        return SampleArtwork(artwork.id, await self._blobs.signed_url(key), list(artwork.tags))
+        images = await signed_urls(key, self._blobs)
+        return SampleArtwork(artwork.id, images.original, images, list(artwork.tags))
 
     async def _artwork(self, artwork: Artwork) -> ArtworkView:
         return ArtworkView(
@@ -296,11 +304,11 @@ class MemoryStylesReader(StylesReader):
         )
 
 
-async def thumbnail_url(tables: Tables, style: Style, blobs: BlobStore) -> str | None:
+async def thumbnail_urls(tables: Tables, style: Style, blobs: BlobStore) -> ImageUrls | None:
     if style.thumbnail_key:
-        return blobs.public_url(style.thumbnail_key)
+        return public_urls(style.thumbnail_key, blobs)
     key = tables.artworks[style.id][0].sample_key if style.show_samples else None
-    return await blobs.signed_url(key) if key else None
+    return await signed_urls(key, blobs) if key else None
 
 
 def _stalled(tables: Tables, since: datetime) -> list[Style]:

@@ -1,5 +1,6 @@
 """Copies of images for publication: pixels only, upright, in sRGB."""
 
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Literal, cast
 
@@ -8,6 +9,11 @@ from PIL.ImageFile import ImageFile
 
 QUALITY = 90
 """JPEG quality as in libjpeg."""
+SHRUNK: dict[Literal["webp", "jpeg"], dict[str, int | bool]] = {
+    "webp": {"quality": 80},
+    "jpeg": {"quality": 80, "progressive": True, "optimize": True},
+}
+"""How smaller copies are encoded."""
 ORIENTATION = 0x0112
 """The EXIF tag of the image's orientation (EXIF 2.32, 4.6.4)."""
 _UPRIGHT = {
@@ -41,6 +47,29 @@ def copy_of(image: ImageFile, *, format: Literal["jpeg", "png"], max_side: int |
     upright.save(encoded, format, **({"quality": QUALITY} if format == "jpeg" else {}))
     encoded.seek(0)
     return encoded, upright.width, upright.height
+
+
+def shrunk(image: ImageFile, sides: tuple[int, ...]) -> Iterator[tuple[int, Literal["webp", "jpeg"], bytes]]:
+    """Each side, format and encoded copy. `image` is one that `copy_of` encoded: upright, in sRGB, 8 bits a channel."""
+    image.draft(None, (max(sides), max(sides)))
+    image.load()
+    image.info = {}
+    for side in sides:
+        smaller = image.copy()
+        smaller.thumbnail((side, side), Image.Resampling.LANCZOS)
+        for format, options in SHRUNK.items():
+            encoded = BytesIO()
+            (smaller if format == "webp" else _on_white(smaller)).save(encoded, format, **options)
+            yield side, format, encoded.getvalue()
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """JPEG has no transparency."""
+    if image.mode not in ("LA", "RGBA"):
+        return image
+    colours = image.convert(image.mode.removesuffix("A"))
+    white = Image.new(colours.mode, image.size, "white")
+    return Image.composite(colours, white, image.getchannel("A"))
 
 
 def _orientation(image: ImageFile) -> int:

@@ -11,7 +11,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from adapters.pillow import jpeg, png
-from adapters.pillow.copies import copy_of
+from adapters.pillow.copies import copy_of, shrunk
 from adapters.pillow.foreign import refuse_foreign
 from adapters.pillow.jpeg import MAX_SCANNED, outline_of_jpeg, with_filler
 from adapters.pillow.outline import Outline
@@ -44,6 +44,12 @@ class Copy(NamedTuple):
     content: bytes
 
 
+class Shrunk(NamedTuple):
+    side: int
+    format: Literal["webp", "jpeg"]
+    content: bytes
+
+
 class _Kind(NamedTuple):
     name: Literal["jpeg", "png"]
     plugin: type[ImageFile]
@@ -70,6 +76,15 @@ def reencode(data: bytes, max_side: int | None) -> Copy:
         raise NotAnImage("it cannot be decoded") from error
     content = encoded.getvalue()
     return Copy(kind.name, width, height, sha256(content).digest(), content)
+
+
+def shrink(data: bytes, sides: tuple[int, ...]) -> list[Shrunk]:
+    """Smaller copies, as `Images.shrink` promises. Raises NotAnImage."""
+    kind = _kind(data)
+    try:
+        return [Shrunk(*one) for one in shrunk(kind.plugin(BytesIO(data)), sides)]
+    except Exception as error:  # as a copy of what decodes, it fails for lack of memory at most
+        raise NotAnImage("it cannot be made smaller") from error
 
 
 def _kind(data: bytes) -> _Kind:

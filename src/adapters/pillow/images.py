@@ -1,6 +1,6 @@
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from hashlib import file_digest
 from io import BytesIO
 from typing import BinaryIO, TypeVar
@@ -11,7 +11,7 @@ from adapters.pillow.refused_files import RefusedFiles
 from adapters.pillow.turns import Turns
 from adapters.pillow.worker_processes import Runner, WorkerProcesses
 from core.identifiers import UserId
-from core.ports.images import Image, Images, NotAnImage
+from core.ports.images import Derivative, Image, Images, NotAnImage
 
 T = TypeVar("T")
 
@@ -38,7 +38,11 @@ class PillowImages(Images):
         copy = await self._decoded(user, content, decoding.reencode, max_side)
         return Image(copy.format, copy.width, copy.height, len(copy.content), copy.digest, BytesIO(copy.content))
 
-    async def _decoded(self, user: UserId, content: BinaryIO, function: Callable[..., T], *arguments: int | None) -> T:
+    async def shrink(self, content: BinaryIO, *, user: UserId, sides: tuple[int, ...]) -> list[Derivative]:
+        smaller = await self._decoded(user, content, decoding.shrink, sides)
+        return [Derivative(one.side, one.format, BytesIO(one.content)) for one in smaller]
+
+    async def _decoded(self, user: UserId, content: BinaryIO, function: Callable[..., T], *arguments: Hashable) -> T:
         key = (function, arguments, await asyncio.to_thread(_digest, content))
         reason = self._refused.reason(key)
         if reason is not None:

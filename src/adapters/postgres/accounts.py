@@ -9,6 +9,7 @@ from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.writes import Write, assignments, hexadecimal, insert
 from core.accounts.errors import NotOneUser, SessionNotFound, UserNotFound
 from core.accounts.model import SESSION_LIFETIME, Artist, Session, Standing, User
+from core.accounts.pictures import picture_urls
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import (
     AccountsReader,
@@ -21,11 +22,12 @@ from core.accounts.views import (
     ProfileStats,
     SessionView,
 )
+from core.derivatives import original
 from core.identifiers import SessionId, UserId
 from core.paging import Page, PageRequest
 from core.ports import changes
 from core.ports.active_sessions import SEEN_INTERVAL, ActiveSession
-from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
+from core.ports.blob_store import BlobStore
 from core.requester import Requester, Role
 from core.text import comparison_key, unique_key
 
@@ -292,11 +294,13 @@ class PostgresAccountsReader(AccountsReader):
         row = await self._reads.row(ME, user_id)
         if row is None:
             raise UserNotFound
+        images = picture_urls(row["profile_image"], self._blobs)
         return Me(
             id=row["id"],
             username=row["username"],
             email=row["email"],
-            profile_image=picture_url(row["profile_image"], self._blobs),
+            profile_image=original(images),
+            images=images,
             role=row["role"],
             token_balance=row["free"],
             bio=row["bio"],
@@ -334,10 +338,12 @@ class PostgresAccountsReader(AccountsReader):
 
     def _profile(self, row: Record) -> Profile:
         artist = ProfileArtist(row["id"], row["artist_name"], row["follower_count"]) if row["is_artist"] else None
+        images = picture_urls(row["profile_image"], self._blobs)
         return Profile(
             id=row["id"],
             username=row["username"],
-            profile_image=picture_url(row["profile_image"], self._blobs),
+            profile_image=original(images),
+            images=images,
             bio=row["bio"],
             role=row["role"],
             created_at=row["created_at"],
@@ -355,11 +361,6 @@ class PostgresAccountsReader(AccountsReader):
             earned_token_balance=row["earned"],
             follower_count=row["follower_count"],
         )
-
-
-def picture_url(picture: str | None, blobs: BlobStore) -> str | None:
-    """Our own objects are stored by key, the identity provider's pictures by URL."""
-    return blobs.public_url(picture) if picture and picture.startswith(PUBLIC_PREFIX) else picture
 
 
 def _user(row: Record) -> User:

@@ -2,16 +2,17 @@ from datetime import datetime
 
 import msgspec
 
-from adapters.postgres.accounts import picture_url
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Reads, Record
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.writes import Write, assignments
 from core.accounts.errors import UserNotFound
+from core.accounts.pictures import picture_urls
 from core.community.errors import CommentNotFound
 from core.community.model import Comment
 from core.community.repository import Comments, Follows, Likes
 from core.community.views import INLINE_REPLIES, CommentUser, CommentView, CommunityReader, FollowedUser, ReplyView
+from core.derivatives import original
 from core.generations.errors import GenerationNotFound
 from core.identifiers import CommentId, GenerationId, UserId
 from core.paging import Page, PageRequest
@@ -270,10 +271,12 @@ class PostgresCommunityReader(CommunityReader):
         return Page([self._followed(row) for row in rows], following)
 
     def _followed(self, row: Record) -> FollowedUser:
+        images = picture_urls(row["profile_image"], self._blobs)
         return FollowedUser(
             id=row["id"],
             username=row["username"],
-            profile_image=picture_url(row["profile_image"], self._blobs),
+            profile_image=original(images),
+            images=images,
             artist_name=row["artist_name"],
             role=row["role"],
             follower_count=row["follower_count"],
@@ -332,4 +335,5 @@ class PostgresCommunityReader(CommunityReader):
         )
 
     def _user(self, row: Record) -> CommentUser:
-        return CommentUser(row["author_id"], row["username"], picture_url(row["profile_image"], self._blobs))
+        images = picture_urls(row["profile_image"], self._blobs)
+        return CommentUser(row["author_id"], row["username"], original(images), images)

@@ -1,11 +1,12 @@
 import asyncio
 import time
 
-from adapters.postgres.accounts import picture_url
 from adapters.postgres.generations import generation_progress
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Pool, Reads, Record
 from adapters.postgres.statements import lookup
+from core.accounts.pictures import picture_urls
+from core.derivatives import ImageUrls, only_original, original, public_urls
 from core.generations.errors import GenerationNotFound
 from core.generations.model import Status
 from core.generations.views import (
@@ -194,6 +195,7 @@ class PostgresGenerationsReader(GenerationsReader):
 
     async def _view(self, row: Record, viewer: UserId | None) -> GenerationView:
         status = Status(row["status"])
+        images = await image_urls(row, viewer, self._blobs)
         return GenerationView(
             id=row["id"],
             user_id=row["owner_id"],
@@ -210,7 +212,8 @@ class PostgresGenerationsReader(GenerationsReader):
             like_count=row["like_count"],
             comment_count=row["comment_count"],
             is_liked=row["is_liked"],
-            result_url=await image_url(row, viewer, self._blobs),
+            result_url=original(images),
+            images=images,
             progress=generation_progress(row),
             queue=QueuePlace.at(row["ahead"] + 1, quickest=row["quickest"]) if status is Status.QUEUED else None,
             error_message=row["failure_message"] if status in (Status.FAILED, Status.CANCELLED) else None,
@@ -220,11 +223,13 @@ class PostgresGenerationsReader(GenerationsReader):
         )
 
     def _item(self, row: Record) -> FeedItem:
+        images = public_urls(row["public_key"], self._blobs)
         return FeedItem(
             id=row["id"],
             user=self._user(row),
             style=_style(row),
-            result_url=self._blobs.public_url(row["public_key"]),
+            result_url=images.original,
+            images=images,
             description=row["description"],
             aspect_ratio=row["aspect_ratio"],
             like_count=row["like_count"],
@@ -235,15 +240,16 @@ class PostgresGenerationsReader(GenerationsReader):
         )
 
     def _user(self, row: Record) -> GenerationUser:
-        return GenerationUser(row["owner_id"], row["username"], picture_url(row["profile_image"], self._blobs))
+        images = picture_urls(row["profile_image"], self._blobs)
+        return GenerationUser(row["owner_id"], row["username"], original(images), images)
 
 
-async def image_url(row: Record, viewer: UserId | None, blobs: BlobStore) -> str | None:
-    """The plain URL while the image is public, else a signed one for its owner."""
+async def image_urls(row: Record, viewer: UserId | None, blobs: BlobStore) -> ImageUrls | None:
+    """The plain URLs while the image is public, else a signed one for its owner."""
     if row["public_key"] is not None:
-        return blobs.public_url(row["public_key"])
+        return public_urls(row["public_key"], blobs)
     if row["result_key"] is not None and row["owner_id"] == viewer:
-        return await blobs.signed_url(row["result_key"])
+        return only_original(await blobs.signed_url(row["result_key"]))
     return None
 
 

@@ -1,12 +1,13 @@
 from datetime import datetime
 
-from adapters.postgres.accounts import picture_url
-from adapters.postgres.generations_reader import image_url
+from adapters.postgres.generations_reader import image_urls
 from adapters.postgres.paging import Arguments, Keys, cut, limit
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.styles_reader import thumbnail_url
+from adapters.postgres.styles_reader import thumbnail_urls
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.writes import Write
+from core.accounts.pictures import picture_urls
+from core.derivatives import original
 from core.identifiers import NotificationId, UserId
 from core.notifications.model import Notification
 from core.notifications.repository import Notifications
@@ -133,7 +134,8 @@ class PostgresNotificationsReader(NotificationsReader):
     async def _item(self, row: Record) -> NotificationItem:
         actor = None
         if row["actor_id"] is not None:
-            actor = Actor(row["actor_id"], row["username"], picture_url(row["profile_image"], self._blobs))
+            images = picture_urls(row["profile_image"], self._blobs)
+            actor = Actor(row["actor_id"], row["username"], original(images), images)
         return NotificationItem(
             id=row["id"],
             type=row["type"],
@@ -151,10 +153,11 @@ class PostgresNotificationsReader(NotificationsReader):
             return None
         match row["target_type"]:
             case "generation":
-                url = await image_url(row, row["recipient_id"], self._blobs)
-                return Target(row["target_id"], row["target_name"], image_url=url, result_url=url)
+                images = await image_urls(row, row["recipient_id"], self._blobs)
             case "style":
-                url = await thumbnail_url(row["thumbnail"], self._blobs)
+                images = await thumbnail_urls(row["thumbnail"], self._blobs)
             case _:
-                url = picture_url(row["target_picture"], self._blobs)
-        return Target(row["target_id"], row["target_name"], url)
+                images = picture_urls(row["target_picture"], self._blobs)
+        url = original(images)
+        result_url = url if row["target_type"] == "generation" else None
+        return Target(row["target_id"], row["target_name"], url, result_url, images)

@@ -1,7 +1,8 @@
-from adapters.postgres.accounts import picture_url
 from adapters.postgres.paging import WINDOW, Arguments
 from adapters.postgres.pool import Reads, Record
-from adapters.postgres.styles_reader import OPEN, PEOPLE, THUMBNAIL, USES, thumbnail_url
+from adapters.postgres.styles_reader import OPEN, PEOPLE, THUMBNAIL, USES, thumbnail_urls
+from core.accounts.pictures import picture_urls
+from core.derivatives import original
 from core.ports.blob_store import BlobStore
 from core.search.matching import Match, MatchedBy, best_match, parse_query
 from core.search.views import CANDIDATES, Found, FoundArtist, FoundStyle, SearchReader, SearchType, UsedTag
@@ -143,17 +144,19 @@ class PostgresSearchReader(SearchReader):
             for row in await self._reads.fetch(STYLES, *asked_with(query, limit))
             if (best := best_match(query, {MatchedBy.NAME: [comparison_key(row["name"])], MatchedBy.TAG: row["tags"]}))
         ]
-        return [
-            FoundStyle(
-                id=row["id"],
-                name=row["name"],
-                thumbnail_url=await thumbnail_url(row["thumbnail"], self._blobs),
-                artist=StyleArtist(row["artist_id"], row["username"], row["artist_name"]),
-                matched_by=matched_by,
-                usage_count=row["usage_count"],
-            )
-            for *_, matched_by, row in _best(found, limit)
-        ]
+        return [await self._style(row, matched_by) for *_, matched_by, row in _best(found, limit)]
+
+    async def _style(self, row: Record, matched_by: MatchedBy) -> FoundStyle:
+        images = await thumbnail_urls(row["thumbnail"], self._blobs)
+        return FoundStyle(
+            id=row["id"],
+            name=row["name"],
+            thumbnail_url=original(images),
+            images=images,
+            artist=StyleArtist(row["artist_id"], row["username"], row["artist_name"]),
+            matched_by=matched_by,
+            usage_count=row["usage_count"],
+        )
 
     async def _artists(self, query: str, limit: int) -> list[FoundArtist]:
         found = []
@@ -161,17 +164,19 @@ class PostgresSearchReader(SearchReader):
             names = [comparison_key(row["artist_name"]), row["username"]]
             if best := best_match(query, {MatchedBy.NAME: names}):
                 found.append((best[0], -row["follower_count"], row["id"], best[1], row))
-        return [
-            FoundArtist(
-                id=row["id"],
-                username=row["username"],
-                artist_name=row["artist_name"],
-                profile_image=picture_url(row["profile_image"], self._blobs),
-                follower_count=row["follower_count"],
-                matched_by=matched_by,
-            )
-            for *_, matched_by, row in _best(found, limit)
-        ]
+        return [self._artist(row, matched_by) for *_, matched_by, row in _best(found, limit)]
+
+    def _artist(self, row: Record, matched_by: MatchedBy) -> FoundArtist:
+        images = picture_urls(row["profile_image"], self._blobs)
+        return FoundArtist(
+            id=row["id"],
+            username=row["username"],
+            artist_name=row["artist_name"],
+            profile_image=original(images),
+            images=images,
+            follower_count=row["follower_count"],
+            matched_by=matched_by,
+        )
 
 
 Candidate = tuple[Match, int, int, MatchedBy, Record]

@@ -1,10 +1,12 @@
 from typing import Any
 
-from adapters.postgres.accounts import picture_url
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Reads, Record
 from adapters.postgres.statements import lookup
 from adapters.postgres.styles import takedown_columns, training_failure, training_progress
+from adapters.signed_urls import signed_urls
+from core.accounts.pictures import picture_urls
+from core.derivatives import ImageUrls, original, public_urls
 from core.identifiers import StyleId, UserId
 from core.paging import Page, PageRequest
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
@@ -197,11 +199,13 @@ class PostgresStylesReader(StylesReader):
         return [RecommendedTag(**row) for row in rows if row["name"] is not None]
 
     async def _card(self, row: Record) -> dict[str, Any]:
+        images = await thumbnail_urls(row["thumbnail"], self._blobs)
         return {
             "id": row["id"],
             "name": row["name"],
             "description": row["description"],
-            "thumbnail_url": await thumbnail_url(row["thumbnail"], self._blobs),
+            "thumbnail_url": original(images),
+            "images": images,
             "artist": StyleArtist(row["artist_id"], row["username"], row["artist_name"]),
             "training_status": row["training_status"],
             "generation_cost_tokens": row["generation_cost_tokens"],
@@ -213,11 +217,13 @@ class PostgresStylesReader(StylesReader):
 
     async def _detail(self, row: Record) -> dict[str, Any]:
         samples = (row["artworks"] or [])[:SAMPLES] if row["show_samples"] else []
+        images = picture_urls(row["profile_image"], self._blobs)
         artist = StyleDetailArtist(
             row["artist_id"],
             row["username"],
             row["artist_name"],
-            picture_url(row["profile_image"], self._blobs),
+            original(images),
+            images,
             row["follower_count"],
         )
         return {
@@ -229,12 +235,14 @@ class PostgresStylesReader(StylesReader):
             "updated_at": row["updated_at"],
             "stats": StyleStats(row["usage_count"], row["avg_likes"]),
             "sample_artworks": [
-                SampleArtwork(sample["id"], await self._blobs.signed_url(sample["sample_key"]), sample["tags"])
-                for sample in samples
-                if sample["sample_key"]
+                await self._sample(sample, sample["sample_key"]) for sample in samples if sample["sample_key"]
             ],
             "progress": training_progress(row),
         }
+
+    async def _sample(self, artwork: dict[str, Any], key: str) -> SampleArtwork:
+        images = await signed_urls(key, self._blobs)
+        return SampleArtwork(artwork["id"], images.original, images, artwork["tags"])
 
     async def _artwork(self, artwork: dict[str, Any]) -> ArtworkView:
         return ArtworkView(
@@ -247,7 +255,7 @@ class PostgresStylesReader(StylesReader):
         )
 
 
-async def thumbnail_url(key: str | None, blobs: BlobStore) -> str | None:
-    if key and key.startswith(PUBLIC_PREFIX):
-        return blobs.public_url(key)
-    return key and await blobs.signed_url(key)
+async def thumbnail_urls(key: str | None, blobs: BlobStore) -> ImageUrls | None:
+    if not key:
+        return None
+    return public_urls(key, blobs) if key.startswith(PUBLIC_PREFIX) else await signed_urls(key, blobs)

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from core.accounts.errors import ArtistOnly
 from core.accounts.model import Artist, User
-from core.accounts.pictures import accept_picture, signature_key
+from core.accounts.pictures import accept_picture, accept_public_picture, signature_key
 from core.accounts.repository import Users
 from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.blobs.removed_on_failure import put_all, removed_on_failure
@@ -54,15 +54,15 @@ class EditProfile:
         picture: BinaryIO | None = None,
         signature: BinaryIO | None = None,
     ) -> None:
-        picture_blob = await self._picture(user_id, picture) if picture else None
+        picture_blobs = await self._picture(user_id, picture) if picture else []
         signature_blob = await self._signature(user_id, signature) if signature else None
-        blobs = [blob for blob in (picture_blob, signature_blob) if blob]
+        blobs = [*picture_blobs, *([signature_blob] if signature_blob else [])]
         replaced: list[str] = []
         await put_all(self.blobs, *blobs)
         async with removed_on_failure(self.blobs, self.transaction, *(blob.key for blob in blobs)):
             user = await self.users.of_id(user_id, lock=True)
-            await self.users.save(self._edited(user, changes, picture_blob))
-            if picture_blob and user.picture_key:
+            await self.users.save(self._edited(user, changes, picture_blobs))
+            if picture_blobs and user.picture_key:
                 replaced = [user.picture_key]
                 await self.discarded.add(*replaced)
             artist = await self._edit_artist(user_id, changes, signature_blob)
@@ -71,12 +71,12 @@ class EditProfile:
         if artist and signature_blob:
             await self._keep_for_a_while(artist.signature_key)
 
-    def _edited(self, user: User, changes: ProfileChanges, picture: Blob | None) -> User:
+    def _edited(self, user: User, changes: ProfileChanges, picture: list[Blob]) -> User:
         return user.edit(
             at=self.clock.now(),
             username=user.username if changes.username is UNSET else parse_name(changes.username),
             bio=user.bio if changes.bio is UNSET else changes.bio,
-            profile_image=picture.key if picture else user.profile_image,
+            profile_image=picture[0].key if picture else user.profile_image,
         )
 
     async def _edit_artist(self, user_id: UserId, changes: ProfileChanges, signature: Blob | None) -> Artist | None:
@@ -94,9 +94,10 @@ class EditProfile:
         await self.users.save_artist(edited)
         return artist
 
-    async def _picture(self, user_id: UserId, picture: BinaryIO) -> Blob:
-        copy = await accept_picture(self.images, picture, user=user_id, field="profile_image")
-        key = f"{PUBLIC_PREFIX}profiles/{user_id}/{self.secrets.token()[:16]}.{copy.extension}"
+    async def _picture(self, user_id: UserId, picture: BinaryIO) -> list[Blob]:
+        """The picture itself first, then the smaller copies."""
+        copy = await accept_public_picture(self.images, picture, user=user_id, field="profile_image")
+        key = f"{PUBLIC_PREFIX}profiles/{user_id}/{self.secrets.token()[:16]}.{copy.image.extension}"
         return copy.stored_as(key)
 
     async def _signature(self, user_id: UserId, signature: BinaryIO) -> Blob:

@@ -1,7 +1,9 @@
 from typing import BinaryIO
 
 from core.accounts.errors import InvalidPicture
+from core.derivatives import ImageUrls, PublicCopy, only_original, public_copy, public_urls
 from core.identifiers import UserId
+from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.ports.images import Image, Images, NotAnImage
 from core.ports.secrets import Secrets
 from core.problems import INVALID_IMAGE, file_too_large, side_too_long
@@ -13,20 +15,36 @@ MAX_SIDE = 4096
 
 
 async def accept_picture(images: Images, content: BinaryIO, *, user: UserId, field: str) -> Image:
-    """Re-encode an uploaded picture for publication. Raises InvalidPicture."""
+    """Re-encode an uploaded picture. Raises InvalidPicture."""
     try:
-        image = await images.inspect(content, user=user)
-        _check_size(image, field)
+        await _check(images, content, user, field)
         return await images.reencode(content, user=user)
     except NotAnImage:
         raise InvalidPicture(field, INVALID_IMAGE) from None
 
 
-def _check_size(image: Image, field: str) -> None:
+async def accept_public_picture(images: Images, content: BinaryIO, *, user: UserId, field: str) -> PublicCopy:
+    """Re-encode an uploaded picture that others see, in all sizes. Raises InvalidPicture."""
+    try:
+        await _check(images, content, user, field)
+        return await public_copy(images, content, user=user)
+    except NotAnImage:
+        raise InvalidPicture(field, INVALID_IMAGE) from None
+
+
+async def _check(images: Images, content: BinaryIO, user: UserId, field: str) -> None:
+    image = await images.inspect(content, user=user)
     if image.size > MAX_PICTURE:
         raise InvalidPicture(field, file_too_large(MAX_PICTURE // 1024 // 1024))
     if max(image.width, image.height) > MAX_SIDE:
         raise InvalidPicture(field, side_too_long(MAX_SIDE))
+
+
+def picture_urls(picture: str | None, blobs: BlobStore) -> ImageUrls | None:
+    """Of `User.profile_image`: our own objects are stored by key, the identity provider's pictures by URL."""
+    if not picture:
+        return None
+    return public_urls(picture, blobs) if picture.startswith(PUBLIC_PREFIX) else only_original(picture)
 
 
 def signature_key(artist: UserId, signature: Image, secrets: Secrets) -> str:

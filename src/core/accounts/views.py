@@ -3,6 +3,7 @@ from typing import Protocol
 
 import msgspec
 
+from core.derivatives import ImageUrls
 from core.identifiers import SessionId, UserId
 from core.paging import Page, PageRequest
 
@@ -21,6 +22,8 @@ class Me(msgspec.Struct, frozen=True):
     username: str
     email: str | None
     profile_image: str | None
+    images: ImageUrls | None
+    """The profile image in all sizes; null without one."""
     role: str
     token_balance: int
     """Tokens available to spend."""
@@ -46,6 +49,8 @@ class Profile(msgspec.Struct, frozen=True):
     id: UserId
     username: str
     profile_image: str | None
+    images: ImageUrls | None
+    """The profile image in all sizes; null without one."""
     bio: str
     role: str
     created_at: datetime

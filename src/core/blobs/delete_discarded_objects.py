@@ -1,6 +1,7 @@
 import logging
 from dataclasses import dataclass
 
+from core.derivatives import derivatives_of
 from core.errors import DomainError
 from core.ports.blob_store import BlobStore
 from core.ports.discarded_objects import DiscardedObjects
@@ -11,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DeleteDiscardedObjects:
-    """Delete discarded objects from the store, one batch. Safe to run concurrently."""
+    """Delete discarded objects and their smaller copies from the store, one batch. Safe to run concurrently."""
 
     discarded: DiscardedObjects
     blobs: BlobStore
@@ -33,7 +34,7 @@ class DeleteDiscardedObjects:
             _log.warning("discarded objects not deleted yet count=%d reason=%s", len(entries), error)
 
     async def _remove(self, entries: list[str]) -> None:
-        keys = [entry for entry in entries if not entry.endswith("/")]
+        keys = [entry for entry in entries if not entry.endswith("/")] + derivatives_of(*entries)
         for entry in entries:
             if entry.endswith("/"):
                 keys += await self.blobs.keys(entry)

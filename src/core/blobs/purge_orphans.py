@@ -5,6 +5,7 @@ from typing import NewType
 
 import msgspec
 
+from core.derivatives import original_of
 from core.ports.blob_store import BlobStore, StoredBlob
 from core.ports.clock import Clock
 from core.ports.orphaned_blobs import OrphanedBlobs, Walk
@@ -23,7 +24,8 @@ class PurgeOrphans:
     """Purge objects that were stored but never referenced, for example because of a crash before the commit.
 
     Walks the store in key order, one batch per call, continuing where the last call ended; one full walk per OrphanAge.
-    Younger objects are skipped: a transaction that refers to them may be about to commit. Safe to run concurrently.
+    A smaller copy counts as referenced while its original is. Younger objects are skipped: a transaction that refers to
+    them may be about to commit. Safe to run concurrently.
     """
 
     orphans: OrphanedBlobs
@@ -59,7 +61,9 @@ class PurgeOrphans:
         return found
 
     async def _drop(self, old: list[str]) -> None:
-        orphans = await self.orphans.among(old) if old else []
+        originals = {key: original_of(key) for key in old}
+        unreferenced = set(await self.orphans.among(sorted(set(originals.values())))) if old else set()
+        orphans = [key for key in old if originals[key] in unreferenced]
         if orphans:
             await self.blobs.delete(*orphans)
             _log.warning("orphaned objects purged count=%s first=%s", len(orphans), orphans[0])

@@ -3,6 +3,7 @@ from typing import Protocol
 
 import msgspec
 
+from core.derivatives import ImageUrls
 from core.identifiers import CommentId, GenerationId, UserId
 from core.paging import Page, PageRequest
 
@@ -21,6 +22,8 @@ class FollowedUser(msgspec.Struct, frozen=True):
     id: UserId
     username: str
     profile_image: str | None
+    images: ImageUrls | None
+    """The profile image in all sizes; null without one."""
     artist_name: str | None
     """None if the user is not an artist."""
     role: str
@@ -36,6 +39,8 @@ class CommentUser(msgspec.Struct, frozen=True):
     id: UserId
     username: str
     profile_image: str | None
+    images: ImageUrls | None
+    """The profile image in all sizes; null without one."""
 
 
 class ReplyView(msgspec.Struct, frozen=True):

@@ -4,7 +4,8 @@ from io import BytesIO
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from core.blobs.removed_on_failure import removed_on_failure
+from core.blobs.removed_on_failure import put_all, removed_on_failure
+from core.derivatives import PublicCopy, derivatives_of, public_copy
 from core.errors import ValidationError
 from core.generations.errors import GenerationChanged, GenerationNotCompleted, ResultBroken
 from core.generations.model import MAX_DESCRIPTION, Generation
@@ -12,7 +13,7 @@ from core.generations.repository import Generations
 from core.identifiers import GenerationId, UserId
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.ports.clock import Clock
-from core.ports.images import Image, Images, NotAnImage
+from core.ports.images import Images, NotAnImage
 from core.ports.secrets import Secrets
 from core.ports.transaction import Transaction
 from core.styles.repository import Styles
@@ -30,8 +31,8 @@ class GenerationChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 class EditGeneration:
     """Publish, hide or describe one's own image.
 
-    Publishing makes a copy without metadata under an unguessable key; hiding deletes that copy before the commit, so
-    that an image stored as private is never publicly readable.
+    Publishing makes copies without metadata, in all sizes, under an unguessable key; hiding deletes them before the
+    commit, so that an image stored as private is never publicly readable.
     """
 
     generations: Generations
@@ -51,7 +52,7 @@ class EditGeneration:
         async with self.transaction:
             seen = await self.generations.of_owner(requester, generation_id)
         public_key = await self._published_as(seen, changes)
-        copied = [public_key] if public_key and public_key != seen.public_key else []
+        copied = [public_key, *derivatives_of(public_key)] if public_key and public_key != seen.public_key else []
         async with removed_on_failure(self.blobs, self.transaction, *copied):
             generation = await self.generations.of_owner(requester, seen.id, lock=True)
             if generation.public_key != seen.public_key:
@@ -69,18 +70,18 @@ class EditGeneration:
             if generation.result_key is None:
                 raise GenerationNotCompleted
             copy = await self._copy(generation.owner_id, generation.result_key)
-            key = f"{PUBLIC_PREFIX}generations/{generation.id}/{self.secrets.token()[:16]}.{copy.extension}"
-            await self.blobs.put(copy.stored_as(key))
+            key = f"{PUBLIC_PREFIX}generations/{generation.id}/{self.secrets.token()[:16]}.{copy.image.extension}"
+            await put_all(self.blobs, *copy.stored_as(key))
             return key
         if changes.is_public is False and generation.public_key is not None:
-            await self.blobs.delete(generation.public_key)
+            await self.blobs.delete(generation.public_key, *derivatives_of(generation.public_key))
             return None
         return generation.public_key
 
-    async def _copy(self, owner: UserId, result_key: str) -> Image:
+    async def _copy(self, owner: UserId, result_key: str) -> PublicCopy:
         content = BytesIO(await self.blobs.get(result_key))
         try:
             await self.images.inspect(content, user=owner)
-            return await self.images.reencode(content, user=owner)
+            return await public_copy(self.images, content, user=owner)
         except NotAnImage:
             raise ResultBroken from None

@@ -4,6 +4,7 @@ from typing import Protocol
 
 import msgspec
 
+from core.derivatives import ImageUrls
 from core.generations.model import GenerationProgress
 from core.identifiers import GenerationId, StyleId, UserId
 from core.paging import Page, PageRequest
@@ -59,6 +60,8 @@ class GenerationUser(msgspec.Struct, frozen=True):
     id: UserId
     username: str
     profile_image: str | None
+    images: ImageUrls | None
+    """The profile image in all sizes; null without one."""
 
 
 class GenerationArtist(msgspec.Struct, frozen=True):
@@ -110,6 +113,8 @@ class GenerationView(msgspec.Struct, frozen=True):
     is_liked: bool
     result_url: str | None
     """The public URL, or for the owner of a private image a short-lived signed URL."""
+    images: ImageUrls | None
+    """`result_url` in all sizes; a private image has only its original."""
     progress: GenerationProgress | None
     queue: QueuePlace | None
     """Only while queued."""
@@ -125,6 +130,8 @@ class FeedItem(msgspec.Struct, frozen=True):
     user: GenerationUser
     style: GenerationStyle
     result_url: str
+    images: ImageUrls
+    """`result_url` in all sizes."""
     description: str | None
     aspect_ratio: str
     like_count: int

@@ -3,6 +3,7 @@ from typing import Protocol
 
 import msgspec
 
+from core.derivatives import ImageUrls
 from core.identifiers import NotificationId, UserId
 from core.notifications.model import TargetType
 from core.paging import Page, PageRequest
@@ -12,6 +13,8 @@ class Actor(msgspec.Struct, frozen=True):
     id: UserId
     username: str
     profile_image: str | None
+    images: ImageUrls | None
+    """The profile image in all sizes; null without one."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -24,6 +27,8 @@ class Target(msgspec.Struct, frozen=True):
     """A style's thumbnail, a user's picture, or a generation's image if the recipient may see it."""
     result_url: str | None = None
     """Same as `image_url`, for generations only."""
+    images: ImageUrls | None = None
+    """`image_url` in all sizes."""
 
 
 class NotificationItem(msgspec.Struct, frozen=True):

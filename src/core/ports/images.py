@@ -28,6 +28,16 @@ class Image(msgspec.Struct, frozen=True):
         return Blob(key, self.content, f"image/{self.format}")
 
 
+class Derivative(msgspec.Struct, frozen=True):
+    """A smaller copy of an image."""
+
+    side: int
+    """Pixels of the longer side at most."""
+    format: str
+    """`webp` or `jpeg`."""
+    content: BinaryIO
+
+
 class NotAnImage(Exception):
     """Not a complete JPEG or PNG: another format, truncated, damaged, a decompression bomb, or a polyglot file."""
 
@@ -62,5 +72,13 @@ class Images(Protocol):
 
         Pixels only, no metadata: EXIF orientation applied, 8 bits per channel, sRGB. With `max_side`, scaled down until
         neither side has more pixels. Leaves the position at the start. Raises NotAnImage.
+        """
+        ...
+
+    async def shrink(self, content: BinaryIO, *, user: UserId, sides: tuple[int, ...]) -> list[Derivative]:
+        """Make smaller copies of an image that `reencode` returned: for each of `sides` in WebP, then in JPEG.
+
+        The longer side has at most that many pixels; none is enlarged. In JPEG, transparent parts are on white. Leaves
+        the position at the start. Raises NotAnImage.
         """
         ...

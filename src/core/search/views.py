@@ -3,6 +3,7 @@ from typing import Protocol
 
 import msgspec
 
+from core.derivatives import ImageUrls
 from core.identifiers import StyleId, TagId, UserId
 from core.search.matching import MatchedBy
 from core.styles.views import StyleArtist
@@ -18,6 +19,8 @@ class FoundStyle(msgspec.Struct, frozen=True):
     id: StyleId
     name: str
     thumbnail_url: str | None
+    images: ImageUrls | None
+    """`thumbnail_url` in all sizes."""
     artist: StyleArtist
     matched_by: MatchedBy
     """What matches better; the name if both match equally."""
@@ -29,6 +32,8 @@ class FoundArtist(msgspec.Struct, frozen=True):
     username: str
     artist_name: str
     profile_image: str | None
+    images: ImageUrls | None
+    """The profile image in all sizes; null without one."""
     follower_count: int
     matched_by: MatchedBy
     """Always `name`: the artist name or the username."""

@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 from core import tags
 from core.accounts.errors import ArtistOnly
 from core.blobs.removed_on_failure import put_all, removed_on_failure
+from core.derivatives import PublicCopy, public_copy
 from core.errors import ValidationError
 from core.identifiers import StyleId, UserId
 from core.ports.blob_store import Blob, BlobStore
@@ -145,9 +146,9 @@ class CreateStyle:
             )
         return image
 
-    async def _sample(self, artist: UserId, index: int, file: str, image: Image) -> Image:
+    async def _sample(self, artist: UserId, index: int, file: str, image: Image) -> PublicCopy:
         try:
-            return await self.images.reencode(image.content, user=artist, max_side=model.SAMPLE_SIDE)
+            return await public_copy(self.images, image.content, user=artist, max_side=model.SAMPLE_SIDE)
         except NotAnImage:
             raise InvalidImageFormat(index=index, file=file) from None
 
@@ -239,15 +240,13 @@ def _collected(artworks: list[Artwork]) -> list[str]:
     return [tag for artwork in artworks for tag in artwork.tags]
 
 
-def _blobs(artworks: list[Artwork], images: list[Image], samples: list[Image]) -> list[Blob]:
+def _blobs(artworks: list[Artwork], images: list[Image], samples: list[PublicCopy]) -> list[Blob]:
     """The images without trailing data, their captions, and the sample copies."""
     blobs = [image.stored_as(artwork.key) for artwork, image in zip(artworks, images, strict=True)]
     blobs += [_caption_blob(artwork.key, artwork.caption) for artwork in artworks if artwork.caption]
-    blobs += [
-        sample.stored_as(artwork.sample_key)
-        for artwork, sample in zip(artworks, samples, strict=False)
-        if artwork.sample_key
-    ]
+    for artwork, sample in zip(artworks, samples, strict=False):
+        if artwork.sample_key:
+            blobs += sample.stored_as(artwork.sample_key)
     return blobs
 
 

@@ -5,9 +5,10 @@ from typing import Annotated, BinaryIO
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from core.accounts.pictures import accept_picture
+from core.accounts.pictures import accept_public_picture
 from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.blobs.removed_on_failure import put_all, removed_on_failure
+from core.derivatives import derivatives_of
 from core.identifiers import StyleId, UserId
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.ports.clock import Clock
@@ -48,7 +49,8 @@ class EditStyle:
         self, requester: UserId, style_id: StyleId, changes: StyleChanges, thumbnail: BinaryIO | None = None
     ) -> None:
         key = await self._store(requester, style_id, thumbnail) if thumbnail else None
-        async with removed_on_failure(self.blobs, self.transaction, *filter(None, [key])):
+        stored = [key, *derivatives_of(key)] if key else []
+        async with removed_on_failure(self.blobs, self.transaction, *stored):
             style = await self.styles.of_id(style_id, lock=True)
             style.check_owner(requester)
             edited = style.edit(
@@ -75,7 +77,7 @@ class EditStyle:
             await self.delete_discarded.at_once(replaced)
 
     async def _store(self, requester: UserId, style_id: StyleId, thumbnail: BinaryIO) -> str:
-        copy = await accept_picture(self.images, thumbnail, user=requester, field="thumbnail")
-        key = f"{PUBLIC_PREFIX}styles/{style_id}/{self.secrets.token()[:16]}.{copy.extension}"
-        await put_all(self.blobs, copy.stored_as(key))
+        copy = await accept_public_picture(self.images, thumbnail, user=requester, field="thumbnail")
+        key = f"{PUBLIC_PREFIX}styles/{style_id}/{self.secrets.token()[:16]}.{copy.image.extension}"
+        await put_all(self.blobs, *copy.stored_as(key))
         return key

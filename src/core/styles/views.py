@@ -4,6 +4,7 @@ from typing import Protocol
 
 import msgspec
 
+from core.derivatives import ImageUrls
 from core.identifiers import ArtworkId, StyleId, UserId
 from core.paging import Page, PageRequest
 from core.requester import Requester
@@ -31,6 +32,8 @@ class StyleCard(msgspec.Struct, frozen=True):
     description: str
     thumbnail_url: str | None
     """The artist's own thumbnail; else a signed URL of the first sample; None if samples are not allowed."""
+    images: ImageUrls | None
+    """`thumbnail_url` in all sizes."""
     artist: StyleArtist
     training_status: str
     generation_cost_tokens: int
@@ -48,6 +51,8 @@ class OwnStyleCard(StyleCard, frozen=True):
 
 class StyleDetailArtist(StyleArtist, frozen=True):
     profile_image: str | None
+    images: ImageUrls | None
+    """The profile image in all sizes; null without one."""
     follower_count: int
 
 
@@ -76,6 +81,7 @@ class SampleArtwork(msgspec.Struct, frozen=True):
     id: ArtworkId
     image_url: str
     """A short-lived signed URL."""
+    images: ImageUrls
     tags: list[str]
 
 
@@ -84,6 +90,8 @@ class StyleDetail(msgspec.Struct, frozen=True):
     name: str
     description: str
     thumbnail_url: str | None
+    images: ImageUrls | None
+    """`thumbnail_url` in all sizes."""
     artist: StyleDetailArtist
     training_status: str
     generation_cost_tokens: int

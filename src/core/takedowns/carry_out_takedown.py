@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.derivatives import derivatives_of
 from core.generations.model import STYLE_WITHDRAWN, Status
 from core.generations.repository import Generations
 from core.identifiers import GenerationId, StyleId
@@ -100,12 +101,12 @@ class CarryOutTakedown:
             )
 
     async def _hide(self, generation_id: GenerationId) -> None:
-        """The public copy is deleted before the commit, so that what is stored as private is not public."""
+        """The public copies are deleted before the commit, so that what is stored as private is not public."""
         async with self.transaction:
             public_key = (await self.generations.of_id(generation_id)).public_key
         if public_key is None:
             return
-        await self.blobs.delete(public_key)
+        await self.blobs.delete(public_key, *derivatives_of(public_key))
         async with self.transaction:
             generation = await self.generations.of_id(generation_id, lock=True)
             if generation.public_key == public_key:

@@ -258,6 +258,8 @@ async def test_no_store_takes_a_key_that_could_mean_something_else(case: Case, k
     with pytest.raises(ValueError, match="Not a"):
         await case.store.put(blob("fine.png"), blob(key))
     with pytest.raises(ValueError, match="Not a"):
+        case.store.public_url(f"public/{key}")
+    with pytest.raises(ValueError, match="Not a"):
         await case.store.get(key)
     with pytest.raises(ValueError, match="Not a"):
         await case.store.copy(key, "a.png")

@@ -1,13 +1,12 @@
 """Measure every call of the service and its limits in one run.
 
-`make bench ARGS=main` measures the main job only, `ARGS=reads` the calls that only look, `ARGS=search` searching
-100,000 styles. `ARGS="--scale 20"` measures over a million images, `ARGS="--json FILE"` keeps the figures, and
-`COMPARE=FILE` prints ratios to kept ones.
-`make bench ARGS=books` measures how long it takes to prove that a million transfers are in order, `ARGS=streams` what
-live events cost and how soon they come, `ARGS=relay` how soon a task is in RabbitMQ, `ARGS=account-deletion`
-how long the export and the erasure of a large account take, `ARGS=schema` what each check and trigger costs,
-`ARGS=uploads` what uploads cost and how long others wait meanwhile, `ARGS=images` how many bytes a page of the
-feed loads.
+`make bench ARGS=main` measures requests for generations only, `ARGS=reads` only reads, `ARGS=search` searches among
+100,000 styles. `ARGS="--scale 20"` measures with a million images, `ARGS="--json FILE"` saves the figures, and
+`COMPARE=FILE` prints ratios to saved ones.
+`make bench ARGS=books` measures the duration of a reconciliation of a million transfers, `ARGS=streams` the memory and
+latency of live events, `ARGS=relay` the time from a commit to the confirmation by RabbitMQ, `ARGS=account-deletion` the
+export and erasure of a large account, `ARGS=schema` the cost of each check and trigger, `ARGS=uploads` the duration,
+memory and effect on other users of uploads, `ARGS=images` the bytes of a page of the feed.
 """
 
 import argparse
@@ -30,17 +29,17 @@ INTERRUPTED = 130
 ROUNDS = 3
 SECONDS = 2.5
 IDLE = 0.5
-"""The load of a machine that has nothing else to do, at most."""
+"""The maximum load average of an idle machine."""
 CONDITIONS = f"""
 {CONNECTIONS} connections kept alive to {PROCESSES} processes. Sessions, CSRF checks and rate limits (raised) are on. \
 Each process of the service runs its relay
-as always; it publishes to a queue of its own that nobody reads (AI_SERVERS=none).
+as always; it publishes to a queue of its own without consumers (AI_SERVERS=none).
 """
 
 REPORTS = {
     "search": ("a process of the service and 100,000 styles, which takes a minute or more", search.report),
     "relay": ("a database and a RabbitMQ", relay.report),
-    "account-deletion": ("a process of the service and somebody with a lot", account_deletion.report),
+    "account-deletion": ("a process of the service and a large account", account_deletion.report),
     "schema": ("a database with 100,000 generations", schema.report),
     "images": ("60 images", images.report),
     "uploads": ("a process of the service and a gigabyte of pictures", uploads.report),
@@ -55,7 +54,7 @@ def main() -> int:
         nargs="?",
         choices=["main", "all", "reads", "books", "streams", *REPORTS],
         default="all",
-        help="every call (default), the main job, those that only look, or one of the other benchmarks",
+        help="every call (default), requests for generations, reads, or one of the other benchmarks",
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement in each round")
@@ -96,7 +95,7 @@ def main() -> int:
 def _busy(load: float) -> str:
     if load <= IDLE:
         return ""
-    return f"\nThe machine was busy before this began (load {load:.1f}): these figures say little.\n"
+    return f"\nThe machine was busy before this began (load {load:.1f}): do not rely on these figures.\n"
 
 
 def _books(looked: books.Looked) -> str:

@@ -1,4 +1,4 @@
-"""A Litestar application that does nothing but answer JSON, served as the service is: the limit of HTTP."""
+"""A Litestar application that only answers JSON, served like the service: the limit of HTTP."""
 
 import asyncio
 import sys

@@ -21,7 +21,7 @@ from tests.support.fills import ledger
 from tests.support.fills.fill import filling
 
 SECONDS = 10.0
-"""Within which a million transfers are to be proven in order."""
+"""Target for the reconciliation of a million transfers."""
 
 COMPLETED, FAILED, QUEUED = 270_000, 60_000, 10_000
 SALES, WITHDRAWALS = 50_000, 5_000
@@ -58,7 +58,7 @@ async def _look(settings: Settings, *, rounds: int) -> Looked:
 
 
 async def _timed(container: AsyncContainer) -> tuple[float, int]:
-    """Seconds, and images that were looked at."""
+    """Seconds, and the number of images checked."""
     async with container() as request:
         reconcile = await request.get(Reconcile)
         started = time.perf_counter()
@@ -71,7 +71,7 @@ async def _timed(container: AsyncContainer) -> tuple[float, int]:
 
 
 async def _make(url: str) -> int:
-    """Answers how many transfers there are."""
+    """Returns the number of transfers."""
     async with filling(url) as fill:
         await ledger.generations(fill, completed=COMPLETED, failed=FAILED, queued=QUEUED, public=False, fee=1)
         await ledger.purchases(fill, SALES)

@@ -1,4 +1,4 @@
-"""What one run of the benchmark has measured, to print, keep and compare."""
+"""The figures of one run of the benchmark: printed, saved and compared."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ import msgspec
 from benchmarks.table import table
 
 SLOWEST = 0.020
-"""Seconds within which 99 of 100 answers are to come at half of the top rate."""
+"""Target for the 99th percentile at half of the top rate, in seconds."""
 LARGEST = 150
 """Megabytes of a process under load."""
 STARTED = 1.5

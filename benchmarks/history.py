@@ -7,7 +7,7 @@ from tests.support.fills.fill import filling
 
 IMAGES = 50_000
 
-# A page somewhere in the middle, with everything on it that a feed shows.
+# A page in the middle, with everything that a feed shows.
 PAGE = f"""
 \\set seconds random(1, {IMAGES})
 SELECT image.*, users.username, users.profile_image, styles.name, artists.artist_name

@@ -17,7 +17,7 @@ import msgspec
 END_OF_HEAD = b"\r\n\r\n"
 LENGTH = b"content-length:"
 TIME_LIMIT = 10.0
-"""Seconds without any answer after which the server counts as stuck."""
+"""Seconds without any answer after which the run fails."""
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,13 +26,13 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     requests: list[bytes]
     """Whole HTTP/1.1 requests, sent in turn, over and over unless `once`."""
     expected: int
-    """The status that every answer has to have."""
+    """The status that every answer must have."""
     seconds: float
     warm_up: float = 0.5
     """Seconds before those that count."""
     connections: int = 32
     rate: float | None = None
-    """Requests a second; None for as many as get answered."""
+    """Requests a second; None for as many as possible."""
     once: bool = False
     """Send every request at most once, and end early when there is none left."""
 
@@ -84,7 +84,7 @@ class _Connection:
         self.socket.sendall(request)
 
     def answered(self, expected: bytes) -> bool:
-        """Read what has come; whether the answer is complete now."""
+        """Read what has arrived; returns whether the answer is complete."""
         part = self.socket.recv(65536)
         if not part:
             raise Unexpected("the server closed a connection")

@@ -151,7 +151,7 @@ async def _artwork(ids: Ids, style_id: StyleId, index: int) -> Artwork:
 
 
 def _browsers(signed_in: list[tuple[UserId, str]], port: int) -> list[Browser]:
-    """They ask who they are, as a frontend does, and learn the token that goes with what they change."""
+    """Get `me`, as a frontend does, for the CSRF token."""
     browsers = []
     with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
         for user_id, session in signed_in:

@@ -17,7 +17,7 @@ with warnings.catch_warnings():
 
 WALLETS = 1000
 
-# As plain as a spend can be: no rule but the balance, no index but the keys.
+# The simplest possible spend: no rule but the balance, no index but the keys.
 PLAIN_SCHEMA = f"""
 CREATE TABLE wallets (id bigint PRIMARY KEY, balance bigint NOT NULL CHECK (balance >= 0));
 CREATE TABLE transfers (
@@ -76,7 +76,7 @@ async def plain_database(url: str) -> str:
 
 
 def per_second(limit: Limit, *, connections: int, seconds: int) -> float:
-    """How often the script runs a second. Raises PgbenchFailed."""
+    """Runs of the script per second. Raises PgbenchFailed."""
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(limit.script)
         script.flush()

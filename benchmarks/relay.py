@@ -36,7 +36,7 @@ TARGET = 0.050
 
 
 class _Timed(Broker):
-    """Notes when each task has been confirmed."""
+    """Records when each task was confirmed."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker

@@ -33,7 +33,7 @@ class _Round:
 def measure(
     stage: Stage, scenarios: list[Scenario], *, load: float, rounds: int, seconds: float, say: Callable[[str], None]
 ) -> Figures:
-    """`load` is what the machine was busy with before."""
+    """`load` is the load average before the run."""
     limits: dict[str, list[float]] = defaultdict(list)
     measured: dict[str, list[_Round]] = defaultdict(list)
     for number in range(rounds):
@@ -82,7 +82,7 @@ def measure(
 
 
 def _alone(stage: Stage, scenario: Scenario) -> Measured:
-    """One call after another, on one process that has nothing else to do."""
+    """One call after another, on one idle process."""
     return drive(
         Load(
             ports=_ports(stage.service)[:1],

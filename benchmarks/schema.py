@@ -1,8 +1,8 @@
-"""What each rule of the schema costs two statements: a request for a generation, and its completion.
+"""The cost of each rule of the schema in two statements: a request for a generation, and its completion.
 
-In one database a rule is dropped, in another one like it all are in force, and the same statements are timed in both
-by turns: what else the machine does disturbs both alike. Compared are CPU seconds of the server's processes where the
-system tells them, else seconds.
+In one database a rule is dropped, in an equal one all are in force, and the same statements are timed in both
+alternately, so that other load affects both alike. Compared are CPU seconds of the server's processes where the
+operating system reports them, else seconds.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from entrypoints.container.migrations import upgrade_database
 
 BUYERS = 20_000
 GENERATIONS = 100_000
-"""Before anything is measured: PostgreSQL plans otherwise for small tables."""
+"""Generations before the measurement: PostgreSQL plans differently for small tables."""
 ROUNDS = 5
 ROWS = 16
 """Generations in one statement, where it is not one."""
@@ -235,7 +235,7 @@ async def _times(
     buyers: Sequence[int],
     rows: int,
 ) -> Times:
-    """What each statement takes with some rules and without them; nothing of it stays."""
+    """The time of each statement with some rules and without them; rolled back."""
     async with _undone(with_it), _undone(without):
         for drop in drops:
             await without.execute(drop)
@@ -279,7 +279,7 @@ def _batches(buyers: Sequence[int], rows: int) -> Iterator[list[int]]:
 
 
 def _spent(pid: int) -> float:
-    """CPU seconds of a process to the nanosecond, which only Linux tells; else the time."""
+    """CPU seconds of a process to the nanosecond, where the system is Linux; else the time."""
     try:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
     except OSError:

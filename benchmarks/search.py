@@ -53,7 +53,7 @@ def _service() -> Iterator[int]:
 
 
 def _ask(port: int) -> Taken:
-    """In rounds, so that whatever else the machine does is spread evenly; the first one only warms up."""
+    """In rounds, so that other load is spread evenly; the first round is a warm-up."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     paths = {
         **{name: f"/api/search?{urlencode({'q': query})}" for name, query in catalogue.QUERIES.items()},

@@ -41,7 +41,7 @@ class _Stream:
             raise Stuck(self._received[:500].decode(errors="replace"))
 
     def received(self, step: int) -> bool:
-        """Read what has come; whether this step is in it."""
+        """Read what has arrived; returns whether this step is in it."""
         self._read()
         found = f'"current_step":{step},'.encode() in self._received
         if found:

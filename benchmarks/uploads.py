@@ -26,7 +26,7 @@ from entrypoints.settings import read_settings
 
 ARTWORKS = 100
 LATE = 0.050
-"""Target for the slowest answer of a call that needs nothing but the event loop, in seconds."""
+"""Target for the slowest answer of a call that only needs the event loop, in seconds."""
 AVATAR = 5.0
 """Target for another user's small picture, in seconds."""
 GROWTH = 64.0
@@ -37,7 +37,7 @@ ATTACKERS = 6
 
 
 class Watched(msgspec.Struct):
-    """What was seen while something went on."""
+    """Measurements during an upload."""
 
     seconds: float = 0.0
     answers: list[float] = []
@@ -54,7 +54,7 @@ class Artist(msgspec.Struct, frozen=True):
 
 
 def report() -> str:
-    """On a process of the service and a database of their own; nothing of them is left behind."""
+    """On a process of the service and a database of their own; both are removed afterwards."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
         database = embedded_database(directory / "postgres")
@@ -196,7 +196,7 @@ async def _avatar(artist: Artist, picture: bytes) -> None:
 
 
 async def _create(artist: Artist, name: str, pictures: list[bytes]) -> None:
-    """The set may be refused, which is an answer as well."""
+    """The set may also be refused."""
     boundary = "benchmark"
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="'.encode()
     fields = {"name": name, "generation_cost_tokens": "1"}
@@ -235,7 +235,7 @@ def _large() -> bytes:
 
 
 def _of_many_scans() -> bytes:
-    """As much to decode as is accepted, in few bytes."""
+    """The largest accepted amount of decoding, in few bytes."""
     content = _encoded(Image.new("L", (5000, 5000), "gray"), "JPEG", progressive=True)
     start = content.rindex(b"\xff\xda")
     return content[:-2] + content[start:-2] * 35 + content[-2:]

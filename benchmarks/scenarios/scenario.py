@@ -23,7 +23,7 @@ class Request(msgspec.Struct, frozen=True):
 
 class Target(msgspec.Struct, frozen=True):
     bar: float
-    """The share that is asked for at least."""
+    """The minimum share."""
     goal: float
     of: str
     """The name of what it is compared with, a limit or another scenario."""
@@ -32,7 +32,7 @@ class Target(msgspec.Struct, frozen=True):
 class Scenario(msgspec.Struct, frozen=True):
     name: str
     requests: Callable[[], list[Request]]
-    """Asked anew for each measurement."""
+    """Called again for each measurement."""
     expected: int
     target: Target
     once: bool = False

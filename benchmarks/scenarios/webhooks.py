@@ -10,7 +10,7 @@ from benchmarks.scenarios.scenario import BARE, SPEND, Request, Scenario, Target
 from entrypoints.settings import Settings
 
 AT_WORK = 500
-"""Images that are worked at side by side."""
+"""Images in progress at the same time."""
 STEPS = 40
 """Of each, in one measurement."""
 COMPLETED = 6000
@@ -18,7 +18,7 @@ COMPLETED = 6000
 
 
 def bearer(settings: Settings) -> str:
-    """What the inference server authenticates with."""
+    """The inference server's bearer token."""
     return f"Bearer {settings.inference_tokens[0].reveal()}"
 
 
@@ -36,7 +36,7 @@ def scenarios(settings: Settings) -> list[Scenario]:
         return asyncio.run(history.waiting(settings.database_dsn(), limit))
 
     def progress() -> list[Request]:
-        """Every call moves an image forward, as the servers' do."""
+        """Every call advances an image, as the servers' calls do."""
         at_work.extend(waiting(AT_WORK) if not at_work else [])
         first = next(passes) * STEPS + 1
         return [

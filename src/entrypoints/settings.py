@@ -36,6 +36,10 @@ class RabbitMQ(msgspec.Struct, frozen=True):
     user: str
     password: Secret
     vhost: str
+    tls: bool
+    """Whether the connection is encrypted, and the broker's certificate verified."""
+    ca_file: Path | None
+    """Certificate authorities to trust instead of the system's."""
 
 
 class OpenIDSettings(msgspec.Struct, frozen=True):
@@ -252,12 +256,18 @@ def _rabbitmq(reader: Reader) -> RabbitMQ | None:
     host = reader.text("RABBITMQ_HOST")
     if host is None:
         return None
+    tls = reader.choice("RABBITMQ_TLS", ("on", "off"), "off") == "on"
+    ca_file = reader.file("RABBITMQ_CA_FILE")
+    if ca_file and not tls:
+        reader.problems.append("RABBITMQ_CA_FILE is set without RABBITMQ_TLS=on")
     return RabbitMQ(
         host=host,
-        port=reader.number("RABBITMQ_PORT", 5672, low=1, high=65535),
+        port=reader.number("RABBITMQ_PORT", 5671 if tls else 5672, low=1, high=65535),
         user=reader.text("RABBITMQ_USER") or "guest",
         password=reader.secret("RABBITMQ_PASS") or Secret("guest"),
         vhost=reader.text("RABBITMQ_VHOST") or "/",
+        tls=tls,
+        ca_file=ca_file,
     )
 
 

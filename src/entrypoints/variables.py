@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -50,6 +51,14 @@ class Reader:
     def secret(self, name: str) -> Secret | None:
         text = self.text(name)
         return Secret(text) if text else None
+
+    def file(self, name: str) -> Path | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        if not Path(text).is_file():
+            self.problems.append(f"{name}={text!r} is not a file")
+        return Path(text)
 
     def choice(self, name: str, choices: tuple[Choice, ...], default: Choice) -> Choice:
         text = self.text(name)

@@ -201,6 +201,30 @@ def test_the_key_of_the_payment_provider_does_not_travel_in_the_clear() -> None:
     assert [problem.partition(" ")[0] for problem in found] == ["TOSS_API_BASE"]
 
 
+def test_the_broker_is_reached_by_tls(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.touch()
+    encrypted = {"RABBITMQ_HOST": "broker", "RABBITMQ_TLS": "on"}
+    system = read_settings(encrypted).rabbitmq
+    own = read_settings({**encrypted, "RABBITMQ_CA_FILE": str(file), "RABBITMQ_PORT": "5673"}).rabbitmq
+
+    assert system is not None
+    assert own is not None
+    assert (system.tls, system.port, system.ca_file) == (True, 5671, None)
+    assert (own.tls, own.port, own.ca_file) == (True, 5673, file)
+
+
+@pytest.mark.parametrize(
+    "given", [{"RABBITMQ_TLS": "off"}, {"RABBITMQ_TLS": "on", "RABBITMQ_CA_FILE": "/no/such/file"}], ids=str
+)
+def test_a_file_of_authorities_that_does_nothing_is_refused(tmp_path: Path, given: dict[str, str]) -> None:
+    file = tmp_path / "ca.pem"
+    file.touch()
+
+    [problem] = problems(**{"RABBITMQ_HOST": "broker", "RABBITMQ_CA_FILE": str(file), **given})
+    assert problem.startswith("RABBITMQ_CA_FILE")
+
+
 @pytest.mark.parametrize(
     ("name", "nonsense"),
     [

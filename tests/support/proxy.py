@@ -1,4 +1,5 @@
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,10 +10,14 @@ from tests.support.rabbitmq import Broker as Place
 
 
 class Proxy:
-    """A TCP proxy in front of the broker that can be cut, or frozen: connections stay open and nothing passes."""
+    """A TCP proxy in front of the broker that can be cut, or frozen: connections stay open and nothing passes.
 
-    def __init__(self, place: Place) -> None:
+    With `tls` it is to its clients a broker with TLS.
+    """
+
+    def __init__(self, place: Place, *, tls: ssl.SSLContext | None = None) -> None:
         self._place = place
+        self._tls = tls
         self._thawed = asyncio.Event()
         self._thawed.set()
         self._open: set[asyncio.StreamWriter] = set()
@@ -22,7 +27,7 @@ class Proxy:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Address]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
         port: int = server.sockets[0].getsockname()[1]
         yield replace(self._place.address, host="127.0.0.1", port=port)
         server.close()

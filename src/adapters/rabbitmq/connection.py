@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 
 import aio_pika
 import msgspec
@@ -33,6 +34,10 @@ class Address(msgspec.Struct, frozen=True):
     user: str
     password: Secret
     vhost: str
+    tls: bool = False
+    """Whether to connect by AMQPS; the server's certificate and name are verified."""
+    ca_file: Path | None = None
+    """Certificate authorities to trust instead of the system's, in PEM."""
 
 
 async def connect(address: Address) -> AbstractConnection:
@@ -43,6 +48,8 @@ async def connect(address: Address) -> AbstractConnection:
         login=address.user,
         password=address.password.reveal(),
         virtualhost=address.vhost,
+        ssl=address.tls,
+        ssl_options={"cafile": str(address.ca_file)} if address.ca_file else None,
         heartbeat=HEARTBEAT,
     )
     connection = aio_pika.Connection(url)

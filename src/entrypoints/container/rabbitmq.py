@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
 from dishka import Provider, Scope
 
 from adapters.rabbitmq.broker import RabbitMQBroker
@@ -19,7 +20,7 @@ def rabbitmq() -> Provider:
         chosen = settings.rabbitmq
         if chosen is None:
             raise ValueError("no RabbitMQ in the settings")
-        return Address(chosen.host, chosen.port, chosen.user, chosen.password, chosen.vhost)
+        return Address(**msgspec.structs.asdict(chosen))
 
     async def broker(address: Address) -> AsyncIterator[RabbitMQBroker]:
         opened = RabbitMQBroker(address)

@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from adapters.postgres.pool import Pool
+from core.accounts.model import User
 from tests.contracts.overlap import end_blocks
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support.batches import Batches, pool_with
@@ -53,6 +54,18 @@ def world(request: pytest.FixtureRequest) -> World:
     """Every port, over each technology in turn."""
     world: World = request.getfixturevalue(f"{request.param}_world")
     return world
+
+
+@pytest.fixture
+async def mia(world: World) -> User:
+    """An artist."""
+    return await world.artist("mia")
+
+
+@pytest.fixture
+async def ann(world: World) -> User:
+    """A buyer."""
+    return await world.user("ann", tokens=1000)
 
 
 @pytest.fixture(params=[False, True], ids=["held-back", "sent"])

@@ -49,11 +49,6 @@ async def mia(world: World) -> User:
 
 
 @pytest.fixture
-async def ann(world: World) -> User:
-    return await world.user("ann", tokens=1000)
-
-
-@pytest.fixture
 async def bob(world: World) -> User:
     return await world.user("bob", tokens=1000)
 

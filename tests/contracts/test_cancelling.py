@@ -17,11 +17,6 @@ PRICE = 10
 
 
 @pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia")
-
-
-@pytest.fixture
 async def ann(world: World) -> User:
     return await world.user("ann", tokens=PRICE)
 

@@ -37,18 +37,8 @@ async def earned(world: World, artist: User) -> int | None:
 
 
 @pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia")
-
-
-@pytest.fixture
 async def ink(world: World, mia: User) -> Style:
     return await world.style(mia, "Ink", generation_cost_tokens=19)
-
-
-@pytest.fixture
-async def ann(world: World) -> User:
-    return await world.user("ann", tokens=1000)
 
 
 # --- the fee ----------------------------------------------------------------------------------------------------------

@@ -33,16 +33,6 @@ TRAINING_FAILED = Failure("GPU_OOM", "Out of memory.")
 
 
 @pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia")
-
-
-@pytest.fixture
-async def ann(world: World) -> User:
-    return await world.user("ann", tokens=1000)
-
-
-@pytest.fixture
 async def style(world: World, mia: User) -> Style:
     return await world.style(mia)
 

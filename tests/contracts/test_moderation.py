@@ -33,11 +33,6 @@ async def eve(world: World) -> Operator:
 
 
 @pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia")
-
-
-@pytest.fixture
 async def style(world: World, mia: User) -> Style:
     return await world.style(mia)
 

@@ -49,11 +49,6 @@ def dead() -> MemoryDeadLetters:
     return MemoryDeadLetters()
 
 
-@pytest.fixture
-async def ann(world: World) -> User:
-    return await world.user("ann", tokens=1000)
-
-
 async def redrive(world: World, dead: MemoryDeadLetters, broker: Broker, *, limit: int = 100) -> Redriven:
     return await world.use_case(RedriveTasks, dead_letters=dead, broker=broker)(Operator(None), limit=limit)
 

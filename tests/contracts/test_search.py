@@ -19,11 +19,6 @@ from tests.contracts.overlap import commit
 from tests.support.world import World
 
 
-@pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia")
-
-
 async def styles(world: World, text: str, *, limit: int = 20) -> list[str]:
     found = await world.read.search.search(text, type=SearchType.STYLES, limit=limit)
     assert found.artists == []

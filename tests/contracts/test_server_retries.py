@@ -34,11 +34,6 @@ ATTEMPT_FAILED = Failure("INFERENCE_ERROR", "CUDA error")
 
 
 @pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia")
-
-
-@pytest.fixture
 async def ann(world: World) -> User:
     return await world.user("ann", tokens=100)
 

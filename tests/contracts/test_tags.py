@@ -26,11 +26,6 @@ from tests.support.world import World
 
 
 @pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia")
-
-
-@pytest.fixture
 async def ann(world: World) -> User:
     return await world.user("ann", tokens=10_000)
 

@@ -24,11 +24,6 @@ from tests.support.world import Funds, Scope, World
 
 
 @pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia")
-
-
-@pytest.fixture
 async def ann(world: World) -> User:
     return await world.user("ann", tokens=100)
 

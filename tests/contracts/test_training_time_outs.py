@@ -20,11 +20,6 @@ from tests.support.world import World
 
 
 @pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia")
-
-
-@pytest.fixture
 async def style(world: World, mia: User) -> Style:
     return await world.style(mia, generation_cost_tokens=PRICE)
 

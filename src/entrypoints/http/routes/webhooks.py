@@ -20,7 +20,8 @@ from core.tasks.outcome import Outcome
 from entrypoints.http.envelope import Success
 from entrypoints.http.lenient import LenientJson
 from entrypoints.http.operation import patch, post
-from entrypoints.http.routes.reports import (
+from entrypoints.http.routes.toss import TossWebhooks
+from entrypoints.http.routes.webhook_bodies import (
     GenerationCompleted,
     GenerationFailed,
     GenerationProgressed,
@@ -28,7 +29,6 @@ from entrypoints.http.routes.reports import (
     TrainingFailed,
     TrainingProgressed,
 )
-from entrypoints.http.routes.toss import TossWebhooks
 from entrypoints.http.security.access import inference_server, training_server
 
 MAX_BODY = 4 * 1024 * 1024

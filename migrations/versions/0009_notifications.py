@@ -38,10 +38,12 @@ def upgrade() -> None:
                 type IN (
                     'follow', 'like', 'comment', 'generation_complete', 'generation_failed',
                     'style_training_complete', 'style_training_failed',
-                    'style_withdrawn', 'new_sign_in'
+                    'style_withdrawn', 'report_resolved', 'content_reviewed', 'new_sign_in'
                 )
             ),
-            CONSTRAINT ck_notifications_target_type CHECK (target_type IN ('generation', 'style', 'user', 'session')),
+            CONSTRAINT ck_notifications_target_type CHECK (
+                target_type IN ('generation', 'style', 'comment', 'user', 'session')
+            ),
             CONSTRAINT fk_notifications_recipient_id FOREIGN KEY (recipient_id) REFERENCES users (id),
             CONSTRAINT fk_notifications_actor_id FOREIGN KEY (actor_id) REFERENCES users (id)
         )

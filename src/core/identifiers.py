@@ -16,6 +16,7 @@ TransferId = NewType("TransferId", int)
 HoldId = NewType("HoldId", int)
 """The id of the transfer that opened the hold."""
 WithdrawalId = NewType("WithdrawalId", int)
+ReportId = NewType("ReportId", int)
 SessionId = NewType("SessionId", int)
 UploadId = NewType("UploadId", int)
 TaskId = NewType("TaskId", str)

@@ -125,6 +125,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The time after which earnings can be withdrawn."""
     withdrawal_min: int
     """Tokens of a withdrawal."""
+    reports_to_hide: int
+    """Open reports that hide a target until an admin decides; 0: none do."""
 
     @property
     def production(self) -> bool:
@@ -223,6 +225,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         platform_fee_percent=reader.number("PLATFORM_FEE_PERCENT", 0, low=0, high=100),
         payout_delay=timedelta(days=reader.number("PAYOUT_DELAY_DAYS", 14, low=0, high=365)),
         withdrawal_min=reader.number("WITHDRAWAL_MIN", 100, low=1, high=1_000_000),
+        reports_to_hide=reader.number("REPORTS_TO_HIDE", 0, low=0, high=1000),
     )
     if production:
         reader.problems += _unfit_for_production(settings, reader)

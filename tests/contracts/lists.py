@@ -17,6 +17,9 @@ from core.generations.views import FeedQuery, FeedSort, StatusFilter
 from core.identifiers import CommentId
 from core.notifications.mark_read import MarkRead
 from core.paging import Page, PageRequest
+from core.reports.model import ReportReason, ReportStatus, TargetType
+from core.reports.submit_report import NewReport, SubmitReport
+from core.reports.uphold_report import UpholdReport
 from core.requester import Requester
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
@@ -239,6 +242,21 @@ async def _withdrawals(world: World, *, own: bool = False, status: WithdrawalSta
     return Listed(read, come, (lambda id: world.use_case(SettleWithdrawal)(Operator(admin.id), id)) if status else None)
 
 
+async def _reports(world: World, *, status: ReportStatus | None = None) -> Listed:
+    ann = await world.user("ann")
+
+    async def come() -> None:
+        reported = await world.user(f"user-{world.ids.task()}")
+        new = NewReport(TargetType.USER, reported.id, ReportReason.SPAM)
+        await world.use_case(SubmitReport)(ann.id, new)
+
+    return Listed(
+        lambda page: world.read.reports.list(status=status, page=page),
+        come,
+        (lambda id: world.use_case(UpholdReport)(Operator(None), id, reason="Spam.")) if status else None,
+    )
+
+
 async def _audit(world: World) -> Listed:
     number = count()
 
@@ -253,6 +271,8 @@ async def _audit(world: World) -> Listed:
 LISTS: dict[str, Callable[[World], Awaitable[Listed]]] = {
     "accounts.sessions": _sessions,
     "audit.list": _audit,
+    "reports.list": _reports,
+    "reports.list, open": lambda world: _reports(world, status=ReportStatus.OPEN),
     "styles.list": lambda world: _styles(world, StyleQuery()),
     "styles.list, popular": lambda world: _styles(world, StyleQuery(sort=StyleSort.POPULAR)),
     "styles.list, by tags": lambda world: _styles(world, StyleQuery(tags=["river", "boat"])),

@@ -94,6 +94,7 @@ async def test_comments_are_listed_newest_first_with_their_first_replies(
         id=first,
         user=CommentUser(ann.id, "ann", None, None),
         content="<b>안녕</b> 👋",
+        is_hidden=False,
         parent_id=None,
         reply_count=4,
         replies=oldest.replies,
@@ -101,7 +102,15 @@ async def test_comments_are_listed_newest_first_with_their_first_replies(
         updated_at=began,
     )
     assert [reply.id for reply in oldest.replies] == replies[:3]
-    assert oldest.replies[0] == ReplyView(replies[0], CommentUser(ann.id, "ann", None, None), "Reply 0", first, at, at)
+    assert oldest.replies[0] == ReplyView(
+        id=replies[0],
+        user=CommentUser(ann.id, "ann", None, None),
+        content="Reply 0",
+        is_hidden=False,
+        parent_id=first,
+        created_at=at,
+        updated_at=at,
+    )
     assert await count(world, image) == 6
     assert await world.read.community.comment(first, viewer=None) == oldest
 

@@ -13,6 +13,8 @@ from core.accounts.model import Session, User
 from core.accounts.sign_in import token_hash
 from core.community.post_comment import NewComment, PostComment
 from core.purchases.start_purchase import StartPurchase
+from core.reports.model import ReportReason, TargetType
+from core.reports.submit_report import NewReport, SubmitReport
 from core.requester import Requester, Role
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.support.world import World
@@ -50,6 +52,8 @@ async def a_life(world: World, user: User, other: User) -> None:
         await world.like(who, image)
         await world.follow(who, whom)
         await world.use_case(PostComment)(who.id, image.id, NewComment(f"said by {who.username}"))
+        reported = NewReport(TargetType.USER, whom.id, ReportReason.OTHER, f"reported by {who.username}")
+        await world.use_case(SubmitReport)(who.id, reported)
         await world.use_case(StartPurchase)(who.id, "basic_100")
         fan = await world.earn(who, 1, styles[who.id])
         await world.use_case(RequestWithdrawal)(who.id, 1)
@@ -73,11 +77,28 @@ async def test_something_of_everything_and_nothing_of_others(world: World) -> No
 
     assert {name for name, rows in data.items() if not rows} == set()
     text = msgspec.json.encode(data).decode()
-    for own in ("mia@example.com", "made by mia", "said by mia", "used by mia", '"subject":"mia"'):
+    for own in ("mia@example.com", "made by mia", "said by mia", "used by mia", "reported by mia", '"subject":"mia"'):
         assert own in text
-    for foreign in ("zoe@example.com", "made by zoe", "said by zoe", "used by zoe", token_hash("mia").hex()):
+    for foreign in (
+        "zoe@example.com",
+        "made by zoe",
+        "said by zoe",
+        "used by zoe",
+        "reported by zoe",
+        token_hash("mia").hex(),
+    ):
         assert foreign not in text
-    for name in ("sessions", "styles", "generations", "likes", "comments", "following", "followers", "purchases"):
+    for name in (
+        "sessions",
+        "styles",
+        "generations",
+        "likes",
+        "comments",
+        "reports",
+        "following",
+        "followers",
+        "purchases",
+    ):
         rows = data[name]
         assert isinstance(rows, list)
         assert len(rows) == 1, name
@@ -103,6 +124,9 @@ async def test_pieces_come_one_after_the_other(world: World, monkeypatch: pytest
         await world.follow(ann, fan)
         await world.follow(fan, ann)
 
+    for fan in fans:
+        await world.use_case(SubmitReport)(ann.id, NewReport(TargetType.USER, fan.id, ReportReason.SPAM))
+
     data = await exported(world, ann)
 
     def ids(section: str, field: str = "id") -> list[Any]:
@@ -113,6 +137,7 @@ async def test_pieces_come_one_after_the_other(world: World, monkeypatch: pytest
     assert ids("generations") == ids("likes", "generation_id") == sorted(image.id for image in images)
     assert ids("comments") == sorted(comments)
     assert ids("following") == ids("followers") == sorted(fan.id for fan in fans)
+    assert ids("reports", "target_id") == sorted(fan.id for fan in fans)
     assert ids("sessions", "user_agent") == [f"browser {number}" for number in range(5)]
     assert ids("purchases", "order_id") == sorted(orders)
     assert len(ids("notifications")) == 5

@@ -5,6 +5,9 @@ from core.moderation.suspend_user import SuspendUser
 from core.overview.views import Overview
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
+from core.reports.dismiss_report import DismissReport
+from core.reports.model import ReportReason, TargetType
+from core.reports.submit_report import NewReport, SubmitReport
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.support.world import World
 
@@ -38,9 +41,16 @@ async def test_what_waits_and_what_has_happened(world: World) -> None:
     await world.use_case(SettlePurchase)(started.order_id, payment_key=key, amount=10_000)
     await world.use_case(SuspendUser)(Operator(None), (await world.user("lou")).id, reason="Spam.")
 
+    reported = [
+        await world.use_case(SubmitReport)(ann.id, NewReport(TargetType.USER, who.id, ReportReason.SPAM))
+        for who in (mia, await world.user("kim"))
+    ]
+    await world.use_case(DismissReport)(Operator(None), reported[0], reason="No spam.")
+
     assert await overview(world) == Overview(
         pending_withdrawals=1,
         pending_withdrawal_tokens=30,
+        open_reports=1,
         due_tasks=0,
         unended_generations=1,
         untrained_styles=2,

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from core.audit.model import Operator
 from core.community.follow_user import FollowUser
 from core.community.like_generation import LikeGeneration
 from core.community.post_comment import NewComment, PostComment
@@ -14,6 +15,9 @@ from core.notifications.mark_all_read import MarkAllRead
 from core.notifications.mark_read import MarkRead
 from core.notifications.model import KEPT_READ, Notification, NotificationType
 from core.notifications.purge_read_notifications import PurgeReadNotifications
+from core.reports.dismiss_report import DismissReport
+from core.reports.model import ReportReason, TargetType
+from core.reports.submit_report import NewReport, SubmitReport
 from core.requester import Requester, Role
 from core.styles.complete_training import CompleteTraining
 from core.styles.fail_training import FailTraining
@@ -95,6 +99,8 @@ async def test_each_type_is_sent_to_its_recipients_and_not_to_the_actor(world: M
     admin = Requester((await world.admin()).id, Role.ADMIN, is_artist=False)
     for _ in range(2):
         await world.use_case(WithdrawStyle)(admin, trained.id, NewTakedown("Copied."))
+    report = await world.use_case(SubmitReport)(ann.id, NewReport(TargetType.STYLE, trained.id, ReportReason.OTHER))
+    await world.use_case(DismissReport)(Operator(admin.id), report, reason="It is hers.")
 
     kept = [one.notification for one in world.database.tables.notifications.values()]
 
@@ -104,6 +110,8 @@ async def test_each_type_is_sent_to_its_recipients_and_not_to_the_actor(world: M
             (mia.id, "style_training_complete", None, "style", trained.id),
             (mia.id, "style_training_failed", None, "style", failed.id),
             (mia.id, "style_withdrawn", None, "style", trained.id),
+            (mia.id, "content_reviewed", None, "style", trained.id),
+            (ann.id, "report_resolved", None, "style", trained.id),
             (ann.id, "generation_complete", None, "generation", made.id),
             (ann.id, "generation_failed", None, "generation", lost.id),
             (ann.id, "like", mia.id, "generation", image.id),

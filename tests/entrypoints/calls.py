@@ -61,7 +61,8 @@ GENERATION = """id, user_id, user: {id, username, profile_image, images}, style:
 STEPS = "{current_step, total_steps, progress_percent, estimated_seconds, last_updated}"
 FEED = f"""{{id, user: {{id, username, profile_image, images}}, style: {{id, name, artist: {{id, artist_name}}}},
     result_url, images: {IMAGES}, description, aspect_ratio, like_count, comment_count, is_liked, tags, created_at}}"""
-COMMENT = """id, user: {id, username, profile_image, images}, content, parent_id, created_at, updated_at"""
+COMMENT = """id, user: {id, username, profile_image, images}, content, is_hidden, parent_id, created_at,
+    updated_at"""
 COMMENTS = f"{{{COMMENT}, reply_count, replies: [{{{COMMENT}}}]}}"
 NOTIFICATION = """{id, type, actor: {id, username, profile_image, images}, target_type, target_id,
     target: {id, name, image_url, result_url, images}, metadata, is_read, created_at}"""
@@ -283,6 +284,16 @@ CALLS = [
         refusals="403 FORBIDDEN 404 COMMENT_NOT_FOUND",
     ),
     Call("DELETE", "/api/comments/{comment}", 204, refusals="403 FORBIDDEN 404 COMMENT_NOT_FOUND"),
+    Call(
+        "POST",
+        "/api/reports",
+        201,
+        fields="{id, target_type, target_id, reason, text, status, created_at, ended_at}",
+        by="zoe",
+        body={"json": {"target_type": "generation", "target_id": "{image}", "reason": "copyright", "text": "Not hers"}},
+        refusals="""404 GENERATION_NOT_FOUND 404 STYLE_NOT_FOUND 404 COMMENT_NOT_FOUND 404 USER_NOT_FOUND
+            400 SELF_REPORT_NOT_ALLOWED 409 ALREADY_REPORTED""",
+    ),
     # 7. Search and tags
     Call("GET", "/api/search?q=i&type=all&limit=5", fields=FOUND, by=None),
     Call("GET", "/api/search?q=ink&type=styles", fields="{styles: [{id}], artists}", by=None),

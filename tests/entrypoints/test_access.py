@@ -13,6 +13,8 @@ from core.community.post_comment import NewComment, PostComment
 from core.identifiers import StyleId
 from core.paging import PageRequest
 from core.purchases.start_purchase import StartPurchase
+from core.reports.model import ReportReason, TargetType
+from core.reports.submit_report import NewReport, SubmitReport
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from entrypoints.http import app, operation
 from entrypoints.http.operation import routes
@@ -92,6 +94,8 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/api/notifications/events"): (401, 200, 200, 200),
     ("PATCH", "/api/notifications/{notification_id}/read"): (401, 404, 404, 404),
     ("POST", "/api/notifications/read-all"): (401, 200, 200, 200),
+    ("POST", "/api/reports"): (401, 201, 201, 400),
+    ("GET", "/api/reports/{report_id}"): (401, 404, 404, 200),
     ("PATCH", "/api/webhooks/training/progress"): (401, 401, 401, 401),
     ("POST", "/api/webhooks/training/complete"): (401, 401, 401, 401),
     ("POST", "/api/webhooks/training/failed"): (401, 401, 401, 401),
@@ -137,10 +141,15 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/generations"): {"json": {"style_id": 999, "prompt_tags": ["cat"]}},
     ("PATCH", "/api/generations/{generation_id}"): {"json": {}},
     ("POST", "/api/generations/{generation_id}/comments"): {"json": {"content": "Nice"}},
+    ("POST", "/api/reports"): {"json": {"target_type": "user", "target_id": 1, "reason": "spam"}},
     ("PATCH", "/api/comments/{comment_id}"): {"json": {"content": "Nicer"}},
 }
 ANYTHING = dict.fromkeys(
-    ("user_id", "style_id", "generation_id", "comment_id", "notification_id", "withdrawal_id", "session_id"), 1
+    (
+        *("user_id", "style_id", "generation_id", "comment_id", "notification_id", "withdrawal_id", "session_id"),
+        "report_id",
+    ),
+    1,
 )
 
 
@@ -207,6 +216,7 @@ async def test_every_route_answers_every_role_as_declared(
     started = await world.use_case(StartPurchase)(owner.id, "basic_100")
     await world.earn(owner)
     withdrawal = await world.use_case(RequestWithdrawal)(owner.id, 1)
+    report = await world.use_case(SubmitReport)(owner.id, NewReport(TargetType.USER, user.id, ReportReason.SPAM))
     await service.session_of(owner)
     [session] = (
         await world.read.accounts.sessions(owner.id, current=b"", at=world.clock.now(), page=PageRequest())
@@ -220,6 +230,7 @@ async def test_every_route_answers_every_role_as_declared(
         comment_id=comment_id,
         notification_id=999,
         session_id=session.id,
+        report_id=report,
         name="nothing.js",
         key="private/picture.png",
     )

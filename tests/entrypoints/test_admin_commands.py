@@ -17,6 +17,8 @@ from core.audit.model import Operator
 from core.moderation.suspend_user import SuspendUser
 from core.paging import PageRequest
 from core.purchases.check_purchase import CheckPurchase
+from core.reports.model import ReportReason, TargetType
+from core.reports.submit_report import NewReport, SubmitReport
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from entrypoints.cli.commands import commands
 from tests.contracts.postgres_world import PostgresWorld
@@ -51,6 +53,11 @@ ACTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "tokens grant": ("tokens grant ann 50 --reason Sorry", "bonus.granted", {"granted": 50}),
     "tokens take": ("tokens take kim 5 --reason Mistake", "bonus.taken", {"taken": 5}),
     "tokens forgive": ("tokens forgive deb --reason Sorry", "debt.forgiven", {"debt_tokens": 0}),
+    "reports resolve": (
+        "reports resolve {report} --outcome upheld --reason Spam",
+        "report.upheld",
+        {"status": "upheld"},
+    ),
     "withdrawals settle": ("withdrawals settle {withdrawal}", "withdrawal.settled", {"status": "settled"}),
     "withdrawals reject": (
         "withdrawals reject {withdrawal} --reason No",
@@ -61,6 +68,7 @@ ACTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
 """By the name of the command: what is called, the action that is written down, and a part of the result."""
 SHOWS = {
     "admins list": ("admins list", "boss"),
+    "reports list": ("reports list", "spam"),
     "withdrawals list": ("withdrawals list", "mia@example.com"),
     "withdrawals sources": ("withdrawals sources {withdrawal}", "fan-"),
     "tokens export": ("tokens export --month 2026-01", "purchase"),
@@ -86,7 +94,15 @@ async def set_scene(world: World) -> dict[str, int]:
     withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 10)
     style = await world.style(mia, "Oil")
     image = await world.image(await world.user("zoe", tokens=30), style)
-    return {"style": style.id, "image": image.id, "ann": ann.id, "boss": boss.id, "withdrawal": withdrawal.id}
+    report = await world.use_case(SubmitReport)(ann.id, NewReport(TargetType.STYLE, style.id, ReportReason.SPAM))
+    return {
+        "report": report,
+        "style": style.id,
+        "image": image.id,
+        "ann": ann.id,
+        "boss": boss.id,
+        "withdrawal": withdrawal.id,
+    }
 
 
 def named(group: click.Group, prefix: str = "") -> set[str]:
@@ -149,6 +165,7 @@ async def test_showing_leaves_no_line(own_database_url: str, tmp_path: Path, nam
         ("users suspend ann --reason Spam --as ann", "This user is not an admin."),
         ("users suspend boss --reason Spam --as boss", "Another admin has to do this to your account."),
         ("users restore ann --reason Sorry", "User not found."),
+        ("reports resolve 999999 --outcome dismissed --reason Sorry", "Report not found."),
         ("admins remove ann", "This user is not an admin."),
         ("withdrawals settle {withdrawal}", "This needs the name of an admin (--as EMAIL)."),
         ("withdrawals settle 999999 --as boss", "Withdrawal not found."),

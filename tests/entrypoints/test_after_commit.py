@@ -53,6 +53,7 @@ CHANGES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("POST", "/api/generations/{generation_id}/comments"): ("ann", {"json": {"content": "Nice"}}),
     ("PATCH", "/api/comments/{comment_id}"): ("ann", {"json": {"content": "Nicer"}}),
     ("DELETE", "/api/comments/{comment_id}"): ("ann", {}),
+    ("POST", "/api/reports"): ("ann", {"json": {"target_type": "user", "target_id": 2, "reason": "spam"}}),
     ("PATCH", "/api/notifications/{notification_id}/read"): ("ann", {}),
     ("POST", "/api/notifications/read-all"): ("ann", {}),
 }

@@ -20,6 +20,8 @@ from core.paging import PageRequest
 from core.ports.dead_letters import DeadLettersUnavailable
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
+from core.reports.model import ReportReason, TargetType
+from core.reports.submit_report import NewReport, SubmitReport
 from core.tokens.reconcile import Reconcile
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from entrypoints.http.console.actions import ACTIONS
@@ -63,7 +65,15 @@ class Scene:
         await world.image(don, chalk)
         await charge_back(world, bought)
         withdrawal = await world.use_case(RequestWithdrawal)(nan.id, 10)
+        new = NewReport(TargetType.GENERATION, image.id, ReportReason.COPYRIGHT, "Mine")
+        async with world.block() as ports:
+            await ports.generations.save(
+                image.edit(at=world.clock.now(), description=None, public_key=f"public/generations/{image.id}/a.png")
+            )
+        report = await world.use_case(SubmitReport)(self.ann.id, new)
         self.targets = {
+            ("reports", "uphold"): report,
+            ("reports", "dismiss"): report,
             ("users", "suspend"): self.ann.id,
             ("users", "restore"): lou.id,
             ("users", "end-sessions"): self.ann.id,
@@ -149,6 +159,7 @@ async def test_the_overview_shows_what_waits(scene: Scene, console: httpx.AsyncC
     page = (await console.get("/admin/")).text
     assert "has not been reconciled" in page
     assert re.search(r"Dead letters</dt><dd>0", page)
+    assert re.search(r"Reports</a></dt><dd>[1-9]", page)
     assert re.search(r"Suspended users</a></dt><dd>1", page)
 
     await scene.world.use_case(Reconcile)()

@@ -66,6 +66,9 @@ from core.purchases.packages import Package
 from core.purchases.payment import Payment, PaymentState
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
+from core.reports.model import ReportsToHide
+from core.reports.repository import Reports
+from core.reports.views import ReportsReader
 from core.search.views import SearchReader
 from core.secret import Secret
 from core.styles.model import SAMPLES, Artwork, License, Rights, Style
@@ -104,6 +107,7 @@ class Readers:
     export: ExportReader
     audit: AuditReader
     overview: OverviewReader
+    reports: ReportsReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,7 @@ class Scope:
     discarded: DiscardedObjects
     personal_data: PersonalData
     audit: AuditLog
+    reports: Reports
 
 
 FROM_WORLD = (Settings, Clock, Secrets, BlobStore, PaymentProvider, Images, Broker, DeadLetters)
@@ -168,6 +173,7 @@ class World(ABC):
         self.images = PillowImages(runner=Inline())
         self.webhooks = WebhookBase(SETTINGS.api_base_url)
         self.fee = PlatformFee(0)
+        self.reports_to_hide = ReportsToHide(0)
         self.payouts = PayoutTerms(timedelta(), minimum=1)
         self.pace = StreamTiming(timedelta(hours=1))
         self.given: dict[Any, object] = {
@@ -439,6 +445,7 @@ def parts_over(technology: Callable[[], dishka.Provider], *given: type[Any]) -> 
     provider.provide(Readers, scope=dishka.Scope.REQUEST)
     provider.provide(Scope, scope=dishka.Scope.REQUEST)
     provider.provide(_fee, scope=dishka.Scope.REQUEST, override=True)
+    provider.provide(_reports_to_hide, scope=dishka.Scope.REQUEST, override=True)
     provider.provide(_payouts, scope=dishka.Scope.REQUEST, override=True)
     provider.provide(_stream_timing, scope=dishka.Scope.REQUEST, override=True)
     providers = (use_cases(), technology(), provider)
@@ -447,6 +454,10 @@ def parts_over(technology: Callable[[], dishka.Provider], *given: type[Any]) -> 
 
 def _fee(world: World) -> PlatformFee:
     return world.fee
+
+
+def _reports_to_hide(world: World) -> ReportsToHide:
+    return world.reports_to_hide
 
 
 def _payouts(world: World) -> PayoutTerms:

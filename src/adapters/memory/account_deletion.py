@@ -1,12 +1,15 @@
 from collections.abc import Callable, MutableMapping
 from typing import TypeVar
 
+import msgspec
+
 from adapters.memory.tables import Tables, Uses
 from adapters.memory.transaction import MemoryTransaction
 from core.account_deletion.repository import PersonalData, Removed
 from core.generations.model import Generation, Status
 from core.identifiers import CommentId, GenerationId, UserId
 from core.ports import changes
+from core.reports.model import Report, TargetType
 from core.withdrawals.model import WithdrawalStatus
 
 Key = TypeVar("Key")
@@ -74,6 +77,21 @@ class MemoryPersonalData(PersonalData):
     async def remove_answers(self, user_id: UserId, *, limit: int) -> int:
         return self._transaction.write(
             lambda tables: _remove(tables.answers, lambda key, _: key[0] == user_id, limit=limit)
+        )
+
+    async def remove_reports(self, user_id: UserId, *, limit: int) -> int:
+        def operation(tables: Tables) -> int:
+            removed = _remove(tables.reports, lambda _, report: _is_of_person(report, user_id), limit=limit)
+            by = _of(tables.reports, lambda report: report.reporter_id == user_id)[:limit]
+            for report in by:
+                tables.reports[report.id] = msgspec.structs.replace(report, reporter_id=None, text=None)
+            return max(removed, len(by))
+
+        return self._transaction.write(operation)
+
+    async def remove_reports_of_works(self, user_id: UserId, *, limit: int) -> int:
+        return self._transaction.write(
+            lambda tables: _remove(tables.reports, lambda _, report: report.owner_id == user_id, limit=limit)
         )
 
     async def used_by_others(self, user_id: UserId) -> bool:
@@ -144,6 +162,10 @@ def _comments_of(tables: Tables, user_id: UserId) -> list[CommentId]:
     return [comment.id for comment in tables.comments.values() if comment.parent_id in own] + own
 
 
+def _is_of_person(report: Report, user_id: UserId) -> bool:
+    return report.owner_id == user_id and report.target.type in (TargetType.COMMENT, TargetType.USER)
+
+
 def _objects(image: Generation) -> list[str]:
     late = image.metadata.get("late_result")
     late_key = late.get("result_key") if isinstance(late, dict) else None
@@ -158,6 +180,7 @@ def _is_referenced(tables: Tables, user_id: UserId) -> bool:
         or any(
             user_id in (kept.notification.recipient, kept.notification.actor) for kept in tables.notifications.values()
         )
+        or any(user_id in (report.reporter_id, report.owner_id) for report in tables.reports.values())
         or bool(_images(tables, user_id))
         or any(style.artist_id == user_id for style in tables.styles.values())
     )

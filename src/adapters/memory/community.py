@@ -160,7 +160,8 @@ class MemoryCommunityReader(CommunityReader):
         return CommentView(
             id=comment.id,
             user=self._user(comment.author_id),
-            content=comment.content,
+            content="" if comment.hidden else comment.content,
+            is_hidden=comment.hidden,
             parent_id=comment.parent_id,
             reply_count=len(replies),
             replies=[self._reply(comment.id, reply) for reply in first],
@@ -170,7 +171,15 @@ class MemoryCommunityReader(CommunityReader):
 
     def _reply(self, parent_id: CommentId, reply: Comment) -> ReplyView:
         user = self._user(reply.author_id)
-        return ReplyView(reply.id, user, reply.content, parent_id, reply.created_at, reply.updated_at)
+        return ReplyView(
+            reply.id,
+            user,
+            "" if reply.hidden else reply.content,
+            reply.hidden,
+            parent_id,
+            reply.created_at,
+            reply.updated_at,
+        )
 
     def _user(self, user_id: UserId) -> CommentUser:
         user = self._reads.tables.users[user_id]

@@ -1,12 +1,14 @@
 from adapters.memory.accounts import found
 from adapters.memory.database import Reads
 from adapters.memory.purchases import purchase_view
+from adapters.memory.reports import report_columns
 from core.account_deletion.views import (
     CommentRecord,
     ExportReader,
     FollowerRecord,
     IdentityRecord,
     LikeRecord,
+    ReportRecord,
     SessionRecord,
 )
 from core.identifiers import UserId
@@ -58,6 +60,11 @@ class MemoryExportReader(ExportReader):
             if followed == user_id and follower > after
         ]
         return sorted(own, key=lambda follower: follower.number)[:limit]
+
+    async def reports(self, user_id: UserId, *, after: int, limit: int) -> list[ReportRecord]:
+        reports = self._reads.tables.reports.values()
+        own = [report for report in reports if report.reporter_id == user_id and report.id > after]
+        return [ReportRecord(*report_columns(report)) for report in sorted(own, key=lambda one: one.id)[:limit]]
 
     async def purchases(self, user_id: UserId, *, after: str, limit: int) -> list[PurchaseView]:
         purchases = self._reads.tables.purchases.values()

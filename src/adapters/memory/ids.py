@@ -7,6 +7,7 @@ from core.identifiers import (
     GenerationId,
     HoldId,
     NotificationId,
+    ReportId,
     SessionId,
     StyleId,
     TaskId,
@@ -43,6 +44,9 @@ class MemoryIds(Ids):
 
     async def withdrawal(self) -> WithdrawalId:
         return WithdrawalId(self._database.next("withdrawal"))
+
+    async def report(self) -> ReportId:
+        return ReportId(self._database.next("report"))
 
     async def notification(self) -> NotificationId:
         return NotificationId(self._database.next("notification"))

@@ -120,7 +120,7 @@ class MemoryNotificationsReader(NotificationsReader):
                 return await self._style(StyleId(notification.target_id))
             case "generation":
                 return await self._generation(GenerationId(notification.target_id), notification.recipient)
-            case "session":
+            case "comment" | "session":
                 return None
 
     def _user(self, user_id: UserId) -> Target | None:

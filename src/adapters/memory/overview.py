@@ -5,6 +5,7 @@ from core.accounts.model import Standing
 from core.generations.model import Status
 from core.overview.views import Overview, OverviewReader
 from core.purchases.model import PurchaseStatus
+from core.reports.model import ReportStatus
 from core.withdrawals.model import WithdrawalStatus
 
 
@@ -26,6 +27,7 @@ class MemoryOverviewReader(OverviewReader):
         return Overview(
             pending_withdrawals=len(waiting),
             pending_withdrawal_tokens=sum(waiting),
+            open_reports=sum(row.status is ReportStatus.OPEN for row in tables.reports.values()),
             due_tasks=sum(row.due <= now for row in tables.outbox.values()),
             unended_generations=sum(not row.status.ended for row in images),
             untrained_styles=len(untrained),

@@ -17,6 +17,7 @@ from core.identifiers import (
     HoldId,
     NotificationId,
     OrderId,
+    ReportId,
     StyleId,
     TransferId,
     UploadId,
@@ -27,6 +28,7 @@ from core.notifications.model import Notification
 from core.ports.idempotency import Answer, Call
 from core.ports.orphaned_blobs import Walk
 from core.purchases.model import Purchase
+from core.reports.model import Report
 from core.styles.model import Artwork, Style
 from core.tasks.model import PendingTask
 from core.tokens.model import FEES, ISSUANCE, Account, Sale, TransferKind
@@ -169,6 +171,7 @@ class Tables:
     follows: MutableMapping[tuple[UserId, UserId], datetime] = field(default_factory=dict)
     likes: MutableMapping[tuple[GenerationId, UserId], datetime] = field(default_factory=dict)
     comments: MutableMapping[CommentId, Comment] = field(default_factory=dict)
+    reports: MutableMapping[ReportId, Report] = field(default_factory=dict)
     answers: MutableMapping[tuple[UserId, str], KeptAnswer] = field(default_factory=dict)
     outbox: MutableMapping[int, QueuedTask] = field(default_factory=dict)
     discarded: MutableMapping[str, None] = field(default_factory=dict)

@@ -77,6 +77,21 @@ DELETE FROM idempotency_keys WHERE user_id = $1 AND key IN (
 RETURNING key
 """
 
+DELETE_REPORTS = """
+DELETE FROM reports WHERE id IN (
+    SELECT id FROM reports WHERE owner_id = $1 AND target_type IN ('comment', 'user') LIMIT $2
+)
+RETURNING id
+"""
+REPORTS_BY = """
+UPDATE reports SET reporter_id = NULL, text = NULL
+WHERE id IN (SELECT id FROM reports WHERE reporter_id = $1 LIMIT $2)
+RETURNING id
+"""
+DELETE_REPORTS_OF_WORKS = """
+DELETE FROM reports WHERE id IN (SELECT id FROM reports WHERE owner_id = $1 LIMIT $2) RETURNING id
+"""
+
 USED_BY_OTHERS = """
 SELECT FROM styles JOIN generations ON style_id = styles.id
 WHERE styles.artist_id = $1 AND owner_id <> $1 LIMIT 1
@@ -126,6 +141,8 @@ SELECT FROM users WHERE id = $1 AND (
     OR EXISTS (SELECT FROM follows WHERE followed_id = $1)
     OR EXISTS (SELECT FROM notifications WHERE recipient_id = $1)
     OR EXISTS (SELECT FROM notifications WHERE actor_id = $1)
+    OR EXISTS (SELECT FROM reports WHERE reporter_id = $1)
+    OR EXISTS (SELECT FROM reports WHERE owner_id = $1)
     OR EXISTS (SELECT FROM generations WHERE owner_id = $1)
     OR EXISTS (SELECT FROM styles WHERE artist_id = $1)
 )
@@ -175,6 +192,12 @@ class PostgresPersonalData(PersonalData):
 
     async def remove_answers(self, user_id: UserId, *, limit: int) -> int:
         return len(await self._run(DELETE_ANSWERS, user_id, limit))
+
+    async def remove_reports(self, user_id: UserId, *, limit: int) -> int:
+        return max([len(await self._run(change, user_id, limit)) for change in (DELETE_REPORTS, REPORTS_BY)])
+
+    async def remove_reports_of_works(self, user_id: UserId, *, limit: int) -> int:
+        return len(await self._run(DELETE_REPORTS_OF_WORKS, user_id, limit))
 
     async def used_by_others(self, user_id: UserId) -> bool:
         return bool(await self._run(USED_BY_OTHERS, user_id))

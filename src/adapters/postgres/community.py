@@ -79,7 +79,7 @@ LIKED = "SELECT FROM likes WHERE user_id = $1 AND generation_id = $2"
 LIKES = "SELECT like_count FROM generations WHERE id = $1"
 
 COMMENT = """
-SELECT id, generation_id, author_id, content, created_at, updated_at, parent_id FROM comments WHERE id = $1
+SELECT id, generation_id, author_id, content, created_at, updated_at, parent_id, hidden FROM comments WHERE id = $1
 """
 COMMENT_COLUMNS = ("id", "generation_id", "author_id", "content", "created_at", "updated_at", "parent_id")
 ADD_COMMENT = Write(
@@ -103,7 +103,7 @@ SAVE_COMMENT = Write(
     columns="comments",
     ctes=f"""
         saved_comment AS (
-            UPDATE comments SET {assignments(("content", "updated_at"), "input")}
+            UPDATE comments SET {assignments(("content", "updated_at", "hidden"), "input")}
             FROM input_comments input WHERE comments.id = input.id
             RETURNING comments.id
         )""",
@@ -134,8 +134,8 @@ REMOVE_COMMENT = Write(
 )
 
 SHOWN = """
-    comments.id, comments.author_id, username, profile_image, content, parent_id, reply_count, comments.created_at,
-    comments.updated_at
+    comments.id, comments.author_id, username, profile_image, comments.hidden, parent_id, reply_count,
+    CASE WHEN comments.hidden THEN '' ELSE content END AS content, comments.created_at, comments.updated_at
 """
 VISIBLE = "(image.owner_id = $1 OR image.public_key IS NOT NULL)"
 VIEW = f"""
@@ -320,6 +320,7 @@ class PostgresCommunityReader(CommunityReader):
                 id=row["id"],
                 user=self._user(row),
                 content=row["content"],
+                is_hidden=row["hidden"],
                 parent_id=row["parent_id"],
                 reply_count=row["reply_count"],
                 replies=replies[row["id"]],
@@ -331,7 +332,13 @@ class PostgresCommunityReader(CommunityReader):
 
     def _reply(self, row: Record) -> ReplyView:
         return ReplyView(
-            row["id"], self._user(row), row["content"], row["parent_id"], row["created_at"], row["updated_at"]
+            id=row["id"],
+            user=self._user(row),
+            content=row["content"],
+            is_hidden=row["hidden"],
+            parent_id=row["parent_id"],
+            created_at=row["created_at"],
+            updated_at=row["updated_at"],
         )
 
     def _user(self, row: Record) -> CommentUser:

@@ -4,6 +4,7 @@ from core.errors import DomainError
 from core.generations.errors import GenerationNotFound, ResultTaken
 from core.notifications.errors import NotificationNotFound
 from core.purchases.errors import PaymentMismatch, PurchaseNotFound
+from core.reports.errors import AlreadyReported
 from core.styles.errors import DuplicateStyleName, StyleNotFound, StyleNotReady
 from core.tokens.errors import AccountNotFound, DebtOutstanding, DuplicateTransfer, HoldAlreadyResolved, HoldNotFound
 from core.withdrawals.errors import WithdrawalNotFound, WithdrawalPending
@@ -21,6 +22,8 @@ REFUSALS: dict[str, type[DomainError]] = {
     "fk_likes_user_id": UserNotFound,
     "fk_notifications_actor_id": UserNotFound,
     "fk_notifications_recipient_id": UserNotFound,
+    "fk_reports_owner_id": UserNotFound,
+    "fk_reports_reporter_id": UserNotFound,
     "fk_sessions_user_id": UserNotFound,
     "fk_styles_artist_id": UserNotFound,
     "accounts_in_debt_spend_nothing": DebtOutstanding,
@@ -31,6 +34,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "uq_artists_name_key": ArtistNameTaken,
     "uq_generations_result_key": ResultTaken,
     "uq_purchases_payment_key": PaymentMismatch,
+    "uq_reports_reporter_id_target_type_target_id": AlreadyReported,
     "uq_styles_artist_id_name_key": DuplicateStyleName,
     "uq_transfers_hold_id": HoldAlreadyResolved,
     "uq_transfers_reference": DuplicateTransfer,

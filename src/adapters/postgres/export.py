@@ -6,6 +6,7 @@ from core.account_deletion.views import (
     FollowerRecord,
     IdentityRecord,
     LikeRecord,
+    ReportRecord,
     SessionRecord,
 )
 from core.accounts.errors import UserNotFound
@@ -27,6 +28,10 @@ WHERE author_id = $1 AND id > $2 ORDER BY id LIMIT $3
 FOLLOWERS = """
 SELECT users.id, username, follows.created_at AS followed_at FROM follows JOIN users ON users.id = follower_id
 WHERE followed_id = $1 AND follower_id > $2 ORDER BY follower_id LIMIT $3
+"""
+REPORTS = """
+SELECT id, target_type, target_id, reason, text, status, created_at, ended_at FROM reports
+WHERE reporter_id = $1 AND id > $2 ORDER BY id LIMIT $3
 """
 PURCHASES = """
 SELECT order_id, status, package_id, amount_tokens, price_per_token, currency_code, total_price, created_at,
@@ -62,6 +67,9 @@ class PostgresExportReader(ExportReader):
 
     async def followers(self, user_id: UserId, *, after: int, limit: int) -> list[FollowerRecord]:
         return [FollowerRecord(**row) for row in await self._reads.fetch(FOLLOWERS, user_id, after, limit)]
+
+    async def reports(self, user_id: UserId, *, after: int, limit: int) -> list[ReportRecord]:
+        return [ReportRecord(**row) for row in await self._reads.fetch(REPORTS, user_id, after, limit)]
 
     async def purchases(self, user_id: UserId, *, after: str, limit: int) -> list[PurchaseView]:
         return [purchase_view(row) for row in await self._reads.fetch(PURCHASES, user_id, after, limit)]

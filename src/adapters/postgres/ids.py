@@ -9,6 +9,7 @@ from core.identifiers import (
     GenerationId,
     HoldId,
     NotificationId,
+    ReportId,
     SessionId,
     StyleId,
     TaskId,
@@ -33,6 +34,7 @@ class PostgresIds(Ids):
         self._transfers = _Block(pool, "transfers")
         self._comments = _Block(pool, "comments")
         self._withdrawals = _Block(pool, "withdrawals")
+        self._reports = _Block(pool, "reports")
         self._notifications = _Block(pool, "notifications")
         self._sessions = _Block(pool, "sessions")
         self._uploads = _Block(pool, "artwork_uploads")
@@ -57,6 +59,9 @@ class PostgresIds(Ids):
 
     async def withdrawal(self) -> WithdrawalId:
         return WithdrawalId(await self._withdrawals.next())
+
+    async def report(self) -> ReportId:
+        return ReportId(await self._reports.next())
 
     async def notification(self) -> NotificationId:
         return NotificationId(await self._notifications.next())

@@ -67,6 +67,7 @@ class EraseAccount:
             self.personal_data.remove_follows,
             self.personal_data.remove_notifications,
             self.personal_data.remove_answers,
+            self.personal_data.remove_reports,
         ):
             async with self.transaction:
                 rows.append(await remove(user_id, limit=BATCH))
@@ -107,7 +108,7 @@ class EraseAccount:
         return True
 
     async def _remove(self, user_id: UserId) -> bool:
-        if await self._remove_images(user_id):
+        if await self._remove_images(user_id) or await self._remove_reports(user_id):
             return False
         async with self.transaction:
             styles = await self.styles.of_artist(user_id)
@@ -127,6 +128,11 @@ class EraseAccount:
         if removed.objects:
             await self.delete_discarded.at_once(removed.objects)
         return removed.rows > 0
+
+    async def _remove_reports(self, user_id: UserId) -> bool:
+        """Return whether there were any reports of the user's works to remove."""
+        async with self.transaction:
+            return await self.personal_data.remove_reports_of_works(user_id, limit=BATCH) > 0
 
     async def _remove_style(self, style_id: StyleId) -> None:
         async with self.transaction:

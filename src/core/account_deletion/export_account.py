@@ -61,6 +61,7 @@ class ExportAccount:
             ),
             "likes": _numbered(lambda after: self.export.likes(who, after=after, limit=BATCH)),
             "comments": _numbered(lambda after: self.export.comments(who, after=after, limit=BATCH)),
+            "reports": _numbered(lambda after: self.export.reports(who, after=after, limit=BATCH)),
             "following": _pages(lambda page: self.community.following(who, page=page)),
             "followers": _numbered(lambda after: self.export.followers(who, after=after, limit=BATCH)),
             "notifications": _pages(received),

@@ -45,6 +45,14 @@ class PersonalData(Protocol):
         """Replayable answers stored under the user's idempotency keys."""
         ...
 
+    async def remove_reports(self, user_id: UserId, *, limit: int) -> int:
+        """Reports of the user and of the user's comments. Those by the user stay, without their text and reporter."""
+        ...
+
+    async def remove_reports_of_works(self, user_id: UserId, *, limit: int) -> int:
+        """Reports of the user's images and styles."""
+        ...
+
     async def used_by_others(self, user_id: UserId) -> bool:
         """Whether another user ever requested a generation with one of the artist's existing styles."""
         ...

@@ -7,6 +7,7 @@ import msgspec
 
 from core.identifiers import CommentId, GenerationId, UserId
 from core.purchases.views import PurchaseView
+from core.reports.views import ReportView
 
 
 class IdentityRecord(msgspec.Struct, frozen=True):
@@ -55,9 +56,15 @@ class FollowerRecord(msgspec.Struct, frozen=True):
         return self.id
 
 
+class ReportRecord(ReportView, frozen=True):
+    @property
+    def number(self) -> int:
+        return self.id
+
+
 class ExportReader(Protocol):
-    """Sections are paged by a number: the generation's id for likes, the comment's id, the follower's id. Purchases are
-    paged by order id, sessions by token hash, which is returned separately because it is not exported.
+    """Sections are paged by a number: the generation's id for likes, the comment's, report's or follower's id.
+    Purchases are paged by order id, sessions by token hash, which is returned separately because it is not exported.
     """
 
     async def identity(self, user_id: UserId) -> IdentityRecord:
@@ -71,5 +78,9 @@ class ExportReader(Protocol):
     async def comments(self, user_id: UserId, *, after: int, limit: int) -> list[CommentRecord]: ...
 
     async def followers(self, user_id: UserId, *, after: int, limit: int) -> list[FollowerRecord]: ...
+
+    async def reports(self, user_id: UserId, *, after: int, limit: int) -> list[ReportRecord]:
+        """Those that the user has submitted."""
+        ...
 
     async def purchases(self, user_id: UserId, *, after: str, limit: int) -> list[PurchaseView]: ...

@@ -29,6 +29,8 @@ class Action(Enum):
     DEBT_FORGIVEN = "debt.forgiven"
     IMAGE_HIDDEN = "image.hidden"
     IMAGE_UNHIDDEN = "image.unhidden"
+    REPORT_DISMISSED = "report.dismissed"
+    REPORT_UPHELD = "report.upheld"
     STYLE_ALLOWED = "style.allowed"
     STYLE_CLOSED = "style.closed"
     STYLE_WITHDRAWN = "style.withdrawn"

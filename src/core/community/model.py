@@ -22,6 +22,8 @@ class Comment(msgspec.Struct, frozen=True):
     updated_at: datetime
     parent_id: CommentId | None = None
     """The comment that this one replies to, or None."""
+    hidden: bool = False
+    """Nobody sees the text until an admin has decided on reports of it."""
 
     def check_visible_to(self, viewer: UserId, image: Generation) -> None:
         """Raises CommentNotFound if the viewer may not see the image."""

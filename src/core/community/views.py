@@ -47,6 +47,9 @@ class ReplyView(msgspec.Struct, frozen=True):
     id: CommentId
     user: CommentUser
     content: str
+    """Empty while it is hidden."""
+    is_hidden: bool
+    """Until an admin has decided on reports of it."""
     parent_id: CommentId
     created_at: datetime
     updated_at: datetime
@@ -56,6 +59,9 @@ class CommentView(msgspec.Struct, frozen=True):
     id: CommentId
     user: CommentUser
     content: str
+    """Empty while it is hidden."""
+    is_hidden: bool
+    """Until an admin has decided on reports of it."""
     parent_id: CommentId | None
     reply_count: int
     replies: list[ReplyView]

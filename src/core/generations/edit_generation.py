@@ -1,20 +1,18 @@
 from dataclasses import dataclass
-from io import BytesIO
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from core.blobs.removed_on_failure import put_all, removed_on_failure
-from core.derivatives import PublicCopy, derivatives_of, public_copy
+from core.blobs.removed_on_failure import removed_on_failure
+from core.derivatives import derivatives_of
 from core.errors import ValidationError
-from core.generations.errors import GenerationChanged, GenerationNotCompleted, ResultBroken
+from core.generations.errors import GenerationChanged
 from core.generations.model import MAX_DESCRIPTION, Generation
+from core.generations.publication import Publication
 from core.generations.repository import Generations
 from core.identifiers import GenerationId, UserId
-from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
+from core.ports.blob_store import BlobStore
 from core.ports.clock import Clock
-from core.ports.images import Images, NotAnImage
-from core.ports.secrets import Secrets
 from core.ports.transaction import Transaction
 from core.styles.repository import Styles
 from core.text import parse_free_text, problem_of_free_text
@@ -38,9 +36,8 @@ class EditGeneration:
     generations: Generations
     styles: Styles
     blobs: BlobStore
-    images: Images
+    publication: Publication
     transaction: Transaction
-    secrets: Secrets
     clock: Clock
 
     async def __call__(self, requester: UserId, generation_id: GenerationId, changes: GenerationChanges) -> None:
@@ -67,21 +64,8 @@ class EditGeneration:
     async def _published_as(self, generation: Generation, changes: GenerationChanges) -> str | None:
         """The new public key, or None; the copy has been made or deleted by then."""
         if changes.is_public is True and not generation.is_public:
-            if generation.result_key is None:
-                raise GenerationNotCompleted
-            copy = await self._copy(generation.owner_id, generation.result_key)
-            key = f"{PUBLIC_PREFIX}generations/{generation.id}/{self.secrets.token()[:16]}.{copy.image.extension}"
-            await put_all(self.blobs, *copy.stored_as(key))
-            return key
+            return await self.publication(generation)
         if changes.is_public is False and generation.public_key is not None:
             await self.blobs.delete(generation.public_key, *derivatives_of(generation.public_key))
             return None
         return generation.public_key
-
-    async def _copy(self, owner: UserId, result_key: str) -> PublicCopy:
-        content = BytesIO(await self.blobs.get(result_key))
-        try:
-            await self.images.inspect(content, user=owner)
-            return await public_copy(self.images, content, user=owner)
-        except NotAnImage:
-            raise ResultBroken from None

@@ -3,10 +3,9 @@ from dataclasses import dataclass
 from core.audit.model import Action, AuditEntry, Operator, parse_reason
 from core.audit.repository import AuditLog
 from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
-from core.generations.repository import Generations
 from core.identifiers import GenerationId
+from core.moderation.image_hiding import ImageHiding
 from core.ports.clock import Clock
-from core.ports.discarded_objects import DiscardedObjects
 from core.ports.transaction import Transaction
 
 
@@ -14,8 +13,7 @@ from core.ports.transaction import Transaction
 class HideImage:
     """Make an image private and keep its owner from publishing it. The public copy is deleted after the commit."""
 
-    generations: Generations
-    discarded: DiscardedObjects
+    hiding: ImageHiding
     delete_discarded: DeleteDiscardedObjects
     audit: AuditLog
     transaction: Transaction
@@ -25,21 +23,18 @@ class HideImage:
         """Raises GenerationNotFound or ValidationError."""
         reason = parse_reason(reason)
         async with self.transaction:
-            image = await self.generations.of_id(generation_id, lock=True)
-            hidden = image.hide(at=self.clock.now())
-            await self.generations.save(hidden)
-            copies = [image.public_key] if image.public_key else []
-            await self.discarded.add(*copies)
+            now = self.clock.now()
+            hidden = await self.hiding(generation_id, at=now)
             await self.audit.add(
                 AuditEntry(
                     operator,
                     Action.IMAGE_HIDDEN,
                     "generation",
                     str(generation_id),
-                    hidden.updated_at,
-                    before={"hidden": image.hidden, "public": image.is_public},
-                    after={"hidden": True, "public": False},
+                    now,
+                    before=hidden.before,
+                    after=hidden.after,
                     reason=reason,
                 )
             )
-        await self.delete_discarded.at_once(copies)
+        await self.delete_discarded.at_once(hidden.discarded)

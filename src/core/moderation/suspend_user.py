@@ -1,22 +1,19 @@
 from dataclasses import dataclass
 
 from core.accounts.errors import OwnAccount
-from core.accounts.repository import Sessions, Users
 from core.audit.model import Action, AuditEntry, Operator, parse_reason
 from core.audit.repository import AuditLog
 from core.identifiers import UserId
+from core.moderation.suspension import Suspension
 from core.ports.clock import Clock
 from core.ports.transaction import Transaction
-from core.styles.repository import Styles
 
 
 @dataclass(frozen=True, slots=True)
 class SuspendUser:
     """Suspend a user: revoke the sessions, refuse new ones, and close the styles. Tokens and images are kept."""
 
-    users: Users
-    sessions: Sessions
-    styles: Styles
+    suspension: Suspension
     audit: AuditLog
     transaction: Transaction
     clock: Clock
@@ -27,26 +24,17 @@ class SuspendUser:
         if operator.admin_id == user_id:
             raise OwnAccount
         async with self.transaction:
-            user = await self.users.of_id(user_id, lock=True)
-            suspended = user.suspend(at=self.clock.now())
-            await self.users.save(suspended)
-            sessions = await self.sessions.end_all(user_id)
-            closed = [style for style in await self.styles.of_artist(user_id, lock=True) if style.is_active]
-            for style in closed:
-                await self.styles.save(style.close(at=suspended.updated_at))
+            now = self.clock.now()
+            suspended = await self.suspension(user_id, at=now)
             await self.audit.add(
                 AuditEntry(
                     operator,
                     Action.USER_SUSPENDED,
                     "user",
                     str(user_id),
-                    suspended.updated_at,
-                    before={
-                        "standing": user.standing.value,
-                        "sessions": sessions,
-                        "open_styles": [style.id for style in closed],
-                    },
-                    after={"standing": suspended.standing.value, "sessions": 0, "open_styles": []},
+                    now,
+                    before=suspended.before,
+                    after=suspended.after,
                     reason=reason,
                 )
             )

@@ -20,11 +20,15 @@ class NotificationType(Enum):
     STYLE_TRAINING_FAILED = "style_training_failed"
     STYLE_WITHDRAWN = "style_withdrawn"
     """By an admin."""
+    REPORT_RESOLVED = "report_resolved"
+    """To those who have reported something: what an admin has decided."""
+    CONTENT_REVIEWED = "content_reviewed"
+    """To those whose it is."""
     NEW_SIGN_IN = "new_sign_in"
     """From a browser in which the recipient had not signed in before; its session is the target."""
 
 
-TargetType = Literal["generation", "style", "user", "session"]
+TargetType = Literal["generation", "style", "comment", "user", "session"]
 
 
 class Notification(msgspec.Struct, frozen=True):

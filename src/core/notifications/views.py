@@ -38,7 +38,7 @@ class NotificationItem(msgspec.Struct, frozen=True):
     target_type: TargetType
     target_id: int
     target: Target | None
-    """None if it no longer exists, and for a session."""
+    """None if it no longer exists, and for a comment or a session."""
     metadata: dict[str, object]
     is_read: bool
     created_at: datetime

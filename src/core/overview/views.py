@@ -11,6 +11,7 @@ class Overview(msgspec.Struct, frozen=True):
 
     pending_withdrawals: int
     pending_withdrawal_tokens: int
+    open_reports: int
     due_tasks: int
     """Tasks that are due and not published."""
     unended_generations: int

@@ -6,6 +6,7 @@ from core.identifiers import (
     GenerationId,
     HoldId,
     NotificationId,
+    ReportId,
     SessionId,
     StyleId,
     TaskId,
@@ -34,6 +35,8 @@ class Ids(Protocol):
     async def comment(self) -> CommentId: ...
 
     async def withdrawal(self) -> WithdrawalId: ...
+
+    async def report(self) -> ReportId: ...
 
     async def notification(self) -> NotificationId: ...
 

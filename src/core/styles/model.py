@@ -253,6 +253,11 @@ class Style(msgspec.Struct, frozen=True):
         """Returns the style as its artist may open it again; it stays closed."""
         return msgspec.structs.replace(self, closed_by_admin=False, updated_at=at)
 
+    def reopen(self, *, at: datetime) -> "Style":
+        """Returns the style open, unless it was withdrawn or has expired."""
+        expired = self.valid_to is not None and self.valid_to <= at
+        return self if self.takedown or expired else msgspec.structs.replace(self, is_active=True, updated_at=at)
+
     def close(self, *, at: datetime) -> "Style":
         return msgspec.structs.replace(self, is_active=False, updated_at=at) if self.is_active else self
 

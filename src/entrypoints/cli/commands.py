@@ -10,6 +10,7 @@ from entrypoints.cli.admins import admins
 from entrypoints.cli.audit import audit
 from entrypoints.cli.images import images
 from entrypoints.cli.output import say
+from entrypoints.cli.reports import reports
 from entrypoints.cli.styles import styles
 from entrypoints.cli.tasks import tasks
 from entrypoints.cli.tokens import tokens
@@ -30,7 +31,7 @@ def commands() -> None:
     """The backend of Style License."""
 
 
-for command in (*service.COMMANDS, admins, audit, images, styles, tasks, tokens, users, withdrawals):
+for command in (*service.COMMANDS, admins, audit, images, reports, styles, tasks, tokens, users, withdrawals):
     commands.add_command(command)
 
 

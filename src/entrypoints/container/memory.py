@@ -21,6 +21,7 @@ from adapters.memory.orphaned_blobs import MemoryOrphanedBlobs
 from adapters.memory.overview import MemoryOverviewReader
 from adapters.memory.purchases import MemoryPurchases, MemoryPurchasesReader
 from adapters.memory.rate_limits import MemoryRateLimiter
+from adapters.memory.reports import MemoryReports, MemoryReportsReader
 from adapters.memory.search import MemorySearchReader
 from adapters.memory.styles import MemoryStyles, MemoryStylesReader
 from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
@@ -58,6 +59,8 @@ from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
+from core.reports.repository import Reports
+from core.reports.views import ReportsReader
 from core.search.views import SearchReader
 from core.styles.repository import Styles
 from core.styles.views import StylesReader
@@ -110,6 +113,8 @@ def memory() -> Provider:
     provider.provide(MemoryFollows, provides=Follows, scope=request)
     provider.provide(MemoryLikes, provides=Likes, scope=request)
     provider.provide(MemoryComments, provides=Comments, scope=request)
+    provider.provide(MemoryReports, provides=Reports, scope=request)
+    provider.provide(MemoryReportsReader, provides=ReportsReader, scope=request)
     provider.provide(MemoryTaskQueue, provides=TaskQueue, scope=request)
     provider.provide(MemoryOverviewReader, provides=OverviewReader, scope=request)
     provider.provide(MemoryAuditLog, provides=AuditLog, scope=request)

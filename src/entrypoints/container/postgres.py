@@ -26,6 +26,7 @@ from adapters.postgres.overview import PostgresOverviewReader
 from adapters.postgres.pool import Pool, Reads, create_pool
 from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesReader
 from adapters.postgres.rate_limits import PostgresRateLimiter, RateLimitCounts
+from adapters.postgres.reports import PostgresReports, PostgresReportsReader
 from adapters.postgres.search import PostgresSearchReader
 from adapters.postgres.styles import PostgresStyles
 from adapters.postgres.styles_reader import PostgresStylesReader
@@ -66,6 +67,8 @@ from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
 from core.purchases.repository import Purchases
 from core.purchases.views import PurchasesReader
+from core.reports.repository import Reports
+from core.reports.views import ReportsReader
 from core.search.views import SearchReader
 from core.styles.repository import Styles
 from core.styles.views import StylesReader
@@ -145,6 +148,8 @@ def _provide_for_requests(provider: Provider) -> None:
     provider.provide(PostgresFollows, provides=Follows)
     provider.provide(PostgresLikes, provides=Likes)
     provider.provide(PostgresComments, provides=Comments)
+    provider.provide(PostgresReports, provides=Reports)
+    provider.provide(PostgresReportsReader, provides=ReportsReader)
     provider.provide(PostgresTaskQueue, provides=TaskQueue)
     provider.provide(PostgresOverviewReader, provides=OverviewReader)
     provider.provide(PostgresAuditLog, provides=AuditLog)

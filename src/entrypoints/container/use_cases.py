@@ -43,6 +43,7 @@ from core.generations.complete_generation import CompleteGeneration
 from core.generations.edit_generation import EditGeneration
 from core.generations.fail_generation import FailGeneration
 from core.generations.fail_unresumed_generations import FailUnresumedGenerations, RetryGrace
+from core.generations.publication import Publication
 from core.generations.record_progress import RecordProgress
 from core.generations.request_generation import RequestGeneration
 from core.generations.time_out_generations import GenerationTimeout, TimeOutGenerations
@@ -51,8 +52,10 @@ from core.live_events import StreamTiming, Watch
 from core.moderation.allow_style import AllowStyle
 from core.moderation.close_style import CloseStyle
 from core.moderation.hide_image import HideImage
+from core.moderation.image_hiding import ImageHiding
 from core.moderation.restore_user import RestoreUser
 from core.moderation.suspend_user import SuspendUser
+from core.moderation.suspension import Suspension
 from core.moderation.unhide_image import UnhideImage
 from core.notifications.mark_all_read import MarkAllRead
 from core.notifications.mark_read import MarkRead
@@ -64,6 +67,12 @@ from core.purchases.expire_purchases import ExpirePurchases
 from core.purchases.record_payment import RecordPayment
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
+from core.reports.dismiss_report import DismissReport
+from core.reports.model import ReportsToHide
+from core.reports.resolution import Resolution
+from core.reports.submit_report import SubmitReport
+from core.reports.targets import ReportedComments, ReportedImages, ReportedStyles, ReportedUsers, Targets
+from core.reports.uphold_report import UpholdReport
 from core.styles.close_expired_styles import CloseExpiredStyles
 from core.styles.complete_training import CompleteTraining
 from core.styles.create_style import CreateStyle, StylesPerArtist
@@ -101,6 +110,7 @@ def use_cases() -> Provider:
     provider.provide(_orphan_age, scope=Scope.APP)
     provider.provide(_platform_fee, scope=Scope.APP)
     provider.provide(_payout_terms, scope=Scope.APP)
+    provider.provide(_reports_to_hide, scope=Scope.APP)
     provider.provide(_identity_key, scope=Scope.APP)
     provider.provide_all(
         SignIn,
@@ -112,7 +122,9 @@ def use_cases() -> Provider:
         UpgradeToArtist,
         MakeAdmin,
         RemoveAdmin,
+        Suspension,
         SuspendUser,
+        ImageHiding,
         HideImage,
         UnhideImage,
         CloseStyle,
@@ -141,6 +153,7 @@ def use_cases() -> Provider:
         FailGeneration,
         TimeOutGenerations,
         FailUnresumedGenerations,
+        Publication,
         EditGeneration,
         StartPurchase,
         RecordPayment,
@@ -176,6 +189,15 @@ def use_cases() -> Provider:
         PostComment,
         EditComment,
         DeleteComment,
+        ReportedImages,
+        ReportedStyles,
+        ReportedComments,
+        ReportedUsers,
+        Targets,
+        Resolution,
+        SubmitReport,
+        UpholdReport,
+        DismissReport,
     )
     provider.provide(_stream_timing, scope=Scope.APP)
     provider.provide(Dependencies, scope=Scope.APP)
@@ -225,6 +247,10 @@ def _platform_fee(settings: Settings) -> PlatformFee:
 
 def _payout_terms(settings: Settings) -> PayoutTerms:
     return PayoutTerms(settings.payout_delay, settings.withdrawal_min)
+
+
+def _reports_to_hide(settings: Settings) -> ReportsToHide:
+    return ReportsToHide(settings.reports_to_hide)
 
 
 def _identity_key(settings: Settings) -> IdentityKey:

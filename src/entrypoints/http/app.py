@@ -37,6 +37,7 @@ from entrypoints.http.routes.media import MediaController
 from entrypoints.http.routes.metrics import MetricsController
 from entrypoints.http.routes.notifications import NotificationsController
 from entrypoints.http.routes.purchases import PurchasesController
+from entrypoints.http.routes.reports import ReportsController
 from entrypoints.http.routes.search import SearchController, TagsController
 from entrypoints.http.routes.start_page import StartPageController
 from entrypoints.http.routes.styles import StylesController
@@ -76,6 +77,7 @@ API = DishkaRouter(
         SearchController,
         TagsController,
         NotificationsController,
+        ReportsController,
         WEBHOOKS,
         InternalController,
         HealthController,

@@ -13,6 +13,7 @@ from core.audit.model import Operator
 from core.community.errors import DuplicateLike
 from core.paging import PageRequest
 from core.ports.idempotency import Answer, Call
+from core.reports.dismiss_report import DismissReport
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from tests.contracts.artwork_uploads import announce
 from tests.contracts.overlap import Block
@@ -22,6 +23,7 @@ from tests.support.world import Scope
 
 NAMES_OF_USERS = {
     *("user_id", "owner_id", "author_id", "artist_id", "actor_id", "recipient_id", "follower_id", "followed_id"),
+    "reporter_id",
     "ended_by",
     "admin_id",
 }
@@ -39,6 +41,7 @@ SECTIONS = {
     "accounts": "transactions",
     "purchases": "purchases",
     "withdrawals": "withdrawals",
+    "reports": "reports",
 }
 """Where in the export a table's rows are found."""
 NOT_EXPORTED = {"idempotency_keys", "artwork_uploads", "audit_log"}
@@ -49,6 +52,7 @@ KEPT = {
     ("withdrawals", "artist_id"),
     ("withdrawals", "ended_by"),
     ("audit_log", "admin_id"),
+    ("reports", "ended_by"),
 }
 """Money, tokens and what an admin did, under the id of a deleted user."""
 COLUMNS = f"""
@@ -98,6 +102,9 @@ async def a_whole_life(world: PostgresWorld) -> User:
     for withdrawal in (await world.read.withdrawals.list(status=None, page=PageRequest())).rows:
         admin = other if withdrawal.artist.id == user.id else user
         await world.use_case(RejectWithdrawal)(Operator(admin.id), withdrawal.id, reason="No.")
+    for report in (await world.read.reports.list(status=None, page=PageRequest())).rows:
+        if report.owner_id == other.id:
+            await world.use_case(DismissReport)(Operator(user.id), report.id, reason="No.")
     async with world.scope().call as call:
         await call.begin(Call(user.id, "a key", b"a call", world.clock.now()))
         await call.finish(Answer(201, {}, b"{}"))

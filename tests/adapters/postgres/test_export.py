@@ -9,6 +9,8 @@ from core.audit.model import Operator
 from core.community.post_comment import NewComment, PostComment
 from core.ports.database import DatabaseUsage
 from core.purchases.start_purchase import StartPurchase
+from core.reports.model import ReportReason, TargetType
+from core.reports.submit_report import NewReport, SubmitReport
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
 from tests.contracts.postgres_world import PostgresWorld
@@ -43,6 +45,7 @@ async def test_no_statement_has_more_rows_than_a_piece(database_url: str, monkey
         await world.earn(mia)
         requested = await world.use_case(RequestWithdrawal)(mia.id, 1)
         await world.use_case(SettleWithdrawal)(Operator(fan.id), requested.id)
+        await world.use_case(SubmitReport)(mia.id, NewReport(TargetType.USER, fan.id, ReportReason.SPAM))
         await world.like(mia, image)
         await world.follow(mia, fan)
         await world.follow(fan, mia)

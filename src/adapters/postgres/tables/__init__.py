@@ -16,6 +16,7 @@ from adapters.postgres.tables.orphaned_blobs import BlobWalkRow
 from adapters.postgres.tables.purchases import PurchaseRow
 from adapters.postgres.tables.rate_limits import RateLimitRow
 from adapters.postgres.tables.reconciliations import ReconciliationRow
+from adapters.postgres.tables.reports import ReportRow
 from adapters.postgres.tables.search import ArtistTextsRow, StyleTextsRow
 from adapters.postgres.tables.styles import ArtworkRow, StyleRow, StyleUseRow
 from adapters.postgres.tables.tags import StyleTagDeltaRow, StyleTagRow, TagDeltaRow, TagRow
@@ -44,6 +45,7 @@ __all__ = [
     "PurchaseRow",
     "RateLimitRow",
     "ReconciliationRow",
+    "ReportRow",
     "Row",
     "SessionRow",
     "StyleRow",

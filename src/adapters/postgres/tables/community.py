@@ -47,3 +47,4 @@ class CommentRow(Row):
     reply_count: Mapped[Count]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    hidden: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -24,9 +24,11 @@ class NotificationRow(Row):
             "style_training_complete",
             "style_training_failed",
             "style_withdrawn",
+            "report_resolved",
+            "content_reviewed",
             "new_sign_in",
         ),
-        one_of("target_type", "generation", "style", "user", "session"),
+        one_of("target_type", "generation", "style", "comment", "user", "session"),
     )
 
     id: Mapped[Id]

@@ -15,7 +15,7 @@ from core.bonuses.take_bonus import TakeBonus
 from core.dead_letters.redrive_tasks import RedriveTasks
 from core.debts.forgive_debt import ForgiveDebt
 from core.errors import NotFound, ValidationError
-from core.identifiers import MAX_ID, GenerationId, StyleId, UserId, WithdrawalId
+from core.identifiers import MAX_ID, GenerationId, ReportId, StyleId, UserId, WithdrawalId
 from core.moderation.allow_style import AllowStyle
 from core.moderation.close_style import CloseStyle
 from core.moderation.hide_image import HideImage
@@ -23,6 +23,8 @@ from core.moderation.restore_user import RestoreUser
 from core.moderation.suspend_user import SuspendUser
 from core.moderation.unhide_image import UnhideImage
 from core.problems import wrong_token_amount
+from core.reports.dismiss_report import DismissReport
+from core.reports.uphold_report import UpholdReport
 from core.tokens.model import MAX_AMOUNT
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
@@ -139,6 +141,14 @@ async def _reject(call: Call) -> None:
     await reject(call.operator, WithdrawalId(call.number), reason=call.fields["reason"])
 
 
+async def _uphold(call: Call) -> None:
+    await (await call.get(UpholdReport))(call.operator, ReportId(call.number), reason=call.fields["reason"])
+
+
+async def _dismiss(call: Call) -> None:
+    await (await call.get(DismissReport))(call.operator, ReportId(call.number), reason=call.fields["reason"])
+
+
 async def _redrive(call: Call) -> None:
     await (await call.get(RedriveTasks))(call.operator)
 
@@ -183,6 +193,17 @@ ACTIONS: dict[str, dict[str, Action]] = {
             "Gives the tokens back to the artist, who sees the reason.",
             _reject,
             (Field("reason", "Reason (the artist sees it)", MAX_REASON, lines=3),),
+        ),
+    },
+    "reports": {
+        "uphold": Action(
+            "Uphold",
+            "Hides the image, closes the style, deletes the comment or suspends the user. All open reports of it end.",
+            _uphold,
+            (REASON,),
+        ),
+        "dismiss": Action(
+            "Dismiss", "Shows again what reports have hidden. All open reports of it end.", _dismiss, (REASON,)
         ),
     },
     "overview": {

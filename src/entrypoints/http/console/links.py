@@ -20,6 +20,7 @@ PAGES = {
     "user": "users",
     "generation": "generations",
     "style": "styles",
+    "comment": "comments",
     "purchase": "purchases",
     "charge_back": "purchases",
     "withdrawal": "withdrawals",

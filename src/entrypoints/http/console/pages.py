@@ -76,6 +76,16 @@ PAGES: dict[str, Page] = {
         filters={"status": ("pending", "settled", "rejected")},
         links={"artist_id": USER, "ended_by": USER, "hold_id": links.to("transfers")},
     ),
+    "reports": Page(
+        "Reports",
+        ("id", "target_type", "target_id", "owner_id", "reason", "status", "created_at", "ended_by"),
+        ("id", "target_id", "owner_id", "text"),
+        filters={
+            "status": ("open", "upheld", "dismissed"),
+            "target_type": ("generation", "style", "comment", "user"),
+        },
+        links={"reporter_id": USER, "owner_id": USER, "target_id": links.target, "ended_by": USER},
+    ),
     "transfers": Page(
         "Ledger",
         ("id", "created_at", "kind", "phase", "amount", "debit_account_id", "credit_account_id", "reference"),

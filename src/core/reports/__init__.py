@@ -1,0 +1,1 @@
+"""Reports of what users have seen, and what admins decide on them."""

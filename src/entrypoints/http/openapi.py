@@ -177,7 +177,7 @@ def _operation(path: str, method: str, handler: HTTPRouteHandler) -> Schema:
         "tags": [tag for layer in handler.ownership_layers for tag in layer.tags or ()],
         "security": security,
         "parameters": parameters,
-        **({"requestBody": {"required": True, "content": body}} if body else {}),
+        **({"requestBody": {"required": not _body_has_default(handler), "content": body}} if body else {}),
         "responses": _responses(handler, operation, codes),
     }
 
@@ -222,6 +222,11 @@ def _body(handler: HTTPRouteHandler) -> Schema | None:
     return {"application/json": {"schema": _reference(data.annotation)}} if data else None
 
 
+def _body_has_default(handler: HTTPRouteHandler) -> bool:
+    data = handler.parsed_data_field
+    return data is not None and data.has_default
+
+
 def _form(form: Form[Any], file: Schema) -> Schema:
     schema = _inlined(form.fields)
     files = {name: {"type": "array", "items": file} if form.several else file for name in form.files}
@@ -253,7 +258,7 @@ def _success(handler: HTTPRouteHandler, operation: Operation) -> Schema:
         response = {"description": f"Events {names}, with JSON data, until the stream ends", "content": content}
     elif answers:
         response = {"description": "Success", "content": {"application/json": {"schema": schema}}}
-    elif handler.parsed_return_field.annotation is NoneType:
+    elif handler.parsed_return_field.annotation in {NoneType, Response[None]}:
         response = {"description": "Success, without content"}
     elif handler.parsed_return_field.is_subclass_of(Redirect):
         response = {"description": "Redirect"}

@@ -23,7 +23,7 @@ WORKERS ?= 2
 FAST_TESTS := tests/test_architecture.py tests/test_documents.py tests/core
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test coverage test-faults simulate check fmt bench migrate schema relay redrive maintenance reconcile admin cli rabbitmq-policy lock clean \
+.PHONY: help run demo test coverage test-faults simulate check fmt bench migrate schema relay redrive maintenance reconcile admin cli rabbitmq-policy lock sbom licenses clean \
 	check-format check-lint check-types check-imports check-tests
 
 help: ## List the commands
@@ -95,11 +95,22 @@ maintenance: $(RUN) ## Run one maintenance pass: time-outs, expiry, removal
 lock: $(DEV) ## Write requirements/*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(BIN)/uv pip compile $(LOCK) $(ARGS) --all-extras --output-file requirements/dev.txt
 	@$(BIN)/uv pip compile $(LOCK) --extra embedded --constraint requirements/dev.txt --output-file requirements/run.txt
-	@$(BIN)/uv pip compile $(LOCK) --constraint requirements/dev.txt --output-file requirements/production.txt
+	@$(BIN)/uv pip compile $(LOCK) --constraint requirements/dev.txt --output-file requirements/production.txt $(UNUSED:%=--no-emit-package %)
+
+sbom: $(DEV) ## Write sbom.json, what production installs, in CycloneDX
+	@PYTHONWARNINGS=ignore $(BIN)/python -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
+		--output-file sbom.json requirements/production.txt
+
+licenses: $(DEV) ## Write docs/licenses.md, the licences of what production installs
+	@PYTHONPATH=src $(BIN)/python -m tests.support.licenses
 
 clean: ## Remove the virtual environment and all caches (.data/ stays)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
 	find src tests migrations benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# What litestar requires for its command line and its example data, and what those alone require: the service uses neither,
+# production is installed without. A test makes the whole service without.
+UNUSED := faker polyfactory rich-click rich markdown-it-py mdurl pygments
 
 # One set of versions for Linux and macOS and every Python from 3.11 on; no host name is written into it.
 LOCK := pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate \

@@ -11,6 +11,7 @@ import pytest
 
 from entrypoints.settings import SettingsError, environment, read_settings
 from tests.entrypoints.service import Service
+from tests.support import licenses
 from tests.support.world import MemoryWorld
 
 ROOT = Path(__file__).parent.parent
@@ -174,3 +175,11 @@ def test_the_worked_example_is_quoted_from_the_code(name: str, runs: list[str]) 
         end = next((end for end, window in windows if dedent("\n".join(window)).splitlines() == quoted), None)
         assert end is not None, f"not in {name}, or in another order:\n{run}"
         start = end
+
+
+def test_the_licences_are_those_of_the_packages_of_production() -> None:
+    assert licenses.FILE.read_text() == licenses.render(), "run `make licenses`"
+
+
+def test_no_licence_asks_for_the_source_of_the_service() -> None:
+    assert not re.search(r"\bA?GPL|General Public|UNKNOWN", licenses.FILE.read_text())

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, metadata, requires
+from importlib.metadata import PackageNotFoundError, distribution, metadata, requires
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import ZipFile
@@ -24,7 +24,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.support.processes import ROOT
+from tests.support.locks import everything_in, locked, unused, version_of
+from tests.support.processes import ROOT, environment
 
 LOCKS = ("dev", "run", "production")
 LATER = "99999"
@@ -81,22 +82,6 @@ def required_by(name: str) -> Iterator[str]:
         yield from (f"{field}: {value}" for value in said.get_all(field, []))
 
 
-def locked(lock: str) -> list[Requirement]:
-    """The packages of a lock that are meant for this system and this Python."""
-    return [package for package in everything_in(lock) if package.marker is None or package.marker.evaluate()]
-
-
-def everything_in(lock: str) -> Iterator[Requirement]:
-    for line in (ROOT / "requirements" / f"{lock}.txt").read_text().splitlines():
-        if line[:1].isalnum():
-            yield Requirement(line.removesuffix("\\"))
-
-
-def version_of(pinned: Requirement) -> str:
-    (specifier,) = pinned.specifier
-    return specifier.version
-
-
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     return Index(tmp_path_factory.mktemp("index") / "wheels")
@@ -134,10 +119,8 @@ def install_of(steps: list[str]) -> Install:
     (place,) = (number for number, command in enumerate(words) if "install" in command)
     options = words[place][words[place].index("install") :]
     lock = options.index("-r") + 1
-    checked = (
-        "check" in words[place + 1]
-        and words[place][: words[place].index("pip") + 1] == words[place + 1][: words[place].index("pip") + 1]
-    )
+    of_pip = words[place].index("pip") + 1
+    checked = any("check" in step and step[:of_pip] == words[place][:of_pip] for step in words[place + 1 :])
     return Install(options[: lock - 1], options[lock], checked)
 
 
@@ -197,11 +180,13 @@ def test_a_changed_lock_is_installed_along_with_the_packages_of_the_tests(projec
     assert made("run", project).lock == "requirements/dev.txt"
 
 
-@pytest.mark.parametrize(("stage", "lock"), [("production", "production"), ("development", "run")])
-def test_an_image_has_what_the_lock_says(stage: str, lock: str, project: Path, index: Index) -> None:
+@pytest.mark.parametrize(
+    ("stage", "lock", "checked"), [("production", "production", False), ("development", "run", True)]
+)
+def test_an_image_has_what_the_lock_says(stage: str, lock: str, checked: bool, project: Path, index: Index) -> None:
     install = built(stage)
 
-    assert (install.lock, install.checked) == (f"requirements/{lock}.txt", True)
+    assert (install.lock, install.checked) == (f"requirements/{lock}.txt", checked)
     assert pip(*install.command, "-r", install.lock, project=project, index=index) == versions(lock)
 
 
@@ -209,13 +194,52 @@ def test_an_image_has_what_the_lock_says(stage: str, lock: str, project: Path, i
 def test_a_lock_has_all_that_its_packages_require(lock: str) -> None:
     """Extras included: what a lock does not pin pip takes in its latest version, or refuses because of the hashes."""
     pinned = {canonicalize_name(package.name): package for package in locked(lock)}
+    left_out = unused() if lock == "production" else set()
     missing = [
         f"{required} of {package.name}"
         for package in pinned.values()
         for required in map(Requirement, requires(package.name) or [])
-        if needed(required, package.extras) and not satisfied(required, pinned.get(canonicalize_name(required.name)))
+        if needed(required, package.extras)
+        and canonicalize_name(required.name) not in left_out
+        and not satisfied(required, pinned.get(canonicalize_name(required.name)))
     ]
     assert missing == []
+    assert not left_out & pinned.keys()
+
+
+def test_production_works_with_what_its_lock_has(tmp_path: Path) -> None:
+    """Every module of the service is imported, and the app made, where no other package can be imported."""
+    for package in locked("production"):
+        installed = distribution(package.name)
+        for name in {file.parts[0] for file in installed.files or []} - {"..", "__pycache__"}:
+            if not (tmp_path / name).exists():  # packages of Google share a folder
+                (tmp_path / name).symlink_to(str(installed.locate_file(name)))
+    paths = {"PYTHONPATH": os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])}
+    command = [sys.executable, "-S", "-m", "tests.support.production"]
+    done = subprocess.run(command, env=paths, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "made\n"), done.stderr
+
+
+def test_the_bill_of_materials_has_what_the_lock_of_production_says(tmp_path: Path) -> None:
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    (tmp_path / "requirements").symlink_to(ROOT / "requirements")
+    for file in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / file, tmp_path)
+    recipe = subprocess.run(
+        ["make", "--dry-run", "--assume-old", ".venv/.dev.stamp", "sbom"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    subprocess.run(recipe.stdout, shell=True, cwd=tmp_path, check=True)
+
+    bill = json.loads((tmp_path / "sbom.json").read_text())
+    assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", "style-license")
+    components = {(component["name"], component["version"]) for component in bill["components"]}
+    assert components == {(package.name, version_of(package)) for package in everything_in("production")}
+    assert all(reference["hashes"] for component in bill["components"] for reference in component["externalReferences"])
 
 
 def needed(required: Requirement, extras: set[str]) -> bool:

@@ -1,24 +1,19 @@
 """Deletion of a large account: latency of the call, duration of the maintenance passes, cost of an export."""
 
 import asyncio
-import tempfile
 import time
-from contextlib import ExitStack
-from pathlib import Path
 
 import asyncpg
 import httpx
 from dishka import AsyncContainer
 
 from benchmarks.people import populate
-from benchmarks.servers import MEBIBYTE, Server, free_port, server
-from benchmarks.stage import environ
+from benchmarks.servers import MEBIBYTE, Server
+from benchmarks.stage import one_service
 from benchmarks.table import table
 from core.account_deletion.erase_accounts import EraseAccounts
 from core.identifiers import UserId
 from entrypoints.container import create_container
-from entrypoints.container.development import embedded_database
-from entrypoints.container.migrations import upgrade_database
 from entrypoints.settings import read_settings
 from tests.support.fills.fill import filling
 from tests.support.fills.life import long_life
@@ -32,17 +27,7 @@ TIMEOUT = 120.0
 
 
 def report() -> str:
-    """Runs on its own server process and database, which are removed afterwards."""
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
-        database = embedded_database(directory / "postgres")
-        stack.callback(database.stop)
-        url = database.start()
-        upgrade_database(url)
-        port = free_port()
-        variables = {**environ(url), "PORT": str(port), "DATA_DIR": str(directory / "service")}
-        log = directory / "service.log"
-        running = stack.enter_context(server("entrypoints.cli", "run", port=port, log=log, environ=variables))
+    with one_service() as (variables, running):
         return asyncio.run(_report(variables, running))
 
 

@@ -3,19 +3,12 @@
 import asyncio
 import http.client
 import statistics
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from urllib.parse import urlencode
 
 from benchmarks import catalogue
-from benchmarks.servers import free_port, server
-from benchmarks.stage import environ
+from benchmarks.stage import one_service
 from benchmarks.table import table
-from entrypoints.container.development import embedded_database
-from entrypoints.container.migrations import upgrade_database
 
 TARGET = 0.020
 """Seconds."""
@@ -26,30 +19,14 @@ Taken = dict[str, list[float]]
 
 def report() -> str:
     """The latency of each search and its target."""
-    with _service() as port:
-        taken = _ask(port)
+    with one_service(lambda url: asyncio.run(catalogue.make(url))) as (_, service):
+        taken = _ask(service.port)
     rows = [["", "median ms", "worst ms", f"target: < {TARGET * 1000:.0f} ms"]]
     for name, seconds in taken.items():
         median, worst = statistics.median(seconds), max(seconds)
         met = "met" if worst < TARGET else "met by the median only" if median < TARGET else "missed"
         rows.append([name, f"{median * 1000:.1f}", f"{worst * 1000:.1f}", met])
     return table(rows)
-
-
-@contextmanager
-def _service() -> Iterator[int]:
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
-        database = embedded_database(directory / "postgres")
-        stack.callback(database.stop)
-        url = database.start()
-        upgrade_database(url)
-        asyncio.run(catalogue.make(url))
-        port = free_port()
-        variables = {**environ(url), "PORT": str(port), "DATA_DIR": str(directory / "service")}
-        log = directory / "service.log"
-        stack.enter_context(server("entrypoints.cli", "run", port=port, log=log, environ=variables))
-        yield port
 
 
 def _ask(port: int) -> Taken:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +102,26 @@ async def _fill(settings: Settings, port: int, *, with_history: bool, scale: int
         await history.make(url, scale=scale)
         limits.append(Limit(PAGE, url, history.PAGE))
     return people, limits
+
+
+@contextmanager
+def one_service(fill: Callable[[str], None] | None = None) -> Iterator[tuple[dict[str, str], Server]]:
+    """One process of the service, and its settings, on a database of its own; both are removed afterwards.
+
+    `fill`, given the database's URL, puts rows into it before the process starts.
+    """
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
+        database = embedded_database(directory / "postgres")
+        stack.callback(database.stop)
+        url = database.start()
+        upgrade_database(url)
+        if fill:
+            fill(url)
+        port = free_port()
+        variables = {**environ(url), "PORT": str(port), "DATA_DIR": str(directory / "service")}
+        log = directory / "service.log"
+        yield variables, stack.enter_context(server("entrypoints.cli", "run", port=port, log=log, environ=variables))
 
 
 def environ(database_url: str) -> dict[str, str]:

@@ -2,12 +2,10 @@
 
 import asyncio
 import struct
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from io import BytesIO
-from pathlib import Path
 from random import Random
 
 import httpx
@@ -16,12 +14,10 @@ import psutil
 from PIL import Image
 
 from benchmarks.people import populate
-from benchmarks.servers import MEBIBYTE, Server, free_port, server
-from benchmarks.stage import environ
+from benchmarks.servers import MEBIBYTE, Server
+from benchmarks.stage import one_service
 from benchmarks.table import table
 from entrypoints.container import create_container
-from entrypoints.container.development import embedded_database
-from entrypoints.container.migrations import upgrade_database
 from entrypoints.settings import read_settings
 
 ARTWORKS = 100
@@ -54,17 +50,7 @@ class Artist(msgspec.Struct, frozen=True):
 
 
 def report() -> str:
-    """On a process of the service and a database of their own; both are removed afterwards."""
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
-        database = embedded_database(directory / "postgres")
-        stack.callback(database.stop)
-        url = database.start()
-        upgrade_database(url)
-        port = free_port()
-        variables = {**environ(url), "PORT": str(port), "DATA_DIR": str(directory / "service")}
-        log = directory / "service.log"
-        running = stack.enter_context(server("entrypoints.cli", "run", port=port, log=log, environ=variables))
+    with one_service() as (variables, running):
         return asyncio.run(_report(variables, running))
 
 

@@ -19,8 +19,8 @@ from core.problems import wrong_count, wrong_length, wrong_number
 from core.requester import Requester, Role
 from core.styles.errors import ImageSizeExceeded, InvalidImageFormat
 from core.styles.model import MAX_IMAGE
-from tests.contracts.account_deletion import delete
 from tests.contracts.artwork_uploads import announce, as_artist, files, send, unused
+from tests.contracts.deletion.steps import delete
 from tests.support.world import World
 
 MOMENT = timedelta(microseconds=1)

@@ -2,9 +2,9 @@ from dataclasses import dataclass
 
 from core.errors import ValidationError
 from core.generations.model import RESULTS, Status
+from core.generations.notification import end_notification
 from core.generations.repository import Generations
 from core.identifiers import GenerationId
-from core.notifications.model import Notification, NotificationType
 from core.ports.blob_store import BlobStore, ForeignBlob
 from core.ports.clock import Clock
 from core.ports.ids import Ids
@@ -53,17 +53,7 @@ class CompleteGeneration:
             )
             await self.generations.save(generation)
             await self.ledger.post(generation.hold_id, at=generation.updated_at, fee=generation.fee_tokens)
-            await self.notifier.notify(
-                Notification(
-                    id=await self.ids.notification(),
-                    recipient=generation.owner_id,
-                    type=NotificationType.GENERATION_COMPLETE,
-                    reason=f"generation:{generation.id}:ended",
-                    target_type="generation",
-                    target_id=generation.id,
-                    at=generation.updated_at,
-                )
-            )
+            await self.notifier.notify(end_notification(await self.ids.notification(), generation))
             return Outcome(applied=True, status=generation.status.value)
 
     def _result_key(self, url: str) -> str:

@@ -2,10 +2,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.generations.model import Consequence, Generation
+from core.generations.notification import end_notification
 from core.generations.repository import Generations
 from core.generations.task import task_for
 from core.identifiers import GenerationId
-from core.notifications.model import Notification, NotificationType
 from core.ports.blob_store import BlobStore
 from core.ports.clock import Clock
 from core.ports.ids import Ids
@@ -91,20 +91,5 @@ class FailGeneration:
         generation = generation.fail(at=self.clock.now(), failure=failure)
         await self.generations.save(generation)
         await self.ledger.void(generation.hold_id, at=generation.updated_at)
-        await self.notifier.notify(
-            Notification(
-                id=await self.ids.notification(),
-                recipient=generation.owner_id,
-                type=NotificationType.GENERATION_FAILED,
-                reason=f"generation:{generation.id}:ended",
-                target_type="generation",
-                target_id=generation.id,
-                at=generation.updated_at,
-                metadata={
-                    "error_code": failure.code,
-                    "error_message": failure.message,
-                    "refunded_tokens": generation.consumed_tokens,
-                },
-            )
-        )
+        await self.notifier.notify(end_notification(await self.ids.notification(), generation))
         return generation

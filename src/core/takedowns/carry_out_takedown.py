@@ -2,10 +2,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.derivatives import derivatives_of
-from core.generations.model import STYLE_WITHDRAWN, Status
+from core.generations.model import Status
+from core.generations.notification import end_notification
 from core.generations.repository import Generations
 from core.identifiers import GenerationId, StyleId
-from core.notifications.model import Notification, NotificationType
 from core.ports.blob_store import BlobStore
 from core.ports.clock import Clock
 from core.ports.ids import Ids
@@ -83,22 +83,7 @@ class CarryOutTakedown:
             generation = generation.withdraw(at=self.clock.now())
             await self.generations.save(generation)
             await self.ledger.void(generation.hold_id, at=generation.updated_at)
-            await self.notifier.notify(
-                Notification(
-                    id=await self.ids.notification(),
-                    recipient=generation.owner_id,
-                    type=NotificationType.GENERATION_FAILED,
-                    reason=f"generation:{generation.id}:ended",
-                    target_type="generation",
-                    target_id=generation.id,
-                    at=generation.updated_at,
-                    metadata={
-                        "error_code": STYLE_WITHDRAWN.code,
-                        "error_message": STYLE_WITHDRAWN.message,
-                        "refunded_tokens": generation.consumed_tokens,
-                    },
-                )
-            )
+            await self.notifier.notify(end_notification(await self.ids.notification(), generation))
 
     async def _hide(self, generation_id: GenerationId) -> None:
         """The public copies are deleted before the commit, so that what is stored as private is not public."""

@@ -1,5 +1,4 @@
 import asyncio
-import threading
 import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -14,6 +13,7 @@ from adapters.filesystem.blobs import FilesystemBlobStore
 from adapters.memory.clock import ManualClock
 from core.ports.blob_store import Blob, BlobNotFound, ExpectedBlob, StoreUnavailable
 from core.ports.media_files import SignedUpload, UploadRefused
+from tests.support.slow_file import SlowFile
 
 
 @pytest.fixture
@@ -81,23 +81,8 @@ async def test_a_key_below_another_key_is_refused(store: FilesystemBlobStore, tm
     assert files_of(tmp_path) == ["blobs/objects/a", "blobs/objects/c/d"]
 
 
-class Slow(BytesIO):
-    """A file that sets an event when it is first read, and waits for another event."""
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content)
-        self.begun = asyncio.Event()
-        self.go_on = threading.Event()
-        self._loop = asyncio.get_running_loop()
-
-    def read(self, size: int | None = -1) -> bytes:
-        self._loop.call_soon_threadsafe(self.begun.set)
-        assert self.go_on.wait(10)
-        return super().read(size)
-
-
 async def test_after_a_cancelled_put_nothing_is_written_any_more(store: FilesystemBlobStore) -> None:
-    first, second = Slow(b"first"), BytesIO(b"second")
+    first, second = SlowFile(b"first"), BytesIO(b"second")
     putting = asyncio.ensure_future(store.put(Blob("1.png", first, "image/png"), Blob("2.png", second, "image/png")))
     await first.begun.wait()
     putting.cancel()
@@ -108,7 +93,7 @@ async def test_after_a_cancelled_put_nothing_is_written_any_more(store: Filesyst
 
 
 async def test_the_event_loop_goes_on_while_a_file_is_written(store: FilesystemBlobStore) -> None:
-    content = Slow(b"content")
+    content = SlowFile(b"content")
     putting = asyncio.ensure_future(store.put(Blob("1.png", content, "image/png")))
     await content.begun.wait()
     assert await store.reachable() is True

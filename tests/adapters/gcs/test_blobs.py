@@ -29,6 +29,7 @@ from adapters.gcs.blobs import GcsBlobStore
 from core.ports.blob_store import Blob, BlobNotFound, ExpectedBlob, StoreUnavailable
 from tests.support import processes, signed_uploads
 from tests.support.gcs import Bucket
+from tests.support.slow_file import SlowFile
 
 ALGORITHM = (padding.PKCS1v15(), hashes.SHA256())
 MEBIBYTE = 1024 * 1024
@@ -121,23 +122,8 @@ async def test_a_copy_stays_out_of_googles_caches_whatever_its_source_says(
     ]
 
 
-class Slow(BytesIO):
-    """A file that sets an event when it is first read, and waits for another event."""
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content)
-        self.begun = asyncio.Event()
-        self.go_on = threading.Event()
-        self._loop = asyncio.get_running_loop()
-
-    def read(self, size: int | None = -1) -> bytes:
-        self._loop.call_soon_threadsafe(self.begun.set)
-        assert self.go_on.wait(10)
-        return super().read(size)
-
-
 async def test_a_cancelled_upload_stores_nothing(store: GcsBlobStore) -> None:
-    content = Slow(b"x" * 3 * blocking.CHUNK)
+    content = SlowFile(b"x" * 3 * blocking.CHUNK)
     putting = asyncio.ensure_future(store.put(Blob("a.png", content, "image/png")))
     await content.begun.wait()
     putting.cancel()
@@ -160,7 +146,7 @@ class Failing(BytesIO):
 
 
 async def test_a_failed_upload_ends_after_the_others(store: GcsBlobStore) -> None:
-    slow = Slow(b"x" * 3 * blocking.CHUNK)
+    slow = SlowFile(b"x" * 3 * blocking.CHUNK)
     slow_has_begun = threading.Event()
     failing = Failing(b"x", slow_has_begun)
     putting = asyncio.ensure_future(

@@ -1,6 +1,5 @@
 """Erasing a deleted account's data: in steps, after interruptions, the user's row last."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -16,34 +15,10 @@ from core.ports.blob_store import StoreUnavailable
 from core.ports.clock import Clock
 from core.ports.transaction import OutcomeUnknown
 from core.styles.model import Style
-from core.tokens.reconcile import Reconcile
-from tests.contracts.account_deletion import PAGE, delete, gone, say, store
+from tests.contracts.deletion.steps import PAGE, delete, gone, say, store
 from tests.contracts.overlap import commit
 from tests.core.failing import LosesConnection, failing
 from tests.support.world import World
-
-
-@pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia", tokens=1000)
-
-
-@pytest.fixture
-async def bob(world: World) -> User:
-    return await world.user("bob", tokens=1000)
-
-
-@pytest.fixture
-async def style(world: World, mia: User) -> Style:
-    return await world.style(mia)
-
-
-@pytest.fixture(autouse=True)
-async def in_order(world: World) -> AsyncIterator[None]:
-    """In every way an account is deleted."""
-    yield
-    assert (await world.use_case(Reconcile)()).sound
-
 
 # --- pieces -----------------------------------------------------------------------------------------------------------
 

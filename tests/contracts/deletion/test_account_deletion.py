@@ -1,6 +1,5 @@
 """Account deletion: access is revoked, data erased or the account deactivated, nothing of others lost."""
 
-from collections.abc import AsyncIterator
 from io import BytesIO
 
 import pytest
@@ -35,34 +34,12 @@ from core.tokens.views import TransactionFilter
 from core.withdrawals.errors import WithdrawalPending
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from core.withdrawals.request_withdrawal import RequestWithdrawal
-from tests.contracts.account_deletion import PAGE, delete, gone, say, store
+from tests.contracts.deletion.steps import PAGE, delete, gone, say, store
 from tests.contracts.overlap import commit
 from tests.support.pictures import picture
 from tests.support.world import World
 
 MIN_JUN = Identity("google", "1076915", "min.jun@example.com", "Min Jun", None)
-
-
-@pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia", tokens=1000)
-
-
-@pytest.fixture
-async def bob(world: World) -> User:
-    return await world.user("bob", tokens=1000)
-
-
-@pytest.fixture
-async def style(world: World, mia: User) -> Style:
-    return await world.style(mia)
-
-
-@pytest.fixture(autouse=True)
-async def in_order(world: World) -> AsyncIterator[None]:
-    """In every way an account is deleted."""
-    yield
-    assert (await world.use_case(Reconcile)()).sound
 
 
 async def session(world: World, user: User) -> bytes:

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from itertools import pairwise
@@ -25,34 +24,12 @@ from entrypoints.http import open_streams, streams
 from entrypoints.http.open_streams import PER_USER
 from tests.entrypoints.following import Following, following
 from tests.entrypoints.service import FRONTEND, Service, settings
-from tests.entrypoints.streams import polled, progress, watched
+from tests.entrypoints.streams.steps import polled, progress, watched
 from tests.support.ports import free_port
 from tests.support.world import MemoryWorld
 
 RESTLESS = StreamTiming(timedelta(0))
 """Every stream looks all the time."""
-
-
-@pytest.fixture
-async def ann(world: MemoryWorld) -> User:
-    return await world.user("ann", tokens=100)
-
-
-@pytest.fixture
-async def session(service: Service, ann: User) -> str:
-    return await service.session_of(ann)
-
-
-@pytest.fixture
-async def image(world: MemoryWorld, ann: User) -> Generation:
-    return await world.generation(ann, await world.style(await world.artist()))
-
-
-@pytest.fixture(autouse=True)
-async def _nothing_stays(service: Service, world: MemoryWorld) -> AsyncIterator[None]:
-    yield
-    assert service.streams.open == 0
-    assert watched(world) == set()
 
 
 async def test_a_comment_shows_that_it_is_alive(world: MemoryWorld, ann: User, image: Generation) -> None:

@@ -1,7 +1,6 @@
 """Account deletion concurrent with other calls."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -23,34 +22,10 @@ from core.purchases.start_purchase import StartPurchase
 from core.requester import Requester, Role
 from core.styles.errors import StyleNotFound, StyleNotReady
 from core.styles.model import Style
-from core.tokens.reconcile import Reconcile
 from core.withdrawals.request_withdrawal import RequestWithdrawal
-from tests.contracts.account_deletion import PAGE, delete, gone, say
+from tests.contracts.deletion.steps import PAGE, delete, gone, say
 from tests.contracts.overlap import Block, Work, commit
 from tests.support.world import TIME_LIMIT, Scope, World
-
-
-@pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia", tokens=1000)
-
-
-@pytest.fixture
-async def bob(world: World) -> User:
-    return await world.user("bob", tokens=1000)
-
-
-@pytest.fixture
-async def style(world: World, mia: User) -> Style:
-    return await world.style(mia)
-
-
-@pytest.fixture(autouse=True)
-async def in_order(world: World) -> AsyncIterator[None]:
-    """In every way an account is deleted."""
-    yield
-    assert (await world.use_case(Reconcile)()).sound
-
 
 # --- erased -----------------------------------------------------------------------------------------------------------
 

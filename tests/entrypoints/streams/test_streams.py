@@ -1,6 +1,5 @@
 """Event streams of generations, trainings and notifications."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -16,30 +15,8 @@ from core.styles.delete_style import DeleteStyle
 from core.styles.record_training_progress import RecordTrainingProgress
 from tests.entrypoints.following import following
 from tests.entrypoints.service import Service
-from tests.entrypoints.streams import polled, progress, watched
+from tests.entrypoints.streams.steps import polled, progress
 from tests.support.world import MemoryWorld
-
-
-@pytest.fixture
-async def ann(world: MemoryWorld) -> User:
-    return await world.user("ann", tokens=100)
-
-
-@pytest.fixture
-async def session(service: Service, ann: User) -> str:
-    return await service.session_of(ann)
-
-
-@pytest.fixture
-async def image(world: MemoryWorld, ann: User) -> Generation:
-    return await world.generation(ann, await world.style(await world.artist()))
-
-
-@pytest.fixture(autouse=True)
-async def _nothing_stays(service: Service, world: MemoryWorld) -> AsyncIterator[None]:
-    yield
-    assert service.streams.open == 0
-    assert watched(world) == set()
 
 
 async def complete(world: MemoryWorld, image: Generation) -> None:

@@ -9,7 +9,7 @@ from core.reports.model import ReportReason, TargetType
 from core.reports.submit_report import NewReport, SubmitReport
 from core.reports.uphold_report import UpholdReport
 from core.reports.views import ReportToResolve
-from tests.contracts.account_deletion import PAGE, delete, gone, say
+from tests.contracts.deletion.steps import PAGE, delete, gone, say
 from tests.support.world import World
 
 

@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from core.audit.model import Operator
 from core.errors import ValidationError
+from core.paging import PageRequest
+from core.tokens.export_statement import ExportStatement
 from core.tokens.model import PayoutTerms
 from core.tokens.statement import Holding, Month, Movement, Statement, month_of
 from tests.contracts.test_books import play
@@ -121,3 +124,19 @@ def test_a_month_begins_and_ends_at_midnight() -> None:
 def test_no_month_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         month_of(text)
+
+
+async def test_an_export_leaves_a_line(world: World) -> None:
+    asked = f"{world.clock.now():%Y-%m}"
+    found = await world.use_case(ExportStatement)(Operator(None), asked)
+
+    matured_before = world.payouts.earned_until(world.clock.now())
+    assert found == await world.books.statement(month_of(asked), matured_before=matured_before)
+    [line] = (await world.read.audit.list(page=PageRequest())).rows
+    assert (line.action, line.target_type, line.target_id) == ("statement.exported", "statement", asked)
+
+
+async def test_no_export_leaves_no_line(world: World) -> None:
+    with pytest.raises(ValidationError):
+        await world.use_case(ExportStatement)(Operator(None), "2026-13")
+    assert (await world.read.audit.list(page=PageRequest())).rows == []

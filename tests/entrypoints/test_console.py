@@ -81,6 +81,8 @@ class Scene:
             ("generations", "unhide"): image.id,
             ("styles", "close"): chalk.id,
             ("styles", "allow"): chalk.id,
+            ("styles", "withdraw"): chalk.id,
+            ("styles", "withdraw-with-images"): chalk.id,
             ("users", "grant-bonus"): self.ann.id,
             ("users", "take-bonus"): kim.id,
             ("users", "forgive-debt"): don.id,

@@ -8,6 +8,7 @@ import aio_pika
 from adapters.postgres.pool import create_pool
 from core.generations.cancel_generation import CancelGeneration
 from core.generations.request_generation import NewGeneration, RequestGeneration
+from core.paging import PageRequest
 from tests.contracts.postgres_world import PostgresWorld
 from tests.entrypoints.test_cli import cli
 from tests.support.rabbitmq import Broker, put_aside
@@ -47,6 +48,10 @@ async def test_needed_dead_letters_are_redriven(own_database_url: str, broker: B
     ]
     assert await waiting(broker, "image_generation") == [(tasks[0].task_id, tasks[0].body)]
     assert [body for _, body in await waiting(broker, "dead")] == [b"something else", tasks[2].body]
+    async with create_pool(own_database_url) as pool:
+        [line] = (await PostgresWorld(pool).read.audit.list(page=PageRequest())).rows
+    assert (line.action, line.source) == ("tasks.redriven", "command")
+    assert line.after == {"moved": 1, "obsolete": 1, "unconfirmed": 0, "foreign": 1}
 
 
 async def test_an_undeclared_queue_is_reported(own_database_url: str, broker: Broker, tmp_path: Path) -> None:

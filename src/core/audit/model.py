@@ -31,6 +31,7 @@ class Action(Enum):
     IMAGE_UNHIDDEN = "image.unhidden"
     REPORT_DISMISSED = "report.dismissed"
     REPORT_UPHELD = "report.upheld"
+    STATEMENT_EXPORTED = "statement.exported"
     STYLE_ALLOWED = "style.allowed"
     STYLE_CLOSED = "style.closed"
     STYLE_WITHDRAWN = "style.withdrawn"

@@ -1,6 +1,7 @@
 import click
 
 from core.identifiers import MAX_ID, StyleId
+from core.requester import Requester, Role
 from entrypoints.cli.acting import Result, Scope, acting, reason
 
 style = click.argument("style_id", metavar="ID", type=click.IntRange(1, MAX_ID))
@@ -8,7 +9,7 @@ style = click.argument("style_id", metavar="ID", type=click.IntRange(1, MAX_ID))
 
 @click.group()
 def styles() -> None:
-    """Close styles."""
+    """Close styles for a time, or withdraw them for good."""
 
 
 @styles.command
@@ -16,7 +17,10 @@ def styles() -> None:
 @reason
 @acting
 async def close(scope: Scope, style_id: int, reason: str) -> Result:
-    """Close a style to new generations and keep its artist from opening it."""
+    """Close a style to new generations and keep its artist from opening it.
+
+    It can be undone by `allow`. Requested generations are made and images stay: see `withdraw` for more.
+    """
     from core.moderation.close_style import CloseStyle
 
     await (await scope.get(CloseStyle))(scope.operator, StyleId(style_id), reason=reason)
@@ -33,3 +37,21 @@ async def allow(scope: Scope, style_id: int, reason: str) -> Result:
 
     await (await scope.get(AllowStyle))(scope.operator, StyleId(style_id), reason=reason)
     return Result({"id": style_id, "closed_by_admin": False}, f"Style {style_id} can be opened.")
+
+
+@styles.command
+@style
+@click.option("--hide-images", is_flag=True, help="Hide its published images too, with the samples and the thumbnail.")
+@reason
+@acting
+async def withdraw(scope: Scope, style_id: int, hide_images: bool, reason: str) -> Result:
+    """Withdraw a style for good, in the name of an admin (--as). The artist sees the reason.
+
+    Queued generations are cancelled and refunded. It cannot be undone: see `close` for less.
+    """
+    from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
+
+    admin = Requester(scope.operator.admin, Role.ADMIN, is_artist=False)
+    new = NewTakedown(reason, keep_images=not hide_images)
+    await (await scope.get(WithdrawStyle))(admin, StyleId(style_id), new, operator=scope.operator)
+    return Result({"id": style_id, "withdrawn": True}, f"Style {style_id} is withdrawn.")

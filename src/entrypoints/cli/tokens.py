@@ -3,10 +3,8 @@ from io import StringIO
 
 import click
 
-from core.ports.books import Books
-from core.ports.clock import Clock
-from core.tokens.model import MAX_AMOUNT, PayoutTerms
-from core.tokens.statement import Statement, month_of
+from core.tokens.model import MAX_AMOUNT
+from core.tokens.statement import Statement
 from entrypoints.cli.acting import Result, Scope, acting, reason, user
 
 amount = click.argument("tokens", metavar="TOKENS", type=click.IntRange(1, MAX_AMOUNT))
@@ -72,10 +70,9 @@ async def forgive(scope: Scope, user: str, reason: str) -> Result:
 @acting
 async def export(scope: Scope, month: str) -> Result:
     """Write a month's statement as CSV: what was sold, charged back, earned and paid out, and what is owed."""
-    asked = month_of(month)
-    terms, clock = await scope.get(PayoutTerms), await scope.get(Clock)  # type: ignore[type-abstract]
-    books = await scope.get(Books)  # type: ignore[type-abstract]
-    found = await books.statement(asked, matured_before=terms.earned_until(min(asked.until, clock.now())))
+    from core.tokens.export_statement import ExportStatement
+
+    found = await (await scope.get(ExportStatement))(scope.operator, month)
     return Result(found, _csv(found))
 
 

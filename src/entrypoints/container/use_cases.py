@@ -88,6 +88,7 @@ from core.takedowns.carry_out_takedowns import CarryOutTakedowns
 from core.takedowns.withdraw_style import WithdrawStyle
 from core.tasks.model import WebhookBase
 from core.tasks.publish_tasks import PublishTasks
+from core.tokens.export_statement import ExportStatement
 from core.tokens.model import PayoutTerms, PlatformFee
 from core.tokens.reconcile import Reconcile
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
@@ -166,6 +167,7 @@ def use_cases() -> Provider:
         RequestWithdrawal,
         SettleWithdrawal,
         RejectWithdrawal,
+        ExportStatement,
         RedriveTasks,
         MarkRead,
         MarkAllRead,

@@ -25,6 +25,8 @@ from core.moderation.unhide_image import UnhideImage
 from core.problems import wrong_token_amount
 from core.reports.dismiss_report import DismissReport
 from core.reports.uphold_report import UpholdReport
+from core.requester import Requester, Role
+from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.tokens.model import MAX_AMOUNT
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
@@ -132,6 +134,16 @@ async def _allow(call: Call) -> None:
     await (await call.get(AllowStyle))(call.operator, StyleId(call.number), reason=call.fields["reason"])
 
 
+async def _withdraw(call: Call, *, keep_images: bool = True) -> None:
+    admin = Requester(call.operator.admin, Role.ADMIN, is_artist=False)
+    new = NewTakedown(call.fields["reason"], keep_images)
+    await (await call.get(WithdrawStyle))(admin, StyleId(call.number), new, operator=call.operator)
+
+
+async def _withdraw_with_images(call: Call) -> None:
+    await _withdraw(call, keep_images=False)
+
+
 async def _settle(call: Call) -> None:
     await (await call.get(SettleWithdrawal))(call.operator, WithdrawalId(call.number))
 
@@ -155,6 +167,7 @@ async def _redrive(call: Call) -> None:
 
 TOKENS = Field("tokens", "Tokens", 10, pattern="[0-9]+")
 SHOWN_REASON = Field("reason", "Reason (the user sees it)", MAX_REASON, lines=3)
+ARTIST_REASON = Field("reason", "Reason (the artist sees it)", MAX_REASON, lines=3)
 
 ACTIONS: dict[str, dict[str, Action]] = {
     "users": {
@@ -182,9 +195,24 @@ ACTIONS: dict[str, dict[str, Action]] = {
     },
     "styles": {
         "close": Action(
-            "Close", "Closes the style to new generations and keeps its artist from opening it.", _close, (REASON,)
+            "Close",
+            "Closes the style to new generations until it is allowed again. Requested generations are made.",
+            _close,
+            (REASON,),
         ),
         "allow": Action("Allow", "Lets the artist open the style again.", _allow, (REASON,)),
+        "withdraw": Action(
+            "Withdraw",
+            "Takes the style down for good. Queued generations are cancelled and refunded; images stay public.",
+            _withdraw,
+            (ARTIST_REASON,),
+        ),
+        "withdraw-with-images": Action(
+            "Withdraw with images",
+            "Takes the style down for good and hides its images. Queued generations are cancelled and refunded.",
+            _withdraw_with_images,
+            (ARTIST_REASON,),
+        ),
     },
     "withdrawals": {
         "settle": Action("Settle", "Marks the withdrawal as paid. The money has been transferred.", _settle),
@@ -192,7 +220,7 @@ ACTIONS: dict[str, dict[str, Action]] = {
             "Reject",
             "Gives the tokens back to the artist, who sees the reason.",
             _reject,
-            (Field("reason", "Reason (the artist sees it)", MAX_REASON, lines=3),),
+            (ARTIST_REASON,),
         ),
     },
     "reports": {

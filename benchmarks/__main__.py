@@ -6,7 +6,8 @@
 `make bench ARGS=books` measures the duration of a reconciliation of a million transfers, `ARGS=streams` the memory and
 latency of live events, `ARGS=relay` the time from a commit to the confirmation by RabbitMQ, `ARGS=account-deletion` the
 export and erasure of a large account, `ARGS=schema` the cost of each check and trigger, `ARGS=uploads` the duration,
-memory and effect on other users of uploads, `ARGS=images` the bytes of a page of the feed.
+memory and effect on other users of uploads, `ARGS=images` the bytes of a page of the feed,
+`ARGS=near-copies` the search for copies among 100,000 artworks.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from statistics import median
 
 import msgspec
 
-from benchmarks import account_deletion, books, history, images, relay, schema, search, streams, uploads
+from benchmarks import account_deletion, books, history, images, near_copies, relay, schema, search, streams, uploads
 from benchmarks.figures import Figures, compared, shown
 from benchmarks.rounds import CONNECTIONS, measure
 from benchmarks.scenarios import reads, request_generation, webhooks
@@ -41,6 +42,7 @@ REPORTS = {
     "relay": ("a database and a RabbitMQ", relay.report),
     "account-deletion": ("a process of the service and a large account", account_deletion.report),
     "schema": ("a database with 100,000 generations", schema.report),
+    "near-copies": ("a database with 100,000 artworks", near_copies.report),
     "images": ("60 images", images.report),
     "uploads": ("a process of the service and a gigabyte of pictures", uploads.report),
 }

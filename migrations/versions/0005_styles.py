@@ -48,6 +48,11 @@ COMMENTS = {
     "CONSTRAINT uq_artworks_style_id_index ON artworks": "A style's artworks have an order.",
     "CONSTRAINT ck_artworks_format ON artworks": "A format that AI servers take.",
     "CONSTRAINT ck_artworks_size ON artworks": "An artwork has pixels and bytes.",
+    "COLUMN artworks.perceptual_hash": "64 bits, few of which differ between an image and a copy of it.",
+    "COLUMN artworks.hash_bands": "Its four bands, made by hash_bands; NULL without a hash.",
+    "INDEX ix_artworks_hash_bands": "Artworks that resemble others.",
+    "FUNCTION hash_bands(bigint)": "A hash in four bands of 16 bits, each with its number above them.",
+    "FUNCTION near_bands(bigint)": "The bands of a hash, and those that differ from one of them by one bit.",
     "TABLE style_uses": """
         Generations completed with a style that are not rolled up yet. Appended, so that no completion waits for the row
         of a popular style.""",
@@ -152,12 +157,26 @@ def upgrade() -> None:
             caption text,
             tags text[] NOT NULL,
             sample_key text,
+            perceptual_hash bigint,
+            hash_bands integer[],
             CONSTRAINT pk_artworks PRIMARY KEY (id),
             CONSTRAINT uq_artworks_style_id_index UNIQUE (style_id, index),
             CONSTRAINT ck_artworks_format CHECK (format IN ('jpeg', 'png')),
             CONSTRAINT ck_artworks_size CHECK (width > 0 AND height > 0 AND size > 0),
             CONSTRAINT fk_artworks_style_id FOREIGN KEY (style_id) REFERENCES styles (id) ON DELETE CASCADE
         )
+    """)
+    op.execute("CREATE INDEX ix_artworks_hash_bands ON artworks USING gin (hash_bands) WITH (fastupdate = off)")
+    op.execute("""
+        CREATE FUNCTION hash_bands(hash bigint) RETURNS integer[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+            SELECT array_agg((band << 16) + ((hash >> (16 * band)) & 65535)::integer) FROM generate_series(0, 3) band
+        $$
+    """)
+    op.execute("""
+        CREATE FUNCTION near_bands(hash bigint) RETURNS integer[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+            SELECT hash_bands(hash) || array_agg(band # (1 << place))
+            FROM unnest(hash_bands(hash)) band, generate_series(0, 15) place
+        $$
     """)
     op.execute("""
         CREATE TABLE style_uses (
@@ -188,4 +207,6 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION copy_follower_count")
     op.execute("DROP TABLE style_uses")
     op.execute("DROP TABLE artworks")
+    op.execute("DROP FUNCTION near_bands")
+    op.execute("DROP FUNCTION hash_bands")
     op.execute("DROP TABLE styles")

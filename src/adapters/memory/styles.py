@@ -20,7 +20,7 @@ from core.ports import changes
 from core.ports.blob_store import BlobStore
 from core.requester import Requester
 from core.styles.errors import DuplicateStyleName, StyleNotFound, StyleUsed
-from core.styles.model import SAMPLES, Artwork, Offer, Style, TrainingProgress, TrainingStatus
+from core.styles.model import NEAR, SAMPLES, Artwork, NearCopy, Offer, Style, TrainingProgress, TrainingStatus
 from core.styles.repository import Portfolio, Styles
 from core.styles.views import (
     LIKED,
@@ -124,6 +124,19 @@ class MemoryStyles(Styles):
 
     async def artworks(self, style_id: StyleId) -> list[Artwork]:
         return [deep_copy(artwork) for artwork in self._transaction.tables.artworks.get(style_id, ())]
+
+    async def near_copies(self, hashes: list[int], *, of_others_than: UserId, limit: int) -> list[NearCopy]:
+        tables = self._transaction.database.committed
+        found = [
+            NearCopy(place, artwork.id, artwork.style_id, distance)
+            for style in tables.styles.values()
+            if style.artist_id != of_others_than
+            for artwork in tables.artworks[style.id]
+            if artwork.perceptual_hash is not None
+            for place, wanted in enumerate(hashes)
+            if (distance := (artwork.perceptual_hash ^ wanted).bit_count()) <= NEAR
+        ]
+        return sorted(found, key=lambda copy: (copy.distance, copy.artwork_id, copy.wanted))[:limit]
 
     async def remove(self, style_id: StyleId) -> None:
         def operation(tables: Tables) -> None:

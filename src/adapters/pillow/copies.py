@@ -35,13 +35,11 @@ def copy_of(image: ImageFile, *, format: Literal["jpeg", "png"], max_side: int |
     if max_side is not None:
         image.draft(None, (max_side, max_side))  # a JPEG can be decoded at 1/2, 1/4 or 1/8 of its size
     image.load()
-    orientation, profile = _orientation(image), image.info.get("icc_profile")
-    plain = _eight_bit(image)
+    orientation, profile = orientation_of(image), image.info.get("icc_profile")
+    plain = eight_bit(image)
     if max_side is not None:  # before the colour conversion, which costs memory
         plain.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-    upright = _in_srgb(plain, profile)
-    if (turn := _UPRIGHT.get(orientation)) is not None:
-        upright = upright.transpose(turn)
+    upright = turned_upright(_in_srgb(plain, profile), orientation)
     upright.info = {}  # encoders would write the comments, profiles and resolutions in it
     encoded = BytesIO()
     upright.save(encoded, format, **({"quality": QUALITY} if format == "jpeg" else {}))
@@ -59,11 +57,11 @@ def shrunk(image: ImageFile, sides: tuple[int, ...]) -> Iterator[tuple[int, Lite
         smaller.thumbnail((side, side), Image.Resampling.LANCZOS)
         for format, options in SHRUNK.items():
             encoded = BytesIO()
-            (smaller if format == "webp" else _on_white(smaller)).save(encoded, format, **options)
+            (smaller if format == "webp" else on_white(smaller)).save(encoded, format, **options)
             yield side, format, encoded.getvalue()
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def on_white(image: Image.Image) -> Image.Image:
     """JPEG has no transparency."""
     if image.mode not in ("LA", "RGBA"):
         return image
@@ -72,14 +70,19 @@ def _on_white(image: Image.Image) -> Image.Image:
     return Image.composite(colours, white, image.getchannel("A"))
 
 
-def _orientation(image: ImageFile) -> int:
+def turned_upright(image: Image.Image, orientation: int) -> Image.Image:
+    turn = _UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+def orientation_of(image: ImageFile) -> int:
     try:
         return cast("int", image.getexif().get(ORIENTATION, 1))
     except Exception:  # broken metadata: keep the orientation as stored
         return 1
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def eight_bit(image: Image.Image) -> Image.Image:
     """The image in one of the modes L, LA, RGB, RGBA and CMYK."""
     if image.mode.startswith("I;16"):
         # Pillow would clip values above 255. The high byte is what it uses of 16-bit colours itself.

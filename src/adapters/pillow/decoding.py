@@ -6,15 +6,17 @@ from typing import Literal, NamedTuple
 from zlib import crc32
 
 import simplejpeg
+from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from adapters.pillow import jpeg, png
-from adapters.pillow.copies import copy_of, shrunk
+from adapters.pillow.copies import copy_of, orientation_of, shrunk
 from adapters.pillow.foreign import refuse_foreign
 from adapters.pillow.jpeg import MAX_SCANNED, outline_of_jpeg, with_filler
 from adapters.pillow.outline import Outline
+from adapters.pillow.perceptual import SIDE, perceptual_hash
 from adapters.pillow.png import outline_of_png
 from core.ports.images import NotAnImage
 
@@ -34,6 +36,7 @@ class Inspected(NamedTuple):
     """Bytes of the image, without trailing data."""
     digest: bytes
     """SHA-256 of these bytes."""
+    perceptual_hash: int | None
 
 
 class Copy(NamedTuple):
@@ -61,10 +64,10 @@ JPEG, PNG = _Kind("jpeg", JpegImageFile), _Kind("png", PngImageFile)
 def inspect(data: bytes) -> Inspected:
     """Identify the image at the start of the data and decode it once. Raises NotAnImage."""
     kind = _kind(data)
-    outline = _checked_jpeg(data) if kind is JPEG else _checked_png(data)
+    outline, pixels = _checked_jpeg(data) if kind is JPEG else _checked_png(data)
     refuse_foreign(data, outline.end, outline.metadata)
     digest = sha256(memoryview(data)[: outline.end]).digest()
-    return Inspected(kind.name, outline.width, outline.height, outline.end, digest)
+    return Inspected(kind.name, outline.width, outline.height, outline.end, digest, _hash(kind, data, pixels))
 
 
 def reencode(data: bytes, max_side: int | None) -> Copy:
@@ -95,54 +98,71 @@ def _kind(data: bytes) -> _Kind:
     raise NotAnImage("neither JPEG nor PNG")
 
 
-def _checked_png(data: bytes) -> Outline:
+def _checked_png(data: bytes) -> tuple[Outline, Image.Image]:
+    """The outline, and the image."""
     outline = outline_of_png(data)
-    _pixels(PNG, data[: outline.end], outline)
-    return outline
+    return outline, _decoded(PNG, data[: outline.end], outline)
 
 
-def _checked_jpeg(data: bytes) -> Outline:
+def _checked_jpeg(data: bytes) -> tuple[Outline, Image.Image | None]:
+    """The outline, and the image in grey at an eighth of its size if it decodes cleanly."""
     outline, scans, scanned = outline_of_jpeg(data)
     picture = data[: outline.end]
-    if not _decodes_cleanly(picture, outline):
+    grey = _decoded_cleanly(picture, outline)
+    if grey is None:
         if scanned * (1 + len(FILLERS)) > MAX_SCANNED:
             raise NotAnImage("JPEG with flaws that takes too long to decode")
         _check_pixels_present(picture, scans, outline)
-    return outline
+    return outline, grey
 
 
-def _decodes_cleanly(picture: bytes, outline: Outline) -> bool:
-    """Whether libjpeg has nothing to complain about: then no data is missing.
+def _decoded_cleanly(picture: bytes, outline: Outline) -> Image.Image | None:
+    """The image in grey if libjpeg has nothing to complain about: then no data is missing.
 
     All compressed data is decoded, but to an eighth of the size and without colours, which takes little memory.
     """
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(picture)
-        simplejpeg.decode_jpeg(picture, "GRAY", min_height=1, min_width=1, min_factor=8)
+        grey = simplejpeg.decode_jpeg(picture, "GRAY", min_height=1, min_width=1, min_factor=8)
     except Exception:  # also for what is harmless, such as padding before a marker
-        return False
+        return None
     if (width, height) != (outline.width, outline.height):
         raise NotAnImage("it is understood in two ways")
-    return True
+    return Image.frombytes("L", (grey.shape[1], grey.shape[0]), grey.tobytes())
 
 
 def _check_pixels_present(picture: bytes, scans: list[tuple[int, int]], outline: Outline) -> None:
     """Raises NotAnImage if data is missing that decoders would make up."""
-    if len({_pixels(JPEG, with_filler(picture, scans, filler), outline) for filler in FILLERS}) > 1:
+    if len({_checksum(with_filler(picture, scans, filler), outline) for filler in FILLERS}) > 1:
         raise NotAnImage("JPEG of which a part is missing")
 
 
-def _pixels(kind: _Kind, data: bytes, outline: Outline) -> int:
-    """A checksum of the pixels."""
+def _checksum(picture: bytes, outline: Outline) -> int:
+    """Of the pixels of a JPEG."""
+    image = _decoded(JPEG, picture, outline)
     checksum = 0
+    for top in range(0, image.height, ROWS):
+        rows = (0, top, image.width, min(top + ROWS, image.height))
+        checksum = crc32(image.crop(rows).tobytes(), checksum)
+    return checksum
+
+
+def _decoded(kind: _Kind, data: bytes, outline: Outline) -> ImageFile:
     try:
         image = kind.plugin(BytesIO(data))
         if image.size == (outline.width, outline.height):
             image.load()
-            for top in range(0, image.height if kind is JPEG else 0, ROWS):
-                rows = (0, top, image.width, min(top + ROWS, image.height))
-                checksum = crc32(image.crop(rows).tobytes(), checksum)
-            return checksum
+            return image
     except Exception as error:  # hostile files make decoders fail in any way
         raise NotAnImage("it cannot be decoded") from error
     raise NotAnImage("it is understood in two ways")
+
+
+def _hash(kind: _Kind, data: bytes, pixels: Image.Image | None) -> int | None:
+    """The perceptual hash of the image, of which `pixels` may have been decoded; None if it cannot be computed."""
+    try:
+        opened = pixels if isinstance(pixels, ImageFile) else kind.plugin(BytesIO(data))
+        opened.draft(None, (SIDE, SIDE))
+        return perceptual_hash(pixels or opened, orientation_of(opened))
+    except Exception:  # the image is good nevertheless
+        return None

@@ -32,7 +32,7 @@ class PillowImages(Images):
         whole = content.seek(0, os.SEEK_END) == found.size
         content.seek(0)
         image = content if whole else first_bytes(content, found.size)
-        return Image(found.format, found.width, found.height, found.size, found.digest, image)
+        return Image(found.format, found.width, found.height, found.size, found.digest, image, found.perceptual_hash)
 
     async def reencode(self, content: BinaryIO, *, user: UserId, max_side: int | None = None) -> Image:
         copy = await self._decoded(user, content, decoding.reencode, max_side)

@@ -947,6 +947,10 @@ CREATE TABLE artworks (
     tags text[] NOT NULL,
     -- The key of the copy that others can see, of those that are samples.
     sample_key text,
+    -- 64 bits, few of which differ between an image and a copy of it.
+    perceptual_hash bigint,
+    -- Its four bands, made by hash_bands; NULL without a hash.
+    hash_bands integer[],
 
     CONSTRAINT pk_artworks PRIMARY KEY (id),
     -- A style's artworks have an order.
@@ -957,6 +961,9 @@ CREATE TABLE artworks (
     CONSTRAINT ck_artworks_size CHECK (width > 0 AND height > 0 AND size > 0),
     CONSTRAINT fk_artworks_style_id FOREIGN KEY (style_id) REFERENCES styles(id) ON DELETE CASCADE
 );
+
+-- Artworks that resemble others.
+CREATE INDEX ix_artworks_hash_bands ON artworks USING gin (hash_bands) WITH (fastupdate=off);
 
 -- Generations completed with a style that are not rolled up yet. Appended, so that no completion waits for the row
 -- of a popular style.
@@ -970,6 +977,17 @@ CREATE TABLE style_uses (
     CONSTRAINT pk_style_uses PRIMARY KEY (style_id, generation_id),
     CONSTRAINT fk_style_uses_style_id FOREIGN KEY (style_id) REFERENCES styles(id)
 );
+
+-- A hash in four bands of 16 bits, each with its number above them.
+CREATE FUNCTION hash_bands(hash bigint) RETURNS integer[] LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT AS $$
+SELECT array_agg((band << 16) + ((hash >> (16 * band)) & 65535)::integer) FROM generate_series(0, 3) band
+$$;
+
+-- The bands of a hash, and those that differ from one of them by one bit.
+CREATE FUNCTION near_bands(hash bigint) RETURNS integer[] LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT AS $$
+SELECT hash_bands(hash) || array_agg(band # (1 << place))
+FROM unnest(hash_bands(hash)) band, generate_series(0, 15) place
+$$;
 
 ------------------------------------------------------------------------------------------------------------------------
 -- Generations: requested images, from the request to the end.

@@ -12,8 +12,10 @@ from core.identifiers import StyleId, TaskId, UserId
 from core.ports import changes
 from core.styles.errors import StyleNotFound, StyleUsed
 from core.styles.model import (
+    NEAR,
     Artwork,
     License,
+    NearCopy,
     Offer,
     Rights,
     Style,
@@ -84,7 +86,7 @@ SELECT FROM artists JOIN users ON users.id = user_id WHERE user_id = $1 AND stan
 FOR NO KEY UPDATE OF artists, users
 """
 
-ARTWORK = "id, style_id, index, key, format, width, height, size, caption, tags, sample_key"
+ARTWORK = "id, style_id, index, key, format, width, height, size, caption, tags, sample_key, perceptual_hash"
 
 ADD_STYLE = Write(
     target="styles",
@@ -110,7 +112,8 @@ ADD_ARTWORKS = Write(
     columns="artworks",
     ctes=f"""
         added_artworks AS (
-            INSERT INTO artworks ({ARTWORK}) SELECT {ARTWORK} FROM input_artworks
+            INSERT INTO artworks ({ARTWORK}, hash_bands)
+            SELECT {ARTWORK}, hash_bands(perceptual_hash) FROM input_artworks
             RETURNING id, style_id, tags
         ),
         added_style_tags AS (
@@ -152,6 +155,19 @@ REMOVE_STYLE = Write(
     rule="style_found",
 )
 ARTWORKS = f"SELECT {ARTWORK} FROM artworks WHERE style_id = $1 ORDER BY index"
+
+# Of two hashes that differ by at most 7 bits, one of the four bands differs by at most 1.
+NEAR_COPIES = f"""
+SELECT place - 1 AS wanted, near.id AS artwork_id, style_id, distance
+FROM unnest($1::bigint[]) WITH ORDINALITY AS input (hash, place)
+CROSS JOIN LATERAL (
+    SELECT id, style_id, bit_count((perceptual_hash # hash)::bit(64))::int AS distance FROM artworks
+    WHERE hash_bands && near_bands(hash)
+) near
+JOIN styles ON styles.id = style_id
+WHERE distance <= {NEAR} AND artist_id <> $2
+ORDER BY distance, near.id, place LIMIT $3
+"""
 
 # As with generations, the rule for which progress counts is here (see Styles.advance), and in no entity.
 ADVANCE = """
@@ -224,7 +240,7 @@ class PostgresStyles(Styles):
     async def add(self, style: Style, artworks: list[Artwork]) -> None:
         await self._transaction.write(ADD_STYLE, _row(style))
         await self._transaction.write(ADD_TEXTS, {"style_id": style.id, "texts": _texts(style)})
-        await self._transaction.write(ADD_ARTWORKS, *map(msgspec.structs.asdict, artworks))
+        await self._transaction.write(ADD_ARTWORKS, *map(_artwork_row, artworks))
 
     async def save(self, style: Style) -> None:
         await self._transaction.write(SAVE_STYLE, _row(style))
@@ -232,7 +248,11 @@ class PostgresStyles(Styles):
         self._transaction.notify_after_commit(changes.style(style.id))
 
     async def artworks(self, style_id: StyleId) -> list[Artwork]:
-        return [Artwork(**row) for row in await self._transaction.fetch(ARTWORKS, style_id)]
+        return [_artwork(row) for row in await self._transaction.fetch(ARTWORKS, style_id)]
+
+    async def near_copies(self, hashes: list[int], *, of_others_than: UserId, limit: int) -> list[NearCopy]:
+        signed = [_signed(one) for one in hashes]
+        return [NearCopy(**row) for row in await self._transaction.fetch(NEAR_COPIES, signed, of_others_than, limit)]
 
     async def remove(self, style_id: StyleId) -> None:
         explain: dict[str | None, Explain] = {
@@ -275,6 +295,21 @@ def _row(style: Style) -> Row:
     if style.takedown is not None:
         rights |= {f"takedown_{name}": value for name, value in msgspec.structs.asdict(style.takedown).items()}
     return {**row, **rights, "name_key": comparison_key(style.name)}
+
+
+def _artwork_row(artwork: Artwork) -> Row:
+    row = msgspec.structs.asdict(artwork)
+    return {**row, "perceptual_hash": artwork.perceptual_hash and _signed(artwork.perceptual_hash)}
+
+
+def _artwork(row: Record) -> Artwork:
+    found: int | None = row["perceptual_hash"]
+    return Artwork(**{**row, "perceptual_hash": None if found is None else found % 2**64})
+
+
+def _signed(perceptual_hash: int) -> int:
+    """The same 64 bits as a bigint."""
+    return perceptual_hash - 2**64 if perceptual_hash >= 2**63 else perceptual_hash
 
 
 def _texts(style: Style) -> str:

@@ -19,6 +19,11 @@ class Image(msgspec.Struct, frozen=True):
     digest: bytes
     """SHA-256 of the content."""
     content: BinaryIO
+    perceptual_hash: int | None = None
+    """64 bits, few of which differ between an image and a resized or recompressed copy of it.
+
+    None if the image has too little detail to be recognized, and of what `reencode` returns.
+    """
 
     @property
     def extension(self) -> str:

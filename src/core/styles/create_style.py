@@ -168,6 +168,7 @@ class CreateStyle:
             caption=caption,
             tags=list(dict.fromkeys([*own_tags, *found])),
             sample_key=f"samples/{style_id}/image_{index}.{image.extension}" if index < model.SAMPLES else None,
+            perceptual_hash=image.perceptual_hash,
         )
 
     async def _store(self, style: Style, artworks: list[Artwork], blobs: list[Blob]) -> None:

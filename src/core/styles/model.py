@@ -38,6 +38,12 @@ SAMPLES = 4
 """Training images shown as samples if the artist allows it."""
 RETRY_UNDECIDED = timedelta(minutes=10)
 """For how long after a retry a failure is attributed to the old task, unless progress has come since."""
+NEAR = 7
+"""Bits of 64 by which the perceptual hashes of an image and of a near copy differ at most.
+
+As measured, those of resized, recompressed, grey or slightly brighter copies differ by up to 4, of copies cropped by a
+twentieth by up to 8, and of different images by 14 and more.
+"""
 SAMPLE_SIDE = 1024
 """The longest side of a sample, in pixels."""
 
@@ -112,6 +118,19 @@ class Artwork(msgspec.Struct, frozen=True):
     tags: list[str]
     sample_key: str | None = None
     """The key of the public sample copy, or None."""
+    perceptual_hash: int | None = None
+    """64 bits; None if the image has too little detail."""
+
+
+class NearCopy(msgspec.Struct, frozen=True):
+    """An artwork of another artist whose perceptual hash differs from a wanted one by at most NEAR bits."""
+
+    wanted: int
+    """The place of the wanted hash in the list of them."""
+    artwork_id: ArtworkId
+    style_id: StyleId
+    distance: int
+    """The number of bits that differ."""
 
 
 class Style(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from typing import Protocol
 import msgspec
 
 from core.identifiers import StyleId, UserId
-from core.styles.model import Artwork, Offer, Style, TrainingProgress
+from core.styles.model import Artwork, NearCopy, Offer, Style, TrainingProgress
 from core.tasks.outcome import Outcome
 
 
@@ -56,6 +56,10 @@ class Styles(Protocol):
 
     async def artworks(self, style_id: StyleId) -> list[Artwork]:
         """In the order of their index; empty for a missing style."""
+        ...
+
+    async def near_copies(self, hashes: list[int], *, of_others_than: UserId, limit: int) -> list[NearCopy]:
+        """Up to `limit` artworks of other artists that are near any of the hashes, nearest first, then by id."""
         ...
 
     async def remove(self, style_id: StyleId) -> None:

@@ -101,7 +101,7 @@ def test_a_sound_jpeg_is_decoded_once(monkeypatch: pytest.MonkeyPatch, mode: str
     def twice(*_: object) -> int:
         raise AssertionError
 
-    monkeypatch.setattr(decoding, "_pixels", twice)
+    monkeypatch.setattr(decoding, "_decoded", twice)
     assert decoding.inspect(encoded("JPEG", mode, **options)).format == "jpeg"
 
 

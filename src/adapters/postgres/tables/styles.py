@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.tables.base import Count, Id, Json, Row, Small, Tags, one_of
@@ -105,6 +105,7 @@ class ArtworkRow(Row):
         UniqueConstraint("style_id", "index"),
         one_of("format", "jpeg", "png"),
         CheckConstraint("width > 0 AND height > 0 AND size > 0", name="size"),
+        Index(None, "hash_bands", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
     )
 
     id: Mapped[Id]
@@ -118,3 +119,7 @@ class ArtworkRow(Row):
     caption: Mapped[str | None]
     tags: Mapped[Tags]
     sample_key: Mapped[str | None]
+    perceptual_hash: Mapped[int | None]
+    """Its 64 bits as a signed number."""
+    hash_bands: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+    """The hash in four parts, as made by the function of this name."""

@@ -1,0 +1,86 @@
+"""Artworks of other artists that resemble given ones, by their perceptual hashes."""
+
+from random import Random
+
+import msgspec
+import pytest
+
+from core.identifiers import ArtworkId
+from core.styles.model import NEAR, Artwork, NearCopy, Style
+from tests.contracts.overlap import commit
+from tests.support.world import World
+
+CHANCE = Random(4711)
+BITS = range(64)
+
+
+def differing(wanted: int, bits: int) -> int:
+    """Another hash, of which so many bits differ, anywhere."""
+    for place in CHANCE.sample(BITS, bits):
+        wanted ^= 1 << place
+    return wanted
+
+
+async def with_hashes(world: World, style: Style, *hashes: int | None) -> list[ArtworkId]:
+    """Stores another style with these artworks, by the same artist."""
+    other = msgspec.structs.replace(
+        style, id=await world.ids.style(), name=f"{style.name} {await world.ids.artwork()}", task_id=world.ids.task()
+    )
+    artworks = [
+        Artwork(await world.ids.artwork(), other.id, index, f"x/{index}.png", "png", 512, 512, 1, None, [], None, one)
+        for index, one in enumerate(hashes)
+    ]
+    await commit(world, lambda ports: ports.styles.add(other, artworks))
+    assert await commit(world, lambda ports: ports.styles.artworks(other.id)) == artworks
+    return [artwork.id for artwork in artworks]
+
+
+async def near(world: World, style: Style, *hashes: int, limit: int = 1000) -> list[NearCopy]:
+    return await commit(
+        world,
+        lambda ports: ports.styles.near_copies(list(hashes), of_others_than=style.artist_id, limit=limit),
+    )
+
+
+@pytest.fixture
+async def mias(world: World) -> Style:
+    return await world.style(await world.artist("mia"), "Ink")
+
+
+@pytest.fixture
+async def zoes(world: World) -> Style:
+    return await world.style(await world.artist("zoe"), "Oil")
+
+
+async def test_hashes_are_near_if_at_most_seven_bits_differ(world: World, mias: Style, zoes: Style) -> None:
+    for wanted in (0, 2**64 - 1, 2**63, *(CHANCE.getrandbits(64) for _ in range(12))):
+        stored = [differing(wanted, bits) for bits in range(NEAR + 3)]
+        ids = await with_hashes(world, mias, *stored)
+
+        found = await near(world, zoes, wanted)
+
+        assert [(copy.artwork_id, copy.distance) for copy in found if copy.artwork_id in ids] == [
+            (artwork, bits) for bits, artwork in enumerate(ids[: NEAR + 1])
+        ]
+
+
+async def test_one_band_alone_may_differ_by_seven_bits(world: World, mias: Style, zoes: Style) -> None:
+    for band in range(4):
+        [artwork] = await with_hashes(world, mias, 0b1111111 << (16 * band + 5))
+        assert artwork in [copy.artwork_id for copy in await near(world, zoes, 0)]
+
+
+async def test_each_wanted_hash_is_looked_for(world: World, mias: Style, zoes: Style) -> None:
+    [first, second, _, _] = await with_hashes(world, mias, 0, 0xFFFF_FFFF, 2**63 + 2**40 - 1, None)
+
+    found = await near(world, zoes, 0xAAAA_AAAA_AAAA_AAAA, 0xFFFF_FFFF, 1)
+
+    assert [(copy.wanted, copy.artwork_id, copy.distance) for copy in found] == [(1, second, 0), (2, first, 1)]
+    assert found[:1] == await near(world, zoes, 0xAAAA_AAAA_AAAA_AAAA, 0xFFFF_FFFF, 1, limit=1)
+    assert await near(world, zoes) == []
+
+
+async def test_own_artworks_are_no_copies(world: World, mias: Style) -> None:
+    await with_hashes(world, mias, 0)
+
+    assert await near(world, mias, 0) == []

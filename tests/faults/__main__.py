@@ -16,12 +16,18 @@ from tests.faults.plan import SHORT, Plan
 from tests.faults.record import Record
 from tests.simulation.broken import Broken
 from tests.support import rabbitmq, shared
+from tests.support.batches import Batches
 
 
 def main() -> int:
     arguments = _arguments()
     plan = SHORT if arguments.short else Plan(arguments.seed)
-    plan = replace(plan, seed=arguments.seed, kills=plan.kills if arguments.kills is None else arguments.kills)
+    plan = replace(
+        plan,
+        seed=arguments.seed,
+        kills=plan.kills if arguments.kills is None else arguments.kills,
+        alterations=(*plan.alterations, f"batches-{arguments.batches.value}"),
+    )
     logging.disable()  # this process's clients have a lot to say about a broker that is not there
     warnings.filterwarnings("ignore", "coroutine 'Connection.close' was never awaited")
     shared.begin()
@@ -68,7 +74,15 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make test-faults", description=__doc__)
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(1_000_000), help="of all choices")
     parser.add_argument("--kills", type=int, help="of the server, and as many of the relay (default: 20)")
-    parser.add_argument("--short", action="store_true", help="what `make test` plays")
+    parser.add_argument("--short", action="store_true", help="the run of `make test`")
+    parser.add_argument(
+        "--batches",
+        type=Batches,
+        choices=Batches,
+        metavar="{one,many,refused}",
+        default=Batches.MANY,
+        help="the service's batches: of one call, as many as wait (default), or each with one more that is refused",
+    )
     parser.add_argument("--logs", type=Path, metavar="DIRECTORY", help="where to leave what the processes log")
     parser.add_argument(
         "--sabotages", nargs="*", choices=SABOTAGES, help="break the service in known ways, and see each found"

@@ -1,12 +1,13 @@
-"""The service's command line with a deliberate defect: `python -m tests.faults.altered no-keys run`.
+"""The service's command line with something changed in it: `python -m tests.faults.altered no-keys run`.
 
-The suite has to notice each of SABOTAGES.
+The suite has to notice each of SABOTAGES, and nothing of BATCHES.
 """
 
 import asyncio
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -16,7 +17,9 @@ from core.generations import model
 from core.identifiers import TaskId
 from core.tasks.model import PendingTask
 from entrypoints import cli
+from entrypoints.container import postgres
 from entrypoints.http.middleware import idempotency
+from tests.support.batches import Batches, pool_with
 
 TOO_LATE = 2.0
 """Seconds between an answer and its commit."""
@@ -75,13 +78,23 @@ def _in_background(work: Any) -> None:
     task.add_done_callback(_background.discard)
 
 
+def _batches(batches: Batches) -> Callable[[], None]:
+    """Forces batches of this kind on the service's pool."""
+
+    def force() -> None:
+        patch.object(postgres, "create_pool", partial(pool_with, batches)).start()
+
+    return force
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "confirms-not-awaited": confirms_not_awaited,
     "answers-before-the-commit": answers_before_the_commit,
     "no-keys": no_keys,
     "nothing-ever-ends": nothing_ever_ends,
 }
-ALTERATIONS = {"hasty": hasty, **SABOTAGES}
+BATCHES = {f"batches-{batches.value}": _batches(batches) for batches in Batches}
+ALTERATIONS = {"hasty": hasty, **SABOTAGES, **BATCHES}
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ WORKERS ?= 2
 FAST_TESTS := tests/test_architecture.py tests/test_documents.py tests/core
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test coverage test-faults simulate check fmt bench migrate schema relay redrive maintenance reconcile admin cli rabbitmq-policy lock sbom licenses clean \
+.PHONY: help run demo test coverage test-faults simulate check fmt bench migrate schema relay redrive maintenance reconcile cors admin cli rabbitmq-policy lock sbom licenses clean \
 	check-format check-lint check-types check-imports check-tests
 
 help: ## List the commands
@@ -88,6 +88,9 @@ admin: $(RUN) ## Make a user who has signed in an admin (ARGS=someone@example.co
 
 cli: $(RUN) ## Run any command (ARGS="users suspend ann --reason Spam")
 	@$(ENTRY) $(ARGS)
+
+cors: $(RUN) ## Allow CORS_ALLOWED_ORIGINS to upload to the bucket
+	@$(ENTRY) cors
 
 maintenance: $(RUN) ## Run one maintenance pass: time-outs, expiry, removal
 	@$(ENTRY) maintenance

@@ -11,7 +11,15 @@ COMMENTS = {
     "CONSTRAINT ck_artwork_uploads_content_type ON artwork_uploads": "A type that artworks have.",
     "CONSTRAINT ck_artwork_uploads_size ON artwork_uploads": "No file is empty.",
     "INDEX ix_artwork_uploads_artist_id": "An artist's uploads.",
-    "INDEX ix_artwork_uploads_created_at_id": "Uploads that have expired.",
+    "COLUMN artwork_uploads.style_id": "The style that is made of it; null while it is unused.",
+    "COLUMN artwork_uploads.index": "Of the artwork in that style.",
+    "COLUMN artwork_uploads.passed": "The artwork, once the file has passed its check.",
+    "INDEX ix_artwork_uploads_unused": "Uploads that have expired.",
+    "INDEX ix_artwork_uploads_style_id": "The uploads that a style is made of.",
+    "TABLE artwork_checks": "Styles whose uploads are being checked before the training.",
+    "COLUMN artwork_checks.attempt": "Counts claims: only the holder of the last one changes the row.",
+    "COLUMN artwork_checks.claimed_until": "Until then no other process claims it.",
+    "CONSTRAINT ck_artwork_checks_passed ON artwork_checks": "No more files pass than there are.",
 }
 
 
@@ -24,18 +32,40 @@ def upgrade() -> None:
             content_type text NOT NULL,
             size bigint NOT NULL,
             created_at timestamptz NOT NULL,
+            style_id bigint,
+            index bigint,
+            caption text,
+            tags text[],
+            passed jsonb,
             CONSTRAINT pk_artwork_uploads PRIMARY KEY (id),
             CONSTRAINT ck_artwork_uploads_content_type CHECK (content_type IN ('image/jpeg', 'image/png')),
             CONSTRAINT ck_artwork_uploads_size CHECK (size > 0),
             CONSTRAINT fk_artwork_uploads_artist_id FOREIGN KEY (artist_id) REFERENCES artists (user_id)
-                ON DELETE CASCADE
+                ON DELETE CASCADE,
+            CONSTRAINT fk_artwork_uploads_style_id FOREIGN KEY (style_id) REFERENCES styles (id) ON DELETE SET NULL
         )
     """)
     op.execute("CREATE INDEX ix_artwork_uploads_artist_id ON artwork_uploads (artist_id)")
-    op.execute("CREATE INDEX ix_artwork_uploads_created_at_id ON artwork_uploads (created_at, id)")
+    op.execute("CREATE INDEX ix_artwork_uploads_unused ON artwork_uploads (created_at, id) WHERE style_id IS NULL")
+    op.execute("CREATE INDEX ix_artwork_uploads_style_id ON artwork_uploads (style_id)")
+    op.execute("""
+        CREATE TABLE artwork_checks (
+            style_id bigint NOT NULL,
+            files bigint NOT NULL,
+            passed bigint NOT NULL,
+            attempt bigint NOT NULL,
+            claimed_until timestamptz,
+            created_at timestamptz NOT NULL,
+            updated_at timestamptz NOT NULL,
+            CONSTRAINT pk_artwork_checks PRIMARY KEY (style_id),
+            CONSTRAINT ck_artwork_checks_passed CHECK (passed BETWEEN 0 AND files),
+            CONSTRAINT fk_artwork_checks_style_id FOREIGN KEY (style_id) REFERENCES styles (id) ON DELETE CASCADE
+        )
+    """)
     for subject, comment in COMMENTS.items():
         op.execute(f"COMMENT ON {subject} IS $comment${' '.join(comment.split())}$comment$")
 
 
 def downgrade() -> None:
+    op.execute("DROP TABLE artwork_checks")
     op.execute("DROP TABLE artwork_uploads")

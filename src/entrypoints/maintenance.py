@@ -9,6 +9,7 @@ from dishka import AsyncContainer
 
 from core.account_deletion.erase_accounts import EraseAccounts
 from core.accounts.purge_expired_sessions import PurgeExpiredSessions
+from core.artwork_uploads.check_artworks import CheckArtworks
 from core.artwork_uploads.purge_unused_uploads import PurgeUnusedUploads
 from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.blobs.purge_orphans import PurgeOrphans
@@ -64,6 +65,7 @@ class MaintenancePass:
     answers: Answers
     maintenance: Maintenance
     purge_unused_uploads: PurgeUnusedUploads
+    check_artworks: CheckArtworks
     purge_orphans: PurgeOrphans
     erase_accounts: EraseAccounts
     delete_discarded_objects: DeleteDiscardedObjects
@@ -87,6 +89,7 @@ class MaintenancePass:
             ("objects_looked_at", self.purge_orphans, OBJECTS),
             ("accounts_erased", self.erase_accounts, SMALL),
             ("blobs_removed", self.delete_discarded_objects, OBJECTS),
+            ("artworks_checked", self.check_artworks, SMALL),
         ]
         swept = MaintenanceReport(done={name: 0 for name, _, _ in steps}, failed=[])
         for name, step, limit in steps:

@@ -14,6 +14,7 @@ from granian.server.embed import Server
 
 from core.ports.outbox import Outbox
 from core.tasks.publish_tasks import PublishTasks
+from entrypoints.checks import run_checks
 from entrypoints.container import create_container
 from entrypoints.http.app import create_app
 from entrypoints.http.middleware.bodies import Bodies
@@ -75,6 +76,7 @@ async def _beside(container: AsyncContainer, settings: Settings) -> AsyncIterato
     workers = []
     if settings.relay == "on":
         workers.append(Relay(await container.get(PublishTasks), await container.get(Outbox)).run())
+    workers.append(run_checks(container))
     if not settings.production:
         workers.append(run_maintenance(container))
     if settings.ai_servers == "simulated":

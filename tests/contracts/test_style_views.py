@@ -164,6 +164,7 @@ async def test_artists_see_all_of_their_own(world: World) -> None:
         created_at=closed.created_at,
         total_earned_tokens=60,
         progress=None,
+        checking=None,
     )
 
 

@@ -178,3 +178,8 @@ async def test_each_object_has_its_own_url(case: Case) -> None:
         assert before - SECOND <= url.expires_at - HOUR * index <= after
         assert await case.send(url, b"x" * index)
         assert await case.store.get(f"uploads/7/{index}") == b"x" * index
+
+
+async def test_origins_can_be_allowed(case: Case) -> None:
+    await case.store.allow_origins("https://example.com")
+    await case.store.allow_origins()

@@ -9,7 +9,8 @@ import pytest
 from core.accounts.model import User
 from core.errors import DomainError
 from core.requester import Requester
-from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
+from core.styles.create_style import CreateStyle, TrainingImage
+from core.styles.new_style import NewStyle
 from core.styles.views import CreatedStyle
 from core.tasks.model import PendingTask
 from core.uploads import Upload

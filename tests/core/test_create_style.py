@@ -14,12 +14,13 @@ from core.derivatives import derivatives_of
 from core.errors import DomainError, ValidationError
 from core.ports.blob_store import Blob, StoreUnavailable
 from core.ports.transaction import OutcomeUnknown
-from core.styles.create_style import CreateStyle, NewStyle
+from core.styles.create_style import CreateStyle
 from core.styles.errors import (
     DuplicateStyleName,
     StyleLimitReached,
 )
 from core.styles.model import License
+from core.styles.new_style import NewStyle
 from core.styles.views import CreatedStyle
 from core.tags import InvalidTagLanguage
 from tests.core.creating_styles import as_artist, create, refused_to, upload, uploads

@@ -10,7 +10,7 @@ from core.accounts.errors import ArtistOnly
 from core.errors import ValidationError
 from core.ports.images import NotAnImage
 from core.requester import Requester, Role
-from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
+from core.styles.create_style import CreateStyle, TrainingImage
 from core.styles.errors import (
     DuplicateImage,
     DuplicateStyleName,
@@ -22,6 +22,7 @@ from core.styles.errors import (
     StyleLimitReached,
     TooManyImages,
 )
+from core.styles.new_style import NewStyle
 from core.styles.views import OwnStyleDetail, RightsView
 from core.tags import InvalidTagLanguage
 from tests.core.creating_styles import as_artist, create, refused, refused_to, upload, uploads, what_there_is

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import re
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from adapters.postgres.pool import create_pool
 from entrypoints.data_directory import DataDirectory, Holder
 from tests.contracts.postgres_world import PostgresWorld
+from tests.support.gcs import Bucket
 from tests.support.ports import free_port
 from tests.support.processes import NOWHERE, environment
 
@@ -55,7 +57,7 @@ def test_help_names_every_command() -> None:
     done = cli("--help")
 
     assert done.returncode == 0
-    for command in ("run", "demo", "migrate", "relay", "maintenance", "reconcile", "users", "withdrawals"):
+    for command in ("run", "demo", "migrate", "relay", "maintenance", "reconcile", "cors", "users", "withdrawals"):
         assert re.search(rf"^ +{command}\s+\w", done.stdout, re.MULTILINE)
 
 
@@ -227,3 +229,20 @@ async def test_a_user_is_made_an_admin(own_database_url: str, tmp_path: Path) ->
         done = await asyncio.to_thread(cli, "admins add ann@example.com", **given)
         assert (done.returncode, done.stdout, done.stderr) == (0, "ann is an admin.\n", "")
         assert (await world.read.accounts.me(ann.id)).role == "admin"
+
+
+def test_the_frontends_origins_may_upload_to_the_bucket(bucket: Bucket) -> None:
+    done = cli("cors", **bucket.environment, CORS_ALLOWED_ORIGINS="https://example.com,http://localhost:3000")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout + done.stderr == (
+        f"{bucket.name} takes uploads from https://example.com, http://localhost:3000.\n"
+    )
+    with contextlib.closing(bucket.emulator.client()) as client:
+        (rule,) = client.get_bucket(bucket.name).cors
+    assert rule["origin"] == ["https://example.com", "http://localhost:3000"]
+
+
+def test_there_has_to_be_a_bucket_and_an_origin(bucket: Bucket) -> None:
+    assert refusal(cli("cors", CORS_ALLOWED_ORIGINS="https://example.com")).startswith("GCS_BUCKET_NAME is not set")
+    assert refusal(cli("cors", **bucket.environment)) == "CORS_ALLOWED_ORIGINS is not set."

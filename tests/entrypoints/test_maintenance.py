@@ -17,7 +17,7 @@ from core.requester import Requester, Role
 from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.tasks.outcome import Failure
 from entrypoints.maintenance import INTERVAL, SMALL, MaintenancePass, MaintenanceReport, run_maintenance
-from tests.contracts.artwork_uploads import announce
+from tests.contracts.artwork_uploads import announce, created
 from tests.entrypoints.service import Service
 from tests.support.world import MemoryWorld
 
@@ -39,6 +39,7 @@ NOTHING = {
     "objects_looked_at": 0,
     "accounts_erased": 0,
     "blobs_removed": 0,
+    "artworks_checked": 0,
 }
 
 
@@ -85,8 +86,11 @@ async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> 
     world.clock.advance(max(SESSION_LIFETIME, timedelta(hours=6)))
 
     whole = {"balances_rolled_up": 0, "uses_rolled_up": 0, "tags_rolled_up": 0}  # in memory
-    nothing_yet = {"notifications_dropped": 0} | whole
+    nothing_yet = {"notifications_dropped": 0, "artworks_checked": 0} | whole
     assert await run_pass(service) == MaintenanceReport(dict.fromkeys(NOTHING, 1) | nothing_yet, [])
+
+    await created(world, artist=await world.artist("zoe"))
+    assert (await run_pass(service)).done["artworks_checked"] == 10
 
     [notification] = (await world.read.notifications.list(mia.id, unread_only=True, page=PageRequest()))[0].rows
     await world.use_case(MarkRead)(mia.id, notification.id)

@@ -248,9 +248,9 @@ async def test_a_form_that_cannot_be_read(
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
 
 
-async def test_json_is_not_taken_where_files_are_needed(service: Service, world: MemoryWorld) -> None:
+async def test_only_a_form_or_json_is_taken(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.artist()) as browser:
-        response = await browser.post("/api/styles", json={"name": "Ink"})
+        response = await browser.post("/api/styles", content=b"name=Ink", headers={"Content-Type": "text/plain"})
     assert (response.status_code, response.json()["error"]["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 

@@ -6,7 +6,7 @@ from random import Random
 
 from core.errors import DomainError
 from entrypoints.http import uploads
-from entrypoints.http.uploads import PayloadTooLarge
+from entrypoints.http.body import PayloadTooLarge
 from tests.fuzz.mutations import mutated
 
 PARTS = uploads.Parts(

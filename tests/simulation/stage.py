@@ -14,8 +14,8 @@ from core.generations.fail_unresumed_generations import RetryGrace
 from core.identifiers import CommentId, GenerationId, StyleId, UserId
 from core.ports.images import Derivative, Image, Images
 from core.ports.transaction import OutcomeUnknown
-from core.styles.create_style import StylesPerArtist
 from core.styles.errors import StyleNotFound
+from core.styles.new_style import StylesPerArtist
 from tests.simulation.broker import FaultyBroker
 from tests.simulation.faults import Faults
 from tests.simulation.payments import FaultyPayments

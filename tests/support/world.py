@@ -27,7 +27,7 @@ from core.account_deletion.views import ExportReader
 from core.accounts.model import Artist, User
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader
-from core.artwork_uploads.repository import ArtworkUploads
+from core.artwork_uploads.repository import ArtworkChecks, ArtworkUploads
 from core.audit.repository import AuditLog
 from core.audit.views import AuditReader
 from core.community.follow_user import FollowUser
@@ -133,6 +133,7 @@ class Scope:
     ledger: TokenLedger
     styles: Styles
     uploads: ArtworkUploads
+    checks: ArtworkChecks
     generations: Generations
     queue: TaskQueue
     notifier: Notifier

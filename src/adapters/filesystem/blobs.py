@@ -85,6 +85,9 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
     async def upload_urls(self, *expected: ExpectedBlob) -> list[UploadUrl]:
         return [self._upload_url(blob) for blob in expected]
 
+    async def allow_origins(self, *origins: str) -> None:
+        """Nothing to do: the service, which serves the files, answers for its own origins."""
+
     def public_url(self, key: str) -> str:
         return f"{self._base_url}/media/{object_names.public_path(key)}"
 

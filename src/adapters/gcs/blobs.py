@@ -104,6 +104,9 @@ class GcsBlobStore(BlobStore):
         signing = (self._in_thread(partial(self._upload_url, blob)) for blob in expected)
         return list(await asyncio.gather(*signing))
 
+    async def allow_origins(self, *origins: str) -> None:
+        await self._in_thread(lambda: self._bucket().allow_origins(origins))
+
     def public_url(self, key: str) -> str:
         return f"{self._public_endpoint}/{self._name}/{object_names.public_path(key)}"
 

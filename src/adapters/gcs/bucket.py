@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -33,6 +33,16 @@ CHUNK = 2 * 1024 * 1024
 """Bytes of an upload in memory at a time."""
 RESUMABLE = 8 * 1024 * 1024
 """Bytes of an object above which uploads by URL can be resumed."""
+UPLOAD_HEADERS = (
+    "Content-Range",
+    "Content-Type",
+    "Location",
+    "Range",
+    "x-goog-content-length-range",
+    "x-goog-if-generation-match",
+    "x-goog-resumable",
+)
+"""Headers of uploads and of their answers that pages may send and read."""
 CACHE_CONTROL = "private, max-age=3600"
 """Prevents Google's own caches from serving an object below `public/` for an hour after it was deleted."""
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
@@ -146,6 +156,18 @@ class Bucket:
                 api_access_endpoint=self._public_endpoint,
             )
             return url
+
+    def allow_origins(self, origins: Sequence[str]) -> None:
+        with _failures_translated():
+            self._bucket.cors = [
+                {
+                    "origin": list(origins),
+                    "method": ["GET", "HEAD", "POST", "PUT"],
+                    "responseHeader": list(UPLOAD_HEADERS),
+                    "maxAgeSeconds": 7200,
+                }
+            ]
+            self._bucket.patch(**_timeouts)
 
     def probe(self) -> None:
         with _failures_translated():

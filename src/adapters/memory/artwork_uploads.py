@@ -1,11 +1,15 @@
 from datetime import datetime
 
+import msgspec
+
 from adapters.memory.accounts import found
 from adapters.memory.tables import Tables
 from adapters.memory.transaction import MemoryTransaction
-from core.artwork_uploads.model import ArtworkUpload
-from core.artwork_uploads.repository import ArtworkUploads
-from core.identifiers import UploadId, UserId
+from core.artwork_uploads.errors import CheckTakenOver
+from core.artwork_uploads.model import ArtworkCheck, ArtworkUpload
+from core.artwork_uploads.repository import ArtworkChecks, ArtworkUploads
+from core.identifiers import StyleId, UploadId, UserId
+from core.ports import changes
 
 
 class MemoryArtworkUploads(ArtworkUploads):
@@ -20,16 +24,41 @@ class MemoryArtworkUploads(ArtworkUploads):
 
         self._transaction.write(operation)
 
-    async def unused(self, artist_id: UserId, *, since: datetime) -> list[ArtworkUpload]:
+    async def unused(self, artist_id: UserId, *, since: datetime, lock: bool = False) -> list[ArtworkUpload]:
+        def found() -> list[ArtworkUpload]:
+            uploads = self._transaction.tables.artwork_uploads.values()
+            return _in_order(
+                [
+                    upload
+                    for upload in uploads
+                    if upload.artist_id == artist_id and upload.use is None and upload.created_at > since
+                ]
+            )
+
+        if lock:
+            for upload in found():
+                await self._transaction.lock("upload", upload.id)
+        return found()
+
+    async def of_style(self, style_id: StyleId) -> list[ArtworkUpload]:
         uploads = self._transaction.tables.artwork_uploads.values()
-        return _in_order([upload for upload in uploads if upload.artist_id == artist_id and upload.created_at > since])
+        used = [(upload.use.index, upload) for upload in uploads if upload.use and upload.use.style_id == style_id]
+        return [upload for _, upload in sorted(used, key=lambda pair: pair[0])]
+
+    async def save(self, uploads: list[ArtworkUpload]) -> None:
+        def operation(tables: Tables) -> None:
+            for upload in uploads:
+                tables.artwork_uploads[upload.id] = upload
+
+        self._transaction.write(operation)
 
     async def expired(self, *, until: datetime, limit: int) -> list[ArtworkUpload]:
         uploads = self._transaction.tables.artwork_uploads
-        expired = _in_order([upload for upload in uploads.values() if upload.created_at <= until])[:limit]
+        unused = [upload for upload in uploads.values() if upload.use is None and upload.created_at <= until]
+        expired = _in_order(unused)[:limit]
         for upload in expired:
             await self._transaction.lock("upload", upload.id)
-        return [upload for upload in expired if upload.id in uploads]
+        return [upload for upload in expired if uploads.get(upload.id) == upload]
 
     async def remove(self, upload_ids: list[UploadId]) -> None:
         def operation(tables: Tables) -> None:
@@ -37,6 +66,68 @@ class MemoryArtworkUploads(ArtworkUploads):
                 tables.artwork_uploads.pop(upload_id, None)
 
         self._transaction.write(operation)
+
+
+class MemoryArtworkChecks(ArtworkChecks):
+    def __init__(self, transaction: MemoryTransaction) -> None:
+        self._transaction = transaction
+
+    async def start(self, check: ArtworkCheck) -> None:
+        def operation(tables: Tables) -> None:
+            tables.artwork_checks[check.style_id] = check
+
+        self._transaction.write(operation)
+        self._transaction.notify_after_commit(changes.ARTWORK_CHECKS)
+
+    async def claim(self, *, at: datetime, until: datetime) -> ArtworkCheck | None:
+        def operation(tables: Tables) -> ArtworkCheck | None:
+            waiting = sorted(
+                (check.updated_at, style_id)
+                for style_id, check in tables.artwork_checks.items()
+                if tables.claims.get(style_id, at) <= at
+            )
+            if not waiting:
+                return None
+            _, style_id = waiting[0]
+            check = tables.artwork_checks[style_id]
+            claimed = msgspec.structs.replace(check, attempt=check.attempt + 1)
+            tables.artwork_checks[style_id], tables.claims[style_id] = claimed, until
+            return claimed
+
+        await self._transaction.lock("artwork checks")
+        return self._transaction.write(operation)
+
+    async def advance(self, check: ArtworkCheck, *, until: datetime) -> None:
+        def operation(tables: Tables) -> None:
+            _held(tables, check)
+            tables.artwork_checks[check.style_id], tables.claims[check.style_id] = check, until
+
+        self._transaction.write(operation)
+        self._transaction.notify_after_commit(changes.style(check.style_id))
+
+    async def release(self, check: ArtworkCheck) -> None:
+        def operation(tables: Tables) -> None:
+            current = tables.artwork_checks.get(check.style_id)
+            if current and current.attempt == check.attempt:
+                tables.artwork_checks[check.style_id] = msgspec.structs.replace(current, updated_at=check.updated_at)
+                tables.claims.pop(check.style_id, None)
+
+        self._transaction.write(operation)
+
+    async def end(self, check: ArtworkCheck) -> None:
+        def operation(tables: Tables) -> None:
+            _held(tables, check)
+            del tables.artwork_checks[check.style_id]
+            tables.claims.pop(check.style_id, None)
+
+        self._transaction.write(operation)
+
+
+def _held(tables: Tables, check: ArtworkCheck) -> None:
+    """Raises CheckTakenOver."""
+    current = tables.artwork_checks.get(check.style_id)
+    if current is None or current.attempt != check.attempt:
+        raise CheckTakenOver
 
 
 def _in_order(uploads: list[ArtworkUpload]) -> list[ArtworkUpload]:

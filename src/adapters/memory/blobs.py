@@ -15,6 +15,7 @@ class MemoryBlobStore(BlobStore):
         self._bucket = bucket
         self._base_url = base_url
         self._objects: dict[str, tuple[bytes, str, datetime]] = {}
+        self.origins: tuple[str, ...] = ()
         self._uploads: dict[str, tuple[ExpectedBlob, datetime]] = {}
         """By URL: what is expected, and until when."""
 
@@ -69,6 +70,9 @@ class MemoryBlobStore(BlobStore):
         if matches:
             self._objects[expected.key] = (content, expected.content_type, self._clock.now())
         return matches
+
+    async def allow_origins(self, *origins: str) -> None:
+        self.origins = origins
 
     def public_url(self, key: str) -> str:
         return f"{self._base_url}/{object_names.public_path(key)}"

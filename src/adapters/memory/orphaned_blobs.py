@@ -1,6 +1,7 @@
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.tables import Tables
 from core.ports.orphaned_blobs import OrphanedBlobs, Walk
+from core.styles.model import Style, TrainingStatus
 
 
 class MemoryOrphanedBlobs(OrphanedBlobs):
@@ -32,4 +33,11 @@ def _named(tables: Tables) -> set[str | None]:
 def _of_a_style(tables: Tables, key: str) -> bool:
     folder, _, rest = key.partition("/")
     owner = rest.partition("/")[0]
-    return folder in ("training", "samples") and any(str(style_id) == owner for style_id in tables.styles)
+    return folder in ("training", "samples") and any(
+        str(style.id) == owner and _has_objects(tables, style) for style in tables.styles.values()
+    )
+
+
+def _has_objects(tables: Tables, style: Style) -> bool:
+    """A style whose artworks were refused has none."""
+    return style.training_status is not TrainingStatus.FAILED or bool(tables.artworks[style.id])

@@ -26,6 +26,7 @@ from core.styles.views import (
     LIKED,
     RECOMMENDED,
     ArtworkView,
+    CheckingProgress,
     OwnStyleCard,
     OwnStyleDetail,
     RecommendedTag,
@@ -41,6 +42,7 @@ from core.styles.views import (
     StylesReader,
     StyleStats,
     TakedownView,
+    checking_progress,
 )
 from core.tasks.outcome import Outcome
 from core.text import comparison_key
@@ -111,6 +113,14 @@ class MemoryStyles(Styles):
 
         self._transaction.write(operation)
 
+    async def add_artworks(self, artworks: list[Artwork]) -> None:
+        added = tuple(deep_copy(artwork) for artwork in artworks)
+
+        def operation(tables: Tables) -> None:
+            tables.artworks[artworks[0].style_id] = added
+
+        self._transaction.write(operation)
+
     async def save(self, style: Style) -> None:
         stored = deep_copy(style)
 
@@ -146,6 +156,10 @@ class MemoryStyles(Styles):
             keys, removed = tables.portfolios[style.artist_id], comparison_key(style.name)
             tables.portfolios[style.artist_id] = tuple(key for key in keys if key != removed)
             del tables.styles[style_id], tables.artworks[style_id]
+            tables.artwork_checks.pop(style_id, None)
+            for upload in list(tables.artwork_uploads.values()):
+                if upload.use and upload.use.style_id == style_id:
+                    tables.artwork_uploads[upload.id] = msgspec.structs.replace(upload, use=None)
 
         await self._transaction.lock("style", style_id)
         self._transaction.write(operation)
@@ -260,7 +274,14 @@ class MemoryStylesReader(StylesReader):
             **_fields(await self._card(style)),
             total_earned_tokens=uses_of(self._reads.tables, style).tokens,
             progress=style.progress,
+            checking=self._checking(style),
         )
+
+    def _checking(self, style: Style) -> CheckingProgress | None:
+        check = self._reads.tables.artwork_checks.get(style.id)
+        if check is None or style.training_status is not TrainingStatus.PENDING:
+            return None
+        return checking_progress(check.passed, check.files, check.updated_at)
 
     async def _detail(self, style: Style) -> StyleDetail:
         tables = self._reads.tables
@@ -298,6 +319,7 @@ class MemoryStylesReader(StylesReader):
             training_metric=deep_copy(style).training_metric,
             artworks=[await self._artwork(artwork) for artwork in self._reads.tables.artworks[style.id]],
             failure=style.failure,
+            checking=self._checking(style),
             rights=RightsView(style.artist_id, **_fields(style.rights)),
             takedown=TakedownView(**_fields(style.takedown)) if style.takedown else None,
         )
@@ -320,7 +342,8 @@ class MemoryStylesReader(StylesReader):
 async def thumbnail_urls(tables: Tables, style: Style, blobs: BlobStore) -> ImageUrls | None:
     if style.thumbnail_key:
         return public_urls(style.thumbnail_key, blobs)
-    key = tables.artworks[style.id][0].sample_key if style.show_samples else None
+    first = next(iter(tables.artworks[style.id]), None)
+    key = first.sample_key if first and style.show_samples else None
     return await signed_urls(key, blobs) if key else None
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from core.accounts.model import Artist, Session, User
-from core.artwork_uploads.model import ArtworkUpload
+from core.artwork_uploads.model import ArtworkCheck, ArtworkUpload
 from core.audit.model import AuditEntry
 from core.community.model import Comment
 from core.generations.model import Generation
@@ -162,6 +162,9 @@ class Tables:
     styles: MutableMapping[StyleId, Style] = field(default_factory=dict)
     artworks: MutableMapping[StyleId, tuple[Artwork, ...]] = field(default_factory=dict)
     artwork_uploads: MutableMapping[UploadId, ArtworkUpload] = field(default_factory=dict)
+    artwork_checks: MutableMapping[StyleId, ArtworkCheck] = field(default_factory=dict)
+    claims: MutableMapping[StyleId, datetime] = field(default_factory=dict)
+    """Until when a check of artworks is claimed."""
     portfolios: MutableMapping[UserId, tuple[str, ...]] = field(default_factory=dict)
     """Comparison keys of the names of an artist's styles."""
     generations: MutableMapping[GenerationId, Generation] = field(default_factory=dict)

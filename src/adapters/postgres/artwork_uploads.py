@@ -1,18 +1,54 @@
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
+from adapters.postgres.pool import Record
 from adapters.postgres.transaction import PostgresTransaction
-from adapters.postgres.writes import insert
-from core.artwork_uploads.model import ArtworkUpload
-from core.artwork_uploads.repository import ArtworkUploads
-from core.identifiers import UploadId, UserId
+from adapters.postgres.writes import Write, assignments, insert
+from core.artwork_uploads.errors import CheckTakenOver
+from core.artwork_uploads.model import ArtworkCheck, ArtworkUpload, Passed, Use
+from core.artwork_uploads.repository import ArtworkChecks, ArtworkUploads
+from core.identifiers import StyleId, UploadId, UserId
+from core.ports import changes
 
-COLUMNS = ("id", "artist_id", "name", "content_type", "size", "created_at")
-UPLOADS = f"SELECT {', '.join(COLUMNS)} FROM artwork_uploads"
-UNUSED = f"{UPLOADS} WHERE artist_id = $1 AND created_at > $2 ORDER BY created_at, id"
-EXPIRED = f"{UPLOADS} WHERE created_at <= $1 ORDER BY created_at, id LIMIT $2 FOR UPDATE SKIP LOCKED"
+ANNOUNCED = ("id", "artist_id", "name", "content_type", "size", "created_at")
+USE = ("style_id", "index", "caption", "tags", "passed")
+UPLOADS = f"SELECT {', '.join((*ANNOUNCED, *USE))} FROM artwork_uploads"
+UNUSED = f"{UPLOADS} WHERE artist_id = $1 AND style_id IS NULL AND created_at > $2 ORDER BY created_at, id"
+OF_STYLE = f"{UPLOADS} WHERE style_id = $1 ORDER BY index"
+EXPIRED = f"""
+{UPLOADS} WHERE style_id IS NULL AND created_at <= $1 ORDER BY created_at, id LIMIT $2
+FOR UPDATE SKIP LOCKED
+"""
+SAVE = Write(
+    target="artwork_uploads",
+    columns="artwork_uploads",
+    ctes=f"""
+        saved_uploads AS (
+            UPDATE artwork_uploads SET {assignments(USE, "input")}
+            FROM input_artwork_uploads input WHERE artwork_uploads.id = input.id
+        )""",
+)
 REMOVE = "DELETE FROM artwork_uploads WHERE id = ANY($1)"
+
+CHECK = ("style_id", "files", "passed", "attempt", "created_at", "updated_at")
+CLAIM = f"""
+UPDATE artwork_checks claimed SET claimed_until = $2, attempt = claimed.attempt + 1
+FROM styles
+WHERE styles.id = claimed.style_id AND claimed.style_id = (
+    SELECT style_id FROM artwork_checks WHERE claimed_until IS NULL OR claimed_until <= $1
+    ORDER BY updated_at, style_id LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING artist_id, {", ".join(f"claimed.{column}" for column in CHECK)}
+"""
+HELD = "style_id = $1 AND attempt = $2"
+ADVANCE = f"""
+UPDATE artwork_checks SET passed = $3, updated_at = $4, claimed_until = $5 WHERE {HELD} RETURNING style_id
+"""
+RELEASE = f"UPDATE artwork_checks SET claimed_until = NULL, updated_at = $3 WHERE {HELD}"
+END = f"DELETE FROM artwork_checks WHERE {HELD} RETURNING style_id"
 
 
 class PostgresArtworkUploads(ArtworkUploads):
@@ -20,13 +56,65 @@ class PostgresArtworkUploads(ArtworkUploads):
         self._transaction = transaction
 
     async def add(self, uploads: list[ArtworkUpload]) -> None:
-        await self._transaction.write(insert("artwork_uploads", COLUMNS), *map(msgspec.structs.asdict, uploads))
+        rows = [{name: getattr(upload, name) for name in ANNOUNCED} for upload in uploads]
+        await self._transaction.write(insert("artwork_uploads", ANNOUNCED), *rows)
 
-    async def unused(self, artist_id: UserId, *, since: datetime) -> list[ArtworkUpload]:
-        return [ArtworkUpload(**row) for row in await self._transaction.fetch(UNUSED, artist_id, since)]
+    async def unused(self, artist_id: UserId, *, since: datetime, lock: bool = False) -> list[ArtworkUpload]:
+        locking = "FOR UPDATE" if lock else ""
+        return self._read(await self._transaction.fetch(f"{UNUSED} {locking}", artist_id, since, lock=lock))
+
+    async def of_style(self, style_id: StyleId) -> list[ArtworkUpload]:
+        return self._read(await self._transaction.fetch(OF_STYLE, style_id))
+
+    async def save(self, uploads: list[ArtworkUpload]) -> None:
+        await self._transaction.write(SAVE, *map(_row, uploads))
 
     async def expired(self, *, until: datetime, limit: int) -> list[ArtworkUpload]:
-        return [ArtworkUpload(**row) for row in await self._transaction.fetch(EXPIRED, until, limit, lock=True)]
+        return self._read(await self._transaction.fetch(EXPIRED, until, limit, lock=True))
 
     async def remove(self, upload_ids: list[UploadId]) -> None:
         await self._transaction.fetch(REMOVE, upload_ids, lock=True)
+
+    def _read(self, rows: list[Record]) -> list[ArtworkUpload]:
+        return [ArtworkUpload(**{name: row[name] for name in ANNOUNCED}, use=_use(row)) for row in rows]
+
+
+class PostgresArtworkChecks(ArtworkChecks):
+    def __init__(self, transaction: PostgresTransaction) -> None:
+        self._transaction = transaction
+
+    async def start(self, check: ArtworkCheck) -> None:
+        row = {name: getattr(check, name) for name in CHECK}
+        await self._transaction.write(insert("artwork_checks", CHECK), row)
+        self._transaction.notify_after_commit(changes.ARTWORK_CHECKS)
+
+    async def claim(self, *, at: datetime, until: datetime) -> ArtworkCheck | None:
+        row = await self._transaction.fetchrow(CLAIM, at, until, lock=True)
+        return ArtworkCheck(**row) if row else None
+
+    async def advance(self, check: ArtworkCheck, *, until: datetime) -> None:
+        await self._held(ADVANCE, check, check.passed, check.updated_at, until)
+        self._transaction.notify_after_commit(changes.style(check.style_id))
+
+    async def release(self, check: ArtworkCheck) -> None:
+        await self._transaction.fetch(RELEASE, check.style_id, check.attempt, check.updated_at, lock=True)
+
+    async def end(self, check: ArtworkCheck) -> None:
+        await self._held(END, check)
+
+    async def _held(self, sql: str, check: ArtworkCheck, *more: object) -> None:
+        if not await self._transaction.fetch(sql, check.style_id, check.attempt, *more, lock=True):
+            raise CheckTakenOver
+
+
+def _row(upload: ArtworkUpload) -> dict[str, Any]:
+    use = msgspec.structs.asdict(upload.use) if upload.use else dict.fromkeys(USE)
+    passed = use["passed"]
+    return {"id": upload.id, **use, "passed": passed and msgspec.to_builtins(passed)}
+
+
+def _use(row: Record) -> Use | None:
+    if row["style_id"] is None:
+        return None
+    passed = row["passed"] and msgspec.convert(row["passed"], Passed)
+    return Use(row["style_id"], row["index"], row["caption"], row["tags"], passed)

@@ -843,6 +843,8 @@ CREATE TABLE styles (
     closed_by_admin boolean DEFAULT false NOT NULL,
     failure_code text,
     failure_message text,
+    -- The file that was refused, if it was one.
+    failure_details jsonb,
     -- An image that the artist has chosen, in the blob store.
     thumbnail_key text,
     -- When it was withdrawn.
@@ -1614,19 +1616,48 @@ CREATE TABLE artwork_uploads (
     content_type text NOT NULL,
     size bigint NOT NULL,
     created_at timestamptz NOT NULL,
+    -- The style that is made of it; null while it is unused.
+    style_id bigint,
+    -- Of the artwork in that style.
+    index bigint,
+    caption text,
+    tags text[],
+    -- The artwork, once the file has passed its check.
+    passed jsonb,
 
     CONSTRAINT pk_artwork_uploads PRIMARY KEY (id),
     -- A type that artworks have.
     CONSTRAINT ck_artwork_uploads_content_type CHECK (content_type IN ('image/jpeg', 'image/png')),
     -- No file is empty.
     CONSTRAINT ck_artwork_uploads_size CHECK (size > 0),
-    CONSTRAINT fk_artwork_uploads_artist_id FOREIGN KEY (artist_id) REFERENCES artists(user_id) ON DELETE CASCADE
+    CONSTRAINT fk_artwork_uploads_artist_id FOREIGN KEY (artist_id) REFERENCES artists(user_id) ON DELETE CASCADE,
+    CONSTRAINT fk_artwork_uploads_style_id FOREIGN KEY (style_id) REFERENCES styles(id) ON DELETE SET NULL
 );
 
 -- An artist's uploads.
 CREATE INDEX ix_artwork_uploads_artist_id ON artwork_uploads (artist_id);
+-- The uploads that a style is made of.
+CREATE INDEX ix_artwork_uploads_style_id ON artwork_uploads (style_id);
 -- Uploads that have expired.
-CREATE INDEX ix_artwork_uploads_created_at_id ON artwork_uploads (created_at, id);
+CREATE INDEX ix_artwork_uploads_unused ON artwork_uploads (created_at, id) WHERE style_id IS NULL;
+
+-- Styles whose uploads are being checked before the training.
+CREATE TABLE artwork_checks (
+    style_id bigint NOT NULL,
+    files bigint NOT NULL,
+    passed bigint NOT NULL,
+    -- Counts claims: only the holder of the last one changes the row.
+    attempt bigint NOT NULL,
+    -- Until then no other process claims it.
+    claimed_until timestamptz,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+
+    CONSTRAINT pk_artwork_checks PRIMARY KEY (style_id),
+    -- No more files pass than there are.
+    CONSTRAINT ck_artwork_checks_passed CHECK (passed >= 0 AND passed <= files),
+    CONSTRAINT fk_artwork_checks_style_id FOREIGN KEY (style_id) REFERENCES styles(id) ON DELETE CASCADE
+);
 
 ------------------------------------------------------------------------------------------------------------------------
 -- What users report to the admins.

@@ -57,6 +57,7 @@ CHANGING = (
     "progress_at",
     "failure_code",
     "failure_message",
+    "failure_details",
     "thumbnail_key",
     "updated_at",
     "retried_at",
@@ -240,6 +241,9 @@ class PostgresStyles(Styles):
     async def add(self, style: Style, artworks: list[Artwork]) -> None:
         await self._transaction.write(ADD_STYLE, _row(style))
         await self._transaction.write(ADD_TEXTS, {"style_id": style.id, "texts": _texts(style)})
+        await self.add_artworks(artworks)
+
+    async def add_artworks(self, artworks: list[Artwork]) -> None:
         await self._transaction.write(ADD_ARTWORKS, *map(_artwork_row, artworks))
 
     async def save(self, style: Style) -> None:
@@ -369,4 +373,6 @@ def training_progress(row: Record) -> TrainingProgress | None:
 
 
 def training_failure(row: Record) -> Failure | None:
-    return Failure(row["failure_code"], row["failure_message"]) if row["failure_code"] else None
+    if row["failure_code"] is None:
+        return None
+    return Failure(row["failure_code"], row["failure_message"], row["failure_details"])

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any
 
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
@@ -19,6 +20,7 @@ from core.styles.views import (
     LIKED,
     RECOMMENDED,
     ArtworkView,
+    CheckingProgress,
     OwnStyleCard,
     OwnStyleDetail,
     RecommendedTag,
@@ -34,6 +36,7 @@ from core.styles.views import (
     StylesReader,
     StyleStats,
     TakedownView,
+    checking_progress,
 )
 
 USES = "usage_count + (SELECT count(*) FROM style_uses WHERE style_id = styles.id) AS usage_count"
@@ -44,6 +47,12 @@ THUMBNAIL = """
     ) AS thumbnail
 """
 PROGRESS = "current_epoch, total_epochs, progress_percent, estimated_seconds, progress_at"
+CHECKING = """
+    CASE WHEN training_status = 'pending' THEN (
+        SELECT jsonb_build_object('passed', passed, 'files', files, 'at', updated_at)
+        FROM artwork_checks WHERE style_id = styles.id
+    ) END AS checking
+"""
 CARD = f"""
     styles.id, name, description, {THUMBNAIL}, styles.artist_id, username, artist_name, training_status,
     generation_cost_tokens, license_type, {USES}, tags, styles.created_at
@@ -57,7 +66,8 @@ DETAIL = lookup(
     {"style_id": "bigint", "viewer": "bigint", "is_admin": "boolean"},
     f"""
 SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles.updated_at, profile_image,
-    follower_count, model_path, training_metric, failure_code, failure_message, rights_affirmed_at, rights_explicit,
+    follower_count, model_path, training_metric, failure_code, failure_message, failure_details,
+    {CHECKING}, rights_affirmed_at, rights_explicit,
     rights_version, takedown_at, takedown_reason, takedown_by_admin, takedown_keeps_images, takedown_pending,
     styles.artist_id = input.viewer OR input.is_admin AS own,
     (
@@ -113,7 +123,7 @@ UNFINISHED = "training_status <> 'completed'"
 def _list_own(page: PageRequest, arguments: Arguments) -> str:
     keys = Keys()
     return f"""
-    SELECT {CARD}, {PROGRESS},
+    SELECT {CARD}, {PROGRESS}, {CHECKING},
         earned_tokens + (SELECT coalesce(sum(tokens), 0)::bigint FROM style_uses WHERE style_id = styles.id) AS earned
     FROM (
         SELECT * FROM styles WHERE artist_id = $1 AND {keys.after(page, arguments)}
@@ -166,7 +176,12 @@ class PostgresStylesReader(StylesReader):
         sql = _list_own(page, arguments)
         rows, following = cut(await self._reads.fetch(sql, *arguments), page)
         cards = [
-            OwnStyleCard(**await self._card(row), total_earned_tokens=row["earned"], progress=training_progress(row))
+            OwnStyleCard(
+                **await self._card(row),
+                total_earned_tokens=row["earned"],
+                progress=training_progress(row),
+                checking=_checking(row),
+            )
             for row in rows
         ]
         return Page(cards, following)
@@ -185,6 +200,7 @@ class PostgresStylesReader(StylesReader):
             training_metric=row["training_metric"],
             artworks=[await self._artwork(artwork) for artwork in row["artworks"] or []],
             failure=training_failure(row),
+            checking=_checking(row),
             rights=RightsView(
                 row["artist_id"], row["rights_affirmed_at"], row["rights_explicit"], row["rights_version"]
             ),
@@ -259,3 +275,8 @@ async def thumbnail_urls(key: str | None, blobs: BlobStore) -> ImageUrls | None:
     if not key:
         return None
     return public_urls(key, blobs) if key.startswith(PUBLIC_PREFIX) else await signed_urls(key, blobs)
+
+
+def _checking(row: Record) -> CheckingProgress | None:
+    check = row["checking"]
+    return check and checking_progress(check["passed"], check["files"], datetime.fromisoformat(check["at"]))

@@ -84,7 +84,7 @@ def flattened(row: dict[str, Any]) -> Row:
         row |= msgspec.structs.asdict(progress)
         row["progress_at"] = row.pop("last_updated")
     if failure is not None:
-        row |= {"failure_code": failure.code, "failure_message": failure.message}
+        row |= {f"failure_{name}": value for name, value in msgspec.structs.asdict(failure).items()}
     return row
 
 

@@ -1,4 +1,5 @@
 from core.errors import Category, DomainError
+from core.styles.errors import ImageRefused
 
 
 class UploadLimitReached(DomainError):
@@ -9,3 +10,23 @@ class UploadLimitReached(DomainError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(details={"limit": limit})
+
+
+class UploadNotFound(DomainError):
+    """An upload that was not announced by this artist, was used before, or has expired; `details` names its index."""
+
+    code = "UPLOAD_NOT_FOUND"
+    category = Category.INVALID
+
+    def __init__(self, *, index: int) -> None:
+        super().__init__(details={"index": index})
+
+
+class UploadMissing(ImageRefused):
+    """The file is not in the store."""
+
+    code = "UPLOAD_MISSING"
+
+
+class CheckTakenOver(Exception):
+    """Another process has claimed the check, or the style was removed."""

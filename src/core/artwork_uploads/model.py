@@ -2,8 +2,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from core.identifiers import UploadId, UserId
+from core.identifiers import StyleId, UploadId, UserId
 from core.ports.blob_store import ExpectedBlob
+from core.styles.model import Artwork
 
 CONTENT_TYPES = frozenset({"image/jpeg", "image/png"})
 MAX_FILES = 100
@@ -11,10 +12,30 @@ MAX_FILES = 100
 MAX_UNUSED = 300
 """Uploads that an artist may have announced and not used yet."""
 MAX_FILE_NAME = 255
+LEASE = timedelta(minutes=3)
+"""For how long a check is claimed after each file; longer than a file takes."""
 LIFETIME = timedelta(days=1)
 """For how long an upload can be used after it was announced."""
 URL_LIFETIME = timedelta(hours=6)
 """Maximum lifetime of a URL; a later one is good for the rest of the upload's lifetime."""
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """An artwork that has passed its check; its objects are stored."""
+
+    artwork: Artwork
+    digest: bytes
+    """SHA-256 of the image."""
+
+
+class Use(msgspec.Struct, frozen=True):
+    """What an upload is used for."""
+
+    style_id: StyleId
+    index: int
+    caption: str | None
+    tags: list[str]
+    passed: Passed | None = None
 
 
 class ArtworkUpload(msgspec.Struct, frozen=True):
@@ -29,6 +50,8 @@ class ArtworkUpload(msgspec.Struct, frozen=True):
     size: int
     """Bytes, as announced."""
     created_at: datetime
+    use: Use | None = None
+    """None while no style was made of it."""
 
     @property
     def key(self) -> str:
@@ -42,3 +65,17 @@ class ArtworkUpload(msgspec.Struct, frozen=True):
 def prefix(artist_id: UserId) -> str:
     """What the keys of an artist's uploads begin with."""
     return f"uploads/{artist_id}/"
+
+
+class ArtworkCheck(msgspec.Struct, frozen=True):
+    """The check of the uploads of which a style is made. One process at a time claims it, until it says so or dies."""
+
+    style_id: StyleId
+    artist_id: UserId
+    files: int
+    created_at: datetime
+    updated_at: datetime
+    passed: int = 0
+    """Files that have passed."""
+    attempt: int = 0
+    """Counts claims: what the holder of an earlier one does has no effect."""

@@ -119,6 +119,10 @@ class BlobStore(Protocol):
         """
         ...
 
+    async def allow_origins(self, *origins: str) -> None:
+        """From now on pages of these origins, and of no others, can upload to the URLs, as browsers see it (CORS)."""
+        ...
+
     def public_url(self, key: str) -> str:
         """The permanent URL of an object below PUBLIC_PREFIX. Raises ValueError for any other key."""
         ...

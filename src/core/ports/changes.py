@@ -8,6 +8,9 @@ Topic = NewType("Topic", str)
 """A subject that can be watched for changes."""
 
 
+ARTWORK_CHECKS = Topic("artwork-checks")
+
+
 def generation(generation_id: GenerationId) -> Topic:
     return Topic(f"generation:{generation_id}")
 
@@ -36,9 +39,10 @@ class Subscription(Protocol):
 class Changes(Protocol):
     """Notifies watchers in any process that a topic has changed. The notification carries no data: watchers read again.
 
-    Topics change when a generation or style is saved, advanced or removed, a notification is added, or a session is
-    revoked. Watchers are notified after the commit, usually within milliseconds, and never of a rollback. Changes
-    between two calls of `changed` are merged, so a slow watcher costs no memory.
+    Topics change when a generation or style is saved, advanced or removed, a check of artworks is started or advanced,
+    a notification is added, or a session is revoked. Watchers are notified after the commit, usually within
+    milliseconds, and never of a rollback. Changes between two calls of `changed` are merged, so a slow watcher costs no
+    memory.
 
     If notifications may have been missed because of a broken connection, every topic counts as changed. Only a process
     that crashes right after its commit notifies no watcher; watchers therefore also read at intervals.

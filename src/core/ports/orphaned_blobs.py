@@ -17,7 +17,10 @@ class OrphanedBlobs(Protocol):
     """Orphaned objects (not referenced by any row) and the state of the walk. Each call is its own transaction."""
 
     async def among(self, keys: list[str]) -> list[str]:
-        """Those keys that no committed row references; a style's objects count as referenced while the style exists."""
+        """Those keys that no committed row references.
+
+        A style's objects count as referenced while the style exists, unless its artworks were refused.
+        """
         ...
 
     async def walk(self) -> Walk | None:

@@ -1,12 +1,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.identifiers import StyleId
+from core.identifiers import NotificationId, StyleId
 from core.notifications.model import Notification, NotificationType
 from core.ports.clock import Clock
 from core.ports.ids import Ids
 from core.ports.notifier import Notifier
 from core.ports.transaction import Transaction
+from core.styles.model import Style
 from core.styles.repository import Styles
 from core.tasks.outcome import Failure, Outcome
 
@@ -37,16 +38,18 @@ class FailTraining:
                 return Outcome(applied=False, status=style.training_status.value)
             style = style.fail_training(at=now, failure=failure)
             await self.styles.save(style)
-            await self.notifier.notify(
-                Notification(
-                    id=await self.ids.notification(),
-                    recipient=style.artist_id,
-                    type=NotificationType.STYLE_TRAINING_FAILED,
-                    reason=f"training:{style.task_id}:failed",
-                    target_type="style",
-                    target_id=style.id,
-                    at=style.updated_at,
-                    metadata={"style_name": style.name, "error_code": failure.code, "error_message": failure.message},
-                )
-            )
+            await self.notifier.notify(training_failed(await self.ids.notification(), style, failure))
             return Outcome(applied=True, status=style.training_status.value)
+
+
+def training_failed(notification_id: NotificationId, style: Style, failure: Failure) -> Notification:
+    return Notification(
+        id=notification_id,
+        recipient=style.artist_id,
+        type=NotificationType.STYLE_TRAINING_FAILED,
+        reason=f"training:{style.task_id}:failed",
+        target_type="style",
+        target_id=style.id,
+        at=style.updated_at,
+        metadata={"style_name": style.name, "error_code": failure.code, "error_message": failure.message},
+    )

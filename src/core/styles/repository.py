@@ -50,6 +50,10 @@ class Styles(Protocol):
         """Raises DuplicateStyleName, which may surface at the commit."""
         ...
 
+    async def add_artworks(self, artworks: list[Artwork]) -> None:
+        """To a style that has none."""
+        ...
+
     async def save(self, style: Style) -> None:
         """Raises StyleNotFound, which may surface at the commit."""
         ...

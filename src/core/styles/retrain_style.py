@@ -6,6 +6,8 @@ from core.ports.clock import Clock
 from core.ports.ids import Ids
 from core.ports.task_queue import TaskQueue
 from core.ports.transaction import Transaction
+from core.styles.errors import InsufficientImages
+from core.styles.model import MIN_ARTWORKS
 from core.styles.repository import Styles
 from core.styles.views import CreatedStyle
 from core.tasks.model import TrainingOrder, WebhookBase, training_task
@@ -29,6 +31,8 @@ class RetrainStyle:
             style.check_owner(requester)
             style = style.retrain(at=self.clock.now(), task_id=self.ids.task())
             artworks = await self.styles.artworks(style_id)
+            if not artworks:
+                raise InsufficientImages(required=MIN_ARTWORKS, received=0)
             await self.styles.save(style)
             await self.queue.put(
                 training_task(

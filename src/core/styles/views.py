@@ -44,9 +44,19 @@ class StyleCard(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
+class CheckingProgress(msgspec.Struct, frozen=True):
+    """How far the uploaded artworks are checked, before the training."""
+
+    checked_files: int
+    total_files: int
+    progress_percent: float
+    last_updated: datetime
+
+
 class OwnStyleCard(StyleCard, frozen=True):
     total_earned_tokens: int
     progress: TrainingProgress | None
+    checking: CheckingProgress | None
 
 
 class StyleDetailArtist(StyleArtist, frozen=True):
@@ -136,8 +146,14 @@ class OwnStyleDetail(StyleDetail, frozen=True):
     training_metric: dict[str, object] | None
     artworks: list[ArtworkView]
     failure: Failure | None
+    checking: CheckingProgress | None
+    """While the style is pending because its uploads are being checked."""
     rights: RightsView
     takedown: TakedownView | None
+
+
+def checking_progress(passed: int, files: int, at: datetime) -> CheckingProgress:
+    return CheckingProgress(passed, files, round(100 * passed / files, 1), at)
 
 
 RECOMMENDED = 20

@@ -4,7 +4,7 @@ from core.identifiers import StyleId
 from core.live_events import State, StreamEvents, Watch, Watcher
 from core.ports import changes
 from core.styles.model import TrainingStatus
-from core.styles.views import StylesReader
+from core.styles.views import OwnStyleDetail, StylesReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,9 @@ class WatchTraining:
         async def look() -> State:
             style = await self.styles.detail(style_id, viewer=watcher.requester if watcher else None)
             epoch = style.progress.current_epoch if style.progress else 0
-            version = f"{style.training_status}.{epoch}.{style.updated_at.isoformat()}"
+            checking = style.checking if isinstance(style, OwnStyleDetail) else None
+            checked = checking.checked_files if checking else 0
+            version = f"{style.training_status}.{epoch}.{checked}.{style.updated_at.isoformat()}"
             return State(style.training_status, version, TrainingStatus(style.training_status).ended, style)
 
         return self.watch.until_ended(changes.style(style_id), watcher, look, known=known)

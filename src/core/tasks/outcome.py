@@ -9,6 +9,8 @@ UNKNOWN = "UNKNOWN"
 class Failure(msgspec.Struct, frozen=True):
     code: str
     message: str
+    details: dict[str, object] | None = None
+    """Of a style whose artworks were refused: the file and its index, as in a refusal with this code."""
 
 
 TIMED_OUT = Failure("TIMEOUT", "The AI servers reported no activity within the time-out.")

@@ -108,7 +108,21 @@ def reconcile(settings: Settings) -> None:
         raise CommandFailed("The ledger breaks a rule.")
 
 
-COMMANDS = (run, demo, migrate, relay, maintenance, reconcile)
+@click.command
+@with_settings
+def cors(settings: Settings) -> None:
+    """Allow the frontend's origins to upload to the bucket."""
+    from core.blobs.allow_uploads import AllowUploads
+
+    if settings.gcs_bucket_name is None:
+        raise CommandFailed("GCS_BUCKET_NAME is not set: the service answers for the files in DATA_DIR itself.")
+    if not settings.cors_allowed_origins:
+        raise CommandFailed("CORS_ALLOWED_ORIGINS is not set.")
+    asyncio.run(called(settings, AllowUploads, settings.cors_allowed_origins))
+    say(f"{settings.gcs_bucket_name} takes uploads from {', '.join(settings.cors_allowed_origins)}.")
+
+
+COMMANDS = (run, demo, migrate, relay, maintenance, reconcile, cors)
 
 
 @contextlib.contextmanager

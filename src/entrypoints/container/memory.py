@@ -4,7 +4,7 @@ from dishka import AnyOf, Provider, Scope
 
 from adapters.memory.account_deletion import MemoryPersonalData
 from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
-from adapters.memory.artwork_uploads import MemoryArtworkUploads
+from adapters.memory.artwork_uploads import MemoryArtworkChecks, MemoryArtworkUploads
 from adapters.memory.audit import MemoryAuditLog, MemoryAuditReader
 from adapters.memory.backlog import MemoryBacklogReader
 from adapters.memory.books import MemoryBooks
@@ -32,7 +32,7 @@ from core.account_deletion.repository import PersonalData
 from core.account_deletion.views import ExportReader
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader
-from core.artwork_uploads.repository import ArtworkUploads
+from core.artwork_uploads.repository import ArtworkChecks, ArtworkUploads
 from core.audit.repository import AuditLog
 from core.audit.views import AuditReader
 from core.community.repository import Comments, Follows, Likes
@@ -106,6 +106,7 @@ def memory() -> Provider:
     provider.provide(MemoryPurchases, provides=Purchases, scope=request)
     provider.provide(MemoryWithdrawals, provides=Withdrawals, scope=request)
     provider.provide(MemoryStyles, provides=Styles, scope=request)
+    provider.provide(MemoryArtworkChecks, provides=ArtworkChecks, scope=request)
     provider.provide(MemoryArtworkUploads, provides=ArtworkUploads, scope=request)
     provider.provide(MemoryGenerations, provides=Generations, scope=request)
     provider.provide(MemoryNotifier, provides=Notifier, scope=request)

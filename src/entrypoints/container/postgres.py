@@ -6,7 +6,7 @@ from dishka import AnyOf, Provider, Scope
 
 from adapters.postgres.account_deletion import PostgresPersonalData
 from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
-from adapters.postgres.artwork_uploads import PostgresArtworkUploads
+from adapters.postgres.artwork_uploads import PostgresArtworkChecks, PostgresArtworkUploads
 from adapters.postgres.audit import PostgresAuditLog, PostgresAuditReader
 from adapters.postgres.backlog import PostgresBacklogReader
 from adapters.postgres.books import PostgresBooks
@@ -40,7 +40,7 @@ from core.account_deletion.repository import PersonalData
 from core.account_deletion.views import ExportReader
 from core.accounts.repository import Sessions, Users
 from core.accounts.views import AccountsReader
-from core.artwork_uploads.repository import ArtworkUploads
+from core.artwork_uploads.repository import ArtworkChecks, ArtworkUploads
 from core.audit.repository import AuditLog
 from core.audit.views import AuditReader
 from core.community.repository import Comments, Follows, Likes
@@ -141,6 +141,7 @@ def _provide_for_requests(provider: Provider) -> None:
     provider.provide(PostgresPurchases, provides=Purchases)
     provider.provide(PostgresWithdrawals, provides=Withdrawals)
     provider.provide(PostgresStyles, provides=Styles)
+    provider.provide(PostgresArtworkChecks, provides=ArtworkChecks)
     provider.provide(PostgresArtworkUploads, provides=ArtworkUploads)
     provider.provide(PostgresGenerations, provides=Generations)
     provider.provide(PostgresNotifier, provides=Notifier)

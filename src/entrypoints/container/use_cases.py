@@ -23,8 +23,12 @@ from core.accounts.sign_in import IdentityKey, SignIn
 from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.artwork_uploads.announce_uploads import AnnounceUploads
+from core.artwork_uploads.check_artworks import CheckArtworks
+from core.artwork_uploads.create_style_from_uploads import CreateStyleFromUploads
+from core.artwork_uploads.finish_check import FinishCheck
 from core.artwork_uploads.list_unused_uploads import ListUnusedUploads
 from core.artwork_uploads.purge_unused_uploads import PurgeUnusedUploads
+from core.blobs.allow_uploads import AllowUploads
 from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.blobs.purge_orphans import OrphanAge, PurgeOrphans
 from core.bonuses.grant_bonus import GrantBonus
@@ -75,10 +79,11 @@ from core.reports.targets import ReportedComments, ReportedImages, ReportedStyle
 from core.reports.uphold_report import UpholdReport
 from core.styles.close_expired_styles import CloseExpiredStyles
 from core.styles.complete_training import CompleteTraining
-from core.styles.create_style import CreateStyle, StylesPerArtist
+from core.styles.create_style import CreateStyle
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle
 from core.styles.fail_training import FailTraining
+from core.styles.new_style import StylesPerArtist
 from core.styles.record_training_progress import RecordTrainingProgress
 from core.styles.retrain_style import RetrainStyle
 from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
@@ -134,6 +139,9 @@ def use_cases() -> Provider:
         EndSessions,
         CreateStyle,
         AnnounceUploads,
+        CreateStyleFromUploads,
+        CheckArtworks,
+        FinishCheck,
         ListUnusedUploads,
         PurgeUnusedUploads,
         EditStyle,
@@ -182,6 +190,7 @@ def use_cases() -> Provider:
         EraseAccounts,
         DeleteDiscardedObjects,
         PurgeOrphans,
+        AllowUploads,
         MaintenancePass,
         Tick,
         FollowUser,

@@ -10,12 +10,14 @@ import httpx
 
 from entrypoints.command_failed import CommandFailed
 from entrypoints.demo.person import Person
-from entrypoints.demo.pictures import MOODS, portfolio, signature
+from entrypoints.demo.pictures import MOODS, Picture, portfolio, signature
 from entrypoints.demo.service import running_service
 from entrypoints.settings import Settings
 
 PRICE = 10
 """Tokens for an image."""
+PICTURES = 30
+"""Artworks of the style."""
 POLL = 1.0
 """Seconds; within the rate limit of a user."""
 TIMEOUT = 300.0
@@ -58,7 +60,8 @@ def _play(base: str, folder: Path) -> None:
 
         mood = chance.choice(list(MOODS))
         _step(f"Mina uploads pictures: the style '{mood}'")
-        style = _create_style(artist, mood, chance)
+        pictures = portfolio(mood, chance, number=PICTURES)
+        style = _create_style(artist, mood, pictures, _upload(artist, pictures))
         _print(f"{style['artwork_count']} pictures, style {style['id']}: {style['training_status']}")
         _watch("training", lambda: artist.ask("GET", f"/api/styles/{style['id']}"), "training_status", "current_epoch")
 
@@ -92,20 +95,35 @@ def _browser(base: str) -> httpx.Client:
     return httpx.Client(base_url=base, timeout=60, trust_env=False)
 
 
-def _create_style(artist: Person, mood: str, chance: random.Random) -> Any:
-    pictures = portfolio(mood, chance)
+def _upload(artist: Person, pictures: list[Picture]) -> list[int]:
+    """Send the pictures straight to storage; returns the ids of the uploads."""
+    files = [
+        {"name": picture.name, "content_type": picture.content_type, "size": len(picture.content)}
+        for picture in pictures
+    ]
+    uploads = artist.ask("POST", "/api/styles/uploads", json={"files": files})
+    line, whole, sent = _Line(), sum(len(picture.content) for picture in pictures), 0
+    for number, (upload, picture) in enumerate(zip(uploads, pictures, strict=True), 1):
+        artist.upload(upload, picture.content)
+        sent += len(picture.content)
+        of = f"{number}/{len(pictures)} files, {sent / 1_000_000:.1f} of {whole / 1_000_000:.1f} MB"
+        line.show(f"uploading: {_filled(100 * sent / whole)}  {of}", last=number == len(pictures))
+    return [upload["upload_id"] for upload in uploads]
+
+
+def _create_style(artist: Person, mood: str, pictures: list[Picture], upload_ids: list[int]) -> Any:
     return artist.ask(
         "POST",
         "/api/styles",
-        data={
+        json={
             "name": mood,
             "description": "Soft light, few colours, and a line that never hurries.",
-            "generation_cost_tokens": str(PRICE),
+            "generation_cost_tokens": PRICE,
             "license_type": "personal",
             "tags": ["painting", "calm"],
             "captions": [picture.caption for picture in pictures],
+            "upload_ids": upload_ids,
         },
-        files=[("images", (picture.name, picture.content, picture.content_type)) for picture in pictures],
     )
 
 
@@ -119,8 +137,7 @@ def _watch(what: str, look: Callable[[], Any], status: str, count: str) -> Any:
         if seen[status] in {"failed", "cancelled"}:
             line.show(f"{what}: {seen[status]}", last=True)
             raise CommandFailed(f"The {what} {seen[status]}: {seen.get('error_message') or seen.get('failure')}")
-        progress = seen.get("progress")
-        line.show(f"{what}: {_bar(progress, count)}" if progress else f"{what}: {seen[status]} ...")
+        line.show(f"{what}: {_state(seen, seen[status], count)}")
     raise CommandFailed(
         f"The {what} has not ended after {TIMEOUT:.0f} s. Is an AI server running (AI_SERVERS=simulated)?"
     )
@@ -133,11 +150,19 @@ def _looks(look: Callable[[], Any]) -> Iterator[Any]:
         time.sleep(POLL)
 
 
-def _bar(progress: dict[str, Any], count: str) -> str:
-    percent = progress["progress_percent"]
+def _state(seen: dict[str, Any], status: str, count: str) -> str:
+    if progress := seen.get("progress"):
+        of = f"{progress[count]}/{progress[count.replace('current', 'total') + 's']}"
+        return f"{_filled(progress['progress_percent'])}  {of}, {progress['estimated_seconds']} s left"
+    if checking := seen.get("checking"):
+        of = f"{checking['checked_files']}/{checking['total_files']} files checked"
+        return f"{_filled(checking['progress_percent'])}  {of}"
+    return f"{status} ..."
+
+
+def _filled(percent: float) -> str:
     full = round(percent / 4)
-    of = f"{progress[count]}/{progress[count.replace('current', 'total') + 's']}"
-    return f"[{'#' * full}{'.' * (25 - full)}] {percent:3.0f} %  {of}, {progress['estimated_seconds']} s left"
+    return f"[{'#' * full}{'.' * (25 - full)}] {percent:3.0f} %"
 
 
 def _balance(person: Person) -> str:

@@ -27,6 +27,7 @@ from entrypoints.http.middleware.unmatched import Unmatched
 from entrypoints.http.open_streams import OpenStreams
 from entrypoints.http.operation import routes
 from entrypoints.http.paging import paging
+from entrypoints.http.routes.artwork_uploads import ArtworkUploadsController
 from entrypoints.http.routes.auth import AuthController
 from entrypoints.http.routes.community import CommunityController
 from entrypoints.http.routes.documents import DocumentsController
@@ -71,6 +72,7 @@ API = DishkaRouter(
         WithdrawalsToSettleController,
         PaymentReturnController,
         StylesController,
+        ArtworkUploadsController,
         TermsController,
         GenerationsController,
         CommunityController,

@@ -13,7 +13,7 @@ from litestar.typing import FieldDefinition
 
 from core.errors import DomainError, ValidationError
 from core.problems import Problem
-from entrypoints.http.errors import JsonObjectRequired, MalformedBody
+from entrypoints.http.errors import AnyRequest, JsonObjectRequired, MalformedBody
 from entrypoints.http.problems import (
     NESTED_TOO_DEEPLY,
     NOT_UTF8,
@@ -28,6 +28,11 @@ Decoded = TypeVar("Decoded")
 MAX_DEPTH = 100
 """Maximum nesting of arrays and objects: code that reads them recursively stays within its limits."""
 
+MAX_WHOLE = 4 * 1024 * 1024
+"""Maximum bytes of a body that is read into memory although its route takes larger ones."""
+_WHOLE = "whole body"
+"""Where a request's state keeps such a body."""
+
 _WHERE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[^\]]+)\]")
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
@@ -38,6 +43,24 @@ _Place = tuple[Any, object] | None
 
 class UnsupportedMediaType(HTTPException):
     status_code = 415
+
+
+class PayloadTooLarge(HTTPException):
+    status_code = 413
+
+
+async def whole_body(request: AnyRequest) -> bytes:
+    """The body of a route that takes large forms, where it is no form. Raises PayloadTooLarge."""
+    state = request.scope["state"]
+    if _WHOLE not in state:
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > MAX_WHOLE:
+                raise PayloadTooLarge
+        state[_WHOLE] = bytes(body)
+    read: bytes = state[_WHOLE]
+    return read
 
 
 class StrictJson(AbstractDTO[Any]):

@@ -13,7 +13,7 @@ import msgspec
 from core.errors import ValidationError
 from core.uploads import Upload
 from entrypoints.http import uploads
-from entrypoints.http.body import UnsupportedMediaType, convert, decode
+from entrypoints.http.body import UnsupportedMediaType, convert, decode, whole_body
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.middleware.idempotency import check_body, has_key
 from entrypoints.http.operation import Fields, Form
@@ -41,7 +41,7 @@ class FormBody(Form[Fields], frozen=True):
         """
         content_type = request.content_type[0]
         if content_type == "application/json" and self.json:
-            yield self._from_json(await request.body())
+            yield self._from_json(await whole_body(request))
         elif content_type == "multipart/form-data":
             in_progress = state_of(request.app).uploads
             with in_progress.place(request.scope["user"].id), uploads.spool() as spool:

@@ -217,6 +217,8 @@ def _body(handler: HTTPRouteHandler) -> Schema | None:
         content = {"multipart/form-data": {"schema": _form(form, {"type": "string", "format": "binary"})}}
         if form.json:
             content["application/json"] = {"schema": _form(form, {"type": "string", "format": "uri"})}
+        if form.json_fields:
+            content["application/json"] = {"schema": _inlined(form.json_fields)}
         return content
     data = handler.parsed_data_field
     return {"application/json": {"schema": _reference(data.annotation)}} if data else None

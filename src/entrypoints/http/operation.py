@@ -50,6 +50,8 @@ class Form(msgspec.Struct, Generic[Fields], frozen=True):
     """Whether a file field may be given several times."""
     json: bool = False
     """Whether JSON is taken too, each file as a data URL."""
+    json_fields: type[msgspec.Struct] | None = None
+    """The fields of a JSON body without files, if that is taken too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,12 @@ from tempfile import TemporaryFile
 from typing import IO, Any, Protocol
 
 import msgspec
-from litestar.exceptions import HTTPException
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
 from core.errors import ValidationError
 from core.problems import Problem
 from core.uploads import Upload
-from entrypoints.http.body import refuse_unstorable
+from entrypoints.http.body import PayloadTooLarge, refuse_unstorable
 from entrypoints.http.errors import AnyRequest, MalformedBody
 from entrypoints.http.problems import NOT_UTF8, REPEATED_FIELD, TEXT_REQUIRED, UNKNOWN_FIELD
 
@@ -23,10 +22,6 @@ MAX_PARTS = 500
 MAX_TEXT = 64 * 1024
 """Maximum bytes of a field that is no file."""
 CHUNK = 1024 * 1024
-
-
-class PayloadTooLarge(HTTPException):
-    status_code = 413
 
 
 class CheckFile(Protocol):

@@ -90,6 +90,8 @@ ERRORS = {
     "UNAUTHORIZED": "Sign in first.",
     "UNSUPPORTED_MEDIA_TYPE": "This content type is not supported here.",
     "UPLOAD_LIMIT_REACHED": "You have announced as many files as can wait to be used.",
+    "UPLOAD_MISSING": "The file has not arrived in the store.",
+    "UPLOAD_NOT_FOUND": "This upload was not announced by you, was used already, or has expired.",
     "UPLOAD_REFUSED": "This upload does not match its URL, or the URL has expired or was used.",
     "USERNAME_TAKEN": "This username is taken.",
     "USER_NOT_FOUND": "User not found.",

@@ -88,6 +88,8 @@ ERRORS = {
     "UNAUTHORIZED": "먼저 로그인해 주세요.",
     "UNSUPPORTED_MEDIA_TYPE": "지원하지 않는 콘텐츠 형식입니다.",
     "UPLOAD_LIMIT_REACHED": "사용을 기다리는 파일이 이미 최대 개수만큼 등록되어 있습니다.",
+    "UPLOAD_MISSING": "파일이 저장소에 도착하지 않았습니다.",
+    "UPLOAD_NOT_FOUND": "본인이 등록한 업로드가 아니거나, 이미 사용되었거나, 만료된 업로드입니다.",
     "UPLOAD_REFUSED": "업로드가 URL과 일치하지 않거나, URL이 만료되었거나 이미 사용되었습니다.",
     "USERNAME_TAKEN": "이미 사용 중인 사용자 이름입니다.",
     "USER_NOT_FOUND": "해당 사용자를 찾을 수 없습니다.",

@@ -394,3 +394,19 @@ async def test_a_missing_object_differs_from_an_unavailable_store(store: GcsBlob
         await store.get("missing.png")
     with pytest.raises(BlobNotFound):
         await store.copy("missing.png", "public/a.png")
+
+
+async def test_pages_of_these_origins_can_upload(store: GcsBlobStore, bucket: Bucket) -> None:
+    await store.allow_origins("https://old.example")
+    await store.allow_origins("https://example.com", "http://localhost:3000")
+
+    client = bucket.emulator.client()
+    (rule,) = client.get_bucket(bucket.name).cors
+    client.close()
+    assert rule["origin"] == ["https://example.com", "http://localhost:3000"]
+    for size in (1, 9 * MEBIBYTE):
+        (upload,) = await store.upload_urls(ExpectedBlob("uploads/7/1", "image/png", size, timedelta(hours=1)))
+        assert upload.method in rule["method"]
+        assert set(upload.headers) <= set(rule["responseHeader"])
+    assert {"PUT", "GET"} <= set(rule["method"])
+    assert {"Location", "Range", "Content-Range"} <= set(rule["responseHeader"])

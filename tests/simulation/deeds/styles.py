@@ -9,7 +9,7 @@ from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.identifiers import StyleId, UserId
 from core.paging import PageRequest
 from core.requester import Requester
-from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
+from core.styles.create_style import CreateStyle, TrainingImage
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.errors import (
@@ -21,6 +21,7 @@ from core.styles.errors import (
     TrainingInProgress,
 )
 from core.styles.model import MIN_ARTWORKS
+from core.styles.new_style import NewStyle
 from core.styles.retrain_style import RetrainStyle
 from core.styles.views import CreatedStyle
 from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle

@@ -4,7 +4,7 @@ Triggers and functions, and what each constraint is for, are in schema.sql.
 """
 
 from adapters.postgres.tables.accounts import ArtistRow, ErasedIdentityRow, SessionRow, UserRow
-from adapters.postgres.tables.artwork_uploads import ArtworkUploadRow
+from adapters.postgres.tables.artwork_uploads import ArtworkCheckRow, ArtworkUploadRow
 from adapters.postgres.tables.audit import AuditLogRow
 from adapters.postgres.tables.base import Row
 from adapters.postgres.tables.community import CommentRow, FollowRow, LikeRow
@@ -28,6 +28,7 @@ __all__ = [
     "AccountRow",
     "ArtistRow",
     "ArtistTextsRow",
+    "ArtworkCheckRow",
     "ArtworkRow",
     "ArtworkUploadRow",
     "AuditLogRow",

@@ -1,16 +1,17 @@
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.postgres.tables.base import Id, Row, one_of
+from adapters.postgres.tables.base import Id, Json, Row, Tags, one_of
 
 
 class ArtworkUploadRow(Row):
     __tablename__ = "artwork_uploads"
     __table_args__ = (
         Index(None, "artist_id"),
-        Index(None, "created_at", "id"),
+        Index("ix_artwork_uploads_unused", "created_at", "id", postgresql_where=text("style_id IS NULL")),
+        Index(None, "style_id"),
         one_of("content_type", "image/jpeg", "image/png"),
         CheckConstraint("size > 0", name="size"),
     )
@@ -21,3 +22,23 @@ class ArtworkUploadRow(Row):
     content_type: Mapped[str]
     size: Mapped[int]
     created_at: Mapped[datetime]
+    style_id: Mapped[int | None] = mapped_column(ForeignKey("styles.id", ondelete="SET NULL"))
+    index: Mapped[int | None]
+    caption: Mapped[str | None]
+    tags: Mapped[Tags | None]
+    passed: Mapped[Json | None]
+
+
+class ArtworkCheckRow(Row):
+    __tablename__ = "artwork_checks"
+    __table_args__ = (CheckConstraint("passed BETWEEN 0 AND files", name="passed"),)
+
+    style_id: Mapped[int] = mapped_column(
+        ForeignKey("styles.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    files: Mapped[int]
+    passed: Mapped[int]
+    attempt: Mapped[int]
+    claimed_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]

@@ -69,6 +69,7 @@ class StyleRow(Row):
     progress_at: Mapped[datetime | None]
     failure_code: Mapped[str | None]
     failure_message: Mapped[str | None]
+    failure_details: Mapped[Json | None]
     thumbnail_key: Mapped[str | None]
     usage_count: Mapped[Count]
     """Completed images, without StyleUseRow."""

@@ -16,6 +16,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from core.errors import DomainError, ValidationError
 from core.ports.clock import Clock
 from core.ports.idempotency import AlreadyAnswered, Answer, Call, IdempotentCall
+from entrypoints.http.body import whole_body
 from entrypoints.http.errors import REPLAYED, AnyRequest, refuse_domain_error, replay
 from entrypoints.http.operation import Connection, operation_of
 from entrypoints.http.problems import INVALID_IDEMPOTENCY_KEY
@@ -63,9 +64,11 @@ async def check_key(request: Connection, handler: BaseRouteHandler) -> None:
     key = request.headers[HEADER].strip()
     if not KEY.fullmatch(key):
         raise ValidationError(**{HEADER: INVALID_IDEMPOTENCY_KEY})
-    if operation_of(handler).form and request.content_type[0] == "multipart/form-data":
+    takes_form = operation_of(handler).form is not None
+    if takes_form and request.content_type[0] == "multipart/form-data":
         return
-    await check_body(request, sha256(await request.body()).digest())
+    body = await (whole_body(request) if takes_form else request.body())
+    await check_body(request, sha256(body).digest())
 
 
 async def check_body(request: AnyRequest, digest: bytes) -> None:

@@ -1,4 +1,3 @@
-import builtins
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Annotated
@@ -10,22 +9,21 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 from msgspec import UNSET
 
-from core.accounts.errors import InvalidPicture, UserNotFound
-from core.artwork_uploads.announce_uploads import AnnounceUploads, FileToUpload
-from core.artwork_uploads.errors import UploadLimitReached
-from core.artwork_uploads.list_unused_uploads import ListUnusedUploads
-from core.artwork_uploads.views import AnnouncedUpload, UnusedUpload
+from core.accounts.errors import InvalidPicture
+from core.artwork_uploads.create_style_from_uploads import CreateStyleFromUploads, UploadedArtwork
+from core.artwork_uploads.errors import UploadMissing, UploadNotFound
 from core.audit.model import Operator
 from core.errors import Forbidden, ValidationError
 from core.generations.views import FeedItem, FeedQuery, GenerationsReader
-from core.identifiers import MAX_ID, StyleId, UserId
+from core.identifiers import MAX_ID, StyleId, UploadId, UserId
 from core.live_events import Watcher
 from core.requester import Requester
 from core.styles import errors
-from core.styles.create_style import CreateStyle, NewStyle, TrainingImage
+from core.styles.create_style import CreateStyle, TrainingImage
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.model import MAX_ARTWORKS, MAX_IMAGE
+from core.styles.new_style import ArtworkText, NewStyle
 from core.styles.retrain_style import RetrainStyle
 from core.styles.views import (
     CreatedStyle,
@@ -41,7 +39,7 @@ from core.styles.views import (
 from core.styles.watch_training import WatchTraining
 from core.tags import InvalidTagLanguage, normalize_tags
 from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
-from core.uploads import Upload
+from entrypoints.http.body import decode, whole_body
 from entrypoints.http.envelope import Success
 from entrypoints.http.errors import AnyRequest
 from entrypoints.http.forms import FormBody
@@ -81,8 +79,11 @@ class StyleFields(NewStyle, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     valid_to: Moment | None = None
 
 
-class FilesToUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    files: builtins.list[FileToUpload]
+class UploadedStyleFields(StyleFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As in a form, with uploads instead of files."""
+
+    upload_ids: list[UploadId]
+    """Of files that have arrived, in the order of the artworks."""
 
 
 def _check_image(*, index: int, name: str, size: int) -> None:
@@ -99,6 +100,7 @@ STYLE = FormBody(
     several=True,
     lists=("tags", "captions", "image_tags"),
     check_file=_check_image,
+    json_fields=UploadedStyleFields,
 )
 CHANGES = FormBody(StyleChanges, files=("thumbnail",), json=True)
 
@@ -113,6 +115,8 @@ REFUSALS = (
     errors.DuplicateImage,
     errors.ImageResolutionTooLow,
     InvalidTagLanguage,
+    UploadNotFound,
+    UploadMissing,
 )
 
 
@@ -218,47 +222,36 @@ class StylesController(Controller):
         limit=RouteLimit.UPLOAD,
         refusals=REFUSALS,
         summary="Create a style and train it",
-        description="From 10 to 100 artworks.",
+        description=(
+            "From 10 to 100 artworks: files in a form or, in JSON, ids of uploads. Uploads are checked after the"
+            " answer: the style's `checking` says how far, and at the first file that is refused the style fails."
+        ),
         max_body=MAX_BODY,
         form=STYLE,
     )
     async def create(
-        self, request: AnyRequest, requester: NamedDependency[Requester], create_style: FromDishka[CreateStyle]
+        self,
+        request: AnyRequest,
+        requester: NamedDependency[Requester],
+        create_style: FromDishka[CreateStyle],
+        create_style_from_uploads: FromDishka[CreateStyleFromUploads],
     ) -> Response[Success[CreatedStyle]]:
         if not has_key(request):  # a repeated call gets its answer, whatever the limit
             await create_style.check_limit(requester)
-        async with STYLE.read(request) as (fields, files):
-            uploads = [*files.get("images", []), *files.get("training_images", [])]
-            created = await create_style(requester, _new_style(fields), _training_images(uploads, fields))
+        if request.content_type[0] == "application/json":
+            uploaded = decode(await whole_body(request), UploadedStyleFields)
+            texts = _texts(len(uploaded.upload_ids), uploaded)
+            artworks = [UploadedArtwork(*each) for each in zip(uploaded.upload_ids, texts, strict=True)]
+            created = await create_style_from_uploads(requester, _new_style(uploaded), artworks)
+        else:
+            async with STYLE.read(request) as (fields, files):
+                uploads = [*files.get("images", []), *files.get("training_images", [])]
+                texts = _texts(len(uploads), fields)
+                images = [
+                    TrainingImage(upload, text.caption, text.tags) for upload, text in zip(uploads, texts, strict=True)
+                ]
+                created = await create_style(requester, _new_style(fields), images)
         return Response(Success(data=created), headers={"Location": f"/api/styles/{created.id}"})
-
-    @post(
-        "/uploads",
-        guard=artist,
-        limit=RouteLimit.UPLOAD,
-        refusals=(errors.InvalidImageFormat, errors.ImageSizeExceeded, UploadLimitReached, UserNotFound),
-        summary="Announce artworks to upload",
-        description="Answers where to send each of up to 100 files, which the service itself does not receive.",
-    )
-    async def announce(
-        self,
-        data: JSONBody[FilesToUpload],
-        requester: NamedDependency[Requester],
-        announce_uploads: FromDishka[AnnounceUploads],
-    ) -> Response[Success[builtins.list[AnnouncedUpload]]]:
-        announced = await announce_uploads(requester, data.files)
-        return Response(Success(data=announced), headers={"Location": "/api/styles/uploads"})
-
-    @get(
-        "/uploads",
-        guard=artist,
-        summary="List my unused uploads",
-        description="With new URLs, so that an interrupted set can go on.",
-    )
-    async def list_uploads(
-        self, requester: NamedDependency[Requester], list_unused_uploads: FromDishka[ListUnusedUploads]
-    ) -> Success[builtins.list[UnusedUpload]]:
-        return Success(data=await list_unused_uploads(requester))
 
     @patch(
         "/{style_id:int}",
@@ -311,7 +304,13 @@ class StylesController(Controller):
     @post(
         "/{style_id:int}/retrain",
         guard=artist,
-        refusals=(errors.StyleNotFound, Forbidden, errors.TrainingInProgress, errors.StyleWithdrawn),
+        refusals=(
+            errors.StyleNotFound,
+            Forbidden,
+            errors.TrainingInProgress,
+            errors.StyleWithdrawn,
+            errors.InsufficientImages,
+        ),
         summary="Retrain my style",
         description="After a training that has failed.",
         status=202,
@@ -356,22 +355,22 @@ def _new_style(fields: StyleFields) -> NewStyle:
     )
 
 
-def _training_images(uploads: list[Upload], fields: StyleFields) -> list[TrainingImage]:
+def _texts(artworks: int, fields: StyleFields) -> list[ArtworkText]:
+    """One per artwork. Raises ValidationError."""
     per_image = {"captions": fields.captions, "image_tags": fields.image_tags}
     problems = {
-        name: one_per_image(len(uploads), len(texts))
+        name: one_per_image(artworks, len(texts))
         for name, texts in per_image.items()
-        if texts and len(texts) != len(uploads)
+        if texts and len(texts) != artworks
     }
     if problems:
         raise ValidationError(**problems)
     return [
-        TrainingImage(
-            upload,
+        ArtworkText(
             caption=fields.captions[index] if fields.captions else None,
             tags=comma_separated([fields.image_tags[index]]) if fields.image_tags else [],
         )
-        for index, upload in enumerate(uploads)
+        for index in range(artworks)
     ]
 
 

@@ -1,0 +1,481 @@
+"""Styles that are made of uploads: checked in the background, trained if all files are in order, failed if not."""
+
+import asyncio
+from datetime import timedelta
+from io import BytesIO
+from typing import Any
+
+import msgspec
+import pytest
+
+from core.accounts.errors import ArtistOnly
+from core.accounts.model import User
+from core.artwork_uploads.check_artworks import CheckArtworks
+from core.artwork_uploads.create_style_from_uploads import CreateStyleFromUploads, UploadedArtwork
+from core.artwork_uploads.errors import CheckTakenOver, UploadMissing, UploadNotFound
+from core.artwork_uploads.finish_check import FinishCheck
+from core.artwork_uploads.model import LEASE, LIFETIME, ArtworkCheck
+from core.artwork_uploads.purge_unused_uploads import PurgeUnusedUploads
+from core.blobs.purge_orphans import OrphanAge, PurgeOrphans
+from core.identifiers import StyleId, UploadId
+from core.notifications.model import NotificationType
+from core.paging import PageRequest
+from core.ports import changes
+from core.ports.blob_store import Blob, StoreUnavailable
+from core.requester import Requester, Role
+from core.styles.delete_style import DeleteStyle
+from core.styles.errors import DuplicateStyleName, InsufficientImages, StyleLimitReached
+from core.styles.fail_training import FailTraining
+from core.styles.model import Style, TrainingStatus
+from core.styles.new_style import ArtworkText, NewStyle
+from core.styles.retrain_style import RetrainStyle
+from core.styles.views import CreatedStyle, OwnStyleDetail
+from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
+from core.tasks.model import task_of
+from core.tasks.outcome import TIMED_OUT
+from tests.contracts.artwork_uploads import CONTENTS, INK, announce, arrived, as_artist, create, created, send, unused
+from tests.support.photographs import galaxy_trailer
+from tests.support.pictures import picture
+from tests.support.world import World
+
+
+async def check(world: World, *, limit: int = 20) -> int:
+    return await world.use_case(CheckArtworks)(limit=limit)
+
+
+async def style_of(world: World, style: CreatedStyle) -> Style:
+    async with world.block() as scope:
+        return await scope.styles.of_id(style.id)
+
+
+async def detail(world: World, style: CreatedStyle) -> OwnStyleDetail:
+    artist = (await style_of(world, style)).artist_id
+    shown = await world.read.styles.detail(style.id, viewer=Requester(artist, Role.ARTIST, is_artist=True))
+    assert isinstance(shown, OwnStyleDetail)
+    return shown
+
+
+async def claimed(world: World) -> ArtworkCheck:
+    async with world.block() as scope:
+        now = world.clock.now()
+        check = await scope.checks.claim(at=now, until=now + LEASE)
+    assert check
+    return check
+
+
+async def test_files_that_are_in_order_are_trained(world: World) -> None:
+    mia = await world.artist()
+    trailed = picture(600, 512, format="jpeg")
+    uploads = await arrived(world, mia, [*CONTENTS[:9], trailed + galaxy_trailer()])
+    texts = [ArtworkText("a cat, red hat", ["Blue"]), *[ArtworkText()] * 9]
+    style = await create(world, mia, uploads, NewStyle("Ink", 7, tags=["wet"]), texts)
+
+    assert style == CreatedStyle(style.id, "Ink", "pending", 10, world.clock.now(), None)
+    assert await world.tasks() == []
+    assert await unused(world, mia) == []
+    assert await check(world) == 10
+    assert await check(world) == 0
+
+    shown = await detail(world, style)
+    assert (shown.training_status, shown.checking, shown.failure) == ("pending", None, None)
+    assert shown.tags == ["ink", "wet", "blue", "a cat", "red hat"]
+    assert [artwork.tags for artwork in shown.artworks[:2]] == [["ink", "blue", "a cat", "red hat"], ["ink"]]
+    folder = f"training/{style.id}"
+    assert await world.blobs.get(f"{folder}/image_0.png") == CONTENTS[0]
+    assert await world.blobs.get(f"{folder}/image_0.txt") == b"a cat, red hat"
+    assert await world.blobs.get(f"{folder}/image_9.jpg") == trailed
+    assert len(shown.sample_artworks) == 4
+    assert await world.blobs.keys("uploads/") == []
+
+    [task] = await world.tasks()
+    order = task_of(task.body).data
+    assert order == msgspec.structs.replace(
+        order,
+        style_id=style.id,
+        images=[
+            f"gs://stylelicense-media/{folder}/image_{index}.{'jpg' if index == 9 else 'png'}" for index in range(10)
+        ],
+        tags=shown.tags,
+    )
+    assert task.task_id == (await style_of(world, style)).task_id
+
+
+async def refused(world: World, contents: list[bytes], code: str, **details: Any) -> None:
+    """The style fails and says why; nothing of it is left but its row."""
+    mia = await world.artist()
+    style = await created(world, contents, artist=mia)
+    before = [key for key in await world.blobs.keys("") if not key.startswith("uploads/")]
+    while await check(world):
+        pass
+
+    shown = await detail(world, style)
+    assert shown.training_status == "failed"
+    assert shown.failure
+    assert (shown.failure.code, shown.failure.details) == (code, details)
+    assert str(details["file"]) in shown.failure.message
+    assert shown.artworks == []
+    assert shown.checking is None
+    assert await world.blobs.keys("") == before
+    assert await world.tasks() == []
+    assert await unused(world, mia) == []
+    [notification] = (await world.read.notifications.list(mia.id, unread_only=True, page=PageRequest()))[0].rows
+    assert notification.type == NotificationType.STYLE_TRAINING_FAILED.value
+    assert notification.metadata["error_code"] == code
+    with pytest.raises(InsufficientImages):
+        await world.use_case(RetrainStyle)(mia.id, style.id)
+
+
+@pytest.mark.parametrize("index", [0, 6, 9])
+async def test_a_file_that_is_no_image_fails_the_style(world: World, index: int) -> None:
+    contents = list(CONTENTS)
+    contents[index] = b"no image"
+    await refused(world, contents, "INVALID_IMAGE_FORMAT", index=index, file=f"{index}.png")
+
+
+async def test_an_image_that_is_too_small_fails_the_style(world: World) -> None:
+    await refused(
+        world,
+        [*CONTENTS[:9], picture(512, 511)],
+        "IMAGE_RESOLUTION_TOO_LOW",
+        index=9,
+        file="9.png",
+        width=512,
+        height=511,
+        required=512,
+    )
+
+
+async def test_the_same_image_twice_fails_the_style(world: World) -> None:
+    contents = [*CONTENTS[:9], CONTENTS[2]]
+    await refused(world, contents, "DUPLICATE_IMAGE", index=9, file="9.png", same_as=2)
+
+
+async def test_what_is_announced_as_png_may_be_a_jpeg(world: World) -> None:
+    style = await created(world, [picture(format="jpeg"), *CONTENTS[1:]])
+    await check(world)
+    assert (await style_of(world, style)).failure is None
+    assert await world.blobs.get(f"training/{style.id}/image_0.jpg") == picture(format="jpeg")
+
+
+async def test_progress_is_shown_and_watched(world: World) -> None:
+    style = await created(world)
+    assert msgspec.to_builtins((await detail(world, style)).checking) == {
+        "checked_files": 0,
+        "total_files": 10,
+        "progress_percent": 0.0,
+        "last_updated": "2026-01-01T00:00:00Z",
+    }
+    await world.wait_until_listening()
+    with world.changes.subscribe(changes.style(style.id)) as subscription:
+        world.clock.advance(timedelta(seconds=7))
+        assert await check(world, limit=3) == 3
+        assert await subscription.changed(within=timedelta(seconds=10)) == {changes.style(style.id)}
+    own = (await world.read.styles.list_own((await style_of(world, style)).artist_id, page=PageRequest())).rows[0]
+    for progress in ((await detail(world, style)).checking, own.checking):
+        assert progress
+        assert (progress.checked_files, progress.progress_percent) == (3, 30.0)
+        assert progress.last_updated == world.clock.now()
+
+
+async def test_whoever_checks_is_told_of_a_new_check(world: World) -> None:
+    mia = await world.artist()
+    uploads = await arrived(world, mia)
+    await world.wait_until_listening()
+    with world.changes.subscribe(changes.ARTWORK_CHECKS) as subscription:
+        await create(world, mia, uploads)
+        assert await subscription.changed(within=timedelta(seconds=10)) == {changes.ARTWORK_CHECKS}
+
+
+async def test_styles_take_turns(world: World) -> None:
+    mia, zoe = await world.artist("mia"), await world.artist("zoe")
+    first = await created(world, artist=mia)
+    world.clock.advance(timedelta(seconds=1))
+    second = await created(world, artist=zoe)
+    checked = []
+    for _ in range(4):
+        world.clock.advance(timedelta(seconds=1))
+        await check(world, limit=5)
+        checked.append([(await detail(world, style)).checking for style in (first, second)])
+    assert [[progress and progress.checked_files for progress in both] for both in checked] == [
+        [5, 0],
+        [5, 5],
+        [None, 5],
+        [None, None],
+    ]
+
+
+async def test_a_check_goes_on_where_a_dead_process_left_it(world: World) -> None:
+    style = await created(world)
+    await check(world, limit=4)
+    dead = await claimed(world)
+    await world.blobs.delete(*await world.blobs.keys(f"training/{style.id}/image_0"))  # not looked at again
+
+    world.clock.advance(LEASE - timedelta(seconds=1))
+    assert await check(world) == 0
+    world.clock.advance(timedelta(seconds=1))
+    assert await check(world) == 6
+    assert len((await detail(world, style)).artworks) == 10
+
+    with pytest.raises(CheckTakenOver):
+        async with world.block() as scope:
+            await scope.checks.advance(dead, until=world.clock.now())
+    with pytest.raises(CheckTakenOver):
+        async with world.block() as scope:
+            await scope.checks.end(dead)
+
+
+async def test_a_process_that_died_after_the_last_file_is_no_loss(world: World) -> None:
+    style = await created(world)
+    broken = world.use_case(FinishCheck, queue=None)
+    with pytest.raises(AttributeError):
+        await world.use_case(CheckArtworks, finish=broken)(limit=20)
+    assert await world.tasks() == []
+
+    assert await check(world) == 1
+    assert len(await world.tasks()) == 1
+    assert len((await detail(world, style)).artworks) == 10
+
+
+async def test_who_was_overtaken_changes_nothing(world: World) -> None:
+    style = await created(world)
+    late = await claimed(world)
+    world.clock.advance(LEASE)
+    await check(world, limit=4)
+    async with world.block() as scope:
+        await scope.checks.release(late)
+    with pytest.raises(CheckTakenOver):
+        async with world.block() as scope:
+            await scope.checks.advance(late, until=world.clock.now())
+    progress = (await detail(world, style)).checking
+    assert progress
+    assert progress.checked_files == 4
+
+
+class Overtaken:
+    """A store from which a file is read so slowly that another process takes over."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world.blobs, name)
+
+    async def get(self, key: str) -> bytes:
+        self._world.clock.advance(LEASE)
+        await claimed(self._world)
+        return await self._world.blobs.get(key)
+
+
+async def test_a_check_that_is_taken_over_is_left_to_the_other(world: World) -> None:
+    style = await created(world)
+    assert await world.use_case(CheckArtworks, blobs=Overtaken(world))(limit=20) == 1
+    progress = (await detail(world, style)).checking
+    assert progress
+    assert progress.checked_files == 0
+
+
+class Away:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world.blobs, name)
+
+    async def get(self, key: str) -> bytes:
+        raise StoreUnavailable
+
+
+async def test_a_check_waits_for_a_store_that_is_away(world: World) -> None:
+    style = await created(world)
+    with pytest.raises(StoreUnavailable):
+        await world.use_case(CheckArtworks, blobs=Away(world))(limit=20)
+    assert (await style_of(world, style)).training_status is TrainingStatus.PENDING
+    assert await check(world) == 10
+    assert len(await world.tasks()) == 1
+
+
+async def test_a_check_that_fails_is_in_nobodys_way(world: World) -> None:
+    style = await created(world)
+    other = await created(world, artist=await world.artist("zoe"))
+    world.clock.advance(timedelta(seconds=1))
+    with pytest.raises(StoreUnavailable):
+        await world.use_case(CheckArtworks, blobs=Away(world))(limit=20)
+    await check(world)
+    assert (await detail(world, style)).checking
+    assert (await detail(world, other)).checking is None
+
+
+async def test_checks_at_the_same_time_order_one_training(world: World) -> None:
+    styles = [await created(world, artist=await world.artist(name)) for name in ("mia", "zoe")]
+    assert sorted(await asyncio.gather(*(check(world) for _ in range(4)))) == [0, 0, 10, 10]
+    assert len(await world.tasks()) == 2
+    for style in styles:
+        assert len((await detail(world, style)).artworks) == 10
+
+
+async def test_a_file_that_vanished_fails_the_style(world: World) -> None:
+    mia = await world.artist()
+    uploads = await arrived(world, mia)
+    style = await create(world, mia, uploads)
+    await world.blobs.delete(f"uploads/{mia.id}/{uploads[7].upload_id}")
+    await check(world)
+    shown = await detail(world, style)
+    assert shown.failure
+    assert (shown.failure.code, shown.failure.details) == ("UPLOAD_MISSING", {"index": 7, "file": "7.png"})
+
+
+async def test_a_style_is_made_once_all_files_have_arrived(world: World) -> None:
+    mia = await world.artist()
+    uploads = await announce(world, mia, *map(len, CONTENTS))
+    for upload, content in list(zip(uploads, CONTENTS, strict=True))[:7]:
+        send(world, upload, content)
+    with pytest.raises(UploadMissing) as refusal:
+        await create(world, mia, uploads)
+    assert refusal.value.details == {"index": 7, "file": "7.png"}
+
+    for upload, content, shown in zip(uploads, CONTENTS, await unused(world, mia), strict=True):
+        assert shown.arrived is (not send(world, upload, content))
+    style = await create(world, mia, uploads)
+    assert await check(world) == 10
+    assert (await style_of(world, style)).failure is None
+
+
+async def test_uploads_of_others_and_used_ones_are_not_found(world: World) -> None:
+    mia, zoe = await world.artist("mia"), await world.artist("zoe")
+    own, others = await arrived(world, mia), await arrived(world, zoe)
+    made_up = msgspec.structs.replace(own[0], upload_id=UploadId(10**9))
+    for uploads, index in (
+        ([*own[:9], others[0]], 9),
+        ([*own[:4], made_up, *own[5:]], 4),
+        ([*own[:9], own[0]], 9),
+    ):
+        with pytest.raises(UploadNotFound) as refusal:
+            await create(world, mia, uploads)
+        assert refusal.value.details == {"index": index}
+    await create(world, mia, own)
+    with pytest.raises(UploadNotFound):
+        await create(world, mia, own, NewStyle("Other", 1))
+    world.clock.advance(LIFETIME)
+    with pytest.raises(UploadNotFound):
+        await create(world, zoe, others)
+
+
+async def test_one_of_two_styles_of_the_same_uploads_is_made(world: World) -> None:
+    mia = await world.artist()
+    uploads = await arrived(world, mia)
+    made = await asyncio.gather(
+        *(create(world, mia, uploads, NewStyle(f"Ink {number}", 1)) for number in range(4)), return_exceptions=True
+    )
+    assert sorted(type(one).__name__ for one in made) == ["CreatedStyle", *["UploadNotFound"] * 3]
+
+
+async def test_what_is_refused_at_once_uses_no_upload(world: World) -> None:
+    mia, ann = await world.artist("mia"), await world.user("ann")
+    await world.style(mia, "Ink")
+    uploads = await arrived(world, mia)
+    for count in (0, 9):
+        with pytest.raises(InsufficientImages):
+            await create(world, mia, uploads[:count])
+    with pytest.raises(DuplicateStyleName):
+        await create(world, mia, uploads)
+    with pytest.raises(StyleLimitReached):
+        await world.use_case(CreateStyleFromUploads, limit=1)(
+            as_artist(mia), NewStyle("Other", 1), [UploadedArtwork(upload.upload_id) for upload in uploads]
+        )
+    with pytest.raises(ArtistOnly):
+        await world.use_case(CreateStyleFromUploads)(Requester(ann.id, Role.USER, is_artist=False), INK, [])
+    assert len(await unused(world, mia)) == 10
+
+
+async def test_uploads_in_use_are_not_purged(world: World) -> None:
+    style = await created(world)
+    world.clock.advance(LIFETIME)
+    assert await world.use_case(PurgeUnusedUploads)(limit=100) == 0
+    assert await check(world) == 10
+    assert (await style_of(world, style)).failure is None
+
+
+async def test_the_uploads_of_a_deleted_style_can_be_used_again(world: World) -> None:
+    mia = await world.artist()
+    uploads = await arrived(world, mia)
+    style = await create(world, mia, uploads)
+    await check(world, limit=3)
+    await world.use_case(DeleteStyle)(mia.id, style.id)
+    assert await check(world) == 0
+    assert [upload.arrived for upload in await unused(world, mia)] == [True] * 10
+    again = await create(world, mia, uploads)
+    assert await check(world) == 10
+    assert len((await detail(world, again)).artworks) == 10
+
+
+class Deletes:
+    """A store from which the style is deleted while its last file is read."""
+
+    def __init__(self, world: World, artist: User, style_id: StyleId) -> None:
+        self._world, self._artist, self._style_id = world, artist, style_id
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world.blobs, name)
+
+    async def put(self, *blobs: Blob) -> None:
+        await self._world.use_case(DeleteStyle)(self._artist.id, self._style_id)
+        await self._world.blobs.put(*blobs)
+
+
+async def test_a_style_may_be_deleted_while_it_is_checked(world: World) -> None:
+    mia = await world.artist()
+    style = await created(world, artist=mia)
+    assert await world.use_case(CheckArtworks, blobs=Deletes(world, mia, style.id))(limit=20) == 1
+    assert await world.tasks() == []
+    world.clock.advance(timedelta(days=2))
+    await world.use_case(PurgeOrphans, age=OrphanAge(timedelta(days=1)))(limit=100)
+    assert await world.blobs.keys("training/") == []
+
+
+async def test_a_style_may_be_deleted_before_its_check_ends(world: World) -> None:
+    mia = await world.artist()
+    style = await created(world, artist=mia)
+    await check(world, limit=9)
+    held = await claimed(world)
+    async with world.block() as scope:
+        uploads = await scope.uploads.of_style(style.id)
+    await world.use_case(DeleteStyle)(mia.id, style.id)
+    finish = world.use_case(FinishCheck)
+    with pytest.raises(CheckTakenOver):
+        await finish.train(held, uploads, [])
+    with pytest.raises(CheckTakenOver):
+        await finish.fail(held, uploads, UploadMissing(index=9, file="9.png"))
+
+
+@pytest.mark.parametrize("last", [CONTENTS[9], b"no image"])
+@pytest.mark.parametrize("ended", ["timed out", "withdrawn"])
+async def test_a_style_that_ended_meanwhile_is_not_trained(world: World, ended: str, last: bytes) -> None:
+    mia = await world.artist()
+    style = await created(world, [*CONTENTS[:9], last], artist=mia)
+    await check(world, limit=5)
+    if ended == "timed out":
+        await world.use_case(FailTraining)(style.id, TIMED_OUT, inactive_since=world.clock.now())
+    else:
+        await world.use_case(WithdrawStyle)(as_artist(mia), style.id, NewTakedown("Mine."), at_once=True)
+    await check(world)
+
+    assert await world.tasks() == []
+    for prefix in ("training/", "samples/", "uploads/"):
+        assert await world.blobs.keys(prefix) == []
+    assert (await detail(world, style)).checking is None
+    if ended == "timed out":
+        assert (await style_of(world, style)).failure == TIMED_OUT
+
+
+async def test_objects_that_come_late_for_a_refused_style_are_orphans(world: World) -> None:
+    style = await created(world, [b"no image", *CONTENTS[1:]])
+    other = await created(world, artist=await world.artist("zoe"))
+    await check(world)
+    await check(world, limit=1)
+    keys = [f"training/{style.id}/image_1.png", f"samples/{style.id}/image_1.png"]
+    await world.blobs.put(*(Blob(key, BytesIO(b"late"), "image/png") for key in keys))
+    world.clock.advance(timedelta(days=2))
+    await world.use_case(PurgeOrphans, age=OrphanAge(timedelta(days=1)))(limit=100)
+    assert await world.blobs.keys(f"training/{style.id}/") == []
+    assert await world.blobs.keys(f"samples/{style.id}/") == []
+    assert await world.blobs.keys(f"training/{other.id}/") == [f"training/{other.id}/image_0.png"]

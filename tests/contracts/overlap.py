@@ -61,7 +61,7 @@ class Block:
         assert isinstance(await self.outcome(), RolledBack)
 
     async def outcome(self) -> object:
-        """What the work answered once the block has ended, or the error with which it ended."""
+        """The result of the work once the block has ended, or its error."""
         async with asyncio.timeout(TIME_LIMIT):
             return (await asyncio.gather(self.task, return_exceptions=True))[0]
 
@@ -74,7 +74,7 @@ class Block:
 
 
 async def end_blocks() -> None:
-    """End what a failed test has left open: its locks and connections would be in everybody's way."""
+    """End what a failed test has left open: its locks would block the next tests."""
     for task in list(_open):
         task.cancel()
     await asyncio.gather(*_open, return_exceptions=True)

@@ -455,7 +455,7 @@ async def test_admins_do_not_decide_on_what_is_theirs(world: World, scene: Scene
 async def test_what_is_gone_is_decided_on_all_the_same(
     world: World, scene: Scene, type: TargetType, kind: type[Any]
 ) -> None:
-    """A comment or a style can be deleted by its author; nobody but a test removes the others."""
+    """A comment or a style can be deleted by its author; only tests remove the others."""
     report_id = await scene.report(scene.ann, type)
     missing = 2**62
     async with world.block() as ports:

@@ -1,4 +1,4 @@
-"""An admin's work in a real browser, by keyboard, and what others find there."""
+"""An admin's work in a real browser, by keyboard, and 404 for others."""
 
 import asyncio
 import re
@@ -76,7 +76,7 @@ class Place:
         return await asyncio.to_thread(run)
 
     async def picture(self, page: Page, name: str) -> None:
-        """Take a picture, of a page that anybody can read."""
+        """Take a screenshot of a page without accessibility problems."""
         assert await page.evaluate(UNLABELLED) == []
         assert await page.evaluate(TOO_FAINT) == []
         await page.screenshot(path=self.pictures / f"{name}.png")

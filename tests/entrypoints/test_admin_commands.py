@@ -84,9 +84,9 @@ ELSEWHERE = {"tasks redrive"}
 """Leaves a line and needs a broker: see test_redrive.py."""
 PROCESSES = {
     *("run", "relay", "migrate", "demo"),
-    *("maintenance", "reconcile"),  # scheduled jobs, in nobody's name
+    *("maintenance", "reconcile"),  # scheduled jobs, without an admin
 }
-"""They run the service: nothing that an admin does, and no line."""
+"""They run the service: no action of an admin, and no line."""
 
 
 async def set_scene(world: World) -> dict[str, int]:

@@ -24,7 +24,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Stage:
-    """Ann has 100 tokens, Mia has earned 30, Boss is an admin; and there is much of Bob's, who is not here."""
+    """Ann has 100 tokens, Mia has earned 30, Boss is an admin; Bob, who does not call, owns things."""
 
     def __init__(
         self, world: MemoryWorld, browsers: Mapping[str, Browser], style_id: int, bobs: Mapping[str, object]

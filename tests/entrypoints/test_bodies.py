@@ -41,7 +41,7 @@ async def running(service: Service) -> AsyncIterator[Server]:
 
 
 class Sums:
-    """Answers how many bytes have come, and at `/early` before any has been read."""
+    """Answers with the number of bytes received, at `/early` before reading any."""
 
     def __init__(self) -> None:
         self.failures: list[Exception] = []

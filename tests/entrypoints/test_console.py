@@ -1,4 +1,4 @@
-"""The console of admins, over PostgreSQL: what it shows and does, and that there is nothing for anybody else."""
+"""The console of admins, over PostgreSQL: what it shows and does, and 404 for others."""
 
 import re
 from collections.abc import AsyncIterator

@@ -27,7 +27,7 @@ Shape = dict[str, Any] | list[Any] | None
 
 
 async def a_life(service: Service, world: MemoryWorld) -> tuple[dict[str, User], dict[str, object]]:
-    """Who there is, and all that is called by an id."""
+    """The users, and the ids of everything in the calls."""
     mia, ann, zoe = await world.artist("mia"), await world.user("ann", tokens=10, bought=990), await world.user("zoe")
     style = await world.style(mia, "Ink")
     training, failed = await world.untrained_style(mia, "Inlay"), await world.untrained_style(mia, "Iron")
@@ -154,7 +154,7 @@ def filled_in(wanted: Any, things: Mapping[str, object]) -> Any:
 
 
 def data(response: httpx.Response) -> Any:
-    """Of a stream, what its first event tells."""
+    """Of a stream, the data of its first event."""
     if response.headers["content-type"].startswith("text/event-stream"):
         [first, *_] = [line for line in response.text.splitlines() if line.startswith("data: ")]
         return json.loads(first.removeprefix("data: "))

@@ -29,7 +29,7 @@ class Service(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Prints nothing."""
 
 
 class SomethingElse(Service):

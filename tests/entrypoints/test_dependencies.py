@@ -1,4 +1,4 @@
-"""Anybody may ask for the health as often as they like: dependencies are asked once a second."""
+"""The health endpoint is public: dependencies are checked at most once a second."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from entrypoints.http.dependencies import SHARED_FOR, Probe
 
 
 class Dependency:
-    """Counts how often it was asked; answers when it is told to."""
+    """Counts its checks; answers when the test allows it."""
 
     def __init__(self) -> None:
         self.asked = 0

@@ -27,7 +27,7 @@ async def test_every_call_is_a_line_with_its_trace_id_and_without_its_query(
     async with service.browser(ann) as browser:
         logs.configure(as_json=True)
         response = await browser.get("/api/styles?cursor=secret")
-        await asyncio.sleep(0)  # lines are written at the end of a turn of the loop
+        await asyncio.sleep(0)  # lines are written at the end of an iteration of the loop
     (line,) = [json.loads(text) for text in capsys.readouterr().err.splitlines()]
     assert line.pop("time").endswith("Z")
     assert line.pop("milliseconds") >= 0

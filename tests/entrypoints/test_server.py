@@ -16,7 +16,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Application:
-    """Answers at `/slow` when the test says so, and never ends at `/endless`."""
+    """Answers at `/slow` when the test allows it, and never ends at `/endless`."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Kills, stops, freezes and fills what the service stands on, under load; proves that nothing is lost or doubled."""
+"""Injects faults into the service and its dependencies under load, and checks that nothing is lost or doubled."""
 
 import argparse
 import asyncio
@@ -28,7 +28,7 @@ def main() -> int:
         kills=plan.kills if arguments.kills is None else arguments.kills,
         alterations=(*plan.alterations, f"batches-{arguments.batches.value}"),
     )
-    logging.disable()  # this process's clients have a lot to say about a broker that is not there
+    logging.disable()  # this process's clients log each failed connection to the broker
     warnings.filterwarnings("ignore", "coroutine 'Connection.close' was never awaited")
     shared.begin()
     try:
@@ -55,7 +55,7 @@ def _play(plan: Plan, logs: Path | None) -> int:
 
 
 def _sabotage(plan: Plan, name: str) -> int:
-    """Whether a sabotaged service passes."""
+    """Returns 1 if a sabotaged service passes."""
     try:
         asyncio.run(perform(replace(plan, alterations=(*plan.alterations, name))))
     except Broken as broken:

@@ -1,4 +1,4 @@
-"""AI servers that work twice, and send webhooks twice, late, shuffled or never."""
+"""AI servers that repeat work, and send webhooks twice, late, out of order or never."""
 
 import asyncio
 import json
@@ -23,20 +23,20 @@ LATE = 0.02
 DEATH = 0.01
 """Share of the tasks whose consumer dies before it acknowledges them."""
 UNLUCKY, HOPELESS = 0.06, 0.03
-"""Shares of the tasks that fail: for a reason that another attempt may mend, and for good."""
+"""Shares of the tasks that fail: retryably, and for good."""
 STUMBLES = 0.1
-"""Share of the tasks at which the server itself needs another attempt: images, and trainings that are put back."""
+"""Share of the tasks that the server itself retries: generations, and trainings that are put back."""
 SHUFFLED = 1.0
-"""Seconds within which deliveries come, in whatever order."""
+"""Seconds within which webhooks are delivered, in any order."""
 CONSUMERS = {"image_generation": 4, "model_training": 1}
 TIME_LIMIT = 4.0
 GIVES_UP_AFTER = 10.0
-"""Seconds that the real ones wait for an answer; they do not try again."""
+"""Seconds that the real servers wait for an answer; they do not retry."""
 TROUBLE = (AMQPError, ConnectionError, OSError, TimeoutError, asyncio.InvalidStateError, RuntimeError)
 
 
 class Died(Exception):
-    """A consumer is gone, its connection with it."""
+    """A consumer crashed, with its connection."""
 
 
 class AIServers:
@@ -44,9 +44,9 @@ class AIServers:
 
     def __init__(self, place: Broker, bucket: str, record: Record, seed: str, *, silence: float) -> None:
         self.loss = 0.0
-        """The share that gets lost: none until it is set."""
+        """The share of lost webhooks; none until it is set."""
         self.working = asyncio.Event()
-        """Not set: whatever comes is left waiting."""
+        """Not set: tasks are left in the queues."""
         self.working.set()
         self._place = place
         self._bucket = bucket
@@ -145,7 +145,7 @@ class AIServers:
             self._send("POST", f"{base}/complete", work, about | {"model_path": path}, path)
 
     def _send(self, method: str, url: str, work: Work, body: Mapping[str, Any], result: str = "") -> None:
-        """Twice, each whenever it comes."""
+        """Twice, at random times."""
         self._record.counts["webhooks"] += 1
         if self._random.random() < self.loss:
             self._record.counts["webhooks dropped"] += 1

@@ -80,7 +80,7 @@ class Disasters:
         self._counts["broker frozen"] += 1
 
     async def _fill_queue(self) -> None:
-        """Until tasks are refused; then it is emptied by those who had stopped to take from it."""
+        """Until tasks are refused; then the paused consumers empty it."""
         self._ai.working.clear()
         try:
             await self._parts.rabbitmq.limit()

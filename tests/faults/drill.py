@@ -50,7 +50,7 @@ Say = Callable[[str], None]
 async def perform(plan: Plan, say: Say = lambda _: None, *, logs: Path | None = None) -> Record:
     """Run the plan and check the outcome. Raises Broken for the first rule that does not hold.
 
-    With `logs` what the processes have logged is left there.
+    With `logs` the logs of the processes are kept there.
     """
     record = Record()
     async with running_parts() as parts:
@@ -73,7 +73,7 @@ class Drill:
         self._say = say
         self._ports = [free_port(), free_port()]
         self._front = Front(self._ports, Random(f"{plan.seed} front"))
-        # One of the servers publishes its tasks itself, too; those of the other are the relay's.
+        # One of the servers publishes its tasks itself too; the other leaves them to the relay.
         relays = ["on", "off"]
         self._servers = [
             self._program(f"server-{number}", "run", PORT=str(port), RELAY=relay)
@@ -93,7 +93,7 @@ class Drill:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._front.running())
             first, *others = self._servers
-            await stack.enter_async_context(first.running())  # it brings the schema up to date
+            await stack.enter_async_context(first.running())  # it migrates the database
             await self._parts.postgres.execute(verdict.WATCH)
             for other in (*others, self._relay):
                 await stack.enter_async_context(other.running())
@@ -242,7 +242,7 @@ class Drill:
         self._say(f"  {circumstance}: {statistics.median(taken) * 1000:.1f} ms, at most {max(taken) * 1000:.1f} ms")
 
     async def _healthy(self, status: str) -> None:
-        """Until health says so."""
+        """Until the health endpoint reports it."""
         async with self._service.browser() as client, asyncio.timeout(self._plan.patience):
             while True:
                 answer = await client.get("/api/health")
@@ -251,7 +251,7 @@ class Drill:
                 await asyncio.sleep(0.1)
 
     async def _settle(self) -> None:
-        """Until nothing is left to be done."""
+        """Until nothing is left to do."""
         try:
             async with asyncio.timeout(self._plan.patience):
                 while await self._unfinished():  # noqa: ASYNC110 - there is no event for it

@@ -23,7 +23,7 @@ FULL: dict[str, object] = {"max-length": 3}
 
 
 class Postgres:
-    """A database server of its own, that writes to disk as a real one does."""
+    """A database server of its own, with durable writes."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -34,7 +34,7 @@ class Postgres:
         self.url = await asyncio.to_thread(self._server.start)
 
     async def crash(self) -> None:
-        """An immediate shutdown: nothing is tidied up, and the next start recovers from the log."""
+        """An immediate shutdown: the next start recovers from the write-ahead log."""
         pid = int((self._directory / "postmaster.pid").read_text().split()[0])
         await asyncio.to_thread(shared.stop_process, pid, signal.SIGQUIT)
 

@@ -20,7 +20,7 @@ UNKNOWN = "OUTCOME_UNKNOWN"
 
 
 class Client:
-    """A user whose calls may be cut off or refused temporarily, but never answered wrongly."""
+    """A user whose calls may be interrupted or temporarily refused, but never get a wrong answer."""
 
     def __init__(self, person: Person, record: Record) -> None:
         self.person = person
@@ -73,7 +73,7 @@ class Buyer(Client):
             await deed()
 
     async def ask(self) -> None:
-        """Have an image made; every second one with a key, and then for as long as there is no answer."""
+        """Request an image; every second one with a key, repeated until there is an answer."""
         ask = Ask(f"ask-{uuid4().hex}", keyed=self._random.random() < 0.5)
         self.record.asks.append(ask)
         key = ask.marker if ask.keyed else None
@@ -151,17 +151,17 @@ class Buyer(Client):
         self.record.counts["purchases paid"] += 1
 
     async def _come_back(self, address: httpx.URL) -> str | None:
-        """What the service says has become of the purchase; None if it cannot say."""
+        """The purchase's status; None if the service does not answer."""
         answer = await self.insist("GET", str(address), 302)
         status: str | None = httpx.URL(answer.headers["Location"]).params.get("status")
         return status
 
 
 class Artist(Client):
-    """Offers styles; the next one when the last one was trained or not."""
+    """Creates styles, one after another."""
 
     async def begin(self) -> int:
-        """Become an artist with a style that is ready. Nothing else may be going on."""
+        """Become an artist with a trained style. Nothing else may be in progress."""
         await become_artist(self.person, name=f"Artist {uuid4().hex[:8]}")
         style_id: int = (await self.person.ask("POST", "/api/styles", data=_offer(), files=pictures()))["id"]
         self.record.styles.add(style_id)
@@ -173,7 +173,7 @@ class Artist(Client):
         return style_id
 
     async def live(self, over: asyncio.Event, *, pause: float) -> None:
-        """Offer styles until it is over."""
+        """Create styles until the end."""
         while not over.is_set():
             answer = await self.call("POST", "/api/styles", 201, key=uuid4().hex, data=_offer(), files=pictures())
             if answer is not None and answer.is_success:

@@ -23,17 +23,17 @@ class Plan:
     """Seconds between two faults of the same kind of part, at most."""
     buyers: int = 16
     pause: float = 0.8
-    """Seconds between two deeds of a buyer, on average."""
+    """Seconds between two actions of a buyer, on average."""
     trainings: bool = True
-    """Whether artists go on to offer new styles, too."""
+    """Whether artists keep creating styles."""
     probes: int = 30
     """Requests for images that are timed with the broker there, stopped and frozen."""
     silence: int = 15
     """Seconds after which an attempt has failed."""
     alterations: tuple[str, ...] = ()
-    """What is different in the service: see `altered`."""
+    """Changes made to the service: see `altered`."""
     patience: float = 300.0
-    """Seconds that everything may take to end once all is well again."""
+    """Seconds within which everything has to end after the last fault."""
 
 
 SHORT = Plan(
@@ -53,4 +53,4 @@ SHORT = Plan(
     alterations=("hasty",),
     patience=120.0,
 )
-"""For the tests that run all the time."""
+"""For `make test`."""

@@ -16,14 +16,14 @@ class Ask:
     """The ids in answers of 201."""
     refused: int = 0
     poor: bool = False
-    """Whether it was for want of tokens."""
+    """Whether it was refused for insufficient tokens."""
     open: int = 0
     """Number of lost or inconclusive responses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A task that came to an AI server."""
+    """A task that reached an AI server."""
 
     task_id: str
     kind: str
@@ -51,15 +51,15 @@ class Record:
     """Orders that the browser was shown as paid."""
     works: set[Work] = field(default_factory=set)
     completions: list[Completion] = field(default_factory=list)
-    """Those that the service says it has applied."""
+    """Those that the service reported as applied."""
     results: set[tuple[int, str]] = field(default_factory=set)
     """Images and their keys, reported or not."""
     balances: dict[int, int] = field(default_factory=dict)
-    """By user: what the service says at the end that there is to spend."""
+    """By user: the token balance that the service reports at the end."""
     uses: dict[int, int] = field(default_factory=dict)
-    """By style: how often the service says at the end that it was used."""
+    """By style: the usage count that the service reports at the end."""
     wrong: list[str] = field(default_factory=list)
-    """What no fault excuses."""
+    """Errors that no fault explains."""
 
     def take(self, task: Any, *, redelivered: bool) -> Work:
         kind, data = task["type"], task["data"]

@@ -1,4 +1,4 @@
-"""Each rule finds the violation that it is for."""
+"""Each rule detects its violation."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ IMAGE, STYLE, USER = 7, 3, 1
 
 
 def sound() -> tuple[Record, Found]:
-    """One image, asked for and made at the second attempt, in a style that was trained."""
+    """One image, completed at the second attempt, in a trained style."""
     record = Record(
         asks=[Ask("ask-1", keyed=True, answered={IMAGE}, open=1), Ask("ask-2", keyed=False, refused=1)],
         styles={STYLE},

@@ -33,7 +33,7 @@ END $$;
 
 CREATE TRIGGER watch AFTER INSERT OR DELETE ON outbox FOR EACH ROW EXECUTE FUNCTION watch.note();
 """
-"""From now on the database remembers what has become of each task, in the transaction in which it has."""
+"""From now on the database records each change of a task in the transaction that makes it."""
 TASKS = "SELECT task_id::text, array_agg(event ORDER BY number) AS events FROM watch.tasks GROUP BY task_id"
 AVAILABLE = """
 SELECT a.owner_id, coalesce(sum(CASE
@@ -65,7 +65,7 @@ class Image:
 
 @dataclass(slots=True)
 class Found:
-    """What is in the database."""
+    """The database's content."""
 
     images: dict[int, Image] = field(default_factory=dict)
     styles: dict[int, tuple[str, str | None]] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Found:
     paid: set[str] = field(default_factory=set)
     outbox: list[str] = field(default_factory=list)
     tasks: dict[str, list[str]] = field(default_factory=dict)
-    """What has become of them: `put`, and then `published`."""
+    """Their status: `put`, then `published`."""
     available: dict[int, int] = field(default_factory=dict)
     miscounted: list[str] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""Calls that are made from the published API document, by everybody who may call."""
+"""Calls generated from the published API document, for each role."""
 
 import asyncio
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def operations(left_out: Callable[[HasAPIOperation], bool]) -> list[AnyOperation
 
 
 class Caller:
-    """Somebody who calls a service where everything has been used. Each call finds it as it was."""
+    """A caller of a service with some of everything in it; each call finds the same state."""
 
     def __init__(self, role: str) -> None:
         self._server = role == "server"

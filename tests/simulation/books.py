@@ -26,7 +26,7 @@ Key = TypeVar("Key")
 Answered = tuple[UserId, str]
 
 _LEDGER = ("funds", "entries", "generations", "purchases", "withdrawals")
-"""What `reconcile` looks at."""
+"""The rows that `reconcile` checks."""
 _NAMES = (*_LEDGER, "users", "styles", "likes", "comments", "answers", "outbox")
 NOTIFIED = {Status.COMPLETED, Status.FAILED}
 SERVER_GIVES_UP = FINAL | RETRYABLE
@@ -279,7 +279,7 @@ class Books:
             raise Broken(f"user {user_id} has been given {amounts}")
 
     def _check_erased(self, user_id: UserId) -> None:
-        """Nothing remains of them but the ledger's rows."""
+        """Only the ledger's rows of them remain."""
         self._note(f"  user {user_id} is erased")
         self._erased.add(user_id)
         tables = self._tables
@@ -350,7 +350,7 @@ def _the(keys: list[object], kind: Callable[..., Key]) -> list[Key]:
 
 
 def _at_once(looking: Coroutine[Any, Any, Key]) -> Key:
-    """The result of what does not wait for anything."""
+    """The result of a coroutine that does not wait."""
     try:
         looking.send(None)
     except StopIteration as found:

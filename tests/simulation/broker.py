@@ -23,9 +23,9 @@ class FaultyBroker(Broker):
         self._pause = pause
         self._queues = MemoryBroker(pause)
         self.taken: dict[TaskId, PendingTask] = {}
-        """Every task that has ever got into a queue."""
+        """Every task that was ever put into a queue."""
         self.under_way = 0
-        """Messages that no AI server has finished with."""
+        """Messages that no AI server has acknowledged."""
 
     async def publish(self, tasks: list[PendingTask]) -> list[TaskId]:
         await self._pause(0)

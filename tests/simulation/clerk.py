@@ -27,7 +27,7 @@ FORGIVEN = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Clerk:
-    """An admin who ends withdrawals and deletes comments; two may work on the same one."""
+    """An admin who settles or rejects withdrawals and deletes comments; two admins may act on the same one."""
 
     stage: Stage
     person: Person
@@ -51,7 +51,7 @@ class Clerk:
                 await self._delete_comment(me)
 
     def _decide(self, me: UserId, withdrawal_id: WithdrawalId) -> None:
-        """Perhaps from two sessions at once, with different decisions."""
+        """Sometimes from two sessions at once, with different decisions."""
 
         async def decide() -> None:
             if self.stage.random.random() < SETTLED:
@@ -63,7 +63,7 @@ class Clerk:
             self.stage.begin("decision", decide)
 
     async def _delete_comment(self, me: UserId) -> None:
-        """Perhaps one whose author or image is being erased concurrently."""
+        """Sometimes a comment whose author or image is being erased concurrently."""
         comment_id, _ = self.stage.random.choice(self.stage.comments[-RECENT:])
         requester = Requester(me, Role.ADMIN, is_artist=False)
         await self.stage.call(DeleteComment, requester, comment_id, refusals=(CommentNotFound,))

@@ -15,9 +15,9 @@ from tests.simulation.faults import Faults
 from tests.simulation.stage import TIMEOUT, Stage
 
 HASTE = 400
-"""How many times as fast as people think their thoughts pass here."""
+"""By how much the pauses of users are shortened."""
 TIME_TAKEN = 0.02
-"""Share of a pause that the clock moves on: many pause at once."""
+"""Share of a pause by which the clock advances: many users pause at once."""
 CANCEL = 0.02
 TOO_LONG = 20_000
 """Calls."""
@@ -126,7 +126,7 @@ class ConcurrentStage(Stage):
             self.played.set()
 
     async def roll_up(self) -> None:
-        """Earnings are rolled up all the while."""
+        """Earnings are rolled up during the run."""
         while True:
             await self.pause(5)
             await self.world.maintenance.roll_up_balances(limit=1000)
@@ -138,7 +138,7 @@ class ConcurrentStage(Stage):
     def _start(self, name: str, life: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         try:
             return self._group.create_task(life, name=name)
-        except RuntimeError:  # the group ends because somebody has failed
+        except RuntimeError:  # the group ends because a task failed
             life.close()
             raise
 

@@ -16,7 +16,7 @@ from tests.simulation.trace import Trace
 from tests.simulation.world import SimulatedWorld
 
 END = 200_000
-"""Steps in which everything has to come to its end."""
+"""Steps within which everything has to end."""
 
 HOUR = 3_600.0
 

@@ -1,4 +1,4 @@
-"""Calls with a key that may come again, and their twins, as HTTP hands them to the use cases."""
+"""Calls with an idempotency key that may be repeated, also concurrently, as HTTP passes them to the use cases."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from tests.simulation.stage import Stage
 from tests.support.world import Scope
 
 TWINS = 0.3
-"""Share of calls that come once more."""
+"""Share of calls that are repeated."""
 ANOTHER = 0.1
-"""Share of those that ask for something else with the same key."""
+"""Share of repeated calls that have another body with the same key."""
 
 
 @dataclass(frozen=True, slots=True)

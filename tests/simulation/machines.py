@@ -1,4 +1,4 @@
-"""What runs by itself: relays, maintenance passes, the AI servers with their calls."""
+"""Actors other than users: relays, maintenance passes and the AI servers."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ TRAININGS = 3
 
 @dataclass(frozen=True, slots=True)
 class Machine(ABC):
-    """Lives until it is switched off."""
+    """Runs until it is switched off."""
 
     stage: Stage
 
@@ -149,7 +149,7 @@ class InferenceServer(Machine):
 
 
 def report(stage: Stage, name: str, kind: type[Any], *args: object, **kwargs: Any) -> None:
-    """A webhook: it may get lost, come twice, or come when all is over."""
+    """Send a webhook, which may get lost, be repeated, or arrive after the end."""
 
     async def call() -> None:
         if stage.faults.strike(LATE):

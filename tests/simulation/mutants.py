@@ -1,4 +1,4 @@
-"""The service with one of its safeguards taken out: the simulator has to notice each."""
+"""The service without one of its safeguards: the simulator has to detect each mutant."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +40,7 @@ from tests.support.world import Scope
 
 
 class Forgetful(Watched[Any, Any]):
-    """A unique rule that knows nothing of what came before."""
+    """A unique constraint that ignores existing rows."""
 
     def update(self, rows: Mapping[Any, Any]) -> None:  # type: ignore[override]
         pass
@@ -221,7 +221,7 @@ class NeverVoids:
 
 @contextmanager
 def requests_after_takedown(_: SimulatedWorld) -> Iterator[None]:
-    """A request that has read the offer before is not refused."""
+    """A request that read the offer before the withdrawal is not refused."""
 
     def check(tables: Tables, generation: Generation) -> None:
         if generation.style_id not in tables.styles:
@@ -233,7 +233,7 @@ def requests_after_takedown(_: SimulatedWorld) -> Iterator[None]:
 
 @contextmanager
 def takedown_of_what_is_in_work(_: SimulatedWorld) -> Iterator[None]:
-    """What has begun is cancelled all the same."""
+    """Generations in progress are cancelled too."""
 
     async def unended(self: MemoryGenerations, style_id: StyleId, *, limit: int) -> list[GenerationId]:
         return self._oldest(lambda image: image.style_id == style_id and not image.status.ended, limit)

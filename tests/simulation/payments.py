@@ -12,7 +12,7 @@ SLOW = 0.2
 
 
 class FaultyPayments(PaymentProvider):
-    """A provider far away: calls do not get there, answers get lost or are old when they come."""
+    """An unreliable payment provider: calls fail, answers get lost or arrive late."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Users and artists, each at two screens at once: they race for their own tokens."""
+"""Users and artists, each in two sessions at once that compete for the same tokens."""
 
 from dataclasses import dataclass
 
@@ -17,12 +17,12 @@ from tests.simulation.stage import Stage
 DEEDS = (Images, Purchases, Styles, Withdrawals, Community, AccountDeletion)
 IMPATIENT = 0.2
 THOUGHT = 4.0
-"""Seconds between two deeds, on average."""
+"""Seconds between two actions, on average."""
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Where a person does one thing after the other."""
+    """One of a user's sessions."""
 
     stage: Stage
     person: Person
@@ -51,7 +51,7 @@ class Screen:
 
 
 async def sign_in(stage: Stage, person: Person) -> None:
-    """Who has left is let in again once everything of theirs is erased; who has not the patience takes another name."""
+    """After a deletion the user signs up again once everything is erased, or earlier under another name."""
     signed_in = await stage.call(SignIn, person.identity, user_agent="a screen", refusals=(SignInFailed,))
     if signed_in:
         person.signed_in = signed_in

@@ -8,7 +8,7 @@ from core.purchases.views import StartedPurchase
 
 @dataclass(slots=True)
 class Person:
-    """What a user remembers after a lost screen."""
+    """What a user knows, also after a session crashed."""
 
     identity: Identity
     draws: bool

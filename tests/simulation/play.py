@@ -1,4 +1,4 @@
-"""The cast of a history, and its end."""
+"""The actors of a history, and its end."""
 
 from core.purchases.model import TIME_TO_PAY, TIME_TO_SETTLE
 from tests.simulation.broken import Broken
@@ -12,7 +12,7 @@ from tests.simulation.stage import TIMEOUT, Stage
 USERS, ARTISTS, SCREENS, CLERKS = 4, 2, 2, 2
 MACHINES: dict[type[Machine], int] = {Relay: 2, MaintenancePasses: 2, TrainingServer: 1, InferenceServer: 3}
 MAX_ROUNDS = 3_000
-"""Looks at whether everything has ended."""
+"""Checks of whether everything has ended."""
 
 
 def enter(stage: Stage) -> None:
@@ -30,9 +30,8 @@ def enter(stage: Stage) -> None:
 
 
 async def close(stage: Stage) -> None:
-    """On a stage that has settled down, wait until everything has ended. Raises Broken if it does not.
-
-    What got lost is healed by the service itself: by relays, by maintenance passes, and by time.
+    """Without further faults, wait until everything has ended. Raises Broken if it does not. The service itself
+    recovers what was lost: relays, maintenance passes and time-outs.
     """
     for _ in range(MAX_ROUNDS):
         await stage.pause(1)

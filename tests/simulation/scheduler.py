@@ -28,7 +28,7 @@ class Nap(NamedTuple):
 
 @coroutine
 def turn(before: str) -> Generator[str, None, None]:
-    """Let others run; the name says what comes next."""
+    """Let other actors run; `name` is the next step."""
     yield before
 
 
@@ -54,7 +54,7 @@ class Actor:
         self.life, self.context, self.next = self.make(), Context(), "begins again"
 
     def end(self) -> None:
-        """As a process that dies: whatever it would still wait for, it does not come to it."""
+        """Crash: the actor does not continue, whatever it waits for."""
         while True:
             try:
                 self.context.run(self.life.throw, CancelledError())
@@ -98,7 +98,7 @@ class Scheduler:
         return actor
 
     def step(self, *, may_jump: bool) -> None:
-        """Let one actor go on, or die."""
+        """Let one actor continue, or crash."""
         self.steps += 1
         self._pass_time(may_jump=may_jump)
         if self._faults.strike(CRASH):
@@ -123,7 +123,7 @@ class Scheduler:
         return actor
 
     def _victim(self) -> Actor:
-        """One that could go on, or one that waits for a lock."""
+        """An actor that can continue, or one that waits for a lock."""
         index = self._random.randrange(len(self._ready) + len(self._waiting))
         if index < len(self._ready):
             return self._ready.pop(index)

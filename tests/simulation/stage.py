@@ -31,7 +31,7 @@ GONE = (UserNotFound, GenerationNotFound, StyleNotFound, CommentNotFound)
 
 
 class Stage(ABC):
-    """Where people and machines meet: the service's use cases, and a world around it in which things go wrong."""
+    """The service's use cases in a world with faults, shared by all actors."""
 
     def __init__(self, world: World, random: Random, faults: Faults) -> None:
         self.world = world
@@ -40,11 +40,11 @@ class Stage(ABC):
         self.provider = FaultyPayments(world.payments, self.faults, self.pause)
         self.broker = FaultyBroker(self.faults, random, self.pause)
         self.closing = False
-        """Whether people come to an end."""
+        """Whether users stop acting."""
         self.settling = 0
         """Confirmations under way. The provider promises how long they take, so the clock does not jump meanwhile."""
         self.deleted: set[UserId] = set()
-        """Who has asked to be erased."""
+        """Users who have deleted their account."""
         # What users know:
         self.users: list[UserId] = []
         self.styles: list[StyleId] = []
@@ -52,11 +52,11 @@ class Stage(ABC):
 
     @abstractmethod
     async def pause(self, seconds: float) -> None:
-        """Let others go on, and time."""
+        """Let other actors and the clock continue."""
 
     @abstractmethod
     def begin(self, name: str, life: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """A call: it comes to an end when it is done, or when it crashes."""
+        """A call: it ends when it is done, or when it crashes."""
 
     @abstractmethod
     def enter(self, name: str, life: Callable[[], Coroutine[Any, Any, None]], *, ends: bool) -> None:
@@ -65,14 +65,14 @@ class Stage(ABC):
     @property
     @abstractmethod
     def busy(self) -> bool:
-        """Whether something is under way that will come to an end."""
+        """Whether something in progress will still end."""
 
     @abstractmethod
     async def unfinished(self) -> dict[str, int]:
         """How many images, trainings, purchases and withdrawals have not ended, and how many tasks wait."""
 
     def settle_down(self) -> None:
-        """From now on nothing goes wrong, and people come to an end."""
+        """Stop all faults, and let users stop acting."""
         self.faults.on = False
         self.closing = True
 
@@ -110,7 +110,7 @@ class Stage(ABC):
 
 
 class AnyImage(Images):
-    """Takes everything for a picture of its own: looking at bytes is not what is simulated."""
+    """Accepts everything as a different image: decoding is not simulated."""
 
     def __init__(self) -> None:
         self._numbers = count()

@@ -1,4 +1,4 @@
-"""The cast of the simulator on a real PostgreSQL, all at once."""
+"""The actors of the simulator on a real PostgreSQL, concurrently."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

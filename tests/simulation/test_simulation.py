@@ -1,4 +1,4 @@
-"""A few histories, and what makes one believe in them."""
+"""A few histories, and proof that the simulator detects defects."""
 
 import os
 import subprocess

@@ -5,7 +5,7 @@ KEPT = 60
 
 
 class Trace:
-    """Everything that happened: the last of it in words, all of it in a digest."""
+    """All events: the last ones as text, all of them in a digest."""
 
     def __init__(self) -> None:
         self.last: deque[str] = deque(maxlen=KEPT)

@@ -9,7 +9,7 @@ Row = TypeVar("Row")
 
 
 class Watched(dict[Key, Row]):
-    """A table that remembers which of its rows commits have changed since it was asked last."""
+    """A table that records which rows were changed by commits since the last read."""
 
     def __init__(self, rows: Mapping[Key, Row]) -> None:
         super().__init__(rows)

@@ -48,7 +48,7 @@ class SimulatedWorld(MemoryWorld):
         self.payouts = PayoutTerms(random.choice(PAYOUT_DELAYS), random.choice(PAYOUT_MINIMA))
 
     def ports(self) -> dict[str, object]:
-        """What is no part of the transaction."""
+        """Ports that do not take part in the transaction."""
         return {
             "ids": stepping(self.ids, "ids"),
             "blobs": stepping(self.blobs, "blobs"),
@@ -206,7 +206,7 @@ class _Stepping:
 
 
 _STEPS: dict[tuple[type, str], str] = {}
-"""What a call is known by; nothing where it does not wait."""
+"""The name of a call in the trace; empty if it does not wait."""
 
 
 def _after_turn(step: str, found: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:

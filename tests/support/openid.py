@@ -49,7 +49,7 @@ class Provider:
 
 @contextlib.contextmanager
 def running_provider() -> Iterator[Provider]:
-    import authlib.deprecate  # it asks for its warnings to be shown, whatever the filters say
+    import authlib.deprecate  # it shows its warnings whatever the filters are
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", authlib.deprecate.AuthlibDeprecationWarning)

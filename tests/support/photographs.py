@@ -17,7 +17,7 @@ DISPLAY_P3 = ((0.51512, 0.24119, -0.00105), (0.29197, 0.69224, 0.04189), (0.1571
 
 
 def drawn(mode: str = "RGB", size: tuple[int, int] = (96, 64)) -> Image.Image:
-    """Something with edges, colours and noise in it."""
+    """An image with edges, colours and noise."""
     noise = Random(1).randbytes(size[0] * size[1])  # Pillow's own noise differs with the tests that ran before
     image = Image.frombytes("L", size, noise).convert("RGB")
     draw = ImageDraw.Draw(image)
@@ -28,7 +28,7 @@ def drawn(mode: str = "RGB", size: tuple[int, int] = (96, 64)) -> Image.Image:
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     file = BytesIO()
-    if format == "PNG":  # most of the time of large ones goes into making them small
+    if format == "PNG":  # compression takes most of the time of large ones
         options.setdefault("compress_level", 1)
     image.save(file, format, **options)
     return file.getvalue()

@@ -19,7 +19,7 @@ def picture(
 
 @cache
 def noise(width: int, height: int) -> bytes:
-    """A picture that no format makes small: some 3 bytes a pixel."""
+    """A picture that no format compresses: some 3 bytes a pixel."""
     content = BytesIO()
     Image.frombytes("RGB", (width, height), Random(1).randbytes(width * height * 3)).save(content, "png")
     return content.getvalue()

@@ -86,7 +86,7 @@ END $$;
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A PostgreSQL server on which tests make databases as they like."""
+    """A PostgreSQL server on which tests create databases."""
 
     url: str
 
@@ -105,7 +105,7 @@ class Server:
         return self.database(name)
 
     async def drop(self, name: str) -> None:
-        """Remove a database, whoever is still connected."""
+        """Drop a database, even if clients are connected."""
         connection = await asyncpg.connect(self.url)
         try:
             await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
@@ -121,7 +121,7 @@ def server() -> Server:
 
 
 async def migrated_template(server: Server) -> str:
-    """Return the name of a database on which all migrations have run, after running them if nobody has yet."""
+    """Return the name of a database on which all migrations have run, after running them if necessary."""
 
     async def make(url: str) -> None:
         await asyncio.to_thread(migrate.upgrade, url)
@@ -131,7 +131,7 @@ async def migrated_template(server: Server) -> str:
 
 
 async def filled_template(server: Server, what: Callable[[Fill], Awaitable[None]]) -> str:
-    """Return the name of a migrated database with a fill in it, after filling it if nobody has yet."""
+    """Return the name of a migrated database with a fill in it, after filling it if necessary."""
 
     async def make(url: str) -> None:
         async with filling(url) as fill:

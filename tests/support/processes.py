@@ -7,7 +7,7 @@ ROOT = Path(__file__).parents[2]
 NOWHERE = Path(__file__).parent
 """A working directory without an `.env`; the project's own may have one."""
 MEASURED = "COVERAGE_PROCESS_CONFIG"
-"""Has coverage measure the process, too."""
+"""Makes coverage measure the process too."""
 
 
 def environment(*inherited: str, **variables: str) -> dict[str, str]:

@@ -89,7 +89,7 @@ def stop_process(pid: int, ask_with: signal.Signals = signal.SIGTERM) -> None:
 def _has_ended(process: psutil.Process) -> bool:
     deadline = time.monotonic() + STOPS_WITHIN
     while time.monotonic() < deadline:
-        # In a container nobody may be in a hurry to bury the dead.
+        # In a container PID 1 may reap processes late.
         if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
             return True
         time.sleep(0.01)

@@ -218,18 +218,18 @@ class World(ABC):
 
     @abstractmethod
     async def lock_is_awaited(self) -> bool:
-        """Whether somebody is waiting for a lock right now."""
+        """Whether a transaction is waiting for a lock now."""
 
     def use_case(self, kind: type[UseCase], scope: Scope | None = None, /, **ports: object) -> UseCase:
         """The use case in a scope, by default one of its own; `ports`, by the names of its fields, come instead."""
         return _with((scope or self.scope()).parts.get(kind), ports)
 
     async def balance(self, user_id: UserId) -> Balance:
-        """All that there is of somebody's, at the world's terms of payout."""
+        """A user's balance, by the world's payout terms."""
         return await self.read.tokens.balance(user_id, earned_until=self.payouts.earned_until(self.clock.now()))
 
     async def funds(self, user_id: UserId) -> Funds:
-        """How many tokens somebody has, whatever their sources are."""
+        """A user's tokens, whatever their sources."""
         balance = await self.balance(user_id)
         return Funds(user_id, balance.token_balance, balance.held_tokens, balance.earned_token_balance)
 
@@ -277,7 +277,7 @@ class World(ABC):
         return paid
 
     async def earn(self, artist: User, tokens: int = 30, style: Style | None = None) -> User:
-        """Earnings that can be withdrawn: of an image by somebody new, whom it returns, who has bought the tokens."""
+        """Earn withdrawable tokens: a new user, who is returned, buys tokens and pays for an image."""
         style = style or await self.style(artist, f"Style {self.ids.task()}")
         fan = await self.user(f"fan-{self.ids.task()}", bought=tokens)
         await self.image(fan, style, consumed_tokens=tokens)

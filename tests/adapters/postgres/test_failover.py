@@ -294,7 +294,7 @@ async def test_a_standby_is_passed_over_until_it_is_promoted(server: EmbeddedPos
 
 async def test_a_host_that_does_not_answer_hides_no_other(server: EmbeddedPostgres) -> None:
     address, directory = server.start().split("?host=")
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # the system lets clients in, and nobody answers them
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the system accepts connections, no server answers
         port = silent.getsockname()[1]
         async with create_pool(f"{address}?host=127.0.0.1,{directory}&port={port},5432") as pool:
             assert await pool.reachable()

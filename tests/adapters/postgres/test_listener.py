@@ -67,7 +67,7 @@ async def test_repeated_notifications_are_merged(listener: Listener, pool: Pool)
 async def test_a_connection_that_answers_no_more_is_made_anew(
     listener: Listener, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Networks forget connections without a word."""
+    """Networks drop connections without notice."""
     receiver, tries = Receiver(), iter([TimeoutError])
 
     async def answer(*_: Any) -> None:

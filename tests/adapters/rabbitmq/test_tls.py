@@ -1,4 +1,4 @@
-"""A broker with TLS. The certificate is verified, so nobody in between reads the password or the tasks."""
+"""A broker with TLS. The certificate is verified, so that no third party can read the password or the tasks."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What becomes of reports when the reporter's or the owner's account is deleted."""
+"""Reports whose reporter's or owner's account is deleted."""
 
 import pytest
 

@@ -25,7 +25,7 @@ class Deeds(ABC):
 
     @abstractmethod
     def open_to(self, requester: Requester) -> dict[Deed, float]:
-        """What they can do now, and how often they do it beside other things."""
+        """Actions that are possible now, with their relative frequency."""
 
     @property
     def random(self) -> Random:
@@ -51,7 +51,7 @@ class Deeds(ABC):
         refusals: tuple[type[DomainError], ...],
         other: tuple[object, ...] = (),
     ) -> Answer | None:
-        """Call with a key, perhaps twice at once, perhaps asking for `other` the second time."""
+        """Call with a key, sometimes twice at once, sometimes with `other` the second time."""
         call = Keyed(self.stage, requester.id, key, kind, args, name, refusals)
         if self.stage.faults.strike(TWINS):
             twin = Keyed(self.stage, requester.id, key, kind, other, name, refusals) if self._asks_for(other) else call

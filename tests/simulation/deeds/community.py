@@ -23,13 +23,13 @@ from core.requester import Requester
 from tests.simulation.deeds.base import Deed, Deeds
 
 IN_SIGHT = 2
-"""Images, so that people meet at them."""
+"""Images, few enough that users act on the same ones."""
 
 FRIENDS = 2
 
 
 class Community(Deeds):
-    """Following people, liking and discussing images."""
+    """Follow users, like images and comment on them."""
 
     def open_to(self, requester: Requester) -> dict[Deed, float]:
         deeds: dict[Deed, float] = {
@@ -51,7 +51,7 @@ class Community(Deeds):
         await self.stage.call(UnfollowUser, requester.id, self.random.choice(self.stage.users))
 
     async def _like(self, requester: Requester) -> None:
-        """Others look at it at once."""
+        """Other users act on it at once."""
         if image := await self._image():
             for friend in self.random.choices(self.stage.users, k=FRIENDS):
                 self.stage.begin("friend", partial(self._add_like, friend, image))
@@ -82,7 +82,7 @@ class Community(Deeds):
             self.person.comments.append(comment_id)
 
     async def _image(self) -> GenerationId | None:
-        """One that was public a moment ago."""
+        """An image that was public recently."""
         page = await self.stage.world.read.generations.feed(FeedQuery(), viewer=None, page=PageRequest(IN_SIGHT))
         await self.stage.pause(self.random.random())
         return self.random.choice(page.rows).id if page.rows else None

@@ -24,7 +24,7 @@ OWN = 0.4
 
 
 class Images(Deeds):
-    """Requesting, cancelling and publishing generations."""
+    """Request, cancel and publish generations."""
 
     def open_to(self, requester: Requester) -> dict[Deed, float]:
         deeds: dict[Deed, float] = {}
@@ -43,7 +43,7 @@ class Images(Deeds):
             self.person.generations.append(requested.id)
 
     async def _generate_own(self, requester: Requester) -> None:
-        """Paying themselves, to withdraw it."""
+        """Request an image of one's own style, to withdraw the payment."""
         new = NewGeneration(self.recent(self.person.styles), ["a tag"])
         requested = await self.stage.call(RequestGeneration, requester.id, new, refusals=REFUSALS)
         if requested:
@@ -67,7 +67,7 @@ class Images(Deeds):
             self.person.generations.append(msgspec.json.decode(answer.body, type=RequestedGeneration).id)
 
     def _style(self) -> StyleId:
-        """One of the newest, or one of the person's own."""
+        """One of the newest, or one of the user's own."""
         own = self.person.styles
         return self.random.choice(own) if own and self.random.random() < OWN else self.recent(self.stage.styles)
 

@@ -15,7 +15,7 @@ LOST, DOUBLED, LATE = 0.15, 0.2, 0.1
 
 
 class Purchases(Deeds):
-    """Buying tokens: every order by a key, some never paid for."""
+    """Buy tokens: every order with a key, some never paid."""
 
     def open_to(self, requester: Requester) -> dict[Deed, float]:
         return {self._buy: 3, self._pay: 9, self._charge_back: 1} if self.person.orders else {self._buy: 6}
@@ -55,7 +55,7 @@ class Purchases(Deeds):
         self._tell(order, payment.key)
 
     async def _charge_back(self, _: Requester) -> None:
-        """What they have spent already, perhaps: the bank takes some or all of the money back."""
+        """The bank takes back some or all of the money, sometimes of spent tokens."""
         order = self.random.choice(self.person.orders)
         payment = self._payment_of(order)
         left = self.random.choice([0, order.total_price // 2, order.total_price - 1])

@@ -36,7 +36,7 @@ LEFT = (StyleWithdrawn, *DENIED)
 
 
 class Styles(Deeds):
-    """Becoming an artist, and keeping one's styles."""
+    """Become an artist, and create, edit, retrain, delete and withdraw styles."""
 
     def open_to(self, requester: Requester) -> dict[Deed, float]:
         if not self.person.draws:
@@ -78,7 +78,7 @@ class Styles(Deeds):
             self.person.styles.append(created.id)
 
     async def _edit(self, requester: Requester) -> None:
-        """Another price, or closed, or open again."""
+        """Change the price, close the style or open it again."""
         active = self.random.random() < 0.8
         changes = StyleChanges(generation_cost_tokens=self.random.choice(PRICES), is_active=active)
         await self.stage.call(EditStyle, requester.id, self._one(), changes, refusals=(StyleNotReady, *LEFT))
@@ -91,7 +91,7 @@ class Styles(Deeds):
         await self.stage.call(DeleteStyle, requester.id, self._one(), refusals=DENIED)
 
     async def _withdraw(self, requester: Requester) -> None:
-        """A style that can be used, while everybody asks for a last image of it."""
+        """Withdraw a usable style, while others request images of it."""
         own = await self.stage.world.read.styles.list_own(requester.id, page=PageRequest())
         usable = [card.id for card in own.rows if card.training_status == "completed"]
         if not usable:

@@ -10,7 +10,7 @@ AMOUNTS = (1, 5, 7, 30, 200, 2_000)
 
 
 class Withdrawals(Deeds):
-    """Turning earnings into money: every request by a key."""
+    """Withdraw earnings: every request with a key."""
 
     def open_to(self, requester: Requester) -> dict[Deed, float]:
         return {self._withdraw: 4, self._withdraw_everything: 8} if requester.is_artist else {}
@@ -28,7 +28,7 @@ class Withdrawals(Deeds):
         )
 
     async def _withdraw_everything(self, requester: Requester) -> None:
-        """What can be withdrawn, or also what was paid with bonus tokens, or by themselves, or just now."""
+        """The withdrawable amount, or one with bonus tokens, own payments or maturing earnings in it."""
         balance = await self.stage.world.balance(requester.id)
         amount = self.random.choice((balance.earned_token_balance, balance.withdrawable_tokens, 5))
         await self.call_once(

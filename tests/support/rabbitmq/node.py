@@ -92,7 +92,7 @@ class Node:
             "RABBITMQ_LOG_BASE": str(self._directory / "log"),
             "RABBITMQ_PID_FILE": str(self._directory / "pid"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._directory / "plugins"),
-            # On a small machine an idle scheduler that spins takes time from the tests.
+            # On a small machine the busy-waiting of idle schedulers slows the tests down.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
         }
 

@@ -1,4 +1,7 @@
-"""`python -m benchmarks.probe PORT SECONDS`: print how long each call took, one call every so many seconds."""
+"""`python -m benchmarks.probe PORT SECONDS`: one call every so many seconds.
+
+Prints how long each took, and how late this process woke up from its sleep after it: what the machine adds by itself.
+"""
 
 import http.client
 import sys
@@ -12,9 +15,10 @@ def main() -> None:
         began = time.perf_counter()
         connection.request("GET", "/api/health/live")
         connection.getresponse().read()
-        took = time.perf_counter() - began
-        print(took, flush=True)
-        time.sleep(max(every - took, 0))
+        answered = time.perf_counter()
+        pause = max(every - (answered - began), 0)
+        time.sleep(pause)
+        print(answered - began, time.perf_counter() - answered - pause, flush=True)
 
 
 if __name__ == "__main__":

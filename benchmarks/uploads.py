@@ -38,6 +38,8 @@ class Watched(msgspec.Struct):
     seconds: float = 0.0
     answers: list[float] = []
     """Seconds of each answer of `GET /api/health/live`."""
+    late: list[float] = []
+    """Seconds that the process which asks woke up too late, each time."""
     memory: int = 0
     """Bytes of the server process at most."""
     workers: int = 0
@@ -106,6 +108,7 @@ def _common(watched: Watched) -> list[list[str]]:
             f"< {LATE * 1000:.0f} ms",
             _verdict(slowest < LATE),
         ],
+        ["latest wake-up of a process that only sleeps", f"{max(watched.late) * 1000:.0f} ms", "", ""],
     ]
 
 
@@ -128,7 +131,9 @@ async def _probe(running: Server, watched: Watched) -> None:
     assert process.stdout
     try:
         async for line in process.stdout:
-            watched.answers.append(float(line))
+            answer, late = map(float, line.split())
+            watched.answers.append(answer)
+            watched.late.append(late)
     finally:
         process.kill()
         await process.wait()

@@ -44,7 +44,7 @@ class Body:
 async def test_files_do_not_depend_on_the_chunks(piece: int) -> None:
     contents = [b"", b"a", b"\r\n--", os.urandom(3000)]
     body = b"".join(HEAD % number + content + b"\r\n" for number, content in enumerate(contents)) + b"--b--\r\n"
-    with uploads.spool() as spool:
+    async with uploads.spool() as spool:
         form = await uploads.receive(Body(body, piece), spool, IMAGES)  # type: ignore[arg-type]
         files = form.files["images"]
         assert [file.content.read() for file in files] == contents
@@ -54,7 +54,7 @@ async def test_files_do_not_depend_on_the_chunks(piece: int) -> None:
 
 async def test_a_file_larger_than_the_memory_buffer() -> None:
     content = os.urandom(3 * uploads.CHUNK + 5)
-    with uploads.spool() as spool:
+    async with uploads.spool() as spool:
         form = await uploads.receive(Body(HEAD % 0 + content + b"\r\n--b--", 64 * 1024), spool, IMAGES)  # type: ignore[arg-type]
         (file,) = form.files["images"]
         assert file.content.read() == content
@@ -62,7 +62,7 @@ async def test_a_file_larger_than_the_memory_buffer() -> None:
 
 async def test_each_file_is_read_as_one_of_its_own() -> None:
     body = HEAD % 0 + b"first\r\n" + HEAD % 1 + b"second\r\n--b--"
-    with uploads.spool() as spool:
+    async with uploads.spool() as spool:
         form = await uploads.receive(Body(body, 1000), spool, IMAGES)  # type: ignore[arg-type]
         first, second = (file.content for file in form.files["images"])
         assert first.read(2) == b"fi"
@@ -92,7 +92,7 @@ LARGE = FILE % (b"images", bytes(1_000_000))
 async def test_no_file_is_taken_in_after_a_part_that_does_not_belong_there(parts: bytes, wrong: set[str]) -> None:
     for behind in (LARGE + b"--b--", b"--b--"):
         body = Body(parts + behind, 1000)
-        with uploads.spool() as spool:
+        async with uploads.spool() as spool:
             with pytest.raises(ValidationError) as refusal:
                 await uploads.receive(body, spool, IMAGES)  # type: ignore[arg-type]
             assert spool.tell() <= 1
@@ -103,7 +103,7 @@ async def test_no_file_is_taken_in_after_a_part_that_does_not_belong_there(parts
 async def test_a_repeated_file_is_not_taken_in() -> None:
     body = Body(FILE % (b"images", b"x") + LARGE + b"--b--", 1000)
     one = msgspec.structs.replace(IMAGES, several=False)
-    with uploads.spool() as spool:
+    async with uploads.spool() as spool:
         with pytest.raises(ValidationError):
             await uploads.receive(body, spool, one)  # type: ignore[arg-type]
         assert spool.tell() == 1
@@ -118,7 +118,7 @@ async def test_the_rest_of_a_set_is_not_taken_in_when_a_limit_is_passed(
 ) -> None:
     body = Body(FILE % (b"images", bytes(size)) * number + LARGE * 5 + b"--b--", 64 * 1024)
     parts = msgspec.structs.replace(IMAGES, check_file=STYLE.check_file)
-    with uploads.spool() as spool:
+    async with uploads.spool() as spool:
         with pytest.raises(error):
             await uploads.receive(body, spool, parts)  # type: ignore[arg-type]
         assert spool.tell() <= MAX_IMAGE

@@ -52,7 +52,7 @@ def damaged(number: int) -> bytes:
 
 async def outcome(body: bytes, piece: int) -> object:
     """What the body is read as, or the error that refuses it."""
-    with uploads.spool() as spool:
+    async with uploads.spool() as spool:
         try:
             form = await uploads.receive(Body(body, piece), spool, PARTS)  # type: ignore[arg-type]
         except (DomainError, PayloadTooLarge) as refusal:

@@ -8,6 +8,7 @@ from typing import BinaryIO, TypeVar
 from adapters.pillow import decoding
 from adapters.pillow.first_bytes import first_bytes
 from adapters.pillow.refused_files import RefusedFiles
+from adapters.pillow.small import is_small
 from adapters.pillow.turns import Turns
 from adapters.pillow.worker_processes import Runner, WorkerProcesses
 from core.identifiers import UserId
@@ -19,12 +20,15 @@ T = TypeVar("T")
 class PillowImages(Images):
     """Decodes up to `workers` images at a time, each in a process of its own; only those are in memory.
 
+    Small ones are decoded in one more process, one at a time, so that they never wait for those that take long.
+
     JPEG has no checksums: damaged data is detected only if the decoder fails or pixels are missing.
     """
 
     def __init__(self, *, workers: int = 2, runner: Runner | None = None) -> None:
-        self._runner = runner or WorkerProcesses(workers)
+        self._runner = runner or WorkerProcesses(workers + 1)
         self._turns = Turns(workers)
+        self._turns_of_small = Turns(1)
         self._refused = RefusedFiles()
 
     async def inspect(self, content: BinaryIO, *, user: UserId) -> Image:
@@ -43,11 +47,12 @@ class PillowImages(Images):
         return [Derivative(one.side, one.format, BytesIO(one.content)) for one in smaller]
 
     async def _decoded(self, user: UserId, content: BinaryIO, function: Callable[..., T], *arguments: Hashable) -> T:
-        key = (function, arguments, await asyncio.to_thread(_digest, content))
+        digest, small = await asyncio.to_thread(_look, content)
+        key = (function, arguments, digest)
         reason = self._refused.reason(key)
         if reason is not None:
             raise NotAnImage(reason)
-        async with self._turns.turn(user):
+        async with (self._turns_of_small if small else self._turns).turn(user):
             data = await asyncio.to_thread(_whole, content)
             try:
                 return await self._runner.run(function, data, *arguments)
@@ -56,10 +61,11 @@ class PillowImages(Images):
                 raise
 
 
-def _digest(content: BinaryIO) -> bytes:
-    content.seek(0)
+def _look(content: BinaryIO) -> tuple[bytes, bool]:
+    """The digest, and whether it is small."""
+    small = is_small(content)
     try:
-        return file_digest(content, "sha256").digest()  # type: ignore[arg-type]
+        return file_digest(content, "sha256").digest(), small  # type: ignore[arg-type]
     finally:
         content.seek(0)
 

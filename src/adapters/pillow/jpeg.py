@@ -131,6 +131,15 @@ def outline_of_jpeg(data: bytes) -> JpegOutline:
     return JpegOutline(Outline(frame.width, frame.height, end, metadata), scans, frame.scanned)
 
 
+def size_of_frame(data: bytes) -> tuple[int, int]:
+    """Width and height as the first frame header says. Raises NotAnImage without one."""
+    for marker, begin, end, _ in _parts(data):
+        if marker in _FRAMES:
+            _, height, width, _ = _FRAME.unpack(exactly(data[begin:end], 0, _FRAME.size))
+            return width, height
+    raise NotAnImage("JPEG without an image")
+
+
 def with_filler(data: bytes, scans: list[tuple[int, int]], filler: bytes) -> bytes:
     """The same JPEG with filler after all compressed data, which decoders ignore unless data is missing before it.
 

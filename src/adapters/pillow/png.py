@@ -9,6 +9,9 @@ from core.ports.images import NotAnImage
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
+HEADER_AT = 16
+"""Where the width and height of the first chunk are, if it is a header."""
+
 _CHUNK = struct.Struct(">I4s")
 _HEADER = struct.Struct(">IIBBBBB")
 _CHECKSUM = struct.Struct(">I")

@@ -44,11 +44,12 @@ class FormBody(Form[Fields], frozen=True):
             yield self._from_json(await whole_body(request))
         elif content_type == "multipart/form-data":
             in_progress = state_of(request.app).uploads
-            with in_progress.place(request.scope["user"].id), uploads.spool() as spool:
-                form = await uploads.receive(request, spool, self._parts())
-                if has_key(request):
-                    await check_body(request, await asyncio.to_thread(uploads.digest, form))
-                yield self._from_form(form)
+            with in_progress.place(request.scope["user"].id):
+                async with uploads.spool() as spool:
+                    form = await uploads.receive(request, spool, self._parts())
+                    if has_key(request):
+                        await check_body(request, await asyncio.to_thread(uploads.digest, form))
+                    yield self._from_form(form)
         else:
             raise UnsupportedMediaType
 

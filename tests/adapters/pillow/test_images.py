@@ -1,6 +1,9 @@
+import asyncio
 import io
 import struct
 import zlib
+from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -9,9 +12,15 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from adapters.pillow import decoding
+from adapters.pillow.images import PillowImages
 from adapters.pillow.jpeg import JpegOutline
 from adapters.pillow.outline import Outline
+from adapters.pillow.small import MAX_BYTES, is_small
+from adapters.pillow.worker_processes import Runner
+from core.identifiers import UserId
 from core.ports.images import NotAnImage
+
+T = TypeVar("T")
 
 
 def encoded(format: str, mode: str = "RGB", **options: object) -> bytes:
@@ -127,3 +136,56 @@ def test_an_ambiguous_file_is_refused(monkeypatch: pytest.MonkeyPatch, format: s
     monkeypatch.setattr(decoding, "outline_of_jpeg", lambda data: JpegOutline(another_size(data), [], 0))
     with pytest.raises(NotAnImage, match="two ways"):
         decoding.inspect(encoded(format))
+
+
+def of_size(side: int, format: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (side, side)).save(file, format)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "small"),
+    [
+        (of_size(512), True),
+        (of_size(513), False),
+        (of_size(512, "JPEG"), True),
+        (of_size(513, "JPEG"), False),
+        (of_size(64) + bytes(MAX_BYTES), False),
+        (b"no image", True),
+        (b"\x89PNG\r\n\x1a\n", True),
+        (b"\xff\xd8\xff\xd9", True),
+    ],
+)
+def test_small_is_what_decodes_fast_whatever_is_in_it(content: bytes, small: bool) -> None:
+    file = io.BytesIO(content)
+    file.read()
+
+    assert is_small(file) is small
+    assert file.tell() == 0
+
+
+class Held(Runner):
+    """Decodes nothing before it is told to, but for small images."""
+
+    def __init__(self) -> None:
+        self.held = asyncio.Event()
+
+    async def run(self, function: Callable[..., T], *arguments: object) -> T:
+        [data] = arguments
+        assert isinstance(data, bytes)
+        if not is_small(io.BytesIO(data)):
+            await self.held.wait()
+        return function(*arguments)
+
+
+async def test_a_small_image_does_not_wait_for_large_ones() -> None:
+    runner = Held()
+    images = PillowImages(workers=1, runner=runner)
+    users = [UserId(number) for number in range(3)]
+    large = [asyncio.create_task(images.inspect(io.BytesIO(of_size(600)), user=user)) for user in users]
+
+    async with asyncio.timeout(10):
+        assert (await images.inspect(io.BytesIO(of_size(64)), user=users[0])).width == 64
+        runner.held.set()
+        assert [image.width for image in await asyncio.gather(*large)] == [600] * 3

@@ -18,7 +18,7 @@ COMMENTS = {
     "COLUMN accounts.paid": """
         Tokens of `balance` that were bought: in a wallet the rest is bonus, in earnings the rest came from bonus tokens
         or from the artist's own wallet.""",
-    "COLUMN accounts.held_paid": "Tokens of `held` that take paid ones only: of withdrawals.",
+    "COLUMN accounts.held_paid": "Tokens of `held` that take paid ones only: of withdrawals and refunds.",
     "COLUMN accounts.debt": """
         Of a wallet: tokens whose money was taken back after they had been spent. `balance - debt` is what the transfers
         say.""",
@@ -43,7 +43,7 @@ COMMENTS = {
         in their earnings.""",
     "COLUMN transfers.hold_id": "The hold that a post or void resolves. No foreign key: check_transfers finds it.",
     "COLUMN transfers.generation_id": "The generation that is paid for. No foreign key: history outlives it.",
-    "COLUMN transfers.order_id": "The purchase that is credited, with the price that was paid.",
+    "COLUMN transfers.order_id": "The purchase that is credited, taken back or refunded, with the money.",
     "CONSTRAINT ck_transfers_amount ON transfers": """
         Every transfer moves something, in the direction that its accounts say; no sum overflows.""",
     "INDEX uq_transfers_reference": "A movement happens once, however often it is asked for.",
@@ -187,13 +187,15 @@ def _transfers() -> None:
                     transfer.order_id, transfer.price_per_token, transfer.total_price, transfer.currency_code
                 );
                 IF transfer.hold_id IS NOT NULL THEN
-                    IF transfer.phase NOT IN ('post', 'void') OR sold > 0 OR NOT EXISTS (
+                    IF transfer.phase NOT IN ('post', 'void') OR NOT EXISTS (
                         SELECT FROM transfers hold
                         WHERE hold.id = transfer.hold_id AND hold.phase = 'hold' AND hold.kind = transfer.kind
                             AND hold.reference = transfer.reference AND hold.amount = transfer.amount
                             AND hold.debit_account_id = transfer.debit_account_id
                             AND hold.credit_account_id = transfer.credit_account_id
-                            AND hold.generation_id IS NOT DISTINCT FROM transfer.generation_id
+                            AND (hold.generation_id, hold.order_id, hold.price_per_token, hold.total_price,
+                                hold.currency_code) IS NOT DISTINCT FROM (transfer.generation_id, transfer.order_id,
+                                transfer.price_per_token, transfer.total_price, transfer.currency_code)
                     ) THEN
                         rule := 'transfers_resolve_as_held';
                     END IF;
@@ -202,6 +204,7 @@ def _transfers() -> None:
                     ('purchase', 'single', 'issuance', 'wallet'),
                     ('taken_bonus', 'single', 'wallet', 'issuance'),
                     ('charge_back', 'single', 'wallet', 'issuance'),
+                    ('refund', 'hold', 'wallet', 'issuance'),
                     ('forgiveness', 'single', 'issuance', 'wallet'),
                     ('generation', 'hold', 'wallet', 'earnings'),
                     ('fee', 'single', 'earnings', 'fees'),
@@ -216,7 +219,7 @@ def _transfers() -> None:
                         ELSE transfer.reference
                     END
                     AND (transfer.kind IN ('generation', 'fee')) = (transfer.generation_id IS NOT NULL)
-                    AND sold = CASE WHEN transfer.kind IN ('purchase', 'charge_back') THEN 4 ELSE 0 END
+                    AND sold = CASE WHEN transfer.kind IN ('purchase', 'charge_back', 'refund') THEN 4 ELSE 0 END
                 ) IS NOT TRUE THEN
                     rule := 'transfers_reference_of_kind';
                 END IF;

@@ -20,6 +20,7 @@ from core.notifications.purge_read_notifications import PurgeReadNotifications
 from core.ports.idempotency import Answers
 from core.ports.maintenance import Maintenance
 from core.ports.rate_limiter import RateLimiter
+from core.purchases.carry_out_refunds import CarryOutRefunds
 from core.purchases.expire_purchases import ExpirePurchases
 from core.styles.close_expired_styles import CloseExpiredStyles
 from core.styles.time_out_trainings import TimeOutTrainings
@@ -59,6 +60,7 @@ class MaintenancePass:
     close_expired_styles: CloseExpiredStyles
     carry_out_takedowns: CarryOutTakedowns
     expire_purchases: ExpirePurchases
+    carry_out_refunds: CarryOutRefunds
     purge_expired_sessions: PurgeExpiredSessions
     purge_read_notifications: PurgeReadNotifications
     limiter: RateLimiter
@@ -78,6 +80,7 @@ class MaintenancePass:
             ("styles_closed", self.close_expired_styles, SMALL),
             ("takedowns_carried_out", self.carry_out_takedowns, SMALL),
             ("purchases_looked_at", self.expire_purchases, SMALL),
+            ("refunds_worked_on", self.carry_out_refunds, SMALL),
             ("sessions_dropped", self.purge_expired_sessions, LARGE),
             ("notifications_dropped", self.purge_read_notifications, LARGE),
             ("rate_limits_dropped", self.limiter.purge, LARGE),

@@ -123,6 +123,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The platform's fee as a percentage of the price of a generation."""
     payout_delay: timedelta
     """The time after which earnings can be withdrawn."""
+    refund_period: timedelta
+    """How long after its payment a purchase can be refunded."""
     withdrawal_min: int
     """Tokens of a withdrawal."""
     reports_to_hide: int
@@ -224,6 +226,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         orphan_age=reader.seconds("ORPHAN_AGE", 24 * 60 * 60, low=60 * 60),
         platform_fee_percent=reader.number("PLATFORM_FEE_PERCENT", 0, low=0, high=100),
         payout_delay=timedelta(days=reader.number("PAYOUT_DELAY_DAYS", 14, low=0, high=365)),
+        refund_period=timedelta(days=reader.number("REFUND_DAYS", 7, low=0, high=365)),
         withdrawal_min=reader.number("WITHDRAWAL_MIN", 100, low=1, high=1_000_000),
         reports_to_hide=reader.number("REPORTS_TO_HIDE", 0, low=0, high=1000),
     )

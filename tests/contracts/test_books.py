@@ -1,6 +1,8 @@
 from core.accounts.model import User
 from core.audit.model import Operator
+from core.purchases.carry_out_refunds import CarryOutRefunds
 from core.purchases.check_purchase import CheckPurchase
+from core.purchases.request_refund import RequestRefund
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.tokens.model import PlatformFee
@@ -16,7 +18,7 @@ async def play(world: World) -> User:
     """One of everything that moves tokens; answers the artist.
 
     Of three images the first is paid with bonus tokens, the second with ten of them and bought ones. A tenth of the
-    purchase is charged back.
+    purchase is charged back. Three more are refunded: one completely, one is refused and charged back, one waits.
     """
     world.fee = PlatformFee(10)
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=40)
@@ -38,6 +40,14 @@ async def play(world: World) -> User:
             await world.use_case(RejectWithdrawal)(Operator(ann.id), withdrawal.id, reason="No.")
     world.payments.refund(started.order_id, left=9_000)
     await world.use_case(CheckPurchase)(started.order_id, payment_key=payment_key)
+    given_back, refused, waiting = [await world.buy(ann, 100) for _ in range(3)]
+    world.payments.refuse_to_refund(refused.order_id)
+    for purchase in (given_back, refused):
+        await world.use_case(RequestRefund)(ann.id, purchase.order_id)
+    await world.use_case(CarryOutRefunds)()
+    world.payments.refund(refused.order_id, left=0)
+    await world.use_case(CheckPurchase)(refused.order_id, payment_key=refused.payment_key)
+    await world.use_case(RequestRefund)(ann.id, waiting.order_id)
     return mia
 
 
@@ -54,15 +64,16 @@ async def test_books_in_order_are_found_in_order(world: World) -> None:
         "BALANCES": 5,
         "HELD": 5,
         "ZERO_SUM": 1,
-        "SOURCES": 25,
-        "REFERENCES": 14,
-        "RESOLUTIONS": 6,
-        "OPEN_HOLDS": 2,
+        "SOURCES": 34,
+        "REFERENCES": 21,
+        "RESOLUTIONS": 8,
+        "OPEN_HOLDS": 3,
         "GENERATIONS_HELD": 5,
         "GENERATIONS_SETTLED": 5,
         "FEES": 3,
-        "PURCHASES": 2,
-        "CHARGE_BACKS": 1,
+        "PURCHASES": 5,
+        "CHARGE_BACKS": 3,
+        "REFUNDS": 3,
         "DEBTS": 0,
         "WITHDRAWALS": 3,
         "PAYOUTS": 2,

@@ -26,6 +26,10 @@ class Buyer(Protocol):
 
     async def give_up(self, order: Order, url: str) -> None: ...
 
+    async def take_back(self, key: str, amount: int) -> None:
+        """Somebody cancels by hand at the provider."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -47,6 +51,10 @@ class MemoryBuyer(Buyer):
     async def give_up(self, order: Order, url: str) -> None:
         self._provider.give_up(order.order_id)
 
+    async def take_back(self, key: str, amount: int) -> None:
+        payment = self._provider.payments[key]
+        self._provider.refund(payment.order_id, left=int(payment.kept) - amount)
+
 
 class SandboxBuyer(Buyer):
     def __init__(self, sandbox: Sandbox) -> None:
@@ -63,6 +71,9 @@ class SandboxBuyer(Buyer):
         assert back.path == f"/return/{order.order_id}/fail"
         assert dict(back.params)["orderId"] == order.order_id
         assert dict(back.params)["code"] == "PAY_PROCESS_CANCELED"
+
+    async def take_back(self, key: str, amount: int) -> None:
+        await self._sandbox.take_back(key, amount)
 
     async def _key(self, order: Order, url: str, choice: str) -> str:
         back = await self._sandbox.choose(url, choice)
@@ -133,6 +144,81 @@ async def test_confirming_again_answers_the_same(case: Case) -> None:
     answers = [await case.provider.confirm(order.order_id, payment_key=key, amount=45_000) for _ in range(3)]
 
     assert answers == [paid(order, key)] * 3
+
+
+async def a_paid_order(case: Case) -> tuple[Order, str]:
+    """The order, and the payment's key."""
+    order = an_order()
+    key = await case.buyer.agree(order, await case.provider.checkout(order))
+    await case.provider.confirm(order.order_id, payment_key=key, amount=45_000)
+    return order, key
+
+
+async def cancel(case: Case, key: str, amount: int, *, once: str | None = None) -> Payment | PaymentFailure:
+    idempotency_key = once or f"refund-{uuid4().hex}"
+    return await case.provider.cancel(key, amount=amount, reason="Sorry.", idempotency_key=idempotency_key)
+
+
+async def test_a_part_of_a_payment_goes_back_and_then_the_rest(case: Case) -> None:
+    order, key = await a_paid_order(case)
+    part = Payment(key, order.order_id, PaymentState.CAPTURED, Decimal(30_000), "KRW")
+
+    assert await cancel(case, key, 15_000) == part
+    assert await case.provider.payment(key) == part
+
+    rest = await cancel(case, key, 30_000)
+    assert isinstance(rest, Payment)
+    assert (rest.state, rest.kept) == (PaymentState.CANCELLED, Decimal(0))
+    assert await case.provider.payment(key) == rest
+
+
+async def test_money_goes_back_once_for_each_idempotency_key(case: Case) -> None:
+    _, key = await a_paid_order(case)
+
+    first, again = [await cancel(case, key, 15_000, once=f"refund of {key}") for _ in range(2)]
+    assert first == again
+    assert (await case.provider.payment(key)) == first
+
+    other = await cancel(case, key, 15_000)
+    assert isinstance(other, Payment)
+    assert other.kept == 15_000
+
+
+async def test_no_more_goes_back_than_is_left(case: Case) -> None:
+    _, key = await a_paid_order(case)
+    await cancel(case, key, 15_000)
+    left = await case.provider.payment(key)
+
+    for _ in range(2):
+        refused = await cancel(case, key, 30_001, once=f"too much of {key}")
+        assert isinstance(refused, PaymentFailure)
+        assert refused.code == "NOT_CANCELABLE_AMOUNT"
+    assert await case.provider.payment(key) == left
+
+
+async def test_what_was_cancelled_by_hand_is_gone(case: Case) -> None:
+    _, key = await a_paid_order(case)
+    await case.buyer.take_back(key, 15_000)
+    payment = await case.provider.payment(key)
+    assert payment is not None
+    assert (payment.state, payment.kept) == (PaymentState.CAPTURED, Decimal(30_000))
+
+    await case.buyer.take_back(key, 30_000)
+    payment = await case.provider.payment(key)
+    assert payment is not None
+    assert (payment.state, payment.kept) == (PaymentState.CANCELLED, Decimal(0))
+    assert isinstance(await cancel(case, key, 1), PaymentFailure)
+
+
+async def test_what_was_not_paid_or_is_unknown_does_not_go_back(case: Case) -> None:
+    order = an_order()
+    key = await case.buyer.agree(order, await case.provider.checkout(order))
+
+    for nothing in (key, "made-up", "../confirm"):
+        assert isinstance(await cancel(case, nothing, 1), PaymentFailure)
+    payment = await case.provider.payment(key)
+    assert payment is not None
+    assert payment.state is PaymentState.PENDING
 
 
 async def test_a_refused_card_ends_the_payment(case: Case) -> None:

@@ -190,6 +190,7 @@ async def test_a_buyer_sees_a_purchase_from_start_to_end(world: World) -> None:
         failure=None,
         refunded_price=0,
         refunded_tokens=0,
+        refund=None,
     )
     assert await world.read.purchases.of_owner(ann.id, purchase.order_id) == pending
 

@@ -18,12 +18,12 @@ JANUARY, FEBRUARY = month_of("2026-01"), month_of("2026-02")
 AHEAD = timedelta(days=40)
 DEBITED = {
     **dict.fromkeys(("bonus", "purchase", "forgiveness"), "issuance"),
-    **dict.fromkeys(("generation", "taken_bonus", "charge_back"), "wallet"),
+    **dict.fromkeys(("generation", "taken_bonus", "charge_back", "refund"), "wallet"),
     **dict.fromkeys(("fee", "withdrawal"), "earnings"),
 }
 CREDITED = {
     **dict.fromkeys(("bonus", "purchase", "forgiveness"), "wallet"),
-    **dict.fromkeys(("taken_bonus", "charge_back", "withdrawal"), "issuance"),
+    **dict.fromkeys(("taken_bonus", "charge_back", "refund", "withdrawal"), "issuance"),
     "generation": "earnings",
     "fee": "fees",
 }
@@ -40,16 +40,17 @@ async def test_a_statement_tells_of_all_that_has_moved(world: World) -> None:
         JANUARY,
         [
             Movement("bonus", None, 1, 40, 0, None),
-            Movement("charge_back", "KRW", 1, 10, 10, 1_000),
+            Movement("charge_back", "KRW", 2, 110, 110, 11_000),
             Movement("fee", None, 3, 9, 5, None),
             Movement("generation", None, 3, 90, 50, None),
-            Movement("purchase", "KRW", 1, 100, 100, 10_000),
+            Movement("purchase", "KRW", 4, 400, 400, 40_000),
+            Movement("refund", "KRW", 1, 100, 100, 10_000),
             Movement("withdrawal", None, 1, 10, 10, None),
         ],
         [
-            Holding("wallet", 40, 40, None),
+            Holding("wallet", 140, 140, None),
             Holding("earnings", 71, 35, 35),
-            Holding("issuance", -120, -80, None),
+            Holding("issuance", -220, -180, None),
             Holding("fees", 9, 5, None),
         ],
     )

@@ -48,7 +48,7 @@ def test_tokens_move_between_the_accounts_and_in_the_phases_of_their_kind(world:
             Transfer("x", kind, *ways, 1, now, sale=sale if kind in MONEY else None)
             made.add(("at once", kind, debit, credit))
         with suppress(ValueError):
-            Hold(HoldId(1), "x", kind, *ways, 1, now)
+            Hold(HoldId(1), "x", kind, *ways, 1, now, sale=sale if kind in MONEY else None)
             made.add(("held", kind, debit, credit))
 
     assert made == {
@@ -59,10 +59,11 @@ def test_tokens_move_between_the_accounts_and_in_the_phases_of_their_kind(world:
         ("at once", TransferKind.FORGIVENESS, AccountKind.ISSUANCE, AccountKind.WALLET),
         ("held", TransferKind.GENERATION, AccountKind.WALLET, AccountKind.EARNINGS),
         ("held", TransferKind.WITHDRAWAL, AccountKind.EARNINGS, AccountKind.ISSUANCE),
+        ("held", TransferKind.REFUND, AccountKind.WALLET, AccountKind.ISSUANCE),
     }
 
 
-def test_only_a_purchase_carries_a_sale(world: MemoryWorld) -> None:
+def test_only_what_moves_money_carries_a_sale(world: MemoryWorld) -> None:
     account, now, sale = wallet(UserId(1)), world.clock.now(), Sale(OrderId("1"), 100, 10_000, "KRW")
 
     assert Transfer("x", TransferKind.PURCHASE, ISSUANCE, account, 100, now, sale=sale).sale == sale
@@ -70,6 +71,8 @@ def test_only_a_purchase_carries_a_sale(world: MemoryWorld) -> None:
         Transfer("x", TransferKind.PURCHASE, ISSUANCE, account, 100, now)
     with pytest.raises(ValueError, match="have an amount of money"):
         Transfer("x", TransferKind.BONUS, ISSUANCE, account, 100, now, sale=sale)
+    with pytest.raises(ValueError, match="have an amount of money"):
+        Hold(HoldId(1), "x", TransferKind.REFUND, account, ISSUANCE, 100, now)
 
 
 def test_a_welcome_is_the_same_movement_each_time(world: MemoryWorld) -> None:

@@ -17,6 +17,7 @@ class Buyer:
     def __init__(self, user: User, browser: Browser, world: MemoryWorld, order_id: OrderId) -> None:
         self.user = user
         self.browser = browser
+        self.world = world
         self.order_id = order_id
         self.key = world.payments.agree(order_id)
 

@@ -49,6 +49,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("GET", "/api/tokens/packages"): (200, 200, 200, 200),
     ("POST", "/api/tokens/purchase"): (401, 400, 400, 400),
     ("GET", "/api/tokens/purchases/{order_id}"): (401, 404, 404, 200),
+    ("POST", "/api/tokens/purchases/{order_id}/refund"): (401, 404, 404, 409),
     ("GET", "/api/tokens/earnings"): (401, 403, 200, 200),
     ("POST", "/api/tokens/withdrawals"): (401, 403, 402, 409),
     ("GET", "/api/tokens/withdrawals"): (401, 403, 200, 200),
@@ -147,7 +148,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 ANYTHING = dict.fromkeys(
     (
         *("user_id", "style_id", "generation_id", "comment_id", "notification_id", "withdrawal_id", "session_id"),
-        "report_id",
+        *("report_id", "order_id"),
     ),
     1,
 )

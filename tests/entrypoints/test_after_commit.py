@@ -37,6 +37,7 @@ CHANGES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("POST", "/api/users/{user_id}/follow"): ("ann", {}),
     ("DELETE", "/api/users/{user_id}/follow"): ("bob", {}),
     ("POST", "/api/tokens/purchase"): ("ann", {"json": {"package_id": "basic_100"}}),
+    ("POST", "/api/tokens/purchases/{order_id}/refund"): ("ann", {}),
     ("POST", "/api/tokens/withdrawals"): ("mia", {"json": {"amount": 5}}),
     ("POST", "/api/admin/withdrawals/{withdrawal_id}/settle"): ("eve", {}),
     ("POST", "/api/admin/withdrawals/{withdrawal_id}/reject"): ("eve", {"json": {"reason": "No."}}),
@@ -106,6 +107,7 @@ class Scene:
             "queued_id": queued.id,
             "comment_id": comment_id,
             "notification_id": page.rows[0].id,
+            "order_id": (await world.buy(ann, 100)).order_id,
             "withdrawal_id": (await world.use_case(RequestWithdrawal)(another.id, 5)).id,
         }
         self.paid = event(order.order_id, world.payments.charge(order.order_id))

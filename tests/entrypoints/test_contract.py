@@ -47,6 +47,7 @@ async def a_life(service: Service, world: MemoryWorld) -> tuple[dict[str, User],
     comment = await world.use_case(PostComment)(ann.id, image.id, NewComment("Mine"))
     await world.use_case(PostComment)(zoe.id, image.id, NewComment("Yours", parent_id=comment))
     order = (await world.use_case(StartPurchase)(ann.id, "basic_100")).order_id
+    bought = (await world.buy(zoe, 100)).order_id
     body = {"style_id": failed.id, "error_message": "No", "error_code": "TRAINING_FAILED"}
     async with service.browser() as browser:
         headers = service.ai_server("training-server")
@@ -55,7 +56,7 @@ async def a_life(service: Service, world: MemoryWorld) -> tuple[dict[str, User],
     async with service.browser(ann) as browser:
         notifications = (await browser.get("/api/notifications")).json()["data"]["results"]
     things = {
-        **{"mia": mia.id, "ann": ann.id, "zoe": zoe.id, "comment": comment, "order": order},
+        **{"mia": mia.id, "ann": ann.id, "zoe": zoe.id, "comment": comment, "order": order, "bought": bought},
         **{"style": style.id, "training": training.id, "failed": failed.id, "notification": notifications[0]["id"]},
         **{"image": image.id, "processing": processing.id, "queued": queued.id},
     }

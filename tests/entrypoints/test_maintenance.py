@@ -12,6 +12,7 @@ from core.paging import PageRequest
 from core.ports.database import DatabaseUnavailable
 from core.ports.idempotency import Answer, Call, IdempotentCall
 from core.ports.rate_limiter import Limit, RateLimiter
+from core.purchases.request_refund import RequestRefund
 from core.purchases.start_purchase import StartPurchase
 from core.requester import Requester, Role
 from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
@@ -28,6 +29,7 @@ NOTHING = {
     "styles_closed": 0,
     "takedowns_carried_out": 0,
     "purchases_looked_at": 0,
+    "refunds_worked_on": 0,
     "sessions_dropped": 0,
     "notifications_dropped": 0,
     "rate_limits_dropped": 0,
@@ -77,6 +79,7 @@ async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> 
     await world.use_case(FailGeneration)(attempted.id, Failure("INFERENCE_ERROR", "No."))
     await world.use_case(StartPurchase)(ann.id, "basic_100")
     await announce(world, mia, 1)
+    await world.use_case(RequestRefund)(ann.id, (await world.buy(ann, 10)).order_id)
     await service.session_of(ann)
     await count_a_call(service)
     await keep_an_answer(service, ann)

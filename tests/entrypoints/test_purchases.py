@@ -1,10 +1,12 @@
 """Purchases over HTTP: packages, orders, and the return from the payment page."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from core.identifiers import OrderId
+from core.purchases.carry_out_refunds import CarryOutRefunds
 from core.purchases.expire_purchases import ExpirePurchases
 from core.purchases.model import TIME_TO_PAY, TIME_TO_SETTLE
 from tests.entrypoints.buyers import Buyer, parameters
@@ -128,6 +130,7 @@ async def test_coming_back_settles_the_purchase(buyer: Buyer) -> None:
         "failure": None,
         "refunded_price": 0,
         "refunded_tokens": 0,
+        "refund": None,
     }
     lines = (await buyer.browser.get("/api/tokens/transactions?type=purchase")).json()["data"]["results"]
     [line] = lines
@@ -248,3 +251,69 @@ async def test_coming_back_too_late_takes_no_money(world: MemoryWorld, buyer: Bu
 
     assert (await buyer.come_back())["status"] == "expired"
     assert (await buyer.tokens(), world.payments.confirmations) == (0, 0)
+
+
+# --- refunds ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_buyer_asks_for_the_money_back(buyer: Buyer) -> None:
+    await buyer.come_back()
+    before = await buyer.state()
+
+    response = await buyer.browser.post(f"/api/tokens/purchases/{buyer.order_id}/refund")
+
+    assert response.status_code == 202
+    refund = {
+        "status": "pending",
+        "tokens": 500,
+        "price": 45_000,
+        "reason": "Requested by the buyer",
+        "failure": None,
+    }
+    assert response.json()["data"] == before | {"status": "refunding", "refund": refund} == await buyer.state()
+    assert await buyer.tokens() == 0
+
+    await buyer.world.use_case(CarryOutRefunds)()
+    assert await buyer.state() == before | {
+        "status": "refunded",
+        "refunded_price": 45_000,
+        "refunded_tokens": 500,
+        "refund": refund | {"status": "completed"},
+    }
+
+
+async def test_a_buyer_sees_why_a_refund_was_refused(buyer: Buyer) -> None:
+    await buyer.come_back()
+    buyer.world.payments.refuse_to_refund(buyer.order_id)
+    await buyer.browser.post(f"/api/tokens/purchases/{buyer.order_id}/refund")
+
+    await buyer.world.use_case(CarryOutRefunds)()
+
+    found = await buyer.state()
+    assert (found["status"], found["refund"]["status"]) == ("paid", "refused")
+    assert found["refund"]["failure"] == {"code": "NOT_CANCELABLE_AMOUNT", "message": "This cannot be given back."}
+    assert await buyer.tokens() == 500
+
+
+async def test_what_cannot_be_refunded_says_why(buyer: Buyer) -> None:
+    async def refused() -> tuple[int, str, object]:
+        response = await buyer.browser.post(f"/api/tokens/purchases/{buyer.order_id}/refund")
+        error = response.json()["error"]
+        return response.status_code, error["code"], error["details"]
+
+    assert await refused() == (409, "NOT_REFUNDABLE", {"reason": "not_paid"})
+    await buyer.come_back()
+    await buyer.world.image(buyer.user, await buyer.world.style(await buyer.world.artist("mia")))
+    assert await refused() == (409, "NOT_REFUNDABLE", {"reason": "spent"})
+    buyer.world.clock.advance(timedelta(days=7))
+    assert await refused() == (409, "NOT_REFUNDABLE", {"reason": "too_late"})
+
+
+async def test_a_refund_with_an_idempotency_key_is_asked_for_once(buyer: Buyer) -> None:
+    await buyer.come_back()
+    key = {"Idempotency-Key": "a refund"}
+    first, again = [
+        await buyer.browser.post(f"/api/tokens/purchases/{buyer.order_id}/refund", headers=key) for _ in range(2)
+    ]
+    assert (first.status_code, first.json()["data"]) == (again.status_code, again.json()["data"])
+    assert first.status_code == 202

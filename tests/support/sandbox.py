@@ -32,6 +32,14 @@ class Sandbox:
         assert answer.status_code == 303
         return httpx.URL(answer.headers["location"])
 
+    async def take_back(self, payment_key: str, amount: int) -> None:
+        """Money given back by hand in the console."""
+        async with httpx.AsyncClient(trust_env=False) as browser:
+            page = await browser.get(f"{self.url}/console")
+            assert f'value="{payment_key}"' in page.text
+            answer = await browser.post(f"{self.url}/console", data={"payment_key": payment_key, "amount": str(amount)})
+        assert answer.status_code == 200
+
 
 @asynccontextmanager
 async def running_sandbox() -> AsyncIterator[Sandbox]:

@@ -9,7 +9,7 @@ from core.errors import Details
 from core.generations.model import Status
 from core.identifiers import HoldId, OrderId, TransferId, UserId
 from core.ports.books import Books
-from core.tokens.model import FEES, Account, AccountKind, TransferKind, earnings, paid_fee, wallet
+from core.tokens.model import FEES, Account, AccountKind, Sale, TransferKind, earnings, paid_fee, wallet
 from core.tokens.reconciliation import Finding, Invariant, Reconciliation
 from core.tokens.statement import Month, Statement
 from core.withdrawals.model import WithdrawalStatus
@@ -135,6 +135,7 @@ def _same(entry: Entry, hold: Entry) -> bool:
 def _open_holds(tables: Tables) -> Checked:
     resolved = {entry.hold_id for entry in tables.entries.values()}
     waiting = {row.hold_id for row in tables.generations.values() if not row.status.ended}
+    waiting |= {refund.hold_id for row in tables.purchases.values() if (refund := row.open_refund)}
     waiting |= {row.hold_id for row in tables.withdrawals.values() if row.status is WithdrawalStatus.PENDING}
     for entry in tables.entries.values():
         if entry.phase is Phase.HOLD and HoldId(entry.id) not in resolved:
@@ -202,7 +203,8 @@ def _purchases(tables: Tables) -> Checked:
 def _charge_backs(tables: Tables) -> Checked:
     taken: Counter[OrderId] = Counter()
     for entry in tables.entries.values():
-        if entry.kind is TransferKind.CHARGE_BACK and entry.sale is not None:
+        posted = entry.kind is TransferKind.REFUND and entry.phase is Phase.POST
+        if entry.sale is not None and (posted or entry.kind is TransferKind.CHARGE_BACK):
             taken[entry.sale.order_id] += entry.amount
     for order_id in {**tables.purchases, **taken}:
         purchase = tables.purchases.get(order_id)
@@ -212,6 +214,24 @@ def _charge_backs(tables: Tables) -> Checked:
                 {"order_id": order_id, "refunded_tokens": refunded, "taken": taken[order_id]},
                 refunded == taken[order_id],
             )
+
+
+def _refunds(tables: Tables) -> Checked:
+    states = _states(tables)
+    for row in tables.purchases.values():
+        refund = row.refund
+        if refund is None:
+            continue
+        hold, state = tables.entries.get(TransferId(refund.hold_id)), states[refund.hold_id]
+        expected = "open" if row.open_refund else "voided" if refund.failure else "posted"
+        held = hold is not None and (hold.kind, hold.debit, hold.amount, hold.sale) == (
+            TransferKind.REFUND,
+            wallet(row.user_id),
+            refund.tokens,
+            Sale(row.order_id, row.price_per_token, refund.price, row.currency_code),
+        )
+        details: Details = {"order_id": row.order_id, "status": row.status.value, "tokens": refund.tokens}
+        yield details | {"hold": state}, held and state == expected
 
 
 def _debts(tables: Tables) -> Checked:
@@ -270,6 +290,7 @@ CHECKS: dict[Invariant, Callable[[Tables], Checked]] = {
     Invariant.FEES: _fees,
     Invariant.PURCHASES: _purchases,
     Invariant.CHARGE_BACKS: _charge_backs,
+    Invariant.REFUNDS: _refunds,
     Invariant.DEBTS: _debts,
     Invariant.WITHDRAWALS: _withdrawals,
     Invariant.PAYOUTS: _payouts,

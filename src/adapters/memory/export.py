@@ -1,6 +1,5 @@
 from adapters.memory.accounts import found
 from adapters.memory.database import Reads
-from adapters.memory.purchases import purchase_view
 from adapters.memory.reports import report_columns
 from core.account_deletion.views import (
     CommentRecord,
@@ -12,7 +11,7 @@ from core.account_deletion.views import (
     SessionRecord,
 )
 from core.identifiers import UserId
-from core.purchases.views import PurchaseView
+from core.purchases.views import PurchaseView, purchase_view
 
 
 class MemoryExportReader(ExportReader):

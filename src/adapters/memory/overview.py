@@ -20,7 +20,7 @@ class MemoryOverviewReader(OverviewReader):
         sold = [
             row.amount_tokens
             for row in tables.purchases.values()
-            if row.status is PurchaseStatus.PAID and row.ended_at and row.ended_at >= since
+            if row.status in (PurchaseStatus.PAID, PurchaseStatus.REFUNDING) and row.ended_at and row.ended_at >= since
         ]
         images = tables.generations.values()
         ended = [row.status for row in images if row.ended_at and row.ended_at >= since]

@@ -1,3 +1,4 @@
+from collections import defaultdict
 from decimal import Decimal
 
 import msgspec
@@ -21,8 +22,14 @@ class MemoryPaymentProvider(PaymentProvider):
         """False: confirmations capture, but their answer is lost."""
         self.confirmations = 0
         """How many payments were captured."""
+        self.answers_cancellations = True
+        """False: cancellations give the money back, but their answer is lost."""
+        self.given_back: dict[str, list[int]] = defaultdict(list)
+        """By key: the sums that were given back at our request."""
         self._agreed: set[str] = set()
         self._refused: dict[str, PaymentFailure] = {}
+        self._not_refundable: set[str] = set()
+        self._cancelled: dict[str, Payment | PaymentFailure] = {}
 
     def agree(self, order_id: OrderId) -> str:
         """The buyer authorizes the payment; returns the payment key that the browser would bring back."""
@@ -58,6 +65,14 @@ class MemoryPaymentProvider(PaymentProvider):
             payment, state=state, amount=Decimal(left) if left else payment.amount
         )
 
+    def refuse_to_refund(self, order_id: OrderId) -> None:
+        """New cancellations of the payment will be refused."""
+        self._not_refundable.add(self._of(order_id).key)
+
+    def agree_to_refund(self, order_id: OrderId) -> None:
+        """New cancellations of the payment will be carried out again."""
+        self._not_refundable.discard(self._of(order_id).key)
+
     async def checkout(self, order: Order) -> str:
         self._check_reachable()
         key = f"payment-{len(self.payments) + 1}"
@@ -79,6 +94,31 @@ class MemoryPaymentProvider(PaymentProvider):
         if not self.answers_confirmations:
             raise PaymentsUnavailable
         return self.payments.get(payment_key)
+
+    async def cancel(
+        self,
+        payment_key: str,
+        *,
+        amount: int,
+        reason: str,  # noqa: ARG002 (nobody reads it here)
+        idempotency_key: str,
+    ) -> Payment | PaymentFailure:
+        self._check_reachable()
+        if idempotency_key not in self._cancelled:
+            self._cancelled[idempotency_key] = self._cancel(payment_key, amount)
+        if not self.answers_cancellations:
+            raise PaymentsUnavailable
+        return self._cancelled[idempotency_key]
+
+    def _cancel(self, payment_key: str, amount: int) -> Payment | PaymentFailure:
+        payment = self.payments.get(payment_key)
+        if payment is None:
+            return PaymentFailure("NOT_FOUND_PAYMENT", "There is no such payment.")
+        if payment_key in self._not_refundable or payment.kept < amount:
+            return PaymentFailure("NOT_CANCELABLE_AMOUNT", "This cannot be given back.")
+        self.refund(payment.order_id, left=int(payment.kept) - amount)
+        self.given_back[payment_key].append(amount)
+        return self.payments[payment_key]
 
     async def payment(self, payment_key: str) -> Payment | None:
         self._check_reachable()

@@ -7,7 +7,7 @@ from core.identifiers import OrderId, UserId
 from core.purchases.errors import PaymentMismatch, PurchaseNotFound
 from core.purchases.model import Purchase, PurchaseStatus
 from core.purchases.repository import Purchases
-from core.purchases.views import PurchasesReader, PurchaseView
+from core.purchases.views import PurchasesReader, PurchaseView, purchase_view
 
 
 class MemoryPurchases(Purchases):
@@ -54,10 +54,16 @@ class MemoryPurchases(Purchases):
         self._transaction.write(operation)
 
     async def to_check(self, *, now: datetime, limit: int) -> list[OrderId]:
+        return self._due(PurchaseStatus.PENDING, now, limit)
+
+    async def to_refund(self, *, now: datetime, limit: int) -> list[OrderId]:
+        return self._due(PurchaseStatus.REFUNDING, now, limit)
+
+    def _due(self, status: PurchaseStatus, now: datetime, limit: int) -> list[OrderId]:
         waiting = [
             purchase
             for purchase in self._transaction.tables.purchases.values()
-            if purchase.status is PurchaseStatus.PENDING and purchase.check_at <= now
+            if purchase.status is status and purchase.check_at <= now
         ]
         waiting.sort(key=lambda purchase: (purchase.check_at, purchase.order_id))
         return [purchase.order_id for purchase in waiting[:limit]]
@@ -72,21 +78,3 @@ class MemoryPurchasesReader(PurchasesReader):
         if purchase is None or purchase.user_id != owner_id:
             raise PurchaseNotFound
         return purchase_view(purchase)
-
-
-def purchase_view(purchase: Purchase) -> PurchaseView:
-    return PurchaseView(
-        order_id=purchase.order_id,
-        status=purchase.status.value,
-        package_id=purchase.package_id,
-        amount_tokens=purchase.amount_tokens,
-        price_per_token=purchase.price_per_token,
-        currency_code=purchase.currency_code,
-        total_price=purchase.total_price,
-        created_at=purchase.created_at,
-        expires_at=purchase.expires_at,
-        ended_at=purchase.ended_at,
-        failure=purchase.failure,
-        refunded_price=purchase.refunded_price,
-        refunded_tokens=purchase.refunded_tokens,
-    )

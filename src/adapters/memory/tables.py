@@ -48,7 +48,7 @@ class Funds(msgspec.Struct, frozen=True):
     paid: int = 0
     """The part of the balance that was bought; of earnings, by others than the artist."""
     held_paid: int = 0
-    """The part of `held` in withdrawals, which take paid tokens only."""
+    """The part of `held` in withdrawals and refunds, which take paid tokens only."""
     debt: int = 0
     """Spent tokens whose money was taken back."""
 

@@ -91,6 +91,8 @@ class MemoryTokenLedger(TokenLedger):
             amount=hold.amount,
             at=hold.at,
             generation_id=hold.generation_id,
+            memo=hold.memo,
+            sale=hold.sale,
             phase=Phase.HOLD,
         )
 
@@ -236,6 +238,8 @@ def _spendable(funds: Funds, kind: TransferKind) -> int:
             return funds.paid - funds.held_paid
         case TransferKind.TAKEN_BONUS:
             return min(funds.bonus, funds.available)
+        case TransferKind.REFUND:
+            return funds.available_paid
     return funds.available
 
 
@@ -284,7 +288,7 @@ def _resolve(tables: Tables, hold_id: HoldId, resolution_id: TransferId, phase: 
         raise HoldAlreadyResolved
     paid = None
     if phase is Phase.POST:
-        if hold.kind is not TransferKind.GENERATION:
+        if hold.kind is TransferKind.WITHDRAWAL:
             _check_debt(tables, hold)
         bonus = tables.funds[hold.debit].bonus
         paid = paid_part(hold.amount, bonus=bonus) if hold.kind is TransferKind.GENERATION else hold.amount

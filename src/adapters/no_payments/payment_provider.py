@@ -12,6 +12,9 @@ class NoPayments(PaymentProvider):
     async def confirm(self, order_id: OrderId, *, payment_key: str, amount: int) -> NoReturn:
         raise PaymentsUnavailable
 
+    async def cancel(self, payment_key: str, *, amount: int, reason: str, idempotency_key: str) -> NoReturn:
+        raise PaymentsUnavailable
+
     async def payment(self, payment_key: str) -> NoReturn:
         raise PaymentsUnavailable
 

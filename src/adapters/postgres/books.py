@@ -100,11 +100,12 @@ ROWS = {
     """,
     Invariant.OPEN_HOLDS: """
         SELECT hold.id, hold.kind, hold.reference, hold.amount,
-            generations.id IS NULL AND withdrawals.id IS NULL AS wrong
+            generations.id IS NULL AND withdrawals.id IS NULL AND purchases.order_id IS NULL AS wrong
         FROM transfers hold
         LEFT JOIN transfers resolution ON resolution.hold_id = hold.id
         LEFT JOIN generations ON generations.hold_id = hold.id AND generations.ended_at IS NULL
         LEFT JOIN withdrawals ON withdrawals.hold_id = hold.id AND withdrawals.ended_at IS NULL
+        LEFT JOIN purchases ON purchases.refund_hold_id = hold.id AND purchases.status = 'refunding'
         WHERE hold.phase = 'hold' AND resolution.id IS NULL
     """,
     Invariant.GENERATIONS_HELD: """
@@ -142,7 +143,7 @@ ROWS = {
     Invariant.PURCHASES: """
         SELECT credited.id, coalesce(purchases.order_id, credited.order_id) AS order_id, status, amount_tokens,
             coalesce(credits, 0) AS credits,
-            coalesce(status IN ('paid', 'refunded'), false) <> (credits IS NOT NULL)
+            coalesce(status IN ('paid', 'refunding', 'refunded'), false) <> (credits IS NOT NULL)
                 OR (credits IS NOT NULL AND (credits, amount, kind, owner_id)
                     IS DISTINCT FROM (1, amount_tokens, 'wallet', user_id)) AS wrong
         FROM purchases
@@ -160,9 +161,22 @@ ROWS = {
         FROM purchases
         FULL JOIN (
             SELECT order_id, min(id) AS id, sum(amount)::bigint AS tokens
-            FROM transfers WHERE kind = 'charge_back' GROUP BY order_id
+            FROM transfers WHERE kind = 'charge_back' OR kind = 'refund' AND phase = 'post' GROUP BY order_id
         ) taken ON taken.order_id = purchases.order_id
         WHERE taken.id IS NOT NULL OR refunded_price > 0
+    """,
+    Invariant.REFUNDS: f"""
+        SELECT hold.id, purchases.order_id, status, refund_tokens, hold.amount AS held, {STATE} AS hold,
+            (hold.order_id, hold.amount, hold.total_price, payer.kind, payer.owner_id, {STATE}) IS DISTINCT FROM (
+                purchases.order_id, refund_tokens, refund_price, 'wallet', user_id,
+                CASE WHEN status = 'refunding' THEN 'open'
+                    WHEN refund_failure_code IS NULL THEN 'posted' ELSE 'voided' END
+            ) AS wrong
+        FROM purchases
+        LEFT JOIN transfers hold ON hold.id = refund_hold_id AND hold.phase = 'hold' AND hold.kind = 'refund'
+        LEFT JOIN accounts payer ON payer.id = hold.debit_account_id
+        LEFT JOIN transfers resolution ON resolution.hold_id = refund_hold_id
+        WHERE refund_hold_id IS NOT NULL
     """,
     Invariant.DEBTS: """
         SELECT id, owner_id, debt, balance, held, paid, held_paid,

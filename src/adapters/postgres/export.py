@@ -1,5 +1,5 @@
 from adapters.postgres.pool import Reads
-from adapters.postgres.purchases import purchase_view
+from adapters.postgres.purchases import VIEWS, purchase_view
 from core.account_deletion.views import (
     CommentRecord,
     ExportReader,
@@ -33,10 +33,9 @@ REPORTS = """
 SELECT id, target_type, target_id, reason, text, status, created_at, ended_at FROM reports
 WHERE reporter_id = $1 AND id > $2 ORDER BY id LIMIT $3
 """
-PURCHASES = """
-SELECT order_id, status, package_id, amount_tokens, price_per_token, currency_code, total_price, created_at,
-    expires_at, ended_at, failure_code, failure_message, refunded_price, refunded_tokens
-FROM purchases WHERE user_id = $1 AND order_id COLLATE "C" > $2 ORDER BY order_id COLLATE "C" LIMIT $3
+PURCHASES = f"""
+{VIEWS}
+WHERE user_id = $1 AND order_id COLLATE "C" > $2 ORDER BY order_id COLLATE "C" LIMIT $3
 """
 
 

@@ -21,7 +21,7 @@ FROM
     ) training,
     (
         SELECT count(*) AS sales, coalesce(sum(amount_tokens), 0)::bigint AS sold_tokens
-        FROM purchases WHERE status = 'paid' AND ended_at >= $1
+        FROM purchases WHERE status IN ('paid', 'refunding') AND ended_at >= $1
     ) sold,
     (
         SELECT count(*) FILTER (WHERE status = 'completed') AS generations_completed,

@@ -134,7 +134,7 @@ CREATE TABLE accounts (
     -- Tokens of `balance` that were bought: in a wallet the rest is bonus, in earnings the rest came from bonus tokens
     -- or from the artist's own wallet.
     paid bigint DEFAULT 0 NOT NULL,
-    -- Tokens of `held` that take paid ones only: of withdrawals.
+    -- Tokens of `held` that take paid ones only: of withdrawals and refunds.
     held_paid bigint DEFAULT 0 NOT NULL,
     -- Of a wallet: tokens whose money was taken back after they had been spent. `balance - debt` is what the transfers
     -- say.
@@ -210,7 +210,7 @@ CREATE TABLE transfers (
     hold_id bigint,
     -- The generation that is paid for. No foreign key: history outlives it.
     generation_id bigint,
-    -- The purchase that is credited, with the price that was paid.
+    -- The purchase that is credited, taken back or refunded, with the money.
     order_id text,
     memo text,
     price_per_token bigint,
@@ -257,13 +257,15 @@ BEGIN
             transfer.order_id, transfer.price_per_token, transfer.total_price, transfer.currency_code
         );
         IF transfer.hold_id IS NOT NULL THEN
-            IF transfer.phase NOT IN ('post', 'void') OR sold > 0 OR NOT EXISTS (
+            IF transfer.phase NOT IN ('post', 'void') OR NOT EXISTS (
                 SELECT FROM transfers hold
                 WHERE hold.id = transfer.hold_id AND hold.phase = 'hold' AND hold.kind = transfer.kind
                     AND hold.reference = transfer.reference AND hold.amount = transfer.amount
                     AND hold.debit_account_id = transfer.debit_account_id
                     AND hold.credit_account_id = transfer.credit_account_id
-                    AND hold.generation_id IS NOT DISTINCT FROM transfer.generation_id
+                    AND (hold.generation_id, hold.order_id, hold.price_per_token, hold.total_price,
+                        hold.currency_code) IS NOT DISTINCT FROM (transfer.generation_id, transfer.order_id,
+                        transfer.price_per_token, transfer.total_price, transfer.currency_code)
             ) THEN
                 rule := 'transfers_resolve_as_held';
             END IF;
@@ -272,6 +274,7 @@ BEGIN
             ('purchase', 'single', 'issuance', 'wallet'),
             ('taken_bonus', 'single', 'wallet', 'issuance'),
             ('charge_back', 'single', 'wallet', 'issuance'),
+            ('refund', 'hold', 'wallet', 'issuance'),
             ('forgiveness', 'single', 'issuance', 'wallet'),
             ('generation', 'hold', 'wallet', 'earnings'),
             ('fee', 'single', 'earnings', 'fees'),
@@ -286,7 +289,7 @@ BEGIN
                 ELSE transfer.reference
             END
             AND (transfer.kind IN ('generation', 'fee')) = (transfer.generation_id IS NOT NULL)
-            AND sold = CASE WHEN transfer.kind IN ('purchase', 'charge_back') THEN 4 ELSE 0 END
+            AND sold = CASE WHEN transfer.kind IN ('purchase', 'charge_back', 'refund') THEN 4 ELSE 0 END
         ) IS NOT TRUE THEN
             rule := 'transfers_reference_of_kind';
         END IF;
@@ -448,28 +451,40 @@ CREATE TRIGGER transfers_move_tokens AFTER INSERT ON transfers
 -- Finds the paid purchase that a transfer credits or takes back.
 CREATE FUNCTION credited_is_paid() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.kind = 'charge_back' THEN
+    IF NEW.kind = 'charge_back' OR NEW.kind = 'refund' AND NEW.phase = 'post' THEN
         IF NOT EXISTS (
             SELECT FROM purchases JOIN accounts ON accounts.kind = 'wallet' AND accounts.owner_id = user_id
             WHERE order_id = NEW.order_id AND accounts.id = NEW.debit_account_id AND refunded_tokens = (
-                SELECT sum(amount) FROM transfers WHERE order_id = NEW.order_id AND kind = 'charge_back'
+                SELECT sum(amount) FROM transfers
+                WHERE order_id = NEW.order_id AND (kind = 'charge_back' OR kind = 'refund' AND phase = 'post')
             )
         ) THEN
             RAISE EXCEPTION 'transfer % takes back tokens that were not refunded', NEW.id
             USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'transfers_taken_back_is_refunded';
         END IF;
     ELSIF NOT EXISTS (
-        SELECT FROM purchases WHERE order_id = NEW.order_id AND status IN ('paid', 'refunded')
+        SELECT FROM purchases WHERE order_id = NEW.order_id AND status IN ('paid', 'refunding', 'refunded')
     ) THEN
         RAISE EXCEPTION 'purchase % is credited and was not paid', NEW.order_id
         USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'transfers_credited_is_paid';
+    END IF;
+    IF NEW.kind = 'refund' AND NOT EXISTS (
+        SELECT FROM purchases
+        WHERE order_id = NEW.order_id AND refund_hold_id = coalesce(NEW.hold_id, NEW.id) AND CASE NEW.phase
+            WHEN 'post' THEN status <> 'refunding' AND refund_failure_code IS NULL
+            WHEN 'void' THEN status <> 'refunding' AND refund_failure_code IS NOT NULL
+            ELSE status = 'refunding' END
+    ) THEN
+        RAISE EXCEPTION 'transfer % is of a refund that is not pending or has not ended like this', NEW.id
+        USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'transfers_refund_as_ended';
     END IF;
     RETURN NULL;
 END
 $$;
 
 -- Paid and credited are one thing, at the commit: no transfer of a purchase that is not paid, and none that takes
--- back what was not refunded (transfers_taken_back_is_refunded).
+-- back what was not refunded (transfers_taken_back_is_refunded), or holds or resolves tokens for a refund that is
+-- not pending or has not ended like this (transfers_refund_as_ended).
 CREATE CONSTRAINT TRIGGER transfers_credited_is_paid AFTER INSERT ON transfers
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (new.order_id IS NOT NULL)
@@ -579,7 +594,7 @@ CREATE TABLE purchases (
     created_at timestamptz NOT NULL,
     -- No payment is captured after this.
     expires_at timestamptz NOT NULL,
-    -- When the payment provider is asked next what has become of it, while it is pending.
+    -- When the payment provider is asked next, while it is pending or being refunded.
     check_at timestamptz NOT NULL,
     status text NOT NULL,
     -- The payment at the provider that has paid for it, or has failed.
@@ -591,10 +606,21 @@ CREATE TABLE purchases (
     refunded_price bigint DEFAULT 0 NOT NULL,
     -- How many of the tokens were taken back for it, or are owed.
     refunded_tokens bigint DEFAULT 0 NOT NULL,
+    -- The transfer that holds the tokens of the last refund that was requested. No foreign key: paid_is_credited finds
+    -- it.
+    refund_hold_id bigint,
+    refund_tokens bigint,
+    refund_price bigint,
+    refund_reason text,
+    -- Why the payment provider has refused that refund.
+    refund_failure_code text,
+    refund_failure_message text,
 
     CONSTRAINT pk_purchases PRIMARY KEY (order_id),
     -- A payment buys once.
     CONSTRAINT uq_purchases_payment_key UNIQUE (payment_key),
+    -- A hold is resolved once: it waits for one refund.
+    CONSTRAINT uq_purchases_refund_hold_id UNIQUE (refund_hold_id),
     -- Pending or ended, never both.
     CONSTRAINT ck_purchases_ended CHECK ((status = 'pending') = (ended_at IS NULL)),
     -- What has failed says why, and nothing else does.
@@ -605,52 +631,68 @@ CREATE TABLE purchases (
         END
     ),
     -- What was paid or has failed names its payment.
-    CONSTRAINT ck_purchases_payment CHECK ((status IN ('paid', 'failed', 'refunded')) = (payment_key IS NOT NULL)),
+    CONSTRAINT ck_purchases_payment CHECK ((status IN ('paid', 'failed', 'refunding', 'refunded')) = (payment_key IS NOT
+        NULL)),
+    -- Only what was paid is being refunded, and no more than is left of it; only what was refused says why.
+    CONSTRAINT ck_purchases_refund CHECK (
+        CASE
+            WHEN refund_hold_id IS NULL THEN status <> 'refunding' AND num_nonnulls(refund_tokens, refund_price,
+                refund_reason, refund_failure_code, refund_failure_message) = 0
+            ELSE (status IN ('paid', 'refunding', 'refunded')) AND refund_reason IS NOT NULL AND (refund_tokens > 0 AND
+                refund_price > 0) IS TRUE AND num_nulls(refund_failure_code, refund_failure_message) <> 1 AND (status <>
+                'refunding' OR refund_failure_code IS NULL AND (refunded_price + refund_price) <= total_price)
+        END
+    ),
     -- Only what was paid is refunded, in part or all of it; its tokens are rounded up.
     CONSTRAINT ck_purchases_refunded CHECK (
         CASE refunded_price
             WHEN 0 THEN refunded_tokens = 0 AND status <> 'refunded'
             ELSE refunded_price >= 1 AND refunded_price <= total_price AND refunded_tokens::numeric =
-                ceil(amount_tokens::numeric * refunded_price::numeric / total_price::numeric) AND status =
+                ceil(amount_tokens::numeric * refunded_price::numeric / total_price::numeric) AND
             CASE refunded_price
-                WHEN total_price THEN 'refunded'
-                ELSE 'paid'
+                WHEN total_price THEN status = 'refunded'
+                ELSE status IN ('paid', 'refunding')
             END
         END
     ),
     -- A status that the core knows.
-    CONSTRAINT ck_purchases_status CHECK (status IN ('pending', 'paid', 'failed', 'expired', 'refunded')),
-    -- Nothing is bought for nothing.
-    CONSTRAINT ck_purchases_terms CHECK (amount_tokens > 0 AND total_price > 0 AND price_per_token > 0)
+    CONSTRAINT ck_purchases_status CHECK (status IN ('pending', 'paid', 'failed', 'expired', 'refunding', 'refunded')),
+    -- Nothing is bought for nothing, and every token costs the same: a refund in part is of whole tokens.
+    CONSTRAINT ck_purchases_terms CHECK (amount_tokens > 0 AND price_per_token > 0 AND total_price = (amount_tokens *
+        price_per_token))
 );
 
--- Pending purchases that are to be checked at the payment provider.
-CREATE INDEX ix_purchases_check_at ON purchases (check_at, order_id) WHERE status = 'pending';
+-- Purchases that are to be checked at the payment provider.
+CREATE INDEX ix_purchases_check_at ON purchases (check_at, order_id) WHERE status IN ('pending', 'refunding');
 -- A user's purchases, when the account is deleted or exported.
 CREATE INDEX ix_purchases_user_id ON purchases (user_id);
 
 -- Money that was taken is credited once: a paid purchase stays.
 CREATE TRIGGER purchases_stay_credited BEFORE DELETE ON purchases
-    FOR EACH ROW WHEN (old.status IN ('paid', 'refunded'))
+    FOR EACH ROW WHEN (old.status IN ('paid', 'refunding', 'refunded'))
     EXECUTE FUNCTION refuse_change();
 
 -- Money that was taken is credited once: of a paid purchase nothing changes but what has gone back of it.
 CREATE TRIGGER purchases_stay_paid BEFORE UPDATE ON purchases
-    FOR EACH ROW WHEN ((old.status IN ('paid', 'refunded')) AND (old.order_id IS DISTINCT FROM new.order_id OR
-        old.user_id IS DISTINCT FROM new.user_id OR old.package_id IS DISTINCT FROM new.package_id OR old.amount_tokens
-        IS DISTINCT FROM new.amount_tokens OR old.total_price IS DISTINCT FROM new.total_price OR old.price_per_token IS
-        DISTINCT FROM new.price_per_token OR old.currency_code IS DISTINCT FROM new.currency_code OR old.created_at IS
-        DISTINCT FROM new.created_at OR old.expires_at IS DISTINCT FROM new.expires_at OR old.check_at IS DISTINCT FROM
-        new.check_at OR old.payment_key IS DISTINCT FROM new.payment_key OR old.ended_at IS DISTINCT FROM new.ended_at
-        OR (new.status <> ALL (ARRAY['paid', 'refunded'])) OR new.refunded_price < old.refunded_price))
+    FOR EACH ROW WHEN ((old.status IN ('paid', 'refunding', 'refunded')) AND (old.order_id IS DISTINCT FROM new.order_id
+        OR old.user_id IS DISTINCT FROM new.user_id OR old.package_id IS DISTINCT FROM new.package_id OR
+        old.amount_tokens IS DISTINCT FROM new.amount_tokens OR old.total_price IS DISTINCT FROM new.total_price OR
+        old.price_per_token IS DISTINCT FROM new.price_per_token OR old.currency_code IS DISTINCT FROM new.currency_code
+        OR old.created_at IS DISTINCT FROM new.created_at OR old.expires_at IS DISTINCT FROM new.expires_at OR
+        old.payment_key IS DISTINCT FROM new.payment_key OR old.ended_at IS DISTINCT FROM new.ended_at OR (new.status <>
+        ALL (ARRAY['paid', 'refunding', 'refunded'])) OR new.refunded_price < old.refunded_price OR old.status =
+        'refunding' AND (old.refund_hold_id IS DISTINCT FROM new.refund_hold_id OR old.refund_tokens IS DISTINCT FROM
+        new.refund_tokens OR old.refund_price IS DISTINCT FROM new.refund_price OR old.refund_reason IS DISTINCT FROM
+        new.refund_reason)))
     EXECUTE FUNCTION refuse_change();
 
--- Finds the transfer that credits a paid purchase to its buyer, and those that take refunded tokens back.
+-- Finds the transfer that credits a paid purchase to its buyer, those that take refunded tokens back, and the hold
+-- of its last refund.
 CREATE FUNCTION paid_is_credited() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.refunded_tokens <> (
         SELECT coalesce(sum(amount), 0) FROM transfers
-        WHERE order_id = NEW.order_id AND kind = 'charge_back'
+        WHERE order_id = NEW.order_id AND (kind = 'charge_back' OR kind = 'refund' AND phase = 'post')
     ) THEN
         RAISE EXCEPTION 'purchase % is refunded and its tokens are not taken back', NEW.order_id
         USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'purchases_refunded_is_taken_back';
@@ -664,15 +706,30 @@ BEGIN
         RAISE EXCEPTION 'purchase % was paid and is not credited', NEW.order_id
         USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'purchases_paid_is_credited';
     END IF;
+    IF NEW.refund_hold_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM transfers hold
+        JOIN accounts ON accounts.id = hold.debit_account_id AND accounts.kind = 'wallet'
+            AND accounts.owner_id = NEW.user_id
+        LEFT JOIN transfers resolution ON resolution.hold_id = hold.id
+        WHERE hold.id = NEW.refund_hold_id AND hold.phase = 'hold' AND hold.kind = 'refund'
+            AND hold.order_id = NEW.order_id AND hold.amount = NEW.refund_tokens
+            AND hold.total_price = NEW.refund_price
+            AND resolution.phase IS NOT DISTINCT FROM CASE WHEN NEW.status = 'refunding' THEN NULL
+                WHEN NEW.refund_failure_code IS NULL THEN 'post' ELSE 'void' END
+    ) THEN
+        RAISE EXCEPTION 'purchase % is %, and the hold of its refund is not', NEW.order_id, NEW.status
+        USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'purchases_refunding_is_held';
+    END IF;
     RETURN NULL;
 END
 $$;
 
 -- Paid and credited are one thing, at the commit: no paid purchase without its transfer, and no refunded one
--- without those that take its tokens back (purchases_refunded_is_taken_back).
+-- without those that take its tokens back (purchases_refunded_is_taken_back). The hold of its last refund is open,
+-- posted or voided as that is pending, completed or refused (purchases_refunding_is_held).
 CREATE CONSTRAINT TRIGGER purchases_paid_is_credited AFTER INSERT OR UPDATE ON purchases
     DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW WHEN (new.status IN ('paid', 'refunded'))
+    FOR EACH ROW WHEN (new.status IN ('paid', 'refunding', 'refunded'))
     EXECUTE FUNCTION paid_is_credited();
 
 ------------------------------------------------------------------------------------------------------------------------

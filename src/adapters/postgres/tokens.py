@@ -29,15 +29,17 @@ SALE = "order_id text, price_per_token bigint, total_price bigint, currency_code
 
 
 @cache
-def _hold(debit: AccountKind, credit: AccountKind) -> Write:
+def _hold(debit: AccountKind, credit: AccountKind, *, sold: bool) -> Write:
+    more, types = (f", memo, {SOLD}", f", memo text, {SALE}") if sold else ("", "")
     return Write(
         target="ledger",
-        columns=f"id bigint, generation_id bigint, {TRANSFER}",
+        columns=f"id bigint, generation_id bigint, {TRANSFER}{types}",
         ctes=f"""
         held AS (
-            INSERT INTO transfers
-                (id, phase, reference, kind, debit_account_id, credit_account_id, amount, generation_id, created_at)
-            SELECT input.id, 'hold', reference, input.kind, debit.id, credit.id, amount, generation_id, created_at
+            INSERT INTO transfers (
+                id, phase, reference, kind, debit_account_id, credit_account_id, amount, generation_id, created_at{more}
+            )
+            SELECT input.id, 'hold', reference, input.kind, debit.id, credit.id, amount, generation_id, created_at{more}
             FROM input_ledger input
             JOIN accounts debit ON {_is("debit", debit)}
             JOIN accounts credit ON {_is("credit", credit)}
@@ -50,9 +52,10 @@ def _hold(debit: AccountKind, credit: AccountKind) -> Write:
     )
 
 
-RESOLUTION = "reference, kind, debit_account_id, credit_account_id, amount, hold_id, generation_id, created_at"
-RESOLVED = """reference, hold.kind, debit_account_id, credit_account_id, amount, hold.id, hold.generation_id,
-                input.at"""
+SOLD = "order_id, price_per_token, total_price, currency_code"
+RESOLUTION = f"reference, kind, debit_account_id, credit_account_id, amount, hold_id, generation_id, {SOLD}, created_at"
+RESOLVED = f"""reference, hold.kind, debit_account_id, credit_account_id, amount, hold.id, hold.generation_id,
+                {SOLD}, input.at"""
 HOLDS = "input_ledger input JOIN transfers hold ON hold.id = input.hold_id AND phase = 'hold'"
 
 VOID = Write(
@@ -141,6 +144,7 @@ SELECT CASE $3
     WHEN 'withdrawal' THEN paid - held_paid + {DELTA.format("paid")}
     WHEN 'forgiveness' THEN debt
     WHEN 'taken_bonus' THEN least(balance - paid, balance - held)
+    WHEN 'refund' THEN paid - held_paid - greatest(0, (held - held_paid) - (balance - paid))
     ELSE balance - held + {DELTA.format("amount")} END::bigint AS tokens
 FROM accounts mine WHERE kind = $1 AND owner_id = $2
 """
@@ -176,9 +180,12 @@ class PostgresTokenLedger(TokenLedger):
         )
 
     async def hold(self, hold: Hold) -> None:
+        row = {"id": hold.id, "generation_id": hold.generation_id, **_transfer_row(hold)}
+        if hold.sale:
+            row |= {"memo": hold.memo, **msgspec.structs.asdict(hold.sale)}
         await self._transaction.write(
-            _hold(hold.debit.kind, hold.credit.kind),
-            {"id": hold.id, "generation_id": hold.generation_id, **_transfer_row(hold)},
+            _hold(hold.debit.kind, hold.credit.kind, sold=hold.sale is not None),
+            row,
             explain=self._explained(hold),
         )
 

@@ -56,7 +56,7 @@ MATCHES = {
     TransactionFilter.GENERATION: "kind IN ('generation', 'fee')",
     TransactionFilter.BONUS: "kind IN ('bonus', 'taken_bonus')",
     TransactionFilter.REFUND: """(
-        kind IN ('charge_back', 'forgiveness')
+        kind IN ('refund', 'charge_back', 'forgiveness')
         OR EXISTS (SELECT FROM transfers void WHERE void.hold_id = transfers.id AND phase = 'void')
     )""",
 }

@@ -15,7 +15,9 @@ from core.secret import Secret
 
 CONFIRM_TIMEOUT = 10.0
 LOOKUP_TIMEOUT = 5.0
-"""Seconds per call. A refused confirmation is followed by a look-up; together they stay within the port's promise."""
+"""Seconds per call; cancellations take as long as confirmations. A refused confirmation is followed by a look-up;
+together they stay within the port's promise.
+"""
 
 STATES = {
     "READY": PaymentState.PENDING,
@@ -27,6 +29,14 @@ STATES = {
     "ABORTED": PaymentState.CANCELLED,
     "EXPIRED": PaymentState.CANCELLED,
 }
+MAX_REASON = 200
+"""Characters of a cancellation's reason."""
+UNDECIDED = {httpx.codes.UNAUTHORIZED, httpx.codes.REQUEST_TIMEOUT, httpx.codes.CONFLICT, httpx.codes.TOO_MANY_REQUESTS}
+"""Statuses that do not refuse a cancellation for good: a wrong key, a call under way with the same idempotency key, or
+too many calls.
+"""
+OUR_FAULT = {"FORBIDDEN_REQUEST", "INCORRECT_BASIC_AUTH_FORMAT"}
+"""Codes of status 403 that tell of our key and not of the payment."""
 UNKNOWN_PAYMENT = {"NOT_FOUND_PAYMENT", "NOT_FOUND"}
 
 _log = logging.getLogger(__name__)
@@ -97,6 +107,20 @@ class TossPayments(PaymentProvider):
         _log.warning("Toss refused to confirm order=%s code=%s", order_id, _code(answer))
         return await self.payment(payment_key)
 
+    async def cancel(
+        self, payment_key: str, *, amount: int, reason: str, idempotency_key: str
+    ) -> Payment | PaymentFailure:
+        path = f"/v1/payments/{quote(payment_key, safe='')}/cancel"
+        body = {"cancelReason": reason[:MAX_REASON], "cancelAmount": amount}
+        answer = await self._post(path, body, idempotency_key=idempotency_key)
+        if answer.is_success:
+            return _payment(answer)
+        failure = _failure(answer)
+        undecided = not answer.is_client_error or answer.status_code in UNDECIDED
+        if failure is None or undecided or failure.code in OUR_FAULT:
+            _unusable(answer)
+        return PaymentFailure(failure.code, failure.message)
+
     async def payment(self, payment_key: str) -> Payment | None:
         return await self._look(f"/v1/payments/{quote(payment_key, safe='')}")
 
@@ -148,10 +172,16 @@ def _read(answer: httpx.Response) -> _Payment:
 
 def _code(answer: httpx.Response) -> str:
     """The code of Toss's error object, or empty."""
+    failure = _failure(answer)
+    return failure.code if failure else ""
+
+
+def _failure(answer: httpx.Response) -> _Failure | None:
+    """Toss's error object, if it is one."""
     try:
-        return msgspec.json.decode(answer.content, type=_Failure).code
+        return msgspec.json.decode(answer.content, type=_Failure)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
+        return None
 
 
 def _unusable(answer: httpx.Response) -> NoReturn:

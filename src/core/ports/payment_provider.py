@@ -4,7 +4,7 @@ import msgspec
 
 from core.errors import Category, DomainError
 from core.identifiers import OrderId
-from core.purchases.payment import Payment
+from core.purchases.payment import Payment, PaymentFailure
 
 
 class PaymentsUnavailable(DomainError):
@@ -42,6 +42,15 @@ class PaymentProvider(Protocol):
 
         If the provider refuses, the payment says why, or is still pending. None if the provider does not know it. After
         PaymentsUnavailable the money may have been captured.
+        """
+        ...
+
+    async def cancel(
+        self, payment_key: str, *, amount: int, reason: str, idempotency_key: str
+    ) -> Payment | PaymentFailure:
+        """Give back `amount` of a captured payment, once for each idempotency key, and return its current state.
+
+        A failure is final: nothing goes back for this key. After PaymentsUnavailable the money may have gone back.
         """
         ...
 

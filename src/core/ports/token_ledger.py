@@ -37,8 +37,9 @@ class TokenLedger(Protocol):
     async def hold(self, hold: Hold) -> None:
         """Hold tokens: still in the debit account but not available until the hold is posted or voided.
 
-        Withdrawals hold paid tokens only. Raises InsufficientTokens (with required and available tokens),
-        DebtOutstanding, DuplicateTransfer, AccountNotFound; any of them may surface at the commit.
+        Withdrawals and refunds hold paid tokens only, and refunds none that open holds of images may spend. Raises
+        InsufficientTokens (with required and available tokens), DebtOutstanding, DuplicateTransfer, AccountNotFound;
+        any of them may surface at the commit.
         """
         ...
 

@@ -1,4 +1,16 @@
+from enum import Enum
+
 from core.errors import Category, DomainError, NotFound
+
+
+class RefundObstacle(Enum):
+    NOT_PAID = "not_paid"
+    """Never paid, or all of it has gone back."""
+    REFUNDING = "refunding"
+    """A refund is under way."""
+    TOO_LATE = "too_late"
+    SPENT = "spent"
+    """Fewer bought tokens are available than would go back."""
 
 
 class InvalidPackage(DomainError):
@@ -8,6 +20,16 @@ class InvalidPackage(DomainError):
 
 class PurchaseNotFound(NotFound):
     code = "PURCHASE_NOT_FOUND"
+
+
+class NotRefundable(DomainError):
+    """The details tell the `reason`."""
+
+    code = "NOT_REFUNDABLE"
+    category = Category.CONFLICT
+
+    def __init__(self, reason: RefundObstacle) -> None:
+        super().__init__(details={"reason": reason.value})
 
 
 class PaymentMismatch(DomainError):

@@ -16,8 +16,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RecordPayment:
-    """Record the provider's latest answer on a payment: a captured payment is credited, and what was cancelled later is
-    taken back; each once.
+    """Record the provider's latest answer on a payment: a captured payment is credited, and what was cancelled later
+    ends the refund that asked for it or is taken back; each once.
 
     Idempotent and independent of the order of reports; safe to run concurrently.
     """
@@ -30,13 +30,17 @@ class RecordPayment:
 
     async def __call__(self, order_id: OrderId, payment: Payment) -> PurchaseStatus:
         """Raises PurchaseNotFound, and PaymentMismatch for a payment of another purchase."""
-        account_deleted = False
+        account_deleted = refunded = False
         async with self.transaction:
             before = await self.purchases.of_order(order_id, lock=True)
             now = self.clock.now()
             after = before.apply(payment, at=now)
             if after != before and before.status.credited:
                 await self.purchases.save(after)
+                if (refund := before.open_refund) and after.open_refund is None:
+                    refunded = after.refund == refund
+                    end = self.ledger.post if refunded else self.ledger.void
+                    await end(refund.hold_id, at=now)
                 if taken_back := after.charge_back(before, at=now):
                     await self.ledger.transfer(taken_back)
             elif after != before:
@@ -54,7 +58,8 @@ class RecordPayment:
                 after.amount_tokens,
             )
         if after.refunded_price > before.refunded_price:
-            _log.warning(
+            _log.log(
+                logging.INFO if refunded else logging.WARNING,
                 "payment cancelled after capture payment=%s order=%s user=%s left=%s of=%s currency=%s tokens_taken=%s",
                 payment.key,
                 after.order_id,

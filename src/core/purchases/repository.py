@@ -28,3 +28,7 @@ class Purchases(Protocol):
     async def to_check(self, *, now: datetime, limit: int) -> list[OrderId]:
         """Up to `limit` pending purchases with `check_at` due, earliest first."""
         ...
+
+    async def to_refund(self, *, now: datetime, limit: int) -> list[OrderId]:
+        """Up to `limit` purchases that are being refunded, with `check_at` due, earliest first."""
+        ...

@@ -49,6 +49,8 @@ class TransferKind(Enum):
     PURCHASE = "purchase"
     CHARGE_BACK = "charge_back"
     """Tokens whose money was taken back at the payment provider; what is missing of them becomes a debt."""
+    REFUND = "refund"
+    """Bought tokens whose money is given back."""
     FORGIVENESS = "forgiveness"
     """Of a debt."""
     GENERATION = "generation"
@@ -62,6 +64,7 @@ ACCOUNT_KINDS = {
     TransferKind.TAKEN_BONUS: (AccountKind.WALLET, AccountKind.ISSUANCE),
     TransferKind.PURCHASE: (AccountKind.ISSUANCE, AccountKind.WALLET),
     TransferKind.CHARGE_BACK: (AccountKind.WALLET, AccountKind.ISSUANCE),
+    TransferKind.REFUND: (AccountKind.WALLET, AccountKind.ISSUANCE),
     TransferKind.FORGIVENESS: (AccountKind.ISSUANCE, AccountKind.WALLET),
     TransferKind.GENERATION: (AccountKind.WALLET, AccountKind.EARNINGS),
     TransferKind.WITHDRAWAL: (AccountKind.EARNINGS, AccountKind.ISSUANCE),
@@ -78,11 +81,11 @@ ONE_PHASE = frozenset(
     }
 )
 """Kinds transferred in one phase."""
-MONEY = frozenset({TransferKind.PURCHASE, TransferKind.CHARGE_BACK})
+MONEY = frozenset({TransferKind.PURCHASE, TransferKind.CHARGE_BACK, TransferKind.REFUND})
 """Kinds with an amount of money."""
 BOUGHT = MONEY | {TransferKind.FORGIVENESS}
 """Kinds of which all tokens are paid ones; of bonus tokens none are."""
-TWO_PHASE = frozenset({TransferKind.GENERATION, TransferKind.WITHDRAWAL})
+TWO_PHASE = frozenset({TransferKind.GENERATION, TransferKind.WITHDRAWAL, TransferKind.REFUND})
 """Kinds transferred in two phases. A fee is charged when a hold is posted."""
 
 
@@ -111,7 +114,7 @@ class PayoutTerms(msgspec.Struct, frozen=True):
 
 
 class Sale(msgspec.Struct, frozen=True):
-    """The money paid for tokens, or taken back, in whole units of the currency."""
+    """The money paid for tokens, taken back or refunded, in whole units of the currency."""
 
     order_id: OrderId
     price_per_token: int
@@ -138,8 +141,7 @@ class Transfer(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         _check_transfer(self.kind, ONE_PHASE, self.debit, self.credit, self.amount)
-        if (self.kind in MONEY) != (self.sale is not None):
-            raise ValueError("purchases and charge-backs have an amount of money, other transfers have none")
+        _check_sale(self.kind, self.sale)
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -156,9 +158,13 @@ class Hold(msgspec.Struct, frozen=True):
     """Tokens, 1 to MAX_AMOUNT."""
     at: datetime
     generation_id: GenerationId | None = None
+    memo: str | None = None
+    sale: Sale | None = None
+    """For kinds of MONEY only."""
 
     def __post_init__(self) -> None:
         _check_transfer(self.kind, TWO_PHASE, self.debit, self.credit, self.amount)
+        _check_sale(self.kind, self.sale)
 
 
 def paid_part(amount: int, *, bonus: int) -> int:
@@ -191,3 +197,8 @@ def _check_transfer(
         raise ValueError(f"a {kind.value} from {debit.kind.value} to {credit.kind.value}")
     if not 0 < amount <= MAX_AMOUNT:
         raise ValueError(f"a movement of {amount} tokens; it takes 1 to {MAX_AMOUNT}")
+
+
+def _check_sale(kind: TransferKind, sale: Sale | None) -> None:
+    if (kind in MONEY) != (sale is not None):
+        raise ValueError("purchases, refunds and charge-backs have an amount of money, other transfers have none")

@@ -18,7 +18,7 @@ class Balance(msgspec.Struct, frozen=True):
     bonus_tokens: int
     """The part of `token_balance` that is bonus; it is spent first."""
     held_tokens: int
-    """Tokens held for generations that have not ended."""
+    """Tokens held for generations and refunds that have not ended."""
     debt_tokens: int
     """Spent tokens whose money was taken back: nothing can be spent or withdrawn until they are bought again."""
     earned_token_balance: int | None
@@ -164,7 +164,7 @@ class TokensReader(Protocol):
     async def transactions(
         self, user_id: UserId, *, type: TransactionFilter, page: PageRequest
     ) -> Page[TransactionLine]:
-        """Newest first. REFUND: charge-backs, forgiven debts, and voided holds."""
+        """Newest first. REFUND: refunds, charge-backs, forgiven debts, and voided holds."""
         ...
 
     async def earnings(

@@ -66,9 +66,12 @@ from core.notifications.mark_read import MarkRead
 from core.notifications.purge_read_notifications import PurgeReadNotifications
 from core.notifications.watch_notifications import WatchNotifications
 from core.ports.database import DatabaseUsage
+from core.purchases.carry_out_refunds import CarryOutRefunds
 from core.purchases.check_purchase import CheckPurchase
 from core.purchases.expire_purchases import ExpirePurchases
 from core.purchases.record_payment import RecordPayment
+from core.purchases.refund import RefundPeriod
+from core.purchases.request_refund import RequestRefund
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.reports.dismiss_report import DismissReport
@@ -117,6 +120,7 @@ def use_cases() -> Provider:
     provider.provide(_platform_fee, scope=Scope.APP)
     provider.provide(_payout_terms, scope=Scope.APP)
     provider.provide(_reports_to_hide, scope=Scope.APP)
+    provider.provide(_refund_period, scope=Scope.APP)
     provider.provide(_identity_key, scope=Scope.APP)
     provider.provide_all(
         SignIn,
@@ -169,6 +173,8 @@ def use_cases() -> Provider:
         SettlePurchase,
         CheckPurchase,
         ExpirePurchases,
+        RequestRefund,
+        CarryOutRefunds,
         ForgiveDebt,
         GrantBonus,
         TakeBonus,
@@ -262,6 +268,10 @@ def _payout_terms(settings: Settings) -> PayoutTerms:
 
 def _reports_to_hide(settings: Settings) -> ReportsToHide:
     return ReportsToHide(settings.reports_to_hide)
+
+
+def _refund_period(settings: Settings) -> RefundPeriod:
+    return RefundPeriod(settings.refund_period)
 
 
 def _identity_key(settings: Settings) -> IdentityKey:

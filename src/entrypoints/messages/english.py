@@ -53,6 +53,7 @@ ERRORS = {
     "NOT_AN_ADMIN": "This user is not an admin.",
     "NOT_FOUND": "Not found.",
     "NOT_ONE_USER": "{found} users have the id, username or e-mail address {who}.",
+    "NOT_REFUNDABLE": "This purchase cannot be refunded.",
     "NO_DEBT": "This user has no debt.",
     "OUTCOME_UNKNOWN": "The outcome is unknown. Check it before you try again.",
     "OWN_ACCOUNT": "Another admin has to do this to your account.",

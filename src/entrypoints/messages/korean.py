@@ -51,6 +51,7 @@ ERRORS = {
     "NOT_AN_ADMIN": "이 사용자는 관리자가 아닙니다.",
     "NOT_FOUND": "찾을 수 없습니다.",
     "NOT_ONE_USER": "ID, 사용자 이름 또는 이메일 주소가 {who}인 사용자가 {found}명입니다.",
+    "NOT_REFUNDABLE": "이 구매는 환불할 수 없습니다.",
     "NO_DEBT": "이 사용자에게는 갚을 토큰이 없습니다.",
     "OUTCOME_UNKNOWN": "처리 결과를 알 수 없습니다. 확인 후 다시 시도해 주세요.",
     "OWN_ACCOUNT": "자신의 계정에는 할 수 없습니다. 다른 관리자에게 요청하세요.",

@@ -35,6 +35,7 @@ BREAKS: dict[Invariant, list[str]] = {
     Invariant.HELD: [
         "UPDATE accounts SET held = held + 1 WHERE kind = 'wallet'",
         "DELETE FROM transfers WHERE phase = 'hold' AND kind = 'withdrawal'",
+        "DELETE FROM transfers WHERE phase = 'hold' AND kind = 'refund'",
     ],
     Invariant.ZERO_SUM: [
         "UPDATE accounts SET balance = balance + 1 WHERE kind = 'fees'",
@@ -48,6 +49,7 @@ BREAKS: dict[Invariant, list[str]] = {
         "UPDATE transfers SET paid = 1 WHERE phase = 'hold' AND kind = 'generation'",
         "UPDATE transfers SET paid = paid + 1 WHERE phase = 'post' AND kind = 'generation'",
         "UPDATE transfers SET paid = NULL WHERE phase = 'post' AND kind = 'withdrawal'",
+        "UPDATE transfers SET paid = 0 WHERE phase = 'post' AND kind = 'refund'",
         "UPDATE transfers SET paid = amount WHERE kind = 'fee'",
     ],
     Invariant.REFERENCES: [COPY.format(reference="reference", which="kind = 'bonus'")],
@@ -60,6 +62,8 @@ BREAKS: dict[Invariant, list[str]] = {
     Invariant.OPEN_HOLDS: [
         "DELETE FROM generations WHERE status = 'queued'",
         "DELETE FROM withdrawals WHERE status = 'pending'",
+        "UPDATE purchases SET status = 'paid' WHERE status = 'refunding'",
+        "DELETE FROM purchases WHERE status = 'refunding'",
         COPY.format(reference="'another'", which="phase = 'hold'"),
     ],
     Invariant.GENERATIONS_HELD: [
@@ -95,7 +99,20 @@ BREAKS: dict[Invariant, list[str]] = {
         "UPDATE purchases SET refunded_price = 2 * refunded_price WHERE refunded_tokens > 0",
         "UPDATE purchases SET refunded_price = 0, refunded_tokens = 0 WHERE refunded_tokens > 0",
         "DELETE FROM transfers WHERE kind = 'charge_back'",
+        "DELETE FROM transfers WHERE kind = 'refund' AND phase = 'post'",
         "UPDATE transfers SET order_id = 'another' WHERE kind = 'charge_back'",
+    ],
+    Invariant.REFUNDS: [
+        "UPDATE purchases SET refund_tokens = refund_tokens + 1",
+        "UPDATE purchases SET refund_price = refund_price + 1",
+        "UPDATE purchases SET user_id = user_id + 1 WHERE status = 'refunding'",
+        "UPDATE purchases SET status = 'paid' WHERE status = 'refunding'",
+        "UPDATE purchases SET status = 'refunding' WHERE refund_failure_code IS NULL AND status = 'refunded'",
+        "UPDATE purchases SET refund_failure_code = 'X' WHERE refund_failure_code IS NULL",
+        "UPDATE purchases SET refund_failure_code = NULL",
+        "DELETE FROM transfers WHERE kind = 'refund' AND phase = 'hold'",
+        "DELETE FROM transfers WHERE kind = 'refund' AND phase = 'post'",
+        "UPDATE transfers SET order_id = 'another' WHERE kind = 'refund' AND phase = 'hold'",
     ],
     Invariant.DEBTS: [
         "UPDATE accounts SET debt = 1 WHERE kind = 'wallet' AND balance > 0",
@@ -182,7 +199,7 @@ async def test_the_first_broken_row_is_reported(world: PostgresWorld, lawless: "
     wrong = found[Invariant.BALANCES].first
     assert wrong is not None
     assert (found[Invariant.BALANCES].broken, wrong["kind"], wrong["owner_id"]) == (1, "wallet", ann)
-    assert (wrong["balance"], wrong["moved"]) == (41, 40)
+    assert (wrong["balance"], wrong["moved"]) == (141, 140)
 
 
 async def test_it_reads_one_snapshot(world: PostgresWorld, monkeypatch: pytest.MonkeyPatch) -> None:

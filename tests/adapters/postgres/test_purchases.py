@@ -14,6 +14,19 @@ from tests.contracts.postgres_world import PostgresWorld
 from tests.support.world import Scope
 
 
+def refunding(**otherwise: str) -> str:
+    columns = {
+        "status": "'refunding'",
+        "ended_at": "created_at",
+        "payment_key": "'key'",
+        "refund_hold_id": "1",
+        "refund_tokens": "1",
+        "refund_price": "100",
+        "refund_reason": "'x'",
+    }
+    return ", ".join(f"{column} = {value}" for column, value in (columns | otherwise).items())
+
+
 async def pending(world: PostgresWorld) -> Purchase:
     ann = await world.user("ann")
     purchase = new_purchase(OrderId("order-1"), ann.id, package_of("basic_100"), at=world.clock.now())
@@ -94,6 +107,16 @@ async def test_a_paid_purchase_stays_as_it_is(world: PostgresWorld) -> None:
         ("failure_code = 'X'", "ck_purchases_failure"),
         ("amount_tokens = 0", "ck_purchases_terms"),
         ("total_price = -1", "ck_purchases_terms"),
+        ("total_price = total_price + 1", "ck_purchases_terms"),
+        ("refund_hold_id = 1", "ck_purchases_refund"),
+        ("refund_reason = 'x'", "ck_purchases_refund"),
+        (refunding(refund_failure_code="'X'", refund_failure_message="'x'"), "ck_purchases_refund"),
+        (refunding(status="'failed'", failure_code="'X'", failure_message="'x'"), "ck_purchases_refund"),
+        (refunding(refund_price="total_price + 1"), "ck_purchases_refund"),
+        (refunding(refund_tokens="0"), "ck_purchases_refund"),
+        (refunding(refund_tokens="NULL"), "ck_purchases_refund"),
+        (refunding(refund_reason="NULL"), "ck_purchases_refund"),
+        (refunding(status="'paid'", refund_failure_code="'X'"), "ck_purchases_refund"),
     ],
 )
 async def test_a_purchase_makes_sense(

@@ -42,6 +42,18 @@ WITHDRAWAL = GIFT | {
     "credit_account_id": ISSUANCE,
 }
 
+REFUND = GIFT | {
+    "paid": "NULL",
+    "phase": "'hold'",
+    "kind": "'refund'",
+    "debit_account_id": WALLET,
+    "credit_account_id": ISSUANCE,
+    "order_id": "(SELECT order_id FROM purchases WHERE status = 'paid')",
+    "price_per_token": "100",
+    "total_price": "100",
+    "currency_code": "'KRW'",
+}
+
 WITHDRAWN = ("artist_id", "amount", "hold_id", "created_at", "earned_until", "status", "ended_at", "ended_by")
 
 
@@ -83,6 +95,10 @@ PENDING = "id IN (SELECT hold_id FROM withdrawals WHERE status = 'pending')"
 SETTLED = "id IN (SELECT hold_id FROM withdrawals WHERE status = 'settled')"
 REJECTED = "id IN (SELECT hold_id FROM withdrawals WHERE status = 'rejected')"
 
+REFUNDING = "id IN (SELECT refund_hold_id FROM purchases WHERE status = 'refunding')"
+REFUNDED = "id IN (SELECT refund_hold_id FROM purchases WHERE status = 'refunded' AND refund_failure_code IS NULL)"
+UNREFUNDED = "id IN (SELECT refund_hold_id FROM purchases WHERE refund_failure_code IS NOT NULL)"
+
 REFUSED = {
     # an amount is positive and bounded
     "nothing": (insert(GIFT | {"amount": "0"}), "ck_transfers_amount"),
@@ -109,6 +125,8 @@ REFUSED = {
         "transfers_go_as_named",
     ),
     "a wallet withdrawn": (insert(WITHDRAWAL | {"debit_account_id": WALLET}), "transfers_go_as_named"),
+    "a refund of earnings": (insert(REFUND | {"debit_account_id": EARNINGS}), "transfers_go_as_named"),
+    "a refund to a wallet": (insert(REFUND | {"credit_account_id": OTHER_WALLET}), "transfers_go_as_named"),
     "a withdrawal to a wallet": (insert(WITHDRAWAL | {"credit_account_id": WALLET}), "transfers_go_as_named"),
     "a fee to the wallet": (
         again("kind = 'fee'", reference="'x'", credit_account_id=WALLET),
@@ -118,6 +136,7 @@ REFUSED = {
     "a gift on hold": (insert(GIFT | {"phase": "'hold'"}), "transfers_go_as_named"),
     "an image paid at once": (insert(HOLD | {"phase": "'single'"}), "transfers_go_as_named"),
     "a withdrawal at once": (insert(WITHDRAWAL | {"phase": "'single'"}), "transfers_go_as_named"),
+    "a refund at once": (insert(REFUND | {"phase": "'single'", "paid": "1"}), "transfers_go_as_named"),
     "a post of nothing": (insert(HOLD | {"phase": "'post'"}), "transfers_go_as_named"),
     "a hold of a hold": (again(OPEN, reference="'x'", hold_id="id"), "transfers_resolve_as_held"),
     "an unknown kind": (insert(GIFT | {"kind": "'tip'"}), "transfers_go_as_named"),
@@ -131,6 +150,16 @@ REFUSED = {
     "a sale without a price": (
         insert(GIFT | {"kind": "'purchase'", "reference": "'purchase:x'", "order_id": "'x'"}),
         "transfers_reference_of_kind",
+    ),
+    "a refund of no purchase": (insert(REFUND | {"order_id": "NULL"}), "transfers_reference_of_kind"),
+    "a refund without money": (insert(REFUND | {"total_price": "NULL"}), "transfers_reference_of_kind"),
+    "a refund posted for another purchase": (
+        again(f"{REFUNDING} AND phase = 'hold'", phase="'post'", hold_id="id", paid="amount", order_id="'another'"),
+        "transfers_resolve_as_held",
+    ),
+    "a refund posted with other money": (
+        again(f"{REFUNDING} AND phase = 'hold'", phase="'post'", hold_id="id", paid="amount", total_price="5"),
+        "transfers_resolve_as_held",
     ),
     "a post with a price": (
         again(OPEN, phase="'post'", hold_id="id", total_price="5"),
@@ -153,6 +182,9 @@ REFUSED = {
     "a withdrawal settled twice": (resolving("post", SETTLED), "uq_transfers_hold_id"),
     "a settled withdrawal rejected": (resolving("void", SETTLED), "uq_transfers_hold_id"),
     "a rejected withdrawal settled": (resolving("post", REJECTED), "uq_transfers_hold_id"),
+    "a refund posted twice": (resolving("post", REFUNDED), "uq_transfers_hold_id"),
+    "a completed refund voided": (resolving("void", REFUNDED), "uq_transfers_hold_id"),
+    "a refused refund posted": (resolving("post", UNREFUNDED), "uq_transfers_hold_id"),
     # as it was held
     "a post of more": (again(OPEN, phase="'post'", hold_id="id", amount="31"), "transfers_resolve_as_held"),
     "a post of less": (again(OPEN, phase="'post'", hold_id="id", amount="29"), "transfers_resolve_as_held"),
@@ -160,8 +192,9 @@ REFUSED = {
         again(OPEN, phase="'post'", hold_id="id", credit_account_id=FEES),
         "transfers_resolve_as_held",
     ),
-    # no more than there is: 40 in the wallet of which 30 are held, 45 earned of bought tokens of which 20 are withdrawn
+    # no more than there is: 140 in the wallet, 130 of them held; 45 earned of bought tokens, 20 of them withdrawn
     "a wallet overdrawn": (insert(HOLD | {"amount": "11"}), "ck_accounts_solvent"),
+    "a refund of more than is there": (insert(REFUND | {"amount": "11"}), "ck_accounts_solvent"),
     "a bonus token withdrawn": (insert(WITHDRAWAL | {"amount": "26"}), "ck_accounts_solvent"),
     # bonus tokens are spent first, and no others are withdrawn
     "paid tokens spent while there are bonus ones": (
@@ -182,6 +215,8 @@ REFUSED = {
     "an unfinished image voided": (resolving("void", OPEN), "transfers_resolve_as_ended"),
     "a pending withdrawal posted": (resolving("post", PENDING), "transfers_withdrawal_as_ended"),
     "a pending withdrawal voided": (resolving("void", PENDING), "transfers_withdrawal_as_ended"),
+    "a pending refund posted": (resolving("post", REFUNDING), "transfers_taken_back_is_refunded"),
+    "a pending refund voided": (resolving("void", REFUNDING), "transfers_refund_as_ended"),
     "an image completed and not paid": (
         "UPDATE generations SET status = 'completed', ended_at = now(), result_key = 'x' WHERE status = 'queued'",
         "generations_settle_as_ended",
@@ -245,6 +280,36 @@ REFUSED = {
         again("kind = 'charge_back'", reference="'another'"),
         "transfers_taken_back_is_refunded",
     ),
+    "tokens on hold for no refund": (insert(REFUND), "transfers_refund_as_ended"),
+    "a refund without a hold": (
+        "UPDATE purchases SET status = 'refunding', refund_hold_id = 0, refund_tokens = 1, refund_price = 100,"
+        " refund_reason = 'x' WHERE status = 'paid'",
+        "purchases_refunding_is_held",
+    ),
+    "a refund with another's hold": (
+        "UPDATE purchases SET status = 'refunding', refund_tokens = 1, refund_price = 100, refund_reason = 'x',"
+        " refund_hold_id = (SELECT refund_hold_id FROM purchases WHERE status = 'refunding') WHERE status = 'paid'",
+        "uq_purchases_refund_hold_id",
+    ),
+    "a pending refund given up without its hold": (
+        "UPDATE purchases SET status = 'paid', refund_failure_code = 'X', refund_failure_message = 'x'"
+        " WHERE status = 'refunding'",
+        "purchases_refunding_is_held",
+    ),
+    "a completed refund refused after all": (
+        "UPDATE purchases SET refund_failure_code = 'X', refund_failure_message = 'x'"
+        " WHERE status = 'refunded' AND refund_failure_code IS NULL",
+        "purchases_refunding_is_held",
+    ),
+    "a completed refund without its tokens": (
+        "UPDATE purchases SET status = 'refunded', refunded_price = total_price, refunded_tokens = amount_tokens"
+        " WHERE status = 'refunding'",
+        "purchases_refunded_is_taken_back",
+    ),
+    "a pending refund of all that was paid": (
+        "UPDATE purchases SET status = 'refunding' WHERE status = 'refunded' AND refund_failure_code IS NULL",
+        "ck_purchases_refund",
+    ),
     "a debt forgiven that is none": (
         insert(GIFT | {"kind": "'forgiveness'", "paid": "1"}),
         "ck_accounts_solvent",
@@ -288,6 +353,9 @@ GONE = {
         "DELETE FROM purchases WHERE status = 'paid'",
         "UPDATE purchases SET amount_tokens = 1 WHERE status = 'paid'",
         "UPDATE purchases SET refunded_price = 0, refunded_tokens = 0 WHERE status = 'paid'",
+        "UPDATE purchases SET refund_price = refund_price - 1 WHERE status = 'refunding'",
+        "UPDATE purchases SET status = 'pending' WHERE status = 'refunding'",
+        "DELETE FROM purchases WHERE status = 'refunding'",
     ],
     "withdrawals is append-only": [
         "DELETE FROM withdrawals WHERE status = 'settled'",

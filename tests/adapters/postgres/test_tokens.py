@@ -160,11 +160,11 @@ async def test_every_transfer_moves_its_amount(world: PostgresWorld, sql: "async
     rows = await sql.fetch(BALANCES)
     assert [row["balance"] for row in rows] == [row["moved"] for row in rows]
     assert {(row["kind"], row["balance"], row["held"]) for row in rows} == {
-        ("issuance", -120, 0),  # 40 given, 100 sold, 10 charged back, 10 withdrawn
+        ("issuance", -220, 0),  # 40 given, 400 sold, 110 charged back, 100 refunded, 10 withdrawn
         ("fees", 9, 0),
         ("wallet", 0, 0),
         ("earnings", 71, 10),
-        ("wallet", 40, 30),
+        ("wallet", 140, 130),
     }
     await roll_up(world)
     assert await sql.fetch(BALANCES) == rows

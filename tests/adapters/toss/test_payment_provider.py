@@ -93,10 +93,15 @@ def an_error(code: str) -> dict[str, str]:
     return {"code": code, "message": f"{code}, in words"}
 
 
+async def cancel(toss: TossPayments, reason: str = "Sorry.") -> Payment | PaymentFailure:
+    return await toss.cancel(KEY, amount=15_000, reason=reason, idempotency_key="refund:17")
+
+
 Ask = Callable[[TossPayments], Awaitable[object]]
 CALLS: dict[str, Ask] = {
     "checkout": lambda toss: toss.checkout(ORDER),
     "confirm": lambda toss: toss.confirm(ORDER.order_id, payment_key=KEY, amount=45_000),
+    "cancel": cancel,
     "payment": lambda toss: toss.payment(KEY),
     "payment_of": lambda toss: toss.payment_of(ORDER.order_id),
 }
@@ -208,6 +213,22 @@ async def test_amounts_are_exact(script: Script, toss: TossPayments) -> None:
     assert (payment.amount, payment.currency_code) == (Decimal("45000.01"), "USD")
 
 
+async def test_money_is_given_back_with_a_reason_and_an_idempotency_key(script: Script, toss: TossPayments) -> None:
+    script.json(200, a_payment(status="PARTIAL_CANCELED", balanceAmount=30000, cancels=[{"cancelAmount": 15000}]))
+    script.json(200, a_payment(status="CANCELED", balanceAmount=0))
+
+    assert await cancel(toss) == Payment(KEY, ORDER.order_id, PaymentState.CAPTURED, Decimal(30_000), "KRW")
+    rest = await cancel(toss, "!" * 500)
+
+    assert isinstance(rest, Payment)
+    assert rest.kept == 0
+    first, second = script.calls
+    assert (first.method, first.path) == ("POST", f"/v1/payments/{KEY}/cancel")
+    assert first.body == {"cancelReason": "Sorry.", "cancelAmount": 15000}
+    assert first.headers["idempotency-key"] == "refund:17"
+    assert second.body["cancelReason"] == "!" * 200  # the longest that Toss accepts
+
+
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
@@ -257,6 +278,52 @@ async def test_a_payment_unknown_to_toss_is_none(script: Script, toss: TossPayme
     script.json(404, an_error("NOT_FOUND_PAYMENT_SESSION"))
     script.json(404, an_error("NOT_FOUND_PAYMENT"))
     assert await toss.confirm(ORDER.order_id, payment_key=KEY, amount=45_000) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "ALREADY_CANCELED_PAYMENT"),
+        (400, "NOT_MATCHES_REFUNDABLE_AMOUNT"),
+        (400, "PROVIDER_ERROR"),
+        (403, "NOT_CANCELABLE_AMOUNT"),
+        (403, "NOT_ALLOWED_PARTIAL_REFUND"),
+        (403, "EXCEED_MAX_REFUND_DUE"),
+        (404, "NOT_FOUND_PAYMENT"),
+    ],
+)
+async def test_a_refused_cancellation_says_why(script: Script, toss: TossPayments, status: int, code: str) -> None:
+    script.json(status, an_error(code))
+    assert await cancel(toss) == PaymentFailure(code, f"{code}, in words")
+    assert len(script.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (401, "UNAUTHORIZED_KEY"),
+        (403, "FORBIDDEN_REQUEST"),
+        (403, "INCORRECT_BASIC_AUTH_FORMAT"),
+        (408, "REQUEST_TIMEOUT"),
+        (409, "IDEMPOTENT_REQUEST_PROCESSING"),
+        (429, "TOO_MANY_REQUESTS"),
+        (500, "FAILED_REFUND_PROCESS"),
+        (302, "MOVED"),
+    ],
+)
+async def test_a_cancellation_that_may_still_succeed_is_not_refused(
+    script: Script, toss: TossPayments, status: int, code: str
+) -> None:
+    script.json(status, an_error(code))
+    with pytest.raises(PaymentsUnavailable):
+        await cancel(toss)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"code": 1, "message": "x"}'])
+async def test_a_foreign_refusal_of_a_cancellation_is_none(script: Script, toss: TossPayments, body: bytes) -> None:
+    script.raw(403, body)
+    with pytest.raises(PaymentsUnavailable):
+        await cancel(toss)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429])
@@ -320,7 +387,7 @@ async def test_an_error_of_theirs(script: Script, toss: TossPayments, ask: Ask, 
     ],
 )
 async def test_an_answer_that_makes_no_sense(script: Script, toss: TossPayments, garbage: bytes) -> None:
-    for ask in ("confirm", "payment", "payment_of"):
+    for ask in ("confirm", "cancel", "payment", "payment_of"):
         script.raw(200, garbage)
         with pytest.raises(PaymentsUnavailable):
             await CALLS[ask](toss)

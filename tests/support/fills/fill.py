@@ -72,8 +72,8 @@ DEFAULTS: dict[str, dict[str, str]] = {
     "purchases": {
         "package_id": "'basic_100'",
         "amount_tokens": "100",
-        "total_price": "10000",
         "price_per_token": "100",
+        "total_price": "amount_tokens * price_per_token",
         "currency_code": "'KRW'",
         **CREATED,
         "expires_at": "created_at",

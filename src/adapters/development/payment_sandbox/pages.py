@@ -11,6 +11,7 @@ _PAGE = """<!doctype html>
   :root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
   body {{ display: grid; place-items: center; min-height: 100vh; margin: 0 }}
   main {{ width: min(22rem, 90vw) }}
+  input {{ font: inherit; padding: .4rem; border: 1px solid #8888; border-radius: .5rem }}
   button {{ box-sizing: border-box; width: 100%; padding: .7rem; margin: .25rem 0; font: inherit; cursor: pointer;
     border: 1px solid #8888; border-radius: .5rem }}
   button.go {{ background: #3656d6; color: #fff; border: 0 }}
@@ -32,6 +33,26 @@ def checkout_page(payment: Checkout) -> str:
   <button name="choice" value="decline">Go back without paying</button>
 </form>
 """
+    )
+
+
+def console_page(payments: list[Checkout], problem: str) -> str:
+    rows = "".join(
+        f"""
+<form method="post">
+  <p>{escape(payment.order_name)}, {escape(payment.order_id)}: {payment.status}, KRW {payment.left:,} of
+    {payment.amount:,} left</p>
+  <input type="hidden" name="payment_key" value="{escape(payment.payment_key)}">
+  <label>KRW <input name="amount" value="{payment.left}" inputmode="numeric"></label>
+  <button>Cancel</button>
+</form>
+"""
+        for payment in payments
+    )
+    refused = f'<p role="alert">{escape(problem)}</p>' if problem else ""
+    return _PAGE.format(
+        content=f"<h1>Payments</h1><p>Money given back here is reported by a webhook.</p>{refused}"
+        + (rows or "<p>Nothing was paid yet.</p>")
     )
 
 

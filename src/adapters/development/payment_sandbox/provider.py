@@ -2,7 +2,7 @@ import base64
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -40,6 +40,12 @@ class Checkout:
     card_is_refused: bool = False
     approved_at: datetime | None = None
     failure: dict[str, str] | None = None
+    cancels: list[Json] = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        """What is left after cancellations."""
+        return self.amount - sum(int(cancel["cancelAmount"]) for cancel in self.cancels)
 
 
 class SandboxPayments:
@@ -50,6 +56,8 @@ class SandboxPayments:
         self._url = url
         self._payments: dict[str, Checkout] = {}
         self._answered: dict[tuple[str, str], ApiAnswer] = {}
+        self.events: list[Json] = []
+        """Webhooks that are to be sent."""
 
     def authenticate(self, authorization: str) -> None:
         """Raises Refusal."""
@@ -102,6 +110,37 @@ class SandboxPayments:
         payment.approved_at = datetime.now(UTC)
         return self._payment_object(payment)
 
+    def cancel(self, payment_key: str, asked: Json) -> Json:
+        """Give money of a payment back, by default all that is left. Raises TossError."""
+        payment = self.payment(payment_key)
+        if payment.status == "CANCELED":
+            raise TossError(HTTPStatus.BAD_REQUEST, "ALREADY_CANCELED_PAYMENT", "The payment is cancelled already.")
+        amount = asked.get("cancelAmount", payment.left)
+        if not asked.get("cancelReason") or type(amount) is not int or amount < 1:
+            raise TossError(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", "A reason and an amount are needed.")
+        if payment.status not in ("DONE", "PARTIAL_CANCELED"):
+            raise TossError(HTTPStatus.FORBIDDEN, "NOT_CANCELABLE_PAYMENT", "Nothing was paid.")
+        if amount > payment.left:
+            raise TossError(HTTPStatus.FORBIDDEN, "NOT_CANCELABLE_AMOUNT", "That is more than is left.")
+        payment.cancels.append(
+            {
+                "cancelAmount": amount,
+                "cancelReason": asked["cancelReason"],
+                "canceledAt": _now(),
+                "transactionKey": secrets.token_hex(16),
+                "refundableAmount": payment.left - amount,
+                "cancelStatus": "DONE",
+            }
+        )
+        payment.status = "PARTIAL_CANCELED" if payment.left else "CANCELED"
+        changed = self._payment_object(payment)
+        self.events.append({"eventType": "PAYMENT_STATUS_CHANGED", "createdAt": _now(), "data": changed})
+        return changed
+
+    def paid(self) -> list[Checkout]:
+        """All payments that were captured, the latest first."""
+        return [payment for payment in reversed(self._payments.values()) if payment.approved_at]
+
     def look(self, payment_key: str) -> Json:
         """Raises NoSuchPayment."""
         return self._payment_object(self.payment(payment_key))
@@ -150,14 +189,18 @@ class SandboxPayments:
             "currency": "KRW",
             "method": None if payment.status == "READY" else "CARD",
             "totalAmount": payment.amount,
-            "balanceAmount": payment.amount,
+            "balanceAmount": payment.left,
             "status": payment.status,
             "requestedAt": payment.requested_at.isoformat(timespec="seconds"),
             "approvedAt": payment.approved_at.isoformat(timespec="seconds") if payment.approved_at else None,
-            "cancels": None,
+            "cancels": payment.cancels or None,
             "failure": payment.failure,
             "checkout": {"url": f"{self._url}/checkout/{payment.payment_key}"},
         }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _with_query(url: str, query: dict[str, str]) -> str:

@@ -39,7 +39,7 @@ class AccountRow(Row):
     paid: Mapped[Count]
     """The part of `balance` that was bought; of earnings, by others than the artist. Without BalanceDeltaRow."""
     held_paid: Mapped[Count]
-    """The part of `held` in withdrawals, which take paid tokens only."""
+    """The part of `held` in withdrawals and refunds, which take paid tokens only."""
     debt: Mapped[Count]
     """Of a wallet: spent tokens whose money was taken back."""
 
@@ -84,7 +84,7 @@ class TransferRow(Row):
     generation_id: Mapped[int | None]
     """No foreign key: the history outlives the generation."""
     order_id: Mapped[str | None]
-    """The purchase that was credited."""
+    """The purchase that was credited, taken back or refunded."""
     memo: Mapped[str | None]
     price_per_token: Mapped[int | None]
     total_price: Mapped[int | None]

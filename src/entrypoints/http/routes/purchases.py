@@ -9,8 +9,9 @@ from msgspec import Meta
 
 from core.identifiers import OrderId
 from core.ports.payment_provider import PaymentsUnavailable
-from core.purchases.errors import InvalidPackage, PurchaseNotFound
+from core.purchases.errors import InvalidPackage, NotRefundable, PurchaseNotFound
 from core.purchases.packages import PACKAGES, Package
+from core.purchases.request_refund import RequestRefund
 from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import PurchasesReader, PurchaseView, StartedPurchase
 from core.requester import Requester
@@ -58,3 +59,19 @@ class PurchasesController(Controller):
         purchases: FromDishka[PurchasesReader],
     ) -> Success[PurchaseView]:
         return Success(data=await purchases.of_owner(requester.id, order_id))
+
+    @post(
+        "/purchases/{order_id:str}/refund",
+        guard=signed_in,
+        refusals=(PurchaseNotFound, NotRefundable),
+        summary="Refund a purchase",
+        description="All that is left of it, while none of that is spent. The money goes back within minutes.",
+        status=202,
+    )
+    async def refund(
+        self,
+        order_id: FromPath[OrderId],
+        requester: NamedDependency[Requester],
+        request_refund: FromDishka[RequestRefund],
+    ) -> Success[PurchaseView]:
+        return Success(data=await request_refund(requester.id, order_id))

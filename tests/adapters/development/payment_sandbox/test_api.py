@@ -1,6 +1,7 @@
 """The sandbox's HTTP interface: Toss's API and a payment page. Payment states are in the contract of payments."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -21,7 +22,19 @@ ORDER = {
 }
 
 
-async def the_service(scope: Any, _receive: Any, send: Any) -> None:
+@pytest.fixture(autouse=True)
+def webhooks() -> Iterator[list[Any]]:
+    """What the service gets from the sandbox."""
+    yield EVENTS
+    EVENTS.clear()
+
+
+EVENTS: list[Any] = []
+
+
+async def the_service(scope: Any, receive: Any, send: Any) -> None:
+    if scope["path"] == "/api/webhooks/toss/payment":
+        EVENTS.append(json.loads((await receive())["body"]))
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": f"the service at {scope['path']}".encode()})
 
@@ -43,6 +56,17 @@ async def create(client: httpx.AsyncClient, **headers: str) -> Any:
 async def confirm(client: httpx.AsyncClient, payment: Any, **headers: str) -> tuple[int, Any]:
     asked = {"paymentKey": payment["paymentKey"], "orderId": "order-1", "amount": 45_000}
     answer = await client.post(f"{PATH}/v1/payments/confirm", json=asked, headers=headers)
+    return answer.status_code, answer.json()
+
+
+async def paid(client: httpx.AsyncClient) -> Any:
+    payment = await create(client)
+    await client.post(payment["checkout"]["url"], data={"choice": "pay"})
+    return (await confirm(client, payment))[1]
+
+
+async def cancel(client: httpx.AsyncClient, payment: Any, asked: Any, **headers: str) -> tuple[int, Any]:
+    answer = await client.post(f"{PATH}/v1/payments/{payment['paymentKey']}/cancel", json=asked, headers=headers)
     return answer.status_code, answer.json()
 
 
@@ -134,3 +158,62 @@ async def test_a_page_that_is_not_there(client: httpx.AsyncClient) -> None:
     answer = await client.get(f"{PATH}/checkout/made-up")
     assert answer.status_code == 404
     assert "There is no such payment." in answer.text
+
+
+async def test_a_payment_is_cancelled_in_parts_and_the_service_is_told(
+    client: httpx.AsyncClient, webhooks: list[Any]
+) -> None:
+    payment = await paid(client)
+    status, part = await cancel(client, payment, {"cancelReason": "Sorry.", "cancelAmount": 15_000})
+    assert (status, part["status"], part["balanceAmount"]) == (200, "PARTIAL_CANCELED", 30_000)
+    assert [(one["cancelAmount"], one["cancelReason"]) for one in part["cancels"]] == [(15_000, "Sorry.")]
+
+    status, rest = await cancel(client, payment, {"cancelReason": "Sorry."})
+    assert (status, rest["status"], rest["balanceAmount"]) == (200, "CANCELED", 0)
+    assert (await cancel(client, payment, {"cancelReason": "Sorry."}))[1]["code"] == "ALREADY_CANCELED_PAYMENT"
+    assert [(event["eventType"], event["data"]) for event in webhooks] == [
+        ("PAYMENT_STATUS_CHANGED", part),
+        ("PAYMENT_STATUS_CHANGED", rest),
+    ]
+
+
+async def test_nothing_is_cancelled_that_was_not_paid(client: httpx.AsyncClient, webhooks: list[Any]) -> None:
+    payment = await create(client)
+    status, refused = await cancel(client, payment, {"cancelReason": "Sorry."})
+    assert (status, refused["code"]) == (403, "NOT_CANCELABLE_PAYMENT")
+    assert webhooks == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"cancelReason": ""}, {"cancelReason": "x", "cancelAmount": "1"}, {"cancelReason": "x", "cancelAmount": 0}],
+)
+async def test_a_malformed_cancellation_is_refused(
+    client: httpx.AsyncClient, webhooks: list[Any], asked: dict[str, Any]
+) -> None:
+    payment = await paid(client)
+    status, refused = await cancel(client, payment, asked)
+    assert (status, refused["code"]) == (400, "INVALID_REQUEST")
+    assert (await look(client, payment))["balanceAmount"] == 45_000
+    assert webhooks == []
+
+
+async def test_the_console_cancels_by_hand(client: httpx.AsyncClient, webhooks: list[Any]) -> None:
+    assert "Nothing was paid yet." in (await client.get(f"{PATH}/console")).text
+    payment = await paid(client)
+    await create(client)  # and is not paid
+    page = (await client.get(f"{PATH}/console")).text
+    assert page.count("<form") == 1
+    assert "order-1: DONE, KRW 45,000 of" in page
+
+    by_hand = {"payment_key": payment["paymentKey"], "amount": "15000"}
+    answer = await client.post(f"{PATH}/console", data=by_hand)
+    assert "order-1: PARTIAL_CANCELED, KRW 30,000 of" in answer.text
+    assert [event["data"]["balanceAmount"] for event in webhooks] == [30_000]
+
+    for wrong in ({"amount": "30001"}, {"amount": "all"}, {"payment_key": "made-up"}):
+        answer = await client.post(f"{PATH}/console", data=by_hand | wrong)
+        assert answer.status_code == 400
+        assert 'role="alert"' in answer.text
+    assert (await look(client, payment))["balanceAmount"] == 30_000
+    assert len(webhooks) == 1

@@ -81,6 +81,10 @@ class Books:
             purchase = self._tables.purchases.get(payment.order_id)
             if purchase and _pays(payment, purchase) and not purchase.status.credited:
                 raise Broken(f"purchase {purchase.order_id} is {purchase.status.value}, but its money was taken")
+        for key, sums in self._world.payments.given_back.items():
+            purchase = self._tables.purchases[self._world.payments.payments[key].order_id]
+            if purchase.refunded_price < sum(sums):
+                raise Broken(f"{sum(sums)} was given back of purchase {purchase.order_id}, but its tokens are there")
         held = {account: funds for account, funds in self._tables.funds.items() if funds.held}
         if held:
             raise Broken(f"tokens are still on hold: {held}")

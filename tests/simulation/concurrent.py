@@ -29,6 +29,7 @@ UNFINISHED = """
 SELECT (SELECT count(*) FROM generations WHERE status NOT IN ('completed', 'failed', 'cancelled')) AS images,
        (SELECT count(*) FROM styles WHERE training_status NOT IN ('completed', 'failed')) AS trainings,
        (SELECT count(*) FROM purchases WHERE status = 'pending') AS purchases,
+       (SELECT count(*) FROM purchases WHERE status = 'refunding') AS refunds,
        (SELECT count(*) FROM withdrawals WHERE status = 'pending') AS withdrawals,
        (SELECT count(*) FROM styles WHERE takedown_pending) AS takedowns,
        (SELECT count(*) FROM outbox) AS tasks,

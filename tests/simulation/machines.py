@@ -16,6 +16,7 @@ from core.generations.record_progress import RecordProgress
 from core.generations.time_out_generations import TimeOutGenerations
 from core.identifiers import StyleId
 from core.ports.blob_store import Blob
+from core.purchases.carry_out_refunds import CarryOutRefunds
 from core.purchases.expire_purchases import ExpirePurchases
 from core.styles.complete_training import CompleteTraining
 from core.styles.errors import StyleNotFound
@@ -73,6 +74,7 @@ class MaintenancePasses(Machine):
         while True:
             await self.stage.pause(MAINTENANCE_INTERVAL)
             await self.stage.call(ExpirePurchases, limit=5)
+            await self.stage.call(CarryOutRefunds, limit=5)
             await self.stage.call(TimeOutGenerations, limit=5)
             await self.stage.call(FailUnresumedGenerations, limit=5)
             await self.stage.call(TimeOutTrainings, limit=5)

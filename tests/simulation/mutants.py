@@ -28,10 +28,13 @@ from core.generations.model import Generation, Status
 from core.generations.repository import Generations
 from core.identifiers import GenerationId, HoldId, StyleId, UserId
 from core.ports.token_ledger import TokenLedger
+from core.purchases.carry_out_refunds import CarryOutRefunds
+from core.purchases.model import Purchase, PurchaseStatus
+from core.purchases.request_refund import RequestRefund
 from core.styles.errors import StyleNotFound
 from core.takedowns.carry_out_takedown import CarryOutTakedown
 from core.tasks.model import Task, pending
-from core.tokens.model import PayoutTerms, PlatformFee, TransferKind, paid_part
+from core.tokens.model import Hold, PayoutTerms, PlatformFee, Transfer, TransferKind, paid_part
 from core.withdrawals.model import Withdrawal, WithdrawalStatus
 from tests.simulation.history import Mutant
 from tests.simulation.watched import Watched, put_in_place
@@ -249,6 +252,26 @@ def takedown_of_what_is_in_work(_: SimulatedWorld) -> Iterator[None]:
         yield
 
 
+class NeverHolds:
+    """A ledger that keeps nothing for later."""
+
+    def __init__(self, _: TokenLedger) -> None: ...
+
+    async def hold(self, hold: Hold) -> None: ...
+
+
+@contextmanager
+def refunds_charged_back_too(_: SimulatedWorld) -> Iterator[None]:
+    """What goes back for a refund is taken a second time, as if it had gone back in another way."""
+
+    def taken(self: Purchase, before: Purchase, *, at: datetime) -> Transfer | None:
+        return charge_back(self, msgspec.structs.replace(before, status=PurchaseStatus.PAID), at=at)
+
+    charge_back = Purchase.charge_back
+    with patch.object(Purchase, "charge_back", taken):
+        yield
+
+
 def without(rule: str) -> Mutant:
     @contextmanager
     def mutant(world: SimulatedWorld) -> Iterator[None]:
@@ -323,5 +346,8 @@ MUTANTS: dict[str, Mutant] = {
     "takedown-of-what-is-in-work": takedown_of_what_is_in_work,
     "grace-not-waited-for": changed(FailUnresumedGenerations, grace=lambda _: timedelta()),
     "likes-counted-without-a-lock": changed(LikeGeneration, generations=Unlocked),
+    "refunds-without-a-hold": changed(RequestRefund, ledger=NeverHolds),
+    "refused-refunds-on-hold-for-good": changed(CarryOutRefunds, ledger=NeverVoids),
+    "refunds-charged-back-too": refunds_charged_back_too,
     "no-refund-after-the-last-attempt": changed(FailGeneration, ledger=NeverVoids),
 }

@@ -1,14 +1,16 @@
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from adapters.memory.payment_provider import MemoryPaymentProvider
 from core.identifiers import OrderId
 from core.ports.payment_provider import Order, PaymentProvider, PaymentsUnavailable
-from core.purchases.payment import Payment
+from core.purchases.payment import Payment, PaymentFailure
 from tests.simulation.faults import Faults
 
 AWAY = 0.08
 UNHEARD = 0.08
 SLOW = 0.2
+DOUBLED = 0.1
 
 
 class FaultyPayments(PaymentProvider):
@@ -35,6 +37,21 @@ class FaultyPayments(PaymentProvider):
         payment = await self._provider.confirm(order_id, payment_key=payment_key, amount=amount)
         await self._back()
         return payment
+
+    async def cancel(
+        self, payment_key: str, *, amount: int, reason: str, idempotency_key: str
+    ) -> Payment | PaymentFailure:
+        """Perhaps the call comes twice."""
+        await self._there()
+        call = partial(
+            self._provider.cancel, payment_key, amount=amount, reason=reason, idempotency_key=idempotency_key
+        )
+        if self._faults.strike(DOUBLED):
+            await call()
+            await self._pause(3)
+        answer = await call()
+        await self._back()
+        return answer
 
     async def payment(self, payment_key: str) -> Payment | None:
         await self._there()

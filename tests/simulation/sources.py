@@ -18,7 +18,7 @@ class Sources:
         self._bonus: Counter[UserId] = Counter()
         """Bonus tokens in wallets."""
         self._bought = 0
-        """Less what was charged back."""
+        """Less what was charged back or refunded."""
         self._forgiven = 0
         self._earned: defaultdict[UserId, list[tuple[datetime, int]]] = defaultdict(list)
         """What others have paid artists with bought tokens, and fees."""
@@ -38,7 +38,7 @@ class Sources:
                 self._bonus[payer] -= entry.amount
             case TransferKind.PURCHASE, _:
                 self._bought += entry.amount
-            case TransferKind.CHARGE_BACK, _:
+            case (TransferKind.CHARGE_BACK, _) | (TransferKind.REFUND, Phase.POST):
                 self._bought -= entry.amount
             case TransferKind.FORGIVENESS, _:
                 self._forgiven += entry.amount

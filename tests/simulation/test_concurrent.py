@@ -23,6 +23,7 @@ from core.generations.edit_generation import EditGeneration
 from core.generations.fail_generation import FailGeneration
 from core.generations.request_generation import RequestGeneration
 from core.generations.time_out_generations import TimeOutGenerations
+from core.purchases.request_refund import RequestRefund
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.takedowns.withdraw_style import WithdrawStyle
@@ -43,6 +44,7 @@ DEEDS: tuple[type[Any], ...] = (
     CancelGeneration,
     TimeOutGenerations,
     SettlePurchase,
+    RequestRefund,
     RequestWithdrawal,
     SettleWithdrawal,
     FollowUser,

@@ -2,23 +2,28 @@ import msgspec
 
 from core.ports.payment_provider import PaymentsUnavailable
 from core.purchases.check_purchase import CheckPurchase
-from core.purchases.errors import PaymentMismatch
+from core.purchases.errors import NotRefundable, PaymentMismatch
 from core.purchases.packages import PACKAGES
 from core.purchases.payment import Payment, PaymentState
+from core.purchases.request_refund import RequestRefund
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import StartedPurchase
 from core.requester import Requester
 from tests.simulation.deeds.base import Deed, Deeds
+from tests.simulation.keyed import TWINS
 
 LOST, DOUBLED, LATE = 0.15, 0.2, 0.1
+REFUSED, BY_HAND = 0.2, 0.1
 
 
 class Purchases(Deeds):
     """Buy tokens: every order with a key, some never paid."""
 
     def open_to(self, requester: Requester) -> dict[Deed, float]:
-        return {self._buy: 3, self._pay: 9, self._charge_back: 1} if self.person.orders else {self._buy: 6}
+        if not self.person.orders:
+            return {self._buy: 6}
+        return {self._buy: 3, self._pay: 9, self._charge_back: 1, self._refund: 1}
 
     async def _buy(self, requester: Requester) -> None:
         package, other = self.random.choices(PACKAGES, k=2)
@@ -53,6 +58,25 @@ class Purchases(Deeds):
                     payments.agree(order.order_id)
         self._come_back(order, payment.key)
         self._tell(order, payment.key)
+
+    async def _refund(self, requester: Requester) -> None:
+        """Perhaps twice at once, or after spending. Perhaps the provider refuses, or somebody there cancels too."""
+        order = self.recent(self.person.orders)
+        payment, payments = self._payment_of(order), self.stage.world.payments
+        if self.stage.faults.strike(REFUSED):
+            payments.refuse_to_refund(order.order_id)
+        else:
+            payments.agree_to_refund(order.order_id)
+
+        async def ask() -> None:
+            await self.stage.call(RequestRefund, requester.id, order.order_id, refusals=(NotRefundable,))
+
+        if self.stage.faults.strike(TWINS):
+            self.stage.begin("twin", ask)
+        await ask()
+        if payment.state is PaymentState.CAPTURED and self.stage.faults.strike(BY_HAND):
+            payments.refund(order.order_id, left=0)
+            self._tell(order, payment.key)
 
     async def _charge_back(self, _: Requester) -> None:
         """The bank takes back some or all of the money, sometimes of spent tokens."""

@@ -3,6 +3,7 @@ from datetime import timedelta
 from core.audit.model import Operator
 from core.moderation.suspend_user import SuspendUser
 from core.overview.views import Overview
+from core.purchases.request_refund import RequestRefund
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.reports.dismiss_report import DismissReport
@@ -39,6 +40,7 @@ async def test_what_waits_and_what_has_happened(world: World) -> None:
     await world.use_case(StartPurchase)(ann.id, "standard_500")
     key = world.payments.agree(started.order_id)
     await world.use_case(SettlePurchase)(started.order_id, payment_key=key, amount=10_000)
+    await world.use_case(RequestRefund)(ann.id, (await world.buy(ann, 10)).order_id)
     await world.use_case(SuspendUser)(Operator(None), (await world.user("lou")).id, reason="Spam.")
 
     reported = [
@@ -50,14 +52,15 @@ async def test_what_waits_and_what_has_happened(world: World) -> None:
     assert await overview(world) == Overview(
         pending_withdrawals=1,
         pending_withdrawal_tokens=30,
+        open_refunds=1,
         open_reports=1,
         due_tasks=0,
         unended_generations=1,
         untrained_styles=2,
         stalled_trainings=1,
         suspended_users=1,
-        sales=1,
-        sold_tokens=100,
+        sales=2,
+        sold_tokens=110,
         generations_requested=3,
         generations_completed=1,
         generations_failed=1,

@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from core.accounts.model import User
+from core.audit.model import Operator
+from core.errors import ValidationError
 from core.generations.cancel_generation import CancelGeneration
-from core.identifiers import HoldId
+from core.identifiers import HoldId, OrderId
 from core.paging import PageRequest
 from core.purchases.carry_out_refunds import CarryOutRefunds
 from core.purchases.check_purchase import CheckPurchase
@@ -14,6 +16,7 @@ from core.purchases.errors import NotRefundable, PurchaseNotFound
 from core.purchases.model import CHECK_AGAIN, Purchase, PurchaseStatus
 from core.purchases.payment import PaymentFailure
 from core.purchases.refund import CHARGED_BACK, RefundPeriod
+from core.purchases.refund_purchase import RefundPurchase
 from core.purchases.request_refund import RequestRefund
 from core.purchases.views import PurchaseView, RefundView
 from core.styles.model import Style
@@ -23,6 +26,7 @@ from tests.contracts.overlap import race
 from tests.support.world import Scope, World, hold_for
 
 REASON = "Requested by the buyer"
+ADMIN = Operator(None)
 PERIOD = RefundPeriod(timedelta(days=7))
 
 
@@ -59,19 +63,18 @@ async def look(world: World, purchase: Purchase) -> None:
         await world.use_case(CheckPurchase)(purchase.order_id, payment_key=purchase.payment_key)
 
 
-async def ask(scope: Scope, world: World, purchase: Purchase, *, tokens: int | None = None) -> Purchase:
-    """The refund of some of the tokens, in an open transaction."""
+async def ask(scope: Scope, world: World, purchase: Purchase) -> None:
+    """The refund of all that is left, in an open transaction."""
     before = await scope.purchases.of_order(purchase.order_id, lock=True)
     at = world.clock.now()
-    after = before.ask_refund(await world.ids.hold(), tokens=tokens, reason="Sorry.", period=PERIOD, at=at)
+    after = before.ask_refund(await world.ids.hold(), tokens=None, reason="Sorry.", period=PERIOD, at=at)
     await scope.purchases.save(after)
     await scope.ledger.hold(after.refund_hold(at=at))
-    return after
 
 
-async def ask_in_part(world: World, purchase: Purchase, tokens: int) -> None:
-    async with world.block() as scope:
-        await ask(scope, world, purchase, tokens=tokens)
+async def ask_in_part(world: World, purchase: Purchase, tokens: int | None) -> PurchaseView:
+    """As an admin."""
+    return await world.use_case(RefundPurchase)(ADMIN, purchase.order_id, tokens=tokens, reason="Sorry.")
 
 
 async def view(world: World, purchase: Purchase) -> PurchaseView:
@@ -147,9 +150,11 @@ async def test_a_refund_is_a_line_of_the_buyers_transactions(world: World, ann: 
 async def test_parts_of_a_purchase_are_refunded(world: World, ann: User, style: Style, purchase: Purchase) -> None:
     for _ in range(2):
         await world.image(ann, style)  # 40 bonus tokens, and 20 that were bought
-    with pytest.raises(InsufficientTokens) as refused:
+    with pytest.raises(NotRefundable) as refused:
         await ask_in_part(world, purchase, 81)
-    assert refused.value.details == {"required": 81, "available": 80}
+    assert refused.value.details == {"reason": "spent"}
+    with pytest.raises(NotRefundable):
+        await ask_in_part(world, purchase, None)
 
     await ask_in_part(world, purchase, 30)
     await carry_out(world)
@@ -161,6 +166,39 @@ async def test_parts_of_a_purchase_are_refunded(world: World, ann: User, style: 
     assert (kept(world, purchase), given_back(world, purchase)) == (2_000, [3_000, 5_000])
     assert await owned(world, ann) == (0, 0, 0, 0)
     assert await sound(world)
+
+
+async def test_an_admin_refunds_with_a_reason_and_leaves_a_line(world: World, ann: User, purchase: Purchase) -> None:
+    with pytest.raises(ValidationError):
+        await world.use_case(RefundPurchase)(ADMIN, purchase.order_id, tokens=30, reason=" ")
+    with pytest.raises(PurchaseNotFound):
+        await world.use_case(RefundPurchase)(ADMIN, OrderId("nothing"), tokens=30, reason="Sorry.")
+
+    assert await ask_in_part(world, purchase, 30) == await view(world, purchase)
+
+    assert (await view(world, purchase)).refund == RefundView("pending", 30, 3_000, "Sorry.", None)
+    with pytest.raises(NotRefundable):
+        await ask_in_part(world, purchase, 30)
+    [line] = (await world.read.audit.list(page=PageRequest())).rows
+    assert (line.action, line.target_type, line.target_id, line.before, line.after, line.reason) == (
+        "purchase.refunded",
+        "purchase",
+        purchase.order_id,
+        {"status": "paid"},
+        {"status": "refunding", "tokens": 30},
+        "Sorry.",
+    )
+
+
+async def test_the_database_knows_how_many_tokens_can_be_held(
+    world: World, ann: User, style: Style, purchase: Purchase
+) -> None:
+    await world.image(ann, style)
+    await world.generation(ann, style)  # 10 of its tokens are bonus
+    with pytest.raises(InsufficientTokens) as refused:
+        async with world.block() as scope:
+            await ask(scope, world, purchase)
+    assert refused.value.details == {"required": 100, "available": 80}
 
 
 async def test_what_is_left_of_a_purchase_is_refunded(world: World, ann: User, purchase: Purchase) -> None:

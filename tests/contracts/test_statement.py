@@ -8,6 +8,9 @@ import pytest
 from core.audit.model import Operator
 from core.errors import ValidationError
 from core.paging import PageRequest
+from core.purchases.carry_out_refunds import CarryOutRefunds
+from core.purchases.refund_purchase import RefundPurchase
+from core.purchases.request_refund import RequestRefund
 from core.tokens.export_statement import ExportStatement
 from core.tokens.model import PayoutTerms
 from core.tokens.statement import Holding, Month, Movement, Statement, month_of
@@ -54,6 +57,31 @@ async def test_a_statement_tells_of_all_that_has_moved(world: World) -> None:
             Holding("fees", 9, 5, None),
         ],
     )
+
+
+async def test_refunds_count_in_the_month_in_which_the_money_has_gone_back(world: World) -> None:
+    world.clock.advance(timedelta(days=30))
+    ann = await world.user("ann")
+    first, second, third = [await world.buy(ann, 100) for _ in range(3)]
+    await world.use_case(RequestRefund)(ann.id, first.order_id)
+    await world.use_case(CarryOutRefunds)()
+    world.payments.refuse_to_refund(second.order_id)
+    await world.use_case(RequestRefund)(ann.id, second.order_id)
+    await world.use_case(RefundPurchase)(Operator(None), third.order_id, tokens=30, reason="Sorry.")
+    january = await statement(world, JANUARY)
+    assert january.movements == [
+        Movement("purchase", "KRW", 3, 300, 300, 30_000),
+        Movement("refund", "KRW", 1, 100, 100, 10_000),
+    ]
+    assert january.holdings[0] == Holding("wallet", 200, 200, None)
+
+    world.clock.advance(timedelta(days=2))
+    await world.use_case(CarryOutRefunds)()
+
+    assert await statement(world, JANUARY) == january
+    february = await statement(world, FEBRUARY)
+    assert february.movements == [Movement("refund", "KRW", 1, 30, 30, 3_000)]
+    assert february.holdings[0] == Holding("wallet", 170, 170, None)
 
 
 async def test_what_was_earned_late_in_a_month_is_maturing_at_its_end(world: World) -> None:

@@ -57,6 +57,7 @@ ACTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "styles allow": ("styles allow {style} --reason Sorry", "style.allowed", {"closed_by_admin": False}),
     "tokens grant": ("tokens grant ann 50 --reason Sorry", "bonus.granted", {"granted": 50}),
     "tokens take": ("tokens take kim 5 --reason Mistake", "bonus.taken", {"taken": 5}),
+    "tokens refund": ("tokens refund {order} --amount 5 --reason Sorry", "purchase.refunded", {"status": "refunding"}),
     "tokens forgive": ("tokens forgive deb --reason Sorry", "debt.forgiven", {"debt_tokens": 0}),
     "tokens export": ("tokens export --month 2026-01", "statement.exported", {}),
     "reports resolve": (
@@ -89,7 +90,7 @@ PROCESSES = {
 """They run the service: no action of an admin, and no line."""
 
 
-async def set_scene(world: World) -> dict[str, int]:
+async def set_scene(world: World) -> dict[str, Any]:
     ann, boss, lou = await world.user("ann"), await world.user("boss"), await world.user("lou")
     await world.use_case(MakeAdmin)(Operator(None), boss.id)
     await world.use_case(SuspendUser)(Operator(None), lou.id, reason="Spam.")
@@ -101,6 +102,7 @@ async def set_scene(world: World) -> dict[str, int]:
     await world.image(debtor, await world.style(mia))
     world.payments.refund(purchase.order_id, left=0)
     await world.use_case(CheckPurchase)(purchase.order_id, payment_key=purchase.payment_key)
+    order_id = (await world.buy(ann, 30)).order_id
     withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 10)
     style = await world.style(mia, "Oil")
     image = await world.image(await world.user("zoe", tokens=30), style)
@@ -112,6 +114,7 @@ async def set_scene(world: World) -> dict[str, int]:
         "ann": ann.id,
         "boss": boss.id,
         "withdrawal": withdrawal.id,
+        "order": order_id,
     }
 
 
@@ -131,7 +134,7 @@ def test_no_command_is_without_a_decision() -> None:
 
 @pytest.mark.parametrize("name", ACTIONS)
 async def test_an_action_leaves_one_line(own_database_url: str, tmp_path: Path, name: str) -> None:
-    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
+    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data"), "REFUND_DAYS": "365"}
     command, action, result = ACTIONS[name]
     async with create_pool(own_database_url) as pool:
         world = PostgresWorld(pool)
@@ -151,7 +154,7 @@ async def test_an_action_leaves_one_line(own_database_url: str, tmp_path: Path, 
 
 @pytest.mark.parametrize("name", SHOWS)
 async def test_showing_leaves_no_line(own_database_url: str, tmp_path: Path, name: str) -> None:
-    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
+    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data"), "REFUND_DAYS": "365"}
     command, word = SHOWS[name]
     async with create_pool(own_database_url) as pool:
         world = PostgresWorld(pool)
@@ -195,12 +198,14 @@ async def test_a_scheduled_job_leaves_no_line(own_database_url: str, tmp_path: P
         ("tokens export --month 2026-13", "month: Expected a month: YYYY-MM."),
         ("withdrawals settle {withdrawal}", "This needs the name of an admin (--as EMAIL)."),
         ("withdrawals settle 999999 --as boss", "Withdrawal not found."),
+        ("tokens refund nothing --reason Sorry", "Purchase not found."),
+        ("tokens refund {order} --amount 31 --reason Sorry", "tokens: "),
     ],
 )
 async def test_a_refusal_is_one_line_and_leaves_none(
     own_database_url: str, tmp_path: Path, command: str, refusal: str
 ) -> None:
-    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
+    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data"), "REFUND_DAYS": "365"}
     async with create_pool(own_database_url) as pool:
         world = PostgresWorld(pool)
         ids = await set_scene(world)

@@ -40,7 +40,7 @@ class Scene:
     def __init__(self, world: PostgresWorld, service: PostgresService) -> None:
         self.world = world
         self.service = service
-        self.targets: dict[tuple[str, str], int] = {}
+        self.targets: dict[tuple[str, str], object] = {}
 
     async def set(self) -> None:
         world = self.world
@@ -86,6 +86,7 @@ class Scene:
             ("users", "grant-bonus"): self.ann.id,
             ("users", "take-bonus"): kim.id,
             ("users", "forgive-debt"): don.id,
+            ("purchases", "refund"): (await world.buy(self.ann, 10)).order_id,
             ("users", "make-admin"): self.ann.id,
             ("users", "remove-admin"): bob.id,
             ("withdrawals", "settle"): withdrawal.id,
@@ -239,6 +240,7 @@ async def test_an_action_leaves_one_line(scene: Scene, console: httpx.AsyncClien
         ("users", "suspend", "9" * 30, 404, "Not found."),
         ("users", "restore", "{eve}", 404, "User not found."),
         ("withdrawals", "settle", "999999", 404, "Withdrawal not found."),
+        ("purchases", "refund", "nothing", 404, "Purchase not found."),
     ],
 )
 async def test_a_refusal_is_shown_and_leaves_no_line(
@@ -260,6 +262,20 @@ async def test_an_amount_that_is_none_is_refused(scene: Scene, console: httpx.As
     csrf = CSRF.findall((await console.get(address)).text)[0]
     refused = await console.post(address, data={"tokens": tokens, "reason": "Sorry.", "csrf_token": csrf})
     assert refused.status_code == 422
+
+
+async def test_without_a_number_of_tokens_all_are_refunded(scene: Scene, console: httpx.AsyncClient) -> None:
+    address = scene.address("purchases", "refund")
+    csrf = CSRF.findall((await console.get(address)).text)[0]
+    assert (await console.post(address, data={"reason": "Sorry.", "csrf_token": csrf})).status_code == 303
+
+    shown = (await console.get(f"/admin/purchases/details/{scene.targets['purchases', 'refund']}")).text
+    assert "refunding" in shown
+    ledger = (await console.get("/admin/transfers/list?search=refund:")).text
+    [path] = re.findall(r'<a href="(/admin/purchases/details/[^"]+)">refund:', ledger)
+    assert (await console.get(path)).status_code == 200
+    again = await console.post(address, data={"reason": "Sorry.", "csrf_token": csrf})
+    assert (again.status_code, "This purchase cannot be refunded." in again.text) == (409, True)
 
 
 async def test_a_grant_in_the_ledger_links_to_its_line(scene: Scene, console: httpx.AsyncClient) -> None:

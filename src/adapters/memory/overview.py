@@ -27,6 +27,7 @@ class MemoryOverviewReader(OverviewReader):
         return Overview(
             pending_withdrawals=len(waiting),
             pending_withdrawal_tokens=sum(waiting),
+            open_refunds=sum(row.open_refund is not None for row in tables.purchases.values()),
             open_reports=sum(row.status is ReportStatus.OPEN for row in tables.reports.values()),
             due_tasks=sum(row.due <= now for row in tables.outbox.values()),
             unended_generations=sum(not row.status.ended for row in images),

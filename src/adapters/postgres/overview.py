@@ -5,6 +5,7 @@ from core.overview.views import Overview, OverviewReader
 
 OVERVIEW = """
 SELECT *,
+    (SELECT count(*) FROM purchases WHERE status = 'refunding') AS open_refunds,
     (SELECT count(*) FROM reports WHERE status = 'open') AS open_reports,
     (SELECT count(*) FROM outbox WHERE due <= $3) AS due_tasks,
     (SELECT count(*) FROM generations WHERE ended_at IS NULL) AS unended_generations,

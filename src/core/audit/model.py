@@ -29,6 +29,7 @@ class Action(Enum):
     DEBT_FORGIVEN = "debt.forgiven"
     IMAGE_HIDDEN = "image.hidden"
     IMAGE_UNHIDDEN = "image.unhidden"
+    PURCHASE_REFUNDED = "purchase.refunded"
     REPORT_DISMISSED = "report.dismissed"
     REPORT_UPHELD = "report.upheld"
     STATEMENT_EXPORTED = "statement.exported"

@@ -11,6 +11,8 @@ class Overview(msgspec.Struct, frozen=True):
 
     pending_withdrawals: int
     pending_withdrawal_tokens: int
+    open_refunds: int
+    """Purchases whose money the payment provider is asked to give back."""
     open_reports: int
     due_tasks: int
     """Tasks that are due and not published."""

@@ -155,7 +155,7 @@ class Purchase(msgspec.Struct, frozen=True):
             raise ValueError(f"purchase {self.order_id} is not being refunded")
         return Hold(
             id=refund.hold_id,
-            reference=f"refund:{refund.hold_id}",
+            reference=f"refund:{self.order_id}:{refund.hold_id}",
             kind=TransferKind.REFUND,
             debit=wallet(self.user_id),
             credit=ISSUANCE,

@@ -3,6 +3,7 @@ from io import StringIO
 
 import click
 
+from core.identifiers import OrderId
 from core.tokens.model import MAX_AMOUNT
 from core.tokens.statement import Statement
 from entrypoints.cli.acting import Result, Scope, acting, reason, user
@@ -12,7 +13,7 @@ amount = click.argument("tokens", metavar="TOKENS", type=click.IntRange(1, MAX_A
 
 @click.group()
 def tokens() -> None:
-    """Give bonus tokens to users, or take them back; forgive debts; a statement for the books."""
+    """Give bonus tokens to users, or take them back; refund purchases, forgive debts; a statement for the books."""
 
 
 @tokens.command
@@ -66,10 +67,30 @@ async def forgive(scope: Scope, user: str, reason: str) -> Result:
 
 
 @tokens.command
+@click.argument("order_id", metavar="ORDER_ID")
+@click.option(
+    "--amount", "tokens", type=click.IntRange(1, MAX_AMOUNT), help="Tokens to refund; by default all that are left."
+)
+@reason
+@acting
+async def refund(scope: Scope, order_id: str, tokens: int | None, reason: str) -> Result:
+    """Refund a purchase, as far as its tokens are unspent. The user sees the reason.
+
+    The tokens are on hold until a maintenance pass has had the money given back.
+    """
+    from core.purchases.refund_purchase import RefundPurchase
+
+    purchase = await (await scope.get(RefundPurchase))(scope.operator, OrderId(order_id), tokens=tokens, reason=reason)
+    held, price = (purchase.refund.tokens, purchase.refund.price) if purchase.refund else (0, 0)
+    text = f"Purchase {order_id} is being refunded: {held} tokens, {price} {purchase.currency_code}."
+    return Result(purchase, text)
+
+
+@tokens.command
 @click.option("--month", required=True, metavar="YYYY-MM", help="In UTC.")
 @acting
 async def export(scope: Scope, month: str) -> Result:
-    """Write a month's statement as CSV: what was sold, charged back, earned and paid out, and what is owed."""
+    """Write a month's statement as CSV: what was sold, refunded, charged back, earned and paid out, and is owed."""
     from core.tokens.export_statement import ExportStatement
 
     found = await (await scope.get(ExportStatement))(scope.operator, month)

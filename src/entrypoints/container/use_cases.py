@@ -71,6 +71,7 @@ from core.purchases.check_purchase import CheckPurchase
 from core.purchases.expire_purchases import ExpirePurchases
 from core.purchases.record_payment import RecordPayment
 from core.purchases.refund import RefundPeriod
+from core.purchases.refund_purchase import RefundPurchase
 from core.purchases.request_refund import RequestRefund
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
@@ -174,6 +175,7 @@ def use_cases() -> Provider:
         CheckPurchase,
         ExpirePurchases,
         RequestRefund,
+        RefundPurchase,
         CarryOutRefunds,
         ForgiveDebt,
         GrantBonus,

@@ -15,7 +15,7 @@ from core.bonuses.take_bonus import TakeBonus
 from core.dead_letters.redrive_tasks import RedriveTasks
 from core.debts.forgive_debt import ForgiveDebt
 from core.errors import NotFound, ValidationError
-from core.identifiers import MAX_ID, GenerationId, ReportId, StyleId, UserId, WithdrawalId
+from core.identifiers import MAX_ID, GenerationId, OrderId, ReportId, StyleId, UserId, WithdrawalId
 from core.moderation.allow_style import AllowStyle
 from core.moderation.close_style import CloseStyle
 from core.moderation.hide_image import HideImage
@@ -23,6 +23,7 @@ from core.moderation.restore_user import RestoreUser
 from core.moderation.suspend_user import SuspendUser
 from core.moderation.unhide_image import UnhideImage
 from core.problems import wrong_token_amount
+from core.purchases.refund_purchase import RefundPurchase
 from core.reports.dismiss_report import DismissReport
 from core.reports.uphold_report import UpholdReport
 from core.requester import Requester, Role
@@ -42,6 +43,7 @@ class Field:
     lines: int = 1
     pattern: str | None = None
     """Of a single line; a regular expression."""
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,12 @@ async def _dismiss(call: Call) -> None:
     await (await call.get(DismissReport))(call.operator, ReportId(call.number), reason=call.fields["reason"])
 
 
+async def _refund(call: Call) -> None:
+    refund = await call.get(RefundPurchase)
+    tokens = call.tokens if call.fields["tokens"] else None
+    await refund(call.operator, OrderId(call.target), tokens=tokens, reason=call.fields["reason"])
+
+
 async def _redrive(call: Call) -> None:
     await (await call.get(RedriveTasks))(call.operator)
 
@@ -212,6 +220,14 @@ ACTIONS: dict[str, dict[str, Action]] = {
             "Takes the style down for good and hides its images. Queued generations are cancelled and refunded.",
             _withdraw_with_images,
             (ARTIST_REASON,),
+        ),
+    },
+    "purchases": {
+        "refund": Action(
+            "Refund",
+            "Gives the money of unspent tokens back to the buyer, who sees the reason.",
+            _refund,
+            (Field("tokens", "Tokens (empty: all that are left)", 10, pattern="[0-9]+", required=False), SHOWN_REASON),
         ),
     },
     "withdrawals": {

@@ -23,6 +23,7 @@ PAGES = {
     "comment": "comments",
     "purchase": "purchases",
     "charge_back": "purchases",
+    "refund": "purchases",
     "withdrawal": "withdrawals",
     "welcome": "users",
 }

@@ -67,7 +67,8 @@ PAGES: dict[str, Page] = {
         "Purchases",
         ("order_id", "user_id", "amount_tokens", "total_price", "currency_code", "status", "created_at"),
         ("order_id", "user_id", "payment_key"),
-        links={"user_id": USER},
+        filters={"status": ("pending", "paid", "failed", "expired", "refunding", "refunded")},
+        links={"user_id": USER, "refund_hold_id": links.to("transfers")},
     ),
     "withdrawals": Page(
         "Withdrawals",

@@ -30,6 +30,7 @@ AS_ANYBODY = {
     ("POST", "/api/users/{user_id}/follow"),
     ("DELETE", "/api/users/{user_id}/follow"),
     ("POST", "/api/tokens/purchase"),
+    ("POST", "/api/tokens/purchases/{order_id}/refund"),
     ("POST", "/api/tokens/withdrawals"),
     ("POST", "/api/styles"),
     ("POST", "/api/styles/uploads"),
@@ -71,6 +72,7 @@ async def ids(world: MemoryWorld, eve: User) -> dict[str, int]:
         "user_id": mia.id,
         "session_id": 999,
         "notification_id": 999,
+        "order_id": 999,
     }
 
 

@@ -27,6 +27,10 @@ _INVISIBLE = re.compile(
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Category Cc without tab and line feed."""
 _LINE_BREAK = re.compile("\r\n?")
+MAX_MARKS = 30
+"""Marks in a row; no language has as many (UAX 15, 12.1, Stream-Safe Text Format)."""
+_DOUBLE_MARKS = frozenset("\u0f73\u0f75\u0f81")
+"""Characters of combining class 0 that stand for two marks."""
 _JOINER = "\u200d"
 _PRESENTATION = frozenset("\ufe0e\ufe0f")
 """Variation selectors that choose between text and emoji."""
@@ -40,7 +44,13 @@ _REFUSED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def normalize(text: str) -> str:
-    """The text in NFC: canonically equivalent texts become equal."""
+    """The text in NFC: canonically equivalent texts become equal.
+
+    A text with more than MAX_MARKS marks in a row is returned as it is: the time to put them in order grows with the
+    square of their number.
+    """
+    if unicodedata.is_normalized("NFC", text) or _has_too_many_marks(text):
+        return text
     return unicodedata.normalize("NFC", text)
 
 
@@ -94,6 +104,15 @@ def comparison_key(text: str) -> str:
     """
     visible = _INVISIBLE.sub("", normalize(text)).replace("\0", " ")
     return " ".join(normalize(visible.casefold().replace("i\u0307", "i")).split())
+
+
+def _has_too_many_marks(text: str) -> bool:
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) or character in _DOUBLE_MARKS else 0
+        if marks > MAX_MARKS:
+            return True
+    return False
 
 
 def _without_emoji_parts(name: str) -> Iterator[str]:

@@ -180,7 +180,7 @@ async def test_a_trace_id_is_our_own_and_another_one_each_time(anonymous: Browse
     assert len({"theirs", first.headers["x-trace-id"], second.headers["x-trace-id"]}) == 3
 
 
-@pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b'{"bio": nope}', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b'{"bio": nope}', b"[" * 10_000])
 async def test_malformed_json(service: Service, world: MemoryWorld, body: bytes) -> None:
     async with service.browser(await world.user(tokens=10)) as browser:
         for method, path in (("PATCH", "/api/users/me"), ("POST", "/api/generations")):

@@ -119,7 +119,7 @@ async def test_events_that_are_not_for_us_are_taken_as_read(anonymous: Browser, 
         [],
         "PAYMENT_STATUS_CHANGED",
         None,
-        {"eventType": "PAYMENT_STATUS_CHANGED" * 10_000, "data": {"more": "x" * 100_000}},
+        {"eventType": "PAYMENT_STATUS_CHANGED" * 1_000, "data": {"more": "x" * 30_000}},
     ],
     ids=lambda body: str(body)[:60],
 )
@@ -135,7 +135,7 @@ async def test_a_webhook_of_another_shape_is_ignored_and_logged(
     assert len(message) < 1000
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"null", b"a=b&c=d", b"[" * 100_000, b'{"eventType": NaN}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"null", b"a=b&c=d", b"[" * 60_000, b'{"eventType": NaN}'])
 @pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain", None])
 async def test_a_webhook_that_is_no_json_is_ignored_and_logged(
     anonymous: Browser, caplog: pytest.LogCaptureFixture, content: bytes, content_type: str | None

@@ -15,7 +15,8 @@ INTEGERS = range(-(2**63), 2**64)
 """The integers that JSON encoders and the database accept."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+"""A string or a bracket. A string that does not end is one, too: nothing is read twice."""
 
 
 class Report(Protocol):

@@ -33,8 +33,8 @@ MAX_KEY = 200
 STATUS_CHANGED = "PAYMENT_STATUS_CHANGED"
 UNREADABLE = "unreadable"
 """The type of an event that cannot be read."""
-MAX_EVENT = 1024 * 1024
-"""Bytes of a webhook."""
+MAX_EVENT = 64 * 1024
+"""Bytes of a webhook, which anybody can send; Toss sends two or three thousand."""
 MAX_LOGGED = 300
 """Characters of an ignored event that are logged."""
 

@@ -2,7 +2,6 @@ from typing import Any
 
 import pytest
 
-from adapters.signed_urls import signed_urls
 from core.accounts.model import User
 from core.derivatives import only_original, public_urls
 from core.identifiers import NotificationId
@@ -11,6 +10,7 @@ from core.notifications.model import Notification, NotificationType
 from core.notifications.views import Actor, NotificationItem, Target
 from core.paging import PageRequest
 from tests.contracts.overlap import Block, Work, commit, race, sending
+from tests.support.derivatives import signed_urls
 from tests.support.world import Scope, World
 
 # --- notifying --------------------------------------------------------------------------------------------------------

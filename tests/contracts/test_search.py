@@ -6,7 +6,6 @@ import unicodedata
 import msgspec
 import pytest
 
-from adapters.signed_urls import signed_urls
 from core.accounts.edit_profile import EditProfile, ProfileChanges
 from core.accounts.model import Artist, User
 from core.errors import ValidationError
@@ -16,6 +15,7 @@ from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.views import StyleArtist
 from tests.contracts.overlap import commit
+from tests.support.derivatives import signed_urls
 from tests.support.world import World
 
 

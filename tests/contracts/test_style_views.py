@@ -5,7 +5,6 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from adapters.signed_urls import signed_urls
 from core.accounts.model import User
 from core.identifiers import StyleId, UserId
 from core.paging import Page, PageRequest
@@ -30,6 +29,7 @@ from core.tasks.outcome import Failure
 from tests.contracts.lists import walk
 from tests.contracts.overlap import commit
 from tests.contracts.styles import advance, own, progress, untrained
+from tests.support.derivatives import signed_urls
 from tests.support.world import World
 
 

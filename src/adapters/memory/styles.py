@@ -10,9 +10,8 @@ from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables, Uses, deep_copy
 from adapters.memory.tasks import waits
 from adapters.memory.transaction import MemoryTransaction
-from adapters.signed_urls import signed_urls
 from core.accounts.pictures import picture_urls
-from core.derivatives import ImageUrls, original, public_urls
+from core.derivatives import ImageUrls, derivatives_of, image_urls, original, public_urls
 from core.generations.model import Generation, Status
 from core.identifiers import StyleId, UserId
 from core.paging import Keyset, Page, PageRequest
@@ -325,7 +324,7 @@ class MemoryStylesReader(StylesReader):
         )
 
     async def _sample(self, artwork: Artwork, key: str) -> SampleArtwork:
-        images = await signed_urls(key, self._blobs)
+        images = await _signed_urls(key, self._blobs)
         return SampleArtwork(artwork.id, images.original, images, list(artwork.tags))
 
     async def _artwork(self, artwork: Artwork) -> ArtworkView:
@@ -344,7 +343,11 @@ async def thumbnail_urls(tables: Tables, style: Style, blobs: BlobStore) -> Imag
         return public_urls(style.thumbnail_key, blobs)
     first = next(iter(tables.artworks[style.id]), None)
     key = first.sample_key if first and style.show_samples else None
-    return await signed_urls(key, blobs) if key else None
+    return await _signed_urls(key, blobs) if key else None
+
+
+async def _signed_urls(key: str, blobs: BlobStore) -> ImageUrls:
+    return image_urls([await blobs.signed_url(one) for one in (key, *derivatives_of(key))])
 
 
 def _stalled(tables: Tables, since: datetime) -> list[Style]:

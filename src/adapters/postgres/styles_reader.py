@@ -1,3 +1,4 @@
+import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -5,9 +6,8 @@ from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Reads, Record
 from adapters.postgres.statements import lookup
 from adapters.postgres.styles import takedown_columns, training_failure, training_progress
-from adapters.signed_urls import signed_urls
 from core.accounts.pictures import picture_urls
-from core.derivatives import ImageUrls, original, public_urls
+from core.derivatives import ImageUrls, derivatives_of, image_urls, original, public_urls
 from core.identifiers import StyleId, UserId
 from core.paging import Page, PageRequest
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
@@ -257,7 +257,7 @@ class PostgresStylesReader(StylesReader):
         }
 
     async def _sample(self, artwork: dict[str, Any], key: str) -> SampleArtwork:
-        images = await signed_urls(key, self._blobs)
+        images = await _signed_urls(key, self._blobs)
         return SampleArtwork(artwork["id"], images.original, images, artwork["tags"])
 
     async def _artwork(self, artwork: dict[str, Any]) -> ArtworkView:
@@ -274,9 +274,14 @@ class PostgresStylesReader(StylesReader):
 async def thumbnail_urls(key: str | None, blobs: BlobStore) -> ImageUrls | None:
     if not key:
         return None
-    return public_urls(key, blobs) if key.startswith(PUBLIC_PREFIX) else await signed_urls(key, blobs)
+    return public_urls(key, blobs) if key.startswith(PUBLIC_PREFIX) else await _signed_urls(key, blobs)
 
 
 def _checking(row: Record) -> CheckingProgress | None:
     check = row["checking"]
     return check and checking_progress(check["passed"], check["files"], datetime.fromisoformat(check["at"]))
+
+
+async def _signed_urls(key: str, blobs: BlobStore) -> ImageUrls:
+    """Of a sample, in all sizes; signed concurrently, because a store may ask another service for each signature."""
+    return image_urls(await asyncio.gather(*(blobs.signed_url(one) for one in (key, *derivatives_of(key)))))

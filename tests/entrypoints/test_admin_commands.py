@@ -85,6 +85,7 @@ ELSEWHERE = {"tasks redrive"}
 """Leaves a line and needs a broker: see test_redrive.py."""
 PROCESSES = {
     *("run", "relay", "migrate", "demo"),
+    "cors",  # a setting of the bucket, as `migrate` is of the database
     *("maintenance", "reconcile"),  # scheduled jobs, without an admin
 }
 """They run the service: no action of an admin, and no line."""

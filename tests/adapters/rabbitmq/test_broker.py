@@ -201,12 +201,15 @@ async def test_a_connection_that_failed_has_nothing_left_to_close(
     assert [str(complaint.message) for complaint in complaints] == []
 
 
-async def test_a_wrong_password_is_no_crash(broker: Place) -> None:
-    rabbitmq = RabbitMQBroker(replace(broker.address, password=Secret("wrong")))
+async def test_a_wrong_password_is_no_crash(broker: Place, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    rabbitmq = RabbitMQBroker(replace(broker.address, password=Secret("mistyped")))
 
     assert await rabbitmq.publish([task()]) == []
     assert not await rabbitmq.reachable()
     await rabbitmq.close()
+    assert caplog.messages
+    assert "mistyped" not in caplog.text
 
 
 async def publish_at_last(rabbitmq: RabbitMQBroker, sent: PendingTask) -> None:

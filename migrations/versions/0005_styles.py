@@ -22,6 +22,8 @@ COMMENTS = {
     "COLUMN styles.takedown_at": "When it was withdrawn.",
     "COLUMN styles.takedown_keeps_images": "Whether published images stay public.",
     "COLUMN styles.takedown_pending": "Whether there may be generations to cancel, or images to hide.",
+    "COLUMN styles.review": "Of artworks that resemble another artist's: the training waits for an admin, or did.",
+    "CONSTRAINT ck_styles_review ON styles": "A review that the core knows.",
     "COLUMN styles.name_key": "The name as it is compared: normalized, case-folded, without invisible characters.",
     "COLUMN styles.retried_at": "When the owner last had a failed training tried again.",
     "CONSTRAINT uq_styles_artist_id_name_key ON styles": "An artist has one style of a name.",
@@ -102,6 +104,7 @@ def upgrade() -> None:
             takedown_by_admin boolean,
             takedown_keeps_images boolean,
             takedown_pending boolean,
+            review text,
             usage_count bigint DEFAULT 0 NOT NULL,
             earned_tokens bigint DEFAULT 0 NOT NULL,
             artist_followers bigint DEFAULT 0 NOT NULL,
@@ -126,6 +129,7 @@ def upgrade() -> None:
                 IN (0, 5)
             ),
             CONSTRAINT ck_styles_withdrawn CHECK (takedown_at IS NULL OR NOT is_active),
+            CONSTRAINT ck_styles_review CHECK (review IN ('pending', 'approved', 'rejected')),
             CONSTRAINT ck_styles_counts CHECK (usage_count >= 0 AND earned_tokens >= 0),
             CONSTRAINT fk_styles_artist_id FOREIGN KEY (artist_id) REFERENCES artists (user_id)
         )

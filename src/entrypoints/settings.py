@@ -113,6 +113,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     image_workers: int
     """Processes that decode images, and images that are decoded at the same time."""
     styles_per_artist: int
+    review_near_copies: Literal["on", "off"]
+    """Whether near copies of another artist's artworks wait for an admin."""
     generation_timeout: timedelta
     retry_grace: timedelta
     """How long the inference server may take to report again when it retries by itself."""
@@ -220,6 +222,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         rate_limits=_rate_limits(reader, default="on" if production else "off"),
         image_workers=reader.number("IMAGE_WORKERS", 2, low=1, high=16),
         styles_per_artist=reader.number("STYLES_PER_ARTIST", 10, low=1, high=10_000),
+        review_near_copies=reader.choice("REVIEW_NEAR_COPIES", ("on", "off"), "on" if production else "off"),
         generation_timeout=reader.seconds("GENERATION_TIMEOUT", 30 * 60),
         retry_grace=reader.seconds("RETRY_GRACE", 2 * 60),
         training_timeout=reader.seconds("TRAINING_TIMEOUT", 6 * 60 * 60),

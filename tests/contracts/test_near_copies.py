@@ -2,11 +2,11 @@
 
 from random import Random
 
-import msgspec
 import pytest
 
 from core.identifiers import ArtworkId
-from core.styles.model import NEAR, Artwork, NearCopy, Style
+from core.styles.model import NEAR, NearCopy, Style
+from tests.contracts.near_copies import with_hashes
 from tests.contracts.overlap import commit
 from tests.support.world import World
 
@@ -21,17 +21,11 @@ def differing(wanted: int, bits: int) -> int:
     return wanted
 
 
-async def with_hashes(world: World, style: Style, *hashes: int | None) -> list[ArtworkId]:
-    """Stores another style with these artworks, by the same artist."""
-    other = msgspec.structs.replace(
-        style, id=await world.ids.style(), name=f"{style.name} {await world.ids.artwork()}", task_id=world.ids.task()
-    )
-    artworks = [
-        Artwork(await world.ids.artwork(), other.id, index, f"x/{index}.png", "png", 512, 512, 1, None, [], None, one)
-        for index, one in enumerate(hashes)
-    ]
-    await commit(world, lambda ports: ports.styles.add(other, artworks))
-    assert await commit(world, lambda ports: ports.styles.artworks(other.id)) == artworks
+async def stored(world: World, like: Style, *hashes: int | None) -> list[ArtworkId]:
+    """The ids of artworks with these hashes, in a style of their own."""
+    style = await with_hashes(world, like, *hashes)
+    artworks = await commit(world, lambda ports: ports.styles.artworks(style.id))
+    assert [artwork.perceptual_hash for artwork in artworks] == list(hashes)
     return [artwork.id for artwork in artworks]
 
 
@@ -54,8 +48,8 @@ async def zoes(world: World) -> Style:
 
 async def test_hashes_are_near_if_at_most_seven_bits_differ(world: World, mias: Style, zoes: Style) -> None:
     for wanted in (0, 2**64 - 1, 2**63, *(CHANCE.getrandbits(64) for _ in range(12))):
-        stored = [differing(wanted, bits) for bits in range(NEAR + 3)]
-        ids = await with_hashes(world, mias, *stored)
+        hashes = [differing(wanted, bits) for bits in range(NEAR + 3)]
+        ids = await stored(world, mias, *hashes)
 
         found = await near(world, zoes, wanted)
 
@@ -66,12 +60,12 @@ async def test_hashes_are_near_if_at_most_seven_bits_differ(world: World, mias: 
 
 async def test_one_band_alone_may_differ_by_seven_bits(world: World, mias: Style, zoes: Style) -> None:
     for band in range(4):
-        [artwork] = await with_hashes(world, mias, 0b1111111 << (16 * band + 5))
+        [artwork] = await stored(world, mias, 0b1111111 << (16 * band + 5))
         assert artwork in [copy.artwork_id for copy in await near(world, zoes, 0)]
 
 
 async def test_each_wanted_hash_is_looked_for(world: World, mias: Style, zoes: Style) -> None:
-    [first, second, _, _] = await with_hashes(world, mias, 0, 0xFFFF_FFFF, 2**63 + 2**40 - 1, None)
+    [first, second, _, _] = await stored(world, mias, 0, 0xFFFF_FFFF, 2**63 + 2**40 - 1, None)
 
     found = await near(world, zoes, 0xAAAA_AAAA_AAAA_AAAA, 0xFFFF_FFFF, 1)
 
@@ -81,6 +75,6 @@ async def test_each_wanted_hash_is_looked_for(world: World, mias: Style, zoes: S
 
 
 async def test_own_artworks_are_no_copies(world: World, mias: Style) -> None:
-    await with_hashes(world, mias, 0)
+    await stored(world, mias, 0)
 
     assert await near(world, mias, 0) == []

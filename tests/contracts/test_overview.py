@@ -58,6 +58,7 @@ async def test_what_waits_and_what_has_happened(world: World) -> None:
         unended_generations=1,
         untrained_styles=2,
         stalled_trainings=1,
+        styles_in_review=0,
         suspended_users=1,
         sales=2,
         sold_tokens=110,

@@ -1,6 +1,7 @@
 """Perceptual hashes of images: near for copies, far for others."""
 
 import io
+from random import Random
 
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
@@ -19,13 +20,14 @@ def images(request: pytest.FixtureRequest) -> Images:
 
 def scene(number: int, size: tuple[int, int] = (640, 480)) -> Image.Image:
     """A picture with areas, lines and light; another one for each number."""
+    chance = Random(number)
     image = Image.new("RGB", size, (230, 220, 200))
     draw = ImageDraw.Draw(image)
-    for step in range(9):
-        x, y = (number * 7919 + step * 3571) % size[0], (number * 6101 + step * 2311) % size[1]
-        shade = (number * 53 + step * 89) % 256
-        draw.ellipse([x - 90, y - 70, x + 90, y + 70], fill=(shade, 255 - shade, (shade * 7) % 256))
-        draw.line([x, 0, size[0] - x, size[1]], fill="black", width=7)
+    for _ in range(9):
+        x, y = chance.randrange(size[0]), chance.randrange(size[1])
+        colour = (chance.randrange(256), chance.randrange(256), chance.randrange(256))
+        draw.ellipse([x - 90, y - 70, x + 90, y + 70], fill=colour)
+        draw.line([x, 0, chance.randrange(size[0]), size[1]], fill="black", width=7)
     return image.filter(ImageFilter.GaussianBlur(2))
 
 

@@ -21,6 +21,7 @@ from core.reports.model import ReportReason, TargetType
 from core.reports.submit_report import NewReport, SubmitReport
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from entrypoints.cli.commands import commands
+from tests.contracts.near_copies import style_in_review
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support.processes import NOWHERE, environment
 from tests.support.world import World
@@ -55,6 +56,16 @@ ACTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"withdrawn": True},
     ),
     "styles allow": ("styles allow {style} --reason Sorry", "style.allowed", {"closed_by_admin": False}),
+    "styles approve-training": (
+        "styles approve-training {copying} --reason Licensed",
+        "training.approved",
+        {"review": "approved"},
+    ),
+    "styles reject-training": (
+        "styles reject-training {copying} --reason Copied",
+        "training.rejected",
+        {"review": "rejected"},
+    ),
     "tokens grant": ("tokens grant ann 50 --reason Sorry", "bonus.granted", {"granted": 50}),
     "tokens take": ("tokens take kim 5 --reason Mistake", "bonus.taken", {"taken": 5}),
     "tokens refund": ("tokens refund {order} --amount 5 --reason Sorry", "purchase.refunded", {"status": "refunding"}),
@@ -76,6 +87,7 @@ ACTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
 SHOWS = {
     "admins list": ("admins list", "boss"),
     "reports list": ("reports list", "spam"),
+    "styles near-copies": ("styles near-copies {copying}", "mia"),
     "withdrawals list": ("withdrawals list", "mia@example.com"),
     "withdrawals sources": ("withdrawals sources {withdrawal}", "fan-"),
     "audit list": ("audit list", "user.suspended"),
@@ -108,7 +120,9 @@ async def set_scene(world: World) -> dict[str, Any]:
     style = await world.style(mia, "Oil")
     image = await world.image(await world.user("zoe", tokens=30), style)
     report = await world.use_case(SubmitReport)(ann.id, NewReport(TargetType.STYLE, style.id, ReportReason.SPAM))
+    copying = await style_in_review(world, await world.artist("max"), of=style)
     return {
+        "copying": copying.id,
         "report": report,
         "style": style.id,
         "image": image.id,

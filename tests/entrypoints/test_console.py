@@ -27,6 +27,7 @@ from core.withdrawals.request_withdrawal import RequestWithdrawal
 from entrypoints.http.console.actions import ACTIONS
 from entrypoints.http.console.pages import PAGES
 from entrypoints.http.console.rows import ConsoleRows
+from tests.contracts.near_copies import style_in_review
 from tests.contracts.postgres_world import PostgresWorld
 from tests.contracts.test_charge_backs import charge_back
 from tests.contracts.test_export import a_life
@@ -71,7 +72,10 @@ class Scene:
                 image.edit(at=world.clock.now(), description=None, public_key=f"public/generations/{image.id}/a.png")
             )
         report = await world.use_case(SubmitReport)(self.ann.id, new)
+        self.copying = await style_in_review(world, await world.artist("max"), of=chalk)
         self.targets = {
+            ("styles", "approve-training"): self.copying.id,
+            ("styles", "reject-training"): self.copying.id,
             ("reports", "uphold"): report,
             ("reports", "dismiss"): report,
             ("users", "suspend"): self.ann.id,
@@ -184,6 +188,18 @@ async def test_each_table_is_listed_and_each_row_shown(scene: Scene, console: ht
     for column in PAGES[name].filters:
         for value in PAGES[name].filters[column]:
             assert (await console.get(f"/admin/{name}/list?{column}={value}&search=nothing-like-it")).status_code == 200
+
+
+async def test_a_style_in_review_is_shown_beside_what_it_resembles(scene: Scene, console: httpx.AsyncClient) -> None:
+    overview = (await console.get("/admin/")).text
+    assert re.search(r"Styles in review</a></dt><dd>1", overview)
+    page = await console.get(f"/admin/styles/details/{scene.copying.id}")
+    urls = re.findall(r'<figure>\s*<img src="([^"]+)"', page.text)
+    assert len(urls) == 2
+    assert all(url.startswith("https://memory.invalid/x/0.png?") for url in urls)
+    assert "1 of 64 bits differ" in page.text
+    assert "img-src 'self' data: https://storage.googleapis.com;" in page.headers["content-security-policy"]
+    assert "near-copies" not in (await console.get(f"/admin/styles/details/{scene.targets['styles', 'close']}")).text
 
 
 async def test_users_are_found_and_filtered(scene: Scene, console: httpx.AsyncClient) -> None:

@@ -6,6 +6,7 @@ from core.generations.model import Status
 from core.overview.views import Overview, OverviewReader
 from core.purchases.model import PurchaseStatus
 from core.reports.model import ReportStatus
+from core.styles.model import Review
 from core.withdrawals.model import WithdrawalStatus
 
 
@@ -33,6 +34,7 @@ class MemoryOverviewReader(OverviewReader):
             unended_generations=sum(not row.status.ended for row in images),
             untrained_styles=len(untrained),
             stalled_trainings=sum(row.updated_at <= stalled_since for row in untrained),
+            styles_in_review=sum(row.review is Review.PENDING for row in untrained),
             suspended_users=sum(row.standing is Standing.SUSPENDED for row in tables.users.values()),
             sales=len(sold),
             sold_tokens=sum(sold),

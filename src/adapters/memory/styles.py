@@ -6,6 +6,7 @@ import msgspec
 
 from adapters.memory.accounts import followers, found, kept
 from adapters.memory.database import Reads, UnitOfWork
+from adapters.memory.near_copies import near_copies, near_copy_views
 from adapters.memory.paging import page_of
 from adapters.memory.tables import Tables, Uses, deep_copy
 from adapters.memory.tasks import waits
@@ -19,13 +20,14 @@ from core.ports import changes
 from core.ports.blob_store import BlobStore
 from core.requester import Requester
 from core.styles.errors import DuplicateStyleName, StyleNotFound, StyleUsed
-from core.styles.model import NEAR, SAMPLES, Artwork, NearCopy, Offer, Style, TrainingProgress, TrainingStatus
+from core.styles.model import SAMPLES, Artwork, NearCopy, Offer, Review, Style, TrainingProgress, TrainingStatus
 from core.styles.repository import Portfolio, Styles
 from core.styles.views import (
     LIKED,
     RECOMMENDED,
     ArtworkView,
     CheckingProgress,
+    NearCopies,
     OwnStyleCard,
     OwnStyleDetail,
     RecommendedTag,
@@ -135,17 +137,7 @@ class MemoryStyles(Styles):
         return [deep_copy(artwork) for artwork in self._transaction.tables.artworks.get(style_id, ())]
 
     async def near_copies(self, hashes: list[int], *, of_others_than: UserId, limit: int) -> list[NearCopy]:
-        tables = self._transaction.database.committed
-        found = [
-            NearCopy(place, artwork.id, artwork.style_id, distance)
-            for style in tables.styles.values()
-            if style.artist_id != of_others_than
-            for artwork in tables.artworks[style.id]
-            if artwork.perceptual_hash is not None
-            for place, wanted in enumerate(hashes)
-            if (distance := (artwork.perceptual_hash ^ wanted).bit_count()) <= NEAR
-        ]
-        return sorted(found, key=lambda copy: (copy.distance, copy.artwork_id, copy.wanted))[:limit]
+        return near_copies(self._transaction.database.committed, hashes, of_others_than, limit)
 
     async def remove(self, style_id: StyleId) -> None:
         def operation(tables: Tables) -> None:
@@ -240,6 +232,9 @@ class MemoryStylesReader(StylesReader):
         most_often = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
         return [RecommendedTag(name, count) for name, count in most_often[:RECOMMENDED]]
 
+    async def near_copies(self, style_id: StyleId) -> NearCopies:
+        return await near_copy_views(self._reads.tables, style_id, self._blobs)
+
     def _seen(self, style_id: StyleId, viewer: Requester | None) -> Style:
         style = _found(self._reads.tables, style_id)
         if style.training_status is not TrainingStatus.COMPLETED and not _owns(viewer, style):
@@ -321,6 +316,7 @@ class MemoryStylesReader(StylesReader):
             checking=self._checking(style),
             rights=RightsView(style.artist_id, **_fields(style.rights)),
             takedown=TakedownView(**_fields(style.takedown)) if style.takedown else None,
+            review=style.review,
         )
 
     async def _sample(self, artwork: Artwork, key: str) -> SampleArtwork:
@@ -351,7 +347,11 @@ async def _signed_urls(key: str, blobs: BlobStore) -> ImageUrls:
 
 
 def _stalled(tables: Tables, since: datetime) -> list[Style]:
-    return [style for style in tables.styles.values() if not style.training_status.ended and style.updated_at <= since]
+    return [
+        style
+        for style in tables.styles.values()
+        if not style.training_status.ended and style.review is not Review.PENDING and style.updated_at <= since
+    ]
 
 
 def _found(tables: Tables, style_id: StyleId) -> Style:

@@ -912,6 +912,8 @@ CREATE TABLE styles (
     takedown_keeps_images boolean,
     -- Whether there may be generations to cancel, or images to hide.
     takedown_pending boolean,
+    -- Of artworks that resemble another artist's: the training waits for an admin, or did.
+    review text,
     -- Generations completed with it, as far as `style_uses` is rolled up.
     usage_count bigint DEFAULT 0 NOT NULL,
     -- Tokens that these have earned, fees deducted.
@@ -941,6 +943,8 @@ CREATE TABLE styles (
     -- Progress is known as a whole or not at all.
     CONSTRAINT ck_styles_progress CHECK (num_nulls(current_epoch, total_epochs, progress_percent, progress_at) IN (0,
         4)),
+    -- A review that the core knows.
+    CONSTRAINT ck_styles_review CHECK (review IN ('pending', 'approved', 'rejected')),
     -- A takedown is known as a whole or not at all.
     CONSTRAINT ck_styles_takedown CHECK (num_nulls(takedown_at, takedown_reason, takedown_by_admin,
         takedown_keeps_images, takedown_pending) IN (0, 5)),

@@ -17,6 +17,7 @@ from core.styles.model import (
     License,
     NearCopy,
     Offer,
+    Review,
     Rights,
     Style,
     Takedown,
@@ -67,6 +68,7 @@ CHANGING = (
     "takedown_by_admin",
     "takedown_keeps_images",
     "takedown_pending",
+    "review",
 )
 STYLES = f"SELECT {', '.join((*FIXED, *CHANGING))} FROM styles"
 STYLE = f"{STYLES} WHERE id = $1"
@@ -166,7 +168,7 @@ CROSS JOIN LATERAL (
     WHERE hash_bands && near_bands(hash)
 ) near
 JOIN styles ON styles.id = style_id
-WHERE distance <= {NEAR} AND artist_id <> $2
+WHERE distance <= {NEAR} AND artist_id <> $2 AND review IS DISTINCT FROM 'rejected'
 ORDER BY distance, near.id, place LIMIT $3
 """
 
@@ -190,7 +192,8 @@ WITH unpublished AS MATERIALIZED (
 UPDATE styles SET updated_at = $2 FROM unpublished WHERE styles.id = unpublished.id
 """
 STALLED = """
-SELECT id FROM styles WHERE training_status IN ('pending', 'training') AND updated_at <= $1
+SELECT id FROM styles
+WHERE training_status IN ('pending', 'training') AND review IS DISTINCT FROM 'pending' AND updated_at <= $1
 ORDER BY updated_at, id LIMIT $2
 """
 
@@ -347,6 +350,7 @@ def _style(row: Record) -> Style:
         failure=training_failure(row),
         thumbnail_key=row["thumbnail_key"],
         takedown=Takedown(*takedown_columns(row)) if row["takedown_at"] else None,
+        review=Review(row["review"]) if row["review"] else None,
     )
 
 

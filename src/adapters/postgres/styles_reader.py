@@ -5,7 +5,7 @@ from typing import Any
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Reads, Record
 from adapters.postgres.statements import lookup
-from adapters.postgres.styles import takedown_columns, training_failure, training_progress
+from adapters.postgres.styles import NEAR_COPIES, takedown_columns, training_failure, training_progress
 from core.accounts.pictures import picture_urls
 from core.derivatives import ImageUrls, derivatives_of, image_urls, original, public_urls
 from core.identifiers import StyleId, UserId
@@ -13,14 +13,15 @@ from core.paging import Page, PageRequest
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.requester import Requester
 from core.styles.errors import StyleNotFound
-from core.styles.model import (
-    SAMPLES,
-)
+from core.styles.model import SAMPLES, Review
 from core.styles.views import (
     LIKED,
     RECOMMENDED,
     ArtworkView,
     CheckingProgress,
+    ComparedArtwork,
+    NearCopies,
+    NearCopyView,
     OwnStyleCard,
     OwnStyleDetail,
     RecommendedTag,
@@ -38,6 +39,7 @@ from core.styles.views import (
     TakedownView,
     checking_progress,
 )
+from core.styles.views import NEAR_COPIES as SHOWN_COPIES
 
 USES = "usage_count + (SELECT count(*) FROM style_uses WHERE style_id = styles.id) AS usage_count"
 THUMBNAIL = """
@@ -68,7 +70,7 @@ DETAIL = lookup(
 SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles.updated_at, profile_image,
     follower_count, model_path, training_metric, failure_code, failure_message, failure_details,
     {CHECKING}, rights_affirmed_at, rights_explicit,
-    rights_version, takedown_at, takedown_reason, takedown_by_admin, takedown_keeps_images, takedown_pending,
+    rights_version, takedown_at, takedown_reason, takedown_by_admin, takedown_keeps_images, takedown_pending, review,
     styles.artist_id = input.viewer OR input.is_admin AS own,
     (
         SELECT coalesce(avg(like_count), 0)::float8 FROM (
@@ -160,6 +162,14 @@ def _list(query: StyleQuery, page: PageRequest, arguments: Arguments) -> str:
     """
 
 
+_ARTWORKS = f"""
+SELECT artworks.id, key, perceptual_hash, style_id, name, styles.artist_id, username, artist_name
+FROM artworks JOIN styles ON styles.id = style_id {PEOPLE}
+"""
+HASHED = f"{_ARTWORKS} WHERE style_id = $1 AND perceptual_hash IS NOT NULL ORDER BY index"
+COMPARED = f"{_ARTWORKS} WHERE artworks.id = ANY($1)"
+
+
 class PostgresStylesReader(StylesReader):
     def __init__(self, reads: Reads, blobs: BlobStore) -> None:
         self._reads = reads
@@ -205,6 +215,7 @@ class PostgresStylesReader(StylesReader):
                 row["artist_id"], row["rights_affirmed_at"], row["rights_explicit"], row["rights_version"]
             ),
             takedown=TakedownView(*takedown_columns(row)) if row["takedown_at"] else None,
+            review=Review(row["review"]) if row["review"] else None,
         )
 
     async def recommended_tags(self, style_id: StyleId, *, viewer: Requester | None) -> RecommendedTags:
@@ -213,6 +224,32 @@ class PostgresStylesReader(StylesReader):
         if not rows:
             raise StyleNotFound
         return [RecommendedTag(**row) for row in rows if row["name"] is not None]
+
+    async def near_copies(self, style_id: StyleId) -> NearCopies:
+        own = await self._reads.fetch(HASHED, style_id)
+        if not own:
+            return []
+        hashes, artist_id = [row["perceptual_hash"] for row in own], own[0]["artist_id"]
+        found = await self._reads.fetch(NEAR_COPIES, hashes, artist_id, SHOWN_COPIES)
+        others = {row["id"]: row for row in await self._reads.fetch(COMPARED, [row["artwork_id"] for row in found])}
+        return [
+            NearCopyView(
+                await self._compared(own[row["wanted"]]),
+                await self._compared(others[row["artwork_id"]]),
+                row["distance"],
+            )
+            for row in found
+            if row["artwork_id"] in others
+        ]
+
+    async def _compared(self, row: Record) -> ComparedArtwork:
+        return ComparedArtwork(
+            row["id"],
+            await self._blobs.signed_url(row["key"]),
+            row["style_id"],
+            row["name"],
+            StyleArtist(row["artist_id"], row["username"], row["artist_name"]),
+        )
 
     async def _card(self, row: Record) -> dict[str, Any]:
         images = await thumbnail_urls(row["thumbnail"], self._blobs)

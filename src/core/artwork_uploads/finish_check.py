@@ -11,20 +11,19 @@ from core.ports.clock import Clock
 from core.ports.discarded_objects import DiscardedObjects
 from core.ports.ids import Ids
 from core.ports.notifier import Notifier
-from core.ports.task_queue import TaskQueue
 from core.ports.transaction import Transaction
+from core.styles.begin_training import BeginTraining
 from core.styles.delete_style import objects_of
 from core.styles.errors import ImageRefused, StyleNotFound
 from core.styles.fail_training import training_failed
 from core.styles.model import Artwork, Style
 from core.styles.repository import Styles
-from core.tasks.model import TrainingOrder, WebhookBase, training_task
 from core.tasks.outcome import Failure
 
 
 @dataclass(frozen=True, slots=True)
 class FinishCheck:
-    """Finish the check of a style's artworks: queue the training, or fail the style. The uploads are removed.
+    """Finish the check of a style's artworks: begin the training, or fail the style. The uploads are removed.
 
     A style that has failed or was withdrawn meanwhile is not trained. Both raise CheckTakenOver.
     """
@@ -32,7 +31,7 @@ class FinishCheck:
     uploads: ArtworkUploads
     checks: ArtworkChecks
     styles: Styles
-    queue: TaskQueue
+    begin_training: BeginTraining
     notifier: Notifier
     discarded: DiscardedObjects
     delete_discarded: DeleteDiscardedObjects
@@ -40,7 +39,6 @@ class FinishCheck:
     transaction: Transaction
     ids: Ids
     clock: Clock
-    webhooks: WebhookBase
 
     async def train(self, check: ArtworkCheck, uploads: list[ArtworkUpload], artworks: list[Artwork]) -> None:
         objects = [upload.key for upload in uploads]
@@ -49,7 +47,7 @@ class FinishCheck:
             if style.training_status.ended or style.takedown:
                 objects += objects_of(style, self.blobs)
             else:
-                await self._queue_training(style, artworks)
+                await self._begin_training(style, artworks)
             await self.discarded.add(*objects)
         await self.delete_discarded.at_once(objects)
 
@@ -76,12 +74,11 @@ class FinishCheck:
         await self.uploads.remove([upload.id for upload in uploads])
         return style
 
-    async def _queue_training(self, style: Style, artworks: list[Artwork]) -> None:
-        now = self.clock.now()
+    async def _begin_training(self, style: Style, artworks: list[Artwork]) -> None:
+        style = msgspec.structs.replace(style, updated_at=self.clock.now())
+        style = await self.begin_training(style, artworks)
         await self.styles.add_artworks(artworks)
-        await self.styles.save(msgspec.structs.replace(style, updated_at=now))
-        order = TrainingOrder(style.id, [self.blobs.uri(artwork.key) for artwork in artworks], style.tags)
-        await self.queue.put(training_task(style.task_id, order, at=now, webhooks=self.webhooks))
+        await self.styles.save(style)
 
 
 def _failure(refusal: ImageRefused) -> Failure:

@@ -37,6 +37,8 @@ class Action(Enum):
     STYLE_CLOSED = "style.closed"
     STYLE_WITHDRAWN = "style.withdrawn"
     TASKS_REDRIVEN = "tasks.redriven"
+    TRAINING_APPROVED = "training.approved"
+    TRAINING_REJECTED = "training.rejected"
     USER_RESTORED = "user.restored"
     USER_SESSIONS_ENDED = "user.sessions_ended"
     USER_SUSPENDED = "user.suspended"

@@ -21,6 +21,8 @@ class Overview(msgspec.Struct, frozen=True):
     """Styles that wait for their training or are in it."""
     stalled_trainings: int
     """Those of them without activity since `stalled_since`."""
+    styles_in_review: int
+    """Those of them that wait for an admin, see `Review`."""
     suspended_users: int
     sales: int
     """Purchases that were paid."""

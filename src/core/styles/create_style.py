@@ -8,16 +8,15 @@ from core.ports.blob_store import Blob, BlobStore
 from core.ports.clock import Clock
 from core.ports.ids import Ids
 from core.ports.images import Image, Images
-from core.ports.task_queue import TaskQueue
 from core.ports.transaction import Transaction
 from core.requester import Requester
 from core.styles.artwork_files import artwork_of, blobs_of, inspected, sample_of
+from core.styles.begin_training import BeginTraining
 from core.styles.errors import DuplicateImage
 from core.styles.model import Artwork, Style
 from core.styles.new_style import ArtworkText, CheckedStyle, NewStyle, StylesPerArtist, check_limit, checked
 from core.styles.repository import Styles
 from core.styles.views import CreatedStyle
-from core.tasks.model import TrainingOrder, WebhookBase, training_task
 from core.uploads import Upload
 
 
@@ -31,17 +30,19 @@ class TrainingImage(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class CreateStyle:
-    """Create a style from training images and queue its training. A refusal leaves neither rows nor objects behind."""
+    """Create a style from training images, and queue its training or hold it for review.
+
+    A refusal leaves neither rows nor objects behind.
+    """
 
     styles: Styles
-    queue: TaskQueue
+    begin_training: BeginTraining
     blobs: BlobStore
     images: Images
     transaction: Transaction
     ids: Ids
     clock: Clock
     limit: StylesPerArtist
-    webhooks: WebhookBase
 
     async def __call__(self, requester: Requester, new: NewStyle, training_images: list[TrainingImage]) -> CreatedStyle:
         if not requester.is_artist:
@@ -77,15 +78,7 @@ class CreateStyle:
         await put_all(self.blobs, *blobs)
         async with removed_on_failure(self.blobs, self.transaction, *(blob.key for blob in blobs)):
             described.check_portfolio(await self.styles.portfolio(style.artist_id, lock=True), self.limit)
-            await self.styles.add(style, artworks)
-            await self.queue.put(
-                training_task(
-                    style.task_id,
-                    TrainingOrder(style.id, [self.blobs.uri(artwork.key) for artwork in artworks], style.tags),
-                    at=style.created_at,
-                    webhooks=self.webhooks,
-                )
-            )
+            await self.styles.add(await self.begin_training(style, artworks), artworks)
 
 
 def _check_distinct(images: list[Image], uploads: list[Upload]) -> None:

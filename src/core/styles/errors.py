@@ -102,3 +102,17 @@ class StyleClosed(DomainError):
 
     code = "STYLE_CLOSED"
     category = Category.FORBIDDEN
+
+
+class NotInReview(DomainError):
+    """The style's training does not wait for an admin."""
+
+    code = "NOT_IN_REVIEW"
+    category = Category.CONFLICT
+
+
+class ArtworksRejected(DomainError):
+    """An admin has rejected the style's training."""
+
+    code = "ARTWORKS_REJECTED"
+    category = Category.CONFLICT

@@ -7,7 +7,9 @@ from core.errors import Forbidden, ValidationError
 from core.identifiers import ArtworkId, StyleId, TaskId, UserId
 from core.problems import Problem, not_after, wrong_token_amount
 from core.styles.errors import (
+    ArtworksRejected,
     ImagesWithdrawn,
+    NotInReview,
     StyleClosed,
     StyleNotFound,
     StyleNotReady,
@@ -48,6 +50,10 @@ SAMPLE_SIDE = 1024
 """The longest side of a sample, in pixels."""
 
 
+ARTWORKS_REJECTED = Failure("ARTWORKS_REJECTED", "The artworks resemble those of another artist.")
+"""Why a style failed whose training was not approved."""
+
+
 class TrainingStatus(Enum):
     PENDING = "pending"
     TRAINING = "training"
@@ -57,6 +63,15 @@ class TrainingStatus(Enum):
     @property
     def ended(self) -> bool:
         return self in (TrainingStatus.COMPLETED, TrainingStatus.FAILED)
+
+
+class Review(Enum):
+    """Of a style with near copies of another artist's artworks."""
+
+    PENDING = "pending"
+    """Its training waits for an admin."""
+    APPROVED = "approved"
+    REJECTED = "rejected"
 
 
 class License(Enum):
@@ -162,6 +177,8 @@ class Style(msgspec.Struct, frozen=True):
     thumbnail_key: str | None = None
     """The key of the thumbnail that the artist uploaded; None if a sample is used."""
     takedown: Takedown | None = None
+    review: Review | None = None
+    """None if no artwork resembled another artist's."""
 
     def check_owner(self, user_id: UserId) -> None:
         """Raises Forbidden, or StyleNotFound if others may not know that the style exists."""
@@ -187,11 +204,25 @@ class Style(msgspec.Struct, frozen=True):
     def retrain(self, *, at: datetime, task_id: TaskId) -> "Style":
         if self.takedown:
             raise StyleWithdrawn
+        if self.review is Review.REJECTED:
+            raise ArtworksRejected
         if self.training_status is not TrainingStatus.FAILED:
             raise TrainingInProgress
         return msgspec.structs.replace(
             self, training_status=TrainingStatus.PENDING, task_id=task_id, failure=None, retried_at=at, updated_at=at
         )
+
+    def approve_training(self, *, at: datetime) -> "Style":
+        if self.review is not Review.PENDING:
+            raise NotInReview
+        if self.takedown:
+            raise StyleWithdrawn
+        return msgspec.structs.replace(self, review=Review.APPROVED, updated_at=at)
+
+    def reject_training(self, *, at: datetime) -> "Style":
+        if self.review is not Review.PENDING:
+            raise NotInReview
+        return msgspec.structs.replace(self.fail_training(at=at, failure=ARTWORKS_REJECTED), review=Review.REJECTED)
 
     def fails_with_old_task(self, *, at: datetime) -> bool:
         """Whether a failure reported `at` this time is attributed to the task before the retry.

@@ -63,7 +63,10 @@ class Styles(Protocol):
         ...
 
     async def near_copies(self, hashes: list[int], *, of_others_than: UserId, limit: int) -> list[NearCopy]:
-        """Up to `limit` artworks of other artists that are near any of the hashes, nearest first, then by id."""
+        """Up to `limit` artworks of other artists that are near any of the hashes, nearest first, then by id.
+
+        Rejected styles are left out.
+        """
         ...
 
     async def remove(self, style_id: StyleId) -> None:
@@ -98,5 +101,8 @@ class Styles(Protocol):
         ...
 
     async def stalled(self, *, since: datetime, limit: int) -> list[StyleId]:
-        """Up to `limit` styles whose training has not ended, with last activity at `since` or earlier, oldest first."""
+        """Up to `limit` styles whose training has not ended, with last activity at `since` or earlier, oldest first.
+
+        Not those that wait for review.
+        """
         ...

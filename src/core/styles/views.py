@@ -8,7 +8,7 @@ from core.derivatives import ImageUrls
 from core.identifiers import ArtworkId, StyleId, UserId
 from core.paging import Page, PageRequest
 from core.requester import Requester
-from core.styles.model import TrainingProgress
+from core.styles.model import Review, TrainingProgress
 from core.tasks.outcome import Failure
 
 
@@ -150,6 +150,33 @@ class OwnStyleDetail(StyleDetail, frozen=True):
     """While the style is pending because its uploads are being checked."""
     rights: RightsView
     takedown: TakedownView | None
+    review: Review | None
+    """Of artworks that resemble another artist's: while `pending`, the training waits for an admin."""
+
+
+NEAR_COPIES = 50
+"""The maximum number of near copies that are shown."""
+
+
+class ComparedArtwork(msgspec.Struct, frozen=True):
+    id: ArtworkId
+    image_url: str
+    """A short-lived signed URL."""
+    style_id: StyleId
+    style_name: str
+    artist: StyleArtist
+
+
+class NearCopyView(msgspec.Struct, frozen=True):
+    """An artwork beside the one of another artist that it resembles."""
+
+    artwork: ComparedArtwork
+    resembles: ComparedArtwork
+    distance: int
+    """The number of bits of 64 by which their perceptual hashes differ."""
+
+
+NearCopies = list[NearCopyView]
 
 
 def checking_progress(passed: int, files: int, at: datetime) -> CheckingProgress:
@@ -210,5 +237,12 @@ class StylesReader(Protocol):
 
         Visible like the style. Prompts of unpublished images are not counted, not even for their owner. Raises
         StyleNotFound.
+        """
+        ...
+
+    async def near_copies(self, style_id: StyleId) -> NearCopies:
+        """Up to NEAR_COPIES artworks of other artists that its artworks resemble, nearest first; for admins.
+
+        Empty for a missing style.
         """
         ...

@@ -54,9 +54,11 @@ from core.generations.time_out_generations import GenerationTimeout, TimeOutGene
 from core.generations.watch_generation import WatchGeneration
 from core.live_events import StreamTiming, Watch
 from core.moderation.allow_style import AllowStyle
+from core.moderation.approve_training import ApproveTraining
 from core.moderation.close_style import CloseStyle
 from core.moderation.hide_image import HideImage
 from core.moderation.image_hiding import ImageHiding
+from core.moderation.reject_training import RejectTraining
 from core.moderation.restore_user import RestoreUser
 from core.moderation.suspend_user import SuspendUser
 from core.moderation.suspension import Suspension
@@ -81,6 +83,7 @@ from core.reports.resolution import Resolution
 from core.reports.submit_report import SubmitReport
 from core.reports.targets import ReportedComments, ReportedImages, ReportedStyles, ReportedUsers, Targets
 from core.reports.uphold_report import UpholdReport
+from core.styles.begin_training import BeginTraining, ReviewNearCopies
 from core.styles.close_expired_styles import CloseExpiredStyles
 from core.styles.complete_training import CompleteTraining
 from core.styles.create_style import CreateStyle
@@ -114,6 +117,7 @@ def use_cases() -> Provider:
     provider.from_context(Settings, scope=Scope.APP)
     provider.provide(_webhook_base, scope=Scope.APP)
     provider.provide(_styles_per_artist, scope=Scope.APP)
+    provider.provide(_review_near_copies, scope=Scope.APP)
     provider.provide(_generation_timeout, scope=Scope.APP)
     provider.provide(_training_timeout, scope=Scope.APP)
     provider.provide(_retry_grace, scope=Scope.APP)
@@ -140,6 +144,9 @@ def use_cases() -> Provider:
         UnhideImage,
         CloseStyle,
         AllowStyle,
+        BeginTraining,
+        ApproveTraining,
+        RejectTraining,
         RestoreUser,
         EndSessions,
         CreateStyle,
@@ -233,6 +240,10 @@ def _webhook_base(settings: Settings) -> WebhookBase:
 
 def _styles_per_artist(settings: Settings) -> StylesPerArtist:
     return StylesPerArtist(settings.styles_per_artist)
+
+
+def _review_near_copies(settings: Settings) -> ReviewNearCopies:
+    return ReviewNearCopies(settings.review_near_copies == "on")
 
 
 def _generation_timeout(settings: Settings) -> GenerationTimeout:

@@ -14,7 +14,7 @@ from litestar.types import ASGIApp
 
 from entrypoints.http import openapi
 from entrypoints.http.body import StrictJson
-from entrypoints.http.console.gate import Gate
+from entrypoints.http.console.gate import Gate, media_origin
 from entrypoints.http.errors import EXCEPTION_HANDLERS
 from entrypoints.http.metrics import Metrics
 from entrypoints.http.middleware.conditional import Conditional
@@ -139,6 +139,7 @@ def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Seque
     )
     inner: ASGIApp = Cors(Idempotent(Conditional(Unmatched(Targets(app.asgi_handler)))), settings.cors_allowed_origins)
     if settings.database_url:
-        inner = Gate(inner, state_of(app).signers, state_of(app).cookies, scheme=urlsplit(settings.api_base_url).scheme)
+        scheme, media = urlsplit(settings.api_base_url).scheme, media_origin(settings)
+        inner = Gate(inner, state_of(app).signers, state_of(app).cookies, scheme=scheme, images=media)
     app.asgi_handler = Containers(Tracing(Fields(inner), metrics, https=settings.production))
     return app

@@ -39,6 +39,7 @@ class StyleRow(Row):
             name="takedown",
         ),
         CheckConstraint("takedown_at IS NULL OR NOT is_active", name="withdrawn"),
+        one_of("review", "pending", "approved", "rejected"),
         CheckConstraint("usage_count >= 0 AND earned_tokens >= 0", name="counts"),
     )
 
@@ -86,6 +87,7 @@ class StyleRow(Row):
     takedown_by_admin: Mapped[bool | None]
     takedown_keeps_images: Mapped[bool | None]
     takedown_pending: Mapped[bool | None]
+    review: Mapped[str | None]
 
 
 class StyleUseRow(Row):

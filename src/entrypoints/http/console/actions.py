@@ -17,8 +17,10 @@ from core.debts.forgive_debt import ForgiveDebt
 from core.errors import NotFound, ValidationError
 from core.identifiers import MAX_ID, GenerationId, OrderId, ReportId, StyleId, UserId, WithdrawalId
 from core.moderation.allow_style import AllowStyle
+from core.moderation.approve_training import ApproveTraining
 from core.moderation.close_style import CloseStyle
 from core.moderation.hide_image import HideImage
+from core.moderation.reject_training import RejectTraining
 from core.moderation.restore_user import RestoreUser
 from core.moderation.suspend_user import SuspendUser
 from core.moderation.unhide_image import UnhideImage
@@ -146,6 +148,14 @@ async def _withdraw_with_images(call: Call) -> None:
     await _withdraw(call, keep_images=False)
 
 
+async def _approve(call: Call) -> None:
+    await (await call.get(ApproveTraining))(call.operator, StyleId(call.number), reason=call.fields["reason"])
+
+
+async def _reject_training(call: Call) -> None:
+    await (await call.get(RejectTraining))(call.operator, StyleId(call.number), reason=call.fields["reason"])
+
+
 async def _settle(call: Call) -> None:
     await (await call.get(SettleWithdrawal))(call.operator, WithdrawalId(call.number))
 
@@ -209,6 +219,13 @@ ACTIONS: dict[str, dict[str, Action]] = {
             (REASON,),
         ),
         "allow": Action("Allow", "Lets the artist open the style again.", _allow, (REASON,)),
+        "approve-training": Action("Approve training", "Trains a style that waits for review.", _approve, (REASON,)),
+        "reject-training": Action(
+            "Reject training",
+            "Fails a style that waits for review. The artist is notified that its artworks resemble another artist's.",
+            _reject_training,
+            (REASON,),
+        ),
         "withdraw": Action(
             "Withdraw",
             "Takes the style down for good. Queued generations are cancelled and refunded; images stay public.",

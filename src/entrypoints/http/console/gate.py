@@ -1,6 +1,7 @@
 """Access to the console: admins only; others get the 404 of an unknown path."""
 
 import asyncio
+from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
@@ -16,21 +17,33 @@ from entrypoints.http.security.cookies import Cookies, cookie
 from entrypoints.http.security.signing import Signers
 from entrypoints.http.state import container_of
 from entrypoints.logs import trace_id
+from entrypoints.settings import Settings
 
 PATH = "/admin"
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; form-action 'self'; "
+    "default-src 'none'; style-src 'self'; img-src 'self' data: {images}; font-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-"""No script at all."""
+"""No script at all. `images` is the origin of the object store."""
+GOOGLE_STORAGE = "https://storage.googleapis.com"
 ASSETS = (f"{PATH}/statics/", f"{PATH}/assets/")
+
+
+def media_origin(settings: Settings) -> str:
+    """The origin of the URLs of objects."""
+    stored = (settings.storage_emulator_host or GOOGLE_STORAGE) if settings.gcs_bucket_name else settings.api_base_url
+    parts = urlsplit(stored)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 class Gate:
     """Within the request's container, around the API."""
 
-    def __init__(self, app: ASGIApp, signers: Signers, cookies: Cookies, *, scheme: str) -> None:
-        """`scheme` is that of the service's own URL: links of the console start with it, also behind a proxy."""
+    def __init__(self, app: ASGIApp, signers: Signers, cookies: Cookies, *, scheme: str, images: str) -> None:
+        """`scheme` is that of the service's own URL: links of the console start with it, also behind a proxy. `images`
+        is the origin of the object store's URLs.
+        """
+        self._policy = POLICY.format(images=images).encode()
         self._app = app
         self._signers = signers
         self._cookies = cookies
@@ -48,7 +61,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         console = await self._made(scope)
-        await console(self._visited(scope, requester, token), receive, _answering(scope, send))
+        await console(self._visited(scope, requester, token), receive, _answering(scope, send, self._policy))
 
     async def _admin(self, scope: HTTPScope, token: str) -> Requester | None:
         if not token:
@@ -77,10 +90,10 @@ class Gate:
         return self._console
 
 
-def _answering(scope: HTTPScope, send: Send) -> Send:
+def _answering(scope: HTTPScope, send: Send, policy: bytes) -> Send:
     async def answer(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = [*message["headers"], (b"content-security-policy", POLICY.encode())]
+            headers = [*message["headers"], (b"content-security-policy", policy)]
             if scope["path"].startswith(ASSETS):
                 headers.append((b"cache-control", b"private, max-age=3600"))
             message["headers"] = headers

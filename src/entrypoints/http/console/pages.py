@@ -9,7 +9,8 @@ from sqladmin.filters import StaticValuesFilter
 from sqlalchemy.exc import DBAPIError
 from starlette.requests import Request
 
-from core.identifiers import WithdrawalId
+from core.identifiers import StyleId, WithdrawalId
+from core.styles.views import StylesReader
 from core.withdrawals.views import WithdrawalsReader
 from entrypoints.http.console import links
 from entrypoints.http.console.actions import ACTIONS
@@ -53,7 +54,10 @@ PAGES: dict[str, Page] = {
         "Styles",
         ("id", "name", "artist_id", "training_status", "is_active", "generation_cost_tokens", "created_at"),
         ("id", "name", "artist_id", "failure_code"),
-        filters={"training_status": ("pending", "training", "completed", "failed")},
+        filters={
+            "training_status": ("pending", "training", "completed", "failed"),
+            "review": ("pending", "approved", "rejected"),
+        },
         links={"artist_id": USER},
     ),
     "generations": Page(
@@ -147,6 +151,9 @@ class Table(ModelView):
         if self.identity == "withdrawals":
             reader = await parts_of(request).get(WithdrawalsReader)
             context["sources"] = await reader.sources(WithdrawalId(int(request.path_params["pk"])))
+        if self.identity == "styles":
+            styles = await parts_of(request).get(StylesReader)
+            context["near_copies"] = await styles.near_copies(StyleId(int(request.path_params["pk"])))
         return context
 
     async def get_object_for_details(self, request: Request) -> Any:

@@ -310,6 +310,7 @@ class StylesController(Controller):
             errors.TrainingInProgress,
             errors.StyleWithdrawn,
             errors.InsufficientImages,
+            errors.ArtworksRejected,
         ),
         summary="Retrain my style",
         description="After a training that has failed.",

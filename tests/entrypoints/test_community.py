@@ -16,6 +16,7 @@ async def test_following_and_unfollowing(service: Service, world: MemoryWorld) -
             "id": mia.id,
             "username": "mia",
             "profile_image": None,
+            "images": None,
             "artist_name": "Mia",
             "role": "artist",
             "follower_count": 1,
@@ -96,7 +97,7 @@ async def test_commenting_from_first_to_last(service: Service, world: MemoryWorl
         posted = await browser.post(path, json={"content": "Nice"})
         comment = posted.json()["data"]
         assert (posted.status_code, posted.headers["location"]) == (201, f"/api/comments/{comment['id']}")
-        assert comment["user"] == {"id": ann.id, "username": "ann", "profile_image": None}
+        assert comment["user"] == {"id": ann.id, "username": "ann", "profile_image": None, "images": None}
         assert (comment["content"], comment["parent_id"], comment["reply_count"]) == ("Nice", None, 0)
         reply = (await other.post(path, json={"content": "Thanks", "parent_id": comment["id"]})).json()["data"]
         assert reply["parent_id"] == comment["id"]

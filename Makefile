@@ -34,8 +34,8 @@ help: ## List the commands
 run: $(RUN) ## Start the service with everything it needs, state in .data/
 	@$(ENTRY) run
 
-demo: $(RUN) ## Play an artist and a buyer through the API and save the image as a file
-	@$(ENTRY) demo
+demo: $(RUN) ## Play an artist and a buyer through the API and save the image (ARGS=admin: the day of an operator)
+	@$(ENTRY) demo $(ARGS)
 
 test: $(DEV) ## Run every test, on a real PostgreSQL, RabbitMQ, storage emulator and OpenID provider
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) $(ARGS)

@@ -33,7 +33,7 @@ class Machine:
     async def command(self, name: str, **environ: str) -> AsyncIterator[asyncio.subprocess.Process]:
         """A command of the service in its own process group; killed after the test."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "entrypoints.cli", name),
+            *(sys.executable, "-m", "entrypoints.cli", *name.split()),
             env=environment(**{"PORT": str(self.port), "DATA_DIR": str(self.data), "RATE_LIMITS": "off", **environ}),
             cwd=NOWHERE,
             stdout=asyncio.subprocess.PIPE,
@@ -277,3 +277,32 @@ async def test_the_demo_starts_a_service_and_saves_an_image(machine: Machine) ->
     assert str(picture) in output
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert machine.processes() == []
+
+
+async def test_the_demo_plays_the_day_of_an_operator(machine: Machine) -> None:
+    status, output = await machine.outcome("demo admin")
+
+    assert status == 0, output
+    for line in (
+        "GET /admin/: 200",
+        "Report 1 is dismissed.",
+        "Zoe is notified: report_resolved, dismissed",
+        "Leo is notified: content_reviewed, dismissed",
+        "Zoe: 150 tokens",
+        "Withdrawal 1 is settled.",
+        "Mina: 100 tokens, 100 earned",
+    ):
+        assert line in output
+    for action in ("admin.made", "report.dismissed", "bonus.granted", "withdrawal.settled"):
+        assert action in output
+    assert "BROKEN" not in output
+    assert machine.processes() == []
+
+
+async def test_the_demo_leaves_the_terms_of_a_running_service(machine: Machine) -> None:
+    async with machine.service():
+        status, output = await machine.outcome("demo admin")
+
+    assert status == 0, output
+    assert "100 tokens can be withdrawn when PAYOUT_DELAY_DAYS have passed" in output
+    assert "withdrawal.settled" not in output

@@ -46,12 +46,13 @@ def run(settings: Settings) -> None:
 
 
 @click.command
+@click.argument("part", type=click.Choice(["image", "admin"]), default="image")
 @with_settings
-def demo(settings: Settings) -> None:
-    """Play an artist and a buyer through the API."""
-    from entrypoints.demo import play
+def demo(settings: Settings, part: str) -> None:
+    """Play an artist and a buyer through the API (`image`), or an operator's day by command (`admin`)."""
+    from entrypoints.demo.parts import main
 
-    play.main(settings)
+    main(settings, admins_day=part == "admin")
 
 
 @click.command

@@ -1,1 +1,1 @@
-"""Plays an artist and a buyer through the public HTTP API and prints what happens."""
+"""Plays the main flow, or the day of an operator, on a running service and prints what happens."""

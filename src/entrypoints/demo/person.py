@@ -38,7 +38,7 @@ class Person:
         return self._data(me)
 
     def ask(self, method: str, path: str, **request: Any) -> Any:
-        """The `data` of a successful response. Raises Refused."""
+        """The `data` of a successful response. Raises CommandFailed."""
         headers = {"X-CSRFToken": self.csrf_token} if method in WRITING else {}
         return self._data(self._send(method, path, headers=headers, **request))
 

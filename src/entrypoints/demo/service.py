@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,9 +18,11 @@ STOPS_WITHIN = 20.0
 
 
 @contextlib.contextmanager
-def running_service(settings: Settings) -> Iterator[str]:
+def running_service(settings: Settings, **variables: str) -> Iterator[str]:
     """The URL of a service: the one that API_BASE_URL names, or runs on the data directory, or answers at the settings'
-    address. If there is none, one is started, and stopped in the end. Raises Refused.
+    address. If there is none, one is started, with these variables besides, and stopped in the end.
+
+    Raises CommandFailed.
     """
     base = settings.api_base_url
     if base == settings.local_url and (running := service_url(settings)):
@@ -31,7 +33,7 @@ def running_service(settings: Settings) -> Iterator[str]:
         if urlsplit(base).hostname not in {"127.0.0.1", "localhost", "::1"}:
             raise CommandFailed(f"Nothing answers at {base}.")
         print(f"Nothing answers at {base}: starting the service for this demo ...", flush=True)
-        with _started(settings):
+        with _started(settings, variables):
             yield base
         return
     print(f"Using the service at {base}.")
@@ -39,11 +41,12 @@ def running_service(settings: Settings) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _started(settings: Settings) -> Iterator[None]:
+def _started(settings: Settings, variables: Mapping[str, str]) -> Iterator[None]:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = settings.data_dir / "demo" / "service.log"
     log.parent.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "entrypoints.cli", "run"]
+    changed = [f"{name}={value}" for name, value in variables.items()]
+    command = ["/usr/bin/env", *changed, sys.executable, "-m", "entrypoints.cli", "run"]
     # In its own session: Ctrl-C reaches only the demo, which then stops the service.
     with (
         log.open("wb") as output,
@@ -62,7 +65,7 @@ def _started(settings: Settings) -> Iterator[None]:
 
 
 def _begins_to_answer(base: str, runs: Callable[[], bool]) -> bool:
-    """False if it has ended before. Raises Refused when it takes too long."""
+    """False if it has ended before. Raises CommandFailed when it takes too long."""
     deadline = time.monotonic() + STARTS_WITHIN
     while not _answers(base):
         if not runs():
@@ -74,7 +77,7 @@ def _begins_to_answer(base: str, runs: Callable[[], bool]) -> bool:
 
 
 def _answers(base: str) -> bool:
-    """Raises Refused if another program answers there."""
+    """Raises CommandFailed if another program answers there."""
     try:
         answer = httpx.get(f"{base}/api/health/live", timeout=5, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL):

@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from entrypoints.http.console.actions import ACTIONS
+from entrypoints.http.console.pages import PAGES
 from tests.end_to_end.service import Service, running_service
 from tests.support import chromium, processes
 
@@ -43,6 +45,30 @@ TOO_FAINT = """
 }
 """
 """Texts with a contrast below 4.5:1 (WCAG 2.2, 1.4.3)."""
+FOCUSED = """
+() => {
+    const node = document.activeElement, style = getComputedStyle(node);
+    const marked = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+    return node === document.body ? null : [[...document.querySelectorAll("*")].indexOf(node), marked, node.outerHTML];
+}
+"""
+"""What has the focus: its place in the page, whether an outline shows it (WCAG 2.2, 2.4.7), and its markup."""
+OUT_OF_REACH = """
+reached => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea")]
+    .filter(node => !reached.includes([...document.querySelectorAll("*")].indexOf(node))).map(node => node.outerHTML)
+"""
+REPORT = """
+async target => {
+    const me = await fetch("/api/auth/me");
+    const answer = await fetch("/api/reports", {
+        method: "POST",
+        headers: {"Content-Type": "application/json", "X-CSRFToken": me.headers.get("X-CSRFToken")},
+        body: JSON.stringify({target_type: "user", target_id: target, reason: "spam", text: "Sells followers."}),
+    });
+    return answer.status;
+}
+"""
+MY_ID = "async () => (await (await fetch('/api/auth/me')).json()).data.id"
 
 
 class Place:
@@ -77,9 +103,25 @@ class Place:
 
     async def picture(self, page: Page, name: str) -> None:
         """Take a screenshot of a page without accessibility problems."""
-        assert await page.evaluate(UNLABELLED) == []
-        assert await page.evaluate(TOO_FAINT) == []
+        await check_readable(page)
         await page.screenshot(path=self.pictures / f"{name}.png")
+
+
+async def check_readable(page: Page) -> None:
+    assert await page.evaluate(UNLABELLED) == []
+    assert await page.evaluate(TOO_FAINT) == []
+
+
+async def check_keyboard(page: Page) -> None:
+    """The tab key alone reaches everything, and an outline shows where the focus is."""
+    reached: list[int] = []
+    await page.keyboard.press("Tab")
+    while (focused := await page.evaluate(FOCUSED)) and focused[0] not in reached:
+        place, marked, node = focused
+        assert marked, node
+        reached.append(place)
+        await page.keyboard.press("Tab")
+    assert await page.evaluate(OUT_OF_REACH, reached) == []
 
 
 @pytest.fixture
@@ -139,3 +181,43 @@ async def test_an_admin_suspends_a_user(place: Place) -> None:
     assert answer.status == 401
     await ann.goto(f"{place.service.url}/api/auth/google/login?login_hint=ann@example.com")
     assert ann.url.endswith("/login?error=account_suspended")
+
+
+async def test_an_admin_decides_on_a_report(place: Place) -> None:
+    lou, ann, boss = [await place.page_of(f"{name}@example.com") for name in ("lou", "ann", "boss")]
+    assert await ann.evaluate(REPORT, await lou.evaluate(MY_ID)) == 201
+    await place.command("admins", "add", "boss@example.com")
+
+    await boss.goto(f"{place.service.url}/admin/")
+    waiting = boss.locator("dl > div").filter(has=boss.get_by_role("link", name="Reports", exact=True))
+    await expect(waiting.get_by_role("definition")).to_have_text("1")
+    await waiting.get_by_role("link").press("Enter")
+    await expect(boss.get_by_role("row")).to_have_count(2)
+    await boss.get_by_role("rowheader").get_by_role("link").press("Enter")
+    await expect(boss.get_by_role("row", name="Text Sells followers.")).to_be_visible()
+    await place.picture(boss, "report")
+    await boss.get_by_role("link", name="Uphold", exact=True).press("Enter")
+    await boss.get_by_label(re.compile("^Reason")).fill("Seen on the page of the user.")
+    await place.picture(boss, "uphold")
+    await boss.keyboard.press("Tab")
+    await boss.keyboard.press("Enter")
+
+    await expect(boss.get_by_role("status")).to_have_text("Done: Uphold")
+    await expect(boss.get_by_role("row", name="Status upheld")).to_be_visible()
+    await boss.goto(f"{place.service.url}/admin/")
+    await expect(waiting.get_by_role("definition")).to_have_text("0")
+    answer = await lou.goto(f"{place.service.url}/api/auth/me")
+    assert answer
+    assert answer.status == 401
+
+
+async def test_every_page_is_readable_and_works_with_the_keyboard_alone(place: Place) -> None:
+    boss = await place.page_of("boss@example.com")
+    await place.command("admins", "add", "boss@example.com")
+    lists = [f"{name}/list" for name in PAGES]
+    forms = [f"act/{page}/1/{name}" for page in ACTIONS for name in ACTIONS[page]]
+    for path in ["", *lists, *forms, "users/details/1", "users/details/0"]:
+        await boss.goto(f"{place.service.url}/admin/{path}")
+        await expect(boss.get_by_role("heading", level=1)).to_be_visible()
+        await check_readable(boss)
+        await check_keyboard(boss)

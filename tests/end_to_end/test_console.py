@@ -68,6 +68,17 @@ async target => {
     return answer.status;
 }
 """
+BUY = """
+async () => {
+    const me = await fetch("/api/auth/me");
+    const answer = await fetch("/api/tokens/purchase", {
+        method: "POST",
+        headers: {"Content-Type": "application/json", "X-CSRFToken": me.headers.get("X-CSRFToken")},
+        body: JSON.stringify({package_id: "basic_100"}),
+    });
+    return (await answer.json()).data.payment_url;
+}
+"""
 MY_ID = "async () => (await (await fetch('/api/auth/me')).json()).data.id"
 
 
@@ -209,6 +220,28 @@ async def test_an_admin_decides_on_a_report(place: Place) -> None:
     answer = await lou.goto(f"{place.service.url}/api/auth/me")
     assert answer
     assert answer.status == 401
+
+
+async def test_an_admin_refunds_a_purchase(place: Place) -> None:
+    ann, boss = await place.page_of("ann@example.com"), await place.page_of("boss@example.com")
+    await ann.goto(await ann.evaluate(BUY))
+    await ann.get_by_role("button", name="Pay", exact=True).press("Enter")
+    await ann.wait_for_url(f"{place.service.url}/purchases*")
+    await place.command("admins", "add", "boss@example.com")
+
+    await boss.goto(f"{place.service.url}/admin/purchases/list")
+    await boss.get_by_role("rowheader").get_by_role("link").press("Enter")
+    await expect(boss.get_by_role("row", name="Status paid")).to_be_visible()
+    await boss.get_by_role("link", name="Refund", exact=True).press("Enter")
+    await boss.get_by_label(re.compile("^Tokens")).fill("40")
+    await boss.get_by_label(re.compile("^Reason")).fill("Bought too many.")
+    await place.picture(boss, "refund")
+    await boss.keyboard.press("Tab")
+    await boss.keyboard.press("Enter")
+
+    await expect(boss.get_by_role("status")).to_have_text("Done: Refund")
+    await boss.get_by_role("main").get_by_role("link", name="Audit log").press("Enter")
+    await expect(boss.get_by_role("cell", name="purchase.refunded")).to_be_visible()
 
 
 async def test_every_page_is_readable_and_works_with_the_keyboard_alone(place: Place) -> None:

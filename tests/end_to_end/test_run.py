@@ -289,11 +289,12 @@ async def test_the_demo_plays_the_day_of_an_operator(machine: Machine) -> None:
         "Zoe is notified: report_resolved, dismissed",
         "Leo is notified: content_reviewed, dismissed",
         "Zoe: 150 tokens",
+        "9000 KRW went back",
         "Withdrawal 1 is settled.",
         "Mina: 100 tokens, 100 earned",
     ):
         assert line in output
-    for action in ("admin.made", "report.dismissed", "bonus.granted", "withdrawal.settled"):
+    for action in ("admin.made", "report.dismissed", "bonus.granted", "purchase.refunded", "withdrawal.settled"):
         assert action in output
     assert "BROKEN" not in output
     assert machine.processes() == []

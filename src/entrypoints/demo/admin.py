@@ -1,4 +1,4 @@
-"""The day of an operator: a report, an apology, and a payout, by command."""
+"""The day of an operator: a report, an apology, a refund, and a payout, by command."""
 
 import contextlib
 import io
@@ -37,7 +37,7 @@ def play(base: str) -> None:
 
         step("Leo buys tokens, has an image made, and publishes it")
         leo.sign_in(f"leo-{who}@example.com")
-        _buy(leo, "standard_500")
+        order_id = _buy(leo, "standard_500")
         tell(f"bought 500 tokens: {balance(leo)}")
         image = have_image_made(leo, style, ["portrait", "woman", "evening"])
         leo.ask("PATCH", f"/api/generations/{image['id']}", json={"is_public": True})
@@ -50,10 +50,11 @@ def play(base: str) -> None:
 
         _report(zoe, leo, image, f"zoe-{who}@example.com", admin)
         _grant(zoe, f"zoe-{who}@example.com", admin)
+        _refund(leo, order_id, admin)
         _pay_out(mina, admin)
 
         step("What the audit log has of the day")
-        _command("audit", "list", "--limit", "4")
+        _command("audit", "list", "--limit", "5")
         _command("reconcile")
     print(f"\nAn admin sees all this at {base}/admin", flush=True)
 
@@ -82,6 +83,17 @@ def _grant(zoe: Person, email: str, admin: str) -> None:
     tell(f"Zoe: {balance(zoe)}")
 
 
+def _refund(leo: Person, order_id: str, admin: str) -> None:
+    step("Leo has bought more than he needs, and asks for a part of the money back")
+    decision = ("--amount", "100", "--reason", "Bought too many.")
+    _command("tokens", "refund", "--as", admin, *decision, "--", order_id)  # it may begin with a hyphen
+    tell("the payment provider is asked by a maintenance pass, which otherwise runs each minute")
+    _command("maintenance")
+    purchase = leo.ask("GET", f"/api/tokens/purchases/{order_id}")
+    tell(f"the purchase is {purchase['status']}, {purchase['refunded_price']} {purchase['currency_code']} went back")
+    tell(f"Leo: {balance(leo)}")
+
+
 def _pay_out(mina: Person, admin: str) -> None:
     step("Mina asks to be paid; the admin looks where the tokens come from, and pays")
     funds = mina.ask("GET", "/api/tokens/balance")
@@ -95,13 +107,15 @@ def _pay_out(mina: Person, admin: str) -> None:
     tell(f"Mina: {balance(mina)}")
 
 
-def _buy(person: Person, package: str) -> None:
-    """Pay on the page of the sandbox, and come back."""
+def _buy(person: Person, package: str) -> str:
+    """Pay on the page of the sandbox, and come back; returns the order's id."""
     purchase = person.ask("POST", "/api/tokens/purchase", json={"package_id": package})
     paid = person.browser.post(purchase["payment_url"], data={"choice": "pay"})
     if not paid.is_redirect:
         raise CommandFailed("The demo needs the payment sandbox, so a service without TOSS_SECRET_KEY.")
     person.browser.get(urljoin(str(paid.url), paid.headers["Location"]))
+    order_id: str = purchase["order_id"]
+    return order_id
 
 
 def _see_console(boss: Person) -> None:

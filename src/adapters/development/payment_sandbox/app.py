@@ -1,11 +1,20 @@
 import json
 import logging
+from contextlib import suppress
 from http import HTTPStatus
 
 import httpx
 
 from adapters.development.payment_sandbox.pages import checkout_page, console_page, refusal_page
-from adapters.development.payment_sandbox.provider import ApiAnswer, Json, NoSuchPayment, SandboxPayments, TossError
+from adapters.development.payment_sandbox.provider import (
+    ApiAnswer,
+    Json,
+    Mode,
+    NoAnswer,
+    NoSuchPayment,
+    SandboxPayments,
+    TossError,
+)
 from adapters.development.stand_in import (
     Answer,
     ASGIApp,
@@ -51,7 +60,12 @@ class WithSandboxPayments(WithStandIn):
             return self._console(request)
         try:
             self._provider.authenticate(request.headers.get("authorization", ""))
-            return as_json(*self._api(request))
+            if self._provider.mode is Mode.DOWN:
+                raise NoAnswer
+            answer = self._api(request)
+            if self._provider.mode is Mode.SILENT:
+                raise NoAnswer
+            return as_json(*answer)
         except TossError as refusal:
             return as_json(*refusal.answer)
 
@@ -86,16 +100,18 @@ class WithSandboxPayments(WithStandIn):
     def _console(self, request: Request) -> Answer:
         """What a merchant does by hand in Toss's console."""
         problem = ""
-        if request.method == "POST":
+        if "mode" in request.form:
+            with suppress(ValueError):
+                self._provider.mode = Mode(request.form["mode"])
+        elif request.method == "POST":
             amount = request.form.get("amount", "")
             asked = {"cancelReason": "By hand", "cancelAmount": int(amount) if amount.isdecimal() else None}
             try:
                 self._provider.cancel(request.form.get("payment_key", ""), asked)
             except TossError as refusal:
                 problem = str(refusal)
-        return as_page(
-            HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK, console_page(self._provider.paid(), problem)
-        )
+        page = console_page(self._provider.paid(), self._provider.mode, problem)
+        return as_page(HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK, page)
 
 
 def _json(request: Request) -> Json:

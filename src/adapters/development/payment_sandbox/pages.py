@@ -1,6 +1,6 @@
 from html import escape
 
-from adapters.development.payment_sandbox.provider import Checkout
+from adapters.development.payment_sandbox.provider import Checkout, Mode
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -14,7 +14,7 @@ _PAGE = """<!doctype html>
   input {{ font: inherit; padding: .4rem; border: 1px solid #8888; border-radius: .5rem }}
   button {{ box-sizing: border-box; width: 100%; padding: .7rem; margin: .25rem 0; font: inherit; cursor: pointer;
     border: 1px solid #8888; border-radius: .5rem }}
-  button.go {{ background: #3656d6; color: #fff; border: 0 }}
+  button.go, button[aria-pressed=true] {{ background: #3656d6; color: #fff; border: 0 }}
   p {{ opacity: .75 }}
 </style>
 <main>{content}</main>
@@ -36,7 +36,15 @@ def checkout_page(payment: Checkout) -> str:
     )
 
 
-def console_page(payments: list[Checkout], problem: str) -> str:
+MODES = {
+    Mode.NORMAL: "Answer normally",
+    Mode.DOWN: "Be down",
+    Mode.SILENT: "Do what is asked, and lose the answers",
+    Mode.UNWILLING: "Refuse to cancel",
+}
+
+
+def console_page(payments: list[Checkout], mode: Mode, problem: str) -> str:
     rows = "".join(
         f"""
 <form method="post">
@@ -49,10 +57,15 @@ def console_page(payments: list[Checkout], problem: str) -> str:
 """
         for payment in payments
     )
+    modes = "".join(
+        f'<button name="mode" value="{one.value}" aria-pressed="{str(one is mode).lower()}">{label}</button>'
+        for one, label in MODES.items()
+    )
     refused = f'<p role="alert">{escape(problem)}</p>' if problem else ""
     return _PAGE.format(
         content=f"<h1>Payments</h1><p>Money given back here is reported by a webhook.</p>{refused}"
         + (rows or "<p>Nothing was paid yet.</p>")
+        + f'<h2>The API</h2><form method="post">{modes}</form>'
     )
 
 

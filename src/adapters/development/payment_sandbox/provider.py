@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import Enum
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -20,9 +21,28 @@ class TossError(Exception):
         super().__init__(message)
 
 
+class Mode(Enum):
+    """How the API behaves; the console changes it."""
+
+    NORMAL = "normal"
+    DOWN = "down"
+    """Every call fails without effect."""
+    SILENT = "silent"
+    """Every call takes effect, but its answer is lost."""
+    UNWILLING = "unwilling"
+    """Cancellations are refused."""
+
+
 class NoSuchPayment(TossError):
     def __init__(self) -> None:
         super().__init__(HTTPStatus.NOT_FOUND, "NOT_FOUND_PAYMENT", "There is no such payment.")
+
+
+class NoAnswer(TossError):
+    """The call may have taken effect or not."""
+
+    def __init__(self) -> None:
+        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, "FAILED_INTERNAL_SYSTEM_PROCESSING", "Try again later.")
 
 
 @dataclass(slots=True)
@@ -56,6 +76,7 @@ class SandboxPayments:
         self._url = url
         self._payments: dict[str, Checkout] = {}
         self._answered: dict[tuple[str, str], ApiAnswer] = {}
+        self.mode = Mode.NORMAL
         self.events: list[Json] = []
         """Webhooks that are to be sent."""
 
@@ -112,6 +133,8 @@ class SandboxPayments:
 
     def cancel(self, payment_key: str, asked: Json) -> Json:
         """Give money of a payment back, by default all that is left. Raises TossError."""
+        if self.mode is Mode.UNWILLING:
+            raise TossError(HTTPStatus.FORBIDDEN, "NOT_CANCELABLE_PAYMENT", "The sandbox refuses to cancel.")
         payment = self.payment(payment_key)
         if payment.status == "CANCELED":
             raise TossError(HTTPStatus.BAD_REQUEST, "ALREADY_CANCELED_PAYMENT", "The payment is cancelled already.")

@@ -203,7 +203,7 @@ async def test_the_console_cancels_by_hand(client: httpx.AsyncClient, webhooks: 
     payment = await paid(client)
     await create(client)  # and is not paid
     page = (await client.get(f"{PATH}/console")).text
-    assert page.count("<form") == 1
+    assert page.count('name="payment_key"') == 1
     assert "order-1: DONE, KRW 45,000 of" in page
 
     by_hand = {"payment_key": payment["paymentKey"], "amount": "15000"}
@@ -217,3 +217,27 @@ async def test_the_console_cancels_by_hand(client: httpx.AsyncClient, webhooks: 
         assert 'role="alert"' in answer.text
     assert (await look(client, payment))["balanceAmount"] == 30_000
     assert len(webhooks) == 1
+
+
+async def test_the_api_can_be_down_silent_or_unwilling(client: httpx.AsyncClient, webhooks: list[Any]) -> None:
+    payment = await paid(client)
+    asked, once = {"cancelReason": "Sorry.", "cancelAmount": 15_000}, {"Idempotency-Key": "refund"}
+
+    async def change(mode: str) -> str:
+        return (await client.post(f"{PATH}/console", data={"mode": mode})).text
+
+    assert 'value="down" aria-pressed="true"' in await change("down")
+    assert (await cancel(client, payment, asked, **once))[0] == 503
+    assert (await client.get(f"{PATH}/v1/payments/{payment['paymentKey']}")).status_code == 503
+    assert 'value="unwilling" aria-pressed="true"' in await change("unwilling")
+    assert (await cancel(client, payment, asked))[1]["code"] == "NOT_CANCELABLE_PAYMENT"
+    await change("normal")
+    assert (await look(client, payment))["balanceAmount"] == 45_000
+
+    await change("silent")
+    assert (await cancel(client, payment, asked, **once))[0] == 503
+    assert 'value="normal" aria-pressed="true"' in await change("normal")
+    status, answer = await cancel(client, payment, asked, **once)
+    assert (status, answer["balanceAmount"]) == (200, 30_000)
+    assert len(webhooks) == 1
+    assert 'value="normal" aria-pressed="true"' in await change("another")

@@ -85,12 +85,17 @@ class Books:
             purchase = self._tables.purchases[self._world.payments.payments[key].order_id]
             if purchase.refunded_price < sum(sums):
                 raise Broken(f"{sum(sums)} was given back of purchase {purchase.order_id}, but its tokens are there")
+            if len(sums) > self._sources.refunds(purchase.order_id):
+                raise Broken(f"{sums} was given back of purchase {purchase.order_id}, and not asked for that often")
         held = {account: funds for account, funds in self._tables.funds.items() if funds.held}
         if held:
             raise Broken(f"tokens are still on hold: {held}")
         for user_id in tuple(self._erased):
             self._check_erased(user_id)
-        self._sources.check_end(sum(funds.debt for funds in self._tables.funds.values()))
+        paid_in = sum(
+            row.total_price - row.refunded_price for row in self._tables.purchases.values() if row.status.credited
+        )
+        self._sources.check_end(sum(funds.debt for funds in self._tables.funds.values()), paid_in)
 
     def _check(self, changed: dict[str, list[object]]) -> None:
         for transfer_id in _the(changed["entries"], TransferId):

@@ -5,8 +5,11 @@ from core.audit.model import Operator
 from core.community.delete_comment import DeleteComment
 from core.community.errors import CommentNotFound
 from core.debts.forgive_debt import ForgiveDebt
+from core.errors import ValidationError
 from core.identifiers import UserId, WithdrawalId
 from core.paging import PageRequest
+from core.purchases.errors import NotRefundable
+from core.purchases.refund_purchase import RefundPurchase
 from core.requester import Requester, Role
 from core.tokens.errors import DebtOutstanding, InsufficientTokens, NoDebt
 from core.withdrawals.errors import WithdrawalEnded
@@ -20,9 +23,10 @@ from tests.simulation.stage import Stage
 
 PAUSE = 20.0
 SETTLED = 0.6
-TWICE = 0.4
+TWICE = 0.7
 DELETED = 0.1
 FORGIVEN = 0.2
+REFUNDED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Clerk:
                 debtor = random.choice(self.stage.users)
                 refusals = (NoDebt, InsufficientTokens)
                 await self.stage.call(ForgiveDebt, Operator(me), debtor, reason="Sorry.", refusals=refusals)
+            if self.stage.orders and random.random() < REFUNDED:
+                await self._refund(me)
             if self.stage.comments and random.random() < DELETED:
                 await self._delete_comment(me)
 
@@ -61,6 +67,18 @@ class Clerk:
 
         for _ in range(2 if self.stage.faults.strike(TWICE) else 1):
             self.stage.begin("decision", decide)
+
+    async def _refund(self, me: UserId) -> None:
+        """In part or in full, perhaps more than is left."""
+        order_id = self.stage.random.choice(self.stage.orders[-RECENT:])
+        await self.stage.call(
+            RefundPurchase,
+            Operator(me),
+            order_id,
+            tokens=self.stage.random.choice((None, 1, 30, 300)),
+            reason="Sorry.",
+            refusals=(NotRefundable, ValidationError),
+        )
 
     async def _delete_comment(self, me: UserId) -> None:
         """Sometimes a comment whose author or image is being erased concurrently."""

@@ -30,6 +30,7 @@ from core.identifiers import GenerationId, HoldId, StyleId, UserId
 from core.ports.token_ledger import TokenLedger
 from core.purchases.carry_out_refunds import CarryOutRefunds
 from core.purchases.model import Purchase, PurchaseStatus
+from core.purchases.refund import Refund
 from core.purchases.request_refund import RequestRefund
 from core.styles.errors import StyleNotFound
 from core.takedowns.carry_out_takedown import CarryOutTakedown
@@ -272,6 +273,20 @@ def refunds_charged_back_too(_: SimulatedWorld) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def refunds_asked_for_anew(world: SimulatedWorld) -> Iterator[None]:
+    """Every attempt has another idempotency key, and nothing is looked up before it."""
+
+    async def went_back(*_: object) -> bool:
+        return False
+
+    def key(_: Refund) -> str:
+        return world.ids.task()
+
+    with patch.object(CarryOutRefunds, "_went_back", went_back), patch.object(Refund, "key", property(key)):
+        yield
+
+
 def without(rule: str) -> Mutant:
     @contextmanager
     def mutant(world: SimulatedWorld) -> Iterator[None]:
@@ -348,6 +363,7 @@ MUTANTS: dict[str, Mutant] = {
     "likes-counted-without-a-lock": changed(LikeGeneration, generations=Unlocked),
     "refunds-without-a-hold": changed(RequestRefund, ledger=NeverHolds),
     "refused-refunds-on-hold-for-good": changed(CarryOutRefunds, ledger=NeverVoids),
+    "refunds-asked-for-anew": refunds_asked_for_anew,
     "refunds-charged-back-too": refunds_charged_back_too,
     "no-refund-after-the-last-attempt": changed(FailGeneration, ledger=NeverVoids),
 }

@@ -9,6 +9,7 @@ from tests.simulation.deeds.base import Deed
 from tests.simulation.deeds.community import Community
 from tests.simulation.deeds.images import Images
 from tests.simulation.deeds.purchases import Purchases
+from tests.simulation.deeds.rings import Rings
 from tests.simulation.deeds.styles import Styles
 from tests.simulation.deeds.withdrawals import Withdrawals
 from tests.simulation.person import Person
@@ -44,10 +45,11 @@ class Screen:
             self.person.forget()
             return
         deeds: dict[Deed, float] = {}
-        for kind in DEEDS:
+        for kind in (Rings,) if self.person.ring else DEEDS:
             deeds |= kind(self.stage, self.person).open_to(requester)
-        [deed] = self.stage.random.choices(list(deeds), list(deeds.values()))
-        await deed(requester)
+        if deeds:
+            [deed] = self.stage.random.choices(list(deeds), list(deeds.values()))
+            await deed(requester)
 
 
 async def sign_in(stage: Stage, person: Person) -> None:

@@ -19,6 +19,8 @@ class Person:
     comments: list[CommentId] = field(default_factory=list)
     keys: int = 0
     """How many idempotency keys they have made up."""
+    ring: "Person | None" = None
+    """The artist for whom this is one of several accounts of the same human."""
     welcomed: bool = True
     """Whether the signed-in user certainly got welcome tokens."""
 
@@ -38,6 +40,12 @@ def stranger(name: str, *, draws: bool = False) -> Person:
 
 def people(users: int, artists: int) -> list[Person]:
     return [stranger(f"person{index}", draws=index < artists) for index in range(users + artists)]
+
+
+def ring(name: str, accounts: int) -> list[Person]:
+    """An artist, and other accounts of the same human."""
+    artist = stranger(name, draws=True)
+    return [artist, *(Person(_named(f"{name}-{number}"), draws=False, ring=artist) for number in range(accounts))]
 
 
 def _named(name: str) -> Identity:

@@ -5,11 +5,13 @@ from tests.simulation.broken import Broken
 from tests.simulation.clerk import Clerk
 from tests.simulation.machines import InferenceServer, Machine, MaintenancePasses, Relay, TrainingServer
 from tests.simulation.people import Screen
-from tests.simulation.person import people, stranger
+from tests.simulation.person import people, ring, stranger
 from tests.simulation.replayer import Replayer
 from tests.simulation.stage import TIMEOUT, Stage
 
 USERS, ARTISTS, SCREENS, CLERKS = 4, 2, 2, 2
+RING = 2
+"""Accounts of one human beside that of an artist."""
 MACHINES: dict[type[Machine], int] = {Relay: 2, MaintenancePasses: 2, TrainingServer: 1, InferenceServer: 3}
 MAX_ROUNDS = 3_000
 """Checks of whether everything has ended."""
@@ -21,6 +23,8 @@ def enter(stage: Stage) -> None:
     for person in everybody:
         for screen in range(SCREENS):
             stage.enter(f"{person.identity.name}/{screen}", Screen(stage, person).live, ends=True)
+    for person in ring("ring", RING):
+        stage.enter(str(person.identity.name), Screen(stage, person).live, ends=True)
     stage.enter("replayer", Replayer(stage, everybody).live, ends=True)
     for one in range(CLERKS):
         stage.enter(f"clerk{one}", Clerk(stage, stranger(f"clerk{one}")).live, ends=False)

@@ -2,10 +2,14 @@ from collections import Counter, defaultdict
 from datetime import datetime
 
 from adapters.memory.tables import Entry, Phase
-from core.identifiers import UserId
+from core.identifiers import OrderId, UserId
+from core.purchases.packages import PACKAGES
 from core.tokens.model import PayoutTerms, TransferKind
 from core.withdrawals.model import Withdrawal, WithdrawalStatus
 from tests.simulation.broken import Broken
+
+CHEAPEST = min(package.price_per_token for package in PACKAGES)
+DEAREST = max(package.price_per_token for package in PACKAGES)
 
 
 class Sources:
@@ -19,6 +23,7 @@ class Sources:
         """Bonus tokens in wallets."""
         self._bought = 0
         """Less what was charged back or refunded."""
+        self._refunds: Counter[OrderId] = Counter()
         self._forgiven = 0
         self._earned: defaultdict[UserId, list[tuple[datetime, int]]] = defaultdict(list)
         """What others have paid artists with bought tokens, and fees."""
@@ -38,8 +43,9 @@ class Sources:
                 self._bonus[payer] -= entry.amount
             case TransferKind.PURCHASE, _:
                 self._bought += entry.amount
-            case (TransferKind.CHARGE_BACK, _) | (TransferKind.REFUND, Phase.POST):
+            case (TransferKind.CHARGE_BACK, _) | (TransferKind.REFUND, Phase.POST) if entry.sale is not None:
                 self._bought -= entry.amount
+                self._refunds[entry.sale.order_id] += entry.kind is TransferKind.REFUND
             case TransferKind.FORGIVENESS, _:
                 self._forgiven += entry.amount
             case TransferKind.GENERATION, Phase.POST if payer is not None and payee is not None:
@@ -71,8 +77,14 @@ class Sources:
         if withdrawal.status is WithdrawalStatus.PENDING and sum(withdrawn.values()) > earned:
             raise Broken(f"{withdrawal} is of more than the {earned} tokens that others had bought and paid in time")
 
-    def check_end(self, debts: int) -> None:
-        """With all debts that are left: they are of tokens that were spent, and whose money is gone. Raises Broken."""
+    def refunds(self, order_id: OrderId) -> int:
+        """How many refunds of a purchase were completed."""
+        return self._refunds[order_id]
+
+    def check_end(self, debts: int, paid_in: int) -> None:
+        """With all debts that are left, of tokens that were spent and whose money is gone, and with the money that was
+        paid in and has not gone back. Raises Broken.
+        """
         paid_out = 0
         for artist_id, withdrawn in self._withdrawn.items():
             tokens, earned = sum(withdrawn.values()), sum(tokens for _, tokens in self._earned[artist_id])
@@ -82,3 +94,6 @@ class Sources:
         covered = self._bought + debts + self._forgiven
         if paid_out > covered:
             raise Broken(f"{paid_out} tokens were paid out, and {covered} bought, owed or forgiven")
+        owed = (debts + self._forgiven) * DEAREST
+        if paid_out * CHEAPEST > paid_in + owed:
+            raise Broken(f"{paid_out} tokens were paid out, and {paid_in} of money is there, and at most {owed} owed")

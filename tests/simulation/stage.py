@@ -11,7 +11,7 @@ from core.community.errors import CommentNotFound
 from core.errors import DomainError
 from core.generations.errors import GenerationNotFound
 from core.generations.fail_unresumed_generations import RetryGrace
-from core.identifiers import CommentId, GenerationId, StyleId, UserId
+from core.identifiers import CommentId, GenerationId, OrderId, StyleId, UserId
 from core.ports.images import Derivative, Image, Images
 from core.ports.transaction import OutcomeUnknown
 from core.styles.errors import StyleNotFound
@@ -48,6 +48,7 @@ class Stage(ABC):
         # What users know:
         self.users: list[UserId] = []
         self.styles: list[StyleId] = []
+        self.orders: list[OrderId] = []
         self.comments: list[tuple[CommentId, GenerationId]] = []
 
     @abstractmethod

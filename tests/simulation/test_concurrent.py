@@ -23,6 +23,7 @@ from core.generations.edit_generation import EditGeneration
 from core.generations.fail_generation import FailGeneration
 from core.generations.request_generation import RequestGeneration
 from core.generations.time_out_generations import TimeOutGenerations
+from core.purchases.refund_purchase import RefundPurchase
 from core.purchases.request_refund import RequestRefund
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
@@ -45,6 +46,7 @@ DEEDS: tuple[type[Any], ...] = (
     TimeOutGenerations,
     SettlePurchase,
     RequestRefund,
+    RefundPurchase,
     RequestWithdrawal,
     SettleWithdrawal,
     FollowUser,

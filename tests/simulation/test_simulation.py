@@ -12,8 +12,8 @@ from tests.simulation.history import HistoryBroken, run
 from tests.simulation.mutants import MUTANTS
 
 ROOT = Path(__file__).parents[2]
-SEED = 11
-LIVELY = 3
+SEED = 7
+LIVELY = 20
 """Its histories have many images and purchases."""
 
 

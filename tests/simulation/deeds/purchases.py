@@ -23,7 +23,7 @@ class Purchases(Deeds):
     def open_to(self, requester: Requester) -> dict[Deed, float]:
         if not self.person.orders:
             return {self._buy: 6}
-        return {self._buy: 3, self._pay: 9, self._charge_back: 1, self._refund: 1}
+        return {self._buy: 3, self._pay: 9, self._charge_back: 0.5, self._refund: 0.5}
 
     async def _buy(self, requester: Requester) -> None:
         package, other = self.random.choices(PACKAGES, k=2)
@@ -38,7 +38,9 @@ class Purchases(Deeds):
             other=(requester.id, other.package_id),
         )
         if answer:
-            self.person.orders.append(msgspec.json.decode(answer.body, type=StartedPurchase))
+            started = msgspec.json.decode(answer.body, type=StartedPurchase)
+            self.person.orders.append(started)
+            self.stage.orders.append(started.order_id)
 
     async def _pay(self, requester: Requester) -> None:
         """Any action at the payment page; then the browser returns, and the provider sends its webhook."""

@@ -39,7 +39,7 @@ def watch(what: str, look: Callable[[], Any], status: str, count: str) -> Any:
         if seen[status] in {"failed", "cancelled"}:
             line.show(f"{what}: {seen[status]}", last=True)
             raise CommandFailed(f"The {what} {seen[status]}: {seen.get('error_message') or seen.get('failure')}")
-        line.show(f"{what}: {_state(seen, seen[status], count)}")
+        line.show(_state(what, seen, seen[status], count))
     raise CommandFailed(
         f"The {what} has not ended after {TIMEOUT:.0f} s. Is an AI server running (AI_SERVERS=simulated)?"
     )
@@ -52,14 +52,14 @@ def _looks(look: Callable[[], Any]) -> Iterator[Any]:
         time.sleep(POLL)
 
 
-def _state(seen: dict[str, Any], status: str, count: str) -> str:
+def _state(what: str, seen: dict[str, Any], status: str, count: str) -> str:
     if progress := seen.get("progress"):
         of = f"{progress[count]}/{progress[count.replace('current', 'total') + 's']}"
-        return f"{filled(progress['progress_percent'])}  {of}, {progress['estimated_seconds']} s left"
+        return f"{what}: {filled(progress['progress_percent'])}  {of}, {progress['estimated_seconds']} s left"
     if checking := seen.get("checking"):
-        of = f"{checking['checked_files']}/{checking['total_files']} files checked"
-        return f"{filled(checking['progress_percent'])}  {of}"
-    return f"{status} ..."
+        of = f"{checking['checked_files']}/{checking['total_files']} files"
+        return f"checking: {filled(checking['progress_percent'])}  {of}"
+    return f"{what}: {status} ..."
 
 
 def filled(percent: float) -> str:

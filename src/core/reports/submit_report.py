@@ -39,8 +39,12 @@ class SubmitReport:
     clock: Clock
     to_hide: ReportsToHide
 
-    async def __call__(self, requester: UserId, new: NewReport) -> ReportId:
-        """Raises what is not found of the target, SelfReportNotAllowed, AlreadyReported or ValidationError."""
+    async def __call__(self, requester: UserId, new: NewReport, *, at_once: bool = True) -> ReportId:
+        """Without `at_once`, a maintenance pass deletes the public copy of an image that is hidden: where the commit is
+        deferred, it would be deleted before.
+
+        Raises what is not found of the target, SelfReportNotAllowed, AlreadyReported or ValidationError.
+        """
         text = parse_text(new.text)
         report_id = await self.ids.report()
         target = Target(new.target_type, new.target_id)
@@ -61,7 +65,7 @@ class SubmitReport:
                     shown_before=hiding.shown_before if hiding else None,
                 )
             )
-        if hiding:
+        if hiding and at_once:
             await self.delete_discarded.at_once(hiding.discarded)
         return report_id
 

@@ -13,6 +13,8 @@ from core.reports.views import ReportsReader, ReportView
 from core.requester import Requester
 from core.styles.errors import StyleNotFound
 from entrypoints.http.envelope import Success
+from entrypoints.http.errors import AnyRequest
+from entrypoints.http.middleware.idempotency import has_key
 from entrypoints.http.operation import get, post
 from entrypoints.http.params import PathId
 from entrypoints.http.security.access import signed_in
@@ -38,12 +40,13 @@ class ReportsController(Controller):
     )
     async def submit(
         self,
+        request: AnyRequest,
         data: JSONBody[NewReport],
         requester: NamedDependency[Requester],
         submit_report: FromDishka[SubmitReport],
         reports: FromDishka[ReportsReader],
     ) -> Response[Success[ReportView]]:
-        report_id = await submit_report(requester.id, data)
+        report_id = await submit_report(requester.id, data, at_once=not has_key(request))
         report = await reports.of_reporter(requester.id, report_id)
         return Response(Success(data=report), headers={"Location": f"/api/reports/{report_id}"})
 

@@ -35,7 +35,8 @@ COMMENTS = {
     "INDEX ix_purchases_check_at": "Purchases that are to be checked at the payment provider.",
     "INDEX ix_purchases_user_id": "A user's purchases, when the account is deleted or exported.",
     "TRIGGER purchases_stay_paid ON purchases": """
-        Money that was taken is credited once: of a paid purchase nothing changes but what has gone back of it.""",
+        Money that was taken is credited once: of a paid purchase nothing changes but its refunds and what has gone back
+        of it. A refund does not change while it is pending.""",
     "TRIGGER purchases_stay_credited ON purchases": "Money that was taken is credited once: a paid purchase stays.",
     "FUNCTION paid_is_credited()": """
         Finds the transfer that credits a paid purchase to its buyer, those that take refunded tokens back, and the hold

@@ -672,7 +672,8 @@ CREATE TRIGGER purchases_stay_credited BEFORE DELETE ON purchases
     FOR EACH ROW WHEN (old.status IN ('paid', 'refunding', 'refunded'))
     EXECUTE FUNCTION refuse_change();
 
--- Money that was taken is credited once: of a paid purchase nothing changes but what has gone back of it.
+-- Money that was taken is credited once: of a paid purchase nothing changes but its refunds and what has gone back
+-- of it. A refund does not change while it is pending.
 CREATE TRIGGER purchases_stay_paid BEFORE UPDATE ON purchases
     FOR EACH ROW WHEN ((old.status IN ('paid', 'refunding', 'refunded')) AND (old.order_id IS DISTINCT FROM new.order_id
         OR old.user_id IS DISTINCT FROM new.user_id OR old.package_id IS DISTINCT FROM new.package_id OR

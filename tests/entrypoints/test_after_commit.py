@@ -24,6 +24,7 @@ from tests.support.world import MemoryWorld
 
 SIGNATURE = {"signature_image": ("signature.png", picture(200, 80), "image/png")}
 APPLICATION = {"artist_name": "Ann Ink", "verified_email": "ann@example.com"}
+FILE = {"name": "a.png", "content_type": "image/png", "size": 1000}
 OFFER = {"name": "Harbour", "generation_cost_tokens": "5"}
 
 # Who calls, and with what: everything that is changed by a call is there to be changed.
@@ -42,6 +43,7 @@ CHANGES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("POST", "/api/admin/withdrawals/{withdrawal_id}/settle"): ("eve", {}),
     ("POST", "/api/admin/withdrawals/{withdrawal_id}/reject"): ("eve", {"json": {"reason": "No."}}),
     ("POST", "/api/styles"): ("mia", {"data": OFFER, "files": pictures(10)}),
+    ("POST", "/api/styles/uploads"): ("mia", {"json": {"files": [FILE]}}),
     ("PATCH", "/api/styles/{style_id}"): ("mia", {"json": {"description": "Other"}}),
     ("DELETE", "/api/styles/{style_id}"): ("mia", {}),
     ("POST", "/api/styles/{failed_id}/retrain"): ("mia", {}),
@@ -60,8 +62,8 @@ CHANGES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
 }
 WEBHOOKS = {(method, f"/api/webhooks/{call}"): call for call, (method, _, _) in CALLS.items()}
 TOSS = ("POST", "/api/webhooks/toss/payment")
-OF_NO_CONCERN = {("POST", "/internal/tick")}
-"""It reports the result of each step."""
+OF_NO_CONCERN = {("POST", "/internal/tick"), ("PUT", "/media/{key}")}
+"""The first reports the result of each step; the second stores an object and uses no database."""
 
 
 class Scene:

@@ -9,7 +9,7 @@ COMMENTS = {
     "FUNCTION refuse_change()": "Refuses to change or remove rows.",
     "FUNCTION refuse_direct_change()": "Refuses to write what only the ledger's triggers write.",
     "TABLE accounts": """
-        Who has how many tokens. Free to spend is `balance - held`; to `balance` belong the account's rows of
+        Token accounts. Available are `balance - held` tokens; to `balance` belong the account's rows of
         `balance_deltas`, which are rolled up later. The platform's two accounts, `issuance` and `fees`, are there from
         the beginning.""",
     "COLUMN accounts.owner_id": "Of a wallet or of earnings. No foreign key: the account outlives its owner.",
@@ -28,16 +28,17 @@ COMMENTS = {
         No wallet and no earnings spend what they do not have, or a held token twice; only paid tokens are withdrawn or
         refunded; the platform holds nothing.""",
     "TRIGGER accounts_change_by_transfers ON accounts": """
-        Balances are what the transfers say: only a trigger changes them.""",
-    "TRIGGER accounts_open_empty ON accounts": "Balances are what the transfers say: an account begins with nothing.",
-    "TRIGGER accounts_stay ON accounts": "History does not change: transfers find their accounts without foreign keys.",
+        Balances equal the sums of their transfers: only a trigger changes them.""",
+    "TRIGGER accounts_open_empty ON accounts": """
+        Balances equal the sums of their transfers: an account is opened empty.""",
+    "TRIGGER accounts_stay ON accounts": "Accounts are never deleted: transfers refer to them without foreign keys.",
     "TABLE transfers": """
         Double-entry and append-only: each row moves tokens from the debit account to the credit account, or holds them
         to be moved.""",
     "COLUMN transfers.phase": """
         `single` moves tokens at once; `hold` keeps them in the debit account until `post` moves them or `void` frees
         them.""",
-    "COLUMN transfers.reference": "What it is for, such as `generation:17`: no movement happens twice.",
+    "COLUMN transfers.reference": "What it is for, such as `generation:17`; unique.",
     "COLUMN transfers.paid": """
         How many of the tokens are paid ones; null for what has moved nothing. What artists pay themselves is not paid
         in their earnings.""",
@@ -45,37 +46,38 @@ COMMENTS = {
     "COLUMN transfers.generation_id": "The generation that is paid for. No foreign key: history outlives it.",
     "COLUMN transfers.order_id": "The purchase that is credited, taken back or refunded, with the money.",
     "CONSTRAINT ck_transfers_amount ON transfers": """
-        Every transfer moves something, in the direction that its accounts say; no sum overflows.""",
-    "INDEX uq_transfers_reference": "A movement happens once, however often it is asked for.",
+        A transfer has a positive amount and two different accounts; no sum overflows.""",
+    "INDEX uq_transfers_reference": "A reference is used once, however often a call is repeated.",
     "INDEX uq_transfers_hold_id": "A hold is resolved once.",
-    "INDEX ix_transfers_out": "What has left an account, by time.",
-    "INDEX ix_transfers_in": "What has come into an account, by time.",
+    "INDEX ix_transfers_out": "Transfers out of an account, by time.",
+    "INDEX ix_transfers_in": "Transfers into an account, by time.",
     "FUNCTION check_transfers()": """
         Compares the transfers of a statement with their accounts and holds. PostgreSQL parses a CHECK again in each
         statement, and a function once.""",
     "TRIGGER transfers_check ON transfers": """
-        Tokens go between the accounts that their kind says, in its phases (transfers_go_as_named). A transfer refers to
-        what its kind says: a generation, a purchase and its price, or neither (transfers_reference_of_kind). A post or
-        void repeats its hold (transfers_resolve_as_held). The paid part is as its kind says (transfers_paid_of_kind).
-        After statements triggers run in the order of their names, so this is before transfers_move_tokens.""",
+        The kind of a transfer determines its accounts and phases (transfers_go_as_named). A transfer refers to what its
+        kind says: a generation, a purchase and its price, or neither (transfers_reference_of_kind). A post or void
+        repeats its hold (transfers_resolve_as_held). The paid part is as its kind says (transfers_paid_of_kind). After
+        statements triggers run in the order of their names, so this is before transfers_move_tokens.""",
     "FUNCTION move_tokens()": """
         Updates wallets in place, because only their owner spends from them. Earnings and the platform's accounts, which
         many pay into at once, get rows of `balance_deltas` instead, so that no payment waits for a popular account.
         Earnings that are debited are rolled up first, under the account's lock, so that the whole balance is compared.
         A fee is taken from what the same transaction has posted, so it is not compared. Of several accounts the one
-        with the least id is locked first, so that no two transactions wait for each other. Paid tokens are spent when
-        there are no bonus tokens left (transfers_spend_bonus_first). Who has a debt holds nothing more and withdraws
-        nothing (accounts_in_debt_spend_nothing); what comes in or free pays the debt first.""",
+        with the least id is locked first, so that transactions cannot deadlock. Paid tokens are spent when there are no
+        bonus tokens left (transfers_spend_bonus_first). A user with a debt can neither hold nor withdraw tokens
+        (accounts_in_debt_spend_nothing); what comes in or free pays the debt first.""",
     "TRIGGER transfers_move_tokens ON transfers": """
-        Balances are what the transfers say, and their sum is zero: both sides change as a transfer is written.""",
-    "TRIGGER transfers_append_only ON transfers": "History does not change.",
+        Balances equal the sums of their transfers, and the sum over all is zero: both sides change with the
+        transfer.""",
+    "TRIGGER transfers_append_only ON transfers": "Append-only.",
     "TABLE balance_deltas": """
-        Parts of balances that are not rolled up yet. Deleting a row is what rolls it up.""",
+        Deltas of balances that are not rolled up yet. Deleting a row rolls it up.""",
     "FUNCTION roll_up_deltas()": "Adds deleted rows of `balance_deltas` to the balances.",
     "TRIGGER balance_deltas_roll_up ON balance_deltas": """
-        Balances are what the transfers say: no part of one is lost.""",
+        Balances equal the sums of their transfers: no delta is lost.""",
     "TRIGGER balance_deltas_change_by_transfers ON balance_deltas": """
-        Balances are what the transfers say: only a trigger adds a part of one.""",
+        Balances equal the sums of their transfers: only a trigger adds a delta.""",
 }
 
 

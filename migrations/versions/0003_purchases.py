@@ -13,13 +13,13 @@ COMMENTS = {
     "COLUMN purchases.check_at": """
         When the payment provider is asked next, while it is pending or being refunded.""",
     "COLUMN purchases.payment_key": "The payment at the provider that has paid for it, or has failed.",
-    "CONSTRAINT uq_purchases_payment_key ON purchases": "A payment buys once.",
-    "CONSTRAINT ck_purchases_status ON purchases": "A status that the core knows.",
+    "CONSTRAINT uq_purchases_payment_key ON purchases": "A payment pays for one purchase.",
+    "CONSTRAINT ck_purchases_status ON purchases": "A status of the core's enum.",
     "CONSTRAINT ck_purchases_terms ON purchases": """
         Nothing is bought for nothing, and every token costs the same: a refund in part is of whole tokens.""",
-    "CONSTRAINT ck_purchases_ended ON purchases": "Pending or ended, never both.",
-    "CONSTRAINT ck_purchases_payment ON purchases": "What was paid or has failed names its payment.",
-    "CONSTRAINT ck_purchases_failure ON purchases": "What has failed says why, and nothing else does.",
+    "CONSTRAINT ck_purchases_ended ON purchases": "Pending or ended.",
+    "CONSTRAINT ck_purchases_payment ON purchases": "A paid or failed purchase names its payment.",
+    "CONSTRAINT ck_purchases_failure ON purchases": "A failed purchase has a reason, others have none.",
     "CONSTRAINT ck_purchases_refunded ON purchases": """
         Only what was paid is refunded, in part or all of it; its tokens are rounded up.""",
     "COLUMN purchases.refunded_price": "How much of the money has gone back.",
@@ -37,19 +37,20 @@ COMMENTS = {
     "TRIGGER purchases_stay_paid ON purchases": """
         Money that was taken is credited once: of a paid purchase nothing changes but its refunds and what has gone back
         of it. A refund does not change while it is pending.""",
-    "TRIGGER purchases_stay_credited ON purchases": "Money that was taken is credited once: a paid purchase stays.",
+    "TRIGGER purchases_stay_credited ON purchases": "A paid purchase is never removed.",
     "FUNCTION paid_is_credited()": """
         Finds the transfer that credits a paid purchase to its buyer, those that take refunded tokens back, and the hold
         of its last refund.""",
     "TRIGGER purchases_paid_is_credited ON purchases": """
-        Paid and credited are one thing, at the commit: no paid purchase without its transfer, and no refunded one
-        without those that take its tokens back (purchases_refunded_is_taken_back). The hold of its last refund is open,
-        posted or voided as that is pending, completed or refused (purchases_refunding_is_held).""",
+        A purchase is credited if and only if it is paid, checked at the commit: no paid purchase without its
+        transfer, and no refunded one without those that take its tokens back (purchases_refunded_is_taken_back).
+        The hold of its last refund is open, posted or voided as that is pending, completed or refused
+        (purchases_refunding_is_held).""",
     "FUNCTION credited_is_paid()": "Finds the paid purchase that a transfer credits or takes back.",
     "TRIGGER transfers_credited_is_paid ON transfers": """
-        Paid and credited are one thing, at the commit: no transfer of a purchase that is not paid, and none that takes
-        back what was not refunded (transfers_taken_back_is_refunded), or holds or resolves tokens for a refund that is
-        not pending or has not ended like this (transfers_refund_as_ended).""",
+        A purchase is credited if and only if it is paid, checked at the commit: no transfer of an unpaid purchase, and
+        none that takes back what was not refunded (transfers_taken_back_is_refunded), or holds or resolves tokens for a
+        refund that is not pending or has not ended like this (transfers_refund_as_ended).""",
 }
 
 

@@ -1,4 +1,4 @@
-"""Earnings turned into money."""
+"""Payouts of earnings."""
 
 from alembic import op
 
@@ -14,28 +14,28 @@ COMMENTS = {
     "COLUMN withdrawals.reason": "Why it was rejected.",
     "COLUMN withdrawals.ended_by": "The admin who decided. No foreign key: the withdrawal outlives the admin.",
     "CONSTRAINT uq_withdrawals_hold_id ON withdrawals": "A hold is resolved once: it waits for one withdrawal.",
-    "CONSTRAINT ck_withdrawals_status ON withdrawals": "A status that the core knows.",
-    "CONSTRAINT ck_withdrawals_earned ON withdrawals": "Nothing is withdrawn before it is earned.",
+    "CONSTRAINT ck_withdrawals_status ON withdrawals": "A status of the core's enum.",
+    "CONSTRAINT ck_withdrawals_earned ON withdrawals": "Only earlier earnings are withdrawn.",
     "CONSTRAINT ck_withdrawals_ended_by ON withdrawals": "An admin cannot settle or reject their own withdrawal.",
     "CONSTRAINT ck_withdrawals_ended ON withdrawals": "Pending, or decided by an admin at a given time.",
-    "CONSTRAINT ck_withdrawals_reason ON withdrawals": "What was rejected says why, and nothing else does.",
+    "CONSTRAINT ck_withdrawals_reason ON withdrawals": "A rejected withdrawal has a reason, others have none.",
     "INDEX uq_withdrawals_pending": "An artist has one pending withdrawal at most.",
     "INDEX ix_withdrawals_artist_id_created_at_id": "An artist's withdrawals, by time.",
     "INDEX ix_withdrawals_created_at_id": "All withdrawals, by time.",
     "INDEX ix_withdrawals_status_created_at_id": "Withdrawals of a status, by time.",
-    "FUNCTION withdrawn_as_held()": "Compares a withdrawal with its hold and with what has become of that.",
+    "FUNCTION withdrawn_as_held()": "Compares a withdrawal with its hold and the outcome of that.",
     "TRIGGER withdrawals_withdrawn_as_held ON withdrawals": """
         A withdrawal's hold is of its amount, from its artist's earnings, and is open, posted or voided as the
         withdrawal is pending, settled or rejected. At the commit.""",
-    "FUNCTION withdrawn_as_matured()": "Compares a withdrawal with what its artist had earned in time.",
+    "FUNCTION withdrawn_as_matured()": "Compares a withdrawal with the artist's earnings before `earned_until`.",
     "TRIGGER withdrawals_withdrawn_as_matured ON withdrawals": """
         Withdrawals of an artist never exceed the paid tokens that others have paid them before `earned_until`. At the
         commit.""",
     "TRIGGER withdrawals_earned_in_time ON withdrawals": "What was withdrawable at the request does not change.",
-    "TRIGGER withdrawals_append_only ON withdrawals": "History does not change: no withdrawal is removed.",
+    "TRIGGER withdrawals_append_only ON withdrawals": "Append-only: no withdrawal is removed.",
     "FUNCTION withdrawal_as_ended()": "Compares a resolved hold with the withdrawal that it was for.",
     "TRIGGER transfers_withdrawal_as_ended ON transfers": """
-        A settled withdrawal is posted, a rejected one voided, and a pending one neither. At the commit.""",
+        A settled withdrawal is posted, a rejected one voided, a pending one neither. Checked at the commit.""",
 }
 
 

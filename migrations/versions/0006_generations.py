@@ -7,8 +7,8 @@ down_revision = "0005"
 
 COMMENTS = {
     "COLUMN generations.hidden": "By an admin: it is private and cannot be published.",
-    "CONSTRAINT ck_generations_hidden ON generations": "What an admin has hidden is not public.",
-    "TABLE generations": "Requested images. Money follows state: how one has ended says what becomes of its hold.",
+    "CONSTRAINT ck_generations_hidden ON generations": "A generation that an admin has hidden is not public.",
+    "TABLE generations": "Requested images. The status determines the outcome of the hold.",
     "COLUMN generations.artist_id": "The style's artist, whose earnings the hold is for.",
     "COLUMN generations.consumed_tokens": "The price at the request.",
     "COLUMN generations.license_type": "The style's licence at the request.",
@@ -20,21 +20,23 @@ COMMENTS = {
     "COLUMN generations.result_key": "The image in the blob store.",
     "COLUMN generations.public_key": "The published copy of the image; null while it is private.",
     "COLUMN generations.fee_tokens": "The platform's share of the price, known on completion.",
-    "COLUMN generations.attempt_failed_at": "When the AI server last reported a failure that it deals with itself.",
+    "COLUMN generations.attempt_failed_at": """
+        When the AI server last reported a failed attempt that it retries itself.""",
     "COLUMN generations.due_at": "When the present attempt may begin, if not at once.",
-    "CONSTRAINT ck_generations_status ON generations": "A status that the core knows.",
+    "CONSTRAINT ck_generations_status ON generations": "A status of the core's enum.",
     "CONSTRAINT ck_generations_aspect_ratio ON generations": "A ratio that AI servers take.",
-    "CONSTRAINT ck_generations_license_type ON generations": "A license that the core knows.",
-    "CONSTRAINT ck_generations_result ON generations": "What is completed has an image.",
-    "CONSTRAINT ck_generations_public ON generations": "Only what is completed is published.",
+    "CONSTRAINT ck_generations_license_type ON generations": "A license of the core's enum.",
+    "CONSTRAINT ck_generations_result ON generations": "A completed generation has an image.",
+    "CONSTRAINT ck_generations_public ON generations": "Only completed generations are published.",
     "CONSTRAINT ck_generations_ended ON generations": "`ended_at` is when it was completed, failed or cancelled.",
     "CONSTRAINT ck_generations_failure ON generations": "A failure has a code and a message.",
-    "CONSTRAINT ck_generations_progress ON generations": "Progress is known as a whole or not at all.",
-    "CONSTRAINT ck_generations_attempt_failed_at ON generations": "Only what is retried has a failed attempt.",
-    "CONSTRAINT ck_generations_fee_tokens ON generations": "A fee is of what is completed, and no more than its price.",
-    "CONSTRAINT ck_generations_counts ON generations": "Nothing is counted below zero.",
+    "CONSTRAINT ck_generations_progress ON generations": "All fields of progress are set, or none.",
+    "CONSTRAINT ck_generations_attempt_failed_at ON generations": "Only a retrying generation has a failed attempt.",
+    "CONSTRAINT ck_generations_fee_tokens ON generations": """
+        Only completed generations have a fee, at most their price.""",
+    "CONSTRAINT ck_generations_counts ON generations": "Counts are not negative.",
     "INDEX ix_generations_attempt_failed": "Generations whose AI server has to resume them.",
-    "INDEX uq_generations_result_key": "An image belongs to one generation.",
+    "INDEX uq_generations_result_key": "A stored image is the result of one generation.",
     "INDEX ix_generations_completed": "The latest completed ones, for an estimate of the waiting time.",
     "INDEX ix_generations_owner_id_created_at_id": "An owner's generations, by time.",
     "INDEX ix_generations_public": "The feed, by time.",
@@ -58,15 +60,16 @@ COMMENTS = {
     "TRIGGER generations_stay_ended ON generations": """
         An ended generation stays ended. Checked at the commit, so that the loser of a race gets the refusal of the hold
         first.""",
-    "TRIGGER generations_wait_for_their_tokens ON generations": "Nothing is removed while tokens are held for it.",
+    "TRIGGER generations_wait_for_their_tokens ON generations": """
+        A generation is not removed while its tokens are held.""",
     "FUNCTION settle_as_ended()": "Compares an ended generation with the outcome of its hold.",
     "TRIGGER generations_settle_as_ended ON generations": """
         A completed generation is posted, a failed or cancelled one is voided; the fee that it names is charged
         (generations_completed_as_charged). At the commit.""",
     "FUNCTION resolve_as_ended()": "Compares a resolved hold, or a fee, with the generation that it is for.",
     "TRIGGER transfers_resolve_as_ended ON transfers": """
-        Nothing is posted but for a completed generation, or voided but for a failed or cancelled one. A fee is the one
-        that its completed generation names (transfers_charge_as_completed). At the commit.""",
+        A hold is posted only for a completed generation, and voided only for a failed or cancelled one. A fee is the
+        one that its completed generation names (transfers_charge_as_completed). At the commit.""",
 }
 
 

@@ -6,10 +6,10 @@ revision = "0007"
 down_revision = "0006"
 
 COMMENTS = {
-    "TABLE tags": "Tags that were in use once.",
+    "TABLE tags": "Tags that were ever in use, with their counts.",
     "COLUMN tags.usage_count": """
         Styles that can be used and published generations that have it, as far as `tag_deltas` is rolled up.""",
-    "INDEX uq_tags_name": "A tag has one row. By bytes: what begins alike is one range.",
+    "INDEX uq_tags_name": "A tag has one row. In byte order, so that a prefix is one range.",
     "INDEX ix_tags_popular": "The most used tags.",
     "TABLE tag_deltas": """
         Changes of a tag's use that are not rolled up yet. Appended, so that no write waits for a popular tag's row.""",
@@ -21,14 +21,14 @@ COMMENTS = {
     "INDEX ix_style_tag_deltas_style_id_name": "A style's changes, by tag.",
     "INDEX ix_style_tags_popular": "A style's most used tags.",
     "FUNCTION count_tags(text[], text[])": """
-        Appends what was removed and what was added. New names are rare, and only they need a row at once, for its id;
-        they are sorted, so that no two transactions wait for each other.""",
+        Appends what was removed and what was added. Only new names need a row at once, for the id; they are sorted, so
+        that transactions cannot deadlock.""",
     "FUNCTION count_tags_of_style()": "Counts the tags of a style while it can be used.",
-    "TRIGGER styles_tags ON styles": "Tags are counted as styles can be used.",
+    "TRIGGER styles_tags ON styles": "Counts a style's tags while it is usable.",
     "FUNCTION count_tags_of_generation()": "Counts the tags of a generation and of its style while it is published.",
-    "TRIGGER generations_tags_insert ON generations": "Tags are counted as generations are published.",
-    "TRIGGER generations_tags_update ON generations": "Tags are counted as generations are published.",
-    "TRIGGER generations_tags_delete ON generations": "Tags are counted as generations are published.",
+    "TRIGGER generations_tags_insert ON generations": "Counts a generation's tags while it is published.",
+    "TRIGGER generations_tags_update ON generations": "Counts a generation's tags while it is published.",
+    "TRIGGER generations_tags_delete ON generations": "Counts a generation's tags while it is published.",
 }
 
 

@@ -6,7 +6,7 @@ revision = "0008"
 down_revision = "0007"
 
 COMMENTS = {
-    "TABLE likes": "Who likes which generation; counted in `generations.like_count`.",
+    "TABLE likes": "Likes; counted in `generations.like_count`.",
     "INDEX ix_likes_generation_id": "A generation's likes, when it is removed.",
     "TABLE follows": "Follows; counted in `users.follower_count`.",
     "CONSTRAINT ck_follows_not_oneself ON follows": "A user cannot follow themselves.",

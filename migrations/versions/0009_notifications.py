@@ -6,11 +6,11 @@ revision = "0009"
 down_revision = "0008"
 
 COMMENTS = {
-    "TABLE notifications": "What users are notified of, each once.",
-    "COLUMN notifications.reason": "What it is for, such as the id of a like.",
+    "TABLE notifications": "Notifications of users, one per event.",
+    "COLUMN notifications.reason": "The event, such as the id of a like.",
     "COLUMN notifications.actor_id": "The user who has caused it.",
-    "CONSTRAINT uq_notifications_recipient_id_reason ON notifications": "A user is notified of one thing once.",
-    "CONSTRAINT ck_notifications_type ON notifications": "A type that the core knows.",
+    "CONSTRAINT uq_notifications_recipient_id_reason ON notifications": "A user is notified once per event.",
+    "CONSTRAINT ck_notifications_type ON notifications": "A type of the core's enum.",
     "CONSTRAINT ck_notifications_target_type ON notifications": "A target that the API links to.",
     "INDEX ix_notifications_recipient_id_created_at_id": "A user's notifications, by time.",
     "INDEX ix_notifications_unread": "A user's unread notifications.",

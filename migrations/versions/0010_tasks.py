@@ -10,7 +10,7 @@ COMMENTS = {
         Tasks for AI servers, written in the transaction that needs them. The relay publishes them and deletes what the
         broker has confirmed.""",
     "COLUMN outbox.body": "The message as it is published.",
-    "COLUMN outbox.due": "Not published before.",
+    "COLUMN outbox.due": "Published at this time or later.",
     "CONSTRAINT ck_outbox_queue ON outbox": "A queue that AI servers consume.",
     "INDEX ix_outbox_queue_due_sequence": "Tasks of a queue in the order in which they are published.",
 }

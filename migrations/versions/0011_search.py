@@ -10,11 +10,11 @@ COMMENTS = {
         Pieces of one to three characters of each line: with `^` in front at the beginning of the line, with `|` at the
         beginning of a word, with `.` anywhere; and `=` in front of the whole line.""",
     "TABLE style_texts": """
-        What a style is found by. Beside the style, of which other columns are updated often.""",
+        The searchable texts of a style; separate from `styles`, whose other columns are updated often.""",
     "COLUMN style_texts.texts": "Its name and tags, normalized, with a line break before and after each.",
     "COLUMN style_texts.grams": "Their pieces, cut by search_grams.",
     "INDEX ix_style_texts_grams": "Styles by pieces of their names and tags.",
-    "TABLE artist_texts": "What an artist is found by.",
+    "TABLE artist_texts": "The searchable names of an artist.",
     "COLUMN artist_texts.artist_name": "Normalized.",
     "COLUMN artist_texts.grams": "The pieces of both names, cut by search_grams.",
     "INDEX ix_artist_texts_grams": "Artists by pieces of their names.",

@@ -13,18 +13,19 @@ COMMENTS = {
     "TABLE rate_limits": """
         Calls within a window. Unlogged: no call waits for the disk, and after a crash of the server counting begins
         again.""",
-    "COLUMN rate_limits.key": "Who calls what.",
+    "COLUMN rate_limits.key": "The caller and the limit.",
     "COLUMN rate_limits.slot": "The window's number since 1970.",
     "COLUMN rate_limits.previous": "Calls in the window before.",
     "COLUMN rate_limits.granted": "Of the calls that the last statement counted, those that were allowed.",
-    "COLUMN rate_limits.expires_at": "When neither window counts any more.",
-    "INDEX ix_rate_limits_expires_at": "What does not count any more.",
-    "TABLE reconciliations": "What the checks of the ledger have found.",
-    "COLUMN reconciliations.findings": "For each invariant: rows checked, rows that break it, the first of these.",
-    "TABLE unwanted_blobs": "Objects that are to be removed from the blob store, until they are.",
+    "COLUMN rate_limits.expires_at": "When both windows have expired.",
+    "INDEX ix_rate_limits_expires_at": "Expired counts.",
+    "TABLE reconciliations": "Results of reconciliations.",
+    "COLUMN reconciliations.findings": """
+        For each invariant: the number of rows checked, of rows that violate it, and the first of these.""",
+    "TABLE unwanted_blobs": "Objects to be removed from the blob store.",
     "COLUMN unwanted_blobs.place": "An object's key, or a prefix of keys.",
-    "TABLE blob_walks": "How far the search for objects that nothing refers to has come: one row.",
-    "COLUMN blob_walks.after": "The last key that was looked at.",
+    "TABLE blob_walks": "The progress of the search for unreferenced objects: one row.",
+    "COLUMN blob_walks.after": "The last key examined.",
     "CONSTRAINT ck_blob_walks_one ON blob_walks": "One row.",
 }
 

@@ -1,4 +1,4 @@
-"""What admins have done."""
+"""The audit log."""
 
 from alembic import op
 
@@ -11,13 +11,13 @@ COMMENTS = {
         The admin, null for a command without a named admin. No foreign key: the line outlives the admin.""",
     "COLUMN audit_log.source": "Where it was called.",
     "COLUMN audit_log.account": "The operating system's account that called a command.",
-    "COLUMN audit_log.target_id": "What was acted on, of `target_type`; null for nothing single.",
+    "COLUMN audit_log.target_id": "The target, of `target_type`; null for an action without a single target.",
     "COLUMN audit_log.before": "The fields that were changed, as they were.",
     "COLUMN audit_log.after": "The same fields after it.",
-    "CONSTRAINT ck_audit_log_source ON audit_log": "A source that the core knows.",
+    "CONSTRAINT ck_audit_log_source ON audit_log": "A source of the core's enum.",
     "INDEX ix_audit_log_created_at_id": "All lines, by time.",
-    "INDEX ix_audit_log_target_type_target_id": "What was done to one thing.",
-    "TRIGGER audit_log_append_only ON audit_log": "History does not change: no line is changed or removed.",
+    "INDEX ix_audit_log_target_type_target_id": "Actions on a target, by time.",
+    "TRIGGER audit_log_append_only ON audit_log": "Append-only: no line is changed or removed.",
 }
 
 

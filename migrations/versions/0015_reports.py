@@ -18,7 +18,7 @@ COMMENTS = {
     "CONSTRAINT uq_reports_reporter_id_target_type_target_id ON reports": "A person reports a target once.",
     "CONSTRAINT ck_reports_target_type ON reports": "A target that the core knows.",
     "CONSTRAINT ck_reports_reason ON reports": "A reason that the core knows.",
-    "CONSTRAINT ck_reports_status ON reports": "A status that the core knows.",
+    "CONSTRAINT ck_reports_status ON reports": "A status of the core's enum.",
     "CONSTRAINT ck_reports_not_oneself ON reports": "Nobody reports what is theirs.",
     "CONSTRAINT ck_reports_text ON reports": "A text has 1 to 1000 characters.",
     "CONSTRAINT ck_reports_ended ON reports": "Open, or decided at a given time.",

@@ -32,11 +32,11 @@ CREATE TABLE users (
     CONSTRAINT uq_users_provider_subject UNIQUE (provider, subject),
     -- A username belongs to one user.
     CONSTRAINT uq_users_username UNIQUE (username),
-    -- A user is unfollowed at most as often as followed.
+    -- Counts are not negative.
     CONSTRAINT ck_users_follower_count CHECK (follower_count >= 0),
-    -- A role that the core knows.
+    -- A role of the core's enum.
     CONSTRAINT ck_users_role CHECK (role IN ('user', 'artist', 'admin')),
-    -- A standing that the core knows.
+    -- A standing of the core's enum.
     CONSTRAINT ck_users_standing CHECK (standing IN ('present', 'leaving', 'deactivated', 'suspended'))
 );
 
@@ -94,7 +94,7 @@ CREATE TABLE sessions (
     user_agent text DEFAULT '' NOT NULL,
 
     CONSTRAINT pk_sessions PRIMARY KEY (token_hash),
-    -- What users call a session by; the token hash is not shown.
+    -- The id shown to users; the token hash is not shown.
     CONSTRAINT uq_sessions_id UNIQUE (id),
     -- A session expires after it has begun.
     CONSTRAINT ck_sessions_expires_at CHECK (expires_at > created_at),
@@ -119,7 +119,7 @@ $$;
 -- The ledger of tokens: accounts, the transfers between them, and the balances that follow from these.
 ------------------------------------------------------------------------------------------------------------------------
 
--- Who has how many tokens. Free to spend is `balance - held`; to `balance` belong the account's rows of
+-- Token accounts. Available are `balance - held` tokens; to `balance` belong the account's rows of
 -- `balance_deltas`, which are rolled up later. The platform's two accounts, `issuance` and `fees`, are there from
 -- the beginning.
 CREATE TABLE accounts (
@@ -168,12 +168,12 @@ BEGIN
 END
 $$;
 
--- Balances are what the transfers say: only a trigger changes them.
+-- Balances equal the sums of their transfers: only a trigger changes them.
 CREATE TRIGGER accounts_change_by_transfers BEFORE UPDATE ON accounts
     FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)
     EXECUTE FUNCTION refuse_direct_change();
 
--- Balances are what the transfers say: an account begins with nothing.
+-- Balances equal the sums of their transfers: an account is opened empty.
 CREATE TRIGGER accounts_open_empty BEFORE INSERT ON accounts
     FOR EACH ROW WHEN (new.balance <> 0 OR new.held <> 0 OR new.paid <> 0 OR new.held_paid <> 0 OR new.debt <> 0)
     EXECUTE FUNCTION refuse_direct_change();
@@ -185,7 +185,7 @@ BEGIN
 END
 $$;
 
--- History does not change: transfers find their accounts without foreign keys.
+-- Accounts are never deleted: transfers refer to them without foreign keys.
 CREATE TRIGGER accounts_stay BEFORE DELETE OR TRUNCATE ON accounts
     FOR EACH STATEMENT
     EXECUTE FUNCTION refuse_change();
@@ -197,7 +197,7 @@ CREATE TABLE transfers (
     -- `single` moves tokens at once; `hold` keeps them in the debit account until `post` moves them or `void` frees
     -- them.
     phase text NOT NULL,
-    -- What it is for, such as `generation:17`: no movement happens twice.
+    -- What it is for, such as `generation:17`; unique.
     reference text NOT NULL,
     kind text NOT NULL,
     debit_account_id bigint NOT NULL,
@@ -219,22 +219,22 @@ CREATE TABLE transfers (
     created_at timestamptz NOT NULL,
 
     CONSTRAINT pk_transfers PRIMARY KEY (id),
-    -- Every transfer moves something, in the direction that its accounts say; no sum overflows.
+    -- A transfer has a positive amount and two different accounts; no sum overflows.
     CONSTRAINT ck_transfers_amount CHECK (amount >= 1 AND amount <= 1000000000)
 );
 
 -- A hold is resolved once.
 CREATE UNIQUE INDEX uq_transfers_hold_id ON transfers (hold_id) WHERE hold_id IS NOT NULL;
--- A movement happens once, however often it is asked for.
+-- A reference is used once, however often a call is repeated.
 CREATE UNIQUE INDEX uq_transfers_reference ON transfers (reference) WHERE hold_id IS NULL;
--- What has come into an account, by time.
+-- Transfers into an account, by time.
 CREATE INDEX ix_transfers_in ON transfers (credit_account_id, created_at, id) WHERE phase IN ('post', 'single');
 -- What a purchase was credited with, and what was taken back of it.
 CREATE INDEX ix_transfers_order_id ON transfers (order_id) WHERE order_id IS NOT NULL;
--- What has left an account, by time.
+-- Transfers out of an account, by time.
 CREATE INDEX ix_transfers_out ON transfers (debit_account_id, created_at, id) WHERE phase IN ('hold', 'single');
 
--- History does not change.
+-- Append-only.
 CREATE TRIGGER transfers_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON transfers
     FOR EACH STATEMENT
     EXECUTE FUNCTION refuse_change();
@@ -313,10 +313,10 @@ BEGIN
 END
 $$;
 
--- Tokens go between the accounts that their kind says, in its phases (transfers_go_as_named). A transfer refers to
--- what its kind says: a generation, a purchase and its price, or neither (transfers_reference_of_kind). A post or
--- void repeats its hold (transfers_resolve_as_held). The paid part is as its kind says (transfers_paid_of_kind).
--- After statements triggers run in the order of their names, so this is before transfers_move_tokens.
+-- The kind of a transfer determines its accounts and phases (transfers_go_as_named). A transfer refers to what its
+-- kind says: a generation, a purchase and its price, or neither (transfers_reference_of_kind). A post or void
+-- repeats its hold (transfers_resolve_as_held). The paid part is as its kind says (transfers_paid_of_kind). After
+-- statements triggers run in the order of their names, so this is before transfers_move_tokens.
 CREATE TRIGGER transfers_check AFTER INSERT ON transfers
     REFERENCING NEW TABLE AS made
     FOR EACH STATEMENT
@@ -326,8 +326,8 @@ CREATE TRIGGER transfers_check AFTER INSERT ON transfers
 -- many pay into at once, get rows of `balance_deltas` instead, so that no payment waits for a popular account.
 -- Earnings that are debited are rolled up first, under the account's lock, so that the whole balance is compared. A
 -- fee is taken from what the same transaction has posted, so it is not compared. Of several accounts the one with
--- the least id is locked first, so that no two transactions wait for each other. Paid tokens are spent when there
--- are no bonus tokens left (transfers_spend_bonus_first). Who has a debt holds nothing more and withdraws nothing
+-- the least id is locked first, so that transactions cannot deadlock. Paid tokens are spent when there are no bonus
+-- tokens left (transfers_spend_bonus_first). A user with a debt can neither hold nor withdraw tokens
 -- (accounts_in_debt_spend_nothing); what comes in or free pays the debt first.
 CREATE FUNCTION move_tokens() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -442,7 +442,7 @@ BEGIN
 END
 $$;
 
--- Balances are what the transfers say, and their sum is zero: both sides change as a transfer is written.
+-- Balances equal the sums of their transfers, and the sum over all is zero: both sides change with the transfer.
 CREATE TRIGGER transfers_move_tokens AFTER INSERT ON transfers
     REFERENCING NEW TABLE AS made
     FOR EACH STATEMENT
@@ -482,9 +482,9 @@ BEGIN
 END
 $$;
 
--- Paid and credited are one thing, at the commit: no transfer of a purchase that is not paid, and none that takes
--- back what was not refunded (transfers_taken_back_is_refunded), or holds or resolves tokens for a refund that is
--- not pending or has not ended like this (transfers_refund_as_ended).
+-- A purchase is credited if and only if it is paid, checked at the commit: no transfer of an unpaid purchase, and
+-- none that takes back what was not refunded (transfers_taken_back_is_refunded), or holds or resolves tokens for a
+-- refund that is not pending or has not ended like this (transfers_refund_as_ended).
 CREATE CONSTRAINT TRIGGER transfers_credited_is_paid AFTER INSERT ON transfers
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (new.order_id IS NOT NULL)
@@ -516,7 +516,7 @@ BEGIN
 END
 $$;
 
--- Nothing is posted but for a completed generation, or voided but for a failed or cancelled one. A fee is the one
+-- A hold is posted only for a completed generation, and voided only for a failed or cancelled one. A fee is the one
 -- that its completed generation names (transfers_charge_as_completed). At the commit.
 CREATE CONSTRAINT TRIGGER transfers_resolve_as_ended AFTER INSERT ON transfers
     DEFERRABLE INITIALLY DEFERRED
@@ -537,13 +537,13 @@ BEGIN
 END
 $$;
 
--- A settled withdrawal is posted, a rejected one voided, and a pending one neither. At the commit.
+-- A settled withdrawal is posted, a rejected one voided, a pending one neither. Checked at the commit.
 CREATE CONSTRAINT TRIGGER transfers_withdrawal_as_ended AFTER INSERT ON transfers
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (new.hold_id IS NOT NULL AND new.generation_id IS NULL)
     EXECUTE FUNCTION withdrawal_as_ended();
 
--- Parts of balances that are not rolled up yet. Deleting a row is what rolls it up.
+-- Deltas of balances that are not rolled up yet. Deleting a row rolls it up.
 CREATE TABLE balance_deltas (
     account_id bigint NOT NULL,
     transfer_id bigint NOT NULL,
@@ -553,7 +553,7 @@ CREATE TABLE balance_deltas (
     CONSTRAINT pk_balance_deltas PRIMARY KEY (account_id, transfer_id) INCLUDE (amount, paid)
 );
 
--- Balances are what the transfers say: only a trigger adds a part of one.
+-- Balances equal the sums of their transfers: only a trigger adds a delta.
 CREATE TRIGGER balance_deltas_change_by_transfers BEFORE INSERT OR UPDATE OR TRUNCATE ON balance_deltas
     FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)
     EXECUTE FUNCTION refuse_direct_change();
@@ -570,7 +570,7 @@ BEGIN
 END
 $$;
 
--- Balances are what the transfers say: no part of one is lost.
+-- Balances equal the sums of their transfers: no delta is lost.
 CREATE TRIGGER balance_deltas_roll_up AFTER DELETE ON balance_deltas
     REFERENCING OLD TABLE AS removed
     FOR EACH STATEMENT
@@ -617,20 +617,20 @@ CREATE TABLE purchases (
     refund_failure_message text,
 
     CONSTRAINT pk_purchases PRIMARY KEY (order_id),
-    -- A payment buys once.
+    -- A payment pays for one purchase.
     CONSTRAINT uq_purchases_payment_key UNIQUE (payment_key),
     -- A hold is resolved once: it waits for one refund.
     CONSTRAINT uq_purchases_refund_hold_id UNIQUE (refund_hold_id),
-    -- Pending or ended, never both.
+    -- Pending or ended.
     CONSTRAINT ck_purchases_ended CHECK ((status = 'pending') = (ended_at IS NULL)),
-    -- What has failed says why, and nothing else does.
+    -- A failed purchase has a reason, others have none.
     CONSTRAINT ck_purchases_failure CHECK (num_nulls(failure_code, failure_message) =
         CASE status
             WHEN 'failed' THEN 0
             ELSE 2
         END
     ),
-    -- What was paid or has failed names its payment.
+    -- A paid or failed purchase names its payment.
     CONSTRAINT ck_purchases_payment CHECK ((status IN ('paid', 'failed', 'refunding', 'refunded')) = (payment_key IS NOT
         NULL)),
     -- Only what was paid is being refunded, and no more than is left of it; only what was refused says why.
@@ -655,7 +655,7 @@ CREATE TABLE purchases (
             END
         END
     ),
-    -- A status that the core knows.
+    -- A status of the core's enum.
     CONSTRAINT ck_purchases_status CHECK (status IN ('pending', 'paid', 'failed', 'expired', 'refunding', 'refunded')),
     -- Nothing is bought for nothing, and every token costs the same: a refund in part is of whole tokens.
     CONSTRAINT ck_purchases_terms CHECK (amount_tokens > 0 AND price_per_token > 0 AND total_price = (amount_tokens *
@@ -667,7 +667,7 @@ CREATE INDEX ix_purchases_check_at ON purchases (check_at, order_id) WHERE statu
 -- A user's purchases, when the account is deleted or exported.
 CREATE INDEX ix_purchases_user_id ON purchases (user_id);
 
--- Money that was taken is credited once: a paid purchase stays.
+-- A paid purchase is never removed.
 CREATE TRIGGER purchases_stay_credited BEFORE DELETE ON purchases
     FOR EACH ROW WHEN (old.status IN ('paid', 'refunding', 'refunded'))
     EXECUTE FUNCTION refuse_change();
@@ -725,16 +725,16 @@ BEGIN
 END
 $$;
 
--- Paid and credited are one thing, at the commit: no paid purchase without its transfer, and no refunded one
--- without those that take its tokens back (purchases_refunded_is_taken_back). The hold of its last refund is open,
--- posted or voided as that is pending, completed or refused (purchases_refunding_is_held).
+-- A purchase is credited if and only if it is paid, checked at the commit: no paid purchase without its transfer,
+-- and no refunded one without those that take its tokens back (purchases_refunded_is_taken_back). The hold of its
+-- last refund is open, posted or voided as that is pending, completed or refused (purchases_refunding_is_held).
 CREATE CONSTRAINT TRIGGER purchases_paid_is_credited AFTER INSERT OR UPDATE ON purchases
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (new.status IN ('paid', 'refunding', 'refunded'))
     EXECUTE FUNCTION paid_is_credited();
 
 ------------------------------------------------------------------------------------------------------------------------
--- Earnings turned into money.
+-- Payouts of earnings.
 ------------------------------------------------------------------------------------------------------------------------
 
 -- Artists' requests to be paid money for earnings. Append-only but for the decision.
@@ -758,7 +758,7 @@ CREATE TABLE withdrawals (
     CONSTRAINT pk_withdrawals PRIMARY KEY (id),
     -- A hold is resolved once: it waits for one withdrawal.
     CONSTRAINT uq_withdrawals_hold_id UNIQUE (hold_id),
-    -- Nothing is withdrawn before it is earned.
+    -- Only earlier earnings are withdrawn.
     CONSTRAINT ck_withdrawals_earned CHECK (earned_until <= created_at),
     -- Pending, or decided by an admin at a given time.
     CONSTRAINT ck_withdrawals_ended CHECK (num_nulls(ended_at, ended_by) =
@@ -769,9 +769,9 @@ CREATE TABLE withdrawals (
     ),
     -- An admin cannot settle or reject their own withdrawal.
     CONSTRAINT ck_withdrawals_ended_by CHECK (ended_by <> artist_id),
-    -- What was rejected says why, and nothing else does.
+    -- A rejected withdrawal has a reason, others have none.
     CONSTRAINT ck_withdrawals_reason CHECK ((status = 'rejected') = (reason IS NOT NULL)),
-    -- A status that the core knows.
+    -- A status of the core's enum.
     CONSTRAINT ck_withdrawals_status CHECK (status IN ('pending', 'settled', 'rejected'))
 );
 
@@ -784,7 +784,7 @@ CREATE INDEX ix_withdrawals_created_at_id ON withdrawals (created_at, id);
 -- Withdrawals of a status, by time.
 CREATE INDEX ix_withdrawals_status_created_at_id ON withdrawals (status, created_at, id);
 
--- History does not change: no withdrawal is removed.
+-- Append-only: no withdrawal is removed.
 CREATE TRIGGER withdrawals_append_only BEFORE DELETE OR TRUNCATE ON withdrawals
     FOR EACH STATEMENT
     EXECUTE FUNCTION refuse_change();
@@ -795,7 +795,7 @@ CREATE TRIGGER withdrawals_earned_in_time BEFORE UPDATE ON withdrawals
         old.created_at IS DISTINCT FROM new.created_at OR old.earned_until IS DISTINCT FROM new.earned_until)
     EXECUTE FUNCTION refuse_change();
 
--- Compares a withdrawal with its hold and with what has become of that.
+-- Compares a withdrawal with its hold and the outcome of that.
 CREATE FUNCTION withdrawn_as_held() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT EXISTS (
@@ -822,7 +822,7 @@ CREATE CONSTRAINT TRIGGER withdrawals_withdrawn_as_held AFTER INSERT OR UPDATE O
     FOR EACH ROW
     EXECUTE FUNCTION withdrawn_as_held();
 
--- Compares a withdrawal with what its artist had earned in time.
+-- Compares a withdrawal with the artist's earnings before `earned_until`.
 CREATE FUNCTION withdrawn_as_matured() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (
@@ -895,7 +895,7 @@ CREATE TABLE styles (
     estimated_seconds bigint,
     -- When the training's last progress was reported.
     progress_at timestamptz,
-    -- When the owner last had a failed training tried again.
+    -- When the owner last retried a failed training.
     retried_at timestamptz,
     -- The artist cannot open it.
     closed_by_admin boolean DEFAULT false NOT NULL,
@@ -925,33 +925,33 @@ CREATE TABLE styles (
     updated_at timestamptz NOT NULL,
 
     CONSTRAINT pk_styles PRIMARY KEY (id),
-    -- An artist has one style of a name.
+    -- A style's name is unique for its artist.
     CONSTRAINT uq_styles_artist_id_name_key UNIQUE (artist_id, name_key),
     -- What fk_generations_style_id_artist_id refers to.
     CONSTRAINT uq_styles_id_artist_id UNIQUE (id, artist_id),
-    -- What an admin has closed is not open.
+    -- A style that an admin has closed is not active.
     CONSTRAINT ck_styles_closed_by_admin CHECK (NOT closed_by_admin OR NOT is_active),
-    -- Nothing is counted below zero.
+    -- Counts are not negative.
     CONSTRAINT ck_styles_counts CHECK (usage_count >= 0 AND earned_tokens >= 0),
     -- A failure has a code and a message.
     CONSTRAINT ck_styles_failure CHECK ((failure_code IS NULL) = (failure_message IS NULL)),
-    -- No generation is free: a hold is of one token at least.
+    -- A generation costs at least one token.
     CONSTRAINT ck_styles_generation_cost_tokens CHECK (generation_cost_tokens > 0),
-    -- A license that the core knows.
+    -- A license of the core's enum.
     CONSTRAINT ck_styles_license_type CHECK (license_type IN ('personal', 'commercial', 'exclusive')),
     -- A completed training has a model.
     CONSTRAINT ck_styles_model CHECK (training_status <> 'completed' OR model_path IS NOT NULL),
-    -- Progress is known as a whole or not at all.
+    -- All fields of progress are set, or none.
     CONSTRAINT ck_styles_progress CHECK (num_nulls(current_epoch, total_epochs, progress_percent, progress_at) IN (0,
         4)),
     -- A review that the core knows.
     CONSTRAINT ck_styles_review CHECK (review IN ('pending', 'approved', 'rejected')),
-    -- A takedown is known as a whole or not at all.
+    -- All fields of a takedown are set, or none.
     CONSTRAINT ck_styles_takedown CHECK (num_nulls(takedown_at, takedown_reason, takedown_by_admin,
         takedown_keeps_images, takedown_pending) IN (0, 5)),
-    -- A status that the core knows.
+    -- A status of the core's enum.
     CONSTRAINT ck_styles_training_status CHECK (training_status IN ('pending', 'training', 'completed', 'failed')),
-    -- What was withdrawn is closed for good.
+    -- A withdrawn style is closed.
     CONSTRAINT ck_styles_withdrawn CHECK (takedown_at IS NULL OR NOT is_active),
     CONSTRAINT fk_styles_artist_id FOREIGN KEY (artist_id) REFERENCES artists(user_id)
 );
@@ -991,7 +991,7 @@ BEGIN
 END
 $$;
 
--- Tags are counted as styles can be used.
+-- Counts a style's tags while it is usable.
 CREATE TRIGGER styles_tags AFTER INSERT OR DELETE OR UPDATE OF tags, training_status, is_active ON styles
     FOR EACH ROW
     EXECUTE FUNCTION count_tags_of_style();
@@ -1033,7 +1033,7 @@ CREATE INDEX ix_artworks_hash_bands ON artworks USING gin (hash_bands) WITH (fas
 -- of a popular style.
 CREATE TABLE style_uses (
     style_id bigint NOT NULL,
-    -- No foreign key: it would be looked for, without an index, at each deletion.
+    -- No foreign key: each deletion would search it without an index.
     generation_id bigint NOT NULL,
     -- What it has earned, the fee deducted.
     tokens bigint NOT NULL,
@@ -1057,7 +1057,7 @@ $$;
 -- Generations: requested images, from the request to the end.
 ------------------------------------------------------------------------------------------------------------------------
 
--- Requested images. Money follows state: how one has ended says what becomes of its hold.
+-- Requested images. The status determines the outcome of the hold.
 CREATE TABLE generations (
     id bigint GENERATED BY DEFAULT AS IDENTITY NOT NULL,
     owner_id bigint NOT NULL,
@@ -1084,7 +1084,7 @@ CREATE TABLE generations (
     attempt smallint NOT NULL,
     -- When the present attempt may begin, if not at once.
     due_at timestamptz,
-    -- When the AI server last reported a failure that it deals with itself.
+    -- When the AI server last reported a failed attempt that it retries itself.
     attempt_failed_at timestamptz,
     -- By an admin: it is private and cannot be published.
     hidden boolean DEFAULT false NOT NULL,
@@ -1110,36 +1110,36 @@ CREATE TABLE generations (
     CONSTRAINT pk_generations PRIMARY KEY (id),
     -- A ratio that AI servers take.
     CONSTRAINT ck_generations_aspect_ratio CHECK (aspect_ratio IN ('1:1', '2:2', '1:2')),
-    -- Only what is retried has a failed attempt.
+    -- Only a retrying generation has a failed attempt.
     CONSTRAINT ck_generations_attempt_failed_at CHECK (attempt_failed_at IS NULL OR status = 'retrying'),
-    -- Nothing is counted below zero.
+    -- Counts are not negative.
     CONSTRAINT ck_generations_counts CHECK (attempt > 0 AND like_count >= 0 AND comment_count >= 0),
     -- `ended_at` is when it was completed, failed or cancelled.
     CONSTRAINT ck_generations_ended CHECK ((status IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL)),
     -- A failure has a code and a message.
     CONSTRAINT ck_generations_failure CHECK ((failure_code IS NULL) = (failure_message IS NULL)),
-    -- A fee is of what is completed, and no more than its price.
+    -- Only completed generations have a fee, at most their price.
     CONSTRAINT ck_generations_fee_tokens CHECK (fee_tokens = 0 OR status = 'completed' AND fee_tokens >= 1 AND
         fee_tokens <= consumed_tokens),
-    -- What an admin has hidden is not public.
+    -- A generation that an admin has hidden is not public.
     CONSTRAINT ck_generations_hidden CHECK (NOT hidden OR public_key IS NULL),
-    -- A license that the core knows.
+    -- A license of the core's enum.
     CONSTRAINT ck_generations_license_type CHECK (license_type IN ('personal', 'commercial', 'exclusive')),
-    -- Progress is known as a whole or not at all.
+    -- All fields of progress are set, or none.
     CONSTRAINT ck_generations_progress CHECK (num_nulls(current_step, total_steps, progress_percent, progress_at) IN (0,
         4)),
-    -- Only what is completed is published.
+    -- Only completed generations are published.
     CONSTRAINT ck_generations_public CHECK (public_key IS NULL OR status = 'completed'),
-    -- What is completed has an image.
+    -- A completed generation has an image.
     CONSTRAINT ck_generations_result CHECK (status <> 'completed' OR result_key IS NOT NULL),
-    -- A status that the core knows.
+    -- A status of the core's enum.
     CONSTRAINT ck_generations_status CHECK (status IN ('queued', 'processing', 'retrying', 'completed', 'failed',
         'cancelled')),
     CONSTRAINT fk_generations_owner_id FOREIGN KEY (owner_id) REFERENCES users(id),
     CONSTRAINT fk_generations_style_id_artist_id FOREIGN KEY (style_id, artist_id) REFERENCES styles(id, artist_id)
 ) WITH (fillfactor = 80);
 
--- An image belongs to one generation.
+-- A stored image is the result of one generation.
 CREATE UNIQUE INDEX uq_generations_result_key ON generations (result_key) WHERE result_key IS NOT NULL;
 -- Generations whose AI server has to resume them.
 CREATE INDEX ix_generations_attempt_failed ON generations (attempt_failed_at, id) WHERE attempt_failed_at IS NOT NULL;
@@ -1184,7 +1184,7 @@ CREATE TRIGGER generations_stay_as_held BEFORE UPDATE OF id, owner_id, artist_id
         new.consumed_tokens)
     EXECUTE FUNCTION refuse_by_rule('generations_held_as_priced');
 
--- Nothing is removed while tokens are held for it.
+-- A generation is not removed while its tokens are held.
 CREATE TRIGGER generations_wait_for_their_tokens BEFORE DELETE ON generations
     FOR EACH ROW WHEN (old.ended_at IS NULL)
     EXECUTE FUNCTION refuse_change();
@@ -1242,17 +1242,17 @@ BEGIN
 END
 $$;
 
--- Tags are counted as generations are published.
+-- Counts a generation's tags while it is published.
 CREATE TRIGGER generations_tags_delete AFTER DELETE ON generations
     FOR EACH ROW WHEN (old.public_key IS NOT NULL)
     EXECUTE FUNCTION count_tags_of_generation();
 
--- Tags are counted as generations are published.
+-- Counts a generation's tags while it is published.
 CREATE TRIGGER generations_tags_insert AFTER INSERT ON generations
     FOR EACH ROW WHEN (new.public_key IS NOT NULL)
     EXECUTE FUNCTION count_tags_of_generation();
 
--- Tags are counted as generations are published.
+-- Counts a generation's tags while it is published.
 CREATE TRIGGER generations_tags_update AFTER UPDATE OF public_key ON generations
     FOR EACH ROW WHEN ((old.public_key IS NULL) <> (new.public_key IS NULL))
     EXECUTE FUNCTION count_tags_of_generation();
@@ -1296,7 +1296,7 @@ CREATE CONSTRAINT TRIGGER generations_stay_ended AFTER UPDATE OF status, fee_tok
 -- How often each tag is in use, and which tags go with a style.
 ------------------------------------------------------------------------------------------------------------------------
 
--- Tags that were in use once.
+-- Tags that were ever in use, with their counts.
 CREATE TABLE tags (
     id bigint GENERATED BY DEFAULT AS IDENTITY NOT NULL,
     name text COLLATE "C" NOT NULL,
@@ -1306,7 +1306,7 @@ CREATE TABLE tags (
     CONSTRAINT pk_tags PRIMARY KEY (id)
 );
 
--- A tag has one row. By bytes: what begins alike is one range.
+-- A tag has one row. In byte order, so that a prefix is one range.
 CREATE UNIQUE INDEX uq_tags_name ON tags (name) INCLUDE (usage_count);
 -- The most used tags.
 CREATE INDEX ix_tags_popular ON tags (usage_count DESC, name);
@@ -1351,8 +1351,8 @@ CREATE TABLE style_tag_deltas (
 -- A style's changes, by tag.
 CREATE INDEX ix_style_tag_deltas_style_id_name ON style_tag_deltas (style_id, name) INCLUDE (amount);
 
--- Appends what was removed and what was added. New names are rare, and only they need a row at once, for its id;
--- they are sorted, so that no two transactions wait for each other.
+-- Appends what was removed and what was added. Only new names need a row at once, for the id; they are sorted, so
+-- that transactions cannot deadlock.
 CREATE FUNCTION count_tags(removed text[], added text[]) RETURNS void LANGUAGE sql AS $$
 INSERT INTO tags (name)
 SELECT DISTINCT added_name COLLATE "C" FROM unnest(added) added_name
@@ -1370,7 +1370,7 @@ $$;
 -- Likes, follows and comments.
 ------------------------------------------------------------------------------------------------------------------------
 
--- Who likes which generation; counted in `generations.like_count`.
+-- Likes; counted in `generations.like_count`.
 CREATE TABLE likes (
     user_id bigint NOT NULL,
     generation_id bigint NOT NULL,
@@ -1438,12 +1438,12 @@ CREATE INDEX ix_comments_parent_id_created_at_id ON comments (parent_id, created
 -- Notifications.
 ------------------------------------------------------------------------------------------------------------------------
 
--- What users are notified of, each once.
+-- Notifications of users, one per event.
 CREATE TABLE notifications (
     id bigint GENERATED BY DEFAULT AS IDENTITY NOT NULL,
     recipient_id bigint NOT NULL,
     type text NOT NULL,
-    -- What it is for, such as the id of a like.
+    -- The event, such as the id of a like.
     reason text NOT NULL,
     target_type text NOT NULL,
     target_id bigint NOT NULL,
@@ -1454,11 +1454,11 @@ CREATE TABLE notifications (
     read_at timestamptz,
 
     CONSTRAINT pk_notifications PRIMARY KEY (id),
-    -- A user is notified of one thing once.
+    -- A user is notified once per event.
     CONSTRAINT uq_notifications_recipient_id_reason UNIQUE (recipient_id, reason),
     -- A target that the API links to.
     CONSTRAINT ck_notifications_target_type CHECK (target_type IN ('generation', 'style', 'comment', 'user', 'session')),
-    -- A type that the core knows.
+    -- A type of the core's enum.
     CONSTRAINT ck_notifications_type CHECK (type IN ('follow', 'like', 'comment', 'generation_complete',
         'generation_failed', 'style_training_complete', 'style_training_failed', 'style_withdrawn', 'report_resolved',
         'content_reviewed', 'new_sign_in')),
@@ -1487,7 +1487,7 @@ CREATE TABLE outbox (
     queue text NOT NULL,
     -- The message as it is published.
     body bytea NOT NULL,
-    -- Not published before.
+    -- Published at this time or later.
     due timestamptz NOT NULL,
 
     CONSTRAINT pk_outbox PRIMARY KEY (sequence),
@@ -1502,7 +1502,7 @@ CREATE INDEX ix_outbox_queue_due_sequence ON outbox (queue, due, sequence);
 -- Names of styles and artists, normalized and cut into pieces for an index: not every server has pg_trgm.
 ------------------------------------------------------------------------------------------------------------------------
 
--- What a style is found by. Beside the style, of which other columns are updated often.
+-- The searchable texts of a style; separate from `styles`, whose other columns are updated often.
 CREATE TABLE style_texts (
     style_id bigint NOT NULL,
     -- Its name and tags, normalized, with a line break before and after each.
@@ -1517,7 +1517,7 @@ CREATE TABLE style_texts (
 -- Styles by pieces of their names and tags.
 CREATE INDEX ix_style_texts_grams ON style_texts USING gin (grams) WITH (fastupdate=off);
 
--- What an artist is found by.
+-- The searchable names of an artist.
 CREATE TABLE artist_texts (
     user_id bigint NOT NULL,
     username text NOT NULL,
@@ -1576,7 +1576,7 @@ CREATE INDEX ix_idempotency_keys_created_at ON idempotency_keys (created_at);
 -- Calls within a window. Unlogged: no call waits for the disk, and after a crash of the server counting begins
 -- again.
 CREATE UNLOGGED TABLE rate_limits (
-    -- Who calls what.
+    -- The caller and the limit.
     key text NOT NULL,
     -- The window's number since 1970.
     slot bigint NOT NULL,
@@ -1585,26 +1585,26 @@ CREATE UNLOGGED TABLE rate_limits (
     previous bigint NOT NULL,
     -- Of the calls that the last statement counted, those that were allowed.
     granted bigint NOT NULL,
-    -- When neither window counts any more.
+    -- When both windows have expired.
     expires_at timestamptz NOT NULL,
 
     CONSTRAINT pk_rate_limits PRIMARY KEY (key)
 ) WITH (fillfactor = 50);
 
--- What does not count any more.
+-- Expired counts.
 CREATE INDEX ix_rate_limits_expires_at ON rate_limits (expires_at);
 
--- What the checks of the ledger have found.
+-- Results of reconciliations.
 CREATE TABLE reconciliations (
     id bigint GENERATED BY DEFAULT AS IDENTITY NOT NULL,
     at timestamptz NOT NULL,
-    -- For each invariant: rows checked, rows that break it, the first of these.
+    -- For each invariant: the number of rows checked, of rows that violate it, and the first of these.
     findings jsonb NOT NULL,
 
     CONSTRAINT pk_reconciliations PRIMARY KEY (id)
 );
 
--- Objects that are to be removed from the blob store, until they are.
+-- Objects to be removed from the blob store.
 CREATE TABLE unwanted_blobs (
     -- An object's key, or a prefix of keys.
     place text NOT NULL,
@@ -1612,11 +1612,11 @@ CREATE TABLE unwanted_blobs (
     CONSTRAINT pk_unwanted_blobs PRIMARY KEY (place)
 );
 
--- How far the search for objects that nothing refers to has come: one row.
+-- The progress of the search for unreferenced objects: one row.
 CREATE TABLE blob_walks (
     id bigint NOT NULL,
     begun_at timestamptz NOT NULL,
-    -- The last key that was looked at.
+    -- The last key examined.
     after text NOT NULL,
     ended boolean NOT NULL,
 
@@ -1626,7 +1626,7 @@ CREATE TABLE blob_walks (
 );
 
 ------------------------------------------------------------------------------------------------------------------------
--- What admins have done.
+-- The audit log.
 ------------------------------------------------------------------------------------------------------------------------
 
 -- Administrative actions, a line each, written by the transaction that acts. Append-only.
@@ -1640,7 +1640,7 @@ CREATE TABLE audit_log (
     account text,
     action text NOT NULL,
     target_type text NOT NULL,
-    -- What was acted on, of `target_type`; null for nothing single.
+    -- The target, of `target_type`; null for an action without a single target.
     target_id text,
     -- The fields that were changed, as they were.
     before jsonb,
@@ -1651,16 +1651,16 @@ CREATE TABLE audit_log (
     created_at timestamptz NOT NULL,
 
     CONSTRAINT pk_audit_log PRIMARY KEY (id),
-    -- A source that the core knows.
+    -- A source of the core's enum.
     CONSTRAINT ck_audit_log_source CHECK (source IN ('api', 'console', 'command'))
 );
 
 -- All lines, by time.
 CREATE INDEX ix_audit_log_created_at_id ON audit_log (created_at, id);
--- What was done to one thing.
+-- Actions on a target, by time.
 CREATE INDEX ix_audit_log_target_type_target_id ON audit_log (target_type, target_id);
 
--- History does not change: no line is changed or removed.
+-- Append-only: no line is changed or removed.
 CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_log
     FOR EACH STATEMENT
     EXECUTE FUNCTION refuse_change();
@@ -1757,7 +1757,7 @@ CREATE TABLE reports (
     -- A reason that the core knows.
     CONSTRAINT ck_reports_reason CHECK (reason IN ('spam', 'harassment', 'hate', 'sexual', 'violence', 'copyright',
         'other')),
-    -- A status that the core knows.
+    -- A status of the core's enum.
     CONSTRAINT ck_reports_status CHECK (status IN ('open', 'upheld', 'dismissed')),
     -- A target that the core knows.
     CONSTRAINT ck_reports_target_type CHECK (target_type IN ('generation', 'style', 'comment', 'user')),

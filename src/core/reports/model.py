@@ -53,7 +53,7 @@ class Report(msgspec.Struct, frozen=True):
     """None once the reporter's account is deleted."""
     target: Target
     owner_id: UserId
-    """Whose the target is; of a user, the user."""
+    """The owner of the target; of a user, the user."""
     reason: ReportReason
     text: str | None
     created_at: datetime
@@ -62,7 +62,7 @@ class Report(msgspec.Struct, frozen=True):
     status: ReportStatus = ReportStatus.OPEN
     ended_at: datetime | None = None
     ended_by: UserId | None = None
-    """The admin; None for a command that was called in nobody's name."""
+    """The admin; None for a command without a named admin."""
 
     def check_resolvable(self, *, by: UserId | None) -> None:
         """Raises ReportResolved or OwnContentReported."""

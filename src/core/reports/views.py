@@ -27,7 +27,7 @@ class ReportToResolve(ReportView, frozen=True):
     reporter_id: UserId | None
     """None once the reporter's account is deleted."""
     owner_id: UserId
-    """Whose the target is; of a user, the user."""
+    """The owner of the target; of a user, the user."""
     owner: str
     """Their username."""
     hid: bool

@@ -27,6 +27,12 @@ async def test_the_document_is_openapi(anonymous: Browser) -> None:
     assert (await anonymous.get("/api/schema/openapi.json")).content == response.content
 
 
+async def test_operations_are_in_the_same_order_in_every_process(service: Service) -> None:
+    paths = service.contract.document["paths"]
+    operations = [(path, method) for path, methods in paths.items() for method in methods]
+    assert operations == sorted(operations)
+
+
 async def test_the_document_states_the_guards(service: Service) -> None:
     paths = service.contract.document["paths"]
     assert paths["/api/styles"]["get"]["security"] == [{}, {"session": []}]

@@ -136,7 +136,7 @@ def document(app: Litestar) -> Schema:
         "openapi": "3.1.0",
         "info": {"title": "Style License", "version": VERSION, "description": DESCRIPTION},
         "servers": [{"url": "/"}],
-        "paths": dict(sorted(paths.items())),
+        "paths": {path: dict(sorted(methods.items())) for path, methods in sorted(paths.items())},
         "components": {"schemas": dict(sorted((answers | questions).items())), "securitySchemes": schemes},
     }
     return _without_modules(document)

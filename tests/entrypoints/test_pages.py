@@ -52,7 +52,8 @@ async def test_every_operation_has_a_name_of_its_own_a_summary_and_a_tag(service
 
 async def test_the_document_describes_uploads(service: Service) -> None:
     body = service.contract.document["paths"]["/api/styles"]["post"]["requestBody"]["content"]
-    assert body.keys() == {"multipart/form-data"}
+    assert body.keys() == {"multipart/form-data", "application/json"}
+    assert body["application/json"]["schema"]["required"] == ["name", "generation_cost_tokens", "upload_ids"]
     form = body["multipart/form-data"]["schema"]
     assert form["properties"]["images"] == {"type": "array", "items": {"type": "string", "format": "binary"}}
     assert form["required"] == ["name", "generation_cost_tokens"]

@@ -227,7 +227,7 @@ def test_the_bill_of_materials_has_what_the_lock_of_production_says(tmp_path: Pa
     for file in ("Makefile", "pyproject.toml"):
         shutil.copy(ROOT / file, tmp_path)
     recipe = subprocess.run(
-        ["make", "--dry-run", "--assume-old", ".venv/.dev.stamp", "sbom"],
+        ["make", "--no-print-directory", "--dry-run", "--assume-old", ".venv/.dev.stamp", "sbom"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

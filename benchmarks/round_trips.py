@@ -23,9 +23,9 @@ def per_call(settings: Settings, scenario: Scenario) -> float:
 
 async def _count(settings: Settings, requests: list[Request], expected: int) -> int:
     container = create_container(settings)
-    pool = await container.get(Pool)
-    transport = httpx.ASGITransport(cast("Any", create_app(container, settings)))
     try:
+        pool = await container.get(Pool)
+        transport = httpx.ASGITransport(cast("Any", create_app(container, settings)))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             before = pool.round_trips
             for request in requests:

@@ -129,7 +129,9 @@ def environ(database_url: str) -> dict[str, str]:
     return {
         "DATABASE_URL": database_url,
         "SECRET_KEY": secrets.token_urlsafe(48),
-        "INTERNAL_API_TOKEN": secrets.token_urlsafe(48),
+        "TRAINING_API_TOKEN": secrets.token_urlsafe(48),
+        "INFERENCE_API_TOKEN": secrets.token_urlsafe(48),
+        "OPERATOR_TOKEN": secrets.token_urlsafe(48),
         # Never called: the benchmark does not sign in.
         "GOOGLE_CLIENT_ID": "benchmark",
         "GOOGLE_CLIENT_SECRET": "benchmark",

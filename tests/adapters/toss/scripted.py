@@ -29,6 +29,8 @@ class Script:
     def __init__(self, url: str) -> None:
         self.url = url
         self.calls: list[Call] = []
+        self.called = threading.Event()
+        """Set by the first call."""
         self.released = threading.Event()
         """Until then a request without a reply waits."""
         self._replies: list[Reply] = []
@@ -41,6 +43,7 @@ class Script:
 
     def reply(self, call: Call) -> Reply:
         self.calls.append(call)
+        self.called.set()
         if not self._replies:
             self.released.wait(20)
             return Reply(503, b"")

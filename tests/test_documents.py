@@ -87,13 +87,13 @@ def test_the_example_environment_marks_what_production_requires(required: set[st
     assert required <= marked
 
 
-def test_the_example_environment_is_what_holds_without_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_environment_equals_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").write_text(ENV_EXAMPLE)
     monkeypatch.setattr(os, "environ", {})
     assert read_settings(environment(tmp_path)) == read_settings({})
 
 
-def test_the_documented_commands_are_those_of_the_makefile() -> None:
+def test_documented_commands_are_those_of_the_makefile() -> None:
     described = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
     assert {row[0].strip("`").removeprefix("make ") for row in rows(DEVELOPMENT, "Commands")} == described - {"help"}
 
@@ -151,7 +151,7 @@ def expanded(path: str) -> Iterator[str]:
         yield "".join(text + choice for text, choice in zip(parts[::2], (*chosen, ""), strict=True))
 
 
-def test_the_rules_of_the_ledger_are_in_the_schema() -> None:
+def test_documented_ledger_rules_exist_in_the_schema() -> None:
     schema = "".join(file.read_text() for file in (ROOT / "migrations/versions").glob("*.py"))
     tables = "transfers|generations|accounts|balance_deltas|withdrawals"
     kept_by = re.findall(rf"`((?:ck|uq|fk|{tables})_\w+)`", (ROOT / "docs/money.md").read_text())
@@ -177,9 +177,9 @@ def test_the_worked_example_is_quoted_from_the_code(name: str, runs: list[str]) 
         start = end
 
 
-def test_the_licences_are_those_of_the_packages_of_production() -> None:
+def test_licenses_md_lists_the_production_packages() -> None:
     assert licenses.FILE.read_text() == licenses.render(), "run `make licenses`"
 
 
-def test_no_licence_asks_for_the_source_of_the_service() -> None:
+def test_no_licence_requires_publishing_the_source() -> None:
     assert not re.search(r"\bA?GPL|General Public|UNKNOWN", licenses.FILE.read_text())

@@ -164,7 +164,7 @@ def versions(lock: str) -> dict[str, str]:
     return {canonicalize_name(package.name): version_of(package) for package in locked(lock)}
 
 
-def test_make_installs_what_the_lock_says(project: Path, index: Index) -> None:
+def test_make_installs_the_locked_versions(project: Path, index: Index) -> None:
     install = made("dev", project)
 
     assert (install.lock, install.checked) == ("requirements/dev.txt", True)
@@ -172,7 +172,7 @@ def test_make_installs_what_the_lock_says(project: Path, index: Index) -> None:
     assert made("run", project) == install._replace(lock="requirements/run.txt")
 
 
-def test_a_changed_lock_is_installed_along_with_the_packages_of_the_tests(project: Path) -> None:
+def test_a_changed_lock_is_installed_with_the_test_packages(project: Path) -> None:
     """Else one of those might not go with a version that the service has now."""
     (project / ".venv").mkdir()
     (project / ".venv/.dev.stamp").touch()
@@ -183,7 +183,9 @@ def test_a_changed_lock_is_installed_along_with_the_packages_of_the_tests(projec
 @pytest.mark.parametrize(
     ("stage", "lock", "checked"), [("production", "production", False), ("development", "run", True)]
 )
-def test_an_image_has_what_the_lock_says(stage: str, lock: str, checked: bool, project: Path, index: Index) -> None:
+def test_the_production_image_has_the_locked_versions(
+    stage: str, lock: str, checked: bool, project: Path, index: Index
+) -> None:
     install = built(stage)
 
     assert (install.lock, install.checked) == (f"requirements/{lock}.txt", checked)
@@ -191,7 +193,7 @@ def test_an_image_has_what_the_lock_says(stage: str, lock: str, checked: bool, p
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_a_lock_has_all_that_its_packages_require(lock: str) -> None:
+def test_a_lock_contains_all_requirements(lock: str) -> None:
     """Extras included: what a lock does not pin pip takes in its latest version, or refuses because of the hashes."""
     pinned = {canonicalize_name(package.name): package for package in locked(lock)}
     left_out = unused() if lock == "production" else set()
@@ -207,7 +209,7 @@ def test_a_lock_has_all_that_its_packages_require(lock: str) -> None:
     assert not left_out & pinned.keys()
 
 
-def test_production_works_with_what_its_lock_has(tmp_path: Path) -> None:
+def test_production_works_with_its_locked_packages(tmp_path: Path) -> None:
     """Every module of the service is imported, and the app made, where no other package can be imported."""
     for package in locked("production"):
         installed = distribution(package.name)
@@ -221,7 +223,7 @@ def test_production_works_with_what_its_lock_has(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "made\n"), done.stderr
 
 
-def test_the_bill_of_materials_has_what_the_lock_of_production_says(tmp_path: Path) -> None:
+def test_the_sbom_lists_the_production_lock(tmp_path: Path) -> None:
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     (tmp_path / "requirements").symlink_to(ROOT / "requirements")
     for file in ("Makefile", "pyproject.toml"):
@@ -250,14 +252,14 @@ def satisfied(required: Requirement, pinned: Requirement | None) -> bool:
     return pinned is not None and version_of(pinned) in required.specifier and required.extras <= pinned.extras
 
 
-def test_pip_resolves_a_lock_to_itself(project: Path, index: Index) -> None:
+def test_pip_resolves_a_lock_to_the_same_versions(project: Path, index: Index) -> None:
     """For who installs it with another command."""
     install = ("install", "--quiet", "--require-hashes", "-r", "requirements/dev.txt")
     assert pip(*install, project=project, index=index) == versions("dev")
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_no_lock_names_a_host(lock: str) -> None:
+def test_locks_contain_no_host_names(lock: str) -> None:
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     assert "://" not in text
     assert not re.search(r"^-", text, re.MULTILINE)

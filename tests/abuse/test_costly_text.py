@@ -30,7 +30,7 @@ def limited(code: str) -> None:
     "marks",
     [r"\u0315\u0300", r"\u0300\u0315", r"\u0344\u0323", r"\u0f73", r"\u0315\u034f\u0300"],
 )
-def test_marks_without_end_are_not_put_in_order(marks: str) -> None:
+def test_endless_combining_marks_take_linear_time(marks: str) -> None:
     limited(
         "from core.text import comparison_key, parse_free_text, parse_name\n"
         f"text = 'a' + '{marks}' * 200_000\n"
@@ -38,7 +38,7 @@ def test_marks_without_end_are_not_put_in_order(marks: str) -> None:
     )
 
 
-def test_a_pile_of_marks_is_left_as_it_is() -> None:
+def test_long_runs_of_combining_marks_are_not_reordered() -> None:
     high = "".join(islice(cycle("\u0315\u0300"), MAX_MARKS + 1))
     assert normalize(f"a{high}") == f"a{high}"
     assert normalize(f"a{high[:-1]}") == "\u00e0" + "\u0300" * (MAX_MARKS // 2 - 1) + "\u0315" * (MAX_MARKS // 2)
@@ -47,7 +47,7 @@ def test_a_pile_of_marks_is_left_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("unended", [r"\"", r'"\"', r"\\\""])
-def test_strings_that_do_not_end_are_read_once(unended: str) -> None:
+def test_unterminated_json_strings_are_scanned_once(unended: str) -> None:
     limited(
         "from entrypoints.http.errors import MalformedBody\n"
         "from entrypoints.http.lenient import read\n"
@@ -56,13 +56,15 @@ def test_strings_that_do_not_end_are_read_once(unended: str) -> None:
     )
 
 
-async def test_what_anybody_can_send_to_the_payment_webhook_is_small(anonymous: Browser) -> None:
+async def test_the_payment_webhook_accepts_small_bodies_only(anonymous: Browser) -> None:
     body = b'{"a":"%b"}' % (b"a" * MAX_EVENT)
     assert (await anonymous.post("/api/webhooks/toss/payment", content=body)).status_code == 413
 
 
 @pytest.mark.parametrize("container", ["[]", "{}"])
-async def test_a_body_of_brackets_is_refused_unread(service: Service, world: MemoryWorld, container: str) -> None:
+async def test_a_body_of_brackets_is_refused_before_parsing(
+    service: Service, world: MemoryWorld, container: str
+) -> None:
     async with service.browser(await world.user()) as browser:
         for count, status in ((MAX_BRACKETS - 2, 422), (MAX_BRACKETS, 413)):
             body = f'{{"package_id": [{",".join([container] * count)}]}}'

@@ -25,7 +25,7 @@ async def refused(browser: Browser, world: MemoryWorld, path: str, body: dict[st
     return response.status_code, response.json()["error"]["code"]
 
 
-async def test_uploads_of_another_artist_make_no_style(service: Service, world: MemoryWorld) -> None:
+async def test_uploads_of_another_artist_cannot_be_used(service: Service, world: MemoryWorld) -> None:
     files = [{"name": f"{number}.png", "content_type": "image/png", "size": 1} for number in range(10)]
     async with service.browser(await world.artist("mia")) as mia:
         announced = (await mia.post("/api/styles/uploads", json={"files": files})).json()["data"]
@@ -35,14 +35,14 @@ async def test_uploads_of_another_artist_make_no_style(service: Service, world: 
         assert (await zoe.get("/api/styles/uploads")).json()["data"] == []
 
 
-async def test_a_style_in_training_takes_no_requests_of_others(service: Service, world: MemoryWorld) -> None:
+async def test_a_style_in_training_refuses_requests_of_others(service: Service, world: MemoryWorld) -> None:
     style = await world.untrained_style(await world.artist())
     async with service.browser(await world.user(tokens=100)) as ann:
         body = {"style_id": style.id, "prompt_tags": ["cat"]}
         assert await refused(ann, world, "/api/generations", body) == (404, "STYLE_NOT_FOUND")
 
 
-async def test_a_reply_is_to_a_comment_of_the_same_image(service: Service, world: MemoryWorld) -> None:
+async def test_a_reply_requires_a_comment_of_the_same_generation(service: Service, world: MemoryWorld) -> None:
     mia, ann = await world.artist(tokens=100), await world.user("ann")
     style = await world.style(mia)
     private, public = await world.image(mia, style), await world.image(mia, style, public=True)
@@ -54,7 +54,7 @@ async def test_a_reply_is_to_a_comment_of_the_same_image(service: Service, world
 
 
 @pytest.mark.parametrize("target_type", ["generation", "style", "comment"])
-async def test_what_one_may_not_see_is_not_reported(service: Service, world: MemoryWorld, target_type: str) -> None:
+async def test_invisible_targets_cannot_be_reported(service: Service, world: MemoryWorld, target_type: str) -> None:
     mia = await world.artist(tokens=100)
     image = await world.image(mia, await world.style(mia))
     targets = {

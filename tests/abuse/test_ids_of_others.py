@@ -86,7 +86,7 @@ async def refused(service: Service, world: MemoryWorld, who: User, route: tuple[
 
 
 @pytest.mark.parametrize("route", WITH_IDS, ids=" ".join)
-async def test_another_artist_is_refused_and_changes_nothing(
+async def test_calls_of_another_artist_are_refused_and_change_nothing(
     service: Service, world: MemoryWorld, route: tuple[str, str]
 ) -> None:
     service.streams.close()  # streams have no end of their own
@@ -94,7 +94,7 @@ async def test_another_artist_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize("route", WITH_IDS, ids=" ".join)
-async def test_an_admin_has_no_more_rights_than_are_told(
+async def test_an_admin_has_only_the_documented_rights(
     service: Service, world: MemoryWorld, route: tuple[str, str]
 ) -> None:
     service.streams.close()

@@ -57,18 +57,18 @@ async def running(world: MemoryWorld) -> AsyncIterator[Server]:
 
 
 @pytest.mark.parametrize(("sent", "status"), SMUGGLED.values(), ids=SMUGGLED)
-async def test_a_hidden_request_is_not_answered(running: Server, sent: bytes, status: int) -> None:
+async def test_a_smuggled_request_is_not_answered(running: Server, sent: bytes, status: int) -> None:
     answered = await answers(running, sent + LAST)
     assert answered[0] == status
     assert 200 not in answered
 
 
-async def test_what_is_not_hidden_is_answered(running: Server) -> None:
+async def test_pipelined_requests_are_answered(running: Server) -> None:
     assert await answers(running, GET + b"\r\n" + HIDDEN + LAST) == [404, 200, 404]
 
 
 @pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: b\r\n", b"Host: a\r\nHost: a\r\n", b"Host: a b\r\n"])
-async def test_there_is_one_host(running: Server, hosts: bytes) -> None:
+async def test_a_request_has_exactly_one_host(running: Server, hosts: bytes) -> None:
     async with running.connection() as connection:
         await connection.send(b"GET /api/health/live HTTP/1.1\r\n" + hosts + b"\r\n")
         answer = await connection.answer()
@@ -91,7 +91,7 @@ async def test_there_is_one_host(running: Server, hosts: bytes) -> None:
         b"GET /nothing HTTP/1.1\r\nHost: a\r\nX-A: %b\r\n\r\n" % (b"a" * 1_000_000),
     ],
 )
-async def test_nobody_is_called_for_others(running: Server, head: bytes) -> None:
+async def test_proxy_requests_and_malformed_heads_are_refused(running: Server, head: bytes) -> None:
     assert set(await answers(running, head + LAST)) <= {400, 404, 405, 414, 431}
 
 

@@ -46,7 +46,7 @@ async def things(world: MemoryWorld, reader: User) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("path", READ)
-async def test_the_api_answers_data(service: Service, world: MemoryWorld, path: str) -> None:
+async def test_the_api_answers_json_with_nosniff(service: Service, world: MemoryWorld, path: str) -> None:
     ann = await world.user("ann")
     ids = await things(world, ann)
     async with service.browser(ann) as browser:
@@ -59,13 +59,13 @@ async def test_the_api_answers_data(service: Service, world: MemoryWorld, path: 
     assert response.json()
 
 
-async def test_it_is_stored_as_it_was_written(service: Service, world: MemoryWorld) -> None:
+async def test_markup_is_stored_unchanged(service: Service, world: MemoryWorld) -> None:
     ids = await things(world, await world.user("ann"))
     image = await polled(service, None, f"/api/generations/{ids['image']}")
     assert (image["description"], image["style"]["name"]) == (LINES, MARKUP)
 
 
-async def test_a_stream_has_no_events_but_its_own(service: Service, world: MemoryWorld) -> None:
+async def test_text_cannot_inject_stream_events(service: Service, world: MemoryWorld) -> None:
     ids = await things(world, await world.user("ann"))
     async with service.browser() as browser:
         sent = (await browser.get(f"/api/generations/{ids['image']}/events")).text
@@ -74,7 +74,7 @@ async def test_a_stream_has_no_events_but_its_own(service: Service, world: Memor
     assert sent.count("\n\n") == 1
 
 
-async def test_what_is_sent_back_in_a_refusal_is_data(service: Service, world: MemoryWorld) -> None:
+async def test_echoed_input_in_errors_is_json(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user()) as browser:
         refused = await browser.get(f"/api/generations/feed?tags={quote(MARKUP)}")
         unknown = await browser.get(f"/{quote(MARKUP)}", headers={"Accept": "text/html"})

@@ -50,7 +50,7 @@ async def test_a_database_returns_to_its_first_state(empty_database_url: str) ->
     await connection.close()
 
 
-async def test_a_transaction_left_open_is_found(empty_database_url: str) -> None:
+async def test_a_transaction_left_open_is_reported(empty_database_url: str) -> None:
     connection, forgetful = await asyncpg.connect(empty_database_url), await asyncpg.connect(empty_database_url)
     await connection.execute("CREATE TABLE things (id int)")
     await postgres.remember_first_state(empty_database_url)
@@ -65,7 +65,7 @@ async def test_a_transaction_left_open_is_found(empty_database_url: str) -> None
         await forgetful.close()
 
 
-async def test_rabbitmq_takes_and_gives(broker: rabbitmq.Broker) -> None:
+async def test_rabbitmq_delivers_messages(broker: rabbitmq.Broker) -> None:
     async with await aio_pika.connect(broker.url) as connection:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         queue = await channel.declare_queue(f"test-{uuid4().hex}", durable=True)
@@ -85,7 +85,7 @@ async def test_rabbitmq_is_empty_for_each_test(broker: rabbitmq.Broker, time: st
         await channel.default_exchange.publish(aio_pika.Message(b"left behind"), queue.name, mandatory=True)
 
 
-async def test_a_broker_without_management_is_shared_with_care(rabbitmq_server: rabbitmq.Broker) -> None:
+async def test_a_broker_without_management_is_shared_safely(rabbitmq_server: rabbitmq.Broker) -> None:
     async with rabbitmq.own_place(rabbitmq_server) as own, await aio_pika.connect(own.url) as connection:
         unmanaged = replace(own, management_port=None)
         channel = await connection.channel(publisher_confirms=True)
@@ -102,7 +102,7 @@ async def test_a_broker_without_management_is_shared_with_care(rabbitmq_server: 
                 pass
 
 
-def test_a_port_that_is_open_is_no_rabbitmq_yet(rabbitmq_server: rabbitmq.Broker) -> None:
+def test_an_open_port_is_not_yet_rabbitmq(rabbitmq_server: rabbitmq.Broker) -> None:
     """As a frozen one is: the system accepts connections for it."""
     assert rabbitmq.answers_amqp(rabbitmq_server)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -134,7 +134,7 @@ def test_installing_rabbitmq_is_announced_in_one_line(apt_get: Path, capfd: pyte
     assert package.POLICY.read_text() == "allowed\n"
 
 
-def test_a_failed_installation_says_what_helps(apt_get: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_installation_suggests_a_remedy(apt_get: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAILS", "100")
 
     with pytest.raises(RuntimeError) as caught:
@@ -153,7 +153,7 @@ def test_the_emulator_stores_objects(bucket: gcs.Bucket) -> None:
         assert [found.name for found in client.list_blobs(bucket.name)] == ["images/1.png"]
 
 
-async def test_openid_provider_signs_a_known_user_in(openid_provider: openid.Provider) -> None:
+async def test_the_openid_provider_signs_in_a_known_user(openid_provider: openid.Provider) -> None:
     openid_provider.add_user("artist-1", email="artist@example.com", email_verified=True, name="Artist")
     async with httpx.AsyncClient() as client:
         discovered = (await client.get(openid_provider.discovery_url)).raise_for_status().json()

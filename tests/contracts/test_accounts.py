@@ -14,7 +14,7 @@ from tests.support.world import Scope, World
 # --- users ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_user_is_found_again_as_it_was_added(world: World) -> None:
+async def test_an_added_user_is_returned_unchanged(world: World) -> None:
     user = User(
         id=await world.ids.user(),
         provider="google",
@@ -38,7 +38,7 @@ async def test_a_user_is_found_again_as_it_was_added(world: World) -> None:
     assert await commit(world, lambda ports: ports.users.of_identity("google", "1")) is None
 
 
-async def test_a_user_without_the_optional_is_kept_as_well(world: World) -> None:
+async def test_a_user_without_optional_fields_is_stored(world: World) -> None:
     user = await new_user(world, "ann", email=None)
     await commit(world, lambda ports: ports.users.add(user))
 
@@ -72,7 +72,7 @@ async def test_a_saved_entity_is_stored(world: World) -> None:
     assert await commit(world, lambda ports: ports.users.of_id(ann.id)) == changed
 
 
-async def test_a_username_is_taken_once(world: World) -> None:
+async def test_a_username_is_unique(world: World) -> None:
     await world.user("ann")
     bob = await world.user("bob")
     other = await new_user(world, "ann", subject="another")
@@ -89,7 +89,7 @@ async def test_a_username_is_taken_once(world: World) -> None:
         await commit(world, lambda ports: ports.users.of_id(other.id))
 
 
-async def test_a_username_given_up_can_be_taken(world: World) -> None:
+async def test_a_released_username_can_be_taken(world: World) -> None:
     ann = await world.user("ann")
     bob = await world.user("bob")
 
@@ -109,7 +109,7 @@ async def test_an_identity_has_one_user(world: World) -> None:
     await commit(world, adding(await new_user(world, "bob", subject="1", provider="other")))
 
 
-async def test_of_two_sign_ups_with_one_username_one_is_refused(world: World, sent: bool) -> None:
+async def test_one_of_two_sign_ups_with_one_username_is_refused(world: World, sent: bool) -> None:
     one, other = await new_user(world, "ann", subject="1"), await new_user(world, "ann", subject="2")
 
     ended = await race(world, adding(one), adding(other), sent=sent)
@@ -120,7 +120,7 @@ async def test_of_two_sign_ups_with_one_username_one_is_refused(world: World, se
         await world.read.accounts.me(other.id)
 
 
-async def test_of_two_concurrent_claims_of_a_name_one_is_refused(world: World, sent: bool) -> None:
+async def test_one_of_two_concurrent_claims_of_a_name_is_refused(world: World, sent: bool) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
 
     ended = await race(
@@ -135,7 +135,7 @@ async def test_of_two_concurrent_claims_of_a_name_one_is_refused(world: World, s
     assert (await world.read.accounts.me(bob.id)).username == "bob"
 
 
-async def test_of_two_sign_ups_with_one_identity_one_is_refused(world: World, sent: bool) -> None:
+async def test_one_of_two_sign_ups_with_one_identity_is_refused(world: World, sent: bool) -> None:
     one, other = await new_user(world, "ann", subject="1"), await new_user(world, "bob", subject="1")
 
     ended = await race(world, adding(one), adding(other), sent=sent)
@@ -158,7 +158,7 @@ async def test_a_name_is_free_again_after_a_rollback(world: World) -> None:
     assert (await world.read.accounts.me(other.id)).username == "ann"
 
 
-async def test_an_artist_that_is_saved_is_kept(world: World) -> None:
+async def test_a_saved_artist_is_stored(world: World) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann")
     artist = await commit(world, lambda ports: ports.users.artist(mia.id))
     assert artist is not None
@@ -172,7 +172,7 @@ async def test_an_artist_that_is_saved_is_kept(world: World) -> None:
         await commit(world, lambda ports: ports.users.save_artist(msgspec.structs.replace(artist, user_id=ann.id)))
 
 
-async def test_one_is_an_artist_only_once(world: World) -> None:
+async def test_a_second_upgrade_to_artist_is_refused(world: World) -> None:
     mia = await world.artist("mia")
     again = Artist(mia.id, "Again", "again@example.com", "signatures/2.png", world.clock.now())
 
@@ -184,7 +184,7 @@ async def test_one_is_an_artist_only_once(world: World) -> None:
     assert artist.artist_name == "Mia"
 
 
-async def test_of_two_upgrades_at_once_one_is_refused(world: World, sent: bool) -> None:
+async def test_one_of_two_concurrent_upgrades_is_refused(world: World, sent: bool) -> None:
     ann = await world.user("ann")
     artist = Artist(ann.id, "Ann", "ann@example.com", "signatures/1.png", world.clock.now())
 
@@ -197,7 +197,7 @@ async def test_of_two_upgrades_at_once_one_is_refused(world: World, sent: bool) 
 
 
 @pytest.mark.parametrize("name", ["Mia", "MIA", "\uff2dia"])
-async def test_an_artist_name_belongs_to_one_artist(world: World, name: str) -> None:
+async def test_an_artist_name_is_unique(world: World, name: str) -> None:
     await world.artist("mia")
     zoe, ann = await world.artist("zoe"), await world.user("ann")
 
@@ -209,7 +209,7 @@ async def test_an_artist_name_belongs_to_one_artist(world: World, name: str) -> 
     await commit(world, renaming(zoe, "Zoe B."))  # one's own can be changed, and stay
 
 
-async def test_an_artist_name_that_was_given_up_can_be_taken(world: World) -> None:
+async def test_a_released_artist_name_can_be_taken(world: World) -> None:
     mia, zoe = await world.artist("mia"), await world.artist("zoe")
     await commit(world, renaming(mia, "Mia Kim"))
     await commit(world, renaming(zoe, "Mia"))
@@ -220,7 +220,7 @@ async def test_an_artist_name_that_was_given_up_can_be_taken(world: World) -> No
     assert shown.artist_name == "mia"
 
 
-async def test_of_two_artists_with_one_name_one_is_refused(world: World, sent: bool) -> None:
+async def test_one_of_two_artists_with_one_name_is_refused(world: World, sent: bool) -> None:
     mia, zoe = await world.artist("mia"), await world.artist("zoe")
 
     ended = await race(world, renaming(mia, "Same"), renaming(zoe, "SAME"), sent=sent)
@@ -301,7 +301,7 @@ async def test_a_session_holds_and_ends_with_its_transaction(world: World) -> No
 # --- as people see it -------------------------------------------------------------------------------------------------
 
 
-async def test_me(world: World) -> None:
+async def test_current_user_view(world: World) -> None:
     ann = await world.user("ann", tokens=100)
     await world.generation(ann, await world.style(await world.artist("mia")))
 
@@ -319,7 +319,7 @@ async def test_me(world: World) -> None:
     )
 
 
-async def test_me_as_an_artist(world: World) -> None:
+async def test_current_user_view_of_an_artist(world: World) -> None:
     mia = await world.artist("mia")
     ann = await world.user("ann", tokens=100)
     await world.follow(ann, mia)
@@ -338,7 +338,7 @@ async def test_me_as_an_artist(world: World) -> None:
     )
 
 
-async def test_a_picture_of_ours_is_shown_by_its_public_url_and_others_as_they_are(world: World) -> None:
+async def test_a_stored_profile_image_has_public_urls(world: World) -> None:
     ann = await world.user("ann")
     shown = {}
     for picture in ("public/profiles/1/face.png", "https://pictures.example/1"):
@@ -354,7 +354,7 @@ async def test_a_picture_of_ours_is_shown_by_its_public_url_and_others_as_they_a
     }
 
 
-async def test_a_profile(world: World) -> None:
+async def test_profile_view(world: World) -> None:
     ann = await world.user("ann", tokens=300)
     bob = await world.user("bob", tokens=100)
     mia = await world.artist("mia")

@@ -44,7 +44,7 @@ async def last_line(world: World) -> AuditLine:
 # --- who is meant -----------------------------------------------------------------------------------------------------
 
 
-async def test_a_user_is_found_by_id_username_and_address(world: World) -> None:
+async def test_a_user_is_found_by_id_username_and_email(world: World) -> None:
     ann, eve = await world.user("ann"), await world.admin("eve")
     await world.use_case(SuspendUser)(Operator(eve.id), ann.id, reason="Spam.")
 
@@ -55,7 +55,7 @@ async def test_a_user_is_found_by_id_username_and_address(world: World) -> None:
     assert refused.value.details == {"who": "nobody@example.com", "found": 0}
 
 
-async def test_an_address_of_two_users_is_refused(world: World) -> None:
+async def test_an_email_of_two_users_is_refused(world: World) -> None:
     ann = await world.user("ann")
     twin = msgspec.structs.replace(ann, id=await world.ids.user(), subject="another", username="twin")
     async with world.block() as ports:
@@ -79,13 +79,13 @@ async def test_a_user_becomes_an_admin(world: World) -> None:
     assert await world.read.accounts.admins() == [Admin(mia.id, "mia", "mia@example.com")]
 
 
-async def test_a_user_who_does_not_exist_does_not_become_an_admin(world: World) -> None:
+async def test_an_unknown_user_cannot_become_an_admin(world: World) -> None:
     with pytest.raises(UserNotFound):
         await world.use_case(MakeAdmin)(NOBODY, await world.ids.user())
 
 
 @pytest.mark.parametrize(("kind", "role"), [("user", Role.USER), ("artist", Role.ARTIST)])
-async def test_a_former_admin_has_the_role_from_before(world: World, kind: str, role: Role) -> None:
+async def test_a_former_admin_has_the_previous_role_again(world: World, kind: str, role: Role) -> None:
     mia = await (world.artist if kind == "artist" else world.user)("mia")
     await world.use_case(MakeAdmin)(NOBODY, mia.id)
     world.clock.advance()
@@ -117,7 +117,7 @@ async def test_all_sessions_of_a_user_are_revoked(world: World) -> None:
     assert (line.before, line.after) == ({"sessions": 2}, {"sessions": 0})
 
 
-async def test_sessions_of_nobody_are_not_revoked(world: World) -> None:
+async def test_revoking_sessions_of_an_unknown_user_is_refused(world: World) -> None:
     with pytest.raises(UserNotFound):
         await world.use_case(EndSessions)(NOBODY, await world.ids.user())
 
@@ -125,7 +125,7 @@ async def test_sessions_of_nobody_are_not_revoked(world: World) -> None:
 # --- suspension -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_suspended_user_is_out_at_once(world: World) -> None:
+async def test_a_suspended_user_is_signed_out_at_once(world: World) -> None:
     mia, eve = await world.artist("mia"), await world.admin("eve")
     open_style, closed = await world.style(mia, "Ink"), await world.style(mia, "Oil", is_active=False)
     session = await signed_in(world, mia)
@@ -150,7 +150,7 @@ async def test_a_suspended_user_is_out_at_once(world: World) -> None:
     assert (line.reason, line.created_at) == ("Stolen artworks.", at)
 
 
-async def test_a_restored_user_signs_in_again(world: World) -> None:
+async def test_a_restored_user_can_sign_in(world: World) -> None:
     mia, eve = await world.artist("mia"), await world.admin("eve")
     style = await world.style(mia)
     await world.use_case(SuspendUser)(Operator(eve.id), mia.id, reason="Stolen artworks.")
@@ -167,20 +167,20 @@ async def test_a_restored_user_signs_in_again(world: World) -> None:
     assert (line.before, line.after) == ({"standing": "suspended"}, {"standing": "present"})
 
 
-async def test_only_who_is_suspended_is_restored(world: World) -> None:
+async def test_only_suspended_users_can_be_restored(world: World) -> None:
     ann = await world.user("ann")
     for nobody in (ann.id, await world.ids.user()):
         with pytest.raises(UserNotFound):
             await world.use_case(RestoreUser)(NOBODY, nobody, reason="Why not.")
 
 
-async def test_an_admin_does_not_suspend_themselves(world: World) -> None:
+async def test_admins_cannot_suspend_themselves(world: World) -> None:
     eve = await world.admin("eve")
     with pytest.raises(OwnAccount):
         await world.use_case(SuspendUser)(Operator(eve.id), eve.id, reason="To see what happens.")
 
 
-async def test_a_suspension_and_its_end_have_a_reason(world: World) -> None:
+async def test_suspending_and_restoring_require_a_reason(world: World) -> None:
     ann = await world.user("ann")
     with pytest.raises(ValidationError):
         await world.use_case(SuspendUser)(NOBODY, ann.id, reason=" ")

@@ -48,7 +48,7 @@ async def test_each_file_has_a_url_of_its_own(world: World) -> None:
     )
 
 
-async def test_what_has_not_arrived_can_be_sent_again(world: World) -> None:
+async def test_a_missing_object_can_be_uploaded_again(world: World) -> None:
     mia, zoe = await world.artist("mia"), await world.artist("zoe")
     announced = await announce(world, mia, 1, 2, 3)
     world.clock.advance(timedelta(hours=1))
@@ -82,7 +82,7 @@ async def test_a_url_does_not_outlive_its_upload(world: World) -> None:
     assert await unused(world, mia) == []
 
 
-async def test_only_artists_upload(world: World) -> None:
+async def test_only_artists_can_announce_uploads(world: World) -> None:
     ann = await world.user("ann")
     requester = Requester(ann.id, Role.USER, is_artist=False)
     with pytest.raises(ArtistOnly):
@@ -92,7 +92,7 @@ async def test_only_artists_upload(world: World) -> None:
 
 
 @pytest.mark.parametrize("count", [0, MAX_FILES + 1])
-async def test_a_call_has_from_one_to_a_hundred_files(world: World, count: int) -> None:
+async def test_a_call_announces_1_to_100_files(world: World, count: int) -> None:
     refusal = await refused(world, ValidationError, *files(*[1] * count))
     assert refusal.details == {"files": wrong_count(1, MAX_FILES)}
 
@@ -106,7 +106,7 @@ async def test_a_call_has_from_one_to_a_hundred_files(world: World, count: int) 
         (FileToUpload("a.png", "image/png", -1), {"files.1.size": wrong_number(1, MAX_IMAGE)}),
     ],
 )
-async def test_a_file_has_a_name_and_a_size(world: World, file: FileToUpload, problems: dict[str, object]) -> None:
+async def test_a_file_requires_a_name_and_a_size(world: World, file: FileToUpload, problems: dict[str, object]) -> None:
     assert (await refused(world, ValidationError, *files(1), file)).details == problems
 
 
@@ -121,7 +121,7 @@ async def test_a_file_that_is_too_large_is_refused(world: World) -> None:
     assert refusal.details == {"index": 1, "file": "1.png", "size": MAX_IMAGE + 1, "allowed": MAX_IMAGE}
 
 
-async def test_an_artist_has_a_number_of_unused_uploads(world: World) -> None:
+async def test_the_number_of_unused_uploads_is_limited(world: World) -> None:
     mia, zoe = await world.artist("mia"), await world.artist("zoe")
     for _ in range(MAX_UNUSED // MAX_FILES):
         await announce(world, mia, *[1] * MAX_FILES)
@@ -134,7 +134,7 @@ async def test_an_artist_has_a_number_of_unused_uploads(world: World) -> None:
     await announce(world, mia, 1)
 
 
-async def test_calls_at_the_same_time_stay_within_the_limit(world: World) -> None:
+async def test_concurrent_calls_stay_within_the_limit(world: World) -> None:
     mia = await world.artist()
     calls = [announce(world, mia, *[1] * MAX_FILES) for _ in range(5)]
     ended = await asyncio.gather(*calls, return_exceptions=True)
@@ -164,14 +164,14 @@ async def test_unused_uploads_are_purged_after_a_day(world: World) -> None:
     assert [upload.upload_id for upload in await unused(world, mia)] == [young.upload_id]
 
 
-async def test_passes_at_the_same_time_purge_each_upload_once(world: World) -> None:
+async def test_concurrent_passes_purge_each_upload_once(world: World) -> None:
     mia = await world.artist()
     await announce(world, mia, *[1] * 20)
     world.clock.advance(LIFETIME)
     assert sum(await asyncio.gather(*(purge(world) for _ in range(4)))) == 20
 
 
-async def test_an_object_of_an_upload_is_no_orphan_while_the_upload_is_kept(world: World) -> None:
+async def test_an_object_of_an_unused_upload_is_not_an_orphan(world: World) -> None:
     mia, zoe = await world.artist("mia"), await world.artist("zoe")
     (kept,) = await announce(world, mia, 1)
     (gone,) = await announce(world, zoe, 1)

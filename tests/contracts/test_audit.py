@@ -24,7 +24,7 @@ async def lines(world: World) -> list[AuditLine]:
     return (await world.read.audit.list(page=PageRequest())).rows[::-1]
 
 
-async def test_a_line_says_who_did_what_to_whom(world: World) -> None:
+async def test_a_line_names_admin_action_and_target(world: World) -> None:
     mia = await world.user("mia")
     at = world.clock.advance()
 
@@ -47,7 +47,7 @@ async def test_a_line_says_who_did_what_to_whom(world: World) -> None:
     )
 
 
-async def test_decisions_on_withdrawals_leave_a_line_each(world: World) -> None:
+async def test_each_withdrawal_decision_leaves_a_line(world: World) -> None:
     mia, eve = await world.artist("mia"), await world.user("eve")
     await world.earn(mia, 60)
     paid = await world.use_case(RequestWithdrawal)(mia.id, 30)
@@ -64,7 +64,7 @@ async def test_decisions_on_withdrawals_leave_a_line_each(world: World) -> None:
     assert (rejected.before, rejected.after) == ({"status": "pending"}, {"status": "rejected"})
 
 
-async def test_bonus_tokens_leave_a_line_with_their_reason(world: World) -> None:
+async def test_granting_bonus_tokens_leaves_a_line_with_the_reason(world: World) -> None:
     ann, eve = await world.user("ann"), await world.user("eve")
 
     await world.use_case(GrantBonus)(Operator(eve.id), ann.id, tokens=30, reason="Sorry.")
@@ -77,7 +77,7 @@ async def test_bonus_tokens_leave_a_line_with_their_reason(world: World) -> None
     assert (taken.action, taken.after, taken.reason) == ("bonus.taken", {"tokens": 20}, "By mistake.")
 
 
-async def test_a_withdrawal_is_decided_in_the_name_of_an_admin(world: World) -> None:
+async def test_a_withdrawal_decision_requires_an_admin(world: World) -> None:
     mia = await world.artist("mia")
     await world.earn(mia, 30)
     withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 30)
@@ -87,7 +87,7 @@ async def test_a_withdrawal_is_decided_in_the_name_of_an_admin(world: World) -> 
     assert await lines(world) == []
 
 
-async def test_only_the_comments_of_others_leave_a_line(world: World) -> None:
+async def test_deleting_a_comment_of_another_user_leaves_a_line(world: World) -> None:
     mia, eve = await world.artist("mia"), await world.user("eve")
     image = await world.image(await world.user("ann", tokens=30), await world.style(mia), public=True)
     theirs = await world.use_case(PostComment)(mia.id, image.id, NewComment("Mine"))
@@ -102,7 +102,7 @@ async def test_only_the_comments_of_others_leave_a_line(world: World) -> None:
     assert line.before == {"author_id": mia.id, "generation_id": image.id}
 
 
-async def test_what_is_rolled_back_leaves_no_line(world: World) -> None:
+async def test_a_rolled_back_action_leaves_no_line(world: World) -> None:
     async def fail() -> None:
         async with world.block() as ports:
             await ports.audit.add(AuditEntry(Operator(None), Action.ADMIN_MADE, "user", "1", world.clock.now()))
@@ -114,7 +114,7 @@ async def test_what_is_rolled_back_leaves_no_line(world: World) -> None:
 
 
 @pytest.mark.parametrize("reason", ["", " \n", "x" * 501, "a\x00b"])
-def test_a_reason_is_given_in_plain_text(reason: str) -> None:
+def test_a_reason_is_plain_text(reason: str) -> None:
     with pytest.raises(ValidationError):
         parse_reason(reason)
 

@@ -11,7 +11,7 @@ async def test_the_backlog_is_empty_at_first(world: World) -> None:
     assert await world.read.backlog.backlog(now=world.clock.now()) == Backlog(0, timedelta(), {}, {})
 
 
-async def test_the_backlog_counts_by_status_what_has_not_ended(world: World) -> None:
+async def test_the_backlog_counts_unfinished_work_by_status(world: World) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=500)
     await world.untrained_style(mia, "Oil")
     style = await world.style(mia)

@@ -124,7 +124,7 @@ async def test_a_second_put_replaces_the_first(case: Case) -> None:
     assert await case.store.get("a.png") == b"second"
 
 
-async def test_content_is_stored_from_its_start_wherever_it_was_read_to(case: Case) -> None:
+async def test_content_is_stored_from_its_start(case: Case) -> None:
     content = BytesIO(b"whole")
     content.read(3)
     await case.store.put(Blob("a.png", content, "image/png"))
@@ -132,13 +132,13 @@ async def test_content_is_stored_from_its_start_wherever_it_was_read_to(case: Ca
 
 
 @pytest.mark.parametrize("size", [0, 1, 2 * 1024 * 1024, 2 * 1024 * 1024 + 1, 4 * 1024 * 1024, 9_500_000])
-async def test_any_size_goes_in_and_comes_out(case: Case, size: int) -> None:
+async def test_objects_of_any_size_are_stored(case: Case, size: int) -> None:
     content = (bytes(range(256)) * (size // 256 + 1))[:size]
     await case.store.put(blob("a.png", content))
     assert await case.store.get("a.png") == content
 
 
-async def test_the_beginning_of_a_file_is_stored_as_if_it_were_all_of_it(case: Case) -> None:
+async def test_a_prefix_of_a_file_can_be_stored(case: Case) -> None:
     content = BytesIO(b"a picture" + b"and more" * 500_000)
     content.seek(50)
     for size in (0, 1, 9, 3_000_000):
@@ -146,14 +146,14 @@ async def test_the_beginning_of_a_file_is_stored_as_if_it_were_all_of_it(case: C
         assert await case.store.get("a.png") == content.getvalue()[:size]
 
 
-async def test_an_upload_as_web_servers_keep_it_is_stored(case: Case) -> None:
+async def test_a_spooled_upload_is_stored(case: Case) -> None:
     with SpooledTemporaryFile(max_size=10) as upload:
         upload.write(b"larger than what stays in memory")
         await case.store.put(Blob("a.png", cast(BytesIO, upload), "image/png"))
     assert await case.store.get("a.png") == b"larger than what stays in memory"
 
 
-async def test_a_hundred_at_once(case: Case) -> None:
+async def test_a_hundred_objects_are_stored_concurrently(case: Case) -> None:
     await case.store.put(*(blob(f"training/10/image_{index}.png", str(index).encode()) for index in range(100)))
     assert len(await case.store.keys("training/10/")) == 100
     assert await case.store.get("training/10/image_77.png") == b"77"
@@ -169,7 +169,7 @@ async def test_a_missing_object_cannot_be_read_or_copied(case: Case) -> None:
     assert await case.store.keys("") == ["folder/a.png"]
 
 
-async def test_a_copy_is_an_object_of_its_own(case: Case) -> None:
+async def test_a_copy_is_an_independent_object(case: Case) -> None:
     await case.store.put(blob("results/1.png", b"image"), blob("public/1.png", b"an older one"))
     await case.store.copy("results/1.png", "public/1.png")
     await case.store.put(blob("results/1.png", b"another"))
@@ -186,7 +186,7 @@ async def test_deleting_ignores_missing_objects(case: Case) -> None:
     assert await case.store.keys("") == ["folder/1.png"]
 
 
-async def test_keys_by_prefix_in_order(case: Case) -> None:
+async def test_keys_are_listed_by_prefix_in_order(case: Case) -> None:
     await case.store.put(*(blob(key) for key in ("training/1/b.png", "training/10/a.png", "training/1/a.png", "x.png")))
     assert await case.store.keys("training/1/") == ["training/1/a.png", "training/1/b.png"]
     assert await case.store.keys("training/1") == ["training/1/a.png", "training/1/b.png", "training/10/a.png"]
@@ -196,7 +196,7 @@ async def test_keys_by_prefix_in_order(case: Case) -> None:
         assert await case.store.keys(nothing) == []
 
 
-async def test_a_page_of_keys_after_a_key(case: Case) -> None:
+async def test_keys_are_listed_in_pages(case: Case) -> None:
     keys = ["a/1.png", "a/10.png", "a/2.png", "a/b/1.png", "a/그림.png", "b/1.png"]
     await case.store.put(*(blob(key) for key in reversed(keys)))
 
@@ -244,7 +244,7 @@ async def test_replacing_an_object_renews_its_modification_time(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("key", ["a b.png", "그림/하나.png", "100%/a+b&c=d.png", "a~b'(c).png", "..a/b..png"])
-async def test_any_text_can_be_a_key(case: Case, key: str) -> None:
+async def test_a_key_can_be_any_text(case: Case, key: str) -> None:
     await case.store.put(blob(key, b"odd"), blob(f"public/{key}", b"odd and public"))
     assert await case.store.keys("") == sorted([key, f"public/{key}"])
     assert await case.store.get(key) == b"odd"
@@ -254,7 +254,7 @@ async def test_any_text_can_be_a_key(case: Case, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", NO_KEYS)
-async def test_no_store_takes_a_key_that_could_mean_something_else(case: Case, key: str) -> None:
+async def test_ambiguous_keys_are_refused(case: Case, key: str) -> None:
     with pytest.raises(ValueError, match="Not a"):
         await case.store.put(blob("fine.png"), blob(key))
     with pytest.raises(ValueError, match="Not a"):
@@ -286,7 +286,7 @@ async def test_a_signed_url_of_a_missing_object_is_not_found(case: Case) -> None
 
 
 @pytest.mark.parametrize("lifetime", [timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=7)])
-async def test_a_signed_url_lives_between_half_a_lifetime_and_a_whole(case: Case, lifetime: timedelta) -> None:
+async def test_a_signed_url_is_valid_for_at_least_half_its_lifetime(case: Case, lifetime: timedelta) -> None:
     before = case.now()
     urls = [await case.store.signed_url("a.png", lifetime=lifetime) for _ in range(3)]
     after = case.now()
@@ -294,7 +294,7 @@ async def test_a_signed_url_lives_between_half_a_lifetime_and_a_whole(case: Case
         assert before + lifetime / 2 - timedelta(seconds=1) <= expiry(url) <= after + lifetime
 
 
-async def test_lifetimes_do_not_mix(case: Case) -> None:
+async def test_signed_urls_are_cached_per_lifetime(case: Case) -> None:
     long = await case.store.signed_url("a.png", lifetime=timedelta(hours=1))
     short = await case.store.signed_url("a.png", lifetime=timedelta(minutes=1))
     assert expiry(long) - expiry(short) > timedelta(minutes=28)
@@ -371,11 +371,11 @@ def test_a_url_outside_the_bucket_is_foreign(case: Case, uri: str) -> None:
         case.store.key_of(uri.format(bucket=case.bucket))
 
 
-async def test_it_answers(case: Case) -> None:
+async def test_the_store_is_reachable(case: Case) -> None:
     assert await case.store.reachable() is True
 
 
-async def test_many_callers_at_once_get_their_own(case: Case) -> None:
+async def test_concurrent_callers_get_their_own_objects(case: Case) -> None:
     await case.store.put(*(blob(f"{index}.png", str(index).encode()) for index in range(40)))
     contents = await asyncio.gather(*(case.store.get(f"{index}.png") for index in range(40)))
     assert contents == [str(index).encode() for index in range(40)]

@@ -51,7 +51,7 @@ async def play(world: World) -> User:
     return mia
 
 
-async def test_books_in_order_are_found_in_order(world: World) -> None:
+async def test_a_correct_ledger_reconciles(world: World) -> None:
     await play(world)
 
     findings = {finding.invariant: finding for finding in await world.books.examine()}
@@ -80,7 +80,7 @@ async def test_books_in_order_are_found_in_order(world: World) -> None:
     }
 
 
-async def test_a_reconciliation_is_remembered(world: World) -> None:
+async def test_the_last_reconciliation_is_stored(world: World) -> None:
     assert await world.books.last() is None
     first = await world.use_case(Reconcile)()
     assert first.sound
@@ -93,7 +93,7 @@ async def test_a_reconciliation_is_remembered(world: World) -> None:
     assert await world.books.last() == second != first
 
 
-async def test_a_broken_rule_is_stored_with_its_first_row(world: World) -> None:
+async def test_a_violation_is_stored_with_its_first_row(world: World) -> None:
     broken = Finding(Invariant.SOLVENT, 7, 2, {"id": 1, "balance": -3, "owner_id": None})
     reconciliation = Reconciliation(world.clock.now(), [broken])
     assert not reconciliation.sound

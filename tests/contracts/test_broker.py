@@ -94,7 +94,7 @@ async def test_confirmed_tasks_arrive_byte_for_byte_and_in_order(both: Both) -> 
     await worker.stop()
 
 
-async def test_each_queue_gets_its_own(both: Both) -> None:
+async def test_each_queue_gets_its_own_tasks(both: Both) -> None:
     training, generation = task(1), task(2, queue="image_generation")
 
     await both.broker.publish([training, generation])
@@ -114,7 +114,7 @@ async def test_a_waiting_worker_gets_later_tasks(both: Both) -> None:
     await worker.stop()
 
 
-async def test_a_task_whose_handler_fails_is_redelivered(both: Both) -> None:
+async def test_a_task_is_redelivered_after_its_handler_failed(both: Both) -> None:
     worker = Worker(both.source, "model_training", fail_first=True)
     difficult = task()
 
@@ -124,9 +124,7 @@ async def test_a_task_whose_handler_fails_is_redelivered(both: Both) -> None:
     await worker.stop()
 
 
-async def test_a_worker_that_fails_at_a_task_pauses_before_it_gets_it_again(
-    both: Both, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_redelivery_after_a_failure_is_delayed(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("memory.broker", "filesystem.broker", "rabbitmq.consumer"):
         monkeypatch.setattr(f"adapters.{module}.RETRY_AFTER", 3600.0)
     hopeless = Worker(both.source, "model_training", always_fail=True)
@@ -179,7 +177,7 @@ async def test_a_handled_task_is_removed(both: Both) -> None:
     await another.stop()
 
 
-async def test_it_can_be_reached(both: Both) -> None:
+async def test_the_broker_is_reachable(both: Both) -> None:
     assert await both.broker.reachable()
 
 

@@ -37,7 +37,7 @@ async def style(world: World, mia: User) -> Style:
     return await world.style(mia, generation_cost_tokens=PRICE)
 
 
-async def test_a_maintenance_pass_does_what_the_call_did_not(
+async def test_the_maintenance_pass_finishes_a_takedown(
     world: World, ann: User, style: Style, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(carry_out_takedown, "BATCH", 2)
@@ -60,9 +60,7 @@ async def test_a_maintenance_pass_does_what_the_call_did_not(
     assert (await detail(world, untouched)).takedown is None
 
 
-async def test_a_withdrawal_whose_commit_is_deferred_leaves_the_rest_to_maintenance(
-    world: World, ann: User, style: Style
-) -> None:
+async def test_a_takedown_with_a_deferred_commit_is_left_to_maintenance(world: World, ann: User, style: Style) -> None:
     image = await world.generation(ann, style)
 
     await withdraw(world, style, at_once=False)
@@ -72,7 +70,7 @@ async def test_a_withdrawal_whose_commit_is_deferred_leaves_the_rest_to_maintena
     assert (await stored(world, image.id)).status is Status.CANCELLED
 
 
-async def test_pending_takedowns_are_in_order(world: World, mia: User) -> None:
+async def test_pending_takedowns_are_listed_in_order(world: World, mia: User) -> None:
     styles = [await world.style(mia, name) for name in ("Ink", "Oil", "Wax")]
     for style in styles[::-1]:
         await commit(world, withdrawing(world, style))
@@ -82,7 +80,7 @@ async def test_pending_takedowns_are_in_order(world: World, mia: User) -> None:
     assert pending == [style.id for style in styles[:2]]
 
 
-async def test_a_store_that_is_away_postpones_the_hiding(world: World, ann: User, style: Style) -> None:
+async def test_hiding_is_retried_after_a_store_outage(world: World, ann: User, style: Style) -> None:
     image = await published(world, ann, style)
     takedown = world.use_case(CarryOutTakedown, blobs=failing(world.blobs, "delete", StoreUnavailable()))
     artist = Requester(style.artist_id, Role.ARTIST, is_artist=True)
@@ -97,7 +95,7 @@ async def test_a_store_that_is_away_postpones_the_hiding(world: World, ann: User
     assert await feed(world) == []
 
 
-async def test_one_takedown_that_cannot_be_carried_out_does_not_stop_the_others(world: World, mia: User) -> None:
+async def test_a_failed_takedown_does_not_stop_the_others(world: World, mia: User) -> None:
     for name in ("Ink", "Oil"):
         await commit(world, withdrawing(world, await world.style(mia, name)))
     scope = world.scope()
@@ -106,7 +104,7 @@ async def test_one_takedown_that_cannot_be_carried_out_does_not_stop_the_others(
     assert await world.use_case(CarryOutTakedowns, carry_out=carry_out)() == 1
 
 
-async def test_a_crash_in_between_leaves_nothing_half_done(world: World, ann: User, mia: User, style: Style) -> None:
+async def test_a_crashed_takedown_is_resumed(world: World, ann: User, mia: User, style: Style) -> None:
     image = await world.generation(ann, style)
     await withdraw(world, style, at_once=False)
     scope = world.scope()
@@ -126,7 +124,7 @@ async def test_a_crash_in_between_leaves_nothing_half_done(world: World, ann: Us
     await check_books(world)
 
 
-async def test_what_changes_meanwhile_is_left_alone(world: World, ann: User, style: Style) -> None:
+async def test_concurrently_changed_generations_are_skipped(world: World, ann: User, style: Style) -> None:
     """Found and then begun, hidden by its owner, or hidden while its copy is deleted."""
     begun, hidden, hiding = (
         await world.generation(ann, style),
@@ -152,7 +150,7 @@ async def test_what_changes_meanwhile_is_left_alone(world: World, ann: User, sty
     assert not (await stored(world, hiding.id)).is_public
 
 
-async def test_images_that_are_withdrawn_meanwhile_are_hidden_as_well(world: World, ann: User, style: Style) -> None:
+async def test_images_withdrawn_meanwhile_are_hidden(world: World, ann: User, style: Style) -> None:
     image = await published(world, ann, style)
     await withdraw(world, style, at_once=False)
     scope = world.scope()
@@ -166,7 +164,7 @@ async def test_images_that_are_withdrawn_meanwhile_are_hidden_as_well(world: Wor
     assert not (await stored(world, image.id)).is_public
 
 
-async def test_a_style_that_is_gone_has_nothing_to_carry_out(world: World, mia: User, style: Style) -> None:
+async def test_a_deleted_style_has_no_pending_takedown(world: World, mia: User, style: Style) -> None:
     await withdraw(world, style, at_once=False)
     await world.use_case(DeleteStyle)(mia.id, style.id)
 

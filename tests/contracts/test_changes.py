@@ -170,7 +170,7 @@ async def test_revoking_a_users_sessions_notifies_each_of_them(world: World, las
         assert await last.alone(subscription)
 
 
-async def test_progress_is_published_if_it_moves_forward(world: World, last: Last) -> None:
+async def test_only_forward_progress_of_a_generation_is_published(world: World, last: Last) -> None:
     style = await world.style(await world.artist())
     image = await world.generation(await world.user(tokens=100), style)
     progress = GenerationProgress(5, 50, 10.0, None, world.clock.now())
@@ -182,7 +182,7 @@ async def test_progress_is_published_if_it_moves_forward(world: World, last: Las
         assert await last.alone(subscription)
 
 
-async def test_progress_of_a_training_is_published_if_it_moves_forward(world: World, last: Last) -> None:
+async def test_only_forward_progress_of_a_training_is_published(world: World, last: Last) -> None:
     style = await world.untrained_style(await world.artist())
     progress = TrainingProgress(5, 50, 10.0, None, world.clock.now())
     with world.changes.subscribe(changes.style(style.id), last.topic) as subscription:
@@ -208,7 +208,7 @@ async def test_only_subscribers_of_the_topic_are_notified(world: World, last: La
         assert await last.alone(stranger)
 
 
-async def test_changes_between_two_waits_are_reported_by_the_second(world: World, last: Last) -> None:
+async def test_a_change_between_two_waits_ends_the_second_wait(world: World, last: Last) -> None:
     topic, work = await a_notification(world)
     with world.changes.subscribe(topic, last.topic) as subscription, world.changes.subscribe(last.topic) as witness:
         await commit(world, work)
@@ -219,7 +219,7 @@ async def test_changes_between_two_waits_are_reported_by_the_second(world: World
         assert await last.alone(subscription)
 
 
-async def test_waiting_ends_without_a_change(world: World) -> None:
+async def test_waiting_without_a_change_times_out(world: World) -> None:
     with world.changes.subscribe(Topic("nothing")) as subscription:
         assert await subscription.changed(within=timedelta(0)) == frozenset()
 

@@ -45,7 +45,7 @@ async def sound(world: World) -> bool:
     return all(not finding.broken for finding in await world.books.examine())
 
 
-async def test_tokens_that_are_there_are_taken_back(world: World) -> None:
+async def test_a_charge_back_takes_back_available_tokens(world: World) -> None:
     ann = await world.user("ann", tokens=40)
     purchase = await world.buy(ann, 100)
 
@@ -67,7 +67,7 @@ async def test_tokens_that_are_there_are_taken_back(world: World) -> None:
     assert await sound(world)
 
 
-async def test_what_is_missing_is_a_debt(world: World, style: Style) -> None:
+async def test_missing_tokens_become_a_debt(world: World, style: Style) -> None:
     ann = await world.user("ann", tokens=10)
     purchase = await world.buy(ann, 100)
     for _ in range(2):
@@ -79,7 +79,7 @@ async def test_what_is_missing_is_a_debt(world: World, style: Style) -> None:
     assert await sound(world)
 
 
-async def test_what_is_on_hold_is_not_taken_but_pays_when_it_comes_back(world: World, style: Style) -> None:
+async def test_voided_holds_pay_the_debt(world: World, style: Style) -> None:
     ann = await world.user("ann", tokens=10)
     purchase = await world.buy(ann, 100)
     queued, completed = await world.generation(ann, style), await world.generation(ann, style)
@@ -99,7 +99,7 @@ async def test_what_is_on_hold_is_not_taken_but_pays_when_it_comes_back(world: W
     assert await sound(world)
 
 
-async def test_who_has_a_debt_spends_nothing_until_it_is_paid(world: World, style: Style) -> None:
+async def test_a_debt_prevents_spending_until_paid(world: World, style: Style) -> None:
     ann = await world.user("ann")
     purchase = await world.buy(ann, 30)
     await world.image(ann, style)
@@ -123,7 +123,7 @@ async def test_who_has_a_debt_spends_nothing_until_it_is_paid(world: World, styl
     assert await sound(world)
 
 
-async def test_who_has_a_debt_withdraws_nothing(world: World, style: Style) -> None:
+async def test_a_debt_prevents_settling_a_withdrawal(world: World, style: Style) -> None:
     mia, eve = await world.artist("max"), await world.user("eve")
     await world.earn(mia, 60)
     purchase = await world.buy(mia, 30)
@@ -141,7 +141,7 @@ async def test_who_has_a_debt_withdraws_nothing(world: World, style: Style) -> N
     assert await sound(world)
 
 
-async def test_no_new_withdrawal_with_a_debt(world: World, style: Style) -> None:
+async def test_a_debt_prevents_new_withdrawals(world: World, style: Style) -> None:
     mia = await world.artist("max")
     await world.earn(mia, 60)
     purchase = await world.buy(mia, 30)
@@ -153,7 +153,7 @@ async def test_no_new_withdrawal_with_a_debt(world: World, style: Style) -> None
     assert await sound(world)
 
 
-async def test_a_debt_is_forgiven(world: World, style: Style) -> None:
+async def test_an_admin_can_forgive_a_debt(world: World, style: Style) -> None:
     ann, eve = await world.user("ann"), await world.user("eve")
     purchase = await world.buy(ann, 30)
     await world.image(ann, style)
@@ -182,7 +182,7 @@ async def test_a_debt_is_forgiven(world: World, style: Style) -> None:
     assert await sound(world)
 
 
-async def test_no_more_is_forgiven_than_is_owed(world: World, style: Style) -> None:
+async def test_forgiving_more_than_the_debt_is_refused(world: World, style: Style) -> None:
     ann = await world.user("ann")
     purchase = await world.buy(ann, 30)
     await world.image(ann, style)
@@ -199,7 +199,7 @@ async def test_no_more_is_forgiven_than_is_owed(world: World, style: Style) -> N
         assert await scope.ledger.debt(await world.ids.user()) == 0
 
 
-async def test_a_request_races_with_a_charge_back(world: World, style: Style, sent: bool) -> None:
+async def test_a_generation_request_races_with_a_charge_back(world: World, style: Style, sent: bool) -> None:
     """The tokens are spent or taken back: not both, and not neither."""
     ann = await world.user("ann")
     purchase = await world.buy(ann, 30)

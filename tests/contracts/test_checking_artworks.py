@@ -63,7 +63,7 @@ async def claimed(world: World) -> ArtworkCheck:
     return check
 
 
-async def test_files_that_are_in_order_are_trained(world: World) -> None:
+async def test_valid_files_are_trained(world: World) -> None:
     mia = await world.artist()
     trailed = picture(600, 512, format="jpeg")
     uploads = await arrived(world, mia, [*CONTENTS[:9], trailed + galaxy_trailer()])
@@ -126,13 +126,13 @@ async def refused(world: World, contents: list[bytes], code: str, **details: Any
 
 
 @pytest.mark.parametrize("index", [0, 6, 9])
-async def test_a_file_that_is_no_image_fails_the_style(world: World, index: int) -> None:
+async def test_a_non_image_file_fails_the_style(world: World, index: int) -> None:
     contents = list(CONTENTS)
     contents[index] = b"no image"
     await refused(world, contents, "INVALID_IMAGE_FORMAT", index=index, file=f"{index}.png")
 
 
-async def test_an_image_that_is_too_small_fails_the_style(world: World) -> None:
+async def test_a_too_small_image_fails_the_style(world: World) -> None:
     await refused(
         world,
         [*CONTENTS[:9], picture(512, 511)],
@@ -145,19 +145,19 @@ async def test_an_image_that_is_too_small_fails_the_style(world: World) -> None:
     )
 
 
-async def test_the_same_image_twice_fails_the_style(world: World) -> None:
+async def test_a_duplicate_image_fails_the_style(world: World) -> None:
     contents = [*CONTENTS[:9], CONTENTS[2]]
     await refused(world, contents, "DUPLICATE_IMAGE", index=9, file="9.png", same_as=2)
 
 
-async def test_what_is_announced_as_png_may_be_a_jpeg(world: World) -> None:
+async def test_a_jpeg_announced_as_png_is_accepted(world: World) -> None:
     style = await created(world, [picture(format="jpeg"), *CONTENTS[1:]])
     await check(world)
     assert (await style_of(world, style)).failure is None
     assert await world.blobs.get(f"training/{style.id}/image_0.jpg") == picture(format="jpeg")
 
 
-async def test_progress_is_shown_and_watched(world: World) -> None:
+async def test_progress_is_shown_and_published(world: World) -> None:
     style = await created(world)
     assert msgspec.to_builtins((await detail(world, style)).checking) == {
         "checked_files": 0,
@@ -177,7 +177,7 @@ async def test_progress_is_shown_and_watched(world: World) -> None:
         assert progress.last_updated == world.clock.now()
 
 
-async def test_whoever_checks_is_told_of_a_new_check(world: World) -> None:
+async def test_a_new_check_notifies_the_checker(world: World) -> None:
     mia = await world.artist()
     uploads = await arrived(world, mia)
     await world.wait_until_listening()
@@ -186,7 +186,7 @@ async def test_whoever_checks_is_told_of_a_new_check(world: World) -> None:
         assert await subscription.changed(within=timedelta(seconds=10)) == {changes.ARTWORK_CHECKS}
 
 
-async def test_styles_take_turns(world: World) -> None:
+async def test_checks_of_several_styles_alternate(world: World) -> None:
     mia, zoe = await world.artist("mia"), await world.artist("zoe")
     first = await created(world, artist=mia)
     world.clock.advance(timedelta(seconds=1))
@@ -204,7 +204,7 @@ async def test_styles_take_turns(world: World) -> None:
     ]
 
 
-async def test_a_check_goes_on_where_a_dead_process_left_it(world: World) -> None:
+async def test_a_check_resumes_after_a_crashed_process(world: World) -> None:
     style = await created(world)
     await check(world, limit=4)
     dead = await claimed(world)
@@ -224,7 +224,7 @@ async def test_a_check_goes_on_where_a_dead_process_left_it(world: World) -> Non
             await scope.checks.end(dead)
 
 
-async def test_a_process_that_died_after_the_last_file_is_no_loss(world: World) -> None:
+async def test_a_check_resumes_after_a_crash_behind_the_last_file(world: World) -> None:
     style = await created(world)
     broken = world.use_case(FinishCheck, queue=None)
     with pytest.raises(AttributeError):
@@ -236,7 +236,7 @@ async def test_a_process_that_died_after_the_last_file_is_no_loss(world: World) 
     assert len((await detail(world, style)).artworks) == 10
 
 
-async def test_who_was_overtaken_changes_nothing(world: World) -> None:
+async def test_a_superseded_checker_changes_nothing(world: World) -> None:
     style = await created(world)
     late = await claimed(world)
     world.clock.advance(LEASE)
@@ -266,7 +266,7 @@ class Overtaken:
         return await self._world.blobs.get(key)
 
 
-async def test_a_check_that_is_taken_over_is_left_to_the_other(world: World) -> None:
+async def test_a_checker_stops_when_another_takes_over(world: World) -> None:
     style = await created(world)
     assert await world.use_case(CheckArtworks, blobs=Overtaken(world))(limit=20) == 1
     progress = (await detail(world, style)).checking
@@ -285,7 +285,7 @@ class Away:
         raise StoreUnavailable
 
 
-async def test_a_check_waits_for_a_store_that_is_away(world: World) -> None:
+async def test_a_check_waits_during_a_store_outage(world: World) -> None:
     style = await created(world)
     with pytest.raises(StoreUnavailable):
         await world.use_case(CheckArtworks, blobs=Away(world))(limit=20)
@@ -294,7 +294,7 @@ async def test_a_check_waits_for_a_store_that_is_away(world: World) -> None:
     assert len(await world.tasks()) == 1
 
 
-async def test_a_check_that_fails_is_in_nobodys_way(world: World) -> None:
+async def test_a_failed_check_does_not_block_the_others(world: World) -> None:
     style = await created(world)
     other = await created(world, artist=await world.artist("zoe"))
     world.clock.advance(timedelta(seconds=1))
@@ -305,7 +305,7 @@ async def test_a_check_that_fails_is_in_nobodys_way(world: World) -> None:
     assert (await detail(world, other)).checking is None
 
 
-async def test_checks_at_the_same_time_order_one_training(world: World) -> None:
+async def test_concurrent_checks_request_one_training(world: World) -> None:
     styles = [await created(world, artist=await world.artist(name)) for name in ("mia", "zoe")]
     assert sorted(await asyncio.gather(*(check(world) for _ in range(4)))) == [0, 0, 10, 10]
     assert len(await world.tasks()) == 2
@@ -313,7 +313,7 @@ async def test_checks_at_the_same_time_order_one_training(world: World) -> None:
         assert len((await detail(world, style)).artworks) == 10
 
 
-async def test_a_file_that_vanished_fails_the_style(world: World) -> None:
+async def test_a_missing_object_fails_the_style(world: World) -> None:
     mia = await world.artist()
     uploads = await arrived(world, mia)
     style = await create(world, mia, uploads)
@@ -324,7 +324,7 @@ async def test_a_file_that_vanished_fails_the_style(world: World) -> None:
     assert (shown.failure.code, shown.failure.details) == ("UPLOAD_MISSING", {"index": 7, "file": "7.png"})
 
 
-async def test_a_style_is_made_once_all_files_have_arrived(world: World) -> None:
+async def test_a_style_requires_all_its_files_to_be_uploaded(world: World) -> None:
     mia = await world.artist()
     uploads = await announce(world, mia, *map(len, CONTENTS))
     for upload, content in list(zip(uploads, CONTENTS, strict=True))[:7]:
@@ -340,7 +340,7 @@ async def test_a_style_is_made_once_all_files_have_arrived(world: World) -> None
     assert (await style_of(world, style)).failure is None
 
 
-async def test_uploads_of_others_and_used_ones_are_not_found(world: World) -> None:
+async def test_foreign_and_used_uploads_are_not_found(world: World) -> None:
     mia, zoe = await world.artist("mia"), await world.artist("zoe")
     own, others = await arrived(world, mia), await arrived(world, zoe)
     made_up = msgspec.structs.replace(own[0], upload_id=UploadId(10**9))
@@ -360,7 +360,7 @@ async def test_uploads_of_others_and_used_ones_are_not_found(world: World) -> No
         await create(world, zoe, others)
 
 
-async def test_one_of_two_styles_of_the_same_uploads_is_made(world: World) -> None:
+async def test_one_of_two_styles_from_the_same_uploads_is_created(world: World) -> None:
     mia = await world.artist()
     uploads = await arrived(world, mia)
     made = await asyncio.gather(
@@ -369,7 +369,7 @@ async def test_one_of_two_styles_of_the_same_uploads_is_made(world: World) -> No
     assert sorted(type(one).__name__ for one in made) == ["CreatedStyle", *["UploadNotFound"] * 3]
 
 
-async def test_what_is_refused_at_once_uses_no_upload(world: World) -> None:
+async def test_a_refused_style_uses_no_upload(world: World) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann")
     await world.style(mia, "Ink")
     uploads = await arrived(world, mia)
@@ -422,7 +422,7 @@ class Deletes:
         await self._world.blobs.put(*blobs)
 
 
-async def test_a_style_may_be_deleted_while_it_is_checked(world: World) -> None:
+async def test_a_style_can_be_deleted_during_its_check(world: World) -> None:
     mia = await world.artist()
     style = await created(world, artist=mia)
     assert await world.use_case(CheckArtworks, blobs=Deletes(world, mia, style.id))(limit=20) == 1
@@ -432,7 +432,7 @@ async def test_a_style_may_be_deleted_while_it_is_checked(world: World) -> None:
     assert await world.blobs.keys("training/") == []
 
 
-async def test_a_style_may_be_deleted_before_its_check_ends(world: World) -> None:
+async def test_finishing_the_check_of_a_deleted_style_is_refused(world: World) -> None:
     mia = await world.artist()
     style = await created(world, artist=mia)
     await check(world, limit=9)
@@ -449,7 +449,7 @@ async def test_a_style_may_be_deleted_before_its_check_ends(world: World) -> Non
 
 @pytest.mark.parametrize("last", [CONTENTS[9], b"no image"])
 @pytest.mark.parametrize("ended", ["timed out", "withdrawn"])
-async def test_a_style_that_ended_meanwhile_is_not_trained(world: World, ended: str, last: bytes) -> None:
+async def test_a_style_that_ended_during_its_check_is_not_trained(world: World, ended: str, last: bytes) -> None:
     mia = await world.artist()
     style = await created(world, [*CONTENTS[:9], last], artist=mia)
     await check(world, limit=5)
@@ -467,7 +467,7 @@ async def test_a_style_that_ended_meanwhile_is_not_trained(world: World, ended: 
         assert (await style_of(world, style)).failure == TIMED_OUT
 
 
-async def test_objects_that_come_late_for_a_refused_style_are_orphans(world: World) -> None:
+async def test_late_objects_of_a_failed_style_are_orphans(world: World) -> None:
     style = await created(world, [b"no image", *CONTENTS[1:]])
     other = await created(world, artist=await world.artist("zoe"))
     await check(world)

@@ -172,7 +172,7 @@ async def test_comments_are_invisible_with_the_generation(
     assert await count(world, image) == 1
 
 
-async def test_only_the_author_edits(world: World, mia: User, ann: User, image: Generation) -> None:
+async def test_only_the_author_can_edit_a_comment(world: World, mia: User, ann: User, image: Generation) -> None:
     comment = await say(world, ann, image, "First")
     began, now = world.clock.now(), world.clock.advance()
 
@@ -187,9 +187,7 @@ async def test_only_the_author_edits(world: World, mia: User, ann: User, image: 
     assert now - began > timedelta()
 
 
-async def test_the_author_or_an_admin_deletes_and_replies_go_with_it(
-    world: World, mia: User, ann: User, image: Generation
-) -> None:
+async def test_deleting_a_comment_deletes_its_replies(world: World, mia: User, ann: User, image: Generation) -> None:
     kept, comment = await say(world, ann, image), await say(world, ann, image)
     replies = [await say(world, mia, image, to=comment) for _ in range(2)]
     with pytest.raises(Forbidden):
@@ -238,7 +236,7 @@ async def test_a_reply_does_not_notify_users_who_cannot_see_the_generation(
     assert await notified(world, ann) == []
 
 
-async def test_a_crowd_that_comments_replies_and_deletes_is_counted_exactly(
+async def test_concurrent_comments_and_deletions_are_counted_exactly(
     world: World, mia: User, ann: User, image: Generation
 ) -> None:
     """All at once: some delete what others are replying to, and everything twice."""

@@ -28,7 +28,7 @@ NOBODY, NO_IMAGE = UserId(10**12), GenerationId(10**12)
 # --- following --------------------------------------------------------------------------------------------------------
 
 
-async def test_following_counts_and_unfollowing_counts_back(world: World) -> None:
+async def test_following_and_unfollowing_update_the_count(world: World) -> None:
     mia, ann, bob = await world.artist("mia"), await world.user("ann"), await world.user("bob")
 
     assert await world.use_case(FollowUser)(ann.id, mia.id) == Followed(following=True, follower_count=1)
@@ -95,7 +95,7 @@ async def test_a_followed_user_is_notified_once_by_each_follower(world: World) -
     assert await notices(world, ann) == []
 
 
-async def test_of_two_concurrent_follows_by_one_user_one_counts(world: World, sent: bool) -> None:
+async def test_one_of_two_concurrent_follows_by_one_user_counts(world: World, sent: bool) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann")
 
     ended = await race(world, following(world, ann, mia), following(world, ann, mia), sent=sent)
@@ -114,7 +114,7 @@ async def test_concurrent_follows_by_two_users_both_count(world: World, sent: bo
     assert await followers(world, mia) == 2
 
 
-async def test_two_follow_each_other_at_once(world: World, sent: bool) -> None:
+async def test_two_users_can_follow_each_other_concurrently(world: World, sent: bool) -> None:
     mia, zoe = await world.artist("mia"), await world.artist("zoe")
 
     ended = await race(world, following(world, mia, zoe), following(world, zoe, mia), sent=sent)
@@ -123,7 +123,7 @@ async def test_two_follow_each_other_at_once(world: World, sent: bool) -> None:
     assert (await followers(world, mia), await followers(world, zoe)) == (1, 1)
 
 
-async def test_of_two_concurrent_unfollows_one_counts(world: World, sent: bool) -> None:
+async def test_one_of_two_concurrent_unfollows_counts(world: World, sent: bool) -> None:
     mia, ann, bob = await world.artist("mia"), await world.user("ann"), await world.user("bob")
     await world.use_case(FollowUser)(ann.id, mia.id)
     await world.use_case(FollowUser)(bob.id, mia.id)
@@ -137,7 +137,7 @@ async def test_of_two_concurrent_unfollows_one_counts(world: World, sent: bool) 
     assert await followers(world, mia) == 1
 
 
-async def test_a_crowd_that_follows_and_unfollows_is_counted_exactly(world: World) -> None:
+async def test_concurrent_follows_and_unfollows_are_counted_exactly(world: World) -> None:
     """Half of it follows before, and takes it back while the other half comes; everybody does it twice at once."""
     mia = await world.artist("mia")
     style = await world.style(mia)
@@ -185,7 +185,7 @@ async def test_followed_users_are_listed_latest_first(world: World) -> None:
 
 
 @pytest.mark.parametrize("sort", FeedSort)
-async def test_the_feed_of_followed_users(world: World, sort: FeedSort) -> None:
+async def test_the_feed_shows_generations_of_followed_users(world: World, sort: FeedSort) -> None:
     mia, ann, bob = await world.artist("mia"), await world.user("ann", tokens=500), await world.user("bob", tokens=500)
     style = await world.style(mia)
     eve = await world.user("eve")
@@ -210,7 +210,7 @@ async def test_the_feed_of_followed_users(world: World, sort: FeedSort) -> None:
 # --- liking -----------------------------------------------------------------------------------------------------------
 
 
-async def test_liking_counts_and_unliking_counts_back(world: World) -> None:
+async def test_liking_and_unliking_update_the_count(world: World) -> None:
     image, ann, bob = await public_image(world), await world.user("ann"), await world.user("bob")
 
     assert await world.use_case(LikeGeneration)(ann.id, image.id) == Liked(liked=True, like_count=1)
@@ -247,7 +247,7 @@ async def test_an_invisible_generation_cannot_be_liked(world: World) -> None:
     assert await notices(world, mia) == []
 
 
-async def test_a_like_of_a_generation_hidden_afterwards_can_be_taken_back(world: World) -> None:
+async def test_a_hidden_generation_can_be_unliked(world: World) -> None:
     image, ann, bob = await public_image(world), await world.user("ann"), await world.user("bob")
     await world.use_case(LikeGeneration)(ann.id, image.id)
     async with world.block() as ports:
@@ -278,7 +278,7 @@ async def test_the_owner_is_notified_once_by_each_like(world: World) -> None:
     assert len(notified) == 2
 
 
-async def test_of_two_concurrent_likes_by_one_user_one_counts(world: World, sent: bool) -> None:
+async def test_one_of_two_concurrent_likes_by_one_user_counts(world: World, sent: bool) -> None:
     image, ann = await public_image(world), await world.user("ann")
 
     ended = await race(world, liking(world, ann, image), liking(world, ann, image), sent=sent)
@@ -288,7 +288,7 @@ async def test_of_two_concurrent_likes_by_one_user_one_counts(world: World, sent
     assert await likes(world, image, ann) == (1, True)
 
 
-async def test_a_like_waits_for_an_edit_that_may_hide_the_image(world: World) -> None:
+async def test_a_like_waits_for_an_edit_of_the_generation(world: World) -> None:
     image, ann = await public_image(world), await world.user("ann")
 
     async def hide(ports: Scope) -> None:
@@ -307,7 +307,7 @@ async def test_a_like_waits_for_an_edit_that_may_hide_the_image(world: World) ->
     assert (await world.read.generations.detail(image.id, viewer=image.owner_id)).like_count == 0
 
 
-async def test_a_crowd_that_likes_and_unlikes_is_counted_exactly(world: World) -> None:
+async def test_concurrent_likes_and_unlikes_are_counted_exactly(world: World) -> None:
     """Half of it likes before, and takes it back while the other half comes; everybody does it twice at once."""
     image = await public_image(world)
     crowd = [await world.user(f"fan-{n}") for n in range(CROWD)]

@@ -49,7 +49,7 @@ def address_of(place: Broker) -> Address:
     return place.address
 
 
-async def test_removed_dead_letters_are_gone_and_the_others_keep_their_order(case: Case) -> None:
+async def test_removing_dead_letters_keeps_the_order_of_the_others(case: Case) -> None:
     await case.put_aside([b"0", b"1", b"2", b"3", b"4"])
 
     async with case.letters.take(limit=4) as letters:
@@ -74,7 +74,7 @@ async def test_a_failed_pass_keeps_dead_letters_that_were_not_removed(case: Case
     assert await case.bodies() == [b"1"]
 
 
-async def test_two_that_look_at_once_get_different_messages(case: Case) -> None:
+async def test_concurrent_readers_get_different_messages(case: Case) -> None:
     await case.put_aside([b"0", b"1", b"2"])
 
     async with case.letters.take(limit=2) as one, case.letters.take(limit=2) as other:
@@ -83,14 +83,14 @@ async def test_two_that_look_at_once_get_different_messages(case: Case) -> None:
     assert sorted(await case.bodies()) == [b"0", b"1", b"2"]
 
 
-async def test_there_may_be_no_dead_letters(case: Case) -> None:
+async def test_an_empty_dead_letter_queue(case: Case) -> None:
     await case.put_aside([])
 
     assert await case.bodies() == []
     assert await case.letters.count() == 0
 
 
-async def test_those_that_wait_are_counted(case: Case) -> None:
+async def test_dead_letters_are_counted(case: Case) -> None:
     await case.put_aside([b"0", b"1", b"2"])
 
     assert await case.letters.count() == 3

@@ -27,7 +27,7 @@ async def waiting(world: World) -> list[str]:
     return await commit(world, lambda ports: ports.discarded.batch(limit=100))
 
 
-async def test_a_place_is_kept_in_mind_until_it_is_forgotten(world: World) -> None:
+async def test_an_unwanted_key_is_stored_until_removed(world: World) -> None:
     await commit(world, lambda ports: ports.discarded.add(*PLACES))
     await commit(world, lambda ports: ports.discarded.add(PLACES[0]))
     await commit(world, lambda ports: ports.discarded.add())
@@ -45,7 +45,7 @@ async def test_a_rollback_removes_no_object(world: World) -> None:
     assert await waiting(world) == []
 
 
-async def test_an_entry_names_one_object_or_all_below_a_prefix(world: World) -> None:
+async def test_an_entry_is_a_key_or_a_prefix(world: World) -> None:
     await store(world, "models/1.bin", "training/1/a.png", "training/1/a.txt", "training/10/a.png", "public/b.png")
     await commit(world, lambda ports: ports.discarded.add(*PLACES))
 
@@ -70,7 +70,7 @@ async def test_entries_are_kept_while_the_store_is_unavailable(world: World, cal
     assert (await waiting(world), await world.blobs.keys("")) == ([], [])
 
 
-async def test_a_style_is_deleted_while_the_store_is_away_and_its_objects_later(world: World) -> None:
+async def test_objects_of_a_deleted_style_are_removed_after_an_outage(world: World) -> None:
     mia = await world.artist()
     style = await world.style(mia)
     await store(world, f"training/{style.id}/image_0.jpg", f"training/{style.id}/image_0.txt")
@@ -82,7 +82,7 @@ async def test_a_style_is_deleted_while_the_store_is_away_and_its_objects_later(
     assert await world.blobs.keys("training/") == []
 
 
-async def test_a_picture_is_replaced_while_the_store_takes_and_does_not_give_up(world: World) -> None:
+async def test_a_replaced_image_is_removed_after_an_outage(world: World) -> None:
     mia = await world.artist()
     style = await world.style(mia)
     for away in (world.blobs, failing(world.blobs, "delete", StoreUnavailable())):
@@ -96,7 +96,7 @@ async def test_a_picture_is_replaced_while_the_store_takes_and_does_not_give_up(
     assert [key.split("/")[1] for key in originals(await world.blobs.keys("public/"))] == ["profiles", "styles"]
 
 
-async def test_a_picture_stays_wanted_when_the_change_is_refused(world: World) -> None:
+async def test_a_refused_change_keeps_the_present_image(world: World) -> None:
     mia, _ = await world.artist(), await world.user("ann")
     await world.use_case(EditProfile)(mia.id, ProfileChanges(), BytesIO(picture()))
 

@@ -47,7 +47,7 @@ async def ink(world: World, mia: User) -> Style:
 @pytest.mark.parametrize(
     ("percent", "fee"), [(0, 0), (1, 0), (5, 0), (6, 1), (10, 1), (30, 5), (99, 18), (100, 19)], ids=str
 )
-async def test_the_platform_keeps_whole_tokens_and_the_artist_the_rest(
+async def test_the_fee_is_rounded_to_whole_tokens(
     world: World, mia: User, ink: Style, ann: User, percent: int, fee: int
 ) -> None:
     image = await world.generation(ann, ink)
@@ -62,7 +62,7 @@ async def test_the_platform_keeps_whole_tokens_and_the_artist_the_rest(
     assert all(not finding.broken for finding in await world.books.examine())
 
 
-async def test_it_is_the_fee_at_the_completion_that_counts(world: World, mia: User, ink: Style, ann: User) -> None:
+async def test_the_fee_at_completion_applies(world: World, mia: User, ink: Style, ann: User) -> None:
     world.fee = PlatformFee(50)
     image = await world.generation(ann, ink)
     world.fee = PlatformFee(10)
@@ -72,7 +72,7 @@ async def test_it_is_the_fee_at_the_completion_that_counts(world: World, mia: Us
     assert await earned(world, mia) == 18
 
 
-async def test_it_is_a_line_of_its_own_among_the_artists(world: World, mia: User, ink: Style, ann: User) -> None:
+async def test_the_fee_is_a_line_of_the_artists_transactions(world: World, mia: User, ink: Style, ann: User) -> None:
     world.fee = PlatformFee(10)
     image = await world.generation(ann, ink)
     world.clock.advance()
@@ -94,7 +94,7 @@ async def test_it_is_a_line_of_its_own_among_the_artists(world: World, mia: User
     assert [line.amount for line in bought.rows] == [19]
 
 
-async def test_fees_of_many_images_at_once_are_all_kept(world: World, mia: User, ink: Style, ann: User) -> None:
+async def test_concurrent_fees_are_all_collected(world: World, mia: User, ink: Style, ann: User) -> None:
     world.fee = PlatformFee(10)
     images = [await world.generation(ann, ink) for _ in range(12)]
 
@@ -109,7 +109,7 @@ async def test_fees_of_many_images_at_once_are_all_kept(world: World, mia: User,
 # --- earnings in a period ---------------------------------------------------------------------------------------------
 
 
-async def test_earnings_by_day_and_by_style(world: World, mia: User, ink: Style, ann: User) -> None:
+async def test_earnings_are_grouped_by_day_and_by_style(world: World, mia: User, ink: Style, ann: User) -> None:
     oil = await world.style(mia, "Oil", generation_cost_tokens=100)
     world.clock.advance(datetime(2027, 1, 1, 23, 59, 59, tzinfo=UTC) - world.clock.now())
     first = world.clock.now().date()
@@ -148,7 +148,7 @@ async def test_earnings_by_day_and_by_style(world: World, mia: User, ink: Style,
 
 
 @pytest.mark.parametrize("group", EarningsGroup)
-async def test_a_period_has_both_its_ends_and_nothing_else(
+async def test_a_period_includes_both_its_ends(
     world: World, mia: User, ink: Style, ann: User, group: EarningsGroup
 ) -> None:
     world.clock.advance(datetime(2027, 1, 1, tzinfo=UTC) - timedelta(microseconds=1) - world.clock.now())
@@ -164,7 +164,7 @@ async def test_a_period_has_both_its_ends_and_nothing_else(
     assert len(earnings.results) == 1
 
 
-async def test_a_period_may_have_the_first_or_the_last_of_days(world: World, mia: User, ink: Style, ann: User) -> None:
+async def test_a_period_may_use_the_first_and_last_date(world: World, mia: User, ink: Style, ann: User) -> None:
     await world.image(ann, ink)
     today = world.clock.now().date()
     for first, last in ((date.min, today), (today, date.max)):
@@ -190,7 +190,7 @@ async def test_a_period_may_have_the_first_or_the_last_of_days(world: World, mia
         ("America/Havana", ("2027-03-14T04:59:59", "2027-03-14T05:00:00"), ("2027-03-13", "2027-03-14")),
     ],
 )
-async def test_days_are_those_of_the_zone(
+async def test_days_follow_the_time_zone(
     world: World, mia: User, ink: Style, ann: User, zone: str, moments: tuple[str, str], days: tuple[str, str]
 ) -> None:
     for moment in moments:
@@ -214,7 +214,7 @@ async def test_days_are_those_of_the_zone(
 
 
 @pytest.mark.parametrize("zone", ["Asia/Seoul", "America/Los_Angeles"])
-async def test_the_first_and_the_last_of_days_are_days_in_every_zone(
+async def test_the_first_and_last_date_work_in_every_time_zone(
     world: World, mia: User, ink: Style, ann: User, zone: str
 ) -> None:
     await world.image(ann, ink)

@@ -61,7 +61,7 @@ async def failed_style(world: World, artist: User) -> Style:
 # --- editing ----------------------------------------------------------------------------------------------------------
 
 
-async def test_omitted_fields_are_kept_and_given_ones_changed(world: World, style: Style) -> None:
+async def test_only_given_fields_are_changed(world: World, style: Style) -> None:
     world.clock.advance()
     at = world.clock.now()
 
@@ -79,7 +79,7 @@ async def test_omitted_fields_are_kept_and_given_ones_changed(world: World, styl
     assert (await detail(world, style)).valid_to is None
 
 
-async def test_a_new_price_is_for_images_asked_for_from_now_on(world: World, ann: User, style: Style) -> None:
+async def test_a_new_price_applies_to_later_requests(world: World, ann: User, style: Style) -> None:
     before = await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
 
     await edit(world, style, StyleChanges(generation_cost_tokens=70))
@@ -91,7 +91,7 @@ async def test_a_new_price_is_for_images_asked_for_from_now_on(world: World, ann
     assert (await world.funds(ann.id)).held_tokens == 100
 
 
-async def test_an_image_stays_under_the_licence_it_was_requested_under(world: World, ann: User, style: Style) -> None:
+async def test_a_generation_keeps_its_licence(world: World, ann: User, style: Style) -> None:
     before = await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
 
     await edit(world, style, StyleChanges(license_type=License.EXCLUSIVE))
@@ -101,7 +101,7 @@ async def test_an_image_stays_under_the_licence_it_was_requested_under(world: Wo
     assert (kept.license, new.license) == (GrantedLicense("personal", 1), GrantedLicense("exclusive", 1))
 
 
-async def test_a_style_is_closed_when_its_validity_has_ended(world: World, mia: User, ann: User) -> None:
+async def test_a_style_is_closed_after_valid_to(world: World, mia: User, ann: User) -> None:
     now = world.clock.now()
     later, latest = now + timedelta(days=2), now + timedelta(days=3)
     for name, end in (("Soon", now + timedelta(days=1)), ("Later", later), ("Latest", latest), ("Never", None)):
@@ -117,7 +117,7 @@ async def test_a_style_is_closed_when_its_validity_has_ended(world: World, mia: 
     assert {card.name for card in listed.rows} == {"Latest", "Never"}
 
 
-async def test_only_what_is_still_expired_is_closed(world: World, mia: User) -> None:
+async def test_an_extended_style_is_not_closed(world: World, mia: User) -> None:
     """As when its owner prolongs or deletes it after it was found."""
     now = world.clock.now()
     extended = await world.style(mia, valid_to=now + timedelta(days=1))
@@ -133,7 +133,7 @@ async def test_only_what_is_still_expired_is_closed(world: World, mia: User) -> 
     assert (await stored(world, extended)).is_active
 
 
-async def test_a_closed_style_takes_no_requests_until_it_is_opened_again(world: World, ann: User, style: Style) -> None:
+async def test_a_closed_style_refuses_requests_until_reopened(world: World, ann: User, style: Style) -> None:
     await edit(world, style, StyleChanges(is_active=False))
     with pytest.raises(StyleNotReady):
         await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
@@ -157,9 +157,7 @@ async def test_only_a_trained_style_can_be_edited(world: World, mia: User) -> No
         (StyleChanges(description="x" * 2001), "description"),
     ],
 )
-async def test_terms_that_break_a_rule_change_nothing(
-    world: World, style: Style, changes: StyleChanges, field: str
-) -> None:
+async def test_invalid_terms_change_nothing(world: World, style: Style, changes: StyleChanges, field: str) -> None:
     with pytest.raises(ValidationError) as refused:
         await edit(world, style, changes, picture())
 
@@ -168,7 +166,7 @@ async def test_terms_that_break_a_rule_change_nothing(
     assert await world.blobs.keys("public/") == []
 
 
-async def test_a_style_is_not_valid_to_a_time_before_it_begins(world: World, mia: User) -> None:
+async def test_valid_to_before_valid_from_is_refused(world: World, mia: User) -> None:
     now = world.clock.now()
     style = await world.style(mia, valid_from=now)
 
@@ -176,7 +174,7 @@ async def test_a_style_is_not_valid_to_a_time_before_it_begins(world: World, mia
         await edit(world, style, StyleChanges(valid_to=now))
 
 
-async def test_a_thumbnail_stands_for_the_style_and_replaces_the_one_before(world: World, style: Style) -> None:
+async def test_a_new_thumbnail_replaces_the_previous_one(world: World, style: Style) -> None:
     sample = (await detail(world, style)).thumbnail_url
 
     await edit(world, style, StyleChanges(show_samples=False), picture())
@@ -191,7 +189,7 @@ async def test_a_thumbnail_stands_for_the_style_and_replaces_the_one_before(worl
     assert (await stored(world, style)).thumbnail_key == second != first
 
 
-async def test_only_the_artist_changes_a_style(world: World, style: Style, mia: User) -> None:
+async def test_only_the_artist_can_change_a_style(world: World, style: Style, mia: User) -> None:
     zoe = await world.artist("zoe")
     hidden = await failed_style(world, await world.artist("kim"))
     for other, refusal in ((style, Forbidden), (hidden, StyleNotFound)):
@@ -238,9 +236,7 @@ async def test_deleting_an_unused_style_removes_its_objects_and_frees_its_name(
 
 
 @pytest.mark.parametrize("outcome", ["completed", "failed"])
-async def test_a_style_that_was_used_is_closed_and_its_images_stay(
-    world: World, mia: User, ann: User, style: Style, outcome: str
-) -> None:
+async def test_deleting_a_used_style_closes_it(world: World, mia: User, ann: User, style: Style, outcome: str) -> None:
     style = await with_objects(world, style)
     made = world.image if outcome == "completed" else world.failed_generation
     image = await made(ann, style)
@@ -263,9 +259,7 @@ async def test_an_untrained_style_can_be_deleted(world: World, mia: User) -> Non
         await stored(world, style)
 
 
-async def test_a_first_request_that_comes_before_the_removal_keeps_the_style(
-    world: World, ann: User, style: Style
-) -> None:
+async def test_a_first_request_before_the_deletion_keeps_the_style(world: World, ann: User, style: Style) -> None:
     image = await world.unsaved_generation(ann, style)
 
     async def request(ports: Scope) -> None:
@@ -282,9 +276,7 @@ async def test_a_first_request_that_comes_before_the_removal_keeps_the_style(
     assert await stored(world, style) == style
 
 
-async def test_a_first_request_that_comes_after_the_removal_is_refused_and_costs_nothing(
-    world: World, ann: User, style: Style
-) -> None:
+async def test_a_first_request_after_the_deletion_is_refused(world: World, ann: User, style: Style) -> None:
     image = await world.unsaved_generation(ann, style)
 
     async def remove(ports: Scope) -> None:
@@ -325,7 +317,7 @@ async def test_deleting_a_style_races_with_first_requests(world: World, mia: Use
 # --- retraining -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_failed_style_is_trained_again_on_the_same_images(world: World, mia: User) -> None:
+async def test_a_failed_style_is_retrained_on_the_same_images(world: World, mia: User) -> None:
     style = await failed_style(world, mia)
     world.clock.advance()
 
@@ -359,14 +351,14 @@ async def test_the_artist_is_notified_of_each_failed_training(world: World, mia:
     assert unread == 2
 
 
-async def test_only_a_failed_training_is_started_again(world: World, mia: User, style: Style) -> None:
+async def test_only_a_failed_training_can_be_retried(world: World, mia: User, style: Style) -> None:
     for other in (style, await world.untrained_style(mia, "Oil")):
         with pytest.raises(TrainingInProgress):
             await world.use_case(RetrainStyle)(mia.id, other.id)
     assert await world.tasks() == []
 
 
-async def test_of_many_retrainings_at_once_one_happens(world: World, mia: User) -> None:
+async def test_one_of_many_concurrent_retrainings_starts(world: World, mia: User) -> None:
     style = await failed_style(world, mia)
 
     outcomes = await asyncio.gather(

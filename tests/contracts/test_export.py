@@ -69,7 +69,7 @@ async def a_life(world: World, user: User, other: User) -> None:
             await ports.sessions.add(session)
 
 
-async def test_something_of_everything_and_nothing_of_others(world: World) -> None:
+async def test_an_export_has_all_ones_own_data_only(world: World) -> None:
     mia, zoe = await world.artist("mia", tokens=500), await world.artist("zoe", tokens=500)
     await a_life(world, mia, zoe)
 
@@ -104,7 +104,7 @@ async def test_something_of_everything_and_nothing_of_others(world: World) -> No
         assert len(rows) == 1, name
 
 
-async def test_pieces_come_one_after_the_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_export_is_read_in_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.account_deletion.export_account.BATCH", 2)
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=500)
     style = await world.style(mia)

@@ -94,7 +94,7 @@ async def test_detail_of_a_failed_generation(world: World) -> None:
     assert (view.result_url, view.queue, view.progress) == (None, None, None)
 
 
-async def test_detail_of_a_private_image_is_for_its_owner_alone(world: World) -> None:
+async def test_detail_of_a_private_generation_is_for_its_owner_only(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     image = await world.image(ann, style)
     bob = await world.user("bob")
@@ -132,7 +132,7 @@ async def test_detail_of_a_public_generation_is_visible_to_everybody(world: Worl
     assert liked == {None: False, bob.id: True, ann.id: False}
 
 
-async def test_the_place_in_the_queue_is_how_many_came_before(world: World) -> None:
+async def test_the_queue_position_counts_earlier_generations(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     twins = [await world.generation(ann, style) for _ in range(2)]  # at the same moment: the id decides
     processing = await world.generation(ann, style)
@@ -148,7 +148,7 @@ async def test_the_place_in_the_queue_is_how_many_came_before(world: World) -> N
     assert places == [QueuePlace(1, 30), QueuePlace(2, 60), QueuePlace(3, 90)]
 
 
-async def test_the_last_place_in_the_queue(world: World) -> None:
+async def test_the_last_queue_position(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     for _ in range(3):
         await world.generation(ann, style)
@@ -158,11 +158,11 @@ async def test_the_last_place_in_the_queue(world: World) -> None:
     assert await world.read.generations.last_in_queue() == QueuePlace(3, 36)
 
 
-async def test_the_last_generation_was_next_in_an_empty_queue(world: World) -> None:
+async def test_an_empty_queue_has_position_one(world: World) -> None:
     assert await world.read.generations.last_in_queue() == QueuePlace(1, 30)
 
 
-async def test_the_wait_is_estimated_from_the_quickest_of_the_latest_images(world: World) -> None:
+async def test_the_wait_is_estimated_from_recent_generations(world: World) -> None:
     ann = await world.user("ann", tokens=1000)
     style = await world.style(await world.artist("mia"))
     for seconds in (1, *range(29, 9, -1)):  # the first is the twenty-first before
@@ -174,7 +174,7 @@ async def test_the_wait_is_estimated_from_the_quickest_of_the_latest_images(worl
     assert (await world.read.generations.detail(waiting.id, viewer=ann.id)).queue == QueuePlace(2, 20)
 
 
-async def test_the_feed_shows_public_images_newest_first(world: World) -> None:
+async def test_the_feed_shows_public_generations_newest_first(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     first = await world.image(ann, style, public=True)
     await world.image(ann, style)
@@ -207,7 +207,7 @@ async def test_the_feed_shows_public_images_newest_first(world: World) -> None:
     assert not (await feed(world)).rows[0].is_liked
 
 
-async def test_all_conditions_of_a_feed_hold_at_once(world: World) -> None:
+async def test_feed_filters_are_combined(world: World) -> None:
     ann, ink = await a_buyer_and_a_style(world)
     bob = await world.user("bob", tokens=300)
     oil = await world.style(await world.artist("max"), "Oil")
@@ -227,7 +227,7 @@ async def test_all_conditions_of_a_feed_hold_at_once(world: World) -> None:
     assert await shown(FeedQuery(style_id=oil.id, user_id=ann.id)) == set()
 
 
-async def test_popular_is_by_likes_then_newest(world: World) -> None:
+async def test_popular_sorts_by_likes_then_newest(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     bob = await world.user("bob")
     images = [await world.image(ann, style, public=True, created_at=world.clock.advance()) for _ in range(4)]
@@ -249,7 +249,7 @@ async def test_popular_is_by_likes_then_newest(world: World) -> None:
         (StatusFilter.FAILED, {"failed"}),
     ],
 )
-async def test_ones_own_by_status(world: World, status: StatusFilter, shown: set[str]) -> None:
+async def test_own_generations_by_status(world: World, status: StatusFilter, shown: set[str]) -> None:
     ann = await world.user("ann", tokens=1000)
     style = await world.style(await world.artist("mia"))
     await world.generation(ann, style)
@@ -298,7 +298,7 @@ async def test_own_generations_by_visibility(world: World) -> None:
     assert await shown(None) == [private.id, public.id]
 
 
-async def test_ones_own_are_whole_views_newest_first(world: World) -> None:
+async def test_own_generations_are_full_views_newest_first(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     now = world.clock.now()
     generations = [

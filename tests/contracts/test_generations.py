@@ -17,7 +17,7 @@ from tests.support.world import Scope, World, hold_for
 # --- the repository ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_generation_is_found_again_as_it_was_added_and_saved(world: World) -> None:
+async def test_a_saved_generation_is_returned_unchanged(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     generation = await world.generation(
         ann,
@@ -50,14 +50,14 @@ async def test_a_generation_is_found_again_as_it_was_added_and_saved(world: Worl
     assert await found(world, generation) == completed
 
 
-async def test_a_failed_generation_is_kept_with_its_reason(world: World) -> None:
+async def test_a_failed_generation_is_stored_with_its_reason(world: World) -> None:
     failed = await world.failed_generation(*await a_buyer_and_a_style(world))
 
     assert failed.failure is not None
     assert await found(world, failed) == failed
 
 
-async def test_a_generation_is_found_for_its_owner_alone(world: World) -> None:
+async def test_a_generation_is_found_for_its_owner_only(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     bob = await world.user("bob")
     generation = await world.generation(ann, style)
@@ -102,7 +102,7 @@ async def test_a_returned_entity_is_independent_of_the_stored_one(world: World) 
 
 
 @pytest.mark.parametrize("by_owner", [False, True])
-async def test_a_locked_generation_is_waited_for_and_seen_as_it_became(world: World, by_owner: bool) -> None:
+async def test_a_locking_read_waits_and_sees_the_new_state(world: World, by_owner: bool) -> None:
     ann, style = await a_buyer_and_a_style(world)
     generation = await world.generation(ann, style)
     read = of_owner(ann, generation.id, lock=True) if by_owner else of_id(generation.id, lock=True)
@@ -153,7 +153,7 @@ async def test_uncommitted_changes_are_invisible_to_others(world: World) -> None
     assert (await world.funds(ann.id)).held_tokens == 0
 
 
-async def test_only_a_completed_generation_counts_as_use_and_only_once(world: World) -> None:
+async def test_only_a_completed_generation_counts_as_use_once(world: World) -> None:
     ann, style = await a_buyer_and_a_style(world)
     image = await world.image(ann, style)
     await world.generation(ann, style)
@@ -169,7 +169,7 @@ async def test_only_a_completed_generation_counts_as_use_and_only_once(world: Wo
 # --- progress ---------------------------------------------------------------------------------------------------------
 
 
-async def test_progress_starts_the_making_and_moves_it_on(world: World) -> None:
+async def test_progress_starts_and_advances_the_generation(world: World) -> None:
     generation = await world.generation(*await a_buyer_and_a_style(world))
 
     for step in (1, 2, 50):
@@ -181,7 +181,7 @@ async def test_progress_starts_the_making_and_moves_it_on(world: World) -> None:
 
 
 @pytest.mark.parametrize("step", [4, 5])
-async def test_progress_never_goes_back(world: World, step: int) -> None:
+async def test_progress_never_decreases(world: World, step: int) -> None:
     generation = await world.generation(*await a_buyer_and_a_style(world))
     await advance(world, generation.id, step=5)
     before = await found(world, generation)
@@ -192,7 +192,7 @@ async def test_progress_never_goes_back(world: World, step: int) -> None:
     assert await found(world, generation) == before
 
 
-async def test_progress_of_another_attempt_begins_anew(world: World) -> None:
+async def test_progress_of_a_new_attempt_starts_over(world: World) -> None:
     generation = await world.generation(*await a_buyer_and_a_style(world))
     await advance(world, generation.id, step=40)
     failure, now = Failure("TIMEOUT", "Too slow."), world.clock.now()
@@ -219,7 +219,7 @@ async def test_progress_after_the_end_changes_nothing(world: World) -> None:
         assert await found(world, ended) == ended
 
 
-async def test_progress_waits_for_an_end_that_is_being_written_and_yields_to_it(world: World) -> None:
+async def test_progress_waits_for_a_concurrent_end(world: World) -> None:
     generation = await world.generation(*await a_buyer_and_a_style(world))
 
     async def complete(ports: Scope) -> None:
@@ -237,7 +237,7 @@ async def test_progress_waits_for_an_end_that_is_being_written_and_yields_to_it(
     assert (await found(world, generation)).status is Status.COMPLETED
 
 
-async def test_progress_is_kept_whatever_becomes_of_the_block_around_it(world: World) -> None:
+async def test_progress_is_kept_when_the_surrounding_block_rolls_back(world: World) -> None:
     generation = await world.generation(*await a_buyer_and_a_style(world))
 
     async def work(ports: Scope) -> None:

@@ -118,7 +118,7 @@ async def do(world: World, what: Call, work: Work, answer: Answer = ANSWER) -> N
         await scope.call.finish(answer)
 
 
-async def test_the_answer_is_given_again(world: World, ann: User) -> None:
+async def test_a_repeated_call_replays_the_response(world: World, ann: User) -> None:
     await do(world, call(world, ann), lambda scope: give(world, scope, ann))
 
     assert await answered(world, call(world, ann)) == ANSWER
@@ -131,7 +131,7 @@ async def test_the_response_of_a_call_without_writes_is_stored(world: World, ann
     assert await answered(world, call(world, ann)) == OTHER
 
 
-async def test_nothing_is_committed_before_the_answer(world: World, ann: User) -> None:
+async def test_nothing_is_committed_before_the_response(world: World, ann: User) -> None:
     attempt = await Attempt(world, call(world, ann), lambda scope: give(world, scope, ann), ANSWER).open()
     assert await balance(world, ann) == 100
     assert await answered(world, call(world, ann)) is None
@@ -160,7 +160,7 @@ async def test_a_crash_before_the_response_stores_neither_changes_nor_response(
     assert await balance(world, ann) == 105
 
 
-async def test_blocks_of_one_call_are_committed_together_and_seen_by_its_readers(world: World, ann: User) -> None:
+async def test_blocks_of_one_call_commit_together(world: World, ann: User) -> None:
     async def work(scope: Scope) -> None:
         await give(world, scope, ann)
         assert await balance(scope, ann) == 105
@@ -182,7 +182,7 @@ async def test_blocks_of_one_call_are_committed_together_and_seen_by_its_readers
 
 
 @pytest.mark.parametrize("fingerprint", [b"1" * 32, b"2" * 32])
-async def test_a_twin_waits_for_the_answer(world: World, ann: User, fingerprint: bytes) -> None:
+async def test_a_concurrent_repeat_waits_for_the_response(world: World, ann: User, fingerprint: bytes) -> None:
     first = await Attempt(world, call(world, ann), lambda scope: give(world, scope, ann), ANSWER).open()
     twin = await Attempt(
         world, call(world, ann, fingerprint=fingerprint), lambda scope: give(world, scope, ann), OTHER
@@ -276,7 +276,7 @@ async def test_after_a_day_the_key_is_free(world: World, ann: User) -> None:
     assert await answered(world, call(world, ann, fingerprint=b"2" * 32)) == OTHER
 
 
-async def test_old_answers_are_forgotten(world: World, ann: User) -> None:
+async def test_old_responses_are_purged(world: World, ann: User) -> None:
     for key in ("one", "two", "three"):
         await do(world, call(world, ann, key=key), lambda scope: give(world, scope, ann))
     world.clock.advance(KEPT)
@@ -321,14 +321,14 @@ async def test_a_block_without_writes_does_not_claim_the_key(world: World, ann: 
     assert await balance(world, ann) == 105
 
 
-async def test_without_begin_a_block_commits_at_its_end(world: World, ann: User) -> None:
+async def test_without_begin_a_block_commits_at_exit(world: World, ann: User) -> None:
     scope = world.scope()
     async with scope.call:
         await give(world, scope, ann)
         assert await balance(world, ann) == 105
 
 
-async def test_after_the_answer_a_block_commits_at_its_end(world: World, ann: User) -> None:
+async def test_after_the_response_a_block_commits_at_exit(world: World, ann: User) -> None:
     scope = world.scope()
     async with scope.call:
         await scope.call.begin(call(world, ann))
@@ -341,7 +341,7 @@ async def test_after_the_answer_a_block_commits_at_its_end(world: World, ann: Us
 # --- who is erased meanwhile ------------------------------------------------------------------------------------------
 
 
-async def test_a_call_of_a_user_erased_meanwhile_finds_no_user(world: World, ann: User) -> None:
+async def test_a_call_of_an_erased_user_finds_no_user(world: World, ann: User) -> None:
     scope = world.scope()
     async with scope.call:
         await scope.call.begin(call(world, ann))
@@ -353,7 +353,7 @@ async def test_a_call_of_a_user_erased_meanwhile_finds_no_user(world: World, ann
     assert await balance(world, ann) == 100
 
 
-async def test_no_response_is_replayed_to_a_user_erased_meanwhile(world: World, ann: User) -> None:
+async def test_no_response_is_replayed_to_an_erased_user(world: World, ann: User) -> None:
     scope = world.scope()
     async with scope.call:
         await scope.call.begin(call(world, ann))

@@ -89,13 +89,13 @@ async def test_a_sign_in_identifies_the_user(case: Case) -> None:
     assert await identify(case, await code_for(case, person)) == person
 
 
-async def test_the_browser_comes_back_with_the_state_it_was_sent_with(case: Case) -> None:
+async def test_the_callback_has_the_state_of_the_request(case: Case) -> None:
     back = await case.sign_in(await url_of(case, state="a state & more"), somebody())
     assert back.startswith(CALLBACK)
     assert query_of(back)["state"] == "a state & more"
 
 
-async def test_the_verifier_itself_does_not_travel_through_the_browser(case: Case) -> None:
+async def test_the_authorization_url_does_not_contain_the_verifier(case: Case) -> None:
     url = await url_of(case)
     assert VERIFIER not in url
     # the example of RFC 7636, appendix B
@@ -118,13 +118,13 @@ async def test_an_unknown_code_is_refused(case: Case) -> None:
     assert await refusal(case, "made-up") == "invalid_code"
 
 
-async def test_a_code_is_good_once(case: Case) -> None:
+async def test_a_code_is_valid_once(case: Case) -> None:
     code = await code_for(case, somebody())
     await identify(case, code)
     assert await refusal(case, code) == "invalid_code"
 
 
-async def test_a_code_is_good_for_the_callback_that_it_was_given_to(case: Case) -> None:
+async def test_a_code_is_bound_to_its_redirect_uri(case: Case) -> None:
     code = await code_for(case, somebody())
     assert await refusal(case, code, redirect_uri="http://localhost:8000/elsewhere") == "invalid_code"
 

@@ -11,7 +11,7 @@ MANY = 300
 """More than a block of them, whatever an adapter takes a block to be at a time."""
 
 
-async def test_every_number_is_given_once(world: World) -> None:
+async def test_every_id_is_unique(world: World) -> None:
     ids = world.ids
     for take in (ids.user, ids.style, ids.artwork, ids.generation, ids.hold, ids.comment, ids.notification):
         taken = await asyncio.gather(*(take() for _ in range(MANY)))
@@ -20,7 +20,7 @@ async def test_every_number_is_given_once(world: World) -> None:
         assert all(1 <= number <= MAX_ID for number in taken)
 
 
-async def test_a_hold_shares_no_number_with_a_movement(world: World) -> None:
+async def test_holds_and_transfers_share_no_id(world: World) -> None:
     """Both are transfers, and lines of an account's history are distinguished by id."""
     ann = await world.user("ann", tokens=1)
     mia = await world.artist("mia", tokens=100)
@@ -37,7 +37,7 @@ async def test_a_hold_shares_no_number_with_a_movement(world: World) -> None:
     assert len(lines) == len(set(lines)) == 1 + 1 + 2 * 3
 
 
-async def test_tasks_are_random_uuids(world: World) -> None:
+async def test_task_ids_are_random_uuids(world: World) -> None:
     tasks = {world.ids.task() for _ in range(100)}
 
     assert len(tasks) == 100

@@ -75,7 +75,7 @@ async def test_a_copy_of_a_cmyk_jpeg_is_rgb(images: Images, options: dict[str, A
         assert near(image.getpixel((9, 9)), (255, 0, 0), 8)  # type: ignore[arg-type]
 
 
-async def test_a_copy_of_a_png_has_eight_bits_a_channel_and_keeps_what_shows_through(images: Images) -> None:
+async def test_a_copy_of_a_png_has_8_bits_and_keeps_transparency(images: Images) -> None:
     deep = Image.new("I;16", (32, 32), 0x80FF)
     copy = await copied(images, photographs.encoded(deep, "PNG"))
     with Image.open(copy.content) as image:
@@ -109,7 +109,7 @@ async def test_a_copy_can_be_smaller(
     assert is_digest(copy)
 
 
-async def test_a_file_that_is_no_image_cannot_be_copied(images: Images) -> None:
+async def test_a_non_image_file_cannot_be_copied(images: Images) -> None:
     for content in (b"", b"no image", encoded("GIF"), encoded("PNG")[:60]):
         with pytest.raises(NotAnImage):
             await images.reencode(io.BytesIO(content), user=ANN)
@@ -177,7 +177,7 @@ async def test_smaller_copies_of_every_kind_of_png(images: Images, mode: str) ->
         assert max(image.size) in SIDES
 
 
-async def test_a_smaller_jpeg_of_what_is_transparent_is_on_white(images: Images) -> None:
+async def test_a_smaller_jpeg_of_a_transparent_image_has_a_white_background(images: Images) -> None:
     for mode, seen in (("RGBA", (200, 100, 50)), ("LA", (124, 124, 124))):
         glass = Image.new("RGBA", (100, 100), (200, 100, 50, 0))
         glass.paste((200, 100, 50, 255), (0, 0, 50, 100))
@@ -191,7 +191,7 @@ async def test_a_smaller_jpeg_of_what_is_transparent_is_on_white(images: Images)
                 assert near(right[3:], (0,), 8)  # type: ignore[index]
 
 
-async def test_what_is_no_image_cannot_be_made_smaller(images: Images) -> None:
+async def test_a_non_image_file_cannot_be_scaled(images: Images) -> None:
     for content in (b"no image", encoded("PNG")[:60]):
         with pytest.raises(NotAnImage):
             await images.shrink(io.BytesIO(content), user=ANN, sides=SIDES)

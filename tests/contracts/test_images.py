@@ -45,7 +45,7 @@ async def refused(images: Images, content: bytes) -> bool:
 
 @pytest.mark.parametrize("mode", JPEG_MODES)
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 100, "subsampling": 0}, {"optimize": True}])
-async def test_a_jpeg_is_known(images: Images, mode: str, options: dict[str, Any]) -> None:
+async def test_a_jpeg_is_recognised(images: Images, mode: str, options: dict[str, Any]) -> None:
     content = encoded("JPEG", mode, (95, 63), **options)
     image = await inspect(images, io.BytesIO(content))
     assert measured(image) == ("jpeg", 95, 63, len(content))
@@ -54,7 +54,7 @@ async def test_a_jpeg_is_known(images: Images, mode: str, options: dict[str, Any
 
 @pytest.mark.parametrize("mode", PNG_MODES)
 @pytest.mark.parametrize("options", [{}, {"optimize": True}, {"compress_level": 0}])
-async def test_a_png_is_known(images: Images, mode: str, options: dict[str, Any]) -> None:
+async def test_a_png_is_recognised(images: Images, mode: str, options: dict[str, Any]) -> None:
     content = encoded("PNG", mode, (95, 63), **options)
     image = await inspect(images, io.BytesIO(content))
     assert measured(image) == ("png", 95, 63, len(content))
@@ -69,7 +69,7 @@ def interlaced(size: tuple[int, int], *, rows: int) -> bytes:
 
 # Adam7's passes of 8 x 8: 1, 1, 2, 4, 8, 16 and 32 pixels in 1, 1, 1, 2, 2, 4 and 4 rows.
 @pytest.mark.parametrize(("size", "rows"), [((1, 1), 2), ((8, 8), 64 + 15), ((5, 3), 15 + 7)])
-async def test_an_interlaced_png_is_known(images: Images, size: tuple[int, int], rows: int) -> None:
+async def test_an_interlaced_png_is_recognised(images: Images, size: tuple[int, int], rows: int) -> None:
     image = await inspect(images, io.BytesIO(interlaced(size, rows=rows)))
     assert (image.width, image.height) == size
     assert await refused(images, interlaced(size, rows=rows - 1))
@@ -77,13 +77,13 @@ async def test_an_interlaced_png_is_known(images: Images, size: tuple[int, int],
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (1500, 1000)])
-async def test_any_size_is_measured(images: Images, format: str, size: tuple[int, int]) -> None:
+async def test_dimensions_are_measured(images: Images, format: str, size: tuple[int, int]) -> None:
     image = await inspect(images, io.BytesIO(encoded(format, "RGB", size)))
     assert (image.width, image.height) == size
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
-async def test_an_upload_is_read_from_its_start_and_left_there(images: Images, format: str) -> None:
+async def test_an_upload_is_read_from_its_start_and_rewound(images: Images, format: str) -> None:
     content = encoded(format)
     with SpooledTemporaryFile(max_size=100) as upload:
         upload.write(content)
@@ -92,7 +92,7 @@ async def test_an_upload_is_read_from_its_start_and_left_there(images: Images, f
     assert image.size == len(content)
 
 
-async def test_metadata_is_no_obstacle(images: Images) -> None:
+async def test_images_with_metadata_are_accepted(images: Images) -> None:
     exif = Image.Exif()
     exif[0x010E] = "A description. " * 4000
     exif[0x0112] = 6  # turned by 90 degrees; what counts are the pixels as they are stored
@@ -134,7 +134,7 @@ async def test_other_formats_are_refused_whatever_their_name(images: Images, for
         b"PK\x03\x04" + bytes(100),
     ],
 )
-async def test_a_file_that_is_no_image_is_refused(images: Images, content: bytes) -> None:
+async def test_a_non_image_file_is_refused(images: Images, content: bytes) -> None:
     assert await refused(images, content)
 
 
@@ -173,7 +173,7 @@ def scans_of(jpeg: bytes) -> list[int]:
     ],
     ids=str,
 )
-async def test_a_jpeg_that_is_cut_is_refused_though_an_end_follows(
+async def test_a_truncated_jpeg_with_an_end_marker_is_refused(
     images: Images, mode: str, options: dict[str, Any]
 ) -> None:
     content = encoded("JPEG", mode, (32, 24), **options)
@@ -188,7 +188,7 @@ async def test_a_jpeg_that_is_cut_is_refused_though_an_end_follows(
 @pytest.mark.parametrize(
     "options", [{}, {"optimize": True}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str
 )
-async def test_a_jpeg_of_one_colour_that_is_cut_is_refused(images: Images, color: str, options: dict[str, Any]) -> None:
+async def test_a_truncated_jpeg_of_one_colour_is_refused(images: Images, color: str, options: dict[str, Any]) -> None:
     content = photographs.encoded(Image.new("RGB", (512, 512), color), "JPEG", **options)
     await inspect(images, io.BytesIO(content))
     for share in (0.02, 0.3, 0.5, 0.9):
@@ -199,7 +199,7 @@ async def test_a_jpeg_of_one_colour_that_is_cut_is_refused(images: Images, color
             assert await refused(images, content[:end].rstrip(b"\xff") + b"\xff\xd9"), share
 
 
-async def test_a_jpeg_that_lacks_a_part_in_its_middle_is_refused(images: Images) -> None:
+async def test_a_jpeg_with_a_gap_is_refused(images: Images) -> None:
     content = encoded("JPEG", size=(200, 160), restart_marker_rows=1)
     third, fourth = content.index(b"\xff\xd2"), content.index(b"\xff\xd3")
     await inspect(images, io.BytesIO(content))
@@ -218,7 +218,7 @@ async def test_a_progressive_jpeg_without_its_last_scans_is_refused(images: Imag
         assert await refused(images, content[:tables] + b"\xff\xd9"), f"{scan} scans"
 
 
-async def test_a_png_that_is_cut_is_refused_though_its_checksums_are_right(images: Images) -> None:
+async def test_a_truncated_png_with_valid_checksums_is_refused(images: Images) -> None:
     content = encoded("PNG", size=(40, 30))
     begin = content.index(b"IDAT") + 4
     (length,) = struct.unpack(">I", content[begin - 8 : begin - 4])
@@ -227,7 +227,7 @@ async def test_a_png_that_is_cut_is_refused_though_its_checksums_are_right(image
         assert await refused(images, cut), f"{kept} of {length} bytes"
 
 
-async def test_a_png_with_more_than_its_pixels_is_refused(images: Images) -> None:
+async def test_a_png_with_data_behind_its_pixels_is_refused(images: Images) -> None:
     assert await refused(images, empty_png(8, 8, data=bytes(9 * 8 + 1)))
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0))
     pixels = chunk(b"IDAT", zlib.compress(bytes(9 * 8)) + b"more")
@@ -247,7 +247,7 @@ FOREIGN_DATA = [
 
 
 @pytest.mark.parametrize("foreign", FOREIGN_DATA)
-async def test_a_picture_that_is_something_else_as_well_is_refused(images: Images, foreign: bytes) -> None:
+async def test_a_polyglot_is_refused(images: Images, foreign: bytes) -> None:
     for place, content in {
         "private chunk": png_with(chunk(b"prVt", foreign)),
         "text chunk": png_with(chunk(b"tEXt", b"Comment\0" + foreign), before=b"IDAT"),
@@ -292,7 +292,7 @@ async def test_data_that_phones_append_is_ignored(images: Images, format: str, t
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)
-async def test_of_a_jpeg_of_several_pictures_the_first_counts(images: Images, options: dict[str, Any]) -> None:
+async def test_the_first_image_of_an_mpo_is_used(images: Images, options: dict[str, Any]) -> None:
     file = io.BytesIO()
     drawn().save(file, "MPO", save_all=True, append_images=[drawn("L").convert("RGB")], **options)
     content = file.getvalue()
@@ -310,7 +310,7 @@ async def test_the_end_of_a_thumbnail_is_not_the_end_of_the_image(images: Images
     assert (image.width, image.height) == (96, 64)
 
 
-async def test_moving_images_are_refused(images: Images) -> None:
+async def test_animated_images_are_refused(images: Images) -> None:
     file = io.BytesIO()
     drawn().save(file, "PNG", save_all=True, append_images=[drawn("L").convert("RGB").rotate(90)])
     assert await refused(images, file.getvalue())
@@ -322,7 +322,7 @@ def empty_png(width: int, height: int, *, data: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize("size", [(0, 10), (10, 0), (2**31, 2**31), (50_000, 50_000), (7072, 7072)])
-async def test_a_png_of_no_or_of_too_many_pixels_is_refused(images: Images, size: tuple[int, int]) -> None:
+async def test_a_png_without_or_with_too_many_pixels_is_refused(images: Images, size: tuple[int, int]) -> None:
     assert await refused(images, empty_png(*size))
 
 
@@ -336,7 +336,7 @@ async def test_the_largest_image_is_decoded(images: Images) -> None:
 
 
 @pytest.mark.parametrize("size", [(0, 64), (96, 0), (65_000, 65_000), (7072, 7072)])
-async def test_a_jpeg_of_no_or_of_too_many_pixels_is_refused(images: Images, size: tuple[int, int]) -> None:
+async def test_a_jpeg_without_or_with_too_many_pixels_is_refused(images: Images, size: tuple[int, int]) -> None:
     content = encoded("JPEG")
     at = content.index(b"\xff\xc0") + 5
     assert await refused(images, content[:at] + struct.pack(">HH", size[1], size[0]) + content[at + 4 :])
@@ -359,23 +359,23 @@ def small_and_large() -> bytes:
         pytest.param(lambda data: chunk(b"iCCP", b"profile\x00\x00" + data), id="iCCP"),
     ],
 )
-async def test_a_small_chunk_that_unpacks_to_a_large_one_is_refused(images: Images, before: bytes, bomb: Any) -> None:
+async def test_a_png_decompression_bomb_is_refused(images: Images, before: bytes, bomb: Any) -> None:
     assert await refused(images, png_with(bomb(small_and_large()), before=before))
 
 
-async def test_a_png_of_two_headers_is_refused(images: Images) -> None:
+async def test_a_png_with_two_headers_is_refused(images: Images) -> None:
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 96, 64, 8, 2, 0, 0, 0))
     assert await refused(images, png_with(header, before=b"IDAT"))
 
 
-async def test_a_jpeg_of_endless_scans_is_refused(images: Images) -> None:
+async def test_a_jpeg_with_too_many_scans_is_refused(images: Images) -> None:
     content = encoded("JPEG", progressive=True)
     start = content.rindex(b"\xff\xda")
     scan = content[start:-2]
     assert await refused(images, content[:-2] + scan * 200 + content[-2:])
 
 
-async def test_a_jpeg_whose_scans_are_too_much_to_decode_is_refused(images: Images) -> None:
+async def test_a_jpeg_with_too_costly_scans_is_refused(images: Images) -> None:
     content = photographs.encoded(Image.new("L", (5000, 5000), "gray"), "JPEG", progressive=True)
     start = content.rindex(b"\xff\xda")
     scan = content[start:-2]
@@ -383,12 +383,12 @@ async def test_a_jpeg_whose_scans_are_too_much_to_decode_is_refused(images: Imag
     assert not await refused(images, content[:-2] + scan * 2 + content[-2:])
 
 
-async def test_a_jpeg_of_endless_segments_is_refused(images: Images) -> None:
+async def test_a_jpeg_with_too_many_segments_is_refused(images: Images) -> None:
     content = encoded("JPEG")
     assert await refused(images, content[:2] + b"\xff\xe1\x00\x08Exif\x00\x00" * 100_000 + content[2:])
 
 
-async def test_a_jpeg_without_pictures_is_refused(images: Images) -> None:
+async def test_a_jpeg_without_image_data_is_refused(images: Images) -> None:
     content = encoded("JPEG")
     start = content.index(b"\xff\xda")
     assert await refused(images, content[:start] + b"\xff\xd9")

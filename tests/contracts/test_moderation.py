@@ -60,7 +60,7 @@ async def last_line(world: World) -> AuditLine:
     return (await world.read.audit.list(page=PageRequest())).rows[0]
 
 
-async def test_a_hidden_image_is_gone_and_stays_so(world: World, eve: Operator, style: Style) -> None:
+async def test_a_hidden_generation_stays_hidden(world: World, eve: Operator, style: Style) -> None:
     ann = await world.user("ann", tokens=30)
     image = await published(world, ann, style)
     assert originals(await world.blobs.keys("public/")) == [image.public_key]
@@ -78,7 +78,7 @@ async def test_a_hidden_image_is_gone_and_stays_so(world: World, eve: Operator, 
     assert line.reason == "Not hers."
 
 
-async def test_a_hidden_image_can_be_described(world: World, eve: Operator, style: Style) -> None:
+async def test_a_hidden_generation_can_be_described(world: World, eve: Operator, style: Style) -> None:
     ann = await world.user("ann", tokens=30)
     image = await world.image(ann, style)
     await world.use_case(HideImage)(eve, image.id, reason="Not hers.")
@@ -89,7 +89,7 @@ async def test_a_hidden_image_can_be_described(world: World, eve: Operator, styl
     assert (hidden.description, hidden.hidden) == ("Mine", True)
 
 
-async def test_an_image_that_is_hidden_no_more_can_be_published(world: World, eve: Operator, style: Style) -> None:
+async def test_an_unhidden_generation_can_be_published(world: World, eve: Operator, style: Style) -> None:
     ann = await world.user("ann", tokens=30)
     image = await published(world, ann, style)
     await world.use_case(HideImage)(eve, image.id, reason="Not hers.")
@@ -104,7 +104,7 @@ async def test_an_image_that_is_hidden_no_more_can_be_published(world: World, ev
     assert (line.action, line.before, line.after) == ("image.unhidden", {"hidden": True}, {"hidden": False})
 
 
-async def test_a_closed_style_is_not_opened_by_its_artist(world: World, eve: Operator, mia: User, style: Style) -> None:
+async def test_an_artist_cannot_reopen_a_moderated_style(world: World, eve: Operator, mia: User, style: Style) -> None:
     await world.use_case(CloseStyle)(eve, style.id, reason="Stolen.")
 
     with pytest.raises(StyleClosed):
@@ -118,7 +118,7 @@ async def test_a_closed_style_is_not_opened_by_its_artist(world: World, eve: Ope
     assert line.after == {"open": False, "closed_by_admin": True}
 
 
-async def test_an_allowed_style_is_opened_by_its_artist(world: World, eve: Operator, mia: User, style: Style) -> None:
+async def test_an_artist_can_reopen_an_allowed_style(world: World, eve: Operator, mia: User, style: Style) -> None:
     await world.use_case(CloseStyle)(eve, style.id, reason="Stolen.")
     world.clock.advance()
 
@@ -132,18 +132,18 @@ async def test_an_allowed_style_is_opened_by_its_artist(world: World, eve: Opera
 
 
 @pytest.mark.parametrize("kind", [HideImage, UnhideImage])
-async def test_a_missing_image_is_not_moderated(world: World, eve: Operator, kind: type[Any]) -> None:
+async def test_moderating_an_unknown_generation_is_refused(world: World, eve: Operator, kind: type[Any]) -> None:
     with pytest.raises(GenerationNotFound):
         await world.use_case(kind)(eve, await world.ids.generation(), reason="Why not.")
 
 
 @pytest.mark.parametrize("kind", [CloseStyle, AllowStyle])
-async def test_a_missing_style_is_not_moderated(world: World, eve: Operator, kind: type[Any]) -> None:
+async def test_moderating_an_unknown_style_is_refused(world: World, eve: Operator, kind: type[Any]) -> None:
     with pytest.raises(StyleNotFound):
         await world.use_case(kind)(eve, await world.ids.style(), reason="Why not.")
 
 
 @pytest.mark.parametrize("kind", [HideImage, UnhideImage, CloseStyle, AllowStyle])
-async def test_moderation_has_a_reason(world: World, eve: Operator, style: Style, kind: type[Any]) -> None:
+async def test_moderation_requires_a_reason(world: World, eve: Operator, style: Style, kind: type[Any]) -> None:
     with pytest.raises(ValidationError):
         await world.use_case(kind)(eve, style.id, reason=" ")

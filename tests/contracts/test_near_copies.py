@@ -58,13 +58,13 @@ async def test_hashes_are_near_if_at_most_seven_bits_differ(world: World, mias: 
         ]
 
 
-async def test_one_band_alone_may_differ_by_seven_bits(world: World, mias: Style, zoes: Style) -> None:
+async def test_all_seven_bits_may_differ_in_one_band(world: World, mias: Style, zoes: Style) -> None:
     for band in range(4):
         [artwork] = await stored(world, mias, 0b1111111 << (16 * band + 5))
         assert artwork in [copy.artwork_id for copy in await near(world, zoes, 0)]
 
 
-async def test_each_wanted_hash_is_looked_for(world: World, mias: Style, zoes: Style) -> None:
+async def test_every_given_hash_is_searched(world: World, mias: Style, zoes: Style) -> None:
     [first, second, _, _] = await stored(world, mias, 0, 0xFFFF_FFFF, 2**63 + 2**40 - 1, None)
 
     found = await near(world, zoes, 0xAAAA_AAAA_AAAA_AAAA, 0xFFFF_FFFF, 1)
@@ -74,7 +74,7 @@ async def test_each_wanted_hash_is_looked_for(world: World, mias: Style, zoes: S
     assert await near(world, zoes) == []
 
 
-async def test_own_artworks_are_no_copies(world: World, mias: Style) -> None:
+async def test_own_artworks_are_not_near_copies(world: World, mias: Style) -> None:
     await stored(world, mias, 0)
 
     assert await near(world, mias, 0) == []

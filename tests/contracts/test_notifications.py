@@ -49,7 +49,7 @@ async def test_a_notification_is_listed_for_its_recipient(world: World) -> None:
     assert await shown(world, bob) == []
 
 
-async def test_a_reason_is_notified_once(world: World) -> None:
+async def test_one_cause_notifies_once(world: World) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
     first = await new(world, ann, reason="like:1")
     await commit(world, notifying(first))
@@ -63,7 +63,7 @@ async def test_a_reason_is_notified_once(world: World) -> None:
     assert len(await shown(world, bob)) == 1
 
 
-async def test_a_reason_is_notified_once_within_a_block(world: World) -> None:
+async def test_one_cause_notifies_once_within_a_block(world: World) -> None:
     ann = await world.user("ann")
     twins = [await new(world, ann, reason="like:1") for _ in range(2)]
 
@@ -78,7 +78,7 @@ async def test_a_reason_is_notified_once_within_a_block(world: World) -> None:
     assert (await world.read.accounts.me(ann.id)).username == "anna"
 
 
-async def test_of_two_concurrent_notifications_for_a_reason_one_is_dropped(world: World, sent: bool) -> None:
+async def test_one_of_two_concurrent_notifications_of_a_cause_is_dropped(world: World, sent: bool) -> None:
     ann, bob, eve = [await world.user(name) for name in ("ann", "bob", "eve")]
     twins = [await new(world, ann, reason="like:1") for _ in range(2)]
 
@@ -127,7 +127,7 @@ async def test_a_read_notification_is_not_unread(world: World) -> None:
     assert await shown(world, ann, unread_only=True) == [other.id]
 
 
-async def test_another_users_notification_cannot_be_read(world: World) -> None:
+async def test_another_users_notification_cannot_be_marked_as_read(world: World) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
     notification = await notified(world, ann)
 
@@ -138,7 +138,7 @@ async def test_another_users_notification_cannot_be_read(world: World) -> None:
     assert await shown(world, ann, unread_only=True) == [notification.id]
 
 
-async def test_all_are_read_at_once(world: World) -> None:
+async def test_all_notifications_are_marked_as_read(world: World) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
     first = await notified(world, ann)
     await notified(world, ann)
@@ -154,7 +154,7 @@ async def test_all_are_read_at_once(world: World) -> None:
     assert await shown(world, bob, unread_only=True) == [others.id]
 
 
-async def test_concurrent_read_alls_count_each_notification_once(world: World) -> None:
+async def test_concurrent_mark_all_as_read_count_each_once(world: World) -> None:
     ann = await world.user("ann")
     await notified(world, ann)
 
@@ -168,7 +168,7 @@ async def test_concurrent_read_alls_count_each_notification_once(world: World) -
     assert await second.commit() == 0
 
 
-async def test_reading_one_races_with_reading_all(world: World) -> None:
+async def test_marking_one_races_with_marking_all(world: World) -> None:
     ann = await world.user("ann")
     one, _ = [await notified(world, ann) for _ in range(2)]
 
@@ -179,7 +179,7 @@ async def test_reading_one_races_with_reading_all(world: World) -> None:
     assert await second.commit() == 1
 
 
-async def test_reading_is_undone_with_its_block(world: World) -> None:
+async def test_marking_as_read_rolls_back_with_its_block(world: World) -> None:
     ann = await world.user("ann")
     notification = await notified(world, ann)
 
@@ -196,7 +196,7 @@ async def test_reading_is_undone_with_its_block(world: World) -> None:
 # --- as people see it -------------------------------------------------------------------------------------------------
 
 
-async def test_a_target_is_shown_as_it_is_now(world: World) -> None:
+async def test_a_target_is_shown_in_its_present_state(world: World) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=300)
     style = await world.style(mia)
     hidden = await world.style(mia, "Hidden", show_samples=False)
@@ -229,7 +229,7 @@ async def test_a_target_is_shown_as_it_is_now(world: World) -> None:
     assert await target(ann, "user", nothing + 1000) is None
 
 
-async def test_pictures_of_actors_and_targets(world: World) -> None:
+async def test_notifications_show_images_of_actors_and_targets(world: World) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
     picture = bob.edit(at=world.clock.now(), username="bob", bio="", profile_image="public/profiles/2/face.png")
     await commit(world, lambda ports: ports.users.save(picture))
@@ -243,7 +243,7 @@ async def test_pictures_of_actors_and_targets(world: World) -> None:
 
 
 @pytest.mark.parametrize("unread_only", [False, True])
-async def test_every_page_says_how_many_are_unread_in_all(world: World, unread_only: bool) -> None:
+async def test_every_page_has_the_total_unread_count(world: World, unread_only: bool) -> None:
     ann = await world.user("ann")
     first, _, _ = [await notified(world, ann) for _ in range(3)]
     await commit(world, reading(ann, first.id, world))

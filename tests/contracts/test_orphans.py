@@ -52,7 +52,7 @@ async def referred(world: World) -> list[str]:
     return sorted(keys)
 
 
-async def test_an_unreferenced_object_is_removed_when_it_is_old(world: World) -> None:
+async def test_an_old_unreferenced_object_is_removed(world: World) -> None:
     wanted = await referred(world)
     named = [key for key in wanted if original_of(key) == key and not key.startswith(("samples/", "training/"))]
     stale = [f"{key}.old" for key in named]
@@ -78,7 +78,7 @@ async def test_objects_of_the_ai_servers_are_kept(world: World) -> None:
     assert len(await world.blobs.keys("")) == 2
 
 
-async def test_an_object_of_an_open_transaction_is_too_young(world: World) -> None:
+async def test_a_young_unreferenced_object_is_kept(world: World) -> None:
     await put(world, "training/404/image_0.jpg")
     world.clock.advance(AGE)
     await put(world, key := f"training/{await world.ids.style()}/image_0.jpg")
@@ -88,7 +88,7 @@ async def test_an_object_of_an_open_transaction_is_too_young(world: World) -> No
     assert await world.blobs.keys("") == [key]
 
 
-async def test_it_goes_on_where_it_ended_and_begins_anew_in_its_time(world: World) -> None:
+async def test_the_walk_resumes_and_restarts_when_due(world: World) -> None:
     keys = [f"{folder}/404/{number}.png" for folder in ("public", "signatures", "training") for number in range(3)]
     await put(world, *keys)
     world.clock.advance(AGE)
@@ -106,7 +106,7 @@ async def test_it_goes_on_where_it_ended_and_begins_anew_in_its_time(world: Worl
     assert await world.blobs.keys("") == []
 
 
-async def test_an_interrupted_pass_is_continued(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_interrupted_pass_is_resumed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await put(world, *(f"training/404/{number}.png" for number in range(4)))
     world.clock.advance(AGE)
     await walk(world, limit=2)
@@ -123,7 +123,7 @@ async def test_an_interrupted_pass_is_continued(world: World, monkeypatch: pytes
     assert await world.blobs.keys("") == []
 
 
-async def test_many_may_walk_at_once(world: World) -> None:
+async def test_concurrent_walks_are_allowed(world: World) -> None:
     wanted = await referred(world)
     await put(world, *(f"training/404/{number:02}.png" for number in range(30)))
     world.clock.advance(AGE)
@@ -145,7 +145,7 @@ async def test_unreferenced_keys_are_returned_in_their_order(world: World) -> No
     assert await world.orphans.among([]) == []
 
 
-async def test_a_walk_is_kept(world: World) -> None:
+async def test_the_position_of_a_walk_is_stored(world: World) -> None:
     assert await world.orphans.walk() is None
     for kept in (Walk(world.clock.now()), Walk(world.clock.advance(), "a/그림.png", ended=True)):
         await world.orphans.keep(kept)

@@ -20,11 +20,11 @@ async def overview(world: World) -> Overview:
     )
 
 
-async def test_nothing_waits_where_nothing_is(world: World) -> None:
+async def test_the_overview_of_an_empty_database_is_zero(world: World) -> None:
     assert await overview(world) == Overview(*(0 for _ in Overview.__struct_fields__))
 
 
-async def test_what_waits_and_what_has_happened(world: World) -> None:
+async def test_the_overview_counts_pending_and_recent_items(world: World) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=1000)
     style = await world.style(mia)
     await world.earn(mia, 30, style)  # some time ago

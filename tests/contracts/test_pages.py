@@ -16,7 +16,7 @@ from tests.support.world import Readers, World
 ROWS = 10
 
 
-def test_every_list_is_among_them() -> None:
+def test_every_list_is_covered() -> None:
     lists = {
         f"{field.name}.{name}"
         for field in fields(Readers)
@@ -27,7 +27,7 @@ def test_every_list_is_among_them() -> None:
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_pages_are_the_list_in_its_order(world: World, name: str) -> None:
+async def test_pages_together_are_the_ordered_list(world: World, name: str) -> None:
     listed = await filled(world, name)
     rows = (await listed.read(PageRequest(100))).rows
     assert rows == sorted(rows, key=listed.order, reverse=not listed.oldest_first)
@@ -40,7 +40,7 @@ async def test_pages_are_the_list_in_its_order(world: World, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_nothing_is_skipped_and_nothing_shown_twice(world: World, name: str) -> None:
+async def test_concurrent_changes_skip_and_repeat_nothing(world: World, name: str) -> None:
     listed = await filled(world, name)
     whole = [row.id for row in (await listed.read(PageRequest(100))).rows]
     seen: list[Any] = []
@@ -89,7 +89,7 @@ TAGGED = {
 
 @pytest.mark.usefixtures("small_window")
 @pytest.mark.parametrize("sort", FeedSort)
-async def test_images_by_tags_that_few_or_many_have(world: World, sort: FeedSort) -> None:
+async def test_generations_by_rare_and_common_tags(world: World, sort: FeedSort) -> None:
     ann, style = await world.user("ann", tokens=1000), await world.style(await world.artist("mia"))
     made = []
     for number in range(12):
@@ -106,7 +106,7 @@ async def test_images_by_tags_that_few_or_many_have(world: World, sort: FeedSort
 
 @pytest.mark.usefixtures("small_window")
 @pytest.mark.parametrize("sort", StyleSort)
-async def test_styles_by_tags_that_few_or_many_have(world: World, sort: StyleSort) -> None:
+async def test_styles_by_rare_and_common_tags(world: World, sort: StyleSort) -> None:
     mia = await world.artist("mia")
     made = []
     for number in range(12):

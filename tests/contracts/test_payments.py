@@ -108,7 +108,7 @@ def paid(order: Order, key: str) -> Payment:
     return Payment(key, order.order_id, PaymentState.CAPTURED, Decimal(45_000), "KRW")
 
 
-async def test_nothing_is_taken_before_the_buyer_agrees(case: Case) -> None:
+async def test_nothing_is_captured_before_the_buyer_agrees(case: Case) -> None:
     order = an_order()
     await case.provider.checkout(order)
 
@@ -118,7 +118,7 @@ async def test_nothing_is_taken_before_the_buyer_agrees(case: Case) -> None:
     assert await case.provider.confirm(order.order_id, payment_key=payment.key, amount=45_000) == payment
 
 
-async def test_nothing_is_taken_before_it_is_confirmed(case: Case) -> None:
+async def test_nothing_is_captured_before_confirmation(case: Case) -> None:
     order = an_order()
     key = await case.buyer.agree(order, await case.provider.checkout(order))
 
@@ -127,7 +127,7 @@ async def test_nothing_is_taken_before_it_is_confirmed(case: Case) -> None:
     assert payment.state is PaymentState.PENDING
 
 
-async def test_a_confirmed_payment_is_taken(case: Case) -> None:
+async def test_a_confirmed_payment_is_captured(case: Case) -> None:
     order = an_order()
     key = await case.buyer.agree(order, await case.provider.checkout(order))
 
@@ -137,7 +137,7 @@ async def test_a_confirmed_payment_is_taken(case: Case) -> None:
     assert await case.provider.payment_of(order.order_id) == paid(order, key)
 
 
-async def test_confirming_again_answers_the_same(case: Case) -> None:
+async def test_confirming_again_returns_the_same_payment(case: Case) -> None:
     order = an_order()
     key = await case.buyer.agree(order, await case.provider.checkout(order))
 
@@ -159,7 +159,7 @@ async def cancel(case: Case, key: str, amount: int, *, once: str | None = None) 
     return await case.provider.cancel(key, amount=amount, reason="Sorry.", idempotency_key=idempotency_key)
 
 
-async def test_a_part_of_a_payment_goes_back_and_then_the_rest(case: Case) -> None:
+async def test_a_payment_is_refunded_in_parts(case: Case) -> None:
     order, key = await a_paid_order(case)
     part = Payment(key, order.order_id, PaymentState.CAPTURED, Decimal(30_000), "KRW")
 
@@ -172,7 +172,7 @@ async def test_a_part_of_a_payment_goes_back_and_then_the_rest(case: Case) -> No
     assert await case.provider.payment(key) == rest
 
 
-async def test_money_goes_back_once_for_each_idempotency_key(case: Case) -> None:
+async def test_an_idempotency_key_refunds_once(case: Case) -> None:
     _, key = await a_paid_order(case)
 
     first, again = [await cancel(case, key, 15_000, once=f"refund of {key}") for _ in range(2)]
@@ -184,7 +184,7 @@ async def test_money_goes_back_once_for_each_idempotency_key(case: Case) -> None
     assert other.kept == 15_000
 
 
-async def test_no_more_goes_back_than_is_left(case: Case) -> None:
+async def test_refunding_more_than_the_rest_is_refused(case: Case) -> None:
     _, key = await a_paid_order(case)
     await cancel(case, key, 15_000)
     left = await case.provider.payment(key)
@@ -196,7 +196,7 @@ async def test_no_more_goes_back_than_is_left(case: Case) -> None:
     assert await case.provider.payment(key) == left
 
 
-async def test_what_was_cancelled_by_hand_is_gone(case: Case) -> None:
+async def test_a_payment_cancelled_by_hand_cannot_be_refunded(case: Case) -> None:
     _, key = await a_paid_order(case)
     await case.buyer.take_back(key, 15_000)
     payment = await case.provider.payment(key)
@@ -210,7 +210,7 @@ async def test_what_was_cancelled_by_hand_is_gone(case: Case) -> None:
     assert isinstance(await cancel(case, key, 1), PaymentFailure)
 
 
-async def test_what_was_not_paid_or_is_unknown_does_not_go_back(case: Case) -> None:
+async def test_an_unpaid_or_unknown_payment_cannot_be_refunded(case: Case) -> None:
     order = an_order()
     key = await case.buyer.agree(order, await case.provider.checkout(order))
 
@@ -221,7 +221,7 @@ async def test_what_was_not_paid_or_is_unknown_does_not_go_back(case: Case) -> N
     assert payment.state is PaymentState.PENDING
 
 
-async def test_a_refused_card_ends_the_payment(case: Case) -> None:
+async def test_a_declined_card_ends_the_payment(case: Case) -> None:
     order = an_order()
     key = await case.buyer.agree_with_a_bad_card(order, await case.provider.checkout(order))
 
@@ -243,7 +243,7 @@ async def test_a_buyer_cancels_the_payment(case: Case) -> None:
     assert payment.failure == PaymentFailure("PAY_PROCESS_CANCELED", "The buyer gave up.")
 
 
-async def test_a_payment_takes_no_other_amount_than_was_agreed_to(case: Case) -> None:
+async def test_a_payment_captures_only_the_agreed_amount(case: Case) -> None:
     order = an_order()
     key = await case.buyer.agree(order, await case.provider.checkout(order))
 
@@ -253,7 +253,7 @@ async def test_a_payment_takes_no_other_amount_than_was_agreed_to(case: Case) ->
     assert (payment.state, payment.amount) == (PaymentState.PENDING, Decimal(45_000))
 
 
-async def test_a_payment_stays_with_its_order(case: Case) -> None:
+async def test_a_payment_belongs_to_its_order(case: Case) -> None:
     order, other = an_order(), an_order()
     key = await case.buyer.agree(order, await case.provider.checkout(order))
     await case.provider.checkout(other)

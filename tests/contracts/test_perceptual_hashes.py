@@ -42,7 +42,7 @@ async def distance(images: Images, content: bytes, other: bytes) -> int:
     return (one ^ two).bit_count()
 
 
-async def test_copies_are_near(images: Images) -> None:
+async def test_hashes_of_copies_are_near(images: Images) -> None:
     for number in range(5):
         original = scene(number)
         copies = {
@@ -69,14 +69,14 @@ async def test_copies_are_near(images: Images) -> None:
         assert {name: bits for name, bits in found.items() if bits > NEAR} == {}
 
 
-async def test_other_images_are_far(images: Images) -> None:
+async def test_hashes_of_other_images_are_far(images: Images) -> None:
     contents = [photographs.encoded(scene(number), "PNG") for number in range(8)]
     for place, content in enumerate(contents):
         for other in contents[:place]:
             assert await distance(images, content, other) > NEAR
 
 
-async def test_what_is_transparent_counts_as_white(images: Images) -> None:
+async def test_transparency_counts_as_white(images: Images) -> None:
     drawing = scene(1).convert("RGBA")
     drawing.paste((0, 0, 0, 0), (0, 0, 300, 480))
     white = Image.alpha_composite(Image.new("RGBA", drawing.size, "white"), drawing).convert("RGB")
@@ -84,7 +84,7 @@ async def test_what_is_transparent_counts_as_white(images: Images) -> None:
     assert await distance(images, photographs.encoded(drawing, "PNG"), photographs.encoded(white, "PNG")) <= NEAR
 
 
-async def test_a_jpeg_with_padding_has_a_hash_as_well(images: Images) -> None:
+async def test_a_jpeg_with_padding_has_a_hash(images: Images) -> None:
     """libjpeg warns of the bytes, so that it is decoded in another way."""
     content = photographs.encoded(scene(2), "JPEG")
     assert content.endswith(b"\xff\xd9")
@@ -94,7 +94,7 @@ async def test_a_jpeg_with_padding_has_a_hash_as_well(images: Images) -> None:
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
-async def test_an_image_without_detail_has_none(images: Images, format: str) -> None:
+async def test_an_image_without_detail_has_no_hash(images: Images, format: str) -> None:
     plain = Image.new("RGB", (640, 480), (200, 30, 30))
     gradient = Image.linear_gradient("L").resize((640, 480))
     for image in (plain, gradient):

@@ -48,12 +48,12 @@ async def pay(world: World, purchase: Purchase, *, key: str = "key") -> Purchase
 # --- keeping ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_purchase_is_kept_as_it_is(world: World) -> None:
+async def test_an_added_purchase_is_returned_unchanged(world: World) -> None:
     purchase = await a_purchase(world, await world.user())
     assert await stored(world, purchase) == purchase
 
 
-async def test_each_end_is_kept(world: World) -> None:
+async def test_every_final_status_is_stored(world: World) -> None:
     ann = await world.user()
     at = world.clock.now() + ALL_TIME
     paid, failed, expired = [await a_purchase(world, ann) for _ in range(3)]
@@ -94,7 +94,7 @@ async def test_saving_an_unknown_purchase_is_refused(world: World) -> None:
         await stored(world, purchase)
 
 
-async def test_of_two_that_one_payment_ends_at_once_one_is_refused(world: World, sent: bool) -> None:
+async def test_one_of_two_concurrent_purchases_of_a_payment_is_refused(world: World, sent: bool) -> None:
     ann = await world.user()
     one, other = [await a_purchase(world, ann) for _ in range(2)]
 
@@ -208,7 +208,7 @@ async def test_a_buyer_sees_a_purchase_from_start_to_end(world: World) -> None:
     )
 
 
-async def test_others_see_nothing_of_it(world: World) -> None:
+async def test_a_purchase_is_invisible_to_others(world: World) -> None:
     purchase = await a_purchase(world, await world.user("ann"))
     bob = await world.user("bob")
 
@@ -217,7 +217,7 @@ async def test_others_see_nothing_of_it(world: World) -> None:
             await world.read.purchases.of_owner(bob.id, order_id)
 
 
-async def test_a_purchase_is_a_line_with_its_price(world: World) -> None:
+async def test_a_purchase_is_listed_with_its_price(world: World) -> None:
     ann = await world.user("ann", tokens=7)
     purchase = await a_purchase(world, ann)
     world.clock.advance()
@@ -241,7 +241,7 @@ async def test_a_purchase_is_a_line_with_its_price(world: World) -> None:
 # --- at once ----------------------------------------------------------------------------------------------------------
 
 
-async def test_of_concurrent_settlements_of_a_purchase_one_credits(world: World) -> None:
+async def test_one_of_concurrent_settlements_credits(world: World) -> None:
     ann = await world.user("ann")
     order_id = (await world.use_case(StartPurchase)(ann.id, "standard_500")).order_id
     key = world.payments.agree(order_id)
@@ -262,7 +262,7 @@ async def test_of_concurrent_settlements_of_a_purchase_one_credits(world: World)
     assert [line.amount for line in lines] == [500]
 
 
-async def test_of_concurrent_records_of_a_payment_one_credits(world: World) -> None:
+async def test_one_of_concurrent_payment_records_credits(world: World) -> None:
     ann = await world.user("ann")
     purchase = await a_purchase(world, ann)
 
@@ -286,7 +286,7 @@ async def test_a_capture_wins_over_expiry_in_any_order(world: World) -> None:
     assert (await world.funds(ann.id)).token_balance == 8 * 500
 
 
-async def test_many_purchases_of_many_buyers_are_paid_at_once(world: World) -> None:
+async def test_concurrent_purchases_of_many_buyers_are_paid(world: World) -> None:
     buyers = [await world.user(f"buyer-{number}") for number in range(8)]
     purchases = [await a_purchase(world, buyer) for buyer in buyers for _ in range(4)]
 

@@ -41,7 +41,7 @@ async def shown(world: World, user: User) -> list[NotificationId]:
     return [notification.id for notification in page.rows]
 
 
-async def test_a_session_is_removed_once_it_has_expired(world: World) -> None:
+async def test_an_expired_session_is_removed(world: World) -> None:
     ann = await world.user("ann")
     await sign_in(world, ann, b"1" * 32)
     world.clock.advance()
@@ -57,7 +57,7 @@ async def test_a_session_is_removed_once_it_has_expired(world: World) -> None:
     assert await sessions.requester(b"2" * 32, at=began) is not None
 
 
-async def test_a_notification_is_removed_long_after_it_was_read_and_never_unread(world: World) -> None:
+async def test_only_old_read_notifications_are_removed(world: World) -> None:
     ann = await world.user("ann")
     old, unread, fresh = [await add_notification(world, ann, reason) for reason in ("old", "unread", "fresh")]
     await world.use_case(MarkRead)(ann.id, old)
@@ -72,7 +72,7 @@ async def test_a_notification_is_removed_long_after_it_was_read_and_never_unread
     assert set(await shown(world, ann)) == {unread, fresh}
 
 
-async def test_the_reason_of_a_removed_notification_can_be_notified_again(world: World) -> None:
+async def test_a_removed_notification_can_be_sent_again(world: World) -> None:
     ann = await world.user("ann")
     await world.use_case(MarkRead)(ann.id, await add_notification(world, ann, "like:1"))
     world.clock.advance(KEPT_READ)
@@ -83,7 +83,7 @@ async def test_the_reason_of_a_removed_notification_can_be_notified_again(world:
     assert await shown(world, ann) == [again]
 
 
-async def test_no_more_is_removed_than_asked_for(world: World) -> None:
+async def test_purging_respects_the_limit(world: World) -> None:
     ann = await world.user("ann")
     for number in range(5):
         await sign_in(world, ann, bytes([number]) * 32)
@@ -94,7 +94,7 @@ async def test_no_more_is_removed_than_asked_for(world: World) -> None:
     assert [await world.use_case(PurgeReadNotifications)(limit=3) for _ in range(3)] == [3, 2, 0]
 
 
-async def test_many_at_once_remove_each_one_once(world: World) -> None:
+async def test_concurrent_passes_remove_each_row_once(world: World) -> None:
     ann = await world.user("ann")
     for number in range(20):
         await sign_in(world, ann, bytes([number]) * 32)

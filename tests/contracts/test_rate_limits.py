@@ -46,14 +46,14 @@ async def test_calls_are_allowed_up_to_the_limit(limiter: RateLimiter) -> None:
     assert {outcome.limit for outcome in outcomes} == {3}
 
 
-async def test_keys_do_not_know_of_each_other(limiter: RateLimiter) -> None:
+async def test_keys_are_independent(limiter: RateLimiter) -> None:
     for _ in range(3):
         await limiter.hit("user:1", THREE)
 
     assert (await limiter.hit("user:2", THREE)).allowed
 
 
-async def test_of_many_at_once_no_more_than_the_limit_are_allowed(limiter: RateLimiter) -> None:
+async def test_concurrent_calls_stay_within_the_limit(limiter: RateLimiter) -> None:
     outcomes = await asyncio.gather(*(limiter.hit("user:1", THREE) for _ in range(32)))
 
     assert sum(outcome.allowed for outcome in outcomes) == 3
@@ -79,7 +79,7 @@ async def test_refused_calls_do_not_count(limiter: RateLimiter, clock: ManualClo
     assert (await limiter.hit("user:1", THREE)).allowed
 
 
-async def test_it_says_when_the_window_ends(limiter: RateLimiter, clock: ManualClock) -> None:
+async def test_a_refusal_says_when_the_window_ends(limiter: RateLimiter, clock: ManualClock) -> None:
     clock.advance(MINUTE / 4)
     *_, refused = [await limiter.hit("user:1", THREE) for _ in range(4)]
 
@@ -111,7 +111,7 @@ async def test_a_later_call_keeps_the_counts_for_longer(limiter: RateLimiter, cl
     assert await limiter.purge(limit=10) == 1
 
 
-async def test_no_more_counts_are_forgotten_than_asked_for(limiter: RateLimiter, clock: ManualClock) -> None:
+async def test_purging_counts_respects_the_limit(limiter: RateLimiter, clock: ManualClock) -> None:
     for user in range(5):
         await limiter.hit(f"user:{user}", THREE)
     clock.advance(2 * MINUTE)

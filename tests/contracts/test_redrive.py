@@ -85,7 +85,7 @@ async def test_a_needed_task_is_redriven_byte_for_byte(world: World, dead: Memor
     assert dead.bodies == []
 
 
-async def test_a_training_is_too(world: World, dead: MemoryDeadLetters) -> None:
+async def test_a_needed_training_task_is_redriven(world: World, dead: MemoryDeadLetters) -> None:
     await a_training(world, dead)
     [body] = dead.bodies
     broker = Watching()
@@ -135,7 +135,7 @@ async def test_the_task_of_an_unknown_generation_is_removed(world: World, dead: 
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b'{"type": "laundry"}', b'{"type": "image_generation"}'])
-async def test_messages_that_are_no_tasks_are_kept(world: World, dead: MemoryDeadLetters, body: bytes) -> None:
+async def test_malformed_messages_are_kept(world: World, dead: MemoryDeadLetters, body: bytes) -> None:
     dead.bodies.append(body)
 
     assert await redrive(world, dead, Watching()) == Redriven(moved=0, obsolete=0, unconfirmed=0, foreign=1)
@@ -155,7 +155,7 @@ async def test_unconfirmed_tasks_are_kept(world: World, dead: MemoryDeadLetters,
     assert other.body not in dead.bodies
 
 
-async def test_one_that_is_killed_before_the_broker_confirms_loses_nothing(
+async def test_a_redrive_killed_before_the_confirm_loses_nothing(
     world: World, dead: MemoryDeadLetters, ann: User
 ) -> None:
     await an_image(world, ann)
@@ -167,7 +167,7 @@ async def test_one_that_is_killed_before_the_broker_confirms_loses_nothing(
     assert dead.bodies == [task.body]
 
 
-async def test_without_a_database_nothing_is_moved(
+async def test_a_database_outage_redrives_nothing(
     world: World, dead: MemoryDeadLetters, ann: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await an_image(world, ann)
@@ -184,7 +184,7 @@ async def test_without_a_database_nothing_is_moved(
     assert (dead.bodies, broker.taken) == ([task.body], [])
 
 
-async def test_no_more_are_looked_at_than_asked_for(world: World, dead: MemoryDeadLetters, ann: User) -> None:
+async def test_redriving_respects_the_limit(world: World, dead: MemoryDeadLetters, ann: User) -> None:
     style = await world.style(await world.artist("mia"))
     for tag in ("cat", "dog", "owl"):
         await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, [tag]))

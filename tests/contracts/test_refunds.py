@@ -106,9 +106,7 @@ async def sound(world: World) -> bool:
     return all(not finding.broken for finding in await world.books.examine())
 
 
-async def test_the_tokens_are_on_hold_until_the_money_has_gone_back(
-    world: World, ann: User, purchase: Purchase
-) -> None:
+async def test_tokens_are_held_until_the_money_is_refunded(world: World, ann: User, purchase: Purchase) -> None:
     await request(world, ann, purchase)
 
     assert await owned(world, ann) == (40, 40, 100, 0)
@@ -127,7 +125,7 @@ async def test_the_tokens_are_on_hold_until_the_money_has_gone_back(
     assert await sound(world)
 
 
-async def test_a_refund_is_a_line_of_the_buyers_transactions(world: World, ann: User, purchase: Purchase) -> None:
+async def test_a_refund_is_listed_among_the_transactions(world: World, ann: User, purchase: Purchase) -> None:
     world.clock.advance(timedelta(minutes=1))
     await request(world, ann, purchase)
     for status in ("pending", "completed"):
@@ -147,7 +145,7 @@ async def test_a_refund_is_a_line_of_the_buyers_transactions(world: World, ann: 
         await carry_out(world)
 
 
-async def test_parts_of_a_purchase_are_refunded(world: World, ann: User, style: Style, purchase: Purchase) -> None:
+async def test_a_purchase_is_refunded_in_parts(world: World, ann: User, style: Style, purchase: Purchase) -> None:
     for _ in range(2):
         await world.image(ann, style)  # 40 bonus tokens, and 20 that were bought
     with pytest.raises(NotRefundable) as refused:
@@ -190,7 +188,7 @@ async def test_an_admin_refunds_with_a_reason_and_leaves_a_line(world: World, an
     )
 
 
-async def test_the_database_knows_how_many_tokens_can_be_held(
+async def test_a_hold_beyond_the_refundable_tokens_is_refused(
     world: World, ann: User, style: Style, purchase: Purchase
 ) -> None:
     await world.image(ann, style)
@@ -201,7 +199,7 @@ async def test_the_database_knows_how_many_tokens_can_be_held(
     assert refused.value.details == {"required": 100, "available": 80}
 
 
-async def test_what_is_left_of_a_purchase_is_refunded(world: World, ann: User, purchase: Purchase) -> None:
+async def test_the_unspent_rest_of_a_purchase_is_refunded(world: World, ann: User, purchase: Purchase) -> None:
     world.payments.refund(purchase.order_id, left=6_950)
     await look(world, purchase)
     assert await state(world, purchase) == ("paid", 3_050, 31)
@@ -214,7 +212,7 @@ async def test_what_is_left_of_a_purchase_is_refunded(world: World, ann: User, p
     assert await sound(world)
 
 
-async def test_what_is_on_hold_for_a_refund_is_not_spent(
+async def test_tokens_held_for_a_refund_cannot_be_spent(
     world: World, ann: User, style: Style, purchase: Purchase
 ) -> None:
     await request(world, ann, purchase)
@@ -228,7 +226,9 @@ async def test_what_is_on_hold_for_a_refund_is_not_spent(
     assert await sound(world)
 
 
-async def test_what_images_may_spend_is_not_refunded(world: World, ann: User, style: Style, purchase: Purchase) -> None:
+async def test_tokens_held_by_generations_are_not_refunded(
+    world: World, ann: User, style: Style, purchase: Purchase
+) -> None:
     first, second = await world.generation(ann, style), await world.generation(ann, style)
     with pytest.raises(NotRefundable) as refused:
         await request(world, ann, purchase)
@@ -247,7 +247,7 @@ async def test_what_images_may_spend_is_not_refunded(world: World, ann: User, st
     assert await sound(world)
 
 
-async def test_what_is_spent_is_not_refunded(world: World, ann: User, style: Style, purchase: Purchase) -> None:
+async def test_spent_tokens_are_not_refunded(world: World, ann: User, style: Style, purchase: Purchase) -> None:
     for _ in range(2):
         await world.image(ann, style)
 
@@ -259,7 +259,7 @@ async def test_what_is_spent_is_not_refunded(world: World, ann: User, style: Sty
     assert (await view(world, purchase)).refund is None
 
 
-async def test_with_a_debt_nothing_is_refunded(world: World, ann: User, style: Style, purchase: Purchase) -> None:
+async def test_a_debt_prevents_refunds(world: World, ann: User, style: Style, purchase: Purchase) -> None:
     for _ in range(4):
         await world.image(ann, style)
     other = await world.buy(ann, 10)
@@ -271,7 +271,7 @@ async def test_with_a_debt_nothing_is_refunded(world: World, ann: User, style: S
     assert refused.value.details == {"reason": "spent"}
 
 
-async def test_a_purchase_is_refunded_for_some_days(world: World, ann: User, purchase: Purchase) -> None:
+async def test_a_purchase_is_refundable_for_refund_days(world: World, ann: User, purchase: Purchase) -> None:
     other = await world.buy(ann, 10)
     world.clock.advance(PERIOD - timedelta(microseconds=1))
     await request(world, ann, other)
@@ -282,13 +282,13 @@ async def test_a_purchase_is_refunded_for_some_days(world: World, ann: User, pur
     assert refused.value.details == {"reason": "too_late"}
 
 
-async def test_nobody_refunds_anothers_purchase(world: World, purchase: Purchase) -> None:
+async def test_another_users_purchase_cannot_be_refunded(world: World, purchase: Purchase) -> None:
     with pytest.raises(PurchaseNotFound):
         await request(world, await world.user("eve"), purchase)
     assert (await view(world, purchase)).status == "paid"
 
 
-async def test_a_purchase_is_refunded_once(world: World, ann: User, purchase: Purchase) -> None:
+async def test_a_second_refund_is_refused(world: World, ann: User, purchase: Purchase) -> None:
     await request(world, ann, purchase)
     with pytest.raises(NotRefundable) as refused:
         await request(world, ann, purchase)
@@ -300,7 +300,7 @@ async def test_a_purchase_is_refunded_once(world: World, ann: User, purchase: Pu
     assert refused.value.details == {"reason": "not_paid"}
 
 
-async def test_the_hold_stays_while_the_provider_is_away(world: World, ann: User, purchase: Purchase) -> None:
+async def test_a_provider_outage_keeps_the_hold(world: World, ann: User, purchase: Purchase) -> None:
     await request(world, ann, purchase)
     world.payments.reachable = False
     for _ in range(2):
@@ -315,7 +315,7 @@ async def test_the_hold_stays_while_the_provider_is_away(world: World, ann: User
     assert await sound(world)
 
 
-async def test_an_answer_that_was_lost_is_looked_up(world: World, ann: User, purchase: Purchase) -> None:
+async def test_a_lost_response_is_looked_up(world: World, ann: User, purchase: Purchase) -> None:
     await ask_in_part(world, purchase, 30)
     world.payments.answers_cancellations = False
     await carry_out(world)
@@ -352,7 +352,7 @@ async def test_a_webhook_ends_a_refund(world: World, ann: User, purchase: Purcha
     assert await sound(world)
 
 
-async def test_more_than_was_asked_for_is_taken_back_too(world: World, ann: User, purchase: Purchase) -> None:
+async def test_a_larger_cancellation_takes_back_more_tokens(world: World, ann: User, purchase: Purchase) -> None:
     await ask_in_part(world, purchase, 30)
     world.payments.refund(purchase.order_id, left=2_000)
     await look(world, purchase)
@@ -364,9 +364,7 @@ async def test_more_than_was_asked_for_is_taken_back_too(world: World, ann: User
     assert await sound(world)
 
 
-async def test_less_than_was_asked_for_is_taken_back_and_the_refund_goes_on(
-    world: World, ann: User, purchase: Purchase
-) -> None:
+async def test_a_smaller_cancellation_keeps_the_refund_open(world: World, ann: User, purchase: Purchase) -> None:
     await ask_in_part(world, purchase, 30)
     world.payments.refund(purchase.order_id, left=8_050)
     await look(world, purchase)
@@ -382,7 +380,7 @@ async def test_less_than_was_asked_for_is_taken_back_and_the_refund_goes_on(
 
 
 @pytest.mark.parametrize(("left", "status"), [(9_000, "paid"), (0, "refunded")])
-async def test_a_refund_ends_when_less_is_left_than_it_asks_for(
+async def test_a_refund_larger_than_the_rest_ends(
     world: World, ann: User, purchase: Purchase, left: int, status: str
 ) -> None:
     await ask_in_part(world, purchase, 30)
@@ -425,7 +423,7 @@ async def test_a_refused_refund_frees_the_tokens_and_says_why(world: World, ann:
     assert await sound(world)
 
 
-async def test_money_that_goes_back_after_a_refusal_is_taken_back(world: World, ann: User, purchase: Purchase) -> None:
+async def test_a_cancellation_after_a_refusal_takes_tokens_back(world: World, ann: User, purchase: Purchase) -> None:
     await request(world, ann, purchase)
     world.payments.refuse_to_refund(purchase.order_id)
     await carry_out(world)
@@ -456,9 +454,7 @@ async def test_a_charge_back_of_another_purchase_leaves_the_hold_alone(
     assert await sound(world)
 
 
-async def test_what_comes_back_from_a_refused_refund_pays_a_debt(
-    world: World, ann: User, style: Style, purchase: Purchase
-) -> None:
+async def test_tokens_of_a_refused_refund_pay_a_debt(world: World, ann: User, style: Style, purchase: Purchase) -> None:
     other = await world.buy(ann, 50)
     await request(world, ann, purchase)
     for _ in range(3):
@@ -473,7 +469,7 @@ async def test_what_comes_back_from_a_refused_refund_pays_a_debt(
     assert await sound(world)
 
 
-async def test_the_earliest_come_first(world: World, ann: User) -> None:
+async def test_open_refunds_are_listed_earliest_first(world: World, ann: User) -> None:
     first, second = await world.buy(ann, 10), await world.buy(ann, 20)
     await request(world, ann, second)
     world.clock.advance(timedelta(seconds=1))
@@ -487,7 +483,7 @@ async def test_the_earliest_come_first(world: World, ann: User) -> None:
         assert await scope.purchases.to_check(now=now, limit=2) == []
 
 
-async def test_two_requests_race(world: World, ann: User, purchase: Purchase, sent: bool) -> None:
+async def test_concurrent_refund_requests_race(world: World, ann: User, purchase: Purchase, sent: bool) -> None:
     async def refund(ports: Scope) -> None:
         await ask(ports, world, purchase)
 
@@ -499,7 +495,7 @@ async def test_two_requests_race(world: World, ann: User, purchase: Purchase, se
     assert await sound(world)
 
 
-async def test_a_refund_races_with_an_image(
+async def test_a_refund_races_with_a_generation(
     world: World, ann: User, style: Style, purchase: Purchase, sent: bool
 ) -> None:
     """The tokens are refunded or spent: not both, and not neither."""

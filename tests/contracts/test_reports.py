@@ -138,7 +138,7 @@ async def scene(world: World) -> Scene:
 
 
 @pytest.mark.parametrize("type", TargetType)
-async def test_a_report_is_kept_and_hides_nothing(world: World, scene: Scene, type: TargetType) -> None:
+async def test_a_single_report_hides_nothing(world: World, scene: Scene, type: TargetType) -> None:
     report_id = await scene.report(scene.ann, type, text="Taken from\r\nmy page")
 
     mine = await world.read.reports.of_reporter(scene.ann.id, report_id)
@@ -158,7 +158,7 @@ async def test_a_report_is_kept_and_hides_nothing(world: World, scene: Scene, ty
     assert await scene.lines() == []
 
 
-async def test_a_report_is_its_reporters_alone(world: World, scene: Scene) -> None:
+async def test_a_report_is_visible_to_its_reporter_only(world: World, scene: Scene) -> None:
     report_id = await scene.report(scene.ann, IMAGE)
     for who in (scene.bob, scene.mia):
         with pytest.raises(ReportNotFound):
@@ -166,7 +166,7 @@ async def test_a_report_is_its_reporters_alone(world: World, scene: Scene) -> No
 
 
 @pytest.mark.parametrize("type", TargetType)
-async def test_a_person_reports_a_target_once(scene: Scene, type: TargetType) -> None:
+async def test_a_second_report_by_one_user_is_refused(scene: Scene, type: TargetType) -> None:
     await scene.report(scene.ann, type)
     with pytest.raises(AlreadyReported):
         await scene.report(scene.ann, type)
@@ -175,20 +175,20 @@ async def test_a_person_reports_a_target_once(scene: Scene, type: TargetType) ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_decision_is_not_reported_against(world: World, scene: Scene, kind: type[Any]) -> None:
+async def test_a_decided_target_cannot_be_reported_again(world: World, scene: Scene, kind: type[Any]) -> None:
     await world.use_case(kind)(scene.eve, await scene.report(scene.ann, STYLE), reason="Seen.")
     with pytest.raises(AlreadyReported):
         await scene.report(scene.ann, STYLE)
 
 
 @pytest.mark.parametrize("type", TargetType)
-async def test_nobody_reports_what_is_theirs(scene: Scene, type: TargetType) -> None:
+async def test_own_targets_cannot_be_reported(scene: Scene, type: TargetType) -> None:
     with pytest.raises(SelfReportNotAllowed):
         await scene.report(scene.mia, type)
     assert await scene.reports() == []
 
 
-async def test_what_one_may_not_see_is_not_found(world: World, scene: Scene) -> None:
+async def test_an_invisible_target_is_not_found(world: World, scene: Scene) -> None:
     await world.use_case(EditGeneration)(scene.mia.id, scene.image.id, GenerationChanges(is_public=False))
     scene.ids[STYLE] = (await world.untrained_style(scene.mia, "Oil")).id
     await world.use_case(SuspendUser)(Operator(None), scene.bob.id, reason="Spam.")
@@ -204,24 +204,24 @@ async def test_what_one_may_not_see_is_not_found(world: World, scene: Scene) -> 
 
 
 @pytest.mark.parametrize("type", TargetType)
-async def test_what_does_not_exist_is_not_found(world: World, scene: Scene, type: TargetType) -> None:
+async def test_an_unknown_target_is_not_found(world: World, scene: Scene, type: TargetType) -> None:
     scene.ids[type] = 2**62
     with pytest.raises((GenerationNotFound, StyleNotFound, CommentNotFound, UserNotFound)):
         await scene.report(scene.ann, type)
 
 
 @pytest.mark.parametrize("text", ["x" * 1001, "\x00", "a\x07"])
-async def test_a_text_is_checked(scene: Scene, text: str) -> None:
+async def test_a_text_is_validated(scene: Scene, text: str) -> None:
     with pytest.raises(ValidationError):
         await scene.report(scene.ann, IMAGE, text=text)
 
 
-async def test_a_blank_text_is_none(world: World, scene: Scene) -> None:
+async def test_a_blank_text_is_stored_as_null(world: World, scene: Scene) -> None:
     report_id = await scene.report(scene.ann, IMAGE, text=" \n")
     assert (await world.read.reports.of_reporter(scene.ann.id, report_id)).text is None
 
 
-async def test_an_unknown_reporter_reports_nothing(world: World, scene: Scene) -> None:
+async def test_an_unknown_reporter_is_refused(world: World, scene: Scene) -> None:
     with pytest.raises(UserNotFound):
         await world.use_case(SubmitReport)(UserId(2**62), NewReport(IMAGE, scene.image.id, ReportReason.OTHER))
 
@@ -229,7 +229,7 @@ async def test_an_unknown_reporter_reports_nothing(world: World, scene: Scene) -
 # --- hidden by reports ------------------------------------------------------------------------------------------------
 
 
-async def test_enough_reporters_hide_an_image(world: World, scene: Scene) -> None:
+async def test_enough_reports_hide_a_generation(world: World, scene: Scene) -> None:
     world.reports_to_hide = ReportsToHide(2)
     assert scene.image.public_key
     await scene.report(scene.ann, IMAGE)
@@ -247,7 +247,7 @@ async def test_enough_reporters_hide_an_image(world: World, scene: Scene) -> Non
     assert await scene.lines() == []  # no admin has done it
 
 
-async def test_enough_reporters_close_a_style(world: World, scene: Scene) -> None:
+async def test_enough_reports_close_a_style(world: World, scene: Scene) -> None:
     world.reports_to_hide = ReportsToHide(1)
     await scene.report(scene.ann, STYLE)
     await scene.report(scene.bob, STYLE)
@@ -257,7 +257,7 @@ async def test_enough_reporters_close_a_style(world: World, scene: Scene) -> Non
     assert [report.hid for report in await scene.reports()] == [False, True]
 
 
-async def test_enough_reporters_hide_a_comment(world: World, scene: Scene) -> None:
+async def test_enough_reports_hide_a_comment(world: World, scene: Scene) -> None:
     world.reports_to_hide = ReportsToHide(1)
     reply = await world.use_case(PostComment)(scene.bob.id, scene.image.id, NewComment("No", scene.comment))
     await scene.report(scene.ann, COMMENT)
@@ -276,7 +276,7 @@ async def test_enough_reporters_hide_a_comment(world: World, scene: Scene) -> No
     assert sorted(report.hid for report in await scene.reports()) == [False, True, True]
 
 
-async def test_users_are_not_hidden(world: World, scene: Scene) -> None:
+async def test_reports_do_not_hide_users(world: World, scene: Scene) -> None:
     world.reports_to_hide = ReportsToHide(1)
     await scene.report(scene.ann, USER)
     assert await scene.standing() is Standing.PRESENT
@@ -292,7 +292,7 @@ async def test_reporters_are_counted_since_the_last_decision(world: World, scene
 
 
 @pytest.mark.parametrize("type", [IMAGE, STYLE, COMMENT])
-async def test_of_reporters_at_the_same_time_one_hides_the_target(world: World, scene: Scene, type: TargetType) -> None:
+async def test_one_of_concurrent_reports_hides_the_target(world: World, scene: Scene, type: TargetType) -> None:
     world.reports_to_hide = ReportsToHide(3)
     crowd = [await world.user(f"user-{number}") for number in range(6)]
 
@@ -306,7 +306,7 @@ async def test_of_reporters_at_the_same_time_one_hides_the_target(world: World, 
 
 
 @pytest.mark.parametrize("type", [IMAGE, STYLE, COMMENT])
-async def test_the_second_reporter_waits_for_the_first(world: World, scene: Scene, type: TargetType) -> None:
+async def test_concurrent_reports_of_a_target_are_serialised(world: World, scene: Scene, type: TargetType) -> None:
     """Otherwise neither would see the other's report."""
     world.reports_to_hide = ReportsToHide(2)
 
@@ -343,7 +343,7 @@ async def unsaved(world: World, scene: Scene, who: User, type: TargetType) -> Re
     )
 
 
-async def test_of_a_persons_two_reports_at_the_same_time_one_is_kept(world: World, scene: Scene, sent: bool) -> None:
+async def test_one_of_two_concurrent_reports_by_one_user_is_kept(world: World, scene: Scene, sent: bool) -> None:
     one, other = await unsaved(world, scene, scene.ann, USER), await unsaved(world, scene, scene.ann, USER)
     outcome = await race(world, lambda ports: ports.reports.add(one), lambda ports: ports.reports.add(other), sent=sent)
     assert (outcome.first, type(outcome.second)) == (None, AlreadyReported)
@@ -354,7 +354,7 @@ async def test_of_a_persons_two_reports_at_the_same_time_one_is_kept(world: Worl
 
 @pytest.mark.parametrize("automatically", [False, True])
 @pytest.mark.parametrize("type", TargetType)
-async def test_what_is_rightly_reported_is_taken_down(
+async def test_an_upheld_report_takes_the_target_down(
     world: World, scene: Scene, type: TargetType, automatically: bool
 ) -> None:
     world.reports_to_hide = ReportsToHide(2 if automatically else 0)
@@ -378,7 +378,7 @@ async def test_what_is_rightly_reported_is_taken_down(
 
 @pytest.mark.parametrize("automatically", [False, True])
 @pytest.mark.parametrize("type", TargetType)
-async def test_what_is_wrongly_reported_is_shown(
+async def test_a_rejected_report_shows_the_target(
     world: World, scene: Scene, type: TargetType, automatically: bool
 ) -> None:
     world.reports_to_hide = ReportsToHide(2 if automatically else 0)
@@ -403,7 +403,7 @@ async def test_what_is_wrongly_reported_is_shown(
 
 @pytest.mark.parametrize(("kind", "outcome"), [(UpholdReport, "upheld"), (DismissReport, "dismissed")])
 @pytest.mark.parametrize("type", [IMAGE, STYLE, COMMENT])
-async def test_reporters_and_owner_learn_the_outcome_and_nothing_of_each_other(
+async def test_reporters_and_owner_are_notified_anonymously(
     world: World, scene: Scene, type: TargetType, kind: type[Any], outcome: str
 ) -> None:
     report_id = await scene.report(scene.ann, type, text="I am Ann")
@@ -435,7 +435,7 @@ async def test_a_decision_is_final(world: World, scene: Scene, kind: type[Any]) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_decision_needs_a_report_and_a_reason(world: World, scene: Scene, kind: type[Any]) -> None:
+async def test_a_decision_requires_a_report_and_a_reason(world: World, scene: Scene, kind: type[Any]) -> None:
     with pytest.raises(ReportNotFound):
         await world.use_case(kind)(scene.eve, ReportId(2**62), reason="Not hers.")
     with pytest.raises(ValidationError):
@@ -443,7 +443,7 @@ async def test_a_decision_needs_a_report_and_a_reason(world: World, scene: Scene
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_admins_do_not_decide_on_what_is_theirs(world: World, scene: Scene, kind: type[Any]) -> None:
+async def test_admins_cannot_decide_on_their_own_content(world: World, scene: Scene, kind: type[Any]) -> None:
     report_id = await scene.report(scene.ann, STYLE)
     with pytest.raises(OwnContentReported):
         await world.use_case(kind)(Operator(scene.mia.id), report_id, reason="It is mine.")
@@ -452,7 +452,7 @@ async def test_admins_do_not_decide_on_what_is_theirs(world: World, scene: Scene
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("type", TargetType)
-async def test_what_is_gone_is_decided_on_all_the_same(
+async def test_reports_of_deleted_targets_can_be_decided(
     world: World, scene: Scene, type: TargetType, kind: type[Any]
 ) -> None:
     """A comment or a style can be deleted by its author; only tests remove the others."""
@@ -475,7 +475,7 @@ async def test_what_is_gone_is_decided_on_all_the_same(
     assert item.target is None
 
 
-async def test_a_deleted_comment_is_decided_on(world: World, scene: Scene) -> None:
+async def test_a_report_of_a_deleted_comment_can_be_decided(world: World, scene: Scene) -> None:
     report_id = await scene.report(scene.ann, COMMENT)
     await world.use_case(DeleteComment)(Requester(scene.mia.id, Role.ARTIST, is_artist=True), scene.comment)
     await world.use_case(UpholdReport)(scene.eve, report_id, reason="Spam.")
@@ -483,7 +483,7 @@ async def test_a_deleted_comment_is_decided_on(world: World, scene: Scene) -> No
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_of_two_decisions_at_the_same_time_one_counts(world: World, scene: Scene, kind: type[Any]) -> None:
+async def test_one_of_two_concurrent_decisions_counts(world: World, scene: Scene, kind: type[Any]) -> None:
     world.reports_to_hide = ReportsToHide(1)
     report_id = await scene.report(scene.ann, STYLE)
     decisions = [world.use_case(one)(scene.eve, report_id, reason="Seen.") for one in (UpholdReport, kind)]
@@ -495,7 +495,7 @@ async def test_of_two_decisions_at_the_same_time_one_counts(world: World, scene:
     assert len(await scene.notified(scene.ann)) == 1
 
 
-async def test_a_decision_on_a_report_that_another_is_deciding_waits(world: World, scene: Scene) -> None:
+async def test_concurrent_decisions_on_a_report_are_serialised(world: World, scene: Scene) -> None:
     report_id = await scene.report(scene.ann, STYLE)
 
     async def first(ports: Scope) -> None:
@@ -517,7 +517,7 @@ async def test_a_decision_on_a_report_that_another_is_deciding_waits(world: Worl
 # --- shown again ------------------------------------------------------------------------------------------------------
 
 
-async def test_an_image_that_an_admin_has_shown_is_left_as_it_is(world: World, scene: Scene) -> None:
+async def test_a_generation_shown_by_an_admin_is_left_unchanged(world: World, scene: Scene) -> None:
     world.reports_to_hide = ReportsToHide(1)
     report_id = await scene.report(scene.ann, IMAGE)
     await world.use_case(UnhideImage)(scene.eve, scene.image.id, reason="It was hers.")
@@ -528,7 +528,7 @@ async def test_an_image_that_an_admin_has_shown_is_left_as_it_is(world: World, s
     assert (image.hidden, image.is_public) == (False, False)  # its owner publishes it
 
 
-async def test_an_image_that_is_shown_meanwhile_is_looked_at_again(world: World, scene: Scene) -> None:
+async def test_a_concurrently_unhidden_generation_fails_the_decision(world: World, scene: Scene) -> None:
     world.reports_to_hide = ReportsToHide(1)
     report_id = await scene.report(scene.ann, IMAGE)
     publication = world.use_case(Publication)
@@ -547,7 +547,7 @@ async def test_an_image_that_is_shown_meanwhile_is_looked_at_again(world: World,
 
 
 @pytest.mark.parametrize("keep_images", [True, False])
-async def test_an_image_of_a_withdrawn_style_is_shown_if_the_others_are(
+async def test_a_generation_of_a_withdrawn_style_can_be_shown_again(
     world: World, scene: Scene, keep_images: bool
 ) -> None:
     world.reports_to_hide = ReportsToHide(1)
@@ -561,7 +561,7 @@ async def test_an_image_of_a_withdrawn_style_is_shown_if_the_others_are(
     assert (image.hidden, image.is_public) == (False, keep_images)
 
 
-async def test_a_style_that_an_admin_has_allowed_is_left_as_it_is(world: World, scene: Scene) -> None:
+async def test_a_style_allowed_by_an_admin_is_left_unchanged(world: World, scene: Scene) -> None:
     world.reports_to_hide = ReportsToHide(1)
     report_id = await scene.report(scene.ann, STYLE)
     await world.use_case(AllowStyle)(scene.eve, scene.style.id, reason="It was hers.")
@@ -572,7 +572,7 @@ async def test_a_style_that_an_admin_has_allowed_is_left_as_it_is(world: World, 
 
 
 @pytest.mark.parametrize("why", ["closed by its artist", "withdrawn", "expired", "without its artist"])
-async def test_a_style_that_would_be_closed_anyway_stays_closed(world: World, scene: Scene, why: str) -> None:
+async def test_a_style_closed_for_another_reason_stays_closed(world: World, scene: Scene, why: str) -> None:
     world.reports_to_hide = ReportsToHide(1)
     if why == "closed by its artist":
         await world.use_case(EditStyle)(scene.mia.id, scene.style.id, StyleChanges(is_active=False))

@@ -92,7 +92,9 @@ async def copied(world: World, original: StyleId, zoe: User) -> StyleId:
     return await make(world, zoe, "Oil", [*DRAWINGS[10:19], COPY])
 
 
-async def test_a_style_with_a_near_copy_waits(world: World, copied: StyleId, original: StyleId, zoe: User) -> None:
+async def test_a_style_with_a_near_copy_waits_for_review(
+    world: World, copied: StyleId, original: StyleId, zoe: User
+) -> None:
     style = await stored(world, copied)
     assert (style.training_status, style.review) == (TrainingStatus.PENDING, Review.PENDING)
     assert await tasks(world) == []
@@ -115,7 +117,7 @@ async def test_a_style_with_a_near_copy_waits(world: World, copied: StyleId, ori
     assert (await overview(world)) == 1
 
 
-async def test_direct_uploads_wait_as_well(world: World, original: StyleId, zoe: User) -> None:
+async def test_direct_uploads_with_a_near_copy_wait_for_review(world: World, original: StyleId, zoe: User) -> None:
     created = await create(world, zoe, await arrived(world, zoe, [*DRAWINGS[10:19], COPY]))
     await world.use_case(CheckArtworks, review=True)(limit=20)
 
@@ -129,7 +131,9 @@ async def overview(world: World) -> int:
     return (await world.read.overview.overview(now=now, since=now, stalled_since=now)).styles_in_review
 
 
-async def test_own_artworks_and_other_ones_do_not_wait(world: World, original: StyleId, mia: User, zoe: User) -> None:
+async def test_styles_without_near_copies_of_others_do_not_wait(
+    world: World, original: StyleId, mia: User, zoe: User
+) -> None:
     own = await make(world, mia, "Again", [*DRAWINGS[10:19], COPY])
     other = await make(world, zoe, "Other", [encoded(scene(number, (512, 512)), "PNG") for number in range(30, 40)])
 
@@ -141,7 +145,7 @@ async def test_own_artworks_and_other_ones_do_not_wait(world: World, original: S
     assert await overview(world) == 0
 
 
-async def test_nothing_waits_if_the_operator_wants_no_review(world: World, original: StyleId, zoe: User) -> None:
+async def test_without_review_near_copies_do_not_wait(world: World, original: StyleId, zoe: User) -> None:
     copied = await make(world, zoe, "Oil", [*DRAWINGS[10:19], COPY], review=False)
 
     assert (await stored(world, copied)).review is None
@@ -169,7 +173,7 @@ async def test_an_approved_style_is_trained(world: World, copied: StyleId, eve: 
     assert len(await tasks(world)) == 1
 
 
-async def test_a_rejected_style_fails_for_good(world: World, copied: StyleId, zoe: User, eve: Operator) -> None:
+async def test_a_rejected_style_fails_finally(world: World, copied: StyleId, zoe: User, eve: Operator) -> None:
     await world.use_case(RejectTraining)(eve, copied, reason="Copied.")
 
     style = await stored(world, copied)
@@ -194,7 +198,7 @@ async def test_a_rejected_style_fails_for_good(world: World, copied: StyleId, zo
     await world.use_case(DeleteStyle)(zoe.id, copied)
 
 
-async def test_a_rejected_copy_does_not_stop_the_original_artist(
+async def test_a_rejected_copy_does_not_affect_the_original_artist(
     world: World, copied: StyleId, mia: User, eve: Operator
 ) -> None:
     with_zoes = [DRAWINGS[19], *DRAWINGS[10:19]]
@@ -205,7 +209,7 @@ async def test_a_rejected_copy_does_not_stop_the_original_artist(
     assert (await stored(world, await make(world, mia, "After", with_zoes))).review is None
 
 
-async def test_a_decision_needs_a_style_and_a_reason(world: World, copied: StyleId, eve: Operator) -> None:
+async def test_a_decision_requires_a_style_and_a_reason(world: World, copied: StyleId, eve: Operator) -> None:
     for decide in (world.use_case(ApproveTraining), world.use_case(RejectTraining)):
         with pytest.raises(ValidationError):
             await decide(eve, copied, reason=" ")
@@ -213,7 +217,7 @@ async def test_a_decision_needs_a_style_and_a_reason(world: World, copied: Style
             await decide(eve, StyleId(4711), reason="None.")
 
 
-async def test_a_withdrawn_style_is_not_approved(world: World, copied: StyleId, zoe: User, eve: Operator) -> None:
+async def test_a_withdrawn_style_cannot_be_approved(world: World, copied: StyleId, zoe: User, eve: Operator) -> None:
     await world.use_case(WithdrawStyle)(
         Requester(zoe.id, zoe.role, is_artist=True), copied, NewTakedown("Mine."), operator=None
     )
@@ -223,7 +227,7 @@ async def test_a_withdrawn_style_is_not_approved(world: World, copied: StyleId, 
     await world.use_case(RejectTraining)(eve, copied, reason="Copied.")
 
 
-async def test_waiting_for_a_review_is_no_time_out(world: World, copied: StyleId, eve: Operator) -> None:
+async def test_waiting_for_a_review_does_not_time_out(world: World, copied: StyleId, eve: Operator) -> None:
     time_out = world.use_case(TimeOutTrainings, timeout=TrainingTimeout(TIMEOUT))
     world.clock.advance(2 * TIMEOUT)
     assert await time_out() == 1  # the original, whose training nobody has begun

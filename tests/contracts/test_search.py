@@ -38,7 +38,7 @@ async def named_artist(world: World, username: str, artist_name: str) -> User:
     return user
 
 
-async def test_a_style_is_shown_with_its_artist_and_why_it_was_found(world: World, mia: User) -> None:
+async def test_a_result_shows_the_artist_and_what_matched(world: World, mia: User) -> None:
     ink = await world.style(mia, "Ink Wash", tags=["ink wash", "misty hills"])
     await world.image(await world.user("ann", tokens=100), ink)
     images = await signed_urls(f"samples/{ink.id}/image_0.jpg", world.blobs)
@@ -80,7 +80,7 @@ async def test_an_artists_name_is_found_in_any_case_and_normal_form(world: World
     assert await artists(world, text) == ["someone"]
 
 
-async def test_users_who_are_no_artists_are_not_found(world: World) -> None:
+async def test_users_who_are_not_artists_are_not_found(world: World) -> None:
     await world.user("miaow")
 
     assert await artists(world, "miaow") == []
@@ -89,14 +89,14 @@ async def test_users_who_are_no_artists_are_not_found(world: World) -> None:
 @pytest.mark.parametrize(
     "text", ["Ink Wash 먹", "ink", "INK", "wash", "nk wa", "k", "먹", "h 먹", "  ink   WASH ", "sh"]
 )
-async def test_any_part_in_any_case_finds_a_style(world: World, mia: User, text: str) -> None:
+async def test_any_part_of_a_name_in_any_case_matches(world: World, mia: User, text: str) -> None:
     await world.style(mia, "Ink Wash 먹", tags=[])
 
     assert await styles(world, text) == ["Ink Wash 먹"]
 
 
 @pytest.mark.parametrize("text", ["ink wash 먹물", "wash ink", "inkk", "iink", "in k", "물", "z"])
-async def test_a_query_that_is_no_part_of_a_name_finds_nothing(world: World, mia: User, text: str) -> None:
+async def test_an_unmatched_query_finds_nothing(world: World, mia: User, text: str) -> None:
     await world.style(mia, "Ink Wash 먹", tags=[])
 
     assert await styles(world, text) == []
@@ -125,7 +125,7 @@ async def test_a_query_that_is_no_part_of_a_name_finds_nothing(world: World, mia
         ("a{b,c}d", "{b,c}"),
     ],
 )
-async def test_every_script_and_sign_is_found(world: World, mia: User, name: str, text: str) -> None:
+async def test_every_script_and_symbol_matches(world: World, mia: User, name: str, text: str) -> None:
     await world.style(mia, name, tags=[])
     await world.style(mia, "Other", tags=["other"])
 
@@ -135,7 +135,7 @@ async def test_every_script_and_sign_is_found(world: World, mia: User, name: str
 @pytest.mark.parametrize(
     "text", ["%", "_", "%ink%", "i_k", "'", '"', "\\", "'; DROP TABLE styles; --", "🌆", ".", "^i"]
 )
-async def test_signs_mean_themselves(world: World, mia: User, text: str) -> None:
+async def test_wildcards_are_matched_literally(world: World, mia: User, text: str) -> None:
     await world.style(mia, "Ink")
 
     assert await styles(world, text) == []
@@ -143,7 +143,7 @@ async def test_signs_mean_themselves(world: World, mia: User, text: str) -> None
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\0", "\n\t", "x" * 101, "x" * 10_000, "ß" * 100])
-async def test_a_query_that_cannot_be_part_of_a_name_is_refused(world: World, text: str) -> None:
+async def test_an_invalid_query_is_refused(world: World, text: str) -> None:
     with pytest.raises(ValidationError) as refused:
         await world.read.search.search(text, type=SearchType.ALL, limit=20)
     assert set(refused.value.details or {}) == {"q"}
@@ -162,7 +162,7 @@ async def test_the_best_match_comes_first(world: World) -> None:
     assert await styles(world, "ink", limit=2) == found[:2]
 
 
-async def test_of_equal_matches_the_most_used_comes_first(world: World, mia: User) -> None:
+async def test_equal_matches_are_sorted_by_use(world: World, mia: User) -> None:
     ann = await world.user("ann", tokens=1000)
     one, two, three = [await world.style(mia, f"Ink {name}", tags=[]) for name in ("one", "two", "three")]
     for style, images in ((two, 2), (three, 1)):
@@ -172,7 +172,7 @@ async def test_of_equal_matches_the_most_used_comes_first(world: World, mia: Use
     assert await styles(world, "ink") == [two.name, three.name, one.name]
 
 
-async def test_of_equal_matches_the_most_followed_artist_comes_first(world: World) -> None:
+async def test_equal_matches_are_sorted_by_followers(world: World) -> None:
     await named_artist(world, "kim-a", "A")
     popular = await named_artist(world, "kim-b", "B")
     await world.follow(await world.user("ann"), popular)
@@ -190,7 +190,7 @@ async def test_an_exact_match_is_found_among_hundreds_that_contain_it(world: Wor
     assert (await styles(world, "ink", limit=100))[:2] == ["Ink", "Blue ink"]
 
 
-async def test_a_style_is_found_while_it_can_be_used(world: World, mia: User) -> None:
+async def test_only_usable_styles_are_found(world: World, mia: User) -> None:
     await world.untrained_style(mia, "Ink raw")
     style = await world.style(mia, "Ink")
     assert await styles(world, "ink") == ["Ink"]
@@ -204,7 +204,7 @@ async def test_a_style_is_found_while_it_can_be_used(world: World, mia: User) ->
     assert await styles(world, "ink") == []
 
 
-async def test_other_tags_are_found_and_the_old_ones_are_not(world: World, mia: User) -> None:
+async def test_only_present_tags_are_found(world: World, mia: User) -> None:
     style = await world.style(mia, "Ink", tags=["river"])
 
     await commit(world, lambda ports: ports.styles.save(msgspec.structs.replace(style, tags=["mountain"])))
@@ -224,7 +224,7 @@ async def test_an_artist_is_found_by_the_present_artist_name(world: World, mia: 
     assert [await artists(world, text) for text in ("égret", "HERON", "mia")] == [["heron"], ["heron"], []]
 
 
-async def test_a_username_that_was_not_given_is_not_found(world: World, mia: User) -> None:
+async def test_a_refused_username_is_not_searchable(world: World, mia: User) -> None:
     await world.user("taken")
 
     await asyncio.gather(

@@ -94,7 +94,7 @@ async def test_a_failed_attempt_is_stored(world: World, image: Generation) -> No
     assert await stored(world, image) == image.retry_by_server(at=at, failure=ATTEMPT_FAILED)
 
 
-async def test_nothing_within_the_grace_period_is_a_failure_and_refunded(
+async def test_silence_during_the_grace_period_fails_and_refunds(
     world: World, ann: User, mia: User, image: Generation
 ) -> None:
     await fail_attempt(world, image)
@@ -116,7 +116,7 @@ async def test_nothing_within_the_grace_period_is_a_failure_and_refunded(
     }
 
 
-async def test_another_failed_attempt_starts_the_grace_period_anew(world: World, image: Generation) -> None:
+async def test_another_failed_attempt_restarts_the_grace_period(world: World, image: Generation) -> None:
     for _ in range(2):
         await fail_attempt(world, image)
         world.clock.advance(GRACE - MOMENT)
@@ -162,9 +162,7 @@ async def test_a_completion_within_the_grace_period_is_paid_once(
     assert await world.funds(mia.id) == Funds(mia.id, 0, 0, 30)
 
 
-async def test_a_completion_and_the_end_of_the_grace_period_at_once_are_one_end(
-    world: World, ann: User, image: Generation
-) -> None:
+async def test_a_completion_races_with_the_end_of_the_grace_period(world: World, ann: User, image: Generation) -> None:
     await fail_attempt(world, image)
     world.clock.advance(GRACE)
     blocker = await Block(world, lambda ports: ports.generations.of_id(image.id, lock=True)).open()
@@ -200,9 +198,7 @@ async def test_the_time_out_counts_from_the_failed_attempt(world: World, image: 
     assert outcome == Outcome(applied=False, status="retrying")
 
 
-async def test_those_that_failed_first_come_first_and_no_more_than_asked_for(
-    world: World, ann: User, style: Style
-) -> None:
+async def test_the_oldest_failed_attempts_come_first_up_to_the_limit(world: World, ann: User, style: Style) -> None:
     images = [await world.generation(ann, style) for _ in range(3)]
     for image in reversed(images):
         await fail_attempt(world, image)
@@ -213,7 +209,7 @@ async def test_those_that_failed_first_come_first_and_no_more_than_asked_for(
     assert [await fail_unresumed(world, limit=2) for _ in range(3)] == [2, 1, 0]
 
 
-async def test_one_that_cannot_be_failed_stops_no_other(
+async def test_a_generation_that_cannot_be_failed_stops_no_other(
     world: World, ann: User, style: Style, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = [await world.generation(ann, style) for _ in range(3)]
@@ -254,7 +250,7 @@ async def test_an_object_is_the_result_of_one_generation(world: World, ann: User
     assert not (await completing(first.id, result_url=url, metadata={})).applied
 
 
-async def test_of_two_that_claim_an_object_at_once_one_gets_it(world: World, ann: User, style: Style) -> None:
+async def test_one_of_two_concurrent_claims_of_an_object_succeeds(world: World, ann: User, style: Style) -> None:
     images = [await world.generation(ann, style) for _ in range(2)]
     url = world.blobs.uri("generations/one.png")
 
@@ -267,7 +263,7 @@ async def test_of_two_that_claim_an_object_at_once_one_gets_it(world: World, ann
     assert await world.funds(ann.id) == Funds(ann.id, 40, 30, None)
 
 
-async def test_results_are_edited_without_being_claimed_again(world: World, ann: User, style: Style) -> None:
+async def test_editing_a_generation_does_not_claim_its_object_again(world: World, ann: User, style: Style) -> None:
     made = await world.image(ann, style)
     edited = msgspec.structs.replace(made, description="Mine")
 
@@ -291,9 +287,7 @@ async def test_a_retry_of_a_training_is_stored_with_its_time(world: World, mia: 
     assert again == Outcome(applied=False, status="pending")
 
 
-async def test_the_task_of_a_generation_that_failed_attempts_stays_the_same(
-    world: World, ann: User, style: Style
-) -> None:
+async def test_failed_attempts_keep_the_task(world: World, ann: User, style: Style) -> None:
     requested = await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
     before = await world.tasks()
 

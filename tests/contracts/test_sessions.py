@@ -34,7 +34,7 @@ async def test_expired_sessions_are_not_listed(world: World) -> None:
     assert (await listed(world, ann)).rows == []
 
 
-async def test_one_of_ones_own_sessions_is_revoked(world: World) -> None:
+async def test_an_own_session_is_revoked(world: World) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
     phone, _ = await signed_in(world, ann, PHONE), await signed_in(world, ann, LAPTOP)
 
@@ -59,7 +59,7 @@ async def test_all_sessions_but_one_are_revoked(world: World) -> None:
     assert await commit(world, lambda ports: ports.sessions.end_all(ann.id)) == 1
 
 
-async def test_a_renewed_session_lasts_from_then_on(world: World) -> None:
+async def test_a_renewal_extends_the_session(world: World) -> None:
     ann = await world.user("ann")
     session = await signed_in(world, ann, PHONE)
     seen = world.clock.advance(SEEN_INTERVAL)

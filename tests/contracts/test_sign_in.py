@@ -33,9 +33,7 @@ async def email_of(world: World, user: UserId) -> str | None:
         ([None, None], None),
     ],
 )
-async def test_the_address_that_was_last_verified_is_stored(
-    world: World, verified: list[str | None], stored: str | None
-) -> None:
+async def test_the_last_verified_email_is_stored(world: World, verified: list[str | None], stored: str | None) -> None:
     signed_in = [await sign_in(world, email) for email in verified]
 
     [user] = {one.user_id for one in signed_in}
@@ -43,7 +41,7 @@ async def test_the_address_that_was_last_verified_is_stored(
     assert [one.is_new for one in signed_in] == [True] + [False] * (len(verified) - 1)
 
 
-async def test_nothing_else_of_the_user_changes(world: World) -> None:
+async def test_a_sign_in_changes_only_the_email(world: World) -> None:
     mia = await world.artist("mia")
     at = world.clock.advance()
     before = await world.read.accounts.me(mia.id)
@@ -69,7 +67,7 @@ async def test_a_sign_in_without_new_data_changes_nothing(world: World) -> None:
     assert await commit(world, lambda ports: ports.users.of_id(mia.id)) == mia
 
 
-async def test_an_address_may_be_that_of_several(world: World) -> None:
+async def test_users_may_share_an_email(world: World) -> None:
     ann = await world.user("ann")
     mia = (await sign_in(world, None)).user_id
 
@@ -80,7 +78,7 @@ async def test_an_address_may_be_that_of_several(world: World) -> None:
         await world.read.accounts.find("ann@example.com")
 
 
-async def test_what_is_edited_at_the_same_time_stays(world: World) -> None:
+async def test_a_concurrent_edit_is_kept(world: World) -> None:
     mia = await world.user("mia")
 
     async def edit(ports: Scope) -> None:
@@ -97,7 +95,7 @@ async def test_what_is_edited_at_the_same_time_stays(world: World) -> None:
     assert (me.username, me.bio, me.email) == ("amelia", "new", "new@example.com")
 
 
-async def test_a_user_who_is_deleted_at_the_same_time_is_not_signed_in(world: World) -> None:
+async def test_a_concurrently_deleted_user_is_not_signed_in(world: World) -> None:
     mia = await world.user("mia")
 
     async def leave(ports: Scope) -> None:
@@ -117,7 +115,7 @@ async def test_a_user_who_is_deleted_at_the_same_time_is_not_signed_in(world: Wo
     assert left.email == "mia@example.com"
 
 
-async def test_of_sign_ins_at_once_all_succeed_and_one_address_stays(world: World) -> None:
+async def test_concurrent_sign_ins_all_succeed(world: World) -> None:
     emails = [f"mia-{number}@example.com" for number in range(5)]
 
     signed_in = await asyncio.gather(*(sign_in(world, email) for email in emails))

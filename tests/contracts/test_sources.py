@@ -68,7 +68,7 @@ async def test_bonus_tokens_are_spent_first(world: World, mia: User, style: Styl
     assert await sound(world)
 
 
-async def test_what_is_on_hold_spends_bonus_tokens_first(world: World, style: Style) -> None:
+async def test_a_hold_takes_bonus_tokens_first(world: World, style: Style) -> None:
     ann = await world.user("ann", tokens=40, bought=100)
 
     generation = await world.generation(ann, style)
@@ -83,7 +83,7 @@ async def test_what_is_on_hold_spends_bonus_tokens_first(world: World, style: St
     assert await sound(world)
 
 
-async def test_two_images_that_complete_at_once_spend_a_bonus_token_once(
+async def test_concurrent_completions_spend_a_bonus_token_once(
     world: World, mia: User, style: Style, sent: bool
 ) -> None:
     ann = await world.user("ann", tokens=40, bought=20)
@@ -123,7 +123,7 @@ async def test_bought_tokens_mature(world: World, mia: User, style: Style) -> No
     assert await sound(world)
 
 
-async def test_nobody_withdraws_what_they_have_paid_themselves(world: World, style: Style, mia: User) -> None:
+async def test_payments_for_own_styles_are_not_withdrawable(world: World, style: Style, mia: User) -> None:
     await world.buy(mia, 100)
     await world.image(mia, style)
     world.clock.advance(2 * DELAY)
@@ -134,7 +134,7 @@ async def test_nobody_withdraws_what_they_have_paid_themselves(world: World, sty
     assert await sound(world)
 
 
-async def test_nobody_withdraws_bonus_tokens(world: World, mia: User, style: Style) -> None:
+async def test_bonus_earnings_are_not_withdrawable(world: World, mia: User, style: Style) -> None:
     """A ring of fresh accounts with their welcome tokens."""
     for name in ("ann", "bob", "cat"):
         await world.image(await world.user(name, tokens=100), style)
@@ -159,7 +159,7 @@ async def test_a_fee_is_taken_from_both_parts(
     assert await sound(world)
 
 
-async def test_a_fee_on_ones_own_image_takes_nothing_withdrawable(world: World, mia: User, style: Style) -> None:
+async def test_a_fee_on_an_own_generation_is_not_withdrawable(world: World, mia: User, style: Style) -> None:
     world.fee = PlatformFee(10)
     await world.buy(mia, 100)
     await world.image(mia, style)
@@ -169,7 +169,7 @@ async def test_a_fee_on_ones_own_image_takes_nothing_withdrawable(world: World, 
     assert await sound(world)
 
 
-async def test_who_is_no_artist_has_nothing_to_withdraw(world: World) -> None:
+async def test_a_user_who_is_not_an_artist_has_nothing_withdrawable(world: World) -> None:
     ann = await world.user("ann", tokens=5)
 
     assert await world.balance(ann.id) == Balance(ann.id, 5, 5, 0, 0, None, None, None)
@@ -210,7 +210,7 @@ async def test_transactions_show_the_bonus_part(world: World, mia: User, style: 
 # --- by an admin ------------------------------------------------------------------------------------------------------
 
 
-async def test_bonus_tokens_are_granted_and_taken(world: World) -> None:
+async def test_bonus_tokens_are_granted_and_revoked(world: World) -> None:
     ann = await world.user("ann", bought=100)
 
     await world.use_case(GrantBonus)(Operator(None), ann.id, tokens=30, reason="Sorry.")
@@ -232,7 +232,7 @@ async def test_bonus_tokens_are_granted_and_taken(world: World) -> None:
 
 
 @pytest.mark.parametrize("use_case", [GrantBonus, TakeBonus])
-async def test_a_grant_needs_tokens_a_reason_and_somebody(
+async def test_a_grant_requires_tokens_a_reason_and_a_user(
     world: World, use_case: type[GrantBonus] | type[TakeBonus]
 ) -> None:
     ann = await world.user("ann", tokens=10)
@@ -246,7 +246,7 @@ async def test_a_grant_needs_tokens_a_reason_and_somebody(
     assert await sources(world, ann) == (10, 10)
 
 
-async def test_an_admin_does_not_decide_on_their_own_withdrawal(world: World, mia: User, style: Style) -> None:
+async def test_admins_cannot_decide_on_their_own_withdrawal(world: World, mia: User, style: Style) -> None:
     await world.image(await world.user("ann", bought=100), style)
     world.clock.advance(2 * DELAY)
     withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 30)
@@ -258,7 +258,7 @@ async def test_an_admin_does_not_decide_on_their_own_withdrawal(world: World, mi
     assert (await world.read.withdrawals.of_owner(mia.id, withdrawal.id)).status == "pending"
 
 
-async def test_an_admin_sees_where_the_tokens_come_from(world: World, mia: User, style: Style) -> None:
+async def test_an_admin_sees_the_sources_of_a_withdrawal(world: World, mia: User, style: Style) -> None:
     world.fee = PlatformFee(10)
     ann, bob = await world.user("ann", tokens=30, bought=100), await world.user("bob", bought=100)
     await world.buy(mia, 100)

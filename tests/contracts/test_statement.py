@@ -36,7 +36,7 @@ async def statement(world: World, month: Month, terms: PayoutTerms | None = None
     return await world.books.statement(month, matured_before=(terms or world.payouts).earned_until(month.until))
 
 
-async def test_a_statement_tells_of_all_that_has_moved(world: World) -> None:
+async def test_a_statement_covers_all_transfers(world: World) -> None:
     await play(world)
 
     assert await statement(world, JANUARY) == Statement(
@@ -59,7 +59,7 @@ async def test_a_statement_tells_of_all_that_has_moved(world: World) -> None:
     )
 
 
-async def test_refunds_count_in_the_month_in_which_the_money_has_gone_back(world: World) -> None:
+async def test_refunds_count_in_the_month_of_the_repayment(world: World) -> None:
     world.clock.advance(timedelta(days=30))
     ann = await world.user("ann")
     first, second, third = [await world.buy(ann, 100) for _ in range(3)]
@@ -84,7 +84,7 @@ async def test_refunds_count_in_the_month_in_which_the_money_has_gone_back(world
     assert february.holdings[0] == Holding("wallet", 170, 170, None)
 
 
-async def test_what_was_earned_late_in_a_month_is_maturing_at_its_end(world: World) -> None:
+async def test_late_earnings_are_maturing_at_the_end_of_the_month(world: World) -> None:
     await play(world)
 
     found = await statement(world, JANUARY, PayoutTerms(timedelta(days=31), minimum=1))
@@ -92,7 +92,7 @@ async def test_what_was_earned_late_in_a_month_is_maturing_at_its_end(world: Wor
     assert [holding.matured_tokens for holding in found.holdings if holding.account == "earnings"] == [-10]
 
 
-async def test_each_month_goes_on_where_the_last_has_ended(world: World) -> None:
+async def test_each_month_continues_the_previous_one(world: World) -> None:
     mia = await play(world)
     january = await statement(world, JANUARY)
     world.clock.advance(AHEAD)
@@ -132,7 +132,7 @@ async def test_a_statement_agrees_with_the_balances(world: World) -> None:
     assert found["earnings"].matured_tokens == balance.withdrawable_tokens + 10 + 27
 
 
-async def test_a_month_without_anything_is_empty(world: World) -> None:
+async def test_a_month_without_transfers_is_empty(world: World) -> None:
     assert await statement(world, FEBRUARY) == Statement(
         FEBRUARY,
         [],
@@ -150,7 +150,7 @@ def test_a_month_begins_and_ends_at_midnight() -> None:
 
 
 @pytest.mark.parametrize("text", ["2026", "2026-13", "2026-00", "0000-01", "9999-12", "2026-1", "x2026-01"])
-def test_no_month_is_refused(text: str) -> None:
+def test_an_invalid_month_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         month_of(text)
 
@@ -165,7 +165,7 @@ async def test_an_export_leaves_a_line(world: World) -> None:
     assert (line.action, line.target_type, line.target_id) == ("statement.exported", "statement", asked)
 
 
-async def test_no_export_leaves_no_line(world: World) -> None:
+async def test_a_refused_export_leaves_no_line(world: World) -> None:
     with pytest.raises(ValidationError):
         await world.use_case(ExportStatement)(Operator(None), "2026-13")
     assert (await world.read.audit.list(page=PageRequest())).rows == []

@@ -45,7 +45,7 @@ async def test_a_list_shows_trained_active_styles_newest_first(world: World) -> 
     assert await listed(world, StyleQuery()) == [second.id, first.id]
 
 
-async def test_a_card(world: World) -> None:
+async def test_style_card(world: World) -> None:
     mia = await world.artist("mia")
     style = await world.style(mia, tags=["ink", "black"], license_type=License.COMMERCIAL)
     ann = await world.user("ann", tokens=100)
@@ -72,7 +72,7 @@ async def test_a_card(world: World) -> None:
     )
 
 
-async def test_a_card_has_no_thumbnail_where_the_artist_shows_no_samples(world: World) -> None:
+async def test_style_card_without_samples_has_no_thumbnail(world: World) -> None:
     await world.style(await world.artist(), show_samples=False)
 
     [card] = (await world.read.styles.list(StyleQuery(), page=PageRequest())).rows
@@ -80,7 +80,7 @@ async def test_a_card_has_no_thumbnail_where_the_artist_shows_no_samples(world: 
     assert card.thumbnail_url is None
 
 
-async def test_own_unfinished_styles_are_listed_for_their_owner_alone(world: World) -> None:
+async def test_unfinished_styles_are_listed_for_their_owner_only(world: World) -> None:
     mia, max_ = await world.artist("mia"), await world.artist("max")
     trained = await world.style(mia, "Ink")
     pending = await world.untrained_style(mia, "Pending")
@@ -96,7 +96,7 @@ async def test_own_unfinished_styles_are_listed_for_their_owner_alone(world: Wor
     assert await listed(world, StyleQuery(own_unfinished=UserId(4711))) == [trained.id]
 
 
-async def test_all_conditions_of_a_query_hold_at_once(world: World) -> None:
+async def test_list_filters_are_combined(world: World) -> None:
     mia, max_ = await world.artist("mia"), await world.artist("max")
     ink = await world.style(mia, "Ink", tags=["ink", "black", "paper"])
     oil = await world.style(mia, "Oil", tags=["oil", "paper"])
@@ -114,7 +114,7 @@ async def test_all_conditions_of_a_query_hold_at_once(world: World) -> None:
 
 
 @pytest.mark.parametrize("own_unfinished", [False, True])
-async def test_popular_is_by_the_artists_followers_then_newest(world: World, own_unfinished: bool) -> None:
+async def test_popular_sorts_by_followers_then_newest(world: World, own_unfinished: bool) -> None:
     mia, max_, eve = [await world.artist(name) for name in ("mia", "max", "eve")]
     ink, oil, pencil, chalk = [
         await world.style(artist, name, created_at=world.clock.advance())
@@ -130,7 +130,7 @@ async def test_popular_is_by_the_artists_followers_then_newest(world: World, own
     assert await listed(world, query, limit=1) == [pencil.id, ink.id, oil.id, chalk.id]
 
 
-async def test_artists_see_all_of_their_own(world: World) -> None:
+async def test_artists_see_all_their_own_styles(world: World) -> None:
     mia = await world.artist("mia")
     ann = await world.user("ann", tokens=200)
     closed = await world.style(mia, "Closed", is_active=False)
@@ -168,7 +168,7 @@ async def test_artists_see_all_of_their_own(world: World) -> None:
     )
 
 
-async def test_detail_for_anybody(world: World) -> None:
+async def test_detail_for_everybody(world: World) -> None:
     mia = await world.artist("mia")
     ann, bob = await world.user("ann", tokens=200), await world.user("bob")
     await world.follow(ann, mia)
@@ -217,7 +217,7 @@ async def test_detail_for_anybody(world: World) -> None:
         assert detail == expected
 
 
-async def test_the_average_of_likes_is_taken_of_the_latest_images(world: World) -> None:
+async def test_the_average_of_likes_covers_the_latest_generations(world: World) -> None:
     ann = await world.user("ann", tokens=1000)
     style = await world.style(await world.artist("mia"), generation_cost_tokens=1)
     await world.like(ann, await world.image(ann, style, public=True))

@@ -18,7 +18,7 @@ from tests.support.world import Scope, World
 # --- the repository ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_style_is_found_again_as_it_was_added(world: World) -> None:
+async def test_an_added_style_is_returned_unchanged(world: World) -> None:
     mia = await world.artist("mia")
     style = Style(
         id=await world.ids.style(),
@@ -48,7 +48,7 @@ async def test_a_style_is_found_again_as_it_was_added(world: World) -> None:
     assert await commit(world, lambda ports: ports.styles.of_id(style.id, lock=True)) == style
 
 
-async def test_a_style_without_the_optional_is_kept_as_well(world: World) -> None:
+async def test_a_style_without_optional_fields_is_stored(world: World) -> None:
     style = await world.untrained_style(await world.artist(), tags=[])
 
     assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == style
@@ -77,7 +77,7 @@ async def test_saving_waits_for_the_lock_of_the_style(world: World) -> None:
     assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == failed
 
 
-async def test_a_style_that_is_not_there_is_not_found(world: World) -> None:
+async def test_an_unknown_style_is_not_found(world: World) -> None:
     style = await world.style(await world.artist("mia"))
     nothing = await world.ids.style()
 
@@ -106,7 +106,7 @@ async def test_a_returned_entity_is_independent_of_the_stored_one(world: World) 
     assert (await world.read.styles.detail(style.id, viewer=None)).tags == ["ink"]
 
 
-async def test_a_name_is_the_artists_only_once(world: World) -> None:
+async def test_a_name_is_unique_per_artist(world: World) -> None:
     mia, max_ = await world.artist("mia"), await world.artist("max")
     await world.untrained_style(mia, "Ink")
 
@@ -142,7 +142,7 @@ async def test_names_that_look_alike_or_differ_in_case_are_one_name(world: World
     await world.untrained_style(mia, other)
 
 
-async def test_of_two_styles_with_one_name_at_once_one_is_refused(world: World, sent: bool) -> None:
+async def test_one_of_two_concurrent_styles_with_one_name_is_refused(world: World, sent: bool) -> None:
     mia = await world.artist("mia")
 
     async def add(ports: Scope) -> StyleId:
@@ -171,7 +171,7 @@ async def test_a_name_is_free_again_after_a_rollback(world: World) -> None:
     assert await names(world, mia) == ["ink"]
 
 
-async def test_a_portfolio_names_all_styles_of_the_artist_alone(world: World) -> None:
+async def test_a_portfolio_lists_all_styles_of_one_artist(world: World) -> None:
     mia, max_ = await world.artist("mia"), await world.artist("max")
     await world.style(mia, "Ink")
     await world.style(mia, "Oil", is_active=False)
@@ -182,7 +182,7 @@ async def test_a_portfolio_names_all_styles_of_the_artist_alone(world: World) ->
     assert await names(world, await world.artist("eve")) == []
 
 
-async def test_a_locked_portfolio_grows_by_one_at_a_time(world: World) -> None:
+async def test_a_locked_portfolio_serialises_additions(world: World) -> None:
     mia = await world.artist("mia")
 
     def add(name: str) -> Work:
@@ -210,7 +210,7 @@ async def test_portfolios_of_two_artists_do_not_wait_for_each_other(world: World
     await other.commit()
 
 
-async def test_an_offer_says_what_a_request_needs(world: World) -> None:
+async def test_an_offer_has_the_terms_of_a_request(world: World) -> None:
     mia = await world.artist("mia")
     now = world.clock.now()
     style = await world.style(mia, license_type=License.EXCLUSIVE, valid_from=now, valid_to=now + timedelta(days=1))
@@ -235,7 +235,7 @@ async def test_an_offer_says_what_a_request_needs(world: World) -> None:
 # --- progress ---------------------------------------------------------------------------------------------------------
 
 
-async def test_progress_starts_a_training_and_moves_it_on(world: World) -> None:
+async def test_progress_starts_and_advances_the_training(world: World) -> None:
     style = await world.untrained_style(await world.artist())
 
     for epoch in (1, 2, 50):
@@ -247,7 +247,7 @@ async def test_progress_starts_a_training_and_moves_it_on(world: World) -> None:
 
 
 @pytest.mark.parametrize("epoch", [4, 5])
-async def test_progress_never_goes_back(world: World, epoch: int) -> None:
+async def test_progress_never_decreases(world: World, epoch: int) -> None:
     style = await world.untrained_style(await world.artist())
     await advance(world, style.id, epoch=5)
     before = await commit(world, lambda ports: ports.styles.of_id(style.id))
@@ -270,7 +270,7 @@ async def test_progress_after_the_end_changes_nothing(world: World) -> None:
     assert await commit(world, lambda ports: ports.styles.of_id(failed.id)) == failed
 
 
-async def test_progress_waits_for_an_end_that_is_being_written_and_yields_to_it(world: World) -> None:
+async def test_progress_waits_for_a_concurrent_end(world: World) -> None:
     style = await world.untrained_style(await world.artist())
     trained = style.complete_training(at=world.clock.now(), model_path="gs://models/1", metric=None)
 
@@ -287,7 +287,7 @@ async def test_progress_waits_for_an_end_that_is_being_written_and_yields_to_it(
     assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == trained
 
 
-async def test_progress_is_kept_whatever_becomes_of_the_block_around_it(world: World) -> None:
+async def test_progress_is_kept_when_the_surrounding_block_rolls_back(world: World) -> None:
     style = await world.untrained_style(await world.artist())
 
     async def work(ports: Scope) -> None:

@@ -49,7 +49,7 @@ async def roll_up(world: World) -> None:
 # --- in use -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_tag_counts_styles_that_can_be_used_and_public_images(world: World, mia: User, ann: User) -> None:
+async def test_a_tag_counts_usable_styles_and_public_generations(world: World, mia: User, ann: User) -> None:
     ink = await world.style(mia, "Ink", tags=["river", "ink"])
     await world.style(mia, "Oil", tags=["river"])
     await world.image(ann, ink, public=True, prompt_tags=["river", "boat"])
@@ -119,7 +119,7 @@ async def test_the_most_used_tags_come_first_rolled_up_or_not(world: World, mia:
 
 
 @pytest.mark.usefixtures("small_window")
-async def test_the_most_used_that_begin_so_come_first(world: World, mia: User) -> None:
+async def test_a_prefix_lists_the_most_used_tags_first(world: World, mia: User) -> None:
     """Other beginnings are used more, and the last two uses have not been rolled up yet."""
     for number in range(5):
         tags = ["blue", "black", "brown", *["ash", "azure", "amber"][number % 3 :]]
@@ -131,7 +131,7 @@ async def test_the_most_used_that_begin_so_come_first(world: World, mia: User) -
         assert await used(world, "a", limit=limit) == [("amber", 5), ("azure", 4), ("ash", 3), ("aqua", 1)][:limit]
 
 
-async def test_who_lost_uses_makes_way_for_the_next(world: World, mia: User) -> None:
+async def test_a_tag_that_lost_uses_is_replaced_by_the_next(world: World, mia: User) -> None:
     styles = [await world.style(mia, f"Style {number}", tags=["a", "b"][: 2 - number]) for number in range(2)]
     await world.style(mia, "Another", tags=["c"])
     await roll_up(world)
@@ -159,7 +159,7 @@ async def test_who_lost_uses_makes_way_for_the_next(world: World, mia: User) -> 
         (" ", ["0-day", "ink", "ink wash", "ink_dry", "inky", "zebra"]),
     ],
 )
-async def test_a_beginning_finds_tags(world: World, mia: User, text: str, names: list[str]) -> None:
+async def test_a_prefix_finds_tags(world: World, mia: User, text: str, names: list[str]) -> None:
     await world.style(mia, "Style", tags=["ink", "ink wash", "ink_dry", "inky", "zebra", "0-day"])
 
     assert [name for name, _ in await used(world, text)] == names
@@ -187,7 +187,7 @@ async def test_a_prefix_longer_than_any_tag_is_refused(world: World, mia: User) 
         assert set(refused.value.details or {}) == {"search"}
 
 
-async def test_counts_are_exact_when_many_publish_the_same_new_tags(world: World, mia: User, ann: User) -> None:
+async def test_concurrent_publications_of_new_tags_are_counted_exactly(world: World, mia: User, ann: User) -> None:
     ink = await world.style(mia, "Ink", tags=[])
     images = [await world.image(ann, ink, prompt_tags=["a", "b"] if n % 2 else ["b", "a"]) for n in range(8)]
     for image in images:
@@ -246,7 +246,7 @@ async def test_tags_of_a_hidden_generation_are_not_recommended(
         assert await counts() == expected
 
 
-async def test_counts_do_not_change_while_they_are_rolled_up(world: World, mia: User, ann: User) -> None:
+async def test_rolling_up_changes_no_count(world: World, mia: User, ann: User) -> None:
     ink = await world.style(mia, "Ink", tags=[])
     for _ in range(2):
         await hide(world, ann, await world.image(ann, ink, public=True, prompt_tags=["secret"]))
@@ -258,7 +258,7 @@ async def test_counts_do_not_change_while_they_are_rolled_up(world: World, mia: 
         await world.maintenance.roll_up_tags(limit=1)
 
 
-async def test_recommendations_are_exact_when_many_publish_and_hide_at_once(world: World, mia: User, ann: User) -> None:
+async def test_concurrent_publications_keep_recommendations_exact(world: World, mia: User, ann: User) -> None:
     ink = await world.style(mia, "Ink", tags=[])
     shown = [await world.image(ann, ink, public=True, prompt_tags=["a", "b"]) for _ in range(4)]
     hidden = [await world.image(ann, ink, prompt_tags=["b", "c"]) for _ in range(4)]
@@ -277,7 +277,7 @@ async def test_recommendations_are_exact_when_many_publish_and_hide_at_once(worl
         await roll_up(world)
 
 
-async def test_prompts_of_unpublished_images_show_nowhere(world: World, mia: User, ann: User) -> None:
+async def test_prompts_of_private_generations_are_not_shown(world: World, mia: User, ann: User) -> None:
     ink = await world.style(mia, "Ink", tags=["ink"])
     await world.image(ann, ink, prompt_tags=["secret"], description="a secret")
 
@@ -314,7 +314,7 @@ async def test_tags_of_an_erased_user_are_not_recommended(
         await roll_up(world)
 
 
-async def test_no_more_than_the_most_frequent_are_recommended(world: World, mia: User, ann: User) -> None:
+async def test_only_the_most_frequent_tags_are_recommended(world: World, mia: User, ann: User) -> None:
     ink = await world.style(mia, "Ink", tags=["ink"])
     await world.image(ann, ink, public=True, prompt_tags=[f"tag {number:02}" for number in range(70)])
     await world.image(ann, ink, public=True, prompt_tags=["tag 50"])

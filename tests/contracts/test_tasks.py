@@ -33,7 +33,7 @@ async def test_a_task_is_in_the_outbox_once_its_transaction_commits(world: World
     assert await world.tasks() == [pending(task)]
 
 
-async def test_a_task_of_a_transaction_that_rolled_back_never_is(world: World) -> None:
+async def test_a_task_of_a_rolled_back_transaction_is_not_in_the_outbox(world: World) -> None:
     block = await Block(world, putting(new_task(world))).open()
 
     await block.roll_back()
@@ -80,7 +80,7 @@ async def test_a_task_is_due_at_its_creation_by_default(world: World) -> None:
     assert await claimed(world, timedelta()) == [pending(task)]
 
 
-async def test_a_claim_takes_no_more_than_asked_for(world: World) -> None:
+async def test_a_claim_respects_the_limit(world: World) -> None:
     tasks = [new_task(world) for _ in range(3)]
     await commit(world, putting(*tasks))
 
@@ -109,7 +109,7 @@ async def test_a_claim_without_confirms_keeps_all_tasks(world: World) -> None:
     assert await world.tasks() == [pending(task)]
 
 
-async def test_a_queue_is_one_relays_at_a_time_and_the_next_goes_on_in_order(world: World) -> None:
+async def test_a_queue_is_claimed_by_one_relay_at_a_time(world: World) -> None:
     tasks = [new_task(world) for _ in range(5)]
     await commit(world, putting(*tasks))
 
@@ -124,7 +124,7 @@ async def test_a_queue_is_one_relays_at_a_time_and_the_next_goes_on_in_order(wor
     assert await world.tasks() == [pending(task) for task in tasks[2:]]
 
 
-async def test_a_relay_that_found_another_retries_soon(world: World) -> None:
+async def test_a_relay_retries_soon_after_a_busy_claim(world: World) -> None:
     async with claim(world), claim(world):
         pass
 
@@ -192,7 +192,7 @@ async def test_a_relay_that_waits_after_the_commit_is_woken(world: World) -> Non
         await world.outbox.wait("model_training", seconds=60)
 
 
-async def test_waiting_ends_in_any_case(world: World) -> None:
+async def test_waiting_for_a_task_times_out(world: World) -> None:
     async with asyncio.timeout(10):
         await world.outbox.wait("model_training", seconds=0.01)
 

@@ -67,7 +67,7 @@ async def test_an_attempt_times_out_exactly_at_the_time_out(world: World, image:
     assert now.task_id in [task.task_id for task in await world.tasks()]
 
 
-async def test_every_sign_of_life_starts_the_time_anew(world: World, image: Generation) -> None:
+async def test_every_webhook_restarts_the_time_out(world: World, image: Generation) -> None:
     for step in (1, 2):
         world.clock.advance(TIMEOUT - MOMENT)
         await advance(world, image, step)
@@ -78,7 +78,7 @@ async def test_every_sign_of_life_starts_the_time_anew(world: World, image: Gene
     assert await time_out(world) == 1
 
 
-async def test_words_of_the_owner_are_no_sign_of_life(world: World, ann: User, image: Generation) -> None:
+async def test_edits_by_the_owner_do_not_restart_the_time_out(world: World, ann: User, image: Generation) -> None:
     world.clock.advance(TIMEOUT)
     await world.use_case(EditGeneration)(ann.id, image.id, GenerationChanges(description="Still waiting"))
 
@@ -127,7 +127,7 @@ async def test_a_generation_that_has_ended_does_not_time_out(world: World, ann: 
     assert await time_out(world) == 0
 
 
-async def test_the_oldest_come_first_and_no_more_than_asked_for(world: World, mia: User) -> None:
+async def test_the_oldest_time_out_first_up_to_the_limit(world: World, mia: User) -> None:
     ann = await world.user("ann", tokens=1000)
     style = await world.style(mia)
     images = [await world.generation(ann, style)]
@@ -140,7 +140,7 @@ async def test_the_oldest_come_first_and_no_more_than_asked_for(world: World, mi
     assert [await time_out(world, limit=3), await time_out(world, limit=3)] == [3, 1]
 
 
-async def test_of_concurrent_passes_one_times_the_generation_out(world: World, ann: User, style: Style) -> None:
+async def test_one_of_concurrent_passes_times_the_generation_out(world: World, ann: User, style: Style) -> None:
     images = [await world.generation(ann, style) for _ in range(3)]
     world.clock.advance(TIMEOUT)
 
@@ -152,7 +152,7 @@ async def test_of_concurrent_passes_one_times_the_generation_out(world: World, a
 
 
 @pytest.mark.parametrize("sign", ["progress", "completion"])
-async def test_a_sign_of_life_just_before_the_look_counts(world: World, image: Generation, sign: str) -> None:
+async def test_activity_just_before_the_search_counts(world: World, image: Generation, sign: str) -> None:
     world.clock.advance(TIMEOUT)
 
     async def lock(ports: Scope) -> None:
@@ -215,7 +215,7 @@ async def test_an_outage_longer_than_the_time_out_costs_no_attempt(world: World,
     assert (stored.status, stored.attempt, str(stored.task_id)) == (Status.QUEUED, 1, task.task_id)
 
 
-async def test_after_an_outage_an_attempt_has_all_its_time(world: World, ann: User, style: Style) -> None:
+async def test_an_attempt_gets_its_full_time_after_an_outage(world: World, ann: User, style: Style) -> None:
     image = await ask(world, ann, style)
     world.clock.advance(TIMEOUT)
     await time_out(world)

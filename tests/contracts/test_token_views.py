@@ -20,7 +20,7 @@ async def test_a_user_without_an_account_has_a_balance_of_zero(world: World) -> 
     assert (await world.read.tokens.transactions(nobody, type=TransactionFilter.ALL, page=PageRequest())) == empty
 
 
-async def test_a_payer_sees_one_line_from_pending_to_completed(world: World) -> None:
+async def test_a_payer_sees_one_line_from_hold_to_post(world: World) -> None:
     buyer, generation = await a_queued_generation(world)
     artist = await commit(world, lambda ports: ports.users.of_id(generation.artist_id))
     pending = TransactionLine(
@@ -54,7 +54,7 @@ async def test_a_payer_sees_one_line_from_pending_to_completed(world: World) -> 
     assert line.related_generation == RelatedGeneration(generation.id, "completed")
 
 
-async def test_a_payer_sees_tokens_that_came_back_on_the_same_line(world: World) -> None:
+async def test_a_payer_sees_a_voided_hold_on_the_same_line(world: World) -> None:
     buyer, generation = await a_queued_generation(world)
     world.clock.advance()
     await commit(world, giving_up(generation, world))
@@ -82,7 +82,7 @@ async def test_a_payee_sees_a_transfer_when_it_is_posted(world: World) -> None:
     assert line.related_generation == RelatedGeneration(generation.id, "completed")
 
 
-async def test_a_payer_who_is_the_payee_sees_both_lines(world: World) -> None:
+async def test_a_payer_who_is_also_the_payee_sees_both_lines(world: World) -> None:
     mia = await world.artist("mia", tokens=30)
     generation = await world.generation(mia, await world.style(mia))
     world.clock.advance()
@@ -104,7 +104,7 @@ async def test_a_gift_comes_from_the_platform(world: World) -> None:
     assert (line.related_style, line.related_generation) == (None, None)
 
 
-async def test_a_memo_is_kept(world: World) -> None:
+async def test_a_memo_is_stored(world: World) -> None:
     ann = await world.user("ann")
     transfer = Transfer("x", TransferKind.BONUS, ISSUANCE, wallet(ann.id), 7, world.clock.now(), memo="어서 오세요")
 
@@ -127,7 +127,9 @@ async def test_a_memo_is_kept(world: World) -> None:
         (TransactionFilter.PURCHASE, []),
     ],
 )
-async def test_filters(world: World, wanted: TransactionFilter, found: list[str]) -> None:
+async def test_transactions_are_filtered_by_type_and_status(
+    world: World, wanted: TransactionFilter, found: list[str]
+) -> None:
     style = await world.style(await world.artist())
     ann, bob = await world.artist("ann", tokens=100), await world.user("bob", bought=30)
     world.clock.advance()
@@ -146,7 +148,7 @@ async def test_filters(world: World, wanted: TransactionFilter, found: list[str]
     assert [line.type if line.status == "completed" else f"{line.type} {line.status}" for line in lines] == found
 
 
-async def test_a_block_sees_the_movements_of_nobody_elses_open_block(world: World) -> None:
+async def test_uncommitted_transfers_of_others_are_invisible(world: World) -> None:
     ann = await world.user("ann")
     block = await Block(world, lambda ports: ports.ledger.transfer(gift(ann.id, 7, world))).open()
 

@@ -38,7 +38,7 @@ async def test_opening_an_account_again_changes_nothing(world: World) -> None:
     assert await world.funds(ann.id) == Funds(ann.id, 8, 0, None)
 
 
-async def test_two_that_open_an_account_at_once_open_one(world: World, sent: bool) -> None:
+async def test_concurrent_openings_open_one_account(world: World, sent: bool) -> None:
     ann = await world.user("ann")
 
     ended = await race(
@@ -52,7 +52,7 @@ async def test_two_that_open_an_account_at_once_open_one(world: World, sent: boo
     assert await world.funds(ann.id) == Funds(ann.id, 0, 0, 0)
 
 
-async def test_the_same_reference_is_the_same_movement(world: World) -> None:
+async def test_a_repeated_reference_is_refused(world: World) -> None:
     ann = await world.user("ann")
     welcome = gift(ann.id, 7, world, reference="welcome")
     await commit(world, lambda ports: ports.ledger.transfer(welcome))
@@ -63,7 +63,7 @@ async def test_the_same_reference_is_the_same_movement(world: World) -> None:
     assert await world.funds(ann.id) == Funds(ann.id, 7, 0, None)
 
 
-async def test_the_same_reference_twice_in_one_block_is_refused_as_well(world: World) -> None:
+async def test_a_repeated_reference_within_a_block_is_refused(world: World) -> None:
     ann = await world.user("ann")
 
     async def twice(ports: Scope) -> None:
@@ -131,7 +131,7 @@ async def test_a_voided_hold_is_spendable_again(world: World) -> None:
     assert await world.funds(generation.artist_id) == Funds(generation.artist_id, 0, 0, 0)
 
 
-async def test_artists_pay_for_their_own_styles_too(world: World) -> None:
+async def test_artists_pay_for_their_own_styles(world: World) -> None:
     mia = await world.artist("mia", tokens=100)
     generation = await world.generation(mia, await world.style(mia))
     assert await world.funds(mia.id) == Funds(mia.id, 70, 30, 0)
@@ -140,7 +140,7 @@ async def test_artists_pay_for_their_own_styles_too(world: World) -> None:
     assert await world.funds(mia.id) == Funds(mia.id, 70, 0, 30)
 
 
-async def test_a_hold_takes_no_more_than_there_is(world: World) -> None:
+async def test_a_hold_cannot_exceed_the_balance(world: World) -> None:
     buyer = await world.user("buyer", tokens=59)
     style = await world.style(await world.artist())
     await world.generation(buyer, style)
@@ -152,7 +152,7 @@ async def test_a_hold_takes_no_more_than_there_is(world: World) -> None:
     assert await world.funds(buyer.id) == Funds(buyer.id, 29, 30, None)
 
 
-async def test_a_hold_needs_both_accounts(world: World) -> None:
+async def test_a_hold_requires_both_accounts(world: World) -> None:
     style = await world.style(await world.artist())
     ann = await world.user("ann", tokens=30)
     stranger = User(await world.ids.user(), "test", "stranger", None, "stranger", world.clock.now(), world.clock.now())
@@ -200,7 +200,7 @@ async def test_an_unknown_hold_cannot_be_posted_or_voided(world: World) -> None:
 # --- at once ----------------------------------------------------------------------------------------------------------
 
 
-async def test_of_two_concurrent_holds_of_the_same_tokens_one_is_refused(world: World, sent: bool) -> None:
+async def test_one_of_two_concurrent_holds_of_the_same_tokens_is_refused(world: World, sent: bool) -> None:
     style, buyer = await an_offer(world), await world.user("ann", tokens=80)
     await commit(world, spending(buyer, style, 30, world))
 
@@ -226,7 +226,7 @@ async def test_concurrent_credits_are_both_counted(world: World, sent: bool) -> 
     assert await world.funds(ann.id) == Funds(ann.id, 12, 0, None)
 
 
-async def test_two_images_completed_at_once_are_both_earned(world: World, sent: bool) -> None:
+async def test_concurrent_completions_are_both_earned(world: World, sent: bool) -> None:
     mia = await world.artist("mia")
     style = await world.style(mia)
     ann, bob = await world.user("ann", tokens=30), await world.user("bob", tokens=30)
@@ -238,7 +238,7 @@ async def test_two_images_completed_at_once_are_both_earned(world: World, sent: 
     assert await world.funds(mia.id) == Funds(mia.id, 0, 0, 60)
 
 
-async def test_of_two_concurrent_transfers_with_one_reference_one_is_refused(world: World, sent: bool) -> None:
+async def test_one_of_two_concurrent_transfers_with_one_reference_is_refused(world: World, sent: bool) -> None:
     ann = await world.user("ann")
 
     async def welcome(ports: Scope) -> None:
@@ -253,7 +253,7 @@ async def test_of_two_concurrent_transfers_with_one_reference_one_is_refused(wor
 
 @pytest.mark.parametrize("first", ["post", "void"])
 @pytest.mark.parametrize("second", ["post", "void"])
-async def test_of_two_concurrent_ends_of_a_hold_one_is_refused(
+async def test_one_of_two_concurrent_ends_of_a_hold_is_refused(
     world: World, sent: bool, first: str, second: str
 ) -> None:
     buyer, generation = await a_queued_generation(world, tokens=30)
@@ -268,7 +268,7 @@ async def test_of_two_concurrent_ends_of_a_hold_one_is_refused(
     assert await world.funds(generation.artist_id) == Funds(generation.artist_id, 0, 0, 30 * paid)
 
 
-async def test_a_refused_transaction_of_a_race_stores_nothing(world: World) -> None:
+async def test_the_loser_of_a_race_stores_nothing(world: World) -> None:
     style, ann = await an_offer(world), await world.user("ann", tokens=10)
 
     async def spend_and_tell(ports: Scope) -> None:
@@ -283,7 +283,7 @@ async def test_a_refused_transaction_of_a_race_stores_nothing(world: World) -> N
     assert (await world.read.accounts.me(ann.id)).username == "ann"
 
 
-async def test_a_waiting_transaction_succeeds_after_the_other_rolled_back(world: World) -> None:
+async def test_a_waiting_transaction_succeeds_after_a_rollback(world: World) -> None:
     style, ann = await an_offer(world), await world.user("ann", tokens=10)
     image = await world.unsaved_generation(ann, style, consumed_tokens=10)
 
@@ -300,7 +300,7 @@ async def test_a_waiting_transaction_succeeds_after_the_other_rolled_back(world:
     assert await world.funds(ann.id) == Funds(ann.id, 0, 10, None)
 
 
-async def test_of_many_at_once_exactly_as_many_are_served_as_there_are_tokens_for(world: World) -> None:
+async def test_concurrent_holds_succeed_up_to_the_balance(world: World) -> None:
     buyer = await world.user("buyer", tokens=100)
     style = await world.style(await world.artist())
 

@@ -28,7 +28,7 @@ async def time_out_trainings(world: World) -> int:
     return await world.use_case(TimeOutTrainings, timeout=TrainingTimeout(TIMEOUT))()
 
 
-async def test_a_training_without_activity_fails_and_its_artist_is_notified_once(world: World, mia: User) -> None:
+async def test_a_training_without_activity_fails_and_notifies_once(world: World, mia: User) -> None:
     style = await world.untrained_style(mia, "Slow")
     world.clock.advance(TIMEOUT - MOMENT)
     assert await time_out_trainings(world) == 0
@@ -44,7 +44,7 @@ async def test_a_training_without_activity_fails_and_its_artist_is_notified_once
     assert notification.type == "style_training_failed"
 
 
-async def test_a_training_whose_task_waits_for_the_broker_has_not_begun(world: World, mia: User) -> None:
+async def test_an_unpublished_training_does_not_time_out(world: World, mia: User) -> None:
     style = await world.untrained_style(mia, "Slow")
     order = TrainingOrder(style.id, [], [])
     task = training_task(style.task_id, order, at=style.created_at, webhooks=world.webhooks)
@@ -59,7 +59,7 @@ async def test_a_training_whose_task_waits_for_the_broker_has_not_begun(world: W
     assert await time_out_trainings(world) == 1
 
 
-async def test_a_training_that_cannot_be_timed_out_stops_no_other(
+async def test_a_failed_training_time_out_stops_no_other(
     world: World, mia: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("One", "Two", "Three"):
@@ -73,7 +73,7 @@ async def test_a_training_that_cannot_be_timed_out_stops_no_other(
         await time_out_trainings(world)
 
 
-async def test_progress_of_a_training_starts_its_time_anew(world: World, mia: User) -> None:
+async def test_progress_restarts_the_training_time_out(world: World, mia: User) -> None:
     style = await world.untrained_style(mia, "Slow")
     world.clock.advance(TIMEOUT)
     await world.use_case(RecordTrainingProgress)(
@@ -85,7 +85,7 @@ async def test_progress_of_a_training_starts_its_time_anew(world: World, mia: Us
     assert await time_out_trainings(world) == 1
 
 
-async def test_trainings_that_have_ended_are_left_alone(world: World, mia: User) -> None:
+async def test_ended_trainings_do_not_time_out(world: World, mia: User) -> None:
     style = await world.untrained_style(mia, "Done")
     await world.use_case(CompleteTraining)(style.id, model_path="gs://models/1", metric=None)
     world.clock.advance(10 * TIMEOUT)

@@ -18,7 +18,7 @@ async def test_a_commit_stores_what_the_block_wrote(world: World) -> None:
     assert (await world.read.accounts.profile(ann.id, viewer=None)).bio == "hello"
 
 
-async def test_an_error_takes_everything_back_and_passes_on(world: World) -> None:
+async def test_an_error_rolls_back_and_is_raised(world: World) -> None:
     ann = await world.user("ann", tokens=5)
     style = await world.untrained_style(await world.artist("mia"))
 
@@ -129,7 +129,7 @@ async def test_a_block_within_a_block_is_refused(world: World) -> None:
                 pass
 
 
-async def test_without_a_block_there_is_neither_reading_nor_writing(world: World) -> None:
+async def test_reading_and_writing_require_a_block(world: World) -> None:
     ann = await world.user("ann")
     scope = world.scope()
 
@@ -139,7 +139,7 @@ async def test_without_a_block_there_is_neither_reading_nor_writing(world: World
         await scope.ledger.transfer(gift(ann.id, 7, world))
 
 
-async def test_a_locked_read_waits_for_the_other_to_commit_and_sees_it(world: World) -> None:
+async def test_a_locking_read_waits_and_sees_the_commit(world: World) -> None:
     ann = await world.user("ann")
 
     async def edit(scope: Scope) -> None:
@@ -201,7 +201,7 @@ async def test_a_lock_on_a_row_that_was_written_waits_for_the_writer(world: Worl
     assert await locking.commit() == "hello"
 
 
-async def test_ones_own_lock_does_not_stand_in_the_way(world: World) -> None:
+async def test_a_block_is_not_blocked_by_its_own_lock(world: World) -> None:
     ann = await world.user("ann")
     scope = world.scope()
 
@@ -211,7 +211,7 @@ async def test_ones_own_lock_does_not_stand_in_the_way(world: World) -> None:
         await scope.users.save(edited(ann, world, bio="hello"))
 
 
-async def test_a_failed_block_gives_its_locks_back(world: World) -> None:
+async def test_a_failed_block_releases_its_locks(world: World) -> None:
     ann = await world.user("ann")
 
     async def edit(scope: Scope) -> str:
@@ -227,7 +227,7 @@ async def test_a_failed_block_gives_its_locks_back(world: World) -> None:
     assert (await world.read.accounts.profile(ann.id, viewer=None)).bio == "!"
 
 
-async def test_a_refused_commit_gives_its_locks_back(world: World) -> None:
+async def test_a_refused_commit_releases_its_locks(world: World) -> None:
     ann = await world.user("ann")
     await world.user("bob")
 

@@ -92,7 +92,7 @@ async def url_for(case: Case, size: int, key: str = "uploads/7/1", *, content_ty
 
 
 @pytest.mark.parametrize("size", [1, 1_000_000, 8 * 1024 * 1024, 8 * 1024 * 1024 + 1, 10 * 1024 * 1024])
-async def test_what_is_uploaded_is_an_object(case: Case, size: int) -> None:
+async def test_an_upload_stores_an_object(case: Case, size: int) -> None:
     content = (bytes(range(256)) * (size // 256 + 1))[:size]
     assert await case.send(await url_for(case, size), content)
     assert await case.store.get("uploads/7/1") == content
@@ -131,7 +131,7 @@ async def test_a_url_expires(case: Case) -> None:
     assert not await case.send(url, b"content")
 
 
-async def test_a_url_is_good_until_then(case: Case) -> None:
+async def test_a_url_is_valid_until_it_expires(case: Case) -> None:
     url = await url_for(case, 7)
     case.advance(HOUR - timedelta(minutes=1))
     assert await case.send(url, b"content")
@@ -144,7 +144,7 @@ async def test_a_url_stores_one_object(case: Case) -> None:
     assert await case.store.get("uploads/7/1") == b"first"
 
 
-async def test_an_object_that_is_there_already_is_kept(case: Case) -> None:
+async def test_an_existing_object_is_kept(case: Case) -> None:
     await case.store.put(Blob("uploads/7/1", BytesIO(b"there"), "image/png"))
     assert not await case.send(await url_for(case, 5), b"other")
     assert await case.store.get("uploads/7/1") == b"there"
@@ -156,19 +156,19 @@ async def test_a_refused_upload_can_be_repeated(case: Case) -> None:
     assert await case.send(url, b"content")
 
 
-async def test_a_url_is_good_for_its_own_key(case: Case) -> None:
+async def test_a_url_is_valid_for_its_own_key(case: Case) -> None:
     url = await url_for(case, 7)
     assert not await case.send(msgspec.structs.replace(url, url=url.url.replace("/7/", "/8/")), b"content")
     assert await case.store.keys("") == []
 
 
 @pytest.mark.parametrize("key", ["", "../a", "a//b", "a\nb"])
-async def test_there_are_no_urls_of_invalid_keys(case: Case, key: str) -> None:
+async def test_an_invalid_key_has_no_url(case: Case, key: str) -> None:
     with pytest.raises(ValueError, match="Not a"):
         await url_for(case, 7, key)
 
 
-async def test_each_object_has_its_own_url(case: Case) -> None:
+async def test_every_key_has_its_own_url(case: Case) -> None:
     assert await case.store.upload_urls() == []
     expected = [ExpectedBlob(f"uploads/7/{index}", "image/png", index, HOUR * index) for index in range(1, 20)]
     before = case.now()

@@ -52,7 +52,7 @@ async def requesting(world: World, owner: User, style: Style) -> tuple[Generatio
 
 
 @pytest.mark.parametrize("request_first", [True, False])
-async def test_a_request_is_refused_or_seen_by_the_withdrawal(
+async def test_a_concurrent_request_is_refused_or_cancelled(
     world: World, ann: User, mia: User, style: Style, request_first: bool, sent: bool
 ) -> None:
     image, request = await requesting(world, ann, style)
@@ -70,7 +70,7 @@ async def test_a_request_is_refused_or_seen_by_the_withdrawal(
     await check_books(world)
 
 
-async def test_a_request_after_the_withdrawal_is_refused_by_the_store_itself(
+async def test_the_store_refuses_requests_for_a_withdrawn_style(
     world: World, ann: User, mia: User, style: Style
 ) -> None:
     """Its offer may have been read before."""
@@ -83,7 +83,7 @@ async def test_a_request_after_the_withdrawal_is_refused_by_the_store_itself(
     assert await sold(world, ann, mia) == (1000, 0, 0)
 
 
-async def test_an_image_is_published_before_the_withdrawal_or_not_at_all(world: World, ann: User, style: Style) -> None:
+async def test_publishing_races_with_the_withdrawal(world: World, ann: User, style: Style) -> None:
     image = await world.image(ann, style)
 
     async def publish(ports: Scope) -> None:
@@ -105,15 +105,13 @@ async def test_an_image_is_published_before_the_withdrawal_or_not_at_all(world: 
     assert isinstance(await checking.outcome(), ImagesWithdrawn)
 
 
-async def test_publishing_needs_the_style(world: World) -> None:
+async def test_publishing_for_an_unknown_style_is_refused(world: World) -> None:
     for call in ("check_publishable", "lock_to_withdraw"):
         with pytest.raises(StyleNotFound):
             await commit(world, lambda ports, call=call: getattr(ports.styles, call)(StyleId(4711)))  # type: ignore[misc]
 
 
-async def test_a_withdrawal_waits_for_a_request_in_progress_or_the_request_is_refused(
-    world: World, ann: User, mia: User, style: Style
-) -> None:
+async def test_a_withdrawal_waits_for_a_request_in_progress(world: World, ann: User, mia: User, style: Style) -> None:
     image, request = await requesting(world, ann, style)
     asking = await Block(world, sending(request)).open()
     withdrawal = asyncio.create_task(withdraw(world, style))
@@ -130,7 +128,7 @@ async def test_a_withdrawal_waits_for_a_request_in_progress_or_the_request_is_re
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_a_withdrawal_among_buyers_leaves_none_unpaid_and_none_paid_and_not_made(
+async def test_a_withdrawal_among_buyers_settles_every_generation(
     world: World, mia: User, style: Style, seed: int
 ) -> None:
     random = Random(seed)
@@ -197,7 +195,7 @@ async def complete_list(world: World, owners: list[User]) -> list[GenerationId]:
     return sorted(found)
 
 
-async def test_what_is_queued_or_published_is_found_oldest_first(world: World, ann: User, style: Style) -> None:
+async def test_affected_generations_are_listed_oldest_first(world: World, ann: User, style: Style) -> None:
     images = []
     for _ in range(3):
         world.clock.advance()

@@ -98,7 +98,7 @@ async def test_a_rejected_withdrawal_voids_the_hold(world: World, mia: User, adm
 
 @pytest.mark.parametrize("first", [SettleWithdrawal, RejectWithdrawal])
 @pytest.mark.parametrize("second", [SettleWithdrawal, RejectWithdrawal])
-async def test_a_withdrawal_ends_only_once(
+async def test_a_withdrawal_is_decided_once(
     world: World, mia: User, admin: User, first: type[Any], second: type[Any]
 ) -> None:
     withdrawal = await ask(world, mia, 40)
@@ -111,7 +111,7 @@ async def test_a_withdrawal_ends_only_once(
 
 
 @pytest.mark.parametrize("amount", [0, -1, 9, MAX_AMOUNT + 1])
-async def test_an_amount_that_is_none_is_refused(world: World, mia: User, amount: int) -> None:
+async def test_an_invalid_amount_is_refused(world: World, mia: User, amount: int) -> None:
     world.payouts = PayoutTerms(timedelta(), minimum=10)
 
     with pytest.raises(ValidationError) as refused:
@@ -120,7 +120,7 @@ async def test_an_amount_that_is_none_is_refused(world: World, mia: User, amount
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 501])
-async def test_a_rejection_says_why(world: World, mia: User, admin: User, reason: str) -> None:
+async def test_a_rejection_has_a_reason(world: World, mia: User, admin: User, reason: str) -> None:
     withdrawal = await ask(world, mia, 40)
 
     with pytest.raises(ValidationError):
@@ -128,12 +128,12 @@ async def test_a_rejection_says_why(world: World, mia: User, admin: User, reason
     assert await earned(world, mia) == 20
 
 
-async def test_a_user_who_is_no_artist_cannot_withdraw(world: World, admin: User) -> None:
+async def test_a_user_who_is_not_an_artist_cannot_withdraw(world: World, admin: User) -> None:
     with pytest.raises(AccountNotFound):
         await ask(world, admin, 1)
 
 
-async def test_an_unknown_withdrawal_cannot_be_ended(world: World, admin: User) -> None:
+async def test_an_unknown_withdrawal_cannot_be_decided(world: World, admin: User) -> None:
     nothing = await world.ids.withdrawal()
 
     with pytest.raises(WithdrawalNotFound):
@@ -142,7 +142,7 @@ async def test_an_unknown_withdrawal_cannot_be_ended(world: World, admin: User) 
         await world.use_case(RejectWithdrawal)(Operator(admin.id), nothing, reason="No.")
 
 
-async def test_what_belongs_to_another_user_is_not_found(world: World, mia: User) -> None:
+async def test_another_users_withdrawal_is_not_found(world: World, mia: User) -> None:
     withdrawal = await ask(world, mia, 40)
 
     with pytest.raises(WithdrawalNotFound):
@@ -162,7 +162,7 @@ def asking(world: World, artist: User, amount: int) -> Work:
     return work
 
 
-async def test_of_two_concurrent_withdrawals_one_is_refused(world: World, mia: User, sent: bool) -> None:
+async def test_one_of_two_concurrent_withdrawals_is_refused(world: World, mia: User, sent: bool) -> None:
     ended = await race(world, asking(world, mia, 20), asking(world, mia, 20), sent=sent)
 
     assert ended.first is None
@@ -170,7 +170,7 @@ async def test_of_two_concurrent_withdrawals_one_is_refused(world: World, mia: U
     assert await earned(world, mia) == 40
 
 
-async def test_of_many_at_once_one_is_served(world: World, mia: User) -> None:
+async def test_one_of_many_concurrent_withdrawals_is_accepted(world: World, mia: User) -> None:
     outcomes = await asyncio.gather(*(ask(world, mia, 20) for _ in range(16)), return_exceptions=True)
 
     assert sum(isinstance(outcome, WithdrawalView) for outcome in outcomes) == 1
@@ -227,7 +227,7 @@ async def test_settling_races_with_rejecting(world: World, mia: User, admin: Use
 # --- as people see it -------------------------------------------------------------------------------------------------
 
 
-async def test_it_is_a_line_among_the_transactions(world: World, mia: User, admin: User) -> None:
+async def test_a_withdrawal_is_listed_among_the_transactions(world: World, mia: User, admin: User) -> None:
     one = await ask(world, mia, 40)
     await world.use_case(SettleWithdrawal)(Operator(admin.id), one.id)
     other = await ask(world, mia, 10)

@@ -48,7 +48,7 @@ async def style(world: World, mia: User) -> Style:
     return await world.style(mia, generation_cost_tokens=PRICE)
 
 
-async def test_a_withdrawn_style_is_closed_for_good(world: World, ann: User, mia: User, style: Style) -> None:
+async def test_a_withdrawn_style_cannot_be_reopened(world: World, ann: User, mia: User, style: Style) -> None:
     at = world.clock.advance()
 
     await withdraw(world, style)
@@ -63,7 +63,7 @@ async def test_a_withdrawn_style_is_closed_for_good(world: World, ann: User, mia
         await world.use_case(EditStyle)(mia.id, style.id, StyleChanges(is_active=True))
 
 
-async def test_queued_generations_are_refunded_and_those_in_work_are_paid(
+async def test_queued_generations_are_refunded_and_processing_ones_complete(
     world: World, ann: User, mia: User, style: Style
 ) -> None:
     queued = await world.generation(ann, style)
@@ -103,7 +103,7 @@ async def test_only_generations_of_that_style_are_cancelled(world: World, ann: U
     assert (await stored(world, other.id)).status is Status.QUEUED
 
 
-async def test_published_images_stay_or_go_as_the_artist_chooses(world: World, ann: User, style: Style) -> None:
+async def test_published_images_are_kept_or_hidden_by_choice(world: World, ann: User, style: Style) -> None:
     await world.use_case(EditStyle)(style.artist_id, style.id, StyleChanges(), BytesIO(picture(64, 64)))
     image = await published(world, ann, style)
     await withdraw(world, style)
@@ -127,9 +127,7 @@ async def test_published_images_stay_or_go_as_the_artist_chooses(world: World, a
     await world.use_case(EditGeneration)(ann.id, image.id, GenerationChanges(description="Still mine"))
 
 
-async def test_an_image_can_be_published_while_only_the_style_is_withdrawn(
-    world: World, ann: User, style: Style
-) -> None:
+async def test_images_of_a_withdrawn_style_can_be_published(world: World, ann: User, style: Style) -> None:
     image = await world.generation(ann, style)
     await complete(world, image.id)
     await withdraw(world, style)
@@ -139,7 +137,7 @@ async def test_an_image_can_be_published_while_only_the_style_is_withdrawn(
     assert await feed(world) == [image.id]
 
 
-async def test_a_second_withdrawal_changes_nothing_but_the_images(world: World, style: Style) -> None:
+async def test_a_second_withdrawal_changes_only_the_images(world: World, style: Style) -> None:
     await withdraw(world, style, keep_images=False)
     before = await commit(world, lambda ports: ports.styles.of_id(style.id))
     world.clock.advance()
@@ -164,7 +162,7 @@ async def test_a_style_can_be_withdrawn_while_it_is_trained(world: World, mia: U
         await world.use_case(RetrainStyle)(mia.id, failed.id)
 
 
-async def test_an_earlier_end_of_validity_stays(world: World, mia: User) -> None:
+async def test_an_earlier_valid_to_is_kept(world: World, mia: User) -> None:
     end = world.clock.now()
     style = await world.style(mia, valid_to=end)
     world.clock.advance()
@@ -174,7 +172,7 @@ async def test_an_earlier_end_of_validity_stays(world: World, mia: User) -> None
     assert (await detail(world, style)).valid_to == end
 
 
-async def test_only_the_artist_and_admins_withdraw(world: World, ann: User, mia: User, style: Style) -> None:
+async def test_only_the_artist_and_admins_can_withdraw(world: World, ann: User, mia: User, style: Style) -> None:
     untrained = await world.untrained_style(mia, "Oil")
     stranger = Requester(ann.id, Role.USER, is_artist=False)
 
@@ -188,9 +186,7 @@ async def test_only_the_artist_and_admins_withdraw(world: World, ann: User, mia:
     assert (await detail(world, style)).takedown is None
 
 
-async def test_an_admin_withdraws_with_a_line_in_the_audit_log_and_the_artist_is_told(
-    world: World, mia: User, style: Style
-) -> None:
+async def test_a_withdrawal_by_an_admin_is_audited_and_notified(world: World, mia: User, style: Style) -> None:
     eve = await world.admin("eve")
     admin = Requester(eve.id, Role.ADMIN, is_artist=False)
 
@@ -213,7 +209,7 @@ async def test_an_admin_withdraws_with_a_line_in_the_audit_log_and_the_artist_is
     assert (notice.type, notice.target_id, notice.metadata["reason"]) == ("style_withdrawn", style.id, "Copied.")
 
 
-async def test_an_artist_is_neither_audited_nor_told(world: World, mia: User, style: Style) -> None:
+async def test_a_withdrawal_by_the_artist_is_not_audited(world: World, mia: User, style: Style) -> None:
     await withdraw(world, style)
 
     lines = (await world.read.audit.list(page=PageRequest())).rows

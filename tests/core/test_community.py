@@ -125,7 +125,9 @@ async def test_a_refused_like_notifies_nobody(
 
 
 @pytest.mark.parametrize("content", ["", " \n\t", "x" * (MAX_CONTENT + 1)])
-async def test_words_that_are_none_or_too_many(world: MemoryWorld, ann: User, image: Generation, content: str) -> None:
+async def test_a_blank_or_too_long_comment_is_refused(
+    world: MemoryWorld, ann: User, image: Generation, content: str
+) -> None:
     kept = await say(world, ann, image)
     for call in (
         world.use_case(PostComment)(ann.id, image.id, NewComment(content)),
@@ -137,7 +139,7 @@ async def test_words_that_are_none_or_too_many(world: MemoryWorld, ann: User, im
     assert [comment.content for comment in world.database.tables.comments.values()] == ["Nice"]
 
 
-async def test_a_comment_is_kept_as_it_was_written(world: MemoryWorld, ann: User, image: Generation) -> None:
+async def test_a_comment_is_stored_as_written(world: MemoryWorld, ann: User, image: Generation) -> None:
     words = " <b>안녕</b> & 👋 "
     at = world.clock.advance()
     comment_id = await world.use_case(PostComment)(ann.id, image.id, NewComment(words))
@@ -165,7 +167,7 @@ async def test_a_reply_notifies_owner_and_parent_once_each(
     assert {one.type for one in notified(world)} == {NotificationType.COMMENT}
 
 
-async def test_replies_go_one_level_deep_and_stay_with_their_image(
+async def test_replies_have_one_level_and_belong_to_one_generation(
     world: MemoryWorld, mia: User, ann: User, image: Generation, private: Generation
 ) -> None:
     comment = await say(world, ann, image)
@@ -182,7 +184,7 @@ async def test_replies_go_one_level_deep_and_stay_with_their_image(
     assert sorted(world.database.tables.comments) == [comment, reply]
 
 
-async def test_only_the_author_edits_and_only_author_or_admin_deletes(
+async def test_only_author_edits_and_author_or_admin_deletes(
     world: MemoryWorld, mia: User, ann: User, image: Generation
 ) -> None:
     comment = await say(world, ann, image)

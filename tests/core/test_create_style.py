@@ -30,7 +30,7 @@ from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
 
 
-async def test_a_style_is_made_and_waits_for_its_training(world: MemoryWorld) -> None:
+async def test_a_style_is_created_and_pending(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     new = NewStyle(
         name="  Wet Ink ",
@@ -55,7 +55,7 @@ async def test_a_style_is_made_and_waits_for_its_training(world: MemoryWorld) ->
     assert (style.created_at, style.updated_at, style.is_active) == (world.clock.now(), world.clock.now(), True)
 
 
-async def test_pictures_and_captions_lie_where_the_trainer_looks_for_them(world: MemoryWorld) -> None:
+async def test_artworks_and_captions_have_the_documented_keys(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     before = set(await world.blobs.keys(""))
     images = [*uploads(9), upload(9, picture(600, 512, format="jpeg"), caption=" a cat, red hat ")]
@@ -91,7 +91,7 @@ async def test_tags_are_collected(world: MemoryWorld) -> None:
     assert [artwork.tags for artwork in artworks[:3]] == [["ink", "cat", "red hat"], ["ink", "cat"], ["ink"]]
 
 
-async def test_each_image_has_the_tags_that_are_given_for_it(world: MemoryWorld) -> None:
+async def test_tags_are_given_per_image(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     first = msgspec.structs.replace(upload(0, caption="a hat"), tags=["Red  Cat", "ink", "red cat"])
     images = [first, *uploads(8), msgspec.structs.replace(upload(9), tags=["dog"])]
@@ -103,7 +103,7 @@ async def test_each_image_has_the_tags_that_are_given_for_it(world: MemoryWorld)
     assert [artworks[index].tags for index in (0, 1, 9)] == [["ink", "red cat", "a hat"], ["ink"], ["ink", "dog"]]
 
 
-async def test_tags_of_an_image_are_checked_as_all_tags_are(world: MemoryWorld) -> None:
+async def test_tags_of_an_image_are_validated(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
 
     for tags, error in ((["고양이"], InvalidTagLanguage), ([str(number) for number in range(51)], ValidationError)):
@@ -113,7 +113,7 @@ async def test_tags_of_an_image_are_checked_as_all_tags_are(world: MemoryWorld) 
         assert set(refused.value.details or {}) == {"image_tags.9"}
 
 
-async def test_the_trainer_gets_the_original_and_others_a_copy_without_metadata(world: MemoryWorld) -> None:
+async def test_training_gets_originals_and_samples_are_clean_copies(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     original = with_metadata(drawn("RGB", (1500, 2250)), "JPEG", orientation=6)
     originals = [jpeg_with(original, segment(0xFE, b"%d" % index)) for index in range(10)]
@@ -132,7 +132,7 @@ async def test_the_trainer_gets_the_original_and_others_a_copy_without_metadata(
                 assert image.size == (1024, 683)
 
 
-async def test_a_name_that_cannot_be_a_tag_is_none(world: MemoryWorld) -> None:
+async def test_a_name_that_is_not_a_valid_tag_is_not_added(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
 
     created = await create(world, mia, NewStyle("먹", 1, tags=["ink"]), uploads())
@@ -141,7 +141,7 @@ async def test_a_name_that_cannot_be_a_tag_is_none(world: MemoryWorld) -> None:
     assert world.database.tables.artworks[created.id][0].tags == []
 
 
-async def test_the_task_is_byte_for_byte_what_the_training_server_reads(world: MemoryWorld) -> None:
+async def test_the_task_equals_the_documented_bytes(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
 
     created = await create(world, mia, NewStyle("Ink", 1), uploads())
@@ -158,7 +158,7 @@ async def test_the_task_is_byte_for_byte_what_the_training_server_reads(world: M
     )
 
 
-async def test_up_to_a_hundred_images(world: MemoryWorld) -> None:
+async def test_a_style_has_up_to_a_hundred_images(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
 
     created = await create(world, mia, NewStyle("Ink", 1), uploads(100))
@@ -167,7 +167,7 @@ async def test_up_to_a_hundred_images(world: MemoryWorld) -> None:
     assert len(await world.blobs.keys("training/")) == 100
 
 
-async def test_another_artist_may_use_the_name(world: MemoryWorld) -> None:
+async def test_another_artist_can_use_the_name(world: MemoryWorld) -> None:
     await world.style(await world.artist("max"), "Ink")
 
     await create(world, await world.artist("mia"), NewStyle("Ink", 1), uploads())
@@ -179,7 +179,7 @@ async def test_another_artist_may_use_the_name(world: MemoryWorld) -> None:
 @pytest.mark.parametrize(
     ("other", "refusal"), [("Ink", DuplicateStyleName), ("Oil", StyleLimitReached)], ids=["same name", "limit"]
 )
-async def test_a_style_that_came_in_between_counts(world: MemoryWorld, other: str, refusal: type[DomainError]) -> None:
+async def test_a_concurrently_created_style_counts(world: MemoryWorld, other: str, refusal: type[DomainError]) -> None:
     mia = await world.artist("mia")
     ids = Interrupted(world.ids, "style", lambda: world.style(mia, other))
 
@@ -211,7 +211,7 @@ async def test_a_failure_at_any_stage_stores_nothing(
 
 
 @pytest.mark.parametrize("unknown", [OutcomeUnknown, asyncio.CancelledError])
-async def test_objects_that_may_be_in_use_are_kept(world: MemoryWorld, unknown: type[BaseException]) -> None:
+async def test_objects_of_an_unknown_outcome_are_kept(world: MemoryWorld, unknown: type[BaseException]) -> None:
     mia = await world.artist("mia")
     scope = world.scope()
     create_style = world.use_case(
@@ -229,7 +229,7 @@ async def test_objects_that_may_be_in_use_are_kept(world: MemoryWorld, unknown: 
     assert [style.name for style in world.database.tables.styles.values()] == ["Ink"]
 
 
-async def test_a_store_out_of_reach_does_not_hide_the_refusal(world: MemoryWorld) -> None:
+async def test_a_store_outage_does_not_mask_the_refusal(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     ids = Interrupted(world.ids, "style", lambda: world.style(mia, "Ink"))
     blobs = failing(world.blobs, "delete", StoreUnavailable())
@@ -238,7 +238,7 @@ async def test_a_store_out_of_reach_does_not_hide_the_refusal(world: MemoryWorld
         await create(world, mia, NewStyle("Ink", 1), uploads(), ids=ids, blobs=blobs)
 
 
-async def test_a_store_that_goes_away_while_storing_does_not_hide_the_cancellation(world: MemoryWorld) -> None:
+async def test_a_store_outage_does_not_mask_a_cancellation(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     blobs = failing(StoresHalf(world, asyncio.CancelledError()), "delete", StoreUnavailable())
 

@@ -33,7 +33,7 @@ from tests.support.world import MemoryWorld
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
-async def test_only_artists_make_styles(world: MemoryWorld) -> None:
+async def test_only_artists_can_create_styles(world: MemoryWorld) -> None:
     ann = await world.user("ann")
 
     with pytest.raises(ArtistOnly):
@@ -55,7 +55,7 @@ async def test_only_artists_make_styles(world: MemoryWorld) -> None:
         ({"name": "", "generation_cost_tokens": -1}, {"name", "generation_cost_tokens"}),
     ],
 )
-async def test_fields_that_are_not_valid(world: MemoryWorld, changes: dict[str, Any], wrong: set[str]) -> None:
+async def test_invalid_fields_are_refused(world: MemoryWorld, changes: dict[str, Any], wrong: set[str]) -> None:
     new = msgspec.structs.replace(NewStyle("Ink", 1), **changes)
 
     refusal = await refused(world, ValidationError, new, uploads())
@@ -64,7 +64,7 @@ async def test_fields_that_are_not_valid(world: MemoryWorld, changes: dict[str, 
 
 
 @pytest.mark.parametrize("later", [timedelta(), -timedelta(seconds=1)])
-async def test_a_licence_ends_after_it_begins(world: MemoryWorld, later: timedelta) -> None:
+async def test_valid_to_must_follow_valid_from(world: MemoryWorld, later: timedelta) -> None:
     now = world.clock.now()
 
     refusal = await refused(world, ValidationError, NewStyle("Ink", 1, valid_from=now, valid_to=now + later), uploads())
@@ -72,7 +72,7 @@ async def test_a_licence_ends_after_it_begins(world: MemoryWorld, later: timedel
     assert set(refusal.details or {}) == {"valid_to"}
 
 
-async def test_a_licence_begins_now_and_has_no_end_unless_said_otherwise(world: MemoryWorld) -> None:
+async def test_a_licence_begins_now_without_an_end_by_default(world: MemoryWorld) -> None:
     mia, now = await world.artist("mia"), world.clock.now()
     later, end = now + timedelta(days=1), now + timedelta(days=2)
 
@@ -86,7 +86,7 @@ async def test_a_licence_begins_now_and_has_no_end_unless_said_otherwise(world: 
     assert set(refusal.details or {}) == {"valid_to"}
 
 
-async def test_a_caption_that_is_too_long(world: MemoryWorld) -> None:
+async def test_a_too_long_caption_is_refused(world: MemoryWorld) -> None:
     images = [upload(0), upload(1, caption="x" * 501), *uploads(8)]
 
     refusal = await refused(world, ValidationError, NewStyle("Ink", 1), images)
@@ -97,7 +97,7 @@ async def test_a_caption_that_is_too_long(world: MemoryWorld) -> None:
 @pytest.mark.parametrize(
     ("new", "explicit"), [(NewStyle("Ink", 1), False), (NewStyle("Ink", 1, rights_affirmed=True), True)]
 )
-async def test_affirmed_rights_are_kept(world: MemoryWorld, new: NewStyle, explicit: bool) -> None:
+async def test_affirmed_rights_are_stored(world: MemoryWorld, new: NewStyle, explicit: bool) -> None:
     mia, now = await world.artist("mia"), world.clock.now()
 
     created = await create(world, mia, new, uploads())
@@ -107,18 +107,18 @@ async def test_affirmed_rights_are_kept(world: MemoryWorld, new: NewStyle, expli
     assert detail.rights == RightsView(affirmed_by=mia.id, affirmed_at=now, explicit=explicit, version=1)
 
 
-async def test_rights_that_are_not_affirmed(world: MemoryWorld) -> None:
+async def test_unaffirmed_rights_are_refused(world: MemoryWorld) -> None:
     await refused(world, RightsNotAffirmed, NewStyle("Ink", 1, rights_affirmed=False), uploads())
 
 
 @pytest.mark.parametrize("tag", ["수채화", "", "x" * 101, "a,b", "naïve"])
-async def test_a_tag_that_is_not_english(world: MemoryWorld, tag: str) -> None:
+async def test_a_non_english_tag_is_refused(world: MemoryWorld, tag: str) -> None:
     refusal = await refused(world, InvalidTagLanguage, NewStyle("Ink", 1, tags=["ink", tag]), uploads())
 
     assert set(refusal.details or {}) == {"tags"}
 
 
-async def test_too_few_and_too_many_images(world: MemoryWorld) -> None:
+async def test_too_few_and_too_many_images_are_refused(world: MemoryWorld) -> None:
     few = await refused(world, InsufficientImages, NewStyle("Ink", 1), uploads(9))
     assert few.details == {"required": 10, "received": 9}
 
@@ -126,7 +126,7 @@ async def test_too_few_and_too_many_images(world: MemoryWorld) -> None:
     assert many.details == {"allowed": 100, "received": 101}
 
 
-async def test_an_image_that_is_none(world: MemoryWorld) -> None:
+async def test_a_non_image_file_is_refused(world: MemoryWorld) -> None:
     images = uploads()
     images[7] = upload(7, b"GIF89a")
 
@@ -135,7 +135,7 @@ async def test_an_image_that_is_none(world: MemoryWorld) -> None:
     assert refusal.details == {"index": 7, "file": "7.png"}
 
 
-async def test_an_image_that_is_too_large(world: MemoryWorld) -> None:
+async def test_a_too_large_image_is_refused(world: MemoryWorld) -> None:
     images = uploads()
     images[3] = TrainingImage(msgspec.structs.replace(images[3].upload, size=10 * 1024 * 1024 + 1))
 
@@ -144,7 +144,7 @@ async def test_an_image_that_is_too_large(world: MemoryWorld) -> None:
     assert refusal.details == {"index": 3, "file": "3.png", "size": 10_485_761, "allowed": 10_485_760}
 
 
-async def test_the_same_image_twice(world: MemoryWorld) -> None:
+async def test_a_duplicate_image_is_refused(world: MemoryWorld) -> None:
     images = uploads()
     images[2] = upload(2, picture(600, 600))
     images[6] = upload(6, picture(600, 600) + b"behind it")
@@ -155,7 +155,7 @@ async def test_the_same_image_twice(world: MemoryWorld) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(511, 512), (512, 511)])
-async def test_an_image_with_too_few_pixels(world: MemoryWorld, width: int, height: int) -> None:
+async def test_a_too_small_image_is_refused(world: MemoryWorld, width: int, height: int) -> None:
     images = uploads()
     images[9] = upload(9, picture(width, height))
 
@@ -164,14 +164,14 @@ async def test_an_image_with_too_few_pixels(world: MemoryWorld, width: int, heig
     assert refusal.details == {"index": 9, "file": "9.png", "width": width, "height": height, "required": 512}
 
 
-async def test_a_name_that_the_artist_has_used(world: MemoryWorld) -> None:
+async def test_a_duplicate_name_is_refused(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     await world.style(mia, "Ink", is_active=False)
 
     await refused_to(world, mia, DuplicateStyleName, NewStyle(" Ink", 1), uploads())
 
 
-async def test_as_many_styles_as_an_artist_can_have(world: MemoryWorld) -> None:
+async def test_the_number_of_styles_is_limited(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     await world.style(mia, "Ink", is_active=False)
     await world.untrained_style(mia, "Oil")
@@ -186,9 +186,7 @@ async def test_as_many_styles_as_an_artist_can_have(world: MemoryWorld) -> None:
 
 
 @pytest.mark.parametrize("call", ["reencode", "shrink"])
-async def test_an_image_that_cannot_be_copied_for_the_samples_is_refused_and_nothing_is_left(
-    world: MemoryWorld, call: str
-) -> None:
+async def test_an_image_that_cannot_be_copied_is_refused(world: MemoryWorld, call: str) -> None:
     mia = await world.artist("mia")
     before = set(await world.blobs.keys(""))
     images = failing(world.images, call, NotAnImage())

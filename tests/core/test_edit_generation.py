@@ -38,7 +38,7 @@ async def test_a_published_image_is_a_public_copy(world: MemoryWorld) -> None:
     assert now.result_key == image.result_key
 
 
-async def test_a_hidden_image_has_no_copy_any_more_and_comes_back_elsewhere(world: MemoryWorld) -> None:
+async def test_hiding_removes_the_copy_and_publishing_makes_a_new_key(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     await edit(world, ann, image, PUBLISH)
     [first] = await public_keys(world)
@@ -52,7 +52,7 @@ async def test_a_hidden_image_has_no_copy_any_more_and_comes_back_elsewhere(worl
     assert stored(world, image).public_key == second != first
 
 
-async def test_an_edit_without_change_changes_nothing(world: MemoryWorld) -> None:
+async def test_an_edit_without_changes_changes_nothing(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     await edit(world, ann, image, HIDE)
     assert stored(world, image).public_key is None
@@ -63,7 +63,7 @@ async def test_an_edit_without_change_changes_nothing(world: MemoryWorld) -> Non
     assert (stored(world, image).public_key, await public_keys(world)) == (key, [key])
 
 
-async def test_a_description_is_changed_taken_away_and_left(world: MemoryWorld) -> None:
+async def test_a_description_is_changed_removed_or_kept(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
 
     for change, kept in (("a cat", "a cat"), (UNSET, "a cat"), (None, None), ("x" * 1000, "x" * 1000)):
@@ -72,7 +72,7 @@ async def test_a_description_is_changed_taken_away_and_left(world: MemoryWorld) 
         assert not stored(world, image).is_public
 
 
-async def test_both_at_once(world: MemoryWorld) -> None:
+async def test_description_and_visibility_change_together(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
 
     await edit(world, ann, image, GenerationChanges(is_public=True, description="a cat"))
@@ -80,7 +80,7 @@ async def test_both_at_once(world: MemoryWorld) -> None:
     assert (stored(world, image).is_public, stored(world, image).description) == (True, "a cat")
 
 
-async def test_a_description_can_be_given_before_there_is_an_image(world: MemoryWorld) -> None:
+async def test_a_description_can_be_set_before_completion(world: MemoryWorld) -> None:
     ann = await world.user("ann", tokens=30)
     generation = await world.generation(ann, await world.style(await world.artist()))
 
@@ -108,7 +108,7 @@ async def test_a_generation_that_is_not_completed_cannot_be_public(world: Memory
         generation.edit(at=world.clock.now(), description=None, public_key="public/generations/1/x.png")
 
 
-async def test_a_description_that_is_too_long(world: MemoryWorld) -> None:
+async def test_a_too_long_description_is_refused(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
 
     with pytest.raises(ValidationError) as refused:
@@ -118,7 +118,7 @@ async def test_a_description_that_is_too_long(world: MemoryWorld) -> None:
     assert (stored(world, image), await public_keys(world)) == (image, [])
 
 
-async def test_only_the_owner_edits(world: MemoryWorld) -> None:
+async def test_only_the_owner_can_edit(world: MemoryWorld) -> None:
     _, image = await an_image(world)
 
     with pytest.raises(GenerationNotFound):
@@ -127,7 +127,7 @@ async def test_only_the_owner_edits(world: MemoryWorld) -> None:
     assert (stored(world, image), await public_keys(world)) == (image, [])
 
 
-async def test_an_image_that_is_not_in_the_store_cannot_be_published(world: MemoryWorld) -> None:
+async def test_an_image_missing_in_the_store_cannot_be_published(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     await world.blobs.delete(f"generations/gen-{image.id}.png")
 
@@ -164,7 +164,7 @@ async def test_a_broken_image_cannot_be_published(world: MemoryWorld, result: by
     assert (stored(world, image), await public_keys(world)) == (image, [])
 
 
-async def test_an_image_that_cannot_be_made_smaller_is_not_published(world: MemoryWorld) -> None:
+async def test_an_image_that_cannot_be_scaled_is_not_published(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
 
     with pytest.raises(ResultBroken):
@@ -173,7 +173,7 @@ async def test_an_image_that_cannot_be_made_smaller_is_not_published(world: Memo
     assert (stored(world, image), await public_keys(world)) == (image, [])
 
 
-async def test_of_two_concurrent_publications_one_is_refused_and_leaves_no_copy(world: MemoryWorld) -> None:
+async def test_one_of_two_concurrent_publications_is_refused(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     blobs = Interrupted(world.blobs, "put", lambda: edit(world, ann, image, PUBLISH))
 
@@ -197,7 +197,7 @@ async def test_publishing_races_with_hiding(world: MemoryWorld) -> None:
     assert await public_keys(world) == [stored(world, image).public_key]
 
 
-async def test_a_description_changed_meanwhile_is_kept(world: MemoryWorld) -> None:
+async def test_a_concurrently_changed_description_is_kept(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     describe = GenerationChanges(description="a cat")
     blobs = Interrupted(world.blobs, "put", lambda: edit(world, ann, image, describe))
@@ -207,7 +207,7 @@ async def test_a_description_changed_meanwhile_is_kept(world: MemoryWorld) -> No
     assert (stored(world, image).description, stored(world, image).is_public) == ("a cat", True)
 
 
-async def test_a_store_out_of_reach_leaves_a_public_image_public_and_a_private_one_private(world: MemoryWorld) -> None:
+async def test_a_store_outage_keeps_the_visibility(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     with pytest.raises(StoreUnavailable):
         await edit(world, ann, image, PUBLISH, blobs=failing(world.blobs, "put", StoreUnavailable()))
@@ -244,7 +244,7 @@ async def test_a_failure_while_hiding_leaves_no_public_copy(world: MemoryWorld) 
     assert await public_keys(world) == []
 
 
-async def test_a_copy_that_may_be_in_use_is_kept(world: MemoryWorld) -> None:
+async def test_a_copy_of_unknown_outcome_is_kept(world: MemoryWorld) -> None:
     ann, image = await an_image(world)
     scope = world.scope()
     transaction = LosesConnection(scope.transaction, at=2)

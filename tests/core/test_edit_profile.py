@@ -36,7 +36,7 @@ async def test_omitted_fields_are_kept(world: MemoryWorld) -> None:
     assert world.database.tables.users[ann.id].updated_at == world.clock.now()
 
 
-async def test_one_may_keep_ones_username(world: MemoryWorld) -> None:
+async def test_the_own_username_can_be_kept(world: MemoryWorld) -> None:
     ann = await world.user("ann")
 
     await world.use_case(EditProfile)(ann.id, ProfileChanges(username="ann"))
@@ -54,7 +54,7 @@ async def test_a_taken_username_is_refused(world: MemoryWorld) -> None:
 
 
 @pytest.mark.parametrize("username", ["admin", "style.license", "s-u-p-p-o-r-t"])
-async def test_a_reserved_username_is_refused_unless_one_has_it(world: MemoryWorld, username: str) -> None:
+async def test_a_reserved_username_is_refused_unless_already_owned(world: MemoryWorld, username: str) -> None:
     ann, known = await world.user("ann"), await world.user(username)
 
     with pytest.raises(ValidationError) as refused:
@@ -64,7 +64,7 @@ async def test_a_reserved_username_is_refused_unless_one_has_it(world: MemoryWor
     await world.use_case(EditProfile)(known.id, ProfileChanges(username=username, bio="hello"))
 
 
-async def test_a_reserved_artist_name_is_refused_unless_one_has_it(world: MemoryWorld) -> None:
+async def test_a_reserved_artist_name_is_refused_unless_already_owned(world: MemoryWorld) -> None:
     mia, known = await world.artist("mia"), await world.artist("official")
 
     with pytest.raises(ValidationError) as refused:
@@ -86,7 +86,7 @@ async def test_an_invalid_username_is_refused(world: MemoryWorld, username: str)
 
 
 @pytest.mark.parametrize("format", ["png", "jpeg"])
-async def test_a_picture_is_public_and_replaces_the_one_before(world: MemoryWorld, format: str) -> None:
+async def test_a_new_profile_image_replaces_the_previous_one(world: MemoryWorld, format: str) -> None:
     ann = await world.user("ann")
     edit = world.use_case(EditProfile)
     await edit(ann.id, ProfileChanges(), BytesIO(picture()))
@@ -104,7 +104,7 @@ async def test_a_picture_is_public_and_replaces_the_one_before(world: MemoryWorl
     assert (await profile(world, ann))[2] == world.blobs.public_url(key)
 
 
-async def test_a_picture_of_the_identity_provider_is_replaced(world: MemoryWorld) -> None:
+async def test_a_profile_image_of_the_identity_provider_is_replaced(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     async with world.block() as scope:
         await scope.users.save(msgspec.structs.replace(ann, profile_image="https://pictures.example/1"))
@@ -161,7 +161,7 @@ async def test_an_unexpected_failure_stores_no_image(world: MemoryWorld) -> None
     assert await world.blobs.keys("") == []
 
 
-async def test_a_refusal_is_raised_also_without_the_store(world: MemoryWorld) -> None:
+async def test_a_store_outage_does_not_mask_the_refusal(world: MemoryWorld) -> None:
     ann, _ = await world.user("ann"), await world.user("bob")
     edit = world.use_case(EditProfile, blobs=failing(world.blobs, "delete", StoreUnavailable()))
 
@@ -171,7 +171,7 @@ async def test_a_refusal_is_raised_also_without_the_store(world: MemoryWorld) ->
     assert len(originals(await world.blobs.keys(""))) == 1  # for the walk for orphans to find
 
 
-async def test_a_picture_that_may_be_in_use_is_kept(world: MemoryWorld) -> None:
+async def test_a_profile_image_of_unknown_outcome_is_kept(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     scope = world.scope()
     edit = world.use_case(EditProfile, transaction=LosesConnection(scope.transaction), users=scope.users)
@@ -183,7 +183,7 @@ async def test_a_picture_that_may_be_in_use_is_kept(world: MemoryWorld) -> None:
     assert (await profile(world, ann))[2] == world.blobs.public_url(key)
 
 
-async def test_a_picture_has_no_metadata(world: MemoryWorld) -> None:
+async def test_a_profile_image_has_no_metadata(world: MemoryWorld) -> None:
     ann = await world.user("ann")
 
     await world.use_case(EditProfile)(ann.id, ProfileChanges(), BytesIO(with_metadata(drawn(), "JPEG") + b"\n"))
@@ -194,7 +194,7 @@ async def test_a_picture_has_no_metadata(world: MemoryWorld) -> None:
     assert stored[0].endswith(b"\xff\xd9")
 
 
-async def test_a_picture_that_cannot_be_made_smaller_is_refused(world: MemoryWorld) -> None:
+async def test_a_profile_image_that_cannot_be_scaled_is_refused(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     edit = world.use_case(EditProfile, images=failing(world.images, "shrink", NotAnImage()))
 
@@ -204,7 +204,7 @@ async def test_a_picture_that_cannot_be_made_smaller_is_refused(world: MemoryWor
     assert await world.blobs.keys("") == []
 
 
-async def test_a_new_signature_is_used_from_then_on_and_the_one_before_stays_for_a_while(world: MemoryWorld) -> None:
+async def test_a_replaced_signature_is_kept_for_open_tasks(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     style = await world.style(mia)
     [before] = await world.blobs.keys("signatures/")
@@ -228,7 +228,7 @@ async def test_a_new_signature_is_used_from_then_on_and_the_one_before_stays_for
     assert await world.blobs.keys("signatures/") == [after]
 
 
-async def test_a_signature_that_was_lost_can_be_replaced(world: MemoryWorld) -> None:
+async def test_a_lost_signature_can_be_replaced(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     await world.blobs.delete(*await world.blobs.keys(""))
 
@@ -237,7 +237,7 @@ async def test_a_signature_that_was_lost_can_be_replaced(world: MemoryWorld) -> 
     assert len(await world.blobs.keys("signatures/")) == 1
 
 
-async def test_an_artist_changes_the_artist_name(world: MemoryWorld) -> None:
+async def test_an_artist_can_change_the_artist_name(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
 
     await world.use_case(EditProfile)(mia.id, ProfileChanges(username="mia-k", artist_name=" 미아 K "))
@@ -260,7 +260,7 @@ async def test_only_artists_have_an_artist_name_and_a_signature(world: MemoryWor
     assert await world.blobs.keys("") == []
 
 
-async def test_a_wrong_artist_name_or_signature_changes_nothing(world: MemoryWorld) -> None:
+async def test_an_invalid_artist_name_or_signature_changes_nothing(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     before = await world.blobs.keys("")
 

@@ -40,7 +40,7 @@ async def overtaken_erase(
     )
 
 
-async def test_an_artist_who_was_deactivated_by_another_pass_stays_deactivated(world: MemoryWorld) -> None:
+async def test_an_artist_deactivated_by_another_pass_stays_deactivated(world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=1000)
     image = await world.image(ann, await world.style(mia))
     await delete(world, mia)
@@ -56,7 +56,7 @@ async def test_an_artist_who_was_deactivated_by_another_pass_stays_deactivated(w
     assert shown.style.artist.artist_name == "Mia"
 
 
-async def test_an_artist_whose_style_is_used_at_the_last_moment_is_deactivated(world: MemoryWorld) -> None:
+async def test_a_last_use_of_a_style_deactivates_the_artist(world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=1000)
     style = await world.style(mia)
     await delete(world, mia)
@@ -73,7 +73,7 @@ async def test_an_artist_whose_style_is_used_at_the_last_moment_is_deactivated(w
         await world.read.accounts.profile(mia.id, viewer=ann.id)
 
 
-async def test_an_artist_who_was_erased_by_another_pass_stays_erased(world: MemoryWorld) -> None:
+async def test_an_artist_erased_by_another_pass_stays_erased(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     style = await world.style(mia)
     await delete(world, mia)
@@ -89,7 +89,7 @@ async def test_an_artist_who_was_erased_by_another_pass_stays_erased(world: Memo
     assert (style.id in tables.styles, mia.id in tables.users, len(tables.erased)) == (False, False, 1)
 
 
-async def test_an_image_requested_at_the_last_moment_is_erased_too(world: MemoryWorld) -> None:
+async def test_a_last_generation_request_is_erased(world: MemoryWorld) -> None:
     style, ann = await world.style(await world.artist("mia")), await world.user("ann", tokens=1000)
     await delete(world, ann)
     late: list[GenerationId] = []
@@ -103,7 +103,7 @@ async def test_an_image_requested_at_the_last_moment_is_erased_too(world: Memory
     assert (len(late), late[0] in tables.generations, ann.id in tables.users) == (1, False, False)
 
 
-async def test_a_generation_completed_just_before_it_is_abandoned_is_paid(world: MemoryWorld) -> None:
+async def test_a_generation_completed_before_its_cancellation_is_paid(world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=1000)
     generation = await world.generation(ann, await world.style(mia, generation_cost_tokens=30))
     await delete(world, ann)

@@ -41,7 +41,7 @@ async def test_a_purchase_that_has_ended_does_not_expire_now(world: MemoryWorld)
     assert ended.expire_now(at=purchase.created_at) == ended
 
 
-async def test_no_money_is_taken_once_the_time_to_pay_is_over(world: MemoryWorld) -> None:
+async def test_nothing_is_captured_after_the_expiry(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
 
     world.clock.advance(TIME_TO_PAY)
@@ -54,13 +54,13 @@ async def test_no_money_is_taken_once_the_time_to_pay_is_over(world: MemoryWorld
     assert await tokens(world, ann) == 0
 
 
-async def test_money_is_taken_until_the_last_moment(world: MemoryWorld) -> None:
+async def test_money_is_captured_until_the_expiry(world: MemoryWorld) -> None:
     _, order_id, key = await agreed(world)
     world.clock.advance(TIME_TO_PAY - timedelta(microseconds=1))
     assert await settle(world, order_id, key=key) is PAID
 
 
-async def test_money_taken_counts_after_expiry_too(world: MemoryWorld) -> None:
+async def test_money_captured_before_the_expiry_is_credited_after_it(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     world.clock.advance(ALL_TIME)
     await world.use_case(ExpirePurchases)()
@@ -73,7 +73,7 @@ async def test_money_taken_counts_after_expiry_too(world: MemoryWorld) -> None:
     assert await world.use_case(ExpirePurchases)() == 0
 
 
-async def test_a_purchase_that_expires_while_it_is_being_paid_for_is_credited(world: MemoryWorld) -> None:
+async def test_a_purchase_that_expires_during_its_capture_is_credited(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
 
     async def expire() -> None:
@@ -118,7 +118,7 @@ async def test_an_expired_purchase_stays_expired_when_the_provider_ends_it(world
     assert (await view(world, ann, order_id)).failure is None
 
 
-async def test_a_late_confirmation_without_an_answer_is_given_all_its_time(world: MemoryWorld) -> None:
+async def test_a_late_confirmation_without_response_gets_its_full_time(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     world.clock.advance(TIME_TO_PAY - timedelta(seconds=1))
     world.payments.reachable = False
@@ -136,7 +136,7 @@ async def test_a_late_confirmation_without_an_answer_is_given_all_its_time(world
     assert await status(world, ann, order_id) == "paid"
 
 
-async def test_an_answer_counts_for_the_time_of_its_request(world: MemoryWorld) -> None:
+async def test_a_response_counts_for_the_time_of_its_request(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     world.clock.advance(TIME_TO_PAY - timedelta(seconds=1))
     world.payments.reachable = False
@@ -165,7 +165,7 @@ async def test_a_purchase_unknown_to_the_provider_expires(world: MemoryWorld) ->
     assert await status(world, ann, order_id) == "expired"
 
 
-async def test_nothing_expires_while_the_provider_is_out_of_reach(world: MemoryWorld) -> None:
+async def test_nothing_expires_during_a_provider_outage(world: MemoryWorld) -> None:
     ann, order_id, _ = await agreed(world)
     world.payments.reachable = False
     world.clock.advance(ALL_TIME)
@@ -180,7 +180,7 @@ async def test_nothing_expires_while_the_provider_is_out_of_reach(world: MemoryW
     assert await status(world, ann, order_id) == "expired"
 
 
-async def test_one_that_cannot_be_settled_does_not_stand_in_the_way(
+async def test_a_purchase_that_cannot_be_settled_stops_no_other(
     world: MemoryWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
     stuck_buyer, stuck, _ = await agreed(world)
@@ -200,7 +200,7 @@ async def test_one_that_cannot_be_settled_does_not_stand_in_the_way(
     assert await status(world, bob, order_id) == "expired"
 
 
-async def test_two_concurrent_passes_do_the_work_of_one(world: MemoryWorld) -> None:
+async def test_concurrent_passes_expire_each_purchase_once(world: MemoryWorld) -> None:
     buyers = [await world.user(name) for name in ("ann", "bob", "cat")]
     orders = [(await start(world, buyer)).order_id for buyer in buyers]
     world.payments.charge(orders[0])
@@ -216,7 +216,7 @@ async def test_two_concurrent_passes_do_the_work_of_one(world: MemoryWorld) -> N
     assert [await tokens(world, buyer) for buyer in buyers] == [500, 0, 0]
 
 
-async def test_a_pass_is_limited(world: MemoryWorld) -> None:
+async def test_a_pass_respects_its_limit(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     for _ in range(3):
         await start(world, ann)

@@ -42,7 +42,7 @@ async def test_a_failed_attempt_keeps_the_hold_and_puts_no_task(world: MemoryWor
     assert await notifications(world, ann) == []
 
 
-async def test_the_next_attempt_may_begin_at_its_first_step(world: MemoryWorld) -> None:
+async def test_the_next_attempt_can_start_over(world: MemoryWorld) -> None:
     _, generation = await a_queued_generation(world)
     await progress(world, generation.id, 40)
     await fail_attempt(world, generation.id)
@@ -53,7 +53,7 @@ async def test_the_next_attempt_may_begin_at_its_first_step(world: MemoryWorld) 
     assert (now.status, now.attempt_failed_at) == (Status.PROCESSING, None)
 
 
-async def test_two_failed_attempts_and_a_success_pay_the_artist_once(world: MemoryWorld) -> None:
+async def test_a_success_after_two_failed_attempts_pays_once(world: MemoryWorld) -> None:
     ann, generation = await a_queued_generation(world)
     for _ in range(2):
         assert await fail_attempt(world, generation.id) == Outcome(applied=True, status="retrying")
@@ -92,7 +92,7 @@ async def test_a_final_failure_counts_after_failed_attempts(world: MemoryWorld) 
     assert notification.metadata["error_code"] == HOPELESS.code
 
 
-async def test_a_new_task_may_follow_failed_attempts_and_failed_attempts_a_new_task(world: MemoryWorld) -> None:
+async def test_failed_attempts_and_new_tasks_can_alternate(world: MemoryWorld) -> None:
     _, generation = await a_queued_generation(world)
     await fail_attempt(world, generation.id)
 
@@ -108,7 +108,7 @@ async def test_a_new_task_may_follow_failed_attempts_and_failed_attempts_a_new_t
 
 
 @pytest.mark.parametrize("delay", RETRY_DELAYS)
-async def test_the_old_attempt_may_complete_while_a_new_task_waits(world: MemoryWorld, delay: timedelta) -> None:
+async def test_the_old_attempt_can_complete_while_a_new_task_waits(world: MemoryWorld, delay: timedelta) -> None:
     ann, generation = await a_queued_generation(world)
     while (await world.tasks(within=delay)) == [] or await world.tasks(within=delay - MOMENT) != []:
         await world.publish(within=timedelta(hours=1))

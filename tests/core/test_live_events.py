@@ -98,7 +98,7 @@ async def test_heartbeats_are_spread(world: MemoryWorld) -> None:
     assert [round(within.total_seconds()) for within in waits.within] == [16, 12, 8]
 
 
-async def test_a_second_attempt_is_another_status(world: MemoryWorld) -> None:
+async def test_a_new_attempt_is_a_new_status_event(world: MemoryWorld) -> None:
     style = await world.style(await world.artist())
     ann = await world.user("ann", tokens=100)
     image = await world.generation(ann, style)
@@ -191,7 +191,7 @@ async def test_a_late_commit_is_sent_after_a_reconnect(world: MemoryWorld) -> No
         assert [about(await event(events)) for _ in range(2)] == [late.id, ones[1].id]
 
 
-async def test_an_id_does_not_grow(world: MemoryWorld) -> None:
+async def test_event_ids_have_a_bounded_length(world: MemoryWorld) -> None:
     """However long a stream lasts: it is sent back with each request."""
     ann = await world.user("ann")
     async with aclosing(notices(world)(await signed_in(world, ann))) as events:
@@ -205,7 +205,7 @@ async def test_an_id_does_not_grow(world: MemoryWorld) -> None:
         assert (await event(events)).id == str(last.id)
 
 
-async def test_old_notifications_that_move_up_are_not_sent(world: MemoryWorld) -> None:
+async def test_old_notifications_that_enter_the_page_are_not_sent(world: MemoryWorld) -> None:
     """The look takes in so many; when newer ones go, older ones come into its sight."""
     ann = await world.user("ann")
     kept = [await notify(world, ann, number) for number in range(LATEST + 5)]

@@ -53,7 +53,7 @@ async def fail_attempt(world: MemoryWorld, generation_id: GenerationId) -> Outco
 # --- progress ---------------------------------------------------------------------------------------------------------
 
 
-async def test_progress_is_taken_down(world: MemoryWorld) -> None:
+async def test_progress_is_recorded(world: MemoryWorld) -> None:
     _, generation = await a_queued_generation(world)
 
     assert await progress(world, generation.id) == Outcome(applied=True, status="processing")
@@ -103,7 +103,7 @@ async def test_a_completed_generation_is_paid_and_its_owner_notified(world: Memo
     assert (notification.metadata, notification.actor, notification.created_at) == ({}, None, world.clock.now())
 
 
-async def test_the_image_may_be_named_as_a_web_address(world: MemoryWorld) -> None:
+async def test_a_result_can_be_named_by_https_url(world: MemoryWorld) -> None:
     _, generation = await a_queued_generation(world)
 
     await world.use_case(CompleteGeneration)(
@@ -133,7 +133,7 @@ async def test_the_image_may_be_named_as_a_web_address(world: MemoryWorld) -> No
         "",
     ],
 )
-async def test_an_image_elsewhere_is_refused(world: MemoryWorld, url: str) -> None:
+async def test_a_result_outside_the_bucket_is_refused(world: MemoryWorld, url: str) -> None:
     ann, generation = await a_queued_generation(world)
 
     with pytest.raises(ValidationError) as refused:
@@ -148,7 +148,7 @@ async def test_an_image_elsewhere_is_refused(world: MemoryWorld, url: str) -> No
 
 
 @pytest.mark.parametrize("code", ["GENERATION_ERROR", "GENERATION_FAILED", "INVALID_PROMPT", "MODEL_NOT_FOUND"])
-async def test_a_final_failure_gives_the_tokens_back_and_says_why(world: MemoryWorld, code: str) -> None:
+async def test_a_final_failure_refunds_and_notifies(world: MemoryWorld, code: str) -> None:
     ann, generation = await a_queued_generation(world)
     await progress(world, generation.id)
     world.clock.advance()
@@ -184,7 +184,7 @@ async def test_a_retryable_failure_is_retried_without_cost(world: MemoryWorld, c
     assert await notifications(world, ann) == []
 
 
-async def test_attempts_wait_longer_and_longer_and_the_fourth_is_the_last(world: MemoryWorld) -> None:
+async def test_retries_back_off_and_the_fourth_failure_is_final(world: MemoryWorld) -> None:
     ann, generation = await a_queued_generation(world)
     task_ids = {generation.task_id}
 
@@ -215,7 +215,7 @@ async def test_attempts_wait_longer_and_longer_and_the_fourth_is_the_last(world:
     assert notification.metadata["error_code"] == "GPU_OOM"
 
 
-async def test_a_retry_is_the_same_order_but_for_its_attempt(world: MemoryWorld) -> None:
+async def test_a_retry_changes_only_the_attempt(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     ann, style = await world.user("ann", tokens=100), await world.style(mia)
     generation = await world.generation(ann, style, seed=7)
@@ -237,7 +237,7 @@ async def test_a_retry_is_the_same_order_but_for_its_attempt(world: MemoryWorld)
 @pytest.mark.parametrize(
     ("retry_count", "status"), [(None, "retrying"), (0, "retrying"), (2, "retrying"), (3, "failed"), (4, "failed")]
 )
-async def test_a_server_that_has_tried_enough_itself_is_believed(
+async def test_an_exhausted_retry_count_of_the_server_is_final(
     world: MemoryWorld, retry_count: int | None, status: str
 ) -> None:
     _, generation = await a_queued_generation(world)
@@ -311,9 +311,7 @@ async def test_webhooks_after_a_cancellation_change_nothing(world: MemoryWorld, 
     list(dict.fromkeys(permutations([progress, complete, fail, fail_attempt, complete, fail]))),
     ids=lambda calls: "-".join(call.__name__ for call in calls),
 )
-async def test_in_any_order_the_first_end_counts_and_money_follows_it(
-    world: MemoryWorld, calls: tuple[Call, ...]
-) -> None:
+async def test_in_any_order_the_first_end_decides(world: MemoryWorld, calls: tuple[Call, ...]) -> None:
     ann, generation = await a_queued_generation(world)
     ends = [call for call in calls if call in {complete, fail}]
 

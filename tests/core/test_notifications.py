@@ -26,7 +26,7 @@ from core.tasks.outcome import Failure
 from tests.support.world import MemoryWorld
 
 
-async def test_one_is_marked_read_at_the_first_moment(world: MemoryWorld) -> None:
+async def test_a_notification_keeps_its_first_read_time(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     notification = await notified(world, ann.id, "1")
     first = world.clock.advance()
@@ -37,7 +37,7 @@ async def test_one_is_marked_read_at_the_first_moment(world: MemoryWorld) -> Non
     assert world.database.tables.notifications[notification.id].read_at == first
 
 
-async def test_what_belongs_to_another_user_is_not_found(world: MemoryWorld) -> None:
+async def test_another_users_notification_is_not_found(world: MemoryWorld) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
     notification = await notified(world, ann.id, "1")
 

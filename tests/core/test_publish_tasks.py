@@ -50,7 +50,7 @@ async def test_unconfirmed_tasks_are_published_again_unchanged(world: MemoryWorl
     assert other.task_id not in [task.task_id for task in await world.tasks()]
 
 
-async def test_one_batch_at_a_time(world: MemoryWorld) -> None:
+async def test_tasks_are_published_in_batches(world: MemoryWorld) -> None:
     for _ in range(3):
         await put(world)
     publish = world.use_case(PublishTasks, broker=Confirming())

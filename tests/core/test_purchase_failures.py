@@ -17,7 +17,7 @@ from tests.core.purchases import ALL_TIME, PAID, agreed, settle, status, tokens
 from tests.support.world import MemoryWorld
 
 
-async def test_a_purchase_stays_pending_while_the_provider_is_out_of_reach(world: MemoryWorld) -> None:
+async def test_a_purchase_stays_pending_during_a_provider_outage(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     world.payments.reachable = False
 
@@ -31,7 +31,7 @@ async def test_a_purchase_stays_pending_while_the_provider_is_out_of_reach(world
     assert await settle(world, order_id, key=key) is PAID
 
 
-async def test_an_answer_that_never_came_is_asked_for_a_minute_later(world: MemoryWorld) -> None:
+async def test_a_missing_response_is_looked_up_a_minute_later(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     world.payments.answers_confirmations = False
 
@@ -47,7 +47,7 @@ async def test_an_answer_that_never_came_is_asked_for_a_minute_later(world: Memo
 
 
 @pytest.mark.parametrize("method", ["of_order", "save"])
-async def test_a_crash_between_confirmation_and_commit_is_made_up_for(world: MemoryWorld, method: str) -> None:
+async def test_a_crash_between_capture_and_commit_is_recovered(world: MemoryWorld, method: str) -> None:
     ann, order_id, key = await agreed(world)
     scope = world.scope()
     crashing = RecordPayment(
@@ -84,7 +84,7 @@ async def test_a_crash_while_crediting_stores_neither_status_nor_tokens(world: M
     assert (await status(world, ann, order_id), await tokens(world, ann)) == ("paid", 500)
 
 
-async def test_a_commit_of_unknown_outcome_is_settled_by_asking_again(world: MemoryWorld) -> None:
+async def test_an_unknown_commit_outcome_is_settled_by_a_repeat(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     scope = world.scope()
     record = RecordPayment(scope.users, scope.purchases, scope.ledger, LosesConnection(scope.transaction), world.clock)
@@ -97,7 +97,7 @@ async def test_a_commit_of_unknown_outcome_is_settled_by_asking_again(world: Mem
 
 
 @pytest.mark.parametrize("breaks", ["crediting", "waiting for the provider", "expiring"])
-async def test_nothing_is_lost_when_a_hint_comes_in_the_middle(world: MemoryWorld, breaks: str) -> None:
+async def test_a_webhook_during_the_confirmation_loses_nothing(world: MemoryWorld, breaks: str) -> None:
     ann, order_id, key = await agreed(world)
     scope = world.scope()
     hints: list[asyncio.Task[PurchaseStatus]] = []
@@ -130,7 +130,7 @@ async def test_nothing_is_lost_when_a_hint_comes_in_the_middle(world: MemoryWorl
     assert (await status(world, ann, order_id), await tokens(world, ann)) == ("paid", 500)
 
 
-async def test_a_lost_response_does_not_change_a_purchase_paid_meanwhile(world: MemoryWorld) -> None:
+async def test_a_lost_response_does_not_change_a_paid_purchase(world: MemoryWorld) -> None:
     _, order_id, key = await agreed(world)
     world.payments.answers_confirmations = False
 

@@ -31,7 +31,7 @@ def test_the_price_per_token_follows_from_the_package() -> None:
     assert len({package.package_id for package in PACKAGES}) == len(PACKAGES)
 
 
-async def test_a_purchase_starts_at_the_packages_terms(world: MemoryWorld) -> None:
+async def test_a_purchase_has_the_terms_of_its_package(world: MemoryWorld) -> None:
     ann = await world.user("ann")
 
     started = await start(world, ann)
@@ -51,7 +51,7 @@ async def test_a_purchase_starts_at_the_packages_terms(world: MemoryWorld) -> No
     assert await tokens(world, ann) == 0
 
 
-async def test_each_purchase_has_an_order_of_its_own(world: MemoryWorld) -> None:
+async def test_each_purchase_has_its_own_order(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     assert (await start(world, ann)).order_id != (await start(world, ann)).order_id
 
@@ -68,7 +68,7 @@ async def test_an_unknown_package_is_refused(world: MemoryWorld, package_id: str
     assert not world.database.tables.purchases
 
 
-async def test_nothing_is_stored_while_the_provider_is_out_of_reach(world: MemoryWorld) -> None:
+async def test_nothing_is_stored_during_a_provider_outage(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     world.payments.reachable = False
 
@@ -78,7 +78,7 @@ async def test_nothing_is_stored_while_the_provider_is_out_of_reach(world: Memor
     assert not world.database.tables.purchases
 
 
-async def test_others_do_not_see_a_purchase(world: MemoryWorld) -> None:
+async def test_a_purchase_is_invisible_to_others(world: MemoryWorld) -> None:
     _, order_id, _ = await agreed(world)
 
     with pytest.raises(PurchaseNotFound):
@@ -88,7 +88,7 @@ async def test_others_do_not_see_a_purchase(world: MemoryWorld) -> None:
 # --- paying -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_paid_purchase_is_credited_and_seen_with_its_price(world: MemoryWorld) -> None:
+async def test_a_paid_purchase_is_credited_and_listed_with_its_price(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     world.clock.advance()
 
@@ -105,7 +105,7 @@ async def test_a_paid_purchase_is_credited_and_seen_with_its_price(world: Memory
     assert line.created_at == world.clock.now()
 
 
-async def test_confirming_again_moves_nothing(world: MemoryWorld) -> None:
+async def test_confirming_again_credits_nothing(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
 
     assert [await settle(world, order_id, key=key) for _ in range(3)] == [PAID] * 3
@@ -114,7 +114,7 @@ async def test_confirming_again_moves_nothing(world: MemoryWorld) -> None:
     assert world.payments.confirmations == 1
 
 
-async def test_a_paid_purchase_needs_no_provider_any_more(world: MemoryWorld) -> None:
+async def test_a_paid_purchase_does_not_call_the_provider(world: MemoryWorld) -> None:
     _, order_id, key = await agreed(world)
     await settle(world, order_id, key=key)
     world.payments.reachable = False
@@ -123,7 +123,7 @@ async def test_a_paid_purchase_needs_no_provider_any_more(world: MemoryWorld) ->
     assert await world.use_case(CheckPurchase)(order_id) is PAID
 
 
-async def test_a_hint_before_the_return_page_credits_once(world: MemoryWorld) -> None:
+async def test_a_webhook_before_the_return_credits_once(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     world.payments.charge(order_id)
 
@@ -133,7 +133,7 @@ async def test_a_hint_before_the_return_page_credits_once(world: MemoryWorld) ->
     assert await tokens(world, ann) == 500
 
 
-async def test_a_hint_without_money_moves_nothing(world: MemoryWorld) -> None:
+async def test_a_webhook_without_money_credits_nothing(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
 
     assert await world.use_case(CheckPurchase)(order_id, payment_key=key) is PENDING
@@ -144,7 +144,7 @@ async def test_a_hint_without_money_moves_nothing(world: MemoryWorld) -> None:
     assert world.payments.confirmations == 0
 
 
-async def test_of_concurrent_reports_of_a_payment_one_credits(world: MemoryWorld) -> None:
+async def test_one_of_concurrent_payment_reports_credits(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
 
     result = await asyncio.gather(
@@ -185,7 +185,7 @@ async def test_a_forged_amount_is_refused_before_the_provider_is_called(world: M
     ("amount", "currency_code"),
     [(44_999, "KRW"), (45_001, "KRW"), (Decimal("45000.5"), "KRW"), (0, "KRW"), (45_000, "USD"), (45_000, "krw")],
 )
-async def test_another_amount_or_currency_buys_nothing_and_is_logged_once(
+async def test_a_wrong_amount_or_currency_credits_nothing_and_is_logged(
     world: MemoryWorld, caplog: pytest.LogCaptureFixture, amount: Decimal | int, currency_code: str
 ) -> None:
     ann, order_id, _ = await agreed(world)
@@ -205,7 +205,7 @@ async def test_another_amount_or_currency_buys_nothing_and_is_logged_once(
     assert order_id in record.getMessage()
 
 
-async def test_money_put_right_is_credited(world: MemoryWorld) -> None:
+async def test_a_corrected_payment_is_credited(world: MemoryWorld) -> None:
     ann, order_id, _ = await agreed(world)
     world.payments.charge(order_id, amount=44_999)
     await world.use_case(CheckPurchase)(order_id)
@@ -215,7 +215,7 @@ async def test_money_put_right_is_credited(world: MemoryWorld) -> None:
     assert await tokens(world, ann) == 500
 
 
-async def test_the_payment_of_another_order_buys_nothing(world: MemoryWorld) -> None:
+async def test_a_payment_of_another_order_credits_nothing(world: MemoryWorld) -> None:
     ann, paid_order, key = await agreed(world)
     await settle(world, paid_order, key=key)
     bob = await world.user("bob")
@@ -234,7 +234,7 @@ async def test_the_payment_of_another_order_buys_nothing(world: MemoryWorld) -> 
     assert await settle(world, order_id, key=world.payments.agree(order_id)) is PAID
 
 
-async def test_money_for_another_order_is_left_for_that_one(world: MemoryWorld) -> None:
+async def test_a_payment_of_another_order_is_left_for_it(world: MemoryWorld) -> None:
     ann, order_id, _ = await agreed(world)
     other_order_id = (await start(world, ann)).order_id
     key = world.payments.charge(other_order_id)
@@ -263,7 +263,7 @@ async def test_an_order_paid_twice_is_credited_once_and_logged(
 
 
 @pytest.mark.parametrize(("left", "tokens_taken"), [(0, 500), (30_000, 167), (44_999, 1)])
-async def test_money_that_went_back_takes_its_tokens_and_is_logged(
+async def test_a_cancelled_payment_takes_its_tokens_back_and_is_logged(
     world: MemoryWorld, caplog: pytest.LogCaptureFixture, left: int, tokens_taken: int
 ) -> None:
     buyer, order_id, key = await agreed(world)
@@ -282,7 +282,7 @@ async def test_money_that_went_back_takes_its_tokens_and_is_logged(
     assert await tokens(world, buyer) == 500 - tokens_taken
 
 
-async def test_less_money_than_a_token_costs_takes_one_at_most(world: MemoryWorld) -> None:
+async def test_a_tiny_cancellation_takes_at_most_one_token(world: MemoryWorld) -> None:
     buyer, order_id, key = await agreed(world)
     await settle(world, order_id, key=key)
 
@@ -305,7 +305,7 @@ async def test_a_report_of_a_captured_payment_logs_no_error(
     assert not caplog.records
 
 
-async def test_a_refused_card_fails_the_purchase_with_the_providers_reason(world: MemoryWorld) -> None:
+async def test_a_declined_card_fails_the_purchase_with_a_reason(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     world.payments.refuse(order_id)
 
@@ -317,7 +317,7 @@ async def test_a_refused_card_fails_the_purchase_with_the_providers_reason(world
     assert found.ended_at == world.clock.now()
 
 
-async def test_a_payment_that_was_given_up_fails_the_purchase(world: MemoryWorld) -> None:
+async def test_an_abandoned_payment_fails_the_purchase(world: MemoryWorld) -> None:
     ann, order_id, _ = await agreed(world)
     world.payments.give_up(order_id)
 
@@ -325,7 +325,7 @@ async def test_a_payment_that_was_given_up_fails_the_purchase(world: MemoryWorld
     assert (await view(world, ann, order_id)).failure == PaymentFailure("PAY_PROCESS_CANCELED", "The buyer gave up.")
 
 
-async def test_money_taken_counts_after_a_failure_too(world: MemoryWorld) -> None:
+async def test_money_captured_after_a_failure_is_credited(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     world.payments.give_up(order_id)
     await world.use_case(CheckPurchase)(order_id)

@@ -65,7 +65,7 @@ def overtaken(world: MemoryWorld, before: Callable[[], Awaitable[object]], *, at
     }
 
 
-async def test_a_webhook_may_come_before_the_pass(world: MemoryWorld, ann: User, purchase: Purchase) -> None:
+async def test_a_webhook_can_precede_the_pass(world: MemoryWorld, ann: User, purchase: Purchase) -> None:
     async def webhook() -> None:
         world.payments.refund(purchase.order_id, left=0)
         await world.use_case(CheckPurchase)(purchase.order_id, payment_key=purchase.payment_key)
@@ -77,7 +77,7 @@ async def test_a_webhook_may_come_before_the_pass(world: MemoryWorld, ann: User,
     assert await owned(world, ann) == (0, 0)
 
 
-async def test_a_webhook_may_come_between_look_up_and_cancellation(
+async def test_a_webhook_can_arrive_between_look_up_and_cancellation(
     world: MemoryWorld, ann: User, purchase: Purchase
 ) -> None:
     async def webhook() -> None:
@@ -91,7 +91,7 @@ async def test_a_webhook_may_come_between_look_up_and_cancellation(
     assert await owned(world, ann) == (0, 0)
 
 
-async def test_a_webhook_may_come_before_the_answer(world: MemoryWorld, ann: User, purchase: Purchase) -> None:
+async def test_a_webhook_can_precede_the_response(world: MemoryWorld, ann: User, purchase: Purchase) -> None:
     class Slow(type(world.payments)):  # type: ignore[misc]
         async def cancel(_, key: str, **asked: Any) -> object:
             answer = await world.payments.cancel(key, **asked)
@@ -108,9 +108,7 @@ async def test_a_webhook_may_come_before_the_answer(world: MemoryWorld, ann: Use
     assert await owned(world, ann) == (0, 0)
 
 
-async def test_of_two_passes_that_are_refused_one_frees_the_tokens(
-    world: MemoryWorld, ann: User, purchase: Purchase
-) -> None:
+async def test_one_of_two_refused_passes_voids_the_hold(world: MemoryWorld, ann: User, purchase: Purchase) -> None:
     world.payments.refuse_to_refund(purchase.order_id)
 
     async def another() -> None:
@@ -122,7 +120,7 @@ async def test_of_two_passes_that_are_refused_one_frees_the_tokens(
     assert await owned(world, ann) == (100, 0)
 
 
-async def test_a_payment_that_the_provider_does_not_know_is_logged(
+async def test_a_payment_unknown_to_the_provider_is_logged(
     world: MemoryWorld, ann: User, purchase: Purchase, caplog: pytest.LogCaptureFixture
 ) -> None:
     del world.payments.payments[str(purchase.payment_key)]
@@ -135,7 +133,7 @@ async def test_a_payment_that_the_provider_does_not_know_is_logged(
     assert await owned(world, ann) == (0, 100)
 
 
-async def test_one_that_cannot_be_refunded_stops_no_other(
+async def test_a_failed_refund_stops_no_other(
     world: MemoryWorld, ann: User, purchase: Purchase, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.clock.advance()
@@ -164,7 +162,7 @@ async def test_a_failed_look_up_ends_the_pass(world: MemoryWorld, ann: User, pur
     assert sorted(stored(world, one).status.value for one in (purchase, other)) == ["refunded", "refunding"]
 
 
-async def test_a_part_has_a_token_at_least_and_no_more_than_are_left(world: MemoryWorld, ann: User) -> None:
+async def test_a_partial_refund_has_one_to_all_remaining_tokens(world: MemoryWorld, ann: User) -> None:
     paid = await world.buy(ann, 100)
     for tokens in (0, -1, 101):
         with pytest.raises(ValidationError) as refused:
@@ -172,7 +170,7 @@ async def test_a_part_has_a_token_at_least_and_no_more_than_are_left(world: Memo
         assert refused.value.details == {"tokens": wrong_token_amount(1, 100)}
 
 
-async def test_where_no_token_is_left_nothing_is_refunded(world: MemoryWorld, ann: User) -> None:
+async def test_without_remaining_tokens_nothing_is_refunded(world: MemoryWorld, ann: User) -> None:
     paid = await world.buy(ann, 100)
     world.payments.refund(paid.order_id, left=1)
     await world.use_case(CheckPurchase)(paid.order_id, payment_key=paid.payment_key)
@@ -182,13 +180,13 @@ async def test_where_no_token_is_left_nothing_is_refunded(world: MemoryWorld, an
     assert refused.value.details == {"reason": "not_paid"}
 
 
-async def test_there_is_a_hold_only_for_a_refund(world: MemoryWorld, ann: User) -> None:
+async def test_only_a_refunding_purchase_has_a_hold(world: MemoryWorld, ann: User) -> None:
     paid = await world.buy(ann, 100)
     with pytest.raises(ValueError, match="is not being refunded"):
         paid.refund_hold(at=world.clock.now())
 
 
-async def test_only_a_payment_is_refunded(world: MemoryWorld, ann: User) -> None:
+async def test_only_a_paid_purchase_is_refunded(world: MemoryWorld, ann: User) -> None:
     pending = new_purchase(OrderId("x"), ann.id, package_of("basic_100"), at=world.clock.now())
     with pytest.raises(NotRefundable):
         pending.ask_refund(HoldId(1), tokens=None, reason="x", period=PERIOD, at=world.clock.now())

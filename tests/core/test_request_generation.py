@@ -20,7 +20,7 @@ from tests.core.failing import Broken, failing
 from tests.support.world import Funds, MemoryWorld
 
 
-async def test_an_image_is_queued_and_its_price_on_hold(world: MemoryWorld) -> None:
+async def test_a_generation_is_queued_and_its_price_held(world: MemoryWorld) -> None:
     ann, style = await a_buyer_and_a_style(world)
 
     requested = await request(world, ann, NewGeneration(style.id, ["Woman ", "portrait", "woman"], "한 여자"))
@@ -48,7 +48,7 @@ async def test_an_image_is_queued_and_its_price_on_hold(world: MemoryWorld) -> N
     assert second.queue == QueuePlace(2, 60)
 
 
-async def test_the_price_is_the_one_that_was_shown(world: MemoryWorld) -> None:
+async def test_the_expected_price_must_equal_the_price(world: MemoryWorld) -> None:
     ann, style = await a_buyer_and_a_style(world)
 
     for shown in (29, 31, 0):
@@ -79,9 +79,7 @@ async def test_a_failure_after_the_commit_does_not_refuse_the_request(world: Mem
         (AspectRatio.PORTRAIT, '"aspect_ratio":"1:2","seed":null,"width":512,"height":1024'),
     ],
 )
-async def test_the_task_is_byte_for_byte_what_the_inference_server_reads(
-    world: MemoryWorld, aspect_ratio: AspectRatio, size: str
-) -> None:
+async def test_the_task_equals_the_documented_bytes(world: MemoryWorld, aspect_ratio: AspectRatio, size: str) -> None:
     ann, style = await a_buyer_and_a_style(world)
 
     requested = await request(world, ann, NewGeneration(style.id, ["woman", "portrait"], aspect_ratio=aspect_ratio))
@@ -102,7 +100,7 @@ async def test_the_task_is_byte_for_byte_what_the_inference_server_reads(
 
 
 @pytest.mark.parametrize("seed", [0, 2**32 - 1])
-async def test_a_seed_goes_with_the_task(world: MemoryWorld, seed: int) -> None:
+async def test_the_task_contains_the_seed(world: MemoryWorld, seed: int) -> None:
     ann, style = await a_buyer_and_a_style(world)
 
     requested = await request(world, ann, NewGeneration(style.id, ["cat"], seed=seed))
@@ -112,7 +110,7 @@ async def test_a_seed_goes_with_the_task(world: MemoryWorld, seed: int) -> None:
     assert msgspec.json.decode(task.body)["data"]["seed"] == seed
 
 
-async def test_exactly_the_price_is_enough(world: MemoryWorld) -> None:
+async def test_a_balance_equal_to_the_price_is_enough(world: MemoryWorld) -> None:
     ann, style = await a_buyer_and_a_style(world, tokens=59)
     await request(world, ann, NewGeneration(style.id, ["cat"]))
 
@@ -121,7 +119,7 @@ async def test_exactly_the_price_is_enough(world: MemoryWorld) -> None:
     assert refusal.details == {"required": 30, "available": 29}
 
 
-async def test_a_price_change_never_touches_what_was_requested(world: MemoryWorld) -> None:
+async def test_a_price_change_does_not_affect_earlier_requests(world: MemoryWorld) -> None:
     ann, style = await a_buyer_and_a_style(world)
     await request(world, ann, NewGeneration(style.id, ["cat"]))
     await save(world, msgspec.structs.replace(style, generation_cost_tokens=50))
@@ -141,7 +139,7 @@ async def test_a_price_change_never_touches_what_was_requested(world: MemoryWorl
         ({"prompt_tags": [], "seed": -1}, {"prompt_tags", "seed"}),
     ],
 )
-async def test_fields_that_are_not_valid(world: MemoryWorld, changes: dict[str, Any], wrong: set[str]) -> None:
+async def test_invalid_fields_are_refused(world: MemoryWorld, changes: dict[str, Any], wrong: set[str]) -> None:
     ann, style = await a_buyer_and_a_style(world)
     new = msgspec.structs.replace(NewGeneration(style.id, ["cat"]), **changes)
 
@@ -150,7 +148,7 @@ async def test_fields_that_are_not_valid(world: MemoryWorld, changes: dict[str, 
     assert set(refusal.details or {}) == wrong
 
 
-async def test_as_much_as_is_allowed(world: MemoryWorld) -> None:
+async def test_the_largest_valid_request_is_accepted(world: MemoryWorld) -> None:
     ann, style = await a_buyer_and_a_style(world)
     tags = [f"tag {number}" for number in range(75)]
 
@@ -158,7 +156,7 @@ async def test_as_much_as_is_allowed(world: MemoryWorld) -> None:
 
 
 @pytest.mark.parametrize("tag", ["고양이", "", "x" * 101, "cat!"])
-async def test_a_prompt_that_is_not_english(world: MemoryWorld, tag: str) -> None:
+async def test_a_non_english_prompt_is_refused(world: MemoryWorld, tag: str) -> None:
     ann, style = await a_buyer_and_a_style(world)
 
     refusal = await refused(world, InvalidTagLanguage, ann, NewGeneration(style.id, ["cat", tag]))
@@ -166,13 +164,13 @@ async def test_a_prompt_that_is_not_english(world: MemoryWorld, tag: str) -> Non
     assert set(refusal.details or {}) == {"prompt_tags"}
 
 
-async def test_a_style_that_is_not_there(world: MemoryWorld) -> None:
+async def test_an_unknown_style_is_refused(world: MemoryWorld) -> None:
     ann = await world.user("ann", tokens=100)
 
     await refused(world, StyleNotFound, ann, NewGeneration(await world.ids.style(), ["cat"]))
 
 
-async def test_a_style_that_cannot_be_used(world: MemoryWorld) -> None:
+async def test_an_unusable_style_is_refused(world: MemoryWorld) -> None:
     ann, mia, now = await world.user("ann", tokens=100), await world.artist("mia"), world.clock.now()
     styles = [
         await world.style(mia, "Closed", is_active=False),
@@ -190,7 +188,7 @@ async def test_a_style_that_cannot_be_used(world: MemoryWorld) -> None:
     await request(world, ann, NewGeneration(lasting.id, ["cat"]))
 
 
-async def test_a_user_without_a_wallet(world: MemoryWorld) -> None:
+async def test_a_user_without_a_wallet_is_refused(world: MemoryWorld) -> None:
     _, style = await a_buyer_and_a_style(world)
     stranger = msgspec.structs.replace(await world.user("bob"), id=await world.ids.user())
 
@@ -205,7 +203,7 @@ async def test_an_unexpected_failure_writes_nothing(world: MemoryWorld) -> None:
     await refused(world, Broken, ann, NewGeneration(style.id, ["cat"]), **ports, queue=failing(scope.queue, "put"))
 
 
-async def test_there_is_no_task_without_a_model(world: MemoryWorld) -> None:
+async def test_a_task_requires_a_model(world: MemoryWorld) -> None:
     ann, style = await a_buyer_and_a_style(world)
     generation = await world.generation(ann, style)
     async with world.block() as scope:

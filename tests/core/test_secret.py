@@ -20,7 +20,7 @@ def fail(secret: Secret, holder: Holder) -> None:
     raise ValueError(secret, holder)
 
 
-def test_it_is_shown_by_reveal_alone() -> None:
+def test_only_reveal_shows_a_secret() -> None:
     secret = Secret(TEXT)
 
     assert secret.reveal() == TEXT
@@ -28,7 +28,7 @@ def test_it_is_shown_by_reveal_alone() -> None:
         assert "horse" not in shown
 
 
-def test_a_traceback_does_not_show_it_not_even_with_the_variables() -> None:
+def test_tracebacks_do_not_show_a_secret() -> None:
     with pytest.raises(ValueError, match=re.escape("********")) as failed:
         fail(Secret(TEXT), Holder(Secret(TEXT)))
 
@@ -37,7 +37,7 @@ def test_a_traceback_does_not_show_it_not_even_with_the_variables() -> None:
 
 
 @pytest.mark.parametrize("write", [msgspec.json.encode, msgspec.to_builtins, json.dumps, pickle.dumps, copy.copy])
-def test_nothing_writes_it_unasked(write: object) -> None:
+def test_secrets_cannot_be_serialised_or_copied(write: object) -> None:
     assert callable(write)
     with pytest.raises(TypeError):
         write(Secret(TEXT))

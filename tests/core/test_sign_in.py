@@ -17,7 +17,7 @@ MIN_JUN = Identity("google", "107", "min.jun@example.com", "Min-jun Kim", "https
 TWIN = Identity("google", "108", "min.jun@example.org", "Another", None)
 
 
-async def test_the_first_sign_in_makes_a_user_with_welcome_tokens(world: MemoryWorld) -> None:
+async def test_the_first_sign_in_creates_a_user_with_welcome_tokens(world: MemoryWorld) -> None:
     signed_in = await sign_in(world, MIN_JUN)
 
     assert signed_in.is_new
@@ -65,7 +65,7 @@ async def test_the_same_email_at_another_provider_is_another_user(world: MemoryW
     assert other.user_id != first.user_id
 
 
-async def test_a_username_that_is_taken_gets_a_suffix(world: MemoryWorld) -> None:
+async def test_a_taken_username_gets_a_suffix(world: MemoryWorld) -> None:
     await sign_in(world, MIN_JUN)
     twin = await sign_in(world, TWIN)
 
@@ -121,7 +121,7 @@ async def test_losing_every_race_for_a_username_is_refused(world: MemoryWorld) -
     assert not world.database.tables.sessions
 
 
-async def test_signing_out_ends_that_session_alone(world: MemoryWorld) -> None:
+async def test_signing_out_ends_only_that_session(world: MemoryWorld) -> None:
     first, second = await sign_in(world, MIN_JUN), await sign_in(world, MIN_JUN)
 
     for _ in range(2):
@@ -147,7 +147,7 @@ async def test_signing_out_ends_that_session_alone(world: MemoryWorld) -> None:
         ("민준@example.com", "Min", "user"),
     ],
 )
-def test_usernames(email: str | None, name: str | None, username: str) -> None:
+def test_usernames_are_derived_from_emails(email: str | None, name: str | None, username: str) -> None:
     assert username_from(email, name) == username
 
 

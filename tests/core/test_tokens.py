@@ -24,7 +24,7 @@ OWNED = {AccountKind.WALLET, AccountKind.EARNINGS}
 
 
 @pytest.mark.parametrize("amount", [0, -1, MAX_AMOUNT + 1])
-def test_a_movement_is_of_a_positive_bounded_number_of_tokens(world: MemoryWorld, amount: int) -> None:
+def test_a_transfer_has_a_positive_bounded_amount(world: MemoryWorld, amount: int) -> None:
     ann, now = UserId(1), world.clock.now()
 
     with pytest.raises(ValueError, match="a movement of"):
@@ -34,11 +34,11 @@ def test_a_movement_is_of_a_positive_bounded_number_of_tokens(world: MemoryWorld
 
 
 @pytest.mark.parametrize("amount", [1, MAX_AMOUNT])
-def test_the_bounds_themselves_are_fine(world: MemoryWorld, amount: int) -> None:
+def test_the_largest_and_smallest_amounts_are_accepted(world: MemoryWorld, amount: int) -> None:
     assert Transfer("x", TransferKind.BONUS, ISSUANCE, wallet(UserId(1)), amount, world.clock.now()).amount == amount
 
 
-def test_tokens_move_between_the_accounts_and_in_the_phases_of_their_kind(world: MemoryWorld) -> None:
+def test_each_kind_of_transfer_has_its_accounts_and_phases(world: MemoryWorld) -> None:
     ann, now, sale = UserId(1), world.clock.now(), Sale(OrderId("1"), 100, 10_000, "KRW")
     accounts = {kind: Account(kind, ann if kind in OWNED else None) for kind in AccountKind}
     made = set()
@@ -63,7 +63,7 @@ def test_tokens_move_between_the_accounts_and_in_the_phases_of_their_kind(world:
     }
 
 
-def test_only_what_moves_money_carries_a_sale(world: MemoryWorld) -> None:
+def test_only_sales_have_an_amount_of_money(world: MemoryWorld) -> None:
     account, now, sale = wallet(UserId(1)), world.clock.now(), Sale(OrderId("1"), 100, 10_000, "KRW")
 
     assert Transfer("x", TransferKind.PURCHASE, ISSUANCE, account, 100, now, sale=sale).sale == sale
@@ -75,7 +75,7 @@ def test_only_what_moves_money_carries_a_sale(world: MemoryWorld) -> None:
         Hold(HoldId(1), "x", TransferKind.REFUND, account, ISSUANCE, 100, now)
 
 
-def test_a_welcome_is_the_same_movement_each_time(world: MemoryWorld) -> None:
+def test_a_welcome_transfer_is_deterministic(world: MemoryWorld) -> None:
     one, other = [welcome_bonus(UserId(7), at=at) for at in (world.clock.now(), world.clock.advance())]
 
     assert one.reference == other.reference == "welcome:7"

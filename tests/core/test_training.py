@@ -32,7 +32,7 @@ async def fail(world: MemoryWorld, style_id: StyleId) -> Outcome:
     return await world.use_case(FailTraining)(style_id, Failure("LOW_QUALITY_DATA", "Too dark."))
 
 
-async def test_progress_is_taken_down(world: MemoryWorld) -> None:
+async def test_progress_is_recorded(world: MemoryWorld) -> None:
     style = await world.untrained_style(await world.artist())
 
     assert await progress(world, style.id) == Outcome(applied=True, status="training")

@@ -32,7 +32,7 @@ async def test_a_user_becomes_an_artist_with_a_signature(world: MemoryWorld) -> 
     assert (key.endswith(".png"), world.blobs.content_type(key)) == (True, "image/png")
 
 
-async def test_an_admin_stays_one(world: MemoryWorld) -> None:
+async def test_an_admin_stays_an_admin(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     async with world.block() as scope:
         await scope.users.save(msgspec.structs.replace(ann, role=Role.ADMIN))
@@ -44,7 +44,7 @@ async def test_an_admin_stays_one(world: MemoryWorld) -> None:
     assert me.artist is not None
 
 
-async def test_an_artist_is_one_already(world: MemoryWorld) -> None:
+async def test_a_second_upgrade_is_refused(world: MemoryWorld) -> None:
     mia = await world.artist("mia")
     before = await world.blobs.keys("")
 
@@ -95,7 +95,7 @@ async def test_an_unsuitable_signature_is_refused(world: MemoryWorld, signature:
     await nothing_happened(world, ann)
 
 
-async def test_a_signature_of_too_many_bytes_is_refused(world: MemoryWorld) -> None:
+async def test_a_too_large_signature_is_refused(world: MemoryWorld) -> None:
     ann = await world.user("ann")
 
     with pytest.raises(InvalidPicture) as refused:
@@ -105,7 +105,7 @@ async def test_a_signature_of_too_many_bytes_is_refused(world: MemoryWorld) -> N
     await nothing_happened(world, ann)
 
 
-async def test_an_unknown_user_becomes_no_artist(world: MemoryWorld) -> None:
+async def test_an_unknown_user_cannot_become_an_artist(world: MemoryWorld) -> None:
     nobody = msgspec.structs.replace(await world.user("ann"), id=await world.ids.user())
 
     with pytest.raises(UserNotFound):
@@ -126,7 +126,7 @@ async def test_an_unexpected_failure_stores_nothing(world: MemoryWorld) -> None:
     await nothing_happened(world, ann)
 
 
-async def test_a_signature_that_may_be_in_use_is_kept(world: MemoryWorld) -> None:
+async def test_a_signature_of_unknown_outcome_is_kept(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     scope = world.scope()
     transaction = LosesConnection(scope.transaction)
@@ -140,7 +140,7 @@ async def test_a_signature_that_may_be_in_use_is_kept(world: MemoryWorld) -> Non
 
 
 @pytest.mark.parametrize("email", ["boss@example.com", "ann@example.com.evil.example"])
-async def test_an_address_that_is_not_verified_is_refused(world: MemoryWorld, email: str) -> None:
+async def test_an_unverified_email_is_refused(world: MemoryWorld, email: str) -> None:
     ann = await world.user("ann")
 
     with pytest.raises(EmailNotVerified):
@@ -150,7 +150,7 @@ async def test_an_address_that_is_not_verified_is_refused(world: MemoryWorld, em
     assert await world.blobs.keys("signatures/") == []
 
 
-async def test_who_has_no_verified_address_cannot_become_an_artist(world: MemoryWorld) -> None:
+async def test_becoming_an_artist_requires_a_verified_email(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     async with world.block() as ports:
         await ports.users.save(msgspec.structs.replace(ann, email=None))
@@ -159,7 +159,7 @@ async def test_who_has_no_verified_address_cannot_become_an_artist(world: Memory
         await upgrade(world, ann)
 
 
-async def test_the_address_is_compared_without_case(world: MemoryWorld) -> None:
+async def test_the_email_is_compared_case_insensitively(world: MemoryWorld) -> None:
     ann = await world.user("ann")
     await upgrade(world, ann, verified_email="Ann@Example.com")
     assert (await world.read.accounts.me(ann.id)).artist is not None

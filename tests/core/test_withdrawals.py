@@ -8,7 +8,7 @@ from tests.support.world import MemoryWorld
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * (MAX_REASON + 1), "No\x07"])
-def test_a_rejection_needs_a_reason_that_can_be_shown(world: MemoryWorld, reason: str) -> None:
+def test_a_rejection_requires_a_valid_reason(world: MemoryWorld, reason: str) -> None:
     now = world.clock.now()
     withdrawal = Withdrawal(WithdrawalId(1), UserId(2), 30, HoldId(3), now, now)
 

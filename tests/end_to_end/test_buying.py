@@ -43,7 +43,7 @@ async def state(buyer: Person, purchase: Any) -> Any:
     return await buyer.get(f"/api/tokens/purchases/{purchase['order_id']}")
 
 
-async def test_paid_tokens_are_there_when_the_browser_comes_back(newcomers: Newcomers) -> None:
+async def test_paid_tokens_are_credited_before_the_redirect(newcomers: Newcomers) -> None:
     buyer = await newcomers.one("buyer")
     purchase = await start(buyer)
     assert (await state(buyer, purchase))["status"] == "pending"
@@ -61,7 +61,7 @@ async def test_paid_tokens_are_there_when_the_browser_comes_back(newcomers: Newc
     assert line["related_purchase"] == {"order_id": purchase["order_id"]}
 
 
-async def test_coming_back_many_times_at_once_pays_once(newcomers: Newcomers) -> None:
+async def test_concurrent_returns_credit_once(newcomers: Newcomers) -> None:
     buyer = await newcomers.one("buyer")
     back = await choose(buyer, await start(buyer), "pay")
 
@@ -74,7 +74,7 @@ async def test_coming_back_many_times_at_once_pays_once(newcomers: Newcomers) ->
 @pytest.mark.parametrize(
     ("choice", "failure"), [("refused", "REJECT_CARD_PAYMENT"), ("decline", "PAY_PROCESS_CANCELED")]
 )
-async def test_without_money_there_are_no_tokens(newcomers: Newcomers, choice: str, failure: str) -> None:
+async def test_an_unpaid_purchase_credits_nothing(newcomers: Newcomers, choice: str, failure: str) -> None:
     buyer = await newcomers.one("buyer")
     purchase = await start(buyer)
 
@@ -85,7 +85,7 @@ async def test_without_money_there_are_no_tokens(newcomers: Newcomers, choice: s
     assert await tokens(buyer) == WELCOME
 
 
-async def test_a_webhook_from_nowhere_buys_nothing(newcomers: Newcomers) -> None:
+async def test_a_forged_webhook_credits_nothing(newcomers: Newcomers) -> None:
     buyer = await newcomers.one("buyer")
     purchase = await start(buyer)
     key = purchase["payment_url"].rpartition("/")[2]

@@ -76,7 +76,7 @@ async def maintenance(machine: Machine, url: str) -> None:
     assert status == 0, output
 
 
-async def test_objects_of_a_set_that_was_never_committed_are_removed(
+async def test_objects_of_an_uncommitted_style_are_removed(
     machine: Machine, own_database_url: str, sql: "asyncpg.Connection[Any]"
 ) -> None:
     async with serving(machine, own_database_url) as (service, artist):
@@ -103,7 +103,7 @@ async def test_objects_of_a_set_that_was_never_committed_are_removed(
     assert len(objects(machine, "signatures")) == 1
 
 
-async def test_a_check_goes_on_in_another_process(
+async def test_a_check_continues_in_another_process(
     machine: Machine, own_database_url: str, sql: "asyncpg.Connection[Any]"
 ) -> None:
     async with serving(machine, own_database_url) as (service, artist):

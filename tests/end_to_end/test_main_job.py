@@ -51,7 +51,7 @@ async def notices(person: Person, type: str) -> list[Any]:
     return [notice for notice in listed["results"] if notice["type"] == type]
 
 
-async def test_a_newcomer_has_welcome_tokens_once(newcomers: Newcomers) -> None:
+async def test_a_new_user_gets_welcome_tokens_once(newcomers: Newcomers) -> None:
     newcomer = await newcomers.one()
 
     assert await balance(newcomer) == (WELCOME, 0, None)
@@ -59,7 +59,7 @@ async def test_a_newcomer_has_welcome_tokens_once(newcomers: Newcomers) -> None:
     assert (bonus["type"], bonus["direction"], bonus["amount"], bonus["status"]) == ("bonus", "in", 100, "completed")
 
 
-async def test_signing_out_ends_the_session_at_the_server(newcomers: Newcomers) -> None:
+async def test_signing_out_revokes_the_session(newcomers: Newcomers) -> None:
     person = await newcomers.one()
     kept = person.browser.cookies["sessionid"]
 
@@ -90,7 +90,7 @@ async def test_a_style_is_trained_and_its_artist_notified(trained: Trained) -> N
     assert (notice["target_type"], notice["target_id"]) == ("style", trained.id)
 
 
-async def test_an_image_is_made_paid_for_and_shown(trained: Trained, newcomers: Newcomers, service: Service) -> None:
+async def test_an_image_is_generated_paid_and_shown(trained: Trained, newcomers: Newcomers, service: Service) -> None:
     buyer = await newcomers.one("buyer")
     _, _, earned_before = await balance(trained.artist)
 
@@ -160,7 +160,7 @@ async def test_a_failed_image_costs_nothing_and_says_why(trained: Trained, newco
     assert notice["metadata"]["error_message"] == image["error_message"]
 
 
-async def test_an_attempt_that_can_be_mended_is_made_again_at_no_cost(trained: Trained, newcomers: Newcomers) -> None:
+async def test_a_retryable_failure_is_retried_without_cost(trained: Trained, newcomers: Newcomers) -> None:
     buyer = await newcomers.one("buyer")
 
     request = {"style_id": trained.id, "prompt_tags": ["simulate-out-of-memory"]}
@@ -171,7 +171,7 @@ async def test_an_attempt_that_can_be_mended_is_made_again_at_no_cost(trained: T
     assert await balance(buyer) == (WELCOME - PRICE, 0, None)
 
 
-async def test_too_few_tokens_write_nothing(trained: Trained, newcomers: Newcomers) -> None:
+async def test_insufficient_tokens_write_nothing(trained: Trained, newcomers: Newcomers) -> None:
     buyer = await newcomers.one("buyer")
     request = {"style_id": trained.id, "prompt_tags": ["sea"]}
     for _ in range(WELCOME // PRICE):
@@ -190,7 +190,7 @@ async def test_too_few_tokens_write_nothing(trained: Trained, newcomers: Newcome
     assert len([line for line in await lines(buyer) if line["type"] == "generation"]) == WELCOME // PRICE
 
 
-async def test_webhooks_that_come_again_or_too_late_change_nothing(
+async def test_repeated_and_late_webhooks_change_nothing(
     trained: Trained, newcomers: Newcomers, service: Service
 ) -> None:
     buyer = await newcomers.one("buyer")
@@ -252,7 +252,7 @@ async def test_a_refused_upload_stores_nothing(trained: Trained) -> None:
     assert await trained.artist.get("/api/styles/me") == before
 
 
-async def test_it_is_healthy_and_documented(service: Service) -> None:
+async def test_health_and_documentation_are_served(service: Service) -> None:
     async with service.browser() as browser:
         health = (await browser.get("/api/health")).json()["data"]
         assert health["status"] == "ok"

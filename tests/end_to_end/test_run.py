@@ -127,7 +127,7 @@ def machine() -> Iterator[Machine]:
         yield Machine(Path(folder))
 
 
-async def test_it_starts_from_scratch_keeps_state_and_stops_everything(machine: Machine) -> None:
+async def test_run_starts_from_scratch_and_keeps_its_state(machine: Machine) -> None:
     async with machine.service() as first:
         session = await first.sign_in("someone@example.com")
         answer = await first.me(session=session)
@@ -154,7 +154,7 @@ async def test_it_starts_from_scratch_keeps_state_and_stops_everything(machine: 
     assert machine.processes() == []
 
 
-async def test_a_request_under_way_is_answered_after_the_signal_to_stop(machine: Machine) -> None:
+async def test_a_running_request_is_answered_after_sigterm(machine: Machine) -> None:
     body = b'{"eventType": "CUSTOMER_STATUS_CHANGED", "data": {}}'
     head = (
         "POST /api/webhooks/toss/payment HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -177,7 +177,7 @@ async def test_a_request_under_way_is_answered_after_the_signal_to_stop(machine:
     assert machine.processes() == []
 
 
-async def test_a_stream_is_ended_by_the_signal_to_stop(machine: Machine) -> None:
+async def test_sigterm_ends_streams(machine: Machine) -> None:
     """In order, as HTTP has it: one that is cut off is an error to the client."""
     async with machine.service() as service, asyncio.timeout(STARTS_WITHIN):
         await service.sign_in("someone@example.com")
@@ -192,7 +192,7 @@ async def test_a_stream_is_ended_by_the_signal_to_stop(machine: Machine) -> None
     assert machine.processes() == []
 
 
-async def test_its_data_directory_is_private(machine: Machine) -> None:
+async def test_the_data_directory_is_private(machine: Machine) -> None:
     async with machine.service() as service:
         await service.stop(signal.SIGHUP)
 
@@ -203,7 +203,7 @@ async def test_its_data_directory_is_private(machine: Machine) -> None:
     assert machine.processes() == []
 
 
-async def test_after_sigkill_it_restarts_and_stops_leftover_processes(machine: Machine) -> None:
+async def test_a_start_after_sigkill_stops_leftover_processes(machine: Machine) -> None:
     async with machine.service() as killed:
         session = await killed.sign_in("someone@example.com")
         await killed.stop(signal.SIGKILL)
@@ -216,7 +216,7 @@ async def test_after_sigkill_it_restarts_and_stops_leftover_processes(machine: M
     assert machine.processes() == []
 
 
-async def test_a_second_service_is_refused_and_a_migration_works_beside_the_first(machine: Machine) -> None:
+async def test_a_second_service_is_refused_and_a_migration_is_not(machine: Machine) -> None:
     async with machine.service() as service:
         same_port = await machine.outcome("run")
         same_state = await machine.outcome("run", PORT=str(free_port()))
@@ -233,7 +233,7 @@ async def test_a_second_service_is_refused_and_a_migration_works_beside_the_firs
     assert machine.processes() == []
 
 
-async def test_a_migration_by_itself_starts_the_database_and_stops_it(machine: Machine) -> None:
+async def test_a_migration_starts_and_stops_the_database(machine: Machine) -> None:
     status, output = await machine.outcome("migrate")
 
     assert status == 0, output
@@ -279,7 +279,7 @@ async def test_the_demo_starts_a_service_and_saves_an_image(machine: Machine) ->
     assert machine.processes() == []
 
 
-async def test_the_demo_plays_the_day_of_an_operator(machine: Machine) -> None:
+async def test_the_admin_demo_runs_to_its_end(machine: Machine) -> None:
     status, output = await machine.outcome("demo admin")
 
     assert status == 0, output
@@ -300,7 +300,7 @@ async def test_the_demo_plays_the_day_of_an_operator(machine: Machine) -> None:
     assert machine.processes() == []
 
 
-async def test_the_demo_leaves_the_terms_of_a_running_service(machine: Machine) -> None:
+async def test_the_demo_keeps_the_settings_of_a_running_service(machine: Machine) -> None:
     async with machine.service():
         status, output = await machine.outcome("demo admin")
 

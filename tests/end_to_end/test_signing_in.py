@@ -31,7 +31,7 @@ async def who(browser: httpx.AsyncClient) -> str | None:
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-async def test_two_tabs_sign_in_side_by_side(service: Service, order: tuple[int, int]) -> None:
+async def test_two_tabs_can_sign_in_concurrently(service: Service, order: tuple[int, int]) -> None:
     emails = [f"{name}-{uuid4().hex[:8]}@example.com" for name in ("first", "second")]
     async with service.browser() as browser:
         callbacks = [await begun(service, browser, email, f"/{email}") for email in emails]
@@ -46,7 +46,7 @@ async def test_two_tabs_sign_in_side_by_side(service: Service, order: tuple[int,
                 assert await who(browser) == emails[tab]
 
 
-async def test_a_code_fits_the_attempt_that_it_was_given_for_alone(service: Service) -> None:
+async def test_a_code_is_bound_to_its_sign_in_attempt(service: Service) -> None:
     async with service.browser() as browser:
         one, other = [httpx.URL(await begun(service, browser, f"{uuid4().hex}@example.com", "/")) for _ in range(2)]
         mixed = one.copy_set_param("state", other.params["state"])
@@ -54,7 +54,7 @@ async def test_a_code_fits_the_attempt_that_it_was_given_for_alone(service: Serv
         assert await who(browser) is None
 
 
-async def test_another_browser_cannot_finish(service: Service) -> None:
+async def test_another_browser_cannot_finish_a_sign_in(service: Service) -> None:
     email = f"{uuid4().hex}@example.com"
     async with service.browser() as browser, service.browser() as other:
         callback = await begun(service, browser, email, "/mine")

@@ -52,7 +52,7 @@ async def applied(answer: httpx.Response) -> tuple[bool, str]:
     return data["applied"], data["status"]
 
 
-async def test_the_wire_from_pictures_to_a_paid_image(service: Service, broker: Broker, bucket: gcs.Bucket) -> None:
+async def test_every_message_from_upload_to_paid_image(service: Service, broker: Broker, bucket: gcs.Bucket) -> None:
     async with person(service, "artist@example.com") as artist, person(service, "buyer@example.com") as buyer:
         await become_artist(artist)
         style = await offer_style(artist)

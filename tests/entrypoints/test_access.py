@@ -166,11 +166,11 @@ def service(world: MemoryWorld, tmp_path: Path) -> Service:
     return service
 
 
-def test_no_route_is_without_a_decision(service: Service) -> None:
+def test_every_route_has_a_declared_guard(service: Service) -> None:
     assert paths(service) == TABLE.keys()
 
 
-def test_what_is_for_admins_is_not_there_for_others(service: Service) -> None:
+def test_admin_routes_are_404_for_others(service: Service) -> None:
     for path, handler in routes(service.app):
         for method in handler.http_methods:
             if operation.operation_of(handler).guard is access.admin:
@@ -197,7 +197,7 @@ async def mounted(scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.mark.parametrize("route", [unguarded, TwiceGuarded, mounted], ids=["none", "two", "another app"])
-def test_an_app_with_a_route_that_does_not_have_one_guard_is_not_made(
+def test_a_route_without_exactly_one_guard_prevents_the_start(
     service: Service, monkeypatch: pytest.MonkeyPatch, route: Any
 ) -> None:
     monkeypatch.setattr(app, "START_PAGE", Router("/", route_handlers=[route]))
@@ -290,9 +290,7 @@ async def test_without_a_session_the_answer_is_401_with_any_csrf_token(
 
 
 @pytest.mark.parametrize("role", ["anonymous", "user", "no csrf token"])
-async def test_nothing_of_a_body_is_read_before_the_guard_agrees(
-    service: Service, world: MemoryWorld, role: str
-) -> None:
+async def test_no_body_is_read_before_the_guard(service: Service, world: MemoryWorld, role: str) -> None:
     read: list[bool] = []
 
     async def body() -> Any:

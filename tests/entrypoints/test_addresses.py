@@ -47,7 +47,7 @@ def test_an_address_is_parsed_with_or_without_a_port(text: str, address: str) ->
 @pytest.mark.parametrize(
     "text", ["", "unknown", "_hidden", "192.0.2", "192.0.2.1:", "192.0.2.1:x", "[192.0.2.1", "٣.0.2.1"]
 )
-def test_anything_else_is_no_address(text: str) -> None:
+def test_invalid_addresses_are_not_parsed(text: str) -> None:
     assert parse_address(text) is None
 
 
@@ -60,19 +60,19 @@ def test_anything_else_is_no_address(text: str) -> None:
         ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
     ],
 )
-def test_clients_are_counted_by_their_network(address: str, network: str) -> None:
+def test_clients_are_counted_by_network(address: str, network: str) -> None:
     assert client_network(parse_address(address)) == network
 
 
 @pytest.mark.parametrize(
     "another", ["192.0.2.1:5000", "::ffff:192.0.2.1", "[::ffff:192.0.2.1]:80", "198.51.100.7, 192.0.2.1, 10.0.0.9"]
 )
-async def test_one_client_in_another_notation_is_the_same_client(service: Service, another: str) -> None:
+async def test_notations_of_one_address_are_one_client(service: Service, another: str) -> None:
     async with service.browser(address="10.0.0.1") as proxy:
         assert [await forwarded(proxy, "192.0.2.1"), await forwarded(proxy, another)] == [200, 429]
 
 
-async def test_what_is_no_address_counts_as_the_proxy(service: Service) -> None:
+async def test_an_invalid_forwarded_address_counts_as_the_proxy(service: Service) -> None:
     async with service.browser(address="10.0.0.1") as proxy:
         answers = [await forwarded(proxy, text) for text in ("garbage", "192.0.2.1, other garbage", "a" * 30_000)]
 

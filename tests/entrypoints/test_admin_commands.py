@@ -141,14 +141,14 @@ def named(group: click.Group, prefix: str = "") -> set[str]:
     return found
 
 
-def test_no_command_is_without_a_decision() -> None:
+def test_every_command_is_covered() -> None:
     """Whether it leaves a line is decided for each: see "The audit log" in docs/operations.md."""
     decided = [*ACTIONS, *SHOWS, *ELSEWHERE, *PROCESSES]
     assert sorted(named(commands)) == sorted(decided)
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-async def test_an_action_leaves_one_line(own_database_url: str, tmp_path: Path, name: str) -> None:
+async def test_an_action_leaves_one_audit_line(own_database_url: str, tmp_path: Path, name: str) -> None:
     given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data"), "REFUND_DAYS": "365"}
     command, action, result = ACTIONS[name]
     async with create_pool(own_database_url) as pool:
@@ -168,7 +168,7 @@ async def test_an_action_leaves_one_line(own_database_url: str, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("name", SHOWS)
-async def test_showing_leaves_no_line(own_database_url: str, tmp_path: Path, name: str) -> None:
+async def test_a_read_leaves_no_audit_line(own_database_url: str, tmp_path: Path, name: str) -> None:
     given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data"), "REFUND_DAYS": "365"}
     command, word = SHOWS[name]
     async with create_pool(own_database_url) as pool:
@@ -187,7 +187,7 @@ async def test_showing_leaves_no_line(own_database_url: str, tmp_path: Path, nam
 
 
 @pytest.mark.parametrize("command", ["maintenance", "reconcile"])
-async def test_a_scheduled_job_leaves_no_line(own_database_url: str, tmp_path: Path, command: str) -> None:
+async def test_a_scheduled_job_leaves_no_audit_line(own_database_url: str, tmp_path: Path, command: str) -> None:
     async with create_pool(own_database_url) as pool:
         world = PostgresWorld(pool)
         await set_scene(world)
@@ -217,7 +217,7 @@ async def test_a_scheduled_job_leaves_no_line(own_database_url: str, tmp_path: P
         ("tokens refund {order} --amount 31 --reason Sorry", "tokens: "),
     ],
 )
-async def test_a_refusal_is_one_line_and_leaves_none(
+async def test_a_refusal_prints_one_line_and_leaves_no_audit_line(
     own_database_url: str, tmp_path: Path, command: str, refusal: str
 ) -> None:
     given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data"), "REFUND_DAYS": "365"}

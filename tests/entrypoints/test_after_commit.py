@@ -139,7 +139,7 @@ async def scene(service: Service, world: MemoryWorld, monkeypatch: pytest.Monkey
     return scene
 
 
-def test_no_call_that_changes_something_is_left_out() -> None:
+def test_every_changing_call_is_covered() -> None:
     changing = {route for route in TABLE if route[0] != "GET"} - OF_NO_CONCERN
     tried = {(method, path.format_map(Placeholders())) for method, path in CHANGES} | WEBHOOKS.keys() | {TOSS}
     assert tried == {(method, path.format_map(Placeholders())) for method, path in changing}
@@ -151,9 +151,7 @@ class Placeholders(dict[str, str]):
 
 
 @pytest.mark.parametrize(("method", "path"), CHANGES, ids=str)
-async def test_a_lost_database_after_a_commit_is_answered_as_outcome_unknown(
-    scene: Scene, method: str, path: str
-) -> None:
+async def test_a_database_lost_after_the_commit_is_outcome_unknown(scene: Scene, method: str, path: str) -> None:
     who, body = CHANGES[method, path]
     async with scene.service.browser(scene.people[who]) as browser:
         scene.lose_the_database_after_a_commit()
@@ -164,7 +162,9 @@ async def test_a_lost_database_after_a_commit_is_answered_as_outcome_unknown(
 
 
 @pytest.mark.parametrize(("method", "path"), WEBHOOKS, ids=str)
-async def test_nor_is_an_ai_server(scene: Scene, method: str, path: str) -> None:
+async def test_a_webhook_is_answered_when_the_database_is_lost_after_the_commit(
+    scene: Scene, method: str, path: str
+) -> None:
     _, source, body = CALLS[WEBHOOKS[method, path]]
     ids = {"style_id": scene.ids["untrained_id"], "generation_id": scene.ids["queued_id"]}
     body = {name: ids.get(name, value) for name, value in body.items()}
@@ -174,7 +174,7 @@ async def test_nor_is_an_ai_server(scene: Scene, method: str, path: str) -> None
     assert (scene.commits, response.status_code) == (1, 200)
 
 
-async def test_nor_is_the_payment_provider(scene: Scene) -> None:
+async def test_a_payment_webhook_is_answered_when_the_database_is_lost(scene: Scene) -> None:
     async with scene.service.browser() as browser:
         scene.lose_the_database_after_a_commit()
         response = await browser.post(TOSS[1], json=scene.paid)
@@ -190,7 +190,7 @@ async def test_with_a_key_changes_are_committed_with_the_response(scene: Scene) 
     assert (scene.commits, response.status_code) == (1, 201)
 
 
-async def test_a_lost_database_before_the_commit_is_answered_as_database_unavailable(scene: Scene) -> None:
+async def test_a_database_lost_before_the_commit_is_unavailable(scene: Scene) -> None:
     async with scene.service.browser(scene.people["ann"]) as browser:
         scene.lose_the_database_after_a_commit()
         scene.commits = 1

@@ -76,7 +76,7 @@ async def ids(world: MemoryWorld, eve: User) -> dict[str, int]:
     }
 
 
-def test_no_call_that_changes_something_is_without_a_decision(service: Service) -> None:
+def test_every_changing_call_is_covered(service: Service) -> None:
     changing = {
         (method, path)
         for path, handler in routes(service.app)
@@ -88,7 +88,7 @@ def test_no_call_that_changes_something_is_without_a_decision(service: Service) 
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS, ids=str)
-async def test_a_call_leaves_one_line(
+async def test_a_call_leaves_one_audit_line(
     service: Service, world: MemoryWorld, eve: User, ids: dict[str, int], method: str, path: str
 ) -> None:
     action, sent = CALLS[method, path]
@@ -106,7 +106,7 @@ async def test_a_call_leaves_one_line(
 
 
 @pytest.mark.parametrize(("method", "path"), sorted(AS_ANYBODY), ids=str)
-async def test_what_anybody_may_do_leaves_no_line(
+async def test_calls_open_to_everybody_leave_no_audit_line(
     service: Service, world: MemoryWorld, eve: User, ids: dict[str, int], method: str, path: str
 ) -> None:
     async with service.browser(eve) as browser:

@@ -54,7 +54,7 @@ def refusal(response: httpx.Response) -> str:
     return parse_qs(location.query)["error"][0]
 
 
-async def test_signing_in_leads_to_the_provider_and_back_to_the_frontend(service: Service, anonymous: Browser) -> None:
+async def test_sign_in_redirects_to_the_provider_and_the_frontend(service: Service, anonymous: Browser) -> None:
     response = await sign_in(anonymous, service)
 
     assert response.headers["location"] == f"{FRONTEND}/"
@@ -83,7 +83,7 @@ async def test_the_authorization_request_matches_the_code_exchange(service: Serv
         (API, "evil.example", API),
     ],
 )
-async def test_one_comes_back_by_the_name_that_one_came_by_on_a_machine_of_ones_own_only(
+async def test_sign_in_returns_to_the_loopback_name_used(
     world: MemoryWorld, own: str, host: str, redirected: str
 ) -> None:
     service = Service(world, api_base_url=own)
@@ -97,15 +97,13 @@ async def test_the_login_hint_is_passed_on(service: Service, anonymous: Browser)
     assert service.identity_provider.asked["login_hint"] == "ann@example.com"
 
 
-async def test_the_cookie_of_an_attempt_is_the_browsers_own_and_short_lived(
-    service: Service, anonymous: Browser
-) -> None:
+async def test_the_attempt_cookie_is_http_only_and_short_lived(service: Service, anonymous: Browser) -> None:
     cookie = attempt_of(cookies(await anonymous.get("/api/auth/google/login")))
     assert cookie["path"] == "/api/auth/google"
     assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "lax", "600")
 
 
-async def test_the_session_cookie_is_kept_from_scripts_and_lasts_14_days(service: Service, anonymous: Browser) -> None:
+async def test_the_session_cookie_is_http_only_and_lasts_14_days(service: Service, anonymous: Browser) -> None:
     jar = cookies(await sign_in(anonymous, service))
 
     session, csrf = jar["sessionid"], jar["csrftoken"]
@@ -123,7 +121,7 @@ async def test_the_session_cookie_is_kept_from_scripts_and_lasts_14_days(service
         ({"cookie_samesite": "none"}, True, "none"),
     ],
 )
-async def test_cookies_are_secure_in_production_and_wherever_browsers_insist(
+async def test_cookies_are_secure_where_required(
     world: MemoryWorld, changes: dict[str, Any], secure: object, samesite: str
 ) -> None:
     service = Service(world, **changes)
@@ -135,7 +133,7 @@ async def test_cookies_are_secure_in_production_and_wherever_browsers_insist(
     assert (attempt_of(jar)["secure"], attempt_of(jar)["samesite"]) == (secure, "lax")
 
 
-async def test_a_session_that_a_browser_brings_is_never_adopted(service: Service, anonymous: Browser) -> None:
+async def test_a_session_cookie_of_the_client_is_never_adopted(service: Service, anonymous: Browser) -> None:
     anonymous.client.cookies.set("sessionid", "planted-by-somebody-else", domain="api.example.com", path="/")
 
     await sign_in(anonymous, service)
@@ -145,7 +143,7 @@ async def test_a_session_that_a_browser_brings_is_never_adopted(service: Service
         assert (await planter.get("/api/auth/me")).status_code == 401
 
 
-async def test_signing_in_again_ends_the_session_before(service: Service, anonymous: Browser) -> None:
+async def test_signing_in_again_ends_the_previous_session(service: Service, anonymous: Browser) -> None:
     await sign_in(anonymous, service)
     first = anonymous.session
     await sign_in(anonymous, service)
@@ -157,7 +155,7 @@ async def test_signing_in_again_ends_the_session_before(service: Service, anonym
         assert (await other.get("/api/auth/me")).status_code == 401
 
 
-async def test_signing_out_ends_the_session_at_the_server(service: Service, world: MemoryWorld) -> None:
+async def test_signing_out_revokes_the_session(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user()) as browser:
         session = browser.session
         response = await browser.post("/api/auth/logout")
@@ -169,7 +167,7 @@ async def test_signing_out_ends_the_session_at_the_server(service: Service, worl
         assert (await browser.get("/api/auth/me")).status_code == 401
 
 
-async def test_a_session_ends_by_itself_after_14_days(service: Service, world: MemoryWorld) -> None:
+async def test_a_session_expires_after_14_days(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user()) as browser:
         world.clock.advance(timedelta(days=14) - timedelta(microseconds=1))
         assert (await browser.get("/api/styles")).status_code == 200
@@ -177,7 +175,7 @@ async def test_a_session_ends_by_itself_after_14_days(service: Service, world: M
         assert (await browser.get("/api/auth/me")).status_code == 401
 
 
-async def test_me_answers_the_csrf_token_as_header_and_cookie(service: Service, world: MemoryWorld) -> None:
+async def test_current_user_returns_the_csrf_token_as_header_and_cookie(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user()) as browser:
         browser.client.cookies.delete("csrftoken")
         response = await browser.get("/api/auth/me")
@@ -187,7 +185,7 @@ async def test_me_answers_the_csrf_token_as_header_and_cookie(service: Service, 
     assert "set-cookie" not in again.headers
 
 
-async def test_an_artists_me(service: Service, world: MemoryWorld) -> None:
+async def test_current_user_of_an_artist(service: Service, world: MemoryWorld) -> None:
     mia = await world.artist()
     async with service.browser(mia) as browser:
         me = (await browser.get("/api/auth/me")).json()["data"]
@@ -215,7 +213,7 @@ async def test_an_artists_me(service: Service, world: MemoryWorld) -> None:
         "/" + "x" * 3000,
     ],
 )
-async def test_next_leads_nowhere_but_to_the_frontend(service: Service, anonymous: Browser, elsewhere: str) -> None:
+async def test_next_outside_the_frontend_is_ignored(service: Service, anonymous: Browser, elsewhere: str) -> None:
     service.identity_provider.identities["a-code"] = ANN
     await anonymous.get("/api/auth/google/login", params={"next": elsewhere})
     response = await come_back(anonymous, code="a-code", state=service.identity_provider.asked["state"])
@@ -230,7 +228,9 @@ async def test_next_leads_nowhere_but_to_the_frontend(service: Service, anonymou
         ("/already%20encoded", "/already%20encoded"),
     ],
 )
-async def test_next_is_where_one_comes_out(service: Service, anonymous: Browser, path: str, location: str) -> None:
+async def test_next_is_the_destination_after_sign_in(
+    service: Service, anonymous: Browser, path: str, location: str
+) -> None:
     service.identity_provider.identities["a-code"] = ANN
     await anonymous.get("/api/auth/google/login", params={"next": path})
     response = await come_back(anonymous, code="a-code", state=service.identity_provider.asked["state"])
@@ -246,7 +246,7 @@ async def test_another_browser_cannot_finish_a_sign_in(service: Service, anonymo
         assert refusal(await come_back(victim, code="a-code", state=state)) == "invalid_state"
 
 
-async def test_an_attempt_is_good_for_one_time_and_ten_minutes(
+async def test_an_attempt_is_valid_once_and_for_ten_minutes(
     service: Service, anonymous: Browser, world: MemoryWorld
 ) -> None:
     service.identity_provider.identities["a-code"] = ANN
@@ -288,7 +288,7 @@ async def test_an_unavailable_provider_is_reported(service: Service, anonymous: 
 
 
 @pytest.mark.parametrize("cookie", ["", "garbage", "e30.e30", "ü", "."])
-async def test_a_made_up_attempt_is_refused(service: Service, anonymous: Browser, cookie: str) -> None:
+async def test_a_forged_attempt_is_refused(service: Service, anonymous: Browser, cookie: str) -> None:
     name = f"sign_in_{hashlib.sha256(b'b').hexdigest()[:16]}"
     response = await anonymous.get(
         "/api/auth/google/callback?code=a&state=b", headers={"Cookie": f"{name}={cookie}".encode()}
@@ -296,7 +296,7 @@ async def test_a_made_up_attempt_is_refused(service: Service, anonymous: Browser
     assert refusal(response) == "invalid_state"
 
 
-async def test_an_attempt_is_good_for_no_other_state(service: Service, anonymous: Browser) -> None:
+async def test_an_attempt_is_bound_to_its_state(service: Service, anonymous: Browser) -> None:
     service.identity_provider.identities["a"] = ANN
     genuine = attempt_of(cookies(await anonymous.get("/api/auth/google/login"))).value
     name = f"sign_in_{hashlib.sha256(b'b').hexdigest()[:16]}"

@@ -73,24 +73,24 @@ async def stage(service: Service, world: MemoryWorld) -> AsyncIterator[Stage]:
 
 
 @pytest.mark.parametrize("amount", [*NO_INTEGERS, *OUT_OF_RANGE], ids=repr)
-async def test_a_withdrawal_of_no_number_of_tokens(stage: Stage, amount: object) -> None:
+async def test_a_withdrawal_of_an_invalid_amount_is_refused(stage: Stage, amount: object) -> None:
     refused = await stage.refusal("mia", "POST /api/tokens/withdrawals", json={"amount": amount})
     assert refused == (422, "VALIDATION_ERROR")
 
 
-async def test_a_withdrawal_of_more_than_was_earned(stage: Stage) -> None:
+async def test_a_withdrawal_above_the_earnings_is_refused(stage: Stage) -> None:
     refused = await stage.refusal("mia", "POST /api/tokens/withdrawals", json={"amount": 31})
     assert refused == (402, "INSUFFICIENT_TOKENS")
 
 
 @pytest.mark.parametrize("package_id", [1, -1, 1.5, True, None, [], ["basic_100"], {}, "\x00", "x" * 101], ids=repr)
-async def test_a_package_that_is_no_name(stage: Stage, package_id: object) -> None:
+async def test_a_package_id_that_is_not_text_is_refused(stage: Stage, package_id: object) -> None:
     refused = await stage.refusal("ann", "POST /api/tokens/purchase", json={"package_id": package_id})
     assert refused == (422, "VALIDATION_ERROR")
 
 
 @pytest.mark.parametrize("package_id", ["", " ", "basic_100 ", "BASIC_100", "-100", "0", "베이직"], ids=repr)
-async def test_a_package_that_is_not_on_offer(stage: Stage, package_id: str) -> None:
+async def test_an_unknown_package_is_refused(stage: Stage, package_id: str) -> None:
     refused = await stage.refusal("ann", "POST /api/tokens/purchase", json={"package_id": package_id})
     assert refused == (400, "INVALID_PACKAGE")
 
@@ -100,19 +100,19 @@ async def test_a_package_that_is_not_on_offer(stage: Stage, package_id: str) -> 
     [{"total_price": 1}, {"amount_tokens": 10**6}, {"currency_code": "USD"}, {"user_id": 1}, {"price_per_token": -90}],
     ids=repr,
 )
-async def test_terms_of_ones_own(stage: Stage, own: dict[str, object]) -> None:
+async def test_client_supplied_terms_are_refused(stage: Stage, own: dict[str, object]) -> None:
     refused = await stage.refusal("ann", "POST /api/tokens/purchase", json={"package_id": "basic_100", **own})
     assert refused == (422, "VALIDATION_ERROR")
 
 
 @pytest.mark.parametrize("style_id", NO_INTEGERS, ids=repr)
-async def test_an_image_in_no_style(stage: Stage, style_id: object) -> None:
+async def test_a_generation_without_a_valid_style_is_refused(stage: Stage, style_id: object) -> None:
     asked = {"style_id": style_id, "prompt_tags": ["cat"]}
     assert await stage.refusal("ann", "POST /api/generations", json=asked) == (422, "VALIDATION_ERROR")
 
 
 @pytest.mark.parametrize("style_id", [-1, 0, 10**9, 2**63 - 1, 2**63, 10**30], ids=repr)
-async def test_an_image_in_a_style_that_is_not_there(stage: Stage, style_id: int) -> None:
+async def test_a_generation_of_an_unknown_style_is_refused(stage: Stage, style_id: int) -> None:
     asked = {"style_id": style_id, "prompt_tags": ["cat"]}
     assert await stage.refusal("ann", "POST /api/generations", json=asked) in {
         (404, "STYLE_NOT_FOUND"),
@@ -121,12 +121,12 @@ async def test_an_image_in_a_style_that_is_not_there(stage: Stage, style_id: int
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "1", True, 10**30], ids=repr)
-async def test_an_image_with_no_seed_at_all(stage: Stage, seed: object) -> None:
+async def test_an_invalid_seed_is_refused(stage: Stage, seed: object) -> None:
     asked = {"style_id": stage.style_id, "prompt_tags": ["cat"], "seed": seed}
     assert await stage.refusal("ann", "POST /api/generations", json=asked) == (422, "VALIDATION_ERROR")
 
 
-async def test_the_price_is_the_styles(service: Service, world: MemoryWorld) -> None:
+async def test_the_price_is_set_by_the_style(service: Service, world: MemoryWorld) -> None:
     style = await world.style(await world.artist())
     async with service.browser(await world.user("ann", tokens=100)) as browser:
         wish = {"style_id": style.id, "prompt_tags": ["cat"]}
@@ -140,7 +140,7 @@ async def test_the_price_is_the_styles(service: Service, world: MemoryWorld) -> 
 
 @pytest.mark.parametrize("call", ["POST /api/tokens/withdrawals", "POST /api/tokens/purchase", "POST /api/generations"])
 @pytest.mark.parametrize("body", [*NO_OBJECTS, *NO_NUMBERS], ids=lambda body: repr(body[:20]))
-async def test_bodies_that_are_no_objects(stage: Stage, call: str, body: bytes) -> None:
+async def test_non_object_bodies_are_refused(stage: Stage, call: str, body: bytes) -> None:
     status, code = await stage.refusal("mia", call, content=body, headers=JSON)
     assert (status, code) in {(400, "MALFORMED_BODY"), (422, "VALIDATION_ERROR")}
 
@@ -156,7 +156,7 @@ async def test_bodies_that_are_no_objects(stage: Stage, call: str, body: bytes) 
         ("mia", "POST /api/admin/withdrawals/{withdrawal}/reject", "NOT_FOUND"),
     ],
 )
-async def test_resources_of_another_user(stage: Stage, who: str, call: str, code: str) -> None:
+async def test_resources_of_another_user_are_not_found(stage: Stage, who: str, call: str, code: str) -> None:
     assert await stage.refusal(who, call, json={"reason": "No."}) == (404, code)
 
 
@@ -170,14 +170,14 @@ async def test_resources_of_another_user(stage: Stage, who: str, call: str, code
     ],
 )
 @pytest.mark.parametrize("number", NO_IDS)
-async def test_numbers_that_nothing_has(stage: Stage, call: str, number: str) -> None:
+async def test_unknown_ids_are_not_found(stage: Stage, call: str, number: str) -> None:
     who = "boss" if "admin" in call else "mia"
     status, _ = await stage.refusal(who, call.replace("{id}", number), json={"reason": "No."})
     assert status == 404
 
 
 @pytest.mark.parametrize("reason", [None, 1, "", " ", "x" * 501, ["No."]], ids=repr)
-async def test_a_rejection_without_a_reason(stage: Stage, reason: object) -> None:
+async def test_a_rejection_without_a_reason_is_refused(stage: Stage, reason: object) -> None:
     call = "POST /api/admin/withdrawals/{withdrawal}/reject"
     assert await stage.refusal("boss", call, json={"reason": reason}) == (422, "VALIDATION_ERROR")
 
@@ -186,7 +186,7 @@ async def test_a_rejection_without_a_reason(stage: Stage, reason: object) -> Non
     "query",
     ["limit=0", "limit=-1", "limit=101", "limit=1.5", "limit=ten", "cursor=x", "cursor=-1", "type=theft", "type="],
 )
-async def test_pages_that_are_none(stage: Stage, query: str) -> None:
+async def test_invalid_page_parameters_are_refused(stage: Stage, query: str) -> None:
     assert await stage.refusal("ann", f"GET /api/tokens/transactions?{query}") == (422, "VALIDATION_ERROR")
 
 
@@ -206,7 +206,7 @@ async def test_pages_that_are_none(stage: Stage, query: str) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("how", ["return", "webhook"])
-async def test_money_that_is_not_the_price_buys_nothing(
+async def test_a_wrong_amount_of_money_credits_nothing(
     service: Service, world: MemoryWorld, how: str, amount: Decimal | int, currency_code: str
 ) -> None:
     ann = await world.user("ann")
@@ -227,7 +227,7 @@ async def test_money_that_is_not_the_price_buys_nothing(
         assert (await browser.get("/api/tokens/balance")).json()["data"]["token_balance"] == 0
 
 
-def test_unknown_fields_are_refused_in_every_body_of_the_browsers_api(service: Service) -> None:
+def test_unknown_fields_are_refused_in_every_body_of_browsers(service: Service) -> None:
     unguarded, guarded = {}, 0
     for path, handler in routes(service.app):
         form, data = operation_of(handler).form, handler.parsed_data_field

@@ -125,7 +125,7 @@ async def test_a_connection_stays_usable_after_an_unread_body(
             assert (await connection.answer()).status == 200
 
 
-async def test_an_unread_chunked_body(running: Server) -> None:
+async def test_an_unread_chunked_body_keeps_the_connection_usable(running: Server) -> None:
     async with running.connection() as connection:
         for _ in range(8):
             await connection.begin("POST /api/nothing", "Transfer-Encoding: chunked")
@@ -136,7 +136,7 @@ async def test_an_unread_chunked_body(running: Server) -> None:
             assert (refused.status, refused.closes) == (404, False)
 
 
-async def test_a_form_of_many_megabytes_is_refused_where_the_client_can_read_it(running: Server) -> None:
+async def test_a_refusal_of_a_large_form_reaches_the_client(running: Server) -> None:
     async with running.connection() as connection:
         await connection.begin("POST /api/styles", "Content-Type: multipart/form-data; boundary=b", length=20_000_000)
         for _ in range(20):
@@ -146,7 +146,7 @@ async def test_a_form_of_many_megabytes_is_refused_where_the_client_can_read_it(
         assert (await connection.answer()).status == 200
 
 
-async def test_more_than_is_read_away_is_announced(running: Server) -> None:
+async def test_a_body_too_large_to_discard_closes_the_connection(running: Server) -> None:
     async with running.connection() as connection:
         await connection.begin("POST /api/nothing", length=bodies.MAX_REST + 1)
         refused = await connection.answer()
@@ -154,7 +154,7 @@ async def test_more_than_is_read_away_is_announced(running: Server) -> None:
         assert await connection.closed()
 
 
-async def test_chunks_without_end_are_announced(running: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_endless_chunks_close_the_connection(running: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "MAX_REST", 100_000)
     async with running.connection() as connection:
         await connection.begin("POST /api/nothing", "Transfer-Encoding: chunked")
@@ -171,7 +171,7 @@ async def test_a_refusal_precedes_100_continue(running: Server) -> None:
         assert await connection.closed()
 
 
-async def test_a_body_that_is_read_gets_100_continue(summing: Server) -> None:
+async def test_a_read_body_gets_100_continue(summing: Server) -> None:
     async with summing.connection() as connection:
         await connection.begin("POST /", "Expect: 100-continue", length=5)
         assert (await connection.answer()).status == 100
@@ -196,7 +196,7 @@ async def known_headers(service: Service, world: MemoryWorld, headers: list[str]
 
 
 @pytest.mark.parametrize(("call", "headers"), CALLS)
-async def test_a_body_that_does_not_come_frees_the_connection(
+async def test_a_body_that_does_not_arrive_frees_the_connection(
     service: Service,
     world: MemoryWorld,
     running: Server,
@@ -236,7 +236,7 @@ async def test_an_unread_body_that_does_not_arrive_frees_the_connection(
     await asyncio.gather(*(stall(method) for _ in range(MANY) for method in ("POST", "GET", "HEAD")))
 
 
-async def test_a_rest_is_not_read_away_for_ever(summing: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_discarding_a_body_has_a_time_limit(summing: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "REST_TIME", 0.3)
     async with summing.connection() as connection:
         await connection.begin("POST /early", length=1_000_000)
@@ -254,7 +254,7 @@ async def drip(connection: Connection, *, size: int, pause: float) -> None:
             await asyncio.sleep(pause)
 
 
-async def test_a_body_that_drips_is_given_up(summing: Server, sums: Sums, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_dripping_body_times_out(summing: Server, sums: Sums, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "RECEIVE_TIMEOUT", 0.4)
     async with summing.connection() as connection:
         await connection.begin("POST /", length=1_000_000)
@@ -267,9 +267,7 @@ async def test_a_body_that_drips_is_given_up(summing: Server, sums: Sums, monkey
     assert [type(failure) for failure in sums.failures] == [bodies.BodyTooSlow]
 
 
-async def test_a_body_that_comes_slowly_and_steadily_is_waited_for(
-    summing: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_slow_steady_body_is_accepted(summing: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes several times the patience, at several times the least rate."""
     monkeypatch.setattr(bodies, "RECEIVE_TIMEOUT", 0.5)
     monkeypatch.setattr(bodies, "LEAST_RATE", 10_000)
@@ -282,7 +280,7 @@ async def test_a_body_that_comes_slowly_and_steadily_is_waited_for(
         assert (answer.status, answer.body, answer.closes) == (200, b"100000", False)
 
 
-async def test_only_the_client_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_body_timeout_excludes_processing_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not what the service takes to work on a part."""
     monkeypatch.setattr(bodies, "RECEIVE_TIMEOUT", 0.3)
     parts = [{"type": "http.request", "body": b"x", "more_body": True}] * 9
@@ -306,7 +304,7 @@ async def test_only_the_client_is_timed(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(("call", "headers"), CALLS)
-async def test_a_disconnect_during_an_upload_is_no_error(
+async def test_a_disconnect_during_an_upload_is_not_an_error(
     service: Service,
     world: MemoryWorld,
     running: Server,
@@ -343,7 +341,7 @@ async def test_a_disconnect_during_an_upload_is_no_error(
     assert counted("http_requests_total", {"method": method, "route": path, "status": "500"}) is None
 
 
-async def test_a_disconnect_without_an_event(summing: Server, sums: Sums) -> None:
+async def test_a_disconnect_without_an_event_is_handled(summing: Server, sums: Sums) -> None:
     async with summing.connection() as connection:
         await connection.begin("POST /", length=1000)
         await sums.begun.wait()

@@ -61,14 +61,14 @@ def test_help_names_every_command() -> None:
         assert re.search(rf"^ +{command}\s+\w", done.stdout, re.MULTILINE)
 
 
-def test_a_command_that_does_not_exist_is_refused() -> None:
+def test_an_unknown_command_is_refused() -> None:
     for command in ("dance", "users dance", "tasks redrive --limit none", "users suspend ann"):
         done = cli(command)
         assert done.returncode == 2
         assert re.fullmatch(r".+ See `python -m entrypoints.cli.* --help`.\n", done.stderr)
 
 
-def test_production_starts_nothing_embedded_and_names_all_that_is_missing(tmp_path: Path) -> None:
+def test_production_names_all_missing_settings_and_embeds_nothing(tmp_path: Path) -> None:
     for command in ("run", "migrate", "relay", "maintenance", "reconcile", "tasks redrive", "admins add ann"):
         done = cli(command, APP_ENV="production", SECRET_KEY="short", DATA_DIR=str(tmp_path / "data"))
 
@@ -100,7 +100,7 @@ def test_an_unavailable_database_is_reported_in_one_message(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("command", ["migrate", *ON_A_DATABASE[1:]])
-def test_a_command_without_its_database_is_told_in_a_line(command: str, tmp_path: Path) -> None:
+def test_a_missing_database_is_reported_in_one_line(command: str, tmp_path: Path) -> None:
     done = cli(
         command, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing", DATA_DIR=str(tmp_path / "data"), **BROKER
     )
@@ -108,14 +108,14 @@ def test_a_command_without_its_database_is_told_in_a_line(command: str, tmp_path
     assert refusal(done).startswith("The database is unavailable: ")
 
 
-def test_a_url_of_another_database_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_url_of_another_database_is_reported_in_one_line(tmp_path: Path) -> None:
     done = cli("migrate", DATABASE_URL="mysql://nobody@127.0.0.1/nothing", DATA_DIR=str(tmp_path / "data"))
 
     assert refusal(done).startswith("The database is unavailable: ")
 
 
 @pytest.mark.parametrize("command", ON_A_DATABASE)
-async def test_a_database_without_tables_is_told_in_a_line(
+async def test_a_database_without_tables_is_reported_in_one_line(
     command: str, empty_database_url: str, tmp_path: Path
 ) -> None:
     given = {"DATABASE_URL": empty_database_url, "DATA_DIR": str(tmp_path / "data"), **BROKER}
@@ -125,14 +125,14 @@ async def test_a_database_without_tables_is_told_in_a_line(
 
 
 @pytest.mark.parametrize("command", ON_A_DATABASE)
-def test_where_there_is_no_database_none_is_made(command: str, tmp_path: Path) -> None:
+def test_commands_do_not_create_a_database(command: str, tmp_path: Path) -> None:
     done = cli(command, DATA_DIR=str(tmp_path / "data"), **BROKER)
 
     assert refusal(done) == f"There is no database in {tmp_path / 'data'} yet: `make run` creates it."
     assert not (tmp_path / "data").exists()
 
 
-async def test_a_user_who_may_not_migrate_is_told_in_a_line(empty_database_url: str, tmp_path: Path) -> None:
+async def test_missing_migration_privileges_are_reported_in_one_line(empty_database_url: str, tmp_path: Path) -> None:
     connection = await asyncpg.connect(empty_database_url)
     visitor = f"visitor_{uuid4().hex}"
     await connection.execute(f"CREATE ROLE {visitor} LOGIN PASSWORD 'visitor'")
@@ -149,7 +149,7 @@ async def test_a_user_who_may_not_migrate_is_told_in_a_line(empty_database_url: 
 
 
 @pytest.mark.parametrize("command", ["run", "demo", "migrate", "reconcile"])
-def test_a_data_directory_that_is_none_is_told_in_a_line(command: str, tmp_path: Path) -> None:
+def test_an_invalid_data_directory_is_reported_in_one_line(command: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     done = cli(command, DATA_DIR=str(tmp_path / "file"), PORT=str(free_port()), **BROKER)
@@ -165,7 +165,7 @@ def test_a_service_does_not_start_beside_another_command(command: str, tmp_path:
     assert refusal(done).startswith(f"The state in {tmp_path} is in use by `maintenance` (process 12)")
 
 
-def test_a_second_service_on_a_data_directory_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_data_directory_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     """While it imports what it would have needed: it ends after that."""
     with DataDirectory(tmp_path).held(Holder("run", 12, "http://127.0.0.1:8001")):
         done = cli("run", DATA_DIR=str(tmp_path), PORT=str(free_port()))
@@ -188,19 +188,19 @@ def test_a_command_reads_the_env_file_of_its_working_directory(tmp_path: Path) -
     assert refusal(overruled) == "Nothing answers at http://service.invalid:8000."
 
 
-def test_a_relay_of_its_own_needs_a_broker(tmp_path: Path) -> None:
+def test_a_separate_relay_requires_a_broker(tmp_path: Path) -> None:
     done = cli("relay", DATA_DIR=str(tmp_path / "data"))
 
     assert "RABBITMQ_HOST" in refusal(done)
 
 
-def test_the_demo_says_that_nothing_answers() -> None:
+def test_the_demo_reports_an_unreachable_service() -> None:
     done = cli("demo", API_BASE_URL="http://service.invalid:8000")
 
     assert refusal(done) == "Nothing answers at http://service.invalid:8000."
 
 
-async def test_the_books_are_looked_at(own_database_url: str, tmp_path: Path) -> None:
+async def test_reconcile_reports_on_the_ledger(own_database_url: str, tmp_path: Path) -> None:
     given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
     done = await asyncio.to_thread(cli, "reconcile", **given)
     assert done.returncode == 0
@@ -218,7 +218,7 @@ async def test_the_books_are_looked_at(own_database_url: str, tmp_path: Path) ->
     assert "Traceback" not in done.stderr
 
 
-async def test_a_user_is_made_an_admin(own_database_url: str, tmp_path: Path) -> None:
+async def test_admins_add_makes_a_user_an_admin(own_database_url: str, tmp_path: Path) -> None:
     given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
     done = await asyncio.to_thread(cli, "admins add ann@example.com", **given)
     assert "0 users have the id, username or e-mail address ann@example.com." in refusal(done)
@@ -231,7 +231,7 @@ async def test_a_user_is_made_an_admin(own_database_url: str, tmp_path: Path) ->
         assert (await world.read.accounts.me(ann.id)).role == "admin"
 
 
-def test_the_frontends_origins_may_upload_to_the_bucket(bucket: Bucket) -> None:
+def test_cors_allows_the_frontend_origins_to_upload(bucket: Bucket) -> None:
     done = cli("cors", **bucket.environment, CORS_ALLOWED_ORIGINS="https://example.com,http://localhost:3000")
 
     assert done.returncode == 0, done.stderr
@@ -243,6 +243,6 @@ def test_the_frontends_origins_may_upload_to_the_bucket(bucket: Bucket) -> None:
     assert rule["origin"] == ["https://example.com", "http://localhost:3000"]
 
 
-def test_there_has_to_be_a_bucket_and_an_origin(bucket: Bucket) -> None:
+def test_cors_requires_a_bucket_and_an_origin(bucket: Bucket) -> None:
     assert refusal(cli("cors", CORS_ALLOWED_ORIGINS="https://example.com")).startswith("GCS_BUCKET_NAME is not set")
     assert refusal(cli("cors", **bucket.environment)) == "CORS_ALLOWED_ORIGINS is not set."

@@ -27,17 +27,17 @@ def refusal(response: httpx.Response) -> tuple[int, str, Any]:
 @pytest.mark.parametrize(
     "path", ["/api/nothing", "/nothing", "/api/styles/abc", "/api/styles/1/2/3", "/api", "/api/users/-1"]
 )
-async def test_an_unknown_path(anonymous: Browser, path: str) -> None:
+async def test_an_unknown_path_is_404(anonymous: Browser, path: str) -> None:
     assert refusal(await anonymous.get(path)) == (404, "NOT_FOUND", None)
 
 
 @pytest.mark.parametrize("number", [0, -1, 2**63, 10**30])
 @pytest.mark.parametrize("path", ["/api/users/{}", "/api/styles/{}", "/api/generations/{}"])
-async def test_a_number_that_names_nothing(anonymous: Browser, path: str, number: int) -> None:
+async def test_an_invalid_id_is_404(anonymous: Browser, path: str, number: int) -> None:
     assert refusal(await anonymous.get(path.format(number)))[:2] == (404, "NOT_FOUND")
 
 
-async def test_a_method_that_there_is_not(anonymous: Browser) -> None:
+async def test_an_unsupported_method_is_405(anonymous: Browser) -> None:
     response = await anonymous.call("DELETE", "/api/styles")
     assert refusal(response) == (405, "METHOD_NOT_ALLOWED", None)
     assert response.headers["allow"] == "GET, HEAD, OPTIONS, POST"
@@ -59,9 +59,7 @@ async def test_a_trailing_slash_is_accepted_without_a_redirect(anonymous: Browse
     assert (with_slash.status_code, with_slash.content) == (200, without.content)
 
 
-async def test_a_trailing_slash_is_accepted_for_calls_that_change_something(
-    service: Service, world: MemoryWorld
-) -> None:
+async def test_a_trailing_slash_is_accepted_for_changing_calls(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user()) as browser:
         assert (await browser.post("/api/notifications/read-all/")).status_code == 200
         assert (await browser.patch("/api/users/me/", json={"bio": "Hello"})).status_code == 200
@@ -96,11 +94,11 @@ async def _options(service: Service, path: str) -> str:
     return allow
 
 
-async def test_options_of_an_unknown_path(anonymous: Browser) -> None:
+async def test_options_of_an_unknown_path_is_404(anonymous: Browser) -> None:
     assert refusal(await anonymous.call("OPTIONS", "/api/nothing"))[:2] == (404, "NOT_FOUND")
 
 
-async def test_a_list_in_several_header_lines_is_one(service: Service, world: MemoryWorld) -> None:
+async def test_repeated_list_headers_are_joined(service: Service, world: MemoryWorld) -> None:
     session = await service.session_of(await world.user())
     transport = asgi(service.app)
     async with httpx.AsyncClient(transport=transport, base_url="https://api.example.com") as client:
@@ -113,9 +111,7 @@ async def test_a_list_in_several_header_lines_is_one(service: Service, world: Me
 
 
 @pytest.mark.parametrize("header", ["Content-Type", "X-CSRFToken"])
-async def test_a_header_that_is_no_list_is_not_believed_twice(
-    service: Service, world: MemoryWorld, header: str
-) -> None:
+async def test_repeated_single_value_headers_are_refused(service: Service, world: MemoryWorld, header: str) -> None:
     async with service.browser(await world.user()) as browser:
         right = {"Content-Type": "application/json", "X-CSRFToken": browser.csrf or ""}
         headers = [*right.items(), (header, right[header])]
@@ -126,14 +122,14 @@ async def test_a_header_that_is_no_list_is_not_believed_twice(
 
 @pytest.mark.parametrize("host", ["", "[", "[::1", "[nowhere]", "a b", "a/b", "a:b", "a:99999", "\xbd", "a, a"])
 @pytest.mark.parametrize("path", ["/api/auth/google/login", "/api/styles?limit=0", "/api/health/live"])
-async def test_a_host_that_is_none(service: Service, path: str, host: str) -> None:
+async def test_an_invalid_host_is_refused(service: Service, path: str, host: str) -> None:
     async with httpx.AsyncClient(transport=asgi(service.app), base_url="https://api.example.com") as client:
         response = await client.get(path, headers=[(b"Host", host.encode("latin-1"))])
     assert refusal(response) == (400, "BAD_REQUEST", None)
 
 
 @pytest.mark.parametrize(("version", "status"), [("1.1", 400), ("1.0", 200)])
-async def test_only_old_clients_may_leave_out_the_host(service: Service, version: str, status: int) -> None:
+async def test_only_http_1_0_may_omit_the_host(service: Service, version: str, status: int) -> None:
     """RFC 9112, 3.2."""
 
     async def old(scope: Any, receive: Any, send: Any) -> None:
@@ -153,7 +149,7 @@ async def test_only_old_clients_may_leave_out_the_host(service: Service, version
     ],
     ids=["one field", "cookies", "many fields"],
 )
-async def test_a_head_that_is_too_large_is_refused_unread(service: Service, head: dict[str, str]) -> None:
+async def test_a_too_large_head_is_refused(service: Service, head: dict[str, str]) -> None:
     async with httpx.AsyncClient(transport=asgi(service.app), base_url="https://api.example.com") as client:
         response = await client.get("/api/styles", headers=head)
         long = await client.get(f"/api/styles?tags={'x' * 33_000}")
@@ -161,7 +157,7 @@ async def test_a_head_that_is_too_large_is_refused_unread(service: Service, head
     assert [refusal(response)[:2], refusal(long)[:2]] == [(431, "HEAD_TOO_LARGE")] * 2
 
 
-async def test_the_end_of_a_long_list_of_languages_is_not_read(anonymous: Browser) -> None:
+async def test_a_long_accept_language_is_truncated(anonymous: Browser) -> None:
     unread = await anonymous.get("/api/no-such-path", headers={"Accept-Language": "xx," * 400 + "ko"})
     read = await anonymous.get("/api/no-such-path", headers={"Accept-Language": "xx," * 100 + "ko"})
 
@@ -170,18 +166,18 @@ async def test_the_end_of_a_long_list_of_languages_is_not_read(anonymous: Browse
 
 
 @pytest.mark.parametrize("host", ["localhost", "api.example.com:8000", "[::1]:8000", "127.0.0.1", "xn--9d0bm53a.kr"])
-async def test_a_host(anonymous: Browser, host: str) -> None:
+async def test_a_valid_host_is_accepted(anonymous: Browser, host: str) -> None:
     assert (await anonymous.client.get("/api/health/live", headers={"Host": host})).status_code == 200
 
 
-async def test_a_trace_id_is_our_own_and_another_one_each_time(anonymous: Browser) -> None:
+async def test_every_response_has_its_own_trace_id(anonymous: Browser) -> None:
     first = await anonymous.get("/api/health/live", headers={"X-Trace-Id": "theirs"})
     second = await anonymous.get("/api/health/live", headers={"X-Trace-Id": "theirs"})
     assert len({"theirs", first.headers["x-trace-id"], second.headers["x-trace-id"]}) == 3
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b'{"bio": nope}', b"[" * 10_000])
-async def test_malformed_json(service: Service, world: MemoryWorld, body: bytes) -> None:
+async def test_malformed_json_is_refused(service: Service, world: MemoryWorld, body: bytes) -> None:
     async with service.browser(await world.user(tokens=10)) as browser:
         for method, path in (("PATCH", "/api/users/me"), ("POST", "/api/generations")):
             response = await browser.call(method, path, content=body, headers={"Content-Type": "application/json"})
@@ -189,7 +185,7 @@ async def test_malformed_json(service: Service, world: MemoryWorld, body: bytes)
 
 
 @pytest.mark.parametrize("body", ["[]", '"text"', "1", "null", "true"])
-async def test_json_that_is_no_object(service: Service, world: MemoryWorld, body: str) -> None:
+async def test_json_that_is_not_an_object_is_refused(service: Service, world: MemoryWorld, body: str) -> None:
     async with service.browser(await world.user()) as browser:
         for method, path in (("PATCH", "/api/users/me"), ("POST", "/api/generations")):
             response = await browser.call(method, path, content=body, headers={"Content-Type": "application/json"})
@@ -197,7 +193,7 @@ async def test_json_that_is_no_object(service: Service, world: MemoryWorld, body
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml", None])
-async def test_another_content_type(service: Service, world: MemoryWorld, content_type: str | None) -> None:
+async def test_another_content_type_is_refused(service: Service, world: MemoryWorld, content_type: str | None) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
     async with service.browser(await world.artist()) as browser:
         for method, path in (
@@ -211,7 +207,7 @@ async def test_another_content_type(service: Service, world: MemoryWorld, conten
 
 
 @pytest.mark.parametrize("declared", [True, False], ids=["with its length", "in chunks"])
-async def test_a_body_that_is_too_large(service: Service, world: MemoryWorld, declared: bool) -> None:
+async def test_a_too_large_body_is_refused(service: Service, world: MemoryWorld, declared: bool) -> None:
     async def chunks() -> Any:
         for _ in range(9):
             yield b" " * 1024 * 1024
@@ -224,7 +220,7 @@ async def test_a_body_that_is_too_large(service: Service, world: MemoryWorld, de
             assert refusal(response) == (413, "PAYLOAD_TOO_LARGE", None)
 
 
-async def test_all_fields_that_are_wrong_are_named(service: Service, world: MemoryWorld) -> None:
+async def test_all_invalid_fields_are_named(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user()) as browser:
         response = await browser.post(
             "/api/generations",
@@ -240,7 +236,7 @@ async def test_all_fields_that_are_wrong_are_named(service: Service, world: Memo
     }
 
 
-async def test_fields_that_are_missing_or_unknown_are_named(service: Service, world: MemoryWorld) -> None:
+async def test_missing_and_unknown_fields_are_named(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user()) as browser:
         missing = await browser.post("/api/generations", json={})
         unknown = await browser.patch("/api/users/me", json={"role": "admin"})
@@ -248,7 +244,7 @@ async def test_fields_that_are_missing_or_unknown_are_named(service: Service, wo
     assert refusal(unknown) == (422, "VALIDATION_ERROR", {"role": "Unknown field."})
 
 
-async def test_text_that_no_database_keeps_is_refused(service: Service, world: MemoryWorld) -> None:
+async def test_unstorable_text_is_refused(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user()) as browser:
         body = {"style_id": 1, "prompt_tags": ["cat", "do\0g"], "description": "fine"}
         assert refusal(await browser.post("/api/generations", json=body))[2] == {
@@ -277,7 +273,7 @@ async def test_text_that_no_database_keeps_is_refused(service: Service, world: M
         (f"artist_id={2**63}", "artist_id"),
     ],
 )
-async def test_a_query_that_is_not_valid(anonymous: Browser, query: str, field: str) -> None:
+async def test_an_invalid_query_is_refused(anonymous: Browser, query: str, field: str) -> None:
     status, code, details = refusal(await anonymous.get(f"/api/styles?{query}"))
     assert (status, code, list(details)) == (422, "VALIDATION_ERROR", [field])
 
@@ -298,7 +294,7 @@ async def test_an_unexpected_error_is_logged_in_full_and_hidden_from_the_client(
     assert "swordfish" in str(record.exc_info[1])
 
 
-async def test_an_error_outside_of_routes_is_answered_in_the_same_shape(
+async def test_errors_outside_routes_have_the_error_shape(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fails(*_: object, **__: object) -> None:
@@ -313,7 +309,7 @@ async def test_an_error_outside_of_routes_is_answered_in_the_same_shape(
     assert "swordfish" in caplog.text
 
 
-async def test_a_part_out_of_reach_is_503(
+async def test_an_unavailable_dependency_is_503(
     service: Service, world: MemoryWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def unavailable(*_: object, **__: object) -> None:
@@ -343,7 +339,7 @@ async def test_a_part_out_of_reach_is_503(
         (",;,", False),
     ],
 )
-async def test_messages_are_in_the_language_asked_for(anonymous: Browser, accepted: str | None, korean: bool) -> None:
+async def test_messages_follow_accept_language(anonymous: Browser, accepted: str | None, korean: bool) -> None:
     headers = {"Accept-Language": accepted} if accepted else {"Accept-Language": ""}
     error = (await anonymous.get("/api/auth/me", headers=headers)).json()["error"]
     assert error["code"] == "UNAUTHORIZED"
@@ -355,7 +351,7 @@ def test_every_category_has_a_status() -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/health/live", "/api/nothing", "/api/auth/me"])
-async def test_the_frontends_origin_may_read_answers_with_credentials(anonymous: Browser, path: str) -> None:
+async def test_the_frontend_origin_can_read_responses_with_credentials(anonymous: Browser, path: str) -> None:
     headers = (await anonymous.get(path, headers={"Origin": FRONTEND})).headers
     assert headers["access-control-allow-origin"] == FRONTEND
     assert headers["access-control-allow-credentials"] == "true"
@@ -366,7 +362,7 @@ async def test_the_frontends_origin_may_read_answers_with_credentials(anonymous:
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://example.com", f"{FRONTEND}.evil.example"])
-async def test_no_other_origin_may(anonymous: Browser, origin: str) -> None:
+async def test_other_origins_cannot_read_responses(anonymous: Browser, origin: str) -> None:
     answer = await anonymous.get("/api/health/live", headers={"Origin": origin})
     assert "access-control-allow-origin" not in answer.headers
     preflight = await anonymous.call(
@@ -375,7 +371,7 @@ async def test_no_other_origin_may(anonymous: Browser, origin: str) -> None:
     assert not any(name.startswith("access-control") for name in preflight.headers)
 
 
-async def test_a_preflight_of_the_frontend(anonymous: Browser) -> None:
+async def test_a_preflight_of_the_frontend_is_answered(anonymous: Browser) -> None:
     asked = {
         "Origin": FRONTEND,
         "Access-Control-Request-Method": "PATCH",
@@ -387,7 +383,7 @@ async def test_a_preflight_of_the_frontend(anonymous: Browser) -> None:
     assert {"Content-Type", "X-CSRFToken"} <= set(headers["access-control-allow-headers"].split(", "))
 
 
-async def test_answers_are_kept_out_of_caches_and_frames(world: MemoryWorld) -> None:
+async def test_responses_are_not_cached_or_framed(world: MemoryWorld) -> None:
     async with Service(world, app_env="production").browser() as browser:
         headers = (await browser.get("/api/styles")).headers
     assert headers["cache-control"] == "no-store"
@@ -399,7 +395,7 @@ async def test_answers_are_kept_out_of_caches_and_frames(world: MemoryWorld) -> 
 @pytest.mark.parametrize(
     "missing", [{"secret_key": None}, {"training_tokens": []}, {"inference_tokens": []}, {"operator_tokens": []}]
 )
-def test_there_is_no_app_without_its_secrets(service: Service, missing: dict[str, object]) -> None:
+def test_an_app_requires_its_secrets(service: Service, missing: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="the service needs"):
         create_app(service.container, settings(**missing))
 

@@ -4,7 +4,7 @@ from tests.entrypoints.service import Browser, Service
 from tests.support.world import MemoryWorld
 
 
-async def test_following_and_unfollowing(service: Service, world: MemoryWorld) -> None:
+async def test_following_and_unfollowing_return_the_count(service: Service, world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann")
     async with service.browser(ann) as browser:
         followed = await browser.post(f"/api/users/{mia.id}/follow")
@@ -46,7 +46,7 @@ async def test_following_oneself_is_refused_in_both_languages(service: Service, 
     assert korean.json()["error"]["message"] == "자기 자신은 팔로우할 수 없습니다."
 
 
-async def test_the_feed_of_followed_users(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+async def test_the_feed_shows_followed_users_only(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
     mia, ann, zoe = (
         await world.artist("mia", tokens=100),
         await world.user("ann"),
@@ -63,7 +63,7 @@ async def test_the_feed_of_followed_users(service: Service, world: MemoryWorld, 
     assert (refused.status_code, refused.json()["error"]["code"]) == (401, "UNAUTHORIZED")
 
 
-async def test_liking_and_unliking(service: Service, world: MemoryWorld) -> None:
+async def test_liking_and_unliking_return_the_count(service: Service, world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia", tokens=100), await world.user("ann")
     style = await world.style(mia)
     image, private = await world.image(mia, style, public=True), await world.image(mia, style)
@@ -89,7 +89,9 @@ async def test_liking_and_unliking(service: Service, world: MemoryWorld) -> None
     )
 
 
-async def test_commenting_from_first_to_last(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+async def test_comments_are_created_listed_edited_and_deleted(
+    service: Service, world: MemoryWorld, anonymous: Browser
+) -> None:
     mia, ann = await world.artist("mia", tokens=100), await world.user("ann")
     image = await world.image(mia, await world.style(mia), public=True)
     path = f"/api/generations/{image.id}/comments"

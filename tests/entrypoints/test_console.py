@@ -135,7 +135,7 @@ ANYWHERE = (
 
 
 @pytest.mark.parametrize("who", [None, "ann", "mia"])
-async def test_there_is_nothing_for_others(scene: Scene, who: str | None) -> None:
+async def test_the_console_is_404_for_others(scene: Scene, who: str | None) -> None:
     async with await client_of(scene, getattr(scene, who) if who else None) as client:
         unknown = await client.get("/nothing-of-this-name")
         for path in ANYWHERE:
@@ -146,7 +146,7 @@ async def test_there_is_nothing_for_others(scene: Scene, who: str | None) -> Non
                 assert answer.headers["content-security-policy"] == unknown.headers["content-security-policy"]
 
 
-async def test_the_overview_is_shown_without_the_broker(
+async def test_the_overview_works_without_the_broker(
     scene: Scene, console: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def gone(_: MemoryDeadLetters) -> int:
@@ -156,13 +156,13 @@ async def test_the_overview_is_shown_without_the_broker(
     assert "the broker does not answer" in (await console.get("/admin/")).text
 
 
-async def test_a_former_admin_is_out_at_once(scene: Scene, console: httpx.AsyncClient) -> None:
+async def test_a_former_admin_loses_access_at_once(scene: Scene, console: httpx.AsyncClient) -> None:
     assert (await console.get("/admin/")).status_code == 200
     await scene.world.use_case(SuspendUser)(Operator(None), scene.eve.id, reason="Gone.")
     assert (await console.get("/admin/")).status_code == 404
 
 
-async def test_the_overview_shows_what_waits(scene: Scene, console: httpx.AsyncClient) -> None:
+async def test_the_overview_shows_pending_items(scene: Scene, console: httpx.AsyncClient) -> None:
     page = (await console.get("/admin/")).text
     assert "has not been reconciled" in page
     assert re.search(r"Dead letters</dt><dd>0", page)
@@ -190,7 +190,7 @@ async def test_each_table_is_listed_and_each_row_shown(scene: Scene, console: ht
             assert (await console.get(f"/admin/{name}/list?{column}={value}&search=nothing-like-it")).status_code == 200
 
 
-async def test_a_style_in_review_is_shown_beside_what_it_resembles(scene: Scene, console: httpx.AsyncClient) -> None:
+async def test_a_style_in_review_is_shown_beside_its_near_copies(scene: Scene, console: httpx.AsyncClient) -> None:
     overview = (await console.get("/admin/")).text
     assert re.search(r"Styles in review</a></dt><dd>1", overview)
     page = await console.get(f"/admin/styles/details/{scene.copying.id}")
@@ -227,7 +227,7 @@ async def test_every_line_of_the_ledger_links_to_its_cause(scene: Scene, console
 
 
 @pytest.mark.parametrize(("page", "name"), [(page, name) for page in ACTIONS for name in ACTIONS[page]])
-async def test_an_action_leaves_one_line(scene: Scene, console: httpx.AsyncClient, page: str, name: str) -> None:
+async def test_an_action_leaves_one_audit_line(scene: Scene, console: httpx.AsyncClient, page: str, name: str) -> None:
     address, action, before = scene.address(page, name), ACTIONS[page][name], await scene.lines()
     form = await console.get(address)
     assert (form.status_code, action.effect in form.text.replace("&#39;", "'")) == (200, True)
@@ -259,7 +259,7 @@ async def test_an_action_leaves_one_line(scene: Scene, console: httpx.AsyncClien
         ("purchases", "refund", "nothing", 404, "Purchase not found."),
     ],
 )
-async def test_a_refusal_is_shown_and_leaves_no_line(
+async def test_a_refusal_is_shown_and_leaves_no_audit_line(
     scene: Scene, console: httpx.AsyncClient, page: str, name: str, target: str, status: int, message: str
 ) -> None:
     address, before = f"/admin/act/{page}/{target.format(eve=scene.eve.id)}/{name}", await scene.lines()
@@ -273,14 +273,14 @@ async def test_a_refusal_is_shown_and_leaves_no_line(
 
 
 @pytest.mark.parametrize("tokens", ["", "0", "-1", "five", "9" * 30])
-async def test_an_amount_that_is_none_is_refused(scene: Scene, console: httpx.AsyncClient, tokens: str) -> None:
+async def test_an_invalid_amount_is_refused(scene: Scene, console: httpx.AsyncClient, tokens: str) -> None:
     address = scene.address("users", "grant-bonus")
     csrf = CSRF.findall((await console.get(address)).text)[0]
     refused = await console.post(address, data={"tokens": tokens, "reason": "Sorry.", "csrf_token": csrf})
     assert refused.status_code == 422
 
 
-async def test_without_a_number_of_tokens_all_are_refunded(scene: Scene, console: httpx.AsyncClient) -> None:
+async def test_an_empty_amount_refunds_everything(scene: Scene, console: httpx.AsyncClient) -> None:
     address = scene.address("purchases", "refund")
     csrf = CSRF.findall((await console.get(address)).text)[0]
     assert (await console.post(address, data={"reason": "Sorry.", "csrf_token": csrf})).status_code == 303
@@ -294,7 +294,7 @@ async def test_without_a_number_of_tokens_all_are_refunded(scene: Scene, console
     assert (again.status_code, "This purchase cannot be refunded." in again.text) == (409, True)
 
 
-async def test_a_grant_in_the_ledger_links_to_its_line(scene: Scene, console: httpx.AsyncClient) -> None:
+async def test_a_grant_in_the_ledger_links_to_its_audit_line(scene: Scene, console: httpx.AsyncClient) -> None:
     await scene.world.use_case(GrantBonus)(Operator(scene.eve.id), scene.ann.id, tokens=5, reason="An apology.")
     ledger = (await console.get("/admin/transfers/list?search=grant:")).text
     [path] = re.findall(r'<a href="([^"]+)">grant:', ledger)
@@ -307,7 +307,7 @@ async def test_a_withdrawal_shows_its_sources(scene: Scene, console: httpx.Async
     assert re.search(r"Bought, by others</dt><dd>[1-9]", page)
 
 
-async def test_a_reason_is_asked_for_again(scene: Scene, console: httpx.AsyncClient) -> None:
+async def test_a_missing_reason_shows_the_form_again(scene: Scene, console: httpx.AsyncClient) -> None:
     address = scene.address("users", "suspend")
     token = CSRF.findall((await console.get(address)).text)[0]
     refused = await console.post(address, data={"reason": " ", "csrf_token": token})
@@ -323,7 +323,7 @@ async def test_rows_cannot_be_edited(console: httpx.AsyncClient, path: str) -> N
         assert (await console.request(method, f"/admin/{path}")).status_code in (404, 405)
 
 
-async def test_the_database_refuses_to_be_written_by_the_console(scene: Scene) -> None:
+async def test_console_sessions_are_read_only(scene: Scene) -> None:
     rows = await scene.service.container.get(ConsoleRows)
     async with rows.sessions() as session:
         with pytest.raises(DBAPIError, match="read-only transaction"):
@@ -331,11 +331,11 @@ async def test_the_database_refuses_to_be_written_by_the_console(scene: Scene) -
 
 
 @pytest.mark.parametrize("key", ["x", "9" * 30, "0", "-1"])
-async def test_what_is_no_key_is_not_found(console: httpx.AsyncClient, key: str) -> None:
+async def test_an_invalid_key_is_not_found(console: httpx.AsyncClient, key: str) -> None:
     answer = await console.get(f"/admin/users/details/{key}")
     assert (answer.status_code, 'role="alert"' in answer.text) == (404, True)
 
 
-async def test_a_search_that_the_database_refuses_is_told(console: httpx.AsyncClient) -> None:
+async def test_a_refused_search_is_reported(console: httpx.AsyncClient) -> None:
     answer = await console.get("/admin/users/list?search=%00")
     assert (answer.status_code, "Search for less" in answer.text) == (400, True)

@@ -64,7 +64,7 @@ async def a_life(service: Service, world: MemoryWorld) -> tuple[dict[str, User],
 
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
-async def test_every_call_answers_as_agreed(service: Service, world: MemoryWorld, call: Call) -> None:
+async def test_every_call_answers_as_specified(service: Service, world: MemoryWorld, call: Call) -> None:
     people, things = await a_life(service, world)
     if call.path == "/api/notifications/events":
         service.streams.close()  # it has no end of its own
@@ -83,7 +83,7 @@ async def test_every_call_answers_as_agreed(service: Service, world: MemoryWorld
 @pytest.mark.parametrize(
     ("text", "by_style", "by_artist"), [("ink", "name", None), ("tag of it", "tag", None), ("mia", None, "name")]
 )
-async def test_a_search_says_what_matched(
+async def test_a_search_result_names_what_matched(
     service: Service, world: MemoryWorld, text: str, by_style: str | None, by_artist: str | None
 ) -> None:
     await world.style(await world.artist("mia"), "Ink", tags=["a tag of it"])
@@ -118,7 +118,7 @@ async def test_a_whole_percentage_is_shown_without_decimals(
 
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
-def test_every_call_is_documented_as_agreed(service: Service, call: Call) -> None:
+def test_every_call_is_documented_as_specified(service: Service, call: Call) -> None:
     document = service.contract.document
     paths = {re.sub(r"{\w+}", "{}", path): operations for path, operations in document["paths"].items()}
     answers = paths[call.template][call.method.lower()]["responses"]

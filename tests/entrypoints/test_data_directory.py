@@ -13,7 +13,7 @@ from tests.support.processes import NOWHERE, environment
 SERVICE = Holder("run", os.getpid(), "http://127.0.0.1:8001", Secret("postgresql://user:password@host/database"))
 
 
-def test_who_holds_it_can_be_read_until_it_is_left(tmp_path: Path) -> None:
+def test_the_holder_is_readable_until_release(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path / "data")
 
     assert directory.holder() is None
@@ -24,7 +24,7 @@ def test_who_holds_it_can_be_read_until_it_is_left(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "data").iterdir()] == ["lock"]
 
 
-def test_one_process_holds_it_at_a_time(tmp_path: Path) -> None:
+def test_one_process_holds_the_directory(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path)
     with directory.held(SERVICE), directory.held(Holder("maintenance", 1)) as held:
         assert not held
@@ -33,7 +33,7 @@ def test_one_process_holds_it_at_a_time(tmp_path: Path) -> None:
     assert directory.holder() is None
 
 
-def test_the_holder_may_say_more_about_itself(tmp_path: Path) -> None:
+def test_the_holder_can_publish_details(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path)
     with directory.held(Holder("run", 1)):
         directory.describe(SERVICE)
@@ -41,14 +41,14 @@ def test_the_holder_may_say_more_about_itself(tmp_path: Path) -> None:
         assert directory.holder() == SERVICE
 
 
-def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+def test_the_lock_file_is_private(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path / "data")
     with directory.held(SERVICE):
         assert directory.path.stat().st_mode & 0o777 == 0o700
         assert (directory.path / "running.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_what_a_killed_process_has_left_is_ignored(tmp_path: Path) -> None:
+def test_the_entry_of_a_killed_process_is_ignored(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys; from entrypoints.data_directory import *\n"
         "with DataDirectory(pathlib.Path(sys.argv[1])).held(Holder('run', 1, 'http://127.0.0.1:8001')):\n"
@@ -74,7 +74,7 @@ def test_what_a_killed_process_has_left_is_ignored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b'{"pid": "x"}'])
-def test_a_holder_that_does_not_say_who_it_is_is_another_process(tmp_path: Path, content: bytes | None) -> None:
+def test_an_unnamed_holder_is_another_process(tmp_path: Path, content: bytes | None) -> None:
     directory = DataDirectory(tmp_path)
     with directory.held(SERVICE):
         (tmp_path / "running.json").unlink()
@@ -84,6 +84,6 @@ def test_a_holder_that_does_not_say_who_it_is_is_another_process(tmp_path: Path,
         assert directory.holder() == Holder(UNKNOWN, 0)
 
 
-def test_how_a_holder_is_named() -> None:
+def test_the_description_of_a_holder() -> None:
     assert str(Holder("maintenance", 12)) == "`maintenance` (process 12)"
     assert str(Holder(UNKNOWN, 0)) == "another process"

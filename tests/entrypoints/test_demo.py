@@ -58,27 +58,27 @@ def holding(port: int) -> Holder:
     return Holder("run", 12, f"http://127.0.0.1:{port}")
 
 
-def test_the_one_that_runs_on_the_data_directory_whatever_its_port(tmp_path: Path) -> None:
+def test_demo_uses_the_service_of_the_data_directory(tmp_path: Path) -> None:
     with answering() as port, DataDirectory(tmp_path).held(holding(port)):
         assert chosen(tmp_path) == f"http://127.0.0.1:{port}"
 
 
-def test_the_one_of_the_data_directory_rather_than_what_else_has_the_port(tmp_path: Path) -> None:
+def test_demo_prefers_the_data_directory_to_the_port(tmp_path: Path) -> None:
     with answering(SomethingElse) as taken, answering() as port, DataDirectory(tmp_path).held(holding(port)):
         assert chosen(tmp_path, PORT=str(taken)) == f"http://127.0.0.1:{port}"
 
 
-def test_the_one_that_api_base_url_names_before_all(tmp_path: Path) -> None:
+def test_demo_prefers_api_base_url(tmp_path: Path) -> None:
     with answering() as named, answering() as port, DataDirectory(tmp_path).held(holding(port)):
         assert chosen(tmp_path, API_BASE_URL=f"http://localhost:{named}") == f"http://localhost:{named}"
 
 
-def test_the_one_at_the_port_where_none_runs_on_the_data_directory(tmp_path: Path) -> None:
+def test_demo_falls_back_to_the_port(tmp_path: Path) -> None:
     with answering() as port:
         assert chosen(tmp_path, PORT=str(port)) == f"http://127.0.0.1:{port}"
 
 
-def test_one_that_has_yet_to_answer_is_waited_for(tmp_path: Path) -> None:
+def test_demo_waits_for_a_starting_service(tmp_path: Path) -> None:
     bases: list[str] = []
     demo = threading.Thread(target=lambda: bases.append(chosen(tmp_path)))
     with socket.create_server(("127.0.0.1", 0)) as starting:
@@ -93,7 +93,7 @@ def test_one_that_has_yet_to_answer_is_waited_for(tmp_path: Path) -> None:
     assert bases == [f"http://127.0.0.1:{port}"]
 
 
-def test_one_that_ends_before_it_answers_is_told_in_a_line(tmp_path: Path) -> None:
+def test_demo_reports_a_service_that_ended_early(tmp_path: Path) -> None:
     refusals: list[Exception] = []
 
     def play() -> None:
@@ -116,12 +116,12 @@ def test_one_that_ends_before_it_answers_is_told_in_a_line(tmp_path: Path) -> No
     ]
 
 
-def test_something_else_is_not_played_against(tmp_path: Path) -> None:
+def test_demo_refuses_another_server(tmp_path: Path) -> None:
     with answering(SomethingElse) as port, pytest.raises(CommandFailed, match="Something else answers at"):
         chosen(tmp_path, PORT=str(port))
 
 
-def test_a_directory_that_another_command_uses_is_left_alone(tmp_path: Path) -> None:
+def test_demo_refuses_a_directory_in_use(tmp_path: Path) -> None:
     with (
         DataDirectory(tmp_path).held(Holder("maintenance", 12)),
         pytest.raises(CommandFailed, match="in use by `maintenance`"),
@@ -129,7 +129,7 @@ def test_a_directory_that_another_command_uses_is_left_alone(tmp_path: Path) -> 
         chosen(tmp_path)
 
 
-def test_a_service_that_cannot_start_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_reports_a_service_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_ENV", "staging")  # the service that is started inherits it
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     monkeypatch.chdir(tmp_path)

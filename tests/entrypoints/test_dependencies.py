@@ -20,7 +20,7 @@ class Dependency:
         return self.reachable
 
 
-async def test_callers_at_the_same_time_share_an_answer() -> None:
+async def test_concurrent_callers_share_a_check() -> None:
     dependency = Dependency()
     probe = Probe(dependency.ask, ManualClock())
     async with asyncio.TaskGroup() as callers:
@@ -31,7 +31,7 @@ async def test_callers_at_the_same_time_share_an_answer() -> None:
     assert (dependency.asked, {task.result() for task in tasks}) == (1, {True})
 
 
-async def test_an_answer_is_shared_for_a_second() -> None:
+async def test_a_check_is_cached_for_a_second() -> None:
     dependency, clock = Dependency(), ManualClock()
     dependency.answers.set()
     probe = Probe(dependency.ask, clock)
@@ -46,7 +46,7 @@ async def test_an_answer_is_shared_for_a_second() -> None:
     assert dependency.asked == 2
 
 
-async def test_a_slow_dependency_is_not_asked_again_before_it_has_answered() -> None:
+async def test_a_slow_dependency_is_checked_once_at_a_time() -> None:
     dependency, clock = Dependency(), ManualClock()
     probe = Probe(dependency.ask, clock)
     first = asyncio.create_task(probe())
@@ -59,7 +59,7 @@ async def test_a_slow_dependency_is_not_asked_again_before_it_has_answered() -> 
     assert (await first, await second, dependency.asked) == (True, True, 1)
 
 
-async def test_a_caller_that_is_gone_does_not_take_the_answer_from_others() -> None:
+async def test_a_cancelled_caller_does_not_cancel_the_check() -> None:
     dependency = Dependency()
     probe = Probe(dependency.ask, ManualClock())
     gone, stays = asyncio.create_task(probe()), asyncio.create_task(probe())

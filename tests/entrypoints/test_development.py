@@ -34,7 +34,7 @@ def service(tmp_path: Path) -> Iterator[DataDirectory]:
         yield directory
 
 
-def test_a_command_takes_the_database_and_the_address_of_the_service(service: DataDirectory) -> None:
+def test_a_command_uses_database_and_url_of_the_service(service: DataDirectory) -> None:
     complete = beside(settings(service.path))
 
     assert (complete.database_url, complete.api_base_url) == (SERVICE.database_url, SERVICE.api_base_url)
@@ -43,7 +43,7 @@ def test_a_command_takes_the_database_and_the_address_of_the_service(service: Da
     assert service.holder() == SERVICE
 
 
-def test_the_settings_of_the_command_itself_win(service: DataDirectory) -> None:
+def test_the_settings_of_the_command_take_precedence(service: DataDirectory) -> None:
     complete = beside(
         settings(service.path, DATABASE_URL="postgresql://elsewhere/x", API_BASE_URL="https://api.example.com")
     )
@@ -66,16 +66,14 @@ def test_a_command_waits_for_a_service_that_is_starting_its_database(service: Da
     assert [complete.database_url for complete in found] == [SERVICE.database_url]
 
 
-def test_without_a_database_there_is_nothing_to_work_on(tmp_path: Path) -> None:
+def test_a_command_requires_a_database(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match=r"There is no database in .*data yet: `make run` creates it\."):
         beside(settings(tmp_path / "data"))
 
     assert not (tmp_path / "data").exists()
 
 
-def test_a_database_that_does_not_start_is_not_waited_for_for_ever(
-    service: DataDirectory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_for_a_database_times_out(service: DataDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     service.describe(Holder("migrate", 12))
     (service.path / "postgres").mkdir()
     (service.path / "postgres/PG_VERSION").touch()
@@ -85,7 +83,7 @@ def test_a_database_that_does_not_start_is_not_waited_for_for_ever(
         beside(settings(service.path))
 
 
-def test_two_services_do_not_share_a_directory(service: DataDirectory) -> None:
+def test_two_services_cannot_share_a_directory(service: DataDirectory) -> None:
     with (
         pytest.raises(CommandFailed, match=r"running already on the state in .*, at http://127\.0\.0\.1:8001: stop"),
         embedded_parts(settings(service.path), command="run", say=print),
@@ -93,7 +91,7 @@ def test_two_services_do_not_share_a_directory(service: DataDirectory) -> None:
         raise AssertionError
 
 
-def test_a_service_on_a_database_of_its_own_says_where_both_are(tmp_path: Path) -> None:
+def test_a_service_publishes_its_database_and_url(tmp_path: Path) -> None:
     given = settings(tmp_path, DATABASE_URL="postgresql://somewhere/database", PORT="8001")
     with embedded_parts(given, command="run", say=print):
         holder = DataDirectory(tmp_path).holder()
@@ -103,7 +101,7 @@ def test_a_service_on_a_database_of_its_own_says_where_both_are(tmp_path: Path) 
     assert DataDirectory(tmp_path).holder() is None
 
 
-def test_secrets_are_made_once_and_missing_ones_are_added(tmp_path: Path) -> None:
+def test_secrets_are_generated_once_and_completed(tmp_path: Path) -> None:
     def started() -> Settings:
         with embedded_parts(settings(tmp_path, DATABASE_URL="postgresql://x/y"), command="run", say=print) as complete:
             return complete
@@ -117,7 +115,7 @@ def test_secrets_are_made_once_and_missing_ones_are_added(tmp_path: Path) -> Non
     assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_damaged_secrets_are_named(tmp_path: Path) -> None:
+def test_damaged_secrets_are_reported(tmp_path: Path) -> None:
     (tmp_path / "secrets.json").write_text("{")
 
     with (

@@ -41,7 +41,7 @@ def png(size: int) -> dict[str, Any]:
     return {"name": "a.png", "content_type": "image/png", "size": size}
 
 
-async def test_announced_files_are_sent_and_listed(service: Service, world: MemoryWorld) -> None:
+async def test_announced_files_are_uploaded_and_listed(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.artist()) as browser:
         first, second = await announce(browser, png(3), png(4))
         assert set(first) == {"upload_id", "upload_url", "method", "headers", "expires_at"}
@@ -71,7 +71,7 @@ async def test_announced_files_are_sent_and_listed(service: Service, world: Memo
         ),
     ],
 )
-async def test_what_cannot_be_an_artwork_is_refused(
+async def test_an_invalid_announcement_is_refused(
     service: Service, world: MemoryWorld, body: dict[str, Any], code: str, details: dict[str, Any] | None
 ) -> None:
     async with service.browser(await world.artist()) as browser:
@@ -91,7 +91,7 @@ async def test_too_many_unused_uploads_are_refused(service: Service, world: Memo
     assert response.json()["error"]["details"] == {"limit": 300}
 
 
-async def test_a_repeated_announcement_gets_the_first_answer(service: Service, world: MemoryWorld) -> None:
+async def test_a_repeated_announcement_replays_the_response(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.artist()) as browser:
         key = {"Idempotency-Key": "one"}
         first, again = [
@@ -121,7 +121,7 @@ async def check(service: Service) -> None:
             pass
 
 
-async def test_a_style_is_made_of_uploads(service: Service, world: MemoryWorld) -> None:
+async def test_a_style_is_created_from_uploads(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.artist()) as browser:
         fields = {
             **FIELDS,
@@ -153,7 +153,7 @@ async def test_a_style_is_made_of_uploads(service: Service, world: MemoryWorld) 
     assert len(await world.tasks()) == 1
 
 
-async def test_a_style_whose_files_are_refused_says_which(service: Service, world: MemoryWorld) -> None:
+async def test_a_refused_file_is_named(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.artist()) as browser:
         uploads = await arrived(browser, [*CONTENTS[:4], b"no image", *CONTENTS[5:]])
         response = await browser.post("/api/styles", json={**FIELDS, "upload_ids": uploads})
@@ -184,7 +184,7 @@ async def test_a_style_whose_files_are_refused_says_which(service: Service, worl
         ({"rights_affirmed": False}, "RIGHTS_NOT_AFFIRMED", None),
     ],
 )
-async def test_what_is_wrong_with_the_fields_is_refused_at_once(
+async def test_invalid_fields_are_refused_at_once(
     service: Service, world: MemoryWorld, change: dict[str, Any], code: str, details: dict[str, Any] | None
 ) -> None:
     async with service.browser(await world.artist()) as browser:
@@ -196,7 +196,7 @@ async def test_what_is_wrong_with_the_fields_is_refused_at_once(
         assert len((await browser.get("/api/styles/uploads")).json()["data"]) == 10
 
 
-async def test_a_style_waits_for_files_that_have_not_arrived(service: Service, world: MemoryWorld) -> None:
+async def test_a_style_with_missing_uploads_is_refused(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.artist()) as browser:
         uploads = [*await arrived(browser, CONTENTS[:9]), (await announce(browser, png(1)))[0]["upload_id"]]
         response = await browser.post("/api/styles", json={**FIELDS, "upload_ids": uploads})
@@ -204,7 +204,7 @@ async def test_a_style_waits_for_files_that_have_not_arrived(service: Service, w
     assert response.json()["error"]["details"] == {"index": 9, "file": "a.png"}
 
 
-async def test_a_repeated_call_makes_one_style(service: Service, world: MemoryWorld) -> None:
+async def test_a_repeated_call_creates_one_style(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.artist()) as browser:
         uploads = await arrived(browser)
         key = {"Idempotency-Key": "one"}
@@ -218,7 +218,7 @@ async def test_a_repeated_call_makes_one_style(service: Service, world: MemoryWo
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "one"}])
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
-async def test_only_forms_may_be_large(
+async def test_only_forms_can_be_large(
     service: Service, world: MemoryWorld, headers: dict[str, str], content_type: str
 ) -> None:
     sent = 0
@@ -249,7 +249,7 @@ async def test_progress_of_the_check_is_streamed(service: Service, world: Memory
                 assert event.name == "progress"
 
 
-async def test_checks_run_beside_the_service(service: Service, world: MemoryWorld) -> None:
+async def test_checks_run_in_the_background(service: Service, world: MemoryWorld) -> None:
     running = asyncio.create_task(run_checks(service.container))
     async with service.browser(await world.artist()) as browser:
         uploads = await arrived(browser, [*CONTENTS[:9], b"no image"])
@@ -269,7 +269,7 @@ async def test_checks_run_beside_the_service(service: Service, world: MemoryWorl
         await running
 
 
-async def test_checks_go_on_after_failures(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_checks_continue_after_failures(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes: list[Exception] = [StoreUnavailable(), RuntimeError("a fault")]
     all_tried = asyncio.Event()
 

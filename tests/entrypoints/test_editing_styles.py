@@ -64,7 +64,7 @@ async def test_the_terms_of_a_style_are_changed_as_a_form(service: Service, worl
         ({"is_active": None}, "is_active"),
     ],
 )
-async def test_a_change_that_is_not_valid_is_refused(
+async def test_an_invalid_change_is_refused(
     service: Service, world: MemoryWorld, changes: dict[str, Any], field: str
 ) -> None:
     mia = await world.artist()
@@ -75,7 +75,7 @@ async def test_a_change_that_is_not_valid_is_refused(
     assert (response.status_code, error["code"], list(error["details"])) == (422, "VALIDATION_ERROR", [field])
 
 
-async def test_a_thumbnail_that_is_no_picture_is_refused(service: Service, world: MemoryWorld) -> None:
+async def test_a_thumbnail_that_is_not_an_image_is_refused(service: Service, world: MemoryWorld) -> None:
     mia = await world.artist()
     style = await world.style(mia)
     async with service.browser(mia) as browser:
@@ -86,7 +86,7 @@ async def test_a_thumbnail_that_is_no_picture_is_refused(service: Service, world
     assert (response.status_code, error["code"], list(error["details"])) == (422, "INVALID_IMAGE_FORMAT", ["thumbnail"])
 
 
-async def test_a_used_style_is_closed_and_an_unused_one_deleted(service: Service, world: MemoryWorld) -> None:
+async def test_deleting_closes_used_and_deletes_unused_styles(service: Service, world: MemoryWorld) -> None:
     mia = await world.artist(tokens=100)
     used, unused = await world.style(mia), await world.style(mia, "Oil")
     await world.image(mia, used)
@@ -97,7 +97,7 @@ async def test_a_used_style_is_closed_and_an_unused_one_deleted(service: Service
         assert (await browser.get(f"/api/styles/{unused.id}")).status_code == 404
 
 
-async def test_changing_anothers_visible_style_is_forbidden(service: Service, world: MemoryWorld) -> None:
+async def test_changing_another_artists_style_is_forbidden(service: Service, world: MemoryWorld) -> None:
     style = await world.style(await world.artist())
     async with service.browser(await world.artist("zoe")) as browser:
         for method, path in (("PATCH", ""), ("DELETE", ""), ("POST", "/retrain")):
@@ -105,7 +105,7 @@ async def test_changing_anothers_visible_style_is_forbidden(service: Service, wo
             assert (response.status_code, response.json()["error"]["code"]) == (403, "FORBIDDEN")
 
 
-async def test_a_failed_training_is_started_again_once(service: Service, world: MemoryWorld) -> None:
+async def test_a_failed_training_is_retried_once(service: Service, world: MemoryWorld) -> None:
     mia = await world.artist()
     style = await world.untrained_style(mia)
     await world.use_case(FailTraining)(style.id, Failure("GPU_OOM", "Out of memory."))

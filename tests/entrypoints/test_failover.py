@@ -48,7 +48,7 @@ OUT = (503, "DATABASE_UNAVAILABLE")
 
 
 @pytest.mark.parametrize("key", [None, "a-key"])
-async def test_one_write_is_refused_and_the_next_is_done(browser: Browser, pool: Pool, key: str | None) -> None:
+async def test_a_failover_refuses_one_write(browser: Browser, pool: Pool, key: str | None) -> None:
     async def upgrade() -> httpx.Response:
         return await browser.post("/api/users/me/upgrade-to-artist", headers=keyed, data=APPLICATION, files=SIGNATURE)
 
@@ -60,7 +60,7 @@ async def test_one_write_is_refused_and_the_next_is_done(browser: Browser, pool:
 
 
 @pytest.mark.parametrize("path", PROBES)
-async def test_probes_see_a_server_that_only_reads_and_its_successor(
+async def test_probes_detect_a_read_only_server_and_its_successor(
     service: PostgresService, browser: Browser, pool: Pool, path: str
 ) -> None:
     await demote(pool)
@@ -71,7 +71,7 @@ async def test_probes_see_a_server_that_only_reads_and_its_successor(
     assert result(await browser.patch("/api/users/me", json={"bio": "still here"})) == (200, None)
 
 
-async def test_while_no_server_takes_writes_all_is_unavailable(
+async def test_without_a_writable_server_calls_are_503(
     service: PostgresService, browser: Browser, pool: Pool, own_database_url: str
 ) -> None:
     operator: asyncpg.Connection[Any] = await asyncpg.connect(own_database_url)

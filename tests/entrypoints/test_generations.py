@@ -7,7 +7,7 @@ from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
 
 
-async def test_an_image_is_asked_for(service: Service, world: MemoryWorld) -> None:
+async def test_a_generation_is_requested(service: Service, world: MemoryWorld) -> None:
     style = await world.style(await world.artist())
     ann = await world.user("ann", tokens=100)
     body = {"style_id": style.id, "prompt_tags": ["Cat", "night  sky"], "description": "고양이", "aspect_ratio": "1:2"}
@@ -55,7 +55,7 @@ async def test_an_image_is_asked_for(service: Service, world: MemoryWorld) -> No
         ({"aspect_ratio": None}, 422, "VALIDATION_ERROR", {"aspect_ratio": "Expected `str`, got `null`."}),
     ],
 )
-async def test_a_request_that_is_refused_costs_nothing(
+async def test_a_refused_request_costs_nothing(
     service: Service, world: MemoryWorld, changes: dict[str, Any], status: int, code: str, details: Any
 ) -> None:
     style = await world.style(await world.artist())
@@ -69,7 +69,7 @@ async def test_a_request_that_is_refused_costs_nothing(
     assert await world.tasks() == []
 
 
-async def test_too_few_tokens(service: Service, world: MemoryWorld) -> None:
+async def test_insufficient_tokens_are_refused(service: Service, world: MemoryWorld) -> None:
     style = await world.style(await world.artist())
     async with service.browser(await world.user("ann", tokens=29)) as browser:
         response = await browser.post("/api/generations", json={"style_id": style.id, "prompt_tags": ["cat"]})
@@ -78,7 +78,7 @@ async def test_too_few_tokens(service: Service, world: MemoryWorld) -> None:
     assert response.json()["error"]["details"] == {"required": 30, "available": 29}
 
 
-async def test_a_style_that_is_not_trained(service: Service, world: MemoryWorld) -> None:
+async def test_an_untrained_style_is_refused(service: Service, world: MemoryWorld) -> None:
     mia = await world.artist()
     style = await world.untrained_style(mia)
     refusals = []
@@ -104,7 +104,7 @@ KNOWN = [
 UNKNOWN = [['"other"'], ['"a, b"'], [""], ['"*"'], ["other"], ['"other"', '"another"']]
 
 
-async def test_polling_an_image_that_has_not_moved_costs_no_body(service: Service, world: MemoryWorld) -> None:
+async def test_polling_an_unchanged_generation_is_304(service: Service, world: MemoryWorld) -> None:
     ann = await world.user("ann", tokens=100)
     image = await world.generation(ann, await world.style(await world.artist()))
     path = f"/api/generations/{image.id}"
@@ -134,7 +134,7 @@ async def test_polling_an_image_that_has_not_moved_costs_no_body(service: Servic
         assert moved.json()["data"]["progress"]["current_step"] == 1
 
 
-async def test_publishing_and_hiding(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+async def test_a_generation_is_published_and_hidden(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
     from io import BytesIO
 
     from core.ports.blob_store import Blob
@@ -156,7 +156,7 @@ async def test_publishing_and_hiding(service: Service, world: MemoryWorld, anony
         assert (await anonymous.get("/api/generations/feed")).json()["data"]["results"] == []
 
 
-async def test_an_image_that_is_not_there_yet_cannot_be_published(service: Service, world: MemoryWorld) -> None:
+async def test_an_unfinished_generation_cannot_be_published(service: Service, world: MemoryWorld) -> None:
     ann = await world.user("ann", tokens=100)
     image = await world.generation(ann, await world.style(await world.artist()))
     async with service.browser(ann) as browser:
@@ -166,7 +166,7 @@ async def test_an_image_that_is_not_there_yet_cannot_be_published(service: Servi
     assert strict.json()["error"]["details"] == {"is_public": "Expected `bool`, got `str`."}
 
 
-async def test_the_feed_by_tags_and_by_user(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+async def test_the_feed_is_filtered_by_tags_and_user(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
     ann, ben = await world.user("ann", tokens=100), await world.user("ben", tokens=100)
     style = await world.style(await world.artist())
     first = await world.image(ann, style, public=True, prompt_tags=["cat", "night"])
@@ -185,7 +185,7 @@ async def test_the_feed_by_tags_and_by_user(service: Service, world: MemoryWorld
     assert (response.status_code, response.json()["error"]["code"]) == (422, "INVALID_TAG_LANGUAGE")
 
 
-async def test_ones_own_images_by_state_and_publicity(service: Service, world: MemoryWorld) -> None:
+async def test_own_generations_are_filtered_by_status_and_visibility(service: Service, world: MemoryWorld) -> None:
     ann = await world.user("ann", tokens=1000)
     style = await world.style(await world.artist())
     queued = await world.generation(ann, style)

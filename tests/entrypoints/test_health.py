@@ -7,7 +7,7 @@ from entrypoints.http.version import VERSION
 from tests.entrypoints.service import Browser, Service
 
 
-async def test_all_is_well(anonymous: Browser) -> None:
+async def test_all_dependencies_are_ok(anonymous: Browser) -> None:
     response = await anonymous.get("/api/health")
     assert (response.status_code, response.json()["data"]) == (
         200,
@@ -16,7 +16,7 @@ async def test_all_is_well(anonymous: Browser) -> None:
 
 
 @pytest.mark.parametrize("part", ["queue", "storage"])
-async def test_the_service_goes_on_without_queue_or_storage(
+async def test_without_queue_or_storage_the_service_is_degraded(
     service: Service, anonymous: Browser, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     async def unreachable() -> bool:
@@ -31,7 +31,7 @@ async def test_the_service_goes_on_without_queue_or_storage(
     assert (await anonymous.get("/api/health/ready")).status_code == 200
 
 
-async def test_the_service_is_down_without_its_database(
+async def test_without_the_database_the_service_is_unavailable(
     service: Service, anonymous: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def unreachable() -> bool:
@@ -46,6 +46,6 @@ async def test_the_service_is_down_without_its_database(
     assert (await anonymous.get("/api/health/live")).status_code == 200
 
 
-def test_the_version_is_the_projects(project_directory: Path) -> None:
+def test_the_version_is_that_of_the_project(project_directory: Path) -> None:
     project = tomllib.loads((project_directory / "pyproject.toml").read_text())["project"]
     assert project["version"] == VERSION

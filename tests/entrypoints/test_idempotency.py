@@ -49,7 +49,7 @@ def refusal(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["error"]["code"]
 
 
-async def test_an_image_that_is_asked_for_again_costs_once(service: Service, world: MemoryWorld, style: Style) -> None:
+async def test_a_repeated_generation_request_costs_once(service: Service, world: MemoryWorld, style: Style) -> None:
     async with service.browser(await world.user("ann", tokens=100)) as browser:
         first = await browser.post("/api/generations", json=asking(style), headers=KEY)
         assert first.status_code == 201
@@ -62,7 +62,7 @@ async def test_an_image_that_is_asked_for_again_costs_once(service: Service, wor
     assert len(await world.tasks()) == 1
 
 
-async def test_without_a_key_each_call_counts(service: Service, world: MemoryWorld, style: Style) -> None:
+async def test_without_a_key_every_call_counts(service: Service, world: MemoryWorld, style: Style) -> None:
     async with service.browser(await world.user("ann", tokens=100)) as browser:
         for _ in range(2):
             response = await browser.post("/api/generations", json=asking(style))
@@ -70,7 +70,7 @@ async def test_without_a_key_each_call_counts(service: Service, world: MemoryWor
         assert await funds(browser) == (40, 60)
 
 
-async def test_twins_at_once_cost_once(service: Service, world: MemoryWorld, style: Style) -> None:
+async def test_concurrent_repeats_cost_once(service: Service, world: MemoryWorld, style: Style) -> None:
     async with service.browser(await world.user("ann", tokens=100)) as browser:
         answers = await asyncio.gather(
             *(browser.post("/api/generations", json=asking(style), headers=KEY) for _ in range(8))
@@ -80,7 +80,7 @@ async def test_twins_at_once_cost_once(service: Service, world: MemoryWorld, sty
         assert await funds(browser) == (70, 30)
 
 
-async def test_a_key_is_for_one_body_and_one_path(service: Service, world: MemoryWorld, style: Style) -> None:
+async def test_a_key_is_bound_to_body_and_path(service: Service, world: MemoryWorld, style: Style) -> None:
     async with service.browser(await world.user("ann", tokens=100)) as browser:
         await browser.post("/api/generations", json=asking(style), headers=KEY)
 
@@ -91,7 +91,7 @@ async def test_a_key_is_for_one_body_and_one_path(service: Service, world: Memor
         assert await funds(browser) == (70, 30)
 
 
-async def test_a_key_is_its_owners(service: Service, world: MemoryWorld, style: Style) -> None:
+async def test_a_key_is_bound_to_its_user(service: Service, world: MemoryWorld, style: Style) -> None:
     for name in ("ann", "ben"):
         async with service.browser(await world.user(name, tokens=100)) as browser:
             response = await browser.post("/api/generations", json=asking(style), headers=KEY)
@@ -99,7 +99,7 @@ async def test_a_key_is_its_owners(service: Service, world: MemoryWorld, style: 
             assert await funds(browser) == (70, 30)
 
 
-async def test_after_a_day_a_key_is_new(service: Service, world: MemoryWorld, style: Style) -> None:
+async def test_a_key_expires_after_a_day(service: Service, world: MemoryWorld, style: Style) -> None:
     async with service.browser(await world.user("ann", tokens=100)) as browser:
         await browser.post("/api/generations", json=asking(style), headers=KEY)
         world.clock.advance(KEPT)
@@ -110,7 +110,7 @@ async def test_after_a_day_a_key_is_new(service: Service, world: MemoryWorld, st
         assert await funds(browser) == (40, 60)
 
 
-async def test_a_refusal_is_not_kept(service: Service, world: MemoryWorld, style: Style) -> None:
+async def test_a_refusal_is_not_stored(service: Service, world: MemoryWorld, style: Style) -> None:
     """It changed nothing: after insufficient tokens the key may be used again, also with another body."""
     ann = await world.user("ann", tokens=10)
     async with service.browser(ann) as browser:
@@ -131,7 +131,9 @@ async def give(world: MemoryWorld, user: User, tokens: int) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "two\tparts", "열쇠".encode()])
-async def test_a_key_is_printable(service: Service, world: MemoryWorld, style: Style, key: str | bytes) -> None:
+async def test_an_unprintable_key_is_refused(
+    service: Service, world: MemoryWorld, style: Style, key: str | bytes
+) -> None:
     async with service.browser(await world.user("ann", tokens=100)) as browser:
         response = await browser.post("/api/generations", json=asking(style), headers={"Idempotency-Key": key})
         assert refusal(response) == (422, "VALIDATION_ERROR")
@@ -151,7 +153,7 @@ async def test_the_guard_precedes_the_idempotency_key(service: Service, world: M
         )
 
 
-async def test_an_order_is_opened_once(service: Service, world: MemoryWorld) -> None:
+async def test_a_repeated_purchase_opens_one_order(service: Service, world: MemoryWorld) -> None:
     body = {"package_id": "standard_500"}
     async with service.browser(await world.user("ann")) as browser:
         first = await browser.post("/api/tokens/purchase", json=body, headers=KEY)
@@ -162,7 +164,7 @@ async def test_an_order_is_opened_once(service: Service, world: MemoryWorld) -> 
     assert len(world.database.tables.purchases) == 1
 
 
-async def test_becoming_an_artist_again(service: Service, world: MemoryWorld) -> None:
+async def test_a_repeated_upgrade_is_replayed(service: Service, world: MemoryWorld) -> None:
     """The response shows what the call has written; the form is the same, though its boundary is not."""
     form = {"artist_name": "Mina", "verified_email": "mina@example.com"}
 
@@ -182,7 +184,7 @@ async def test_becoming_an_artist_again(service: Service, world: MemoryWorld) ->
     assert len(await world.blobs.keys("signatures/")) == 1
 
 
-async def test_making_a_style_again(service: Service, world: MemoryWorld) -> None:
+async def test_a_repeated_style_is_replayed(service: Service, world: MemoryWorld) -> None:
     """The pictures that came again are not stored again."""
     form = {"name": "Ink", "description": "", "generation_cost_tokens": "30", "license_type": "personal"}
 
@@ -203,7 +205,7 @@ async def test_making_a_style_again(service: Service, world: MemoryWorld) -> Non
     assert (len(stored), len(world.database.tables.styles), len(await world.tasks())) == (10, 1, 1)
 
 
-async def test_marking_all_as_read_again(service: Service, world: MemoryWorld) -> None:
+async def test_a_repeated_mark_all_as_read_is_replayed(service: Service, world: MemoryWorld) -> None:
     ann = await world.user("ann")
 
     async def send_notification(reason: str) -> None:

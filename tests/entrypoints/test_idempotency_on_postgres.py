@@ -42,7 +42,9 @@ def alike(answers: list[httpx.Response], status: int) -> None:
     assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
 
 
-async def test_twins_put_their_price_on_hold_once(service: PostgresService, world: PostgresWorld, pool: Pool) -> None:
+async def test_concurrent_repeats_hold_the_price_once(
+    service: PostgresService, world: PostgresWorld, pool: Pool
+) -> None:
     style = await world.style(await world.artist())
     ann = await world.user("ann", tokens=100)
     body = {"style_id": style.id, "prompt_tags": ["cat"]}
@@ -59,7 +61,7 @@ async def test_twins_put_their_price_on_hold_once(service: PostgresService, worl
     assert (await world.funds(ann.id)).held_tokens == 30
 
 
-async def test_twins_open_one_order(service: PostgresService, world: PostgresWorld, pool: Pool) -> None:
+async def test_concurrent_repeats_open_one_order(service: PostgresService, world: PostgresWorld, pool: Pool) -> None:
     async with service.browser(await world.user("ann")) as browser:
         body = {"package_id": "standard_500"}
         alike(
@@ -68,7 +70,7 @@ async def test_twins_open_one_order(service: PostgresService, world: PostgresWor
     assert len(await pool.fetch("SELECT FROM purchases")) == 1
 
 
-async def test_twins_become_an_artist_once(
+async def test_concurrent_repeats_upgrade_once(
     service: PostgresService, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The response shows uncommitted changes, and the images of the repeated calls are removed."""
@@ -84,7 +86,7 @@ async def test_twins_become_an_artist_once(
     assert len(await world.blobs.keys("signatures/")) == 1
 
 
-async def test_another_body_among_twins_is_refused(service: PostgresService, world: PostgresWorld) -> None:
+async def test_another_body_with_the_same_key_is_refused(service: PostgresService, world: PostgresWorld) -> None:
     style = await world.style(await world.artist())
     async with service.browser(await world.user("ann", tokens=100)) as browser:
         bodies = [{"style_id": style.id, "prompt_tags": [tag]} for tag in ("cat", "dog")]

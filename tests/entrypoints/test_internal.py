@@ -23,7 +23,7 @@ async def ask_for_images(world: MemoryWorld, number: int) -> None:
         await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))
 
 
-async def test_a_tick_publishes_all_that_is_due_and_runs_maintenance(
+async def test_a_tick_publishes_due_tasks_and_runs_maintenance(
     service: Service, world: MemoryWorld, anonymous: Browser
 ) -> None:
     await ask_for_images(world, 130)
@@ -39,7 +39,7 @@ async def test_a_tick_publishes_all_that_is_due_and_runs_maintenance(
     assert await world.tasks() == []
 
 
-async def test_while_the_broker_is_away_tasks_stay_and_maintenance_is_done(
+async def test_a_broker_outage_keeps_tasks_and_runs_maintenance(
     service: Service, world: MemoryWorld, anonymous: Browser
 ) -> None:
     await ask_for_images(world, 1)
@@ -55,7 +55,7 @@ async def test_while_the_broker_is_away_tasks_stay_and_maintenance_is_done(
     assert len(await world.tasks()) == 1
 
 
-async def test_publishing_makes_way_in_time(
+async def test_publishing_has_a_time_limit(
     service: Service, world: MemoryWorld, anonymous: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert PUBLISHING == 25
@@ -82,5 +82,5 @@ async def test_an_invalid_token_changes_nothing(
     assert len(await world.tasks()) == 1
 
 
-async def test_the_token_before_is_good_while_it_is_replaced(anonymous: Browser) -> None:
+async def test_the_previous_token_is_accepted_during_rotation(anonymous: Browser) -> None:
     assert (await anonymous.post("/internal/tick", headers=bearer(PREVIOUS_OPERATOR_TOKEN))).status_code == 200

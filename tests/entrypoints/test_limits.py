@@ -84,13 +84,13 @@ async def test_forged_addresses_are_ignored(service: Service) -> None:
     assert answers == [200, 200, 200, 429]
 
 
-async def test_signing_in_has_a_limit_of_its_own(service: Service) -> None:
+async def test_sign_in_has_its_own_limit(service: Service) -> None:
     async with service.browser() as browser:
         assert await statuses(browser, "/api/auth/google/login", 3) == [302, 302, 429]
         assert await statuses(browser, "/api/styles", 1) == [200]
 
 
-async def test_asking_for_images_has_a_limit_of_its_own(service: Service, world: MemoryWorld) -> None:
+async def test_generation_requests_have_their_own_limit(service: Service, world: MemoryWorld) -> None:
     ann = await world.user("ann")
     async with service.browser(ann) as browser:
         order = {"style_id": 1, "prompt_tags": ["sea"]}
@@ -100,13 +100,13 @@ async def test_asking_for_images_has_a_limit_of_its_own(service: Service, world:
         assert answers[0].headers["X-RateLimit-Limit"] == "1"
 
 
-async def test_exporting_has_a_limit_of_its_own(service: Service, world: MemoryWorld) -> None:
+async def test_exports_have_their_own_limit(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user("ann")) as browser:
         assert await statuses(browser, "/api/users/me/export", 2) == [200, 429]
         assert await statuses(browser, "/api/tokens/balance", 1) == [200]
 
 
-async def test_uploads_have_a_limit_of_their_own_refused_ones_included(service: Service, world: MemoryWorld) -> None:
+async def test_uploads_have_their_own_limit_including_refused_ones(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.artist()) as browser:
         files = {"images": ("a.png", b"no picture")}
         answers = [await browser.post("/api/styles", data={"name": "Ink"}, files=files) for _ in range(3)]
@@ -114,7 +114,7 @@ async def test_uploads_have_a_limit_of_their_own_refused_ones_included(service: 
         assert await statuses(browser, "/api/tokens/balance", 1) == [200]
 
 
-async def test_guessing_sessions_is_counted_too(service: Service) -> None:
+async def test_invalid_sessions_are_counted(service: Service) -> None:
     async with service.browser() as browser:
         browser.client.cookies.set("sessionid", "guessed")
         assert await statuses(browser, "/api/auth/me", 4) == [401, 401, 401, 429]
@@ -134,7 +134,7 @@ async def test_webhooks_and_health_are_not_limited(service: Service) -> None:
     assert "X-RateLimit-Limit" not in answers[0].headers
 
 
-async def test_what_nobody_answers_is_counted_as_an_anonymous_call(service: Service) -> None:
+async def test_unknown_paths_are_counted_as_anonymous_calls(service: Service) -> None:
     async with service.browser() as browser:
         assert await statuses(browser, "/api/no-such-path", 1) == [404]
         assert (await browser.call("BREW", "/api/styles")).status_code == 405
@@ -148,7 +148,7 @@ async def test_what_nobody_answers_is_counted_as_an_anonymous_call(service: Serv
     assert refused.headers["Retry-After"] == "120"
 
 
-async def test_a_path_of_nobody_is_not_found_while_the_counts_are_away(
+async def test_an_unknown_path_is_404_when_the_limiter_is_unavailable(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> None:
@@ -169,7 +169,7 @@ UNLIMITED = {
 """Probes, and what only development has."""
 
 
-def test_no_route_for_anybody_is_without_a_limit(service: Service) -> None:
+def test_every_public_route_has_a_limit(service: Service) -> None:
     ignored = {
         (method, path)
         for path, handler in routes(service.app)
@@ -181,7 +181,7 @@ def test_no_route_for_anybody_is_without_a_limit(service: Service) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/schema/openapi.json", "/api/search?q=sea", "/api/auth/google/callback"])
-async def test_what_costs_something_is_limited_without_a_session(service: Service, path: str) -> None:
+async def test_costly_calls_without_a_session_are_limited(service: Service, path: str) -> None:
     async with service.browser() as browser:
         assert (await statuses(browser, path, 4))[-1] == 429
 
@@ -196,7 +196,7 @@ async def order_of(service: Service) -> str:
     return str(started.json()["data"]["order_id"])
 
 
-async def test_an_order_is_looked_up_so_many_times_from_all_addresses(service: Service) -> None:
+async def test_look_ups_of_an_order_are_limited_over_all_addresses(service: Service) -> None:
     order_id = await order_of(service)
     service.world.payments.reachable = False
     webhook, back = "/api/webhooks/toss/payment", f"/api/payments/toss/{order_id}"
@@ -211,7 +211,7 @@ async def test_an_order_is_looked_up_so_many_times_from_all_addresses(service: S
         assert (await here.post(webhook, json=event("another"))).status_code == 200
 
 
-async def test_an_address_causes_so_many_look_ups_of_all_orders(service: Service) -> None:
+async def test_look_ups_by_an_address_are_limited_over_all_orders(service: Service) -> None:
     async with service.browser() as browser, service.browser(address="192.0.2.7") as another:
         answers = [
             await browser.post("/api/webhooks/toss/payment", json=event(f"order-{number}")) for number in range(6)

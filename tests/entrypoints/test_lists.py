@@ -127,7 +127,7 @@ async def page(browser: Browser, path: str, **query: Any) -> dict[str, Any]:
     return data
 
 
-def test_every_list_is_among_them(service: Service) -> None:
+def test_every_list_is_covered(service: Service) -> None:
     lists = {
         re.sub(r"{.+?}", "{}", path)
         for path, operations in service.contract.document["paths"].items()
@@ -155,7 +155,7 @@ async def test_pages_together_are_the_list(service: Service, mia: User, things: 
     assert places == sorted(places, reverse="replies" not in path)
 
 
-async def test_a_list_without_anything_is_empty_not_null(service: Service, world: MemoryWorld) -> None:
+async def test_an_empty_list_is_not_null(service: Service, world: MemoryWorld) -> None:
     mia = await world.artist()
     async with service.browser(await world.use_case(MakeAdmin)(Operator(None), mia.id)) as browser:
         for path in LISTS:
@@ -169,7 +169,7 @@ async def test_a_list_without_anything_is_empty_not_null(service: Service, world
             }
 
 
-async def test_a_cursor_is_good_for_its_own_list_only(service: Service, mia: User, things: dict[str, Any]) -> None:
+async def test_a_cursor_is_bound_to_its_list(service: Service, mia: User, things: dict[str, Any]) -> None:
     paths = [path.format(**things) for path in OWN_CURSORS]
     async with service.browser(mia) as browser:
         cursors = {path: (await page(browser, path, limit=1))["next_cursor"] for path in paths}
@@ -180,9 +180,7 @@ async def test_a_cursor_is_good_for_its_own_list_only(service: Service, mia: Use
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_a_cursor_that_was_tampered_with_or_sealed_elsewhere(
-    service: Service, mia: User, things: dict[str, Any], path: str
-) -> None:
+async def test_a_forged_cursor_is_refused(service: Service, mia: User, things: dict[str, Any], path: str) -> None:
     path = path.format(**things)
     async with service.browser(mia) as browser:
         cursor = (await page(browser, path, limit=1))["next_cursor"]
@@ -204,7 +202,7 @@ async def test_a_cursor_that_was_tampered_with_or_sealed_elsewhere(
             assert (response.status_code, list(response.json()["error"]["details"])) == (422, ["cursor"])
 
 
-async def test_transactions_by_type(service: Service, mia: User) -> None:
+async def test_transactions_are_filtered_by_type(service: Service, mia: User) -> None:
     async with service.browser(mia) as browser:
         everything = (await page(browser, "/api/tokens/transactions", limit=100))["results"]
         generations = (await page(browser, "/api/tokens/transactions", type="generation", limit=100))["results"]
@@ -216,9 +214,7 @@ async def test_transactions_by_type(service: Service, mia: User) -> None:
     assert [(line["status"], line["refunded"]) for line in refunded] == [("failed", True)] * 5
 
 
-async def test_notifications_are_read_one_by_one_or_all_at_once(
-    service: Service, world: MemoryWorld, mia: User
-) -> None:
+async def test_notifications_are_marked_as_read_singly_or_all(service: Service, world: MemoryWorld, mia: User) -> None:
     async with service.browser(mia) as browser:
         before = await page(browser, "/api/notifications", limit=1)
         (first,) = before["results"]

@@ -20,7 +20,7 @@ def _logging_as_it_was() -> Iterator[None]:
     root.handlers[:], root.level = before
 
 
-async def test_every_call_is_a_line_with_its_trace_id_and_without_its_query(
+async def test_every_call_logs_one_line_with_trace_id_without_query(
     service: Service, world: MemoryWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ann: User = await world.user()
@@ -52,7 +52,7 @@ def test_an_error_is_one_line_with_its_traceback(capsys: pytest.CaptureFixture[s
     assert "trace_id" not in line
 
 
-def test_plain_lines_carry_the_trace_id_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plain_lines_contain_the_trace_id(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(as_json=False)
     token = logs.trace_id.set("abc")
     logging.getLogger("somebody").info("Hello")
@@ -72,7 +72,7 @@ def test_plain_lines_escape_control_characters(capsys: pytest.CaptureFixture[str
     assert traceback == [r"ValueError: \x1b[2J"]
 
 
-def test_clients_do_not_log_every_call_of_theirs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_client_libraries_do_not_log_every_call(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(as_json=False)
     logging.getLogger("httpx").info("HTTP Request: GET /")
     assert capsys.readouterr().err == ""
@@ -88,7 +88,7 @@ class Writes(io.StringIO):
         return super().write(text)
 
 
-async def test_the_lines_of_a_turn_of_the_loop_are_one_write() -> None:
+async def test_lines_of_one_loop_iteration_are_one_write() -> None:
     stream = Writes()
     logger = logging.getLogger("a few lines")
     logger.addHandler(logs.BatchingHandler(stream))
@@ -101,7 +101,7 @@ async def test_the_lines_of_a_turn_of_the_loop_are_one_write() -> None:
     assert stream.written == ["Line 0\nLine 1\nLine 2\n", "Another turn\n"]
 
 
-def test_what_a_loop_did_not_live_to_write_is_not_lost() -> None:
+def test_lines_of_a_closed_loop_are_written() -> None:
     stream = Writes()
     handler = logs.BatchingHandler(stream)
 

@@ -62,11 +62,11 @@ async def keep_an_answer(service: Service, user: User) -> None:
         await call.finish(Answer(201, {}, b"{}"))
 
 
-async def test_there_may_be_nothing_to_do(service: Service) -> None:
+async def test_a_pass_without_work_succeeds(service: Service) -> None:
     assert await run_pass(service) == MaintenanceReport(NOTHING, [])
 
 
-async def test_each_step_does_its_part(service: Service, world: MemoryWorld) -> None:
+async def test_every_step_runs(service: Service, world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
     await world.untrained_style(mia, "Slow")
     end = world.clock.now() + timedelta(hours=1)
@@ -121,7 +121,7 @@ async def test_time_outs_follow_the_settings(world: MemoryWorld) -> None:
     ]
 
 
-async def test_settings_say_how_long_a_server_may_take_to_try_again(world: MemoryWorld) -> None:
+async def test_the_grace_period_follows_the_settings(world: MemoryWorld) -> None:
     ann, style = await world.user("ann", tokens=100), await world.style(await world.artist("mia"))
     image = await world.generation(ann, style)
     service = Service(world, retry_grace=timedelta(seconds=10), frontend_url=None)
@@ -135,7 +135,7 @@ async def test_settings_say_how_long_a_server_may_take_to_try_again(world: Memor
     assert (first, second) == (0, 1)
 
 
-async def test_more_than_a_batch_is_done_at_once(service: Service, world: MemoryWorld) -> None:
+async def test_a_pass_handles_more_than_one_batch(service: Service, world: MemoryWorld) -> None:
     ann, style = await world.user("ann", tokens=10_000), await world.style(await world.artist("mia"))
     images = [await world.generation(ann, style) for _ in range(2 * SMALL + 1)]
     world.clock.advance(timedelta(minutes=30))
@@ -146,7 +146,7 @@ async def test_more_than_a_batch_is_done_at_once(service: Service, world: Memory
 
 
 @pytest.mark.parametrize("error", [DatabaseUnavailable(), ConnectionError("gone")])
-async def test_a_step_that_fails_stops_no_other(
+async def test_a_failed_step_stops_no_other(
     service: Service, world: MemoryWorld, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     async def fail(_self: object, **_: object) -> int:
@@ -159,7 +159,7 @@ async def test_a_step_that_fails_stops_no_other(
     assert await run_pass(service) == MaintenanceReport(NOTHING | {"sessions_dropped": 1}, ["generations_timed_out"])
 
 
-async def test_in_the_background_it_is_done_again_and_again(service: Service, world: MemoryWorld) -> None:
+async def test_background_passes_are_repeated(service: Service, world: MemoryWorld) -> None:
     ann = await world.user("ann")
     rounds: asyncio.Queue[float] = asyncio.Queue()
     resume = asyncio.Event()

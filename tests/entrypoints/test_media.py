@@ -59,22 +59,22 @@ async def test_a_private_object_is_readable_by_a_signed_url(
         "%2fetc/passwd",
     ],
 )
-async def test_nothing_else_is_there(anonymous: Browser, path: str) -> None:
+async def test_other_paths_are_not_served(anonymous: Browser, path: str) -> None:
     assert (await anonymous.get(f"/media/{path}")).status_code == 404
 
 
-async def test_a_signature_is_good_for_its_own_object(media: FilesystemBlobStore, anonymous: Browser) -> None:
+async def test_a_signature_is_bound_to_its_object(media: FilesystemBlobStore, anonymous: Browser) -> None:
     url = await media.signed_url("results/notes.html")
     assert (await anonymous.get(url.replace("notes.html", "1.png"))).status_code == 404
 
 
-async def test_stored_objects_are_never_served_as_pages(media: FilesystemBlobStore, anonymous: Browser) -> None:
+async def test_stored_objects_are_never_served_as_html(media: FilesystemBlobStore, anonymous: Browser) -> None:
     response = await anonymous.get(await media.signed_url("results/notes.html"))
     assert response.headers["content-type"] == "application/octet-stream"
     assert "sandbox" in response.headers["content-security-policy"]
 
 
-async def test_an_object_that_one_has_is_not_sent_again(media: FilesystemBlobStore, anonymous: Browser) -> None:
+async def test_a_cached_object_is_304(media: FilesystemBlobStore, anonymous: Browser) -> None:
     url = media.public_url("public/generations/1/cat.png")
     tag = (await anonymous.get(url)).headers["etag"]
     for sent in (tag, f"W/{tag}", f'"a,b", {tag}', "*"):
@@ -96,7 +96,7 @@ async def upload_to(media: FilesystemBlobStore, **changes: str) -> UploadUrl:
     return url
 
 
-async def test_an_upload_is_stored_as_it_was_announced(media: FilesystemBlobStore, anonymous: Browser) -> None:
+async def test_an_upload_is_stored_as_announced(media: FilesystemBlobStore, anonymous: Browser) -> None:
     url = await upload_to(media)
     response = await anonymous.call(url.method, url.url, headers=url.headers, content=PICTURE)
     assert response.status_code == 204
@@ -116,7 +116,7 @@ async def test_an_upload_is_stored_as_it_was_announced(media: FilesystemBlobStor
         ({}, {}, b"", "size"),
     ],
 )
-async def test_an_upload_that_was_not_announced_so_is_refused(
+async def test_an_upload_other_than_announced_is_refused(
     media: FilesystemBlobStore,
     anonymous: Browser,
     changes: dict[str, str],
@@ -132,7 +132,7 @@ async def test_an_upload_that_was_not_announced_so_is_refused(
     assert await media.keys("uploads/") == []
 
 
-async def test_a_url_for_an_upload_expires_and_is_used_once(
+async def test_an_upload_url_expires_and_is_valid_once(
     media: FilesystemBlobStore, world: MemoryWorld, anonymous: Browser
 ) -> None:
     url = await upload_to(media)
@@ -146,7 +146,7 @@ async def test_a_url_for_an_upload_expires_and_is_used_once(
     assert (late.status_code, late.json()["error"]["details"]) == (403, {"problem": "expired"})
 
 
-async def test_without_a_signed_url_nothing_is_uploaded(media: FilesystemBlobStore, anonymous: Browser) -> None:
+async def test_uploading_requires_a_signed_url(media: FilesystemBlobStore, anonymous: Browser) -> None:
     for path in ("uploads/7/1", "public/a.png", "public/../a.png", "a?expires=never&size=many&type=&signature=x"):
         response = await anonymous.call("PUT", f"/media/{path}", content=PICTURE)
         assert response.json()["error"]["code"] == "UPLOAD_REFUSED"

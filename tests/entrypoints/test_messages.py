@@ -77,7 +77,7 @@ def placeholders(template: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
 
 
-def test_what_is_compared_is_there() -> None:
+def test_error_and_problem_codes_are_collected() -> None:
     assert {ValidationError, ImageSizeExceeded, errors.BodyRequired} <= REFUSALS
     assert {"TOO_LONG", "UNKNOWN_FIELD", "WRONG_TYPE"} <= PROBLEMS.keys()
 
@@ -90,7 +90,7 @@ def test_every_code_has_a_message_and_every_message_a_code(catalogue: Catalogue)
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES.values(), ids=CATALOGUES)
-def test_messages_name_the_values_that_there_are(catalogue: Catalogue) -> None:
+def test_messages_use_existing_values(catalogue: Catalogue) -> None:
     assert {code: placeholders(template) for code, template in catalogue.problems.items()} == PROBLEMS
     named = {code: found for code, template in catalogue.errors.items() if (found := placeholders(template))}
     assert named == {"NOT_ONE_USER": {"found", "who"}}
@@ -112,7 +112,7 @@ def test_each_language_has_all_versions_of_the_terms() -> None:
     assert not any(text.isascii() for version in KOREAN.terms.values() for text in version.values())
 
 
-async def test_the_terms_are_in_the_language_asked_for(service: Service) -> None:
+async def test_the_terms_follow_accept_language(service: Service) -> None:
     async with service.browser() as browser:
         for language, catalogue in (("en", ENGLISH), ("ko", KOREAN)):
             response = await browser.client.get("/api/terms", headers={"Accept-Language": language})
@@ -123,7 +123,7 @@ async def test_the_terms_are_in_the_language_asked_for(service: Service) -> None
             assert response.headers["vary"] == "Accept-Language"
 
 
-def test_codes_are_upper_case_and_written_in_order() -> None:
+def test_codes_are_upper_case_and_sorted() -> None:
     for catalogue in CATALOGUES.values():
         assert all(re.fullmatch(r"[A-Z0-9]+(_[A-Z0-9]+)*", code) for code in catalogue.errors | catalogue.problems)
         assert list(catalogue.errors) == sorted(catalogue.errors)
@@ -167,7 +167,7 @@ class Box(msgspec.Struct, forbid_unknown_fields=True):
     ],
     ids=repr,
 )
-def test_what_msgspec_finds_wrong_is_a_problem_with_its_text(type_: Any, value: object, problem: Problem) -> None:
+def test_msgspec_errors_become_problems(type_: Any, value: object, problem: Problem) -> None:
     with pytest.raises(msgspec.ValidationError) as refused:
         msgspec.convert(value, type_)
     assert problem_of_msgspec(str(refused.value)) == problem
@@ -175,7 +175,7 @@ def test_what_msgspec_finds_wrong_is_a_problem_with_its_text(type_: Any, value: 
         assert ENGLISH.problem(problem) == f"{refused.value}."
 
 
-def test_details_that_are_no_problems_stay() -> None:
+def test_other_details_are_kept() -> None:
     assert KOREAN.details({"file": "cat.png", "index": 3, "bio": too_long(7)}) == {
         "file": "cat.png",
         "index": 3,
@@ -183,17 +183,17 @@ def test_details_that_are_no_problems_stay() -> None:
     }
 
 
-def test_a_field_may_be_named_like_a_parameter() -> None:
+def test_a_field_can_be_named_like_a_parameter() -> None:
     refusal = ValidationError(self=INVALID_VALUE, code=INVALID_VALUE, error=INVALID_VALUE)
     assert ENGLISH.message_of(refusal) == "Some fields are not valid."
 
 
-def test_operators_are_told_the_reason() -> None:
+def test_operators_see_the_reason() -> None:
     assert for_operators(DatabaseUnavailable()) == "The database is unavailable."
     assert for_operators(DatabaseUnavailable(reason="no route")) == "The database is unavailable: no route"
 
 
-async def test_details_are_in_the_language_asked_for(service: Service, world: MemoryWorld) -> None:
+async def test_details_follow_accept_language(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user("ann")) as browser:
         for language, long, typed in (
             ("en", "At most 500 characters.", "Expected `str`, got `int`."),
@@ -209,9 +209,7 @@ async def test_details_are_in_the_language_asked_for(service: Service, world: Me
 @pytest.mark.parametrize(
     ("language", "text"), [("en", "Expected `int` <= 100."), ("ko", "`int` 값은 100 이하여야 합니다.")]
 )
-async def test_details_of_query_parameters_are_in_the_language_asked_for(
-    service: Service, language: str, text: str
-) -> None:
+async def test_details_of_query_parameters_follow_accept_language(service: Service, language: str, text: str) -> None:
     async with service.browser() as browser:
         response = await browser.client.get("/api/styles?limit=101", headers={"Accept-Language": language})
     assert response.json()["error"]["details"] == {"limit": text}
@@ -226,7 +224,7 @@ async def test_details_of_query_parameters_are_in_the_language_asked_for(
         (b"{", "en", "The body cannot be read."),
     ],
 )
-async def test_a_code_may_have_a_more_exact_message(
+async def test_a_code_can_have_a_more_specific_message(
     service: Service, world: MemoryWorld, content: bytes, language: str, text: str
 ) -> None:
     headers = {"Content-Type": "application/json", "Accept-Language": language}

@@ -31,7 +31,7 @@ async def scrape(browser: Browser) -> Values:
     }
 
 
-async def test_requests_are_counted_by_route_and_answer(anonymous: Browser) -> None:
+async def test_requests_are_counted_by_route_and_status(anonymous: Browser) -> None:
     before = await scrape(anonymous)
     for number in (1, 2, 3):
         await anonymous.get(f"/api/styles/{number}")
@@ -49,9 +49,7 @@ async def test_requests_are_counted_by_route_and_answer(anonymous: Browser) -> N
     assert after["process_cpu_seconds_total"] > 0
 
 
-async def test_a_stream_is_counted_when_it_begins_and_for_as_long_as_it_is_open(
-    world: MemoryWorld, service: Service, anonymous: Browser
-) -> None:
+async def test_streams_are_counted_from_start_to_end(world: MemoryWorld, service: Service, anonymous: Browser) -> None:
     session = await service.session_of(await world.user())
     before = await scrape(anonymous)
     of_it = "method=GET route=/api/notifications/events"
@@ -151,7 +149,7 @@ async def test_without_the_database_the_other_metrics_are_reported(
         ({"Authorization": f"Bearer {OPERATOR_TOKEN}"}, 200),
     ],
 )
-async def test_in_production_the_operator_alone_reads_them(
+async def test_metrics_require_the_operator_token_in_production(
     world: MemoryWorld, headers: dict[str, str], status: int
 ) -> None:
     service = Service(world, app_env="production")
@@ -160,7 +158,7 @@ async def test_in_production_the_operator_alone_reads_them(
     await service.container.close()
 
 
-async def test_a_made_up_method_becomes_no_label(anonymous: Browser) -> None:
+async def test_an_unknown_method_is_not_a_label(anonymous: Browser) -> None:
     await anonymous.call("BREW", "/api/health/live")
     after = await scrape(anonymous)
 

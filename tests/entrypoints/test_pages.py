@@ -44,7 +44,7 @@ async def test_the_document_states_the_guards(service: Service) -> None:
     assert [parameter["name"] for parameter in webhook["parameters"]] == ["X-Request-Source"]
 
 
-async def test_every_operation_has_a_name_of_its_own_a_summary_and_a_tag(service: Service) -> None:
+async def test_every_operation_has_a_unique_id_a_summary_and_a_tag(service: Service) -> None:
     operations = [operation for path in service.contract.document["paths"].values() for operation in path.values()]
     assert len({operation["operationId"] for operation in operations}) == len(operations)
     assert all(operation["summary"] and len(operation["tags"]) == 1 for operation in operations)
@@ -61,7 +61,7 @@ async def test_the_document_describes_uploads(service: Service) -> None:
     assert profile.keys() == {"multipart/form-data", "application/json"}
 
 
-async def test_the_api_page_brings_all_it_needs(anonymous: Browser) -> None:
+async def test_the_api_page_works_offline(anonymous: Browser) -> None:
     page = await anonymous.get("/api/schema")
     assert page.headers["content-type"].startswith("text/html")
     assert not ELSEWHERE.search(page.text)
@@ -82,7 +82,7 @@ async def test_no_other_file_is_served(anonymous: Browser, name: str) -> None:
     assert (await anonymous.get(f"/api/schema/assets/{name}")).status_code == 404
 
 
-async def test_the_start_page_invites_to_sign_in(service: Service, anonymous: Browser) -> None:
+async def test_the_start_page_offers_sign_in(service: Service, anonymous: Browser) -> None:
     page = await anonymous.get("/")
     assert page.headers["content-type"].startswith("text/html")
     assert 'action="/api/auth/google/login"' in page.text
@@ -102,7 +102,7 @@ async def test_the_start_page_shows_the_current_user(service: Service, world: Me
     assert ("Mia" in artist, "Become an artist" in artist) == (True, False)
 
 
-async def test_scripts_and_styles_of_the_start_page_are_the_ones_it_allows(anonymous: Browser) -> None:
+async def test_the_start_page_satisfies_its_csp(anonymous: Browser) -> None:
     import base64
     import hashlib
 
@@ -155,7 +155,7 @@ async def test_the_result_of_a_payment_is_shown(anonymous: Browser, query: str, 
     assert "<b>" not in page.text
 
 
-async def test_the_start_page_offers_tokens_to_the_signed_in(
+async def test_the_start_page_sells_tokens_to_signed_in_users(
     service: Service, world: MemoryWorld, anonymous: Browser
 ) -> None:
     assert "data-package" not in (await anonymous.get("/")).text.partition("<script>")[0]

@@ -42,7 +42,7 @@ async def test_a_webhook_before_the_return_credits_once(world: MemoryWorld, buye
     assert await buyer.tokens() == 500
 
 
-async def test_a_webhook_is_not_believed(world: MemoryWorld, buyer: Buyer, anonymous: Browser) -> None:
+async def test_a_webhook_alone_credits_nothing(world: MemoryWorld, buyer: Buyer, anonymous: Browser) -> None:
     response = await anonymous.post(WEBHOOK, json=event(buyer.order_id, buyer.key))
 
     assert response.status_code == 200
@@ -58,7 +58,7 @@ async def test_a_webhook_does_not_reveal_orders(buyer: Buyer, anonymous: Browser
     assert answers == [{"success": True, "data": None}] * 3
 
 
-async def test_a_webhook_that_mixes_orders_up_moves_nothing(
+async def test_a_webhook_with_mixed_orders_credits_nothing(
     service: Service, world: MemoryWorld, buyer: Buyer, anonymous: Browser
 ) -> None:
     async with service.browser(await world.user("bob")) as bob:
@@ -73,14 +73,14 @@ async def test_a_webhook_that_mixes_orders_up_moves_nothing(
     assert await buyer.tokens() == 0
 
 
-async def test_an_unknown_order_costs_toss_no_call(world: MemoryWorld, anonymous: Browser) -> None:
+async def test_an_unknown_order_does_not_call_toss(world: MemoryWorld, anonymous: Browser) -> None:
     world.payments.reachable = False
     for order_id in ("no-such-order", "order\0", "order\udce9"):
         content = json.dumps(event(order_id, "made-up"))
         assert (await anonymous.post(WEBHOOK, content=content)).status_code == 200
 
 
-async def test_toss_calls_again_after_an_outage(world: MemoryWorld, buyer: Buyer, anonymous: Browser) -> None:
+async def test_an_outage_makes_toss_repeat_the_webhook(world: MemoryWorld, buyer: Buyer, anonymous: Browser) -> None:
     world.payments.charge(buyer.order_id)
     world.payments.reachable = False
     response = await anonymous.post(WEBHOOK, json=event(buyer.order_id, buyer.key))
@@ -99,7 +99,7 @@ async def test_toss_calls_again_after_an_outage(world: MemoryWorld, buyer: Buyer
         {"eventType": "SOMETHING_NEW", "createdAt": "2026-01-02T14:46:59", "data": {}},
     ],
 )
-async def test_events_that_are_not_for_us_are_taken_as_read(anonymous: Browser, other: dict[str, Any]) -> None:
+async def test_unrelated_events_are_accepted(anonymous: Browser, other: dict[str, Any]) -> None:
     assert (await anonymous.post(WEBHOOK, json=other)).status_code == 200
 
 
@@ -137,7 +137,7 @@ async def test_a_webhook_of_another_shape_is_ignored_and_logged(
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"null", b"a=b&c=d", b"[" * 60_000, b'{"eventType": NaN}'])
 @pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain", None])
-async def test_a_webhook_that_is_no_json_is_ignored_and_logged(
+async def test_a_webhook_that_is_not_json_is_ignored_and_logged(
     anonymous: Browser, caplog: pytest.LogCaptureFixture, content: bytes, content_type: str | None
 ) -> None:
     caplog.set_level(logging.INFO, logger="entrypoints.http.routes.toss")
@@ -147,7 +147,7 @@ async def test_a_webhook_that_is_no_json_is_ignored_and_logged(
     assert len([record for record in caplog.records if record.name == "entrypoints.http.routes.toss"]) == 1
 
 
-async def test_a_webhook_may_come_late(world: MemoryWorld, buyer: Buyer, anonymous: Browser) -> None:
+async def test_a_late_webhook_is_applied(world: MemoryWorld, buyer: Buyer, anonymous: Browser) -> None:
     world.clock.advance(timedelta(days=4))
     await world.use_case(ExpirePurchases)()
     assert (await buyer.state())["status"] == "expired"

@@ -43,7 +43,7 @@ async def test_packages_are_public(anonymous: Browser) -> None:
     ]
 
 
-async def test_a_purchase_says_where_to_pay(service: Service, world: MemoryWorld) -> None:
+async def test_a_purchase_has_a_checkout_url(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user()) as browser:
         response = await browser.post("/api/tokens/purchase", json={"package_id": "basic_100"})
 
@@ -83,7 +83,7 @@ async def test_an_unknown_package_is_refused(service: Service, world: MemoryWorl
         ({"package_id": "basic_100", "currency_code": "JPY"}, "currency_code"),
     ],
 )
-async def test_a_client_names_a_package_and_nothing_else(
+async def test_a_client_sends_only_the_package_id(
     service: Service, world: MemoryWorld, body: dict[str, object], field: str
 ) -> None:
     async with service.browser(await world.user()) as browser:
@@ -93,7 +93,7 @@ async def test_a_client_names_a_package_and_nothing_else(
     assert not world.database.tables.purchases
 
 
-async def test_nothing_is_sold_while_the_provider_is_out_of_reach(service: Service, world: MemoryWorld) -> None:
+async def test_a_provider_outage_prevents_purchases(service: Service, world: MemoryWorld) -> None:
     world.payments.reachable = False
     async with service.browser(await world.user()) as browser:
         response = await browser.post("/api/tokens/purchase", json={"package_id": "basic_100"})
@@ -101,7 +101,7 @@ async def test_nothing_is_sold_while_the_provider_is_out_of_reach(service: Servi
     assert not world.database.tables.purchases
 
 
-async def test_a_purchase_is_its_buyers_alone(service: Service, world: MemoryWorld, buyer: Buyer) -> None:
+async def test_a_purchase_is_visible_to_its_buyer_only(service: Service, world: MemoryWorld, buyer: Buyer) -> None:
     async with service.browser(await world.user("bob")) as bob:
         another = await bob.get(f"/api/tokens/purchases/{buyer.order_id}")
         missing = await bob.get("/api/tokens/purchases/no-such-order")
@@ -112,7 +112,7 @@ async def test_a_purchase_is_its_buyers_alone(service: Service, world: MemoryWor
 # --- coming back ------------------------------------------------------------------------------------------------------
 
 
-async def test_coming_back_settles_the_purchase(buyer: Buyer) -> None:
+async def test_the_return_page_settles_the_purchase(buyer: Buyer) -> None:
     assert await buyer.come_back() == {"order_id": buyer.order_id, "status": "paid"}
 
     assert await buyer.tokens() == 500
@@ -138,13 +138,13 @@ async def test_coming_back_settles_the_purchase(buyer: Buyer) -> None:
     assert line["related_purchase"] == {"order_id": buyer.order_id}
 
 
-async def test_coming_back_again_moves_nothing(world: MemoryWorld, buyer: Buyer) -> None:
+async def test_a_repeated_return_credits_nothing(world: MemoryWorld, buyer: Buyer) -> None:
     for _ in range(3):
         assert (await buyer.come_back())["status"] == "paid"
     assert (await buyer.tokens(), world.payments.confirmations) == (500, 1)
 
 
-async def test_coming_back_needs_no_session(buyer: Buyer, anonymous: Browser) -> None:
+async def test_the_return_page_needs_no_session(buyer: Buyer, anonymous: Browser) -> None:
     query = {"paymentKey": buyer.key, "orderId": buyer.order_id, "amount": "45000"}
     response = await anonymous.get(f"/api/payments/toss/{buyer.order_id}/success", params=query)
     assert parameters(response)["status"] == "paid"
@@ -179,12 +179,12 @@ async def test_forged_calls_change_nothing(buyer: Buyer, forged: dict[str, str])
 
 
 @pytest.mark.parametrize("forged", [{"amount": "1"}, {"paymentKey": ""}, {"paymentKey": "x" * 201}])
-async def test_nonsense_costs_toss_no_call(world: MemoryWorld, buyer: Buyer, forged: dict[str, str]) -> None:
+async def test_malformed_returns_do_not_call_toss(world: MemoryWorld, buyer: Buyer, forged: dict[str, str]) -> None:
     world.payments.reachable = False
     assert (await buyer.come_back(**forged))["error"] == "payment_mismatch"
 
 
-async def test_the_payment_of_another_buys_nothing(service: Service, world: MemoryWorld, buyer: Buyer) -> None:
+async def test_a_payment_of_another_order_credits_nothing(service: Service, world: MemoryWorld, buyer: Buyer) -> None:
     await buyer.come_back()
     bob = await world.user("bob")
     async with service.browser(bob) as browser:
@@ -195,7 +195,7 @@ async def test_the_payment_of_another_buys_nothing(service: Service, world: Memo
 
 
 @pytest.mark.parametrize("how", ["success", "fail"])
-async def test_an_order_that_is_not_there(anonymous: Browser, how: str) -> None:
+async def test_an_unknown_order_is_not_found(anonymous: Browser, how: str) -> None:
     query = {"paymentKey": "key", "amount": "45000", "code": "PAY_PROCESS_CANCELED"}
     response = await anonymous.get(f"/api/payments/toss/no-such-order/{how}", params=query)
     assert parameters(response) == {"order_id": "no-such-order", "error": "purchase_not_found"}
@@ -223,7 +223,7 @@ async def test_an_outage_keeps_the_purchase_pending_and_is_reported(world: Memor
     assert (await buyer.come_back())["status"] == "paid"
 
 
-async def test_a_refused_card_is_reported(world: MemoryWorld, buyer: Buyer) -> None:
+async def test_a_declined_card_is_reported(world: MemoryWorld, buyer: Buyer) -> None:
     world.payments.refuse(buyer.order_id)
     assert (await buyer.come_back())["status"] == "failed"
     assert (await buyer.state())["failure"] == {"code": "REJECT_CARD_PAYMENT", "message": "The card was refused."}
@@ -245,7 +245,7 @@ async def test_a_forged_failure_changes_nothing(buyer: Buyer, code: str) -> None
     assert (await buyer.come_back())["status"] == "paid"
 
 
-async def test_coming_back_too_late_takes_no_money(world: MemoryWorld, buyer: Buyer) -> None:
+async def test_a_late_return_captures_nothing(world: MemoryWorld, buyer: Buyer) -> None:
     world.clock.advance(TIME_TO_PAY + TIME_TO_SETTLE)
     await world.use_case(ExpirePurchases)()
 
@@ -256,7 +256,7 @@ async def test_coming_back_too_late_takes_no_money(world: MemoryWorld, buyer: Bu
 # --- refunds ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_buyer_asks_for_the_money_back(buyer: Buyer) -> None:
+async def test_a_buyer_requests_a_refund(buyer: Buyer) -> None:
     await buyer.come_back()
     before = await buyer.state()
 
@@ -295,7 +295,7 @@ async def test_a_buyer_sees_why_a_refund_was_refused(buyer: Buyer) -> None:
     assert await buyer.tokens() == 500
 
 
-async def test_what_cannot_be_refunded_says_why(buyer: Buyer) -> None:
+async def test_a_refused_refund_has_a_reason(buyer: Buyer) -> None:
     async def refused() -> tuple[int, str, object]:
         response = await buyer.browser.post(f"/api/tokens/purchases/{buyer.order_id}/refund")
         error = response.json()["error"]
@@ -309,7 +309,7 @@ async def test_what_cannot_be_refunded_says_why(buyer: Buyer) -> None:
     assert await refused() == (409, "NOT_REFUNDABLE", {"reason": "too_late"})
 
 
-async def test_a_refund_with_an_idempotency_key_is_asked_for_once(buyer: Buyer) -> None:
+async def test_a_refund_with_an_idempotency_key_is_requested_once(buyer: Buyer) -> None:
     await buyer.come_back()
     key = {"Idempotency-Key": "a refund"}
     first, again = [

@@ -119,7 +119,9 @@ async def put_image(world: MemoryWorld) -> TaskId:
     return task_id
 
 
-async def test_it_publishes_waiting_and_new_tasks(world: MemoryWorld, broker: MoodyBroker, pauses: Pauses) -> None:
+async def test_the_relay_publishes_waiting_and_new_tasks(
+    world: MemoryWorld, broker: MoodyBroker, pauses: Pauses
+) -> None:
     waiting = [await put(world) for _ in range(3)]
 
     async with working(relay(world, broker, pauses)):
@@ -131,7 +133,7 @@ async def test_it_publishes_waiting_and_new_tasks(world: MemoryWorld, broker: Mo
     assert pauses.seconds == []
 
 
-async def test_while_the_broker_is_away_it_asks_less_and_less_and_nothing_is_lost(
+async def test_the_relay_backs_off_during_a_broker_outage(
     world: MemoryWorld, broker: MoodyBroker, pauses: Pauses, caplog: pytest.LogCaptureFixture
 ) -> None:
     broker.away = True
@@ -156,7 +158,7 @@ async def test_while_the_broker_is_away_it_asks_less_and_less_and_nothing_is_los
     ]
 
 
-async def test_pauses_are_short_again_after_a_recovery(world: MemoryWorld, broker: MoodyBroker, pauses: Pauses) -> None:
+async def test_the_back_off_resets_after_a_recovery(world: MemoryWorld, broker: MoodyBroker, pauses: Pauses) -> None:
     def come_back(_number: int) -> None:
         broker.away = False
 
@@ -171,7 +173,7 @@ async def test_pauses_are_short_again_after_a_recovery(world: MemoryWorld, broke
     assert pauses.seconds == [BACK_OFF[0], BACK_OFF[0]]
 
 
-async def test_it_survives_an_unavailable_database_and_unexpected_errors(
+async def test_the_relay_survives_database_outages_and_errors(
     world: MemoryWorld, broker: MoodyBroker, pauses: Pauses
 ) -> None:
     outbox = FailingOutbox(world.outbox, DatabaseUnavailable(), RuntimeError("a surprise"))
@@ -234,7 +236,7 @@ class SlowBroker(MoodyBroker):
         return await super().publish(tasks)
 
 
-async def test_when_stopped_it_finishes_its_batch(world: MemoryWorld, pauses: Pauses) -> None:
+async def test_a_stopped_relay_finishes_its_batch(world: MemoryWorld, pauses: Pauses) -> None:
     broker = SlowBroker()
     task_id = await put(world)
     running = asyncio.create_task(relay(world, broker, pauses).run())
@@ -251,7 +253,7 @@ async def test_when_stopped_it_finishes_its_batch(world: MemoryWorld, pauses: Pa
     assert await world.tasks() == []
 
 
-async def test_a_batch_that_does_not_end_is_left_to_another_time(
+async def test_an_unfinished_batch_is_cancelled_at_shutdown(
     world: MemoryWorld, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("entrypoints.relay.FINISHING", 0.01)

@@ -20,7 +20,7 @@ from tests.support.world import MemoryWorld
         ({"target_type": "user", "target_id": 1, "reason": "spam", "text": "x" * 1001}, "text"),
     ],
 )
-async def test_what_is_no_report_is_refused(
+async def test_an_invalid_report_is_refused(
     service: Service, world: MemoryWorld, body: dict[str, object], field: str
 ) -> None:
     await world.artist("mia")

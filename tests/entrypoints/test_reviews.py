@@ -15,7 +15,7 @@ FILES = [("images", (f"{n}.png", encoded(scene(n, (512, 512)), "PNG"), "image/pn
 
 
 @pytest.mark.parametrize(("setting", "review", "tasks"), [("on", "pending", 1), ("off", None, 2)])
-async def test_whether_near_copies_wait_is_a_setting(
+async def test_the_review_of_near_copies_is_a_setting(
     world: MemoryWorld, setting: str, review: str | None, tasks: int
 ) -> None:
     service = Service(world, review_near_copies=setting)

@@ -27,7 +27,7 @@ async def test_styles_and_artists_are_found(service: Service, world: MemoryWorld
 
 
 @pytest.mark.parametrize(("type", "styles", "artists"), [("all", 1, 1), ("styles", 1, 0), ("artists", 0, 1)])
-async def test_one_may_ask_for_one_kind(
+async def test_results_can_be_limited_to_one_type(
     world: MemoryWorld, anonymous: Browser, type: str, styles: int, artists: int
 ) -> None:
     await world.style(await world.artist("inkling"))
@@ -35,7 +35,7 @@ async def test_one_may_ask_for_one_kind(
     assert (len(found["styles"]), len(found["artists"])) == (styles, artists)
 
 
-async def test_no_more_than_asked_for_is_found(world: MemoryWorld, anonymous: Browser) -> None:
+async def test_results_respect_the_limit(world: MemoryWorld, anonymous: Browser) -> None:
     mia = await world.artist()
     for name in ("Ink one", "Ink two", "Ink three"):
         await world.style(mia, name)
@@ -61,7 +61,7 @@ async def test_invalid_parameters_are_refused(anonymous: Browser, asked: dict[st
 
 
 @pytest.mark.parametrize("text", ["%", "_", "'", '"', "\\", "🌆", "a", "\x01a", "\ufffd", "먹"])
-async def test_any_text_can_be_asked_for(anonymous: Browser, text: str) -> None:
+async def test_any_text_is_a_valid_query(anonymous: Browser, text: str) -> None:
     response = await anonymous.get("/api/search", params={"q": text})
     assert (response.status_code, response.json()["data"]) == (200, {"styles": [], "artists": []})
 
@@ -72,7 +72,7 @@ async def test_invalid_text_is_refused(anonymous: Browser, asked: str) -> None:
     assert (response.status_code, list(response.json()["error"]["details"])) == (422, ["q"])
 
 
-async def test_tags_in_use(world: MemoryWorld, anonymous: Browser) -> None:
+async def test_used_tags_are_listed(world: MemoryWorld, anonymous: Browser) -> None:
     mia = await world.artist()
     await world.style(mia, "Ink", tags=["ink", "ink wash"])
     await world.style(mia, "Oil", tags=["ink wash", "oil"])
@@ -88,7 +88,7 @@ async def test_tags_in_use(world: MemoryWorld, anonymous: Browser) -> None:
 @pytest.mark.parametrize(
     ("asked", "field"), [({"search": "x" * 10_000}, "search"), ({"limit": 0}, "limit"), ({"limit": 101}, "limit")]
 )
-async def test_tags_that_cannot_be_asked_for(anonymous: Browser, asked: dict[str, str | int], field: str) -> None:
+async def test_invalid_tag_queries_are_refused(anonymous: Browser, asked: dict[str, str | int], field: str) -> None:
     response = await anonymous.get("/api/tags", params=asked)
     error = response.json()["error"]
     assert (response.status_code, error["code"], list(error["details"])) == (422, "VALIDATION_ERROR", [field])

@@ -57,7 +57,7 @@ class Serving:
         )
 
 
-async def test_it_answers_from_the_moment_it_says_so(settings: Settings) -> None:
+async def test_the_server_answers_once_it_reports_ready(settings: Settings) -> None:
     serving = Serving(Application(), settings)
     await serving.started.wait()
 
@@ -69,7 +69,7 @@ async def test_it_answers_from_the_moment_it_says_so(settings: Settings) -> None
         await serving.task
 
 
-async def test_a_running_request_is_answered_before_the_stop(settings: Settings) -> None:
+async def test_a_running_request_is_answered_before_shutdown(settings: Settings) -> None:
     application = Application()
     serving = Serving(application, settings)
     await serving.started.wait()
@@ -86,7 +86,7 @@ async def test_a_running_request_is_answered_before_the_stop(settings: Settings)
     await serving.task
 
 
-async def test_calls_are_answered_beside_many_that_do_not_end(settings: Settings) -> None:
+async def test_calls_are_answered_beside_many_open_streams(settings: Settings) -> None:
     application = Application()
     serving = Serving(application, settings)
     await serving.started.wait()
@@ -115,7 +115,7 @@ async def test_calls_are_answered_beside_many_that_do_not_end(settings: Settings
         (resource.RLIM_INFINITY, resource.RLIM_INFINITY, None),
     ],
 )
-def test_as_many_files_are_allowed_as_connections_need(
+def test_the_file_limit_is_raised_for_connections(
     monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, raised: tuple[int, int] | None
 ) -> None:
     asked: list[tuple[int, int]] = []
@@ -134,7 +134,7 @@ async def complaints_as_before() -> AsyncIterator[None]:
 
 
 @pytest.mark.usefixtures("complaints_as_before")
-async def test_a_stream_that_never_ends_is_cut_off(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_endless_stream_is_cut_off_at_shutdown(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "SHUTDOWN_TIMEOUT", 0.2)
     application = Application()
     serving = Serving(application, settings)

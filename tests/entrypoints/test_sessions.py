@@ -42,7 +42,7 @@ async def test_a_revoked_session_is_signed_out_and_its_streams_end(service: Serv
         assert (await phone.get("/api/auth/me")).status_code == 200
 
 
-async def test_revoking_the_current_session_is_signing_out(service: Service, world: MemoryWorld) -> None:
+async def test_revoking_the_current_session_signs_out(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user("ann")) as browser:
         [own] = await sessions(browser)
         response = await browser.delete(f"/api/auth/sessions/{own['id']}")
@@ -60,7 +60,7 @@ async def test_all_other_sessions_are_revoked(service: Service, world: MemoryWor
     assert answers == [200, 401, 401]
 
 
-async def test_a_session_that_is_used_does_not_expire(service: Service, world: MemoryWorld) -> None:
+async def test_a_session_in_use_is_renewed(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user("ann")) as browser:
         for _ in range(3):
             world.clock.advance(SESSION_LIFETIME - timedelta(seconds=1))
@@ -73,7 +73,7 @@ async def test_a_session_that_is_used_does_not_expire(service: Service, world: M
         assert (await browser.get("/api/tokens/balance")).status_code == 401
 
 
-async def test_a_session_is_written_once_an_hour_at_most(service: Service, world: MemoryWorld) -> None:
+async def test_a_session_is_renewed_at_most_hourly(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user("ann")) as browser:
         world.clock.advance(SEEN_INTERVAL - timedelta(seconds=1))
         assert "set-cookie" not in (await browser.get("/api/tokens/balance")).headers
@@ -84,7 +84,7 @@ async def test_a_session_is_written_once_an_hour_at_most(service: Service, world
     assert own["last_seen_at"] == world.clock.now().isoformat().replace("+00:00", "Z")
 
 
-async def test_signing_out_wins_over_a_renewal(service: Service, world: MemoryWorld) -> None:
+async def test_signing_out_takes_precedence_over_a_renewal(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user("ann")) as browser:
         world.clock.advance(SEEN_INTERVAL)
         response = await browser.post("/api/auth/logout")
@@ -95,7 +95,7 @@ async def test_signing_out_wins_over_a_renewal(service: Service, world: MemoryWo
     assert cookies(response)["sessionid"]["max-age"] == "0"
 
 
-async def test_a_call_with_an_idempotency_key_renews_too(service: Service, world: MemoryWorld) -> None:
+async def test_a_call_with_an_idempotency_key_renews_the_session(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.user("ann")) as browser:
         world.clock.advance(SEEN_INTERVAL)
         buy = {"json": {"package_id": "basic_100"}, "headers": {"Idempotency-Key": "one"}}
@@ -114,7 +114,7 @@ async def cookie_sent(service: Service, header: str) -> httpx.Response:
         return await browser.get("/api/auth/me", headers={"Cookie": header})
 
 
-async def test_of_two_session_cookies_neither_is_believed(service: Service, world: MemoryWorld) -> None:
+async def test_two_session_cookies_are_refused(service: Service, world: MemoryWorld) -> None:
     mine, planted = [await service.session_of(await world.user(name)) for name in ("ann", "eve")]
     assert (await cookie_sent(service, f"sessionid={mine}")).status_code == 200
     for header in (f"sessionid={mine}; sessionid={planted}", f"sessionid={planted};sessionid={mine}"):
@@ -122,16 +122,14 @@ async def test_of_two_session_cookies_neither_is_believed(service: Service, worl
 
 
 @pytest.mark.parametrize("name", ["sessionid", "__Host-SESSIONID", "__Secure-sessionid"])
-async def test_in_production_only_the_cookie_that_no_other_host_can_set_is_believed(
-    world: MemoryWorld, name: str
-) -> None:
+async def test_production_accepts_only_the_host_prefixed_cookie(world: MemoryWorld, name: str) -> None:
     service = Service(world, app_env="production")
     session = await service.session_of(await world.user("ann"))
     assert (await cookie_sent(service, f"__Host-sessionid={session}")).status_code == 200
     assert (await cookie_sent(service, f"{name}={session}")).status_code == 401
 
 
-async def test_in_production_all_cookies_are_the_hosts_own(world: MemoryWorld) -> None:
+async def test_production_cookies_have_the_host_prefix(world: MemoryWorld) -> None:
     service = Service(world, app_env="production")
     async with service.browser() as browser:
         begun = cookies(await browser.get("/api/auth/google/login"))
@@ -184,7 +182,7 @@ async def test_the_session_that_a_notification_names_can_be_revoked(service: Ser
         assert (await thief.get("/api/auth/me")).status_code == 401
 
 
-async def test_a_browser_of_two_users_is_known_to_both_and_stays_so_after_signing_out(service: Service) -> None:
+async def test_a_browser_can_be_known_to_two_users(service: Service) -> None:
     async with service.browser() as browser:
         for identity in (ANN, BEN, ANN, BEN, ANN):
             await sign_in(browser, service, identity)
@@ -193,7 +191,7 @@ async def test_a_browser_of_two_users_is_known_to_both_and_stays_so_after_signin
 
 
 @pytest.mark.parametrize("forged", ["", "nonsense", "WzFd.c2lnbmF0dXJl"])
-async def test_a_browser_is_not_known_by_a_cookie_of_its_own_making(service: Service, forged: str) -> None:
+async def test_a_forged_browser_cookie_is_not_known(service: Service, forged: str) -> None:
     async with service.browser() as phone, service.browser() as thief:
         await sign_in(phone, service)
         thief.client.cookies.set("browser", forged, domain="api.example.com", path="/api/auth/google")
@@ -201,7 +199,7 @@ async def test_a_browser_is_not_known_by_a_cookie_of_its_own_making(service: Ser
         assert len(await notifications(phone)) == 1
 
 
-async def test_a_cookie_of_another_version_names_nobody(service: Service) -> None:
+async def test_a_browser_cookie_of_another_version_is_ignored(service: Service) -> None:
     from entrypoints.http.state import state_of
 
     sealed = state_of(service.app).signers.browser.seal(b'{"users": [1]}')

@@ -51,7 +51,7 @@ def test_an_empty_environment_is_development_with_every_part_embedded() -> None:
     assert settings.rate_limits is None
 
 
-def test_production_with_all_that_it_needs() -> None:
+def test_production_accepts_complete_settings() -> None:
     settings = read_settings(PRODUCTION)
 
     assert settings.production
@@ -136,7 +136,7 @@ def test_production_refuses_weak_settings(name: str, weak: str) -> None:
     assert name in found[0]
 
 
-def test_the_token_of_all_ai_servers_is_good_for_each() -> None:
+def test_the_shared_token_is_accepted_from_each_ai_server() -> None:
     settings = read_settings({**PRODUCTION, "INTERNAL_API_TOKEN_PREVIOUS": OTHER_TOKEN})
 
     valid = [Secret(PRODUCTION["INTERNAL_API_TOKEN"]), Secret(OTHER_TOKEN)]
@@ -144,7 +144,7 @@ def test_the_token_of_all_ai_servers_is_good_for_each() -> None:
     assert settings.operator_tokens == [Secret(PRODUCTION["OPERATOR_TOKEN"])]
 
 
-def test_a_server_with_a_token_of_its_own_does_not_take_the_shared_one() -> None:
+def test_a_separate_token_excludes_the_shared_one() -> None:
     settings = read_settings({**PRODUCTION, "TRAINING_API_TOKEN": OTHER_TOKEN})
 
     assert settings.training_tokens == [Secret(OTHER_TOKEN)]
@@ -152,7 +152,7 @@ def test_a_server_with_a_token_of_its_own_does_not_take_the_shared_one() -> None
 
 
 @pytest.mark.parametrize("still_set", [True, False])
-def test_own_tokens_replace_the_shared_one_without_a_pause(still_set: bool) -> None:
+def test_separate_tokens_replace_the_shared_one_seamlessly(still_set: bool) -> None:
     shared = PRODUCTION["INTERNAL_API_TOKEN"]
     own = {
         "TRAINING_API_TOKEN": OTHER_TOKEN,
@@ -167,12 +167,12 @@ def test_own_tokens_replace_the_shared_one_without_a_pause(still_set: bool) -> N
 
 
 @pytest.mark.parametrize("name", ["INTERNAL_API_TOKEN", "TRAINING_API_TOKEN", "INFERENCE_API_TOKEN", "OPERATOR_TOKEN"])
-def test_a_previous_token_without_a_present_one_is_refused(name: str) -> None:
+def test_a_previous_token_requires_a_current_one(name: str) -> None:
     assert problems(**{f"{name}_PREVIOUS": OTHER_TOKEN}) == [f"{name}_PREVIOUS is set without {name}"]
 
 
 @pytest.mark.parametrize("number", range(50))
-def test_production_takes_random_secrets_of_the_least_length(number: int) -> None:
+def test_production_accepts_random_secrets_of_minimum_length(number: int) -> None:
     made = (secrets.token_hex(16), secrets.token_urlsafe(24))
     assert read_settings({**PRODUCTION, "SECRET_KEY": made[number % 2]}).production
 
@@ -186,11 +186,11 @@ def test_production_takes_random_secrets_of_the_least_length(number: int) -> Non
         ("RATE_LIMIT_ANONYMOUS", "6000/60"),
     ],
 )
-def test_production_takes_other_strong_settings(name: str, value: str) -> None:
+def test_production_accepts_other_strong_settings(name: str, value: str) -> None:
     assert read_settings({**PRODUCTION, name: value}).production
 
 
-def test_tokens_are_sold_with_the_key_of_a_payment_provider_and_not_without() -> None:
+def test_selling_tokens_requires_a_payment_key() -> None:
     assert read_settings(PRODUCTION).toss is None
 
     toss = read_settings({**PRODUCTION, "TOSS_SECRET_KEY": "live_sk_Z1aOwX7K8m"}).toss
@@ -198,12 +198,12 @@ def test_tokens_are_sold_with_the_key_of_a_payment_provider_and_not_without() ->
     assert (toss.secret_key.reveal(), toss.api_base) == ("live_sk_Z1aOwX7K8m", "https://api.tosspayments.com")
 
 
-def test_the_key_of_the_payment_provider_does_not_travel_in_the_clear() -> None:
+def test_the_payment_key_requires_https() -> None:
     found = problems(**PRODUCTION, TOSS_SECRET_KEY="live_sk_Z1aOwX7K8m", TOSS_API_BASE="http://toss.example.com")
     assert [problem.partition(" ")[0] for problem in found] == ["TOSS_API_BASE"]
 
 
-def test_the_broker_is_reached_by_tls(tmp_path: Path) -> None:
+def test_the_broker_can_be_reached_by_tls(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.touch()
     encrypted = {"RABBITMQ_HOST": "broker", "RABBITMQ_TLS": "on"}
@@ -219,7 +219,7 @@ def test_the_broker_is_reached_by_tls(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "given", [{"RABBITMQ_TLS": "off"}, {"RABBITMQ_TLS": "on", "RABBITMQ_CA_FILE": "/no/such/file"}], ids=str
 )
-def test_a_file_of_authorities_that_does_nothing_is_refused(tmp_path: Path, given: dict[str, str]) -> None:
+def test_an_unused_ca_file_is_refused(tmp_path: Path, given: dict[str, str]) -> None:
     file = tmp_path / "ca.pem"
     file.touch()
 
@@ -259,11 +259,11 @@ def test_a_file_of_authorities_that_does_nothing_is_refused(tmp_path: Path, give
         ("GOOGLE_CLIENT_ID", "without-its-secret"),
     ],
 )
-def test_nonsense_is_refused_by_name(name: str, nonsense: str) -> None:
+def test_invalid_values_are_refused_by_name(name: str, nonsense: str) -> None:
     assert any(name in problem for problem in problems(**{name: nonsense}))
 
 
-def test_one_problem_is_one_line_and_several_are_a_list() -> None:
+def test_one_problem_is_a_line_and_several_are_a_list() -> None:
     assert str(SettingsError(["PORT is wrong"])) == "The settings are not complete: PORT is wrong"
     assert str(SettingsError(["A", "B"])) == "The settings are not complete:\n  - A\n  - B"
 
@@ -278,7 +278,7 @@ def test_one_problem_is_one_line_and_several_are_a_list() -> None:
         ("localhost", "http://localhost:8000"),
     ],
 )
-def test_this_machine_reaches_the_service_where_it_listens(host: str, url: str) -> None:
+def test_the_default_base_url_is_reachable_locally(host: str, url: str) -> None:
     settings = read_settings({"HOST": host})
 
     assert (settings.local_url, settings.api_base_url) == (url, url)
@@ -312,7 +312,7 @@ def values_in(value: object) -> Iterator[object]:
         yield value
 
 
-def test_every_secret_hides_itself() -> None:
+def test_secrets_are_not_shown_in_repr() -> None:
     given = {name: marked(name) for name in secret_names()} | {"RABBITMQ_HOST": "broker", "GOOGLE_CLIENT_ID": "client"}
     shared = {name: value for name, value in given.items() if not name.startswith(("TRAINING_API", "INFERENCE_API"))}
     settings = [read_settings(given), read_settings(shared)]
@@ -325,7 +325,7 @@ def test_every_secret_hides_itself() -> None:
 
 
 @pytest.mark.parametrize("name", secret_names())
-def test_a_refusal_does_not_quote_a_secret(name: str) -> None:
+def test_an_error_does_not_quote_a_secret(name: str) -> None:
     given = {**PRODUCTION, name: marked(name), "SECRET_KEY": "weak", "PORT": "none"}
     with pytest.raises(SettingsError) as refused:
         read_settings(given)
@@ -340,9 +340,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_environment_wins_over_the_file_also_with_an_empty_variable(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_overrides_the_file_even_when_empty(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / ".env").write_text("PORT=8001\nHOST=localhost\nDATA_DIR=elsewhere\n")
     monkeypatch.setattr(os, "environ", {"HOST": "127.0.0.2", "DATA_DIR": ""})
 
@@ -351,7 +349,7 @@ def test_the_environment_wins_over_the_file_also_with_an_empty_variable(
     assert (settings.port, settings.host, settings.data_dir) == (8001, "127.0.0.2", Path(".data"))
 
 
-def test_the_file_is_read_as_people_write_it(folder: Path) -> None:
+def test_the_env_file_supports_common_syntax(folder: Path) -> None:
     text = """\ufeff# a comment
 export PORT = 8001
 
@@ -374,7 +372,7 @@ GCS_BUCKET_NAME=
     )
 
 
-def test_without_a_file_the_environment_is_all_there_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_env_file_is_ignored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {"PORT": "8001"})
 
     assert environment(folder) == dict(os.environ)
@@ -390,14 +388,14 @@ def test_without_a_file_the_environment_is_all_there_is(folder: Path, monkeypatc
         (b"SECRET_KEY=caf\xe9\n", "cannot be read"),
     ],
 )
-def test_a_file_that_is_not_understood_is_refused(folder: Path, content: bytes, wrong: str) -> None:
+def test_a_malformed_env_file_is_refused(folder: Path, content: bytes, wrong: str) -> None:
     (folder / ".env").write_bytes(content)
 
     with pytest.raises(SettingsError, match=wrong):
         environment(folder)
 
 
-def test_a_folder_of_that_name_is_refused(folder: Path) -> None:
+def test_an_env_file_that_is_a_folder_is_refused(folder: Path) -> None:
     (folder / ".env").mkdir()
 
     with pytest.raises(SettingsError, match="cannot be read"):

@@ -34,7 +34,7 @@ async def finish(browser: Browser, asked: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
-async def test_tabs_that_sign_in_at_once_all_finish(
+async def test_concurrent_sign_ins_of_one_browser_all_finish(
     service: Service, anonymous: Browser, order: tuple[int, ...]
 ) -> None:
     tabs = await begin_tabs(anonymous, service, 3)
@@ -49,7 +49,7 @@ async def test_tabs_that_sign_in_at_once_all_finish(
     assert attempts(anonymous) == {}
 
 
-async def test_tabs_that_begin_in_the_same_moment_have_an_attempt_each(service: Service, anonymous: Browser) -> None:
+async def test_simultaneous_tabs_have_separate_attempts(service: Service, anonymous: Browser) -> None:
     """Neither knows of the other's cookie."""
     async with service.browser() as other:
         states = [await begin(tab, service) for tab in (anonymous, other)]
@@ -71,7 +71,7 @@ async def test_an_unknown_state_ends_no_attempt(service: Service, anonymous: Bro
     assert await finish(anonymous, tab) == f"{FRONTEND}/0"
 
 
-async def test_a_refusal_uses_up_its_own_attempt_alone(service: Service, anonymous: Browser) -> None:
+async def test_a_refusal_ends_only_its_own_attempt(service: Service, anonymous: Browser) -> None:
     first, second = await begin_tabs(anonymous, service, 2)
 
     for reason in ("access_denied", "invalid_state"):
@@ -98,7 +98,7 @@ async def test_a_repeated_callback_with_a_session_redirects_to_the_frontend(
     assert refusal(await come_back(anonymous, code=tab["state"], state=tab["state"])) == "invalid_state"
 
 
-async def test_a_session_that_has_ended_goes_nowhere(service: Service, anonymous: Browser) -> None:
+async def test_a_callback_with_an_ended_session_is_refused(service: Service, anonymous: Browser) -> None:
     anonymous.client.cookies.set("sessionid", "of-long-ago", domain="api.example.com", path="/")
     location = (await come_back(anonymous, state="x", code="y")).headers["location"]
     assert location == f"{FRONTEND}/login?error=invalid_state"
@@ -151,6 +151,6 @@ async def test_foreign_cookies_are_kept(service: Service, anonymous: Browser) ->
 
 
 @pytest.mark.parametrize("state", ["%EF%BF%BD", "%20", "s" * 5000])
-async def test_no_state_is_too_odd(anonymous: Browser, state: str) -> None:
+async def test_an_unusual_state_is_refused(anonymous: Browser, state: str) -> None:
     response = await anonymous.get(f"/api/auth/google/callback?code=a&state={state}")
     assert refusal(response) == "invalid_state"

@@ -23,7 +23,7 @@ def test_a_sealed_payload_is_unsealed_by_every_process(signer: Signer, payload: 
 @pytest.mark.parametrize(
     "other", [Signer(SECRET, "sign-in"), Signer("another secret", "cursor")], ids=["purpose", "secret"]
 )
-def test_another_signer_is_not_believed(signer: Signer, other: Signer) -> None:
+def test_a_payload_of_another_signer_is_refused(signer: Signer, other: Signer) -> None:
     assert signer.unseal(other.seal(b"payload")) is None
     assert signer.signature("text") != other.signature("text")
 
@@ -34,7 +34,7 @@ def test_a_payload_is_sealed_for_its_context(signer: Signer) -> None:
     assert signer.unseal(sealed) is None
 
 
-def test_changed_text_is_not_unsealed(signer: Signer) -> None:
+def test_a_tampered_payload_is_refused(signer: Signer) -> None:
     sealed = signer.seal(b"a payload")
     payload, _, signature = sealed.partition(".")
     changed = [payload[:at] + ("A" if letter != "A" else "B") + payload[at + 1 :] for at, letter in enumerate(payload)]

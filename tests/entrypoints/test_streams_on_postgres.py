@@ -104,7 +104,7 @@ async def test_changes_are_streamed_by_another_process(
         assert (await notices.event()).data["type"] == "generation_complete"
 
 
-async def test_signing_out_at_one_process_ends_the_streams_of_another(
+async def test_signing_out_ends_streams_in_other_processes(
     here: PostgresService, there: PostgresService, ann: User
 ) -> None:
     async with (
@@ -116,7 +116,7 @@ async def test_signing_out_at_one_process_ends_the_streams_of_another(
         await stream.end()
 
 
-async def test_changes_during_a_broken_listener_are_streamed(
+async def test_changes_during_a_listener_outage_are_streamed(
     here: PostgresService,
     there: PostgresService,
     pool: Pool,
@@ -152,7 +152,7 @@ async def test_changes_during_a_broken_listener_are_streamed(
         assert (await stream.event()).data["progress"]["current_step"] == 2
 
 
-async def test_a_process_listens_over_one_connection_however_many_follow(
+async def test_all_streams_share_one_listener_connection(
     here: PostgresService, pool: Pool, ann: User, image: Generation
 ) -> None:
     session = await here.session_of(ann)
@@ -169,7 +169,7 @@ async def test_a_process_listens_over_one_connection_however_many_follow(
         assert len(listening) == 1
 
 
-async def test_a_stream_that_waits_holds_no_connection(
+async def test_a_waiting_stream_holds_no_connection(
     here: PostgresService, there: PostgresService, ann: User, image: Generation
 ) -> None:
     async with following(here.app, f"/api/generations/{image.id}/events", session=await here.session_of(ann)) as stream:
@@ -184,9 +184,7 @@ async def test_a_stream_that_waits_holds_no_connection(
         await stream.event()
 
 
-async def test_polling_costs_one_look_at_the_image_whether_it_has_changed_or_not(
-    here: PostgresService, ann: User, image: Generation
-) -> None:
+async def test_polling_costs_one_query(here: PostgresService, ann: User, image: Generation) -> None:
     pool = await here.container.get(Pool)
     path = f"/api/generations/{image.id}"
     async with here.browser(ann) as browser:
@@ -196,7 +194,7 @@ async def test_polling_costs_one_look_at_the_image_whether_it_has_changed_or_not
         assert (again.status_code, pool.round_trips - before) == (304, 2)  # the session, the image
 
 
-async def test_polling_a_public_image_without_a_session_costs_one_look(
+async def test_polling_without_a_session_costs_one_query(
     here: PostgresService, world: PostgresWorld, ann: User
 ) -> None:
     image = await world.image(ann, await world.style(await world.artist()), public=True)

@@ -37,7 +37,7 @@ async def nothing_is_left(service: Service, world: MemoryWorld, artist: User) ->
 
 
 @pytest.mark.parametrize("field", ["images", "training_images"])
-async def test_a_style_is_made_of_pictures(service: Service, world: MemoryWorld, field: str) -> None:
+async def test_a_style_is_created_from_images(service: Service, world: MemoryWorld, field: str) -> None:
     async with service.browser(await world.artist()) as browser:
         response = await browser.post(
             "/api/styles",
@@ -66,7 +66,7 @@ async def test_a_style_is_made_of_pictures(service: Service, world: MemoryWorld,
     assert await world.blobs.get(f"training/{created['id']}/image_1.png") == picture(hue=1)
 
 
-async def test_tags_of_each_image(service: Service, world: MemoryWorld) -> None:
+async def test_tags_are_given_per_image(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.artist()) as browser:
         response = await browser.post(
             "/api/styles",
@@ -87,7 +87,9 @@ async def test_tags_of_each_image(service: Service, world: MemoryWorld) -> None:
 @pytest.mark.parametrize(
     ("field", "problem"), [("pictures", "Unknown field."), ("description", "Text is needed, not a file.")]
 )
-async def test_a_file_that_no_field_is_for(service: Service, world: MemoryWorld, field: str, problem: str) -> None:
+async def test_a_file_in_an_unknown_field_is_refused(
+    service: Service, world: MemoryWorld, field: str, problem: str
+) -> None:
     artist = await world.artist()
     fields = {name: value for name, value in FIELDS.items() if name != field}
     async with service.browser(artist) as browser:
@@ -117,7 +119,7 @@ async def test_samples_are_copies_without_metadata(service: Service, world: Memo
         assert not any(secret in stored for secret in SECRETS)
 
 
-async def test_large_files_arrive_whole(service: Service, world: MemoryWorld) -> None:
+async def test_large_files_are_stored_completely(service: Service, world: MemoryWorld) -> None:
     contents = {index: noise(1600, 1600 + index) for index in (4, 8)}
     assert min(map(len, contents.values())) > 2 * 1024 * 1024
     files = pictures(10)
@@ -206,14 +208,14 @@ async def test_a_refused_image_stores_nothing(
     assert await nothing_is_left(service, world, artist)
 
 
-async def test_a_name_that_one_has_used(service: Service, world: MemoryWorld) -> None:
+async def test_a_duplicate_name_is_refused(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.artist()) as browser:
         assert (await create(browser))[0] == 201
         status, error = await create(browser)
     assert (status, error["code"]) == (409, "DUPLICATE_STYLE_NAME")
 
 
-async def test_as_many_styles_as_an_artist_can_have(world: MemoryWorld) -> None:
+async def test_the_number_of_styles_is_limited(world: MemoryWorld) -> None:
     service = Service(world, styles_per_artist=1)
     mia = await world.artist()
     await world.style(mia)
@@ -240,7 +242,7 @@ FILE = b'--b\r\nContent-Disposition: form-data; name="images"; filename="a.png"\
         (BOUNDARY, PART % (b"tags", b"x") * 501 + b"--b--", 413, "PAYLOAD_TOO_LARGE"),
     ],
 )
-async def test_a_form_that_cannot_be_read(
+async def test_a_malformed_form_is_refused(
     service: Service, world: MemoryWorld, content_type: str, body: bytes, status: int, code: str
 ) -> None:
     async with service.browser(await world.artist()) as browser:
@@ -248,13 +250,13 @@ async def test_a_form_that_cannot_be_read(
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
 
 
-async def test_only_a_form_or_json_is_taken(service: Service, world: MemoryWorld) -> None:
+async def test_only_forms_and_json_are_accepted(service: Service, world: MemoryWorld) -> None:
     async with service.browser(await world.artist()) as browser:
         response = await browser.post("/api/styles", content=b"name=Ink", headers={"Content-Type": "text/plain"})
     assert (response.status_code, response.json()["error"]["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-async def test_the_list_shows_what_can_be_used(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+async def test_the_list_shows_usable_styles(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
     mia, zoe = await world.artist("mia"), await world.artist("zoe")
     ink, oil = (
         await world.style(mia, "Ink", tags=["ink", "paper"]),
@@ -288,7 +290,7 @@ async def test_the_model_is_for_the_owner_only(service: Service, world: MemoryWo
         assert secret <= (await browser.get(f"/api/styles/{style.id}")).json()["data"].keys()
 
 
-async def test_ones_own_styles_whatever_their_state(service: Service, world: MemoryWorld) -> None:
+async def test_own_styles_are_listed_in_every_status(service: Service, world: MemoryWorld) -> None:
     mia = await world.artist()
     ink = await world.style(mia)
     world.clock.advance()
@@ -299,7 +301,7 @@ async def test_ones_own_styles_whatever_their_state(service: Service, world: Mem
     assert {"total_earned_tokens", "progress"} <= results[0].keys()
 
 
-async def test_examples_are_the_public_images_made_with_a_style(
+async def test_examples_are_public_generations_of_a_style(
     service: Service, world: MemoryWorld, anonymous: Browser
 ) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=500)
@@ -317,16 +319,14 @@ async def test_examples_are_the_public_images_made_with_a_style(
     assert found == [item for item in feed if item["id"] in examples]
 
 
-async def test_a_style_that_one_may_not_see_has_no_examples(
-    service: Service, world: MemoryWorld, anonymous: Browser
-) -> None:
+async def test_an_invisible_style_has_no_examples(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
     untrained = await world.untrained_style(await world.artist("mia"))
     for style_id in (untrained.id, 999):
         answer = await anonymous.get(f"/api/styles/{style_id}/examples")
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "STYLE_NOT_FOUND")
 
 
-async def test_tags_that_go_with_a_style(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+async def test_tags_are_recommended_for_a_style(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
     style = await world.style(mia, "Ink", tags=["ink"])
     await world.image(ann, style, public=True, prompt_tags=["ink"])

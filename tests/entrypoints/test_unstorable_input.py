@@ -123,7 +123,7 @@ def report(target: Target, given: object, response: httpx.Response) -> tuple[str
     return target.method, target.path, given, response.status_code
 
 
-async def test_a_path_with_nul_names_nothing(sender: Sender) -> None:
+async def test_a_path_with_nul_is_404(sender: Sender) -> None:
     wrong, asked = [], 0
     for target in sender.targets:
         for name in target.names_in_path:
@@ -136,7 +136,7 @@ async def test_a_path_with_nul_names_nothing(sender: Sender) -> None:
     assert asked > 100
 
 
-async def test_a_query_parameter_is_text_that_can_be_kept(sender: Sender) -> None:
+async def test_unstorable_query_parameters_are_refused(sender: Sender) -> None:
     wrong, asked = [], 0
     for target in sender.targets:
         for name in sorted(target.queried):
@@ -149,7 +149,7 @@ async def test_a_query_parameter_is_text_that_can_be_kept(sender: Sender) -> Non
     assert asked > 100
 
 
-async def test_a_parameter_that_a_route_does_not_have_may_be_anything(anonymous: Browser) -> None:
+async def test_unknown_query_parameters_are_ignored(anonymous: Browser) -> None:
     assert (await anonymous.get("/api/styles?message=%B0%A1%00&self=1&request=2")).status_code == 200
 
 
@@ -203,7 +203,7 @@ COLLIDING = [
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
-async def test_json_fields_hold_storable_text_only(sender: Sender, value: bytes) -> None:
+async def test_unstorable_json_fields_are_refused(sender: Sender, value: bytes) -> None:
     wrong, asked = [], 0
     for target in sender.targets:
         if not target.takes_json:
@@ -220,7 +220,7 @@ async def test_json_fields_hold_storable_text_only(sender: Sender, value: bytes)
 
 
 @pytest.mark.parametrize("name", COLLIDING)
-async def test_a_field_of_json_may_have_any_name(sender: Sender, name: str) -> None:
+async def test_any_json_field_name_is_handled(sender: Sender, name: str) -> None:
     wrong, asked = [], 0
     for target in sender.targets:
         if target.takes_json:
@@ -266,7 +266,7 @@ def parts(names: list[str], files: tuple[str, ...]) -> Iterator[tuple[bytes, byt
     yield b'name="a\0b"; filename="x.png"', b"x"
 
 
-async def test_form_fields_hold_storable_text_only(sender: Sender) -> None:
+async def test_unstorable_form_fields_are_refused(sender: Sender) -> None:
     wrong, asked = [], 0
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
     for target in sender.targets:
@@ -283,7 +283,7 @@ async def test_form_fields_hold_storable_text_only(sender: Sender) -> None:
 
 
 @pytest.mark.parametrize("boundary", ["", "\xff", '"', "a" * 5000, "a b", "a\0b"])
-async def test_a_boundary_that_is_none(sender: Sender, boundary: str) -> None:
+async def test_an_invalid_boundary_is_refused(sender: Sender, boundary: str) -> None:
     for target in sender.targets:
         if target.form is not None:
             headers = {"Content-Type": f"multipart/form-data; boundary={boundary}".encode("latin-1")}

@@ -41,7 +41,7 @@ class Body:
 
 
 @pytest.mark.parametrize("piece", [1, 7, 64 * 1024, 10**9])
-async def test_files_do_not_depend_on_the_chunks(piece: int) -> None:
+async def test_files_are_parsed_independently_of_chunks(piece: int) -> None:
     contents = [b"", b"a", b"\r\n--", os.urandom(3000)]
     body = b"".join(HEAD % number + content + b"\r\n" for number, content in enumerate(contents)) + b"--b--\r\n"
     async with uploads.spool() as spool:
@@ -52,7 +52,7 @@ async def test_files_do_not_depend_on_the_chunks(piece: int) -> None:
         assert [file.name for file in files] == ["0.png", "1.png", "2.png", "3.png"]
 
 
-async def test_a_file_larger_than_the_memory_buffer() -> None:
+async def test_a_file_larger_than_the_memory_buffer_is_read() -> None:
     content = os.urandom(3 * uploads.CHUNK + 5)
     async with uploads.spool() as spool:
         form = await uploads.receive(Body(HEAD % 0 + content + b"\r\n--b--", 64 * 1024), spool, IMAGES)  # type: ignore[arg-type]
@@ -60,7 +60,7 @@ async def test_a_file_larger_than_the_memory_buffer() -> None:
         assert file.content.read() == content
 
 
-async def test_each_file_is_read_as_one_of_its_own() -> None:
+async def test_each_file_is_read_separately() -> None:
     body = HEAD % 0 + b"first\r\n" + HEAD % 1 + b"second\r\n--b--"
     async with uploads.spool() as spool:
         form = await uploads.receive(Body(body, 1000), spool, IMAGES)  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ LARGE = FILE % (b"images", bytes(1_000_000))
         pytest.param(TEXT % (b"name", b"x") + TEXT % (b"name", b"y"), {"name"}, id="repeated text"),
     ],
 )
-async def test_no_file_is_taken_in_after_a_part_that_does_not_belong_there(parts: bytes, wrong: set[str]) -> None:
+async def test_no_file_is_stored_after_an_unexpected_part(parts: bytes, wrong: set[str]) -> None:
     for behind in (LARGE + b"--b--", b"--b--"):
         body = Body(parts + behind, 1000)
         async with uploads.spool() as spool:
@@ -100,7 +100,7 @@ async def test_no_file_is_taken_in_after_a_part_that_does_not_belong_there(parts
         assert body.unread >= len(behind) - 2000
 
 
-async def test_a_repeated_file_is_not_taken_in() -> None:
+async def test_a_repeated_file_is_not_stored() -> None:
     body = Body(FILE % (b"images", b"x") + LARGE + b"--b--", 1000)
     one = msgspec.structs.replace(IMAGES, several=False)
     async with uploads.spool() as spool:
@@ -113,9 +113,7 @@ async def test_a_repeated_file_is_not_taken_in() -> None:
 @pytest.mark.parametrize(
     ("number", "size", "error"), [(1, MAX_IMAGE + 1, errors.ImageSizeExceeded), (101, 1, errors.TooManyImages)]
 )
-async def test_the_rest_of_a_set_is_not_taken_in_when_a_limit_is_passed(
-    number: int, size: int, error: type[Exception]
-) -> None:
+async def test_files_over_a_limit_are_not_stored(number: int, size: int, error: type[Exception]) -> None:
     body = Body(FILE % (b"images", bytes(size)) * number + LARGE * 5 + b"--b--", 64 * 1024)
     parts = msgspec.structs.replace(IMAGES, check_file=STYLE.check_file)
     async with uploads.spool() as spool:
@@ -125,7 +123,7 @@ async def test_the_rest_of_a_set_is_not_taken_in_when_a_limit_is_passed(
     assert body.unread > 4_900_000
 
 
-def test_a_user_has_few_uploads_in_progress() -> None:
+def test_concurrent_uploads_of_a_user_are_limited() -> None:
     in_progress = UploadsInProgress()
     with ExitStack() as stack:
         for _ in range(PER_USER):
@@ -152,9 +150,7 @@ async def test_one_upload_too_many_is_refused_before_its_body(
     assert (response.status_code, response.json()["error"]["code"]) == (429, "TOO_MANY_UPLOADS")
 
 
-async def test_an_artist_with_all_their_styles_is_refused_before_the_body(
-    world: MemoryWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_style_limit_is_checked_before_the_body(world: MemoryWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     service = Service(world, styles_per_artist=1)
     mia = await world.artist()
     data = {"name": "Ink", "generation_cost_tokens": "1"}
@@ -172,7 +168,7 @@ async def test_an_artist_with_all_their_styles_is_refused_before_the_body(
     assert (response.status_code, response.json()["error"]["code"]) == (403, "STYLE_LIMIT_REACHED")
 
 
-async def test_a_hundred_pictures_cost_one_descriptor_and_none_afterwards(
+async def test_a_hundred_images_use_one_file_descriptor(
     service: Service, world: MemoryWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def descriptors() -> int:

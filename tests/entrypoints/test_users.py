@@ -14,7 +14,7 @@ def data_url(content: bytes, kind: str = "png") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-async def test_a_profile(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+async def test_a_profile_is_public(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
     mia = await world.artist()
     profile = (await anonymous.get(f"/api/users/{mia.id}")).json()["data"]
     assert profile == {
@@ -41,7 +41,7 @@ async def test_a_profile(service: Service, world: MemoryWorld, anonymous: Browse
     ],
     ids=["JSON", "multipart"],
 )
-async def test_editing_ones_profile(service: Service, world: MemoryWorld, body: dict[str, Any]) -> None:
+async def test_a_profile_is_edited(service: Service, world: MemoryWorld, body: dict[str, Any]) -> None:
     async with service.browser(await world.user("ann")) as browser:
         response = await browser.patch("/api/users/me", **body)
     assert response.status_code == 200
@@ -117,7 +117,7 @@ async def test_omitted_fields_are_kept(service: Service, world: MemoryWorld) -> 
         ({"files": {"bio": ("a.png", picture())}}, 422, "VALIDATION_ERROR", ["bio"]),
     ],
 )
-async def test_a_change_that_is_refused(
+async def test_an_invalid_change_is_refused(
     service: Service, world: MemoryWorld, body: dict[str, Any], status: int, code: str, fields: list[str] | None
 ) -> None:
     await world.user("ben")
@@ -142,7 +142,7 @@ APPLICATION = {"artist_name": "Ann Ink", "verified_email": "Ann@example.com"}
     ],
     ids=["JSON", "multipart"],
 )
-async def test_becoming_an_artist(service: Service, world: MemoryWorld, body: dict[str, Any]) -> None:
+async def test_a_user_becomes_an_artist(service: Service, world: MemoryWorld, body: dict[str, Any]) -> None:
     ann = await world.user("ann")
     async with service.browser(ann) as browser:
         response = await browser.post("/api/users/me/upgrade-to-artist", **body)
@@ -159,7 +159,7 @@ async def test_becoming_an_artist(service: Service, world: MemoryWorld, body: di
         assert (again.status_code, again.json()["error"]["code"]) == (409, "ALREADY_ARTIST")
 
 
-async def test_the_address_of_an_artist_is_the_accounts_own(service: Service, world: MemoryWorld) -> None:
+async def test_the_email_of_an_artist_is_that_of_the_account(service: Service, world: MemoryWorld) -> None:
     body = APPLICATION | {"verified_email": "boss@example.com", "signature_image": data_url(picture(200, 80))}
     async with service.browser(await world.user("ann")) as browser:
         response = await browser.post("/api/users/me/upgrade-to-artist", json=body)
@@ -188,7 +188,7 @@ async def test_a_refused_application_stores_no_signature(
     assert await world.blobs.keys("signatures/") == []
 
 
-async def test_deleting_an_account(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
+async def test_an_account_is_deleted(service: Service, world: MemoryWorld, anonymous: Browser) -> None:
     ann = await world.user("ann")
     async with service.browser(ann) as browser, service.browser(ann) as another:
         response = await browser.delete("/api/users/me")
@@ -212,7 +212,7 @@ async def test_a_pending_withdrawal_prevents_account_deletion(service: Service, 
         assert (await browser.get("/api/auth/me")).status_code == 200
 
 
-async def test_exporting_everything_about_oneself(service: Service, world: MemoryWorld) -> None:
+async def test_personal_data_is_exported(service: Service, world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia", tokens=100), await world.user("ann", tokens=100)
     image = await world.image(ann, await world.style(mia), public=True)
     await world.like(ann, image)

@@ -85,7 +85,7 @@ async def test_a_failure_is_recorded_whatever_its_code(
         *((other, "retrying") for other in ('"3"', "-1", "NaN", "true", "[]", "1e400")),
     ],
 )
-async def test_a_retry_count_is_one_or_counts_as_none(scene: Scene, count: str, status: str) -> None:
+async def test_an_invalid_retry_count_is_ignored(scene: Scene, count: str, status: str) -> None:
     body = json.dumps(scene.body("inference/failed", retry_count="COUNT")).replace('"COUNT"', count)
     assert await scene.report("inference/failed", body) == (200, {"applied": True, "status": status})
 
@@ -137,7 +137,7 @@ async def test_progress_is_recorded_whatever_its_numbers(
     await scene.state()  # which reads it for the owner
 
 
-async def test_progress_without_a_field_of_its_own_is_recorded(scene: Scene) -> None:
+async def test_progress_without_a_progress_field_is_recorded(scene: Scene) -> None:
     body = json.dumps({"style_id": scene.style.id})
     assert await scene.report("training/progress", body) == (200, {"applied": True, "status": "training"})
 
@@ -178,7 +178,7 @@ async def test_a_completion_is_recorded_with_any_metadata(
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH, 100, 1_000, 100_000])
 @pytest.mark.parametrize("brackets", ["[]", '{"a":}'])
-async def test_a_completion_is_recorded_however_deep_its_metadata(
+async def test_a_completion_is_recorded_with_deep_metadata(
     scene: Scene, world: MemoryWorld, depth: int, brackets: str
 ) -> None:
     nested = brackets[:-1] * depth + "1" + brackets[-1] * depth
@@ -196,7 +196,7 @@ async def test_a_completion_is_recorded_however_deep_its_metadata(
     assert (levels, value) == (MAX_DEPTH - 2, None)
 
 
-async def test_a_body_that_is_too_large_is_413(scene: Scene) -> None:
+async def test_a_too_large_body_is_413(scene: Scene) -> None:
     body = json.dumps(scene.body("inference/progress")) + " " * MAX_BODY
     status, error = await scene.report("inference/progress", body)
     assert (status, error["code"]) == (413, "PAYLOAD_TOO_LARGE")

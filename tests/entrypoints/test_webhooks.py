@@ -120,7 +120,7 @@ async def scene(service: Service, world: MemoryWorld, anonymous: Browser) -> Sce
         ("inference/failed", {"retry_count": 3}, "failed"),
     ],
 )
-async def test_a_call_is_applied_once(scene: Scene, call: str, changes: dict[str, Any], status: str) -> None:
+async def test_a_webhook_is_applied_once(scene: Scene, call: str, changes: dict[str, Any], status: str) -> None:
     assert await scene.call(call, **changes) == (200, {"applied": True, "status": status})
     after = await scene.state()
     assert await scene.call(call, **changes) == (200, {"applied": False, "status": status})
@@ -128,7 +128,7 @@ async def test_a_call_is_applied_once(scene: Scene, call: str, changes: dict[str
 
 
 @pytest.mark.parametrize("body", [{"error_code": "INFERENCE_ERROR"}, {"error_code": "SOMETHING_NEW"}, {}])
-async def test_the_report_after_a_failed_attempt_decides(scene: Scene, body: dict[str, Any]) -> None:
+async def test_the_webhook_after_a_failed_attempt_decides(scene: Scene, body: dict[str, Any]) -> None:
     body = {"generation_id": scene.image.id, "error_message": "No"} | body
     headers = scene.service.ai_server("inference-server")
     for _ in range(2):
@@ -165,7 +165,7 @@ async def test_unknown_fields_are_kept_in_the_metadata(scene: Scene, world: Memo
     ],
     ids=str,
 )
-async def test_a_forged_call_changes_nothing(scene: Scene, call: str, headers: dict[str, str]) -> None:
+async def test_a_forged_webhook_changes_nothing(scene: Scene, call: str, headers: dict[str, str]) -> None:
     before = await scene.state()
     status, error = await scene.call(call, headers={name: value.encode() for name, value in headers.items()})  # type: ignore[misc]
     assert (status, error["code"]) == (401, "UNAUTHORIZED")
@@ -180,7 +180,7 @@ async def test_the_source_must_match_the_path(scene: Scene, call: str) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_nothing_of_a_forged_body_is_read(scene: Scene, call: str) -> None:
+async def test_a_forged_body_is_not_read(scene: Scene, call: str) -> None:
     read = []
 
     async def body() -> AsyncIterator[bytes]:
@@ -198,7 +198,7 @@ async def test_both_internal_tokens_are_valid_during_rotation(scene: Scene, call
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_a_server_cannot_make_the_calls_of_the_other(world: MemoryWorld, call: str) -> None:
+async def test_a_token_is_valid_for_its_own_server_only(world: MemoryWorld, call: str) -> None:
     tokens = {"training-server": "of training", "inference-server": "of inference", "operator": "of the operator"}
     training, inference, operator = ([Secret(token)] for token in tokens.values())
     service = Service(world, training_tokens=training, inference_tokens=inference, operator_tokens=operator)
@@ -219,7 +219,7 @@ async def test_an_empty_token_is_invalid(world: MemoryWorld) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_a_session_and_a_csrf_token_are_neither_needed_nor_enough(
+async def test_a_session_does_not_authorise_webhooks(
     scene: Scene, service: Service, world: MemoryWorld, call: str
 ) -> None:
     async with service.browser(await world.artist("zoe")) as browser:
@@ -259,9 +259,7 @@ async def test_unreadable_bodies_are_422(scene: Scene, call: str, body: bytes) -
         *(("inference/complete", {"result_url": wrong}, "result_url") for wrong in (*NO_RESULTS, "x" * 2001)),
     ],
 )
-async def test_an_impossible_id_or_place_is_422_and_changes_nothing(
-    scene: Scene, call: str, changes: dict[str, Any], field: str
-) -> None:
+async def test_an_invalid_id_or_result_url_is_422(scene: Scene, call: str, changes: dict[str, Any], field: str) -> None:
     before = await scene.state()
     status, error = await scene.call(call, **changes)
     assert (status, error["code"]) == (422, "VALIDATION_ERROR")
@@ -290,7 +288,7 @@ async def test_the_result_of_another_generation_is_refused(scene: Scene, world: 
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "text/plain", None])
-async def test_whatever_content_type_is_declared(scene: Scene, call: str, content_type: str | None) -> None:
+async def test_any_content_type_is_accepted(scene: Scene, call: str, content_type: str | None) -> None:
     status, data = await scene.report(call, json.dumps(scene.body(call)), content_type=content_type)
     assert (status, data["applied"]) == (200, True)
 
@@ -310,7 +308,7 @@ async def test_whatever_content_type_is_declared(scene: Scene, call: str, conten
         ("172.16.0.1", "fd00::1", 401),
     ],
 )
-async def test_only_allowed_networks_may_call_seen_through_trusted_proxies(
+async def test_only_allowed_networks_can_call_webhooks(
     world: MemoryWorld, peer: str, forwarded: str | None, status: int
 ) -> None:
     service = Service(

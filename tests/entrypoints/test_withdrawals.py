@@ -27,7 +27,7 @@ async def eve(world: MemoryWorld) -> User:
     return await world.admin("eve")
 
 
-async def test_from_the_wish_to_the_money(service: Service, mia: User, eve: User) -> None:
+async def test_a_withdrawal_is_requested_and_settled(service: Service, mia: User, eve: User) -> None:
     async with service.browser(mia) as artist, service.browser(eve) as admin:
         asked = await artist.post("/api/tokens/withdrawals", json={"amount": 40})
         assert asked.status_code == 201
@@ -49,7 +49,7 @@ async def test_from_the_wish_to_the_money(service: Service, mia: User, eve: User
         assert (await admin.get("/api/admin/withdrawals?status=pending")).json()["data"]["results"] == []
 
 
-async def test_from_the_wish_to_the_reason_why_not(service: Service, mia: User, eve: User) -> None:
+async def test_a_withdrawal_is_requested_and_rejected(service: Service, mia: User, eve: User) -> None:
     async with service.browser(mia) as artist, service.browser(eve) as admin:
         asked = (await artist.post("/api/tokens/withdrawals", json={"amount": 60})).json()["data"]
         rejecting = f"/api/admin/withdrawals/{asked['id']}/reject"
@@ -89,7 +89,7 @@ async def test_a_refused_withdrawal_changes_nothing(
         assert refused.json()["error"]["details"] == {"required": 61, "available": 60}
 
 
-async def test_to_others_there_is_nothing_to_administer(service: Service, mia: User, eve: User) -> None:
+async def test_admin_routes_are_404_for_others(service: Service, mia: User, eve: User) -> None:
     async with service.browser(mia) as artist, service.browser(eve) as admin:
         asked = (await artist.post("/api/tokens/withdrawals", json={"amount": 10})).json()["data"]
         for method, path in (
@@ -106,7 +106,7 @@ async def test_to_others_there_is_nothing_to_administer(service: Service, mia: U
 # --- earnings ---------------------------------------------------------------------------------------------------------
 
 
-async def test_earnings_by_day_and_by_style(service: Service, world: MemoryWorld) -> None:
+async def test_earnings_are_grouped_by_day_and_by_style(service: Service, world: MemoryWorld) -> None:
     world.fee = PlatformFee(10)
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=200)
     style = await world.style(mia)
@@ -128,7 +128,7 @@ async def test_earnings_by_day_and_by_style(service: Service, world: MemoryWorld
         ]
 
 
-async def test_days_are_those_of_the_zone_asked_for(service: Service, world: MemoryWorld) -> None:
+async def test_days_follow_the_requested_time_zone(service: Service, world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=200)
     style = await world.style(mia)
     world.clock.advance(datetime(2026, 3, 1, 14, 59, 59, tzinfo=UTC) - world.clock.now())
@@ -149,9 +149,7 @@ async def test_days_are_those_of_the_zone_asked_for(service: Service, world: Mem
     ("query", "days"),
     [("to=9999-12-31", ("9999-12-02", "9999-12-31")), ("to=0001-01-01", ("0001-01-01", "0001-01-01"))],
 )
-async def test_periods_may_be_at_the_end_of_days(
-    service: Service, mia: User, query: str, days: tuple[str, str]
-) -> None:
+async def test_periods_can_reach_the_last_date(service: Service, mia: User, query: str, days: tuple[str, str]) -> None:
     async with service.browser(mia) as artist:
         period = (await artist.get(f"/api/tokens/earnings?{query}")).json()["data"]
     assert (period["from"], period["to"]) == days
@@ -172,7 +170,7 @@ async def test_periods_may_be_at_the_end_of_days(
         ("tz=../UTC&from=2026-01-01&to=2026-01-01", "tz"),
     ],
 )
-async def test_periods_that_are_none_are_refused(service: Service, mia: User, query: str, field: str) -> None:
+async def test_invalid_periods_are_refused(service: Service, mia: User, query: str, field: str) -> None:
     async with service.browser(mia) as artist:
         refused = await artist.get(f"/api/tokens/earnings?{query}")
     assert refused.status_code == 422

@@ -54,7 +54,7 @@ async def test_a_style_is_withdrawn_with_its_images_by_an_admin(service: Service
         assert (await browser.get(f"/api/styles/{style.id}")).json()["data"]["sample_artworks"] == []
 
 
-async def test_with_an_idempotency_key_maintenance_does_the_rest(service: Service, world: MemoryWorld) -> None:
+async def test_with_an_idempotency_key_maintenance_finishes_the_takedown(service: Service, world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=60)
     style = await world.style(mia)
     image = await world.generation(ann, style)
@@ -69,7 +69,7 @@ async def test_with_an_idempotency_key_maintenance_does_the_rest(service: Servic
 
 
 @pytest.mark.parametrize("body", [{}, {"reason": ""}, {"reason": "x" * 501}, {"reason": "No.", "hide": True}])
-async def test_a_withdrawal_needs_a_reason(service: Service, world: MemoryWorld, body: dict[str, object]) -> None:
+async def test_a_withdrawal_requires_a_reason(service: Service, world: MemoryWorld, body: dict[str, object]) -> None:
     mia = await world.artist("mia")
     style = await world.style(mia)
     async with service.browser(mia) as browser:

@@ -4,7 +4,7 @@ from tests.faults.drill import perform
 from tests.faults.plan import SHORT
 
 
-async def test_nothing_is_lost_or_doubled_whatever_is_killed_frozen_or_full() -> None:
+async def test_faults_lose_and_double_nothing() -> None:
     said: list[str] = []
 
     record = await perform(SHORT, said.append)

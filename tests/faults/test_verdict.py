@@ -202,7 +202,7 @@ def test_a_correct_run_passes() -> None:
     judge(*sound())
 
 
-def test_no_rule_goes_without_a_break() -> None:
+def test_every_rule_has_a_break() -> None:
     assert BREAKS.keys() == RULES.keys()
 
 

@@ -25,13 +25,13 @@ def callers(request: pytest.FixtureRequest) -> list[Caller]:
 
 @published.exclude(for_servers).parametrize()
 @pytest.mark.parametrize("callers", [PEOPLE], ids=["people"], indirect=True)
-def test_people_are_answered_as_documented(case: Case[Any], callers: list[Caller]) -> None:
+def test_responses_to_users_match_the_document(case: Case[Any], callers: list[Caller]) -> None:
     for caller in callers:
         caller.call(case)
 
 
 @published.exclude(for_people).parametrize()
 @pytest.mark.parametrize("callers", [SERVERS], ids=["servers"], indirect=True)
-def test_servers_are_answered_as_documented(case: Case[Any], callers: list[Caller]) -> None:
+def test_responses_to_servers_match_the_document(case: Case[Any], callers: list[Caller]) -> None:
     for caller in callers:
         caller.call(case)

@@ -32,15 +32,15 @@ async def check(content: bytes) -> bool:
     return True
 
 
-async def test_what_is_not_damaged_is_an_image() -> None:
+async def test_undamaged_files_are_accepted() -> None:
     assert [await check(seed) for seed in seeds()] == [True] * len(seeds())
 
 
-async def test_damaged_files() -> None:
+async def test_mutated_images_are_refused_or_decoded() -> None:
     found = [await check(damaged(number)) for number in range(FILES)]
     assert 0 < sum(found) < FILES / 2
 
 
 @pytest.mark.parametrize("path", corpus.files("images"), ids=lambda path: path.name)
-async def test_the_corpus(path: Path) -> None:
+async def test_corpus_images_are_refused_or_decoded(path: Path) -> None:
     await check(path.read_bytes())  # noqa: ASYNC240 - a test

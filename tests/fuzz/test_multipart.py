@@ -24,12 +24,12 @@ async def check(body: bytes) -> object:
     return found[0]
 
 
-async def test_damaged_bodies() -> None:
+async def test_mutated_bodies_are_parsed_or_refused() -> None:
     found = [await check(damaged(number)) for number in range(BODIES)]
     read = sum(isinstance(outcome, tuple) for outcome in found)
     assert BODIES / 10 < read < BODIES * 9 / 10
 
 
 @pytest.mark.parametrize("path", corpus.files("multipart"), ids=lambda path: path.name)
-async def test_the_corpus(path: Path) -> None:
+async def test_corpus_bodies_are_parsed_or_refused(path: Path) -> None:
     await check(path.read_bytes())  # noqa: ASYNC240 - a test

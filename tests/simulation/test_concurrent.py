@@ -95,7 +95,7 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 
 
 @pytest.mark.parametrize("batches", Batches, ids=lambda batches: batches.value)
-async def test_every_invariant_holds_when_everything_has_ended(
+async def test_every_invariant_holds_after_concurrent_actions(
     database_url: str, sql: "asyncpg.Connection[Any]", batches: Batches
 ) -> None:
     before = await sql.fetchval(DEADLOCKS)
@@ -106,7 +106,7 @@ async def test_every_invariant_holds_when_everything_has_ended(
     assert await sql.fetchval(DEADLOCKS) == before
 
 
-async def test_the_audit_finds_each_broken_rule(
+async def test_the_audit_finds_every_violation(
     pool: Pool, sql: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(AccountDeletion, "open_to", lambda *_: {})  # so that something of everything is left

@@ -24,7 +24,7 @@ def test_every_invariant_holds_after_every_step() -> None:
     assert sum(history.purchases for history in played) > 20
 
 
-def test_a_seed_is_a_history() -> None:
+def test_a_seed_determines_the_history() -> None:
     program = "from tests.simulation.history import run; print(run(7, steps=800).digest)"
     elsewhere = subprocess.run(
         [sys.executable, "-c", program],
@@ -55,7 +55,7 @@ def test_a_broken_history_is_replayed_by_its_seed() -> None:
     assert str(first.value.step) in str(first.value).splitlines()[-1]
 
 
-def test_the_command_says_how_fast_it_was() -> None:
+def test_the_command_reports_its_speed() -> None:
     command = [sys.executable, "-m", "tests.simulation", "--seed", "3", "--steps", "500"]
     played = subprocess.run(
         command,

@@ -40,7 +40,7 @@ def postmaster(folder: Path) -> psutil.Process:
     return psutil.Process(int((folder / "postmaster.pid").read_text().splitlines()[0]))
 
 
-async def test_it_is_created_once_and_keeps_its_data(database: EmbeddedPostgres, folder: Path) -> None:
+async def test_the_cluster_is_created_once_and_keeps_its_data(database: EmbeddedPostgres, folder: Path) -> None:
     existed = database.exists
     had_been_marked = await marked(database.start())
     database.stop()
@@ -50,7 +50,7 @@ async def test_it_is_created_once_and_keeps_its_data(database: EmbeddedPostgres,
     assert await marked(database.start())
 
 
-async def test_a_running_server_is_used(database: EmbeddedPostgres, folder: Path) -> None:
+async def test_a_running_server_is_reused(database: EmbeddedPostgres, folder: Path) -> None:
     first = database.start()
     process = postmaster(folder)
 
@@ -69,7 +69,7 @@ async def test_a_stale_lock_of_another_process_is_ignored(database: EmbeddedPost
     assert await marked(database.start())
 
 
-async def test_after_a_crash_it_comes_back(database: EmbeddedPostgres, folder: Path) -> None:
+async def test_the_server_restarts_after_a_crash(database: EmbeddedPostgres, folder: Path) -> None:
     database.start()
     server = postmaster(folder)
     workers = server.children()
@@ -80,7 +80,7 @@ async def test_after_a_crash_it_comes_back(database: EmbeddedPostgres, folder: P
     assert await marked(database.start())
 
 
-async def test_a_broken_server_reports_why_it_does_not_start(database: EmbeddedPostgres, folder: Path) -> None:
+async def test_a_failed_start_reports_its_cause(database: EmbeddedPostgres, folder: Path) -> None:
     configuration = folder / "postgresql.auto.conf"
     before = configuration.read_bytes()
     configuration.write_text("shared_buffers = nonsense\n")

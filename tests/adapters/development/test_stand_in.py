@@ -19,7 +19,7 @@ async def _service(_scope: Message, _receive: Receive, _send: Send) -> None:
     [lambda: as_json(HTTPStatus.OK, {}), lambda: as_page(HTTPStatus.OK, "<p>"), lambda: to("http://elsewhere/")],
     ids=["json", "page", "redirect"],
 )
-async def test_every_answer_has_the_security_headers(answer: Callable[[], Answer]) -> None:
+async def test_every_response_has_the_security_headers(answer: Callable[[], Answer]) -> None:
     def stand_in(_request: Request) -> Answer:
         return answer()
 

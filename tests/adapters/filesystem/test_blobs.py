@@ -37,7 +37,7 @@ class Query:
         self.signature = query["signature"][0]
 
 
-async def test_an_object_is_a_file_of_its_name(store: FilesystemBlobStore, tmp_path: Path) -> None:
+async def test_an_object_is_a_file_named_after_its_key(store: FilesystemBlobStore, tmp_path: Path) -> None:
     await store.put(Blob("training/1/image_0.png", BytesIO(b"image"), "image/png"))
     assert files_of(tmp_path) == ["blobs/objects/training/1/image_0.png"]
     assert (tmp_path / "blobs/objects/training/1/image_0.png").read_bytes() == b"image"
@@ -71,7 +71,7 @@ async def test_an_object_whose_replacement_fails_is_kept(store: FilesystemBlobSt
     assert files_of(tmp_path) == ["blobs/objects/a.png"]
 
 
-async def test_a_key_below_another_key_is_refused(store: FilesystemBlobStore, tmp_path: Path) -> None:
+async def test_a_key_below_an_existing_key_is_refused(store: FilesystemBlobStore, tmp_path: Path) -> None:
     await store.put(Blob("a", BytesIO(b"file"), "image/png"))
     with pytest.raises(StoreUnavailable):
         await store.put(Blob("a/b", BytesIO(b"below"), "image/png"))
@@ -81,7 +81,7 @@ async def test_a_key_below_another_key_is_refused(store: FilesystemBlobStore, tm
     assert files_of(tmp_path) == ["blobs/objects/a", "blobs/objects/c/d"]
 
 
-async def test_after_a_cancelled_put_nothing_is_written_any_more(store: FilesystemBlobStore) -> None:
+async def test_a_cancelled_put_writes_nothing_more(store: FilesystemBlobStore) -> None:
     first, second = SlowFile(b"first"), BytesIO(b"second")
     putting = asyncio.ensure_future(store.put(Blob("1.png", first, "image/png"), Blob("2.png", second, "image/png")))
     await first.begun.wait()
@@ -92,7 +92,7 @@ async def test_after_a_cancelled_put_nothing_is_written_any_more(store: Filesyst
     assert await store.keys("") == ["1.png"]  # finished before the caller went on: it can be deleted
 
 
-async def test_the_event_loop_goes_on_while_a_file_is_written(store: FilesystemBlobStore) -> None:
+async def test_writing_does_not_block_the_event_loop(store: FilesystemBlobStore) -> None:
     content = SlowFile(b"content")
     putting = asyncio.ensure_future(store.put(Blob("1.png", content, "image/png")))
     await content.begun.wait()
@@ -205,7 +205,9 @@ async def problem(
         {"expires": "\ud800"},
     ],
 )
-async def test_a_tampered_upload_is_refused_unread(store: FilesystemBlobStore, altered: dict[str, str]) -> None:
+async def test_a_tampered_upload_url_is_refused_before_the_body(
+    store: FilesystemBlobStore, altered: dict[str, str]
+) -> None:
     upload = msgspec.structs.replace(await signed(store, size=7), **altered)
     content = content_of(b"content")
     assert await problem(store, upload, content) == "signature"
@@ -217,22 +219,20 @@ async def test_an_upload_for_another_key_is_refused(store: FilesystemBlobStore, 
     assert await problem(store, await signed(store, size=7), content_of(b"content"), key=key) == "signature"
 
 
-async def test_a_signed_url_to_read_is_none_to_upload(store: FilesystemBlobStore) -> None:
+async def test_a_read_url_does_not_allow_uploads(store: FilesystemBlobStore) -> None:
     url = Query(await store.signed_url("uploads/7/1"))
     upload = SignedUpload(url.expires, "7", "image/png", url.signature)
     assert await problem(store, upload, content_of(b"content")) == "signature"
 
 
-async def test_an_upload_that_is_too_large_is_refused_as_soon_as_it_is(
-    store: FilesystemBlobStore, tmp_path: Path
-) -> None:
+async def test_an_oversized_upload_is_refused_at_the_limit(store: FilesystemBlobStore, tmp_path: Path) -> None:
     content = content_of(b"x" * 600_000, b"x" * 600_000, b"x", b"the rest")
     assert await problem(store, await signed(store, size=1_200_000), content) == "size"
     assert await anext(content) == b"the rest"
     assert files_of(tmp_path) == []
 
 
-async def test_an_upload_that_breaks_off_leaves_nothing_behind(store: FilesystemBlobStore, tmp_path: Path) -> None:
+async def test_an_interrupted_upload_stores_nothing(store: FilesystemBlobStore, tmp_path: Path) -> None:
     async def breaking() -> AsyncIterator[bytes]:
         yield b"x" * 1_200_000
         raise ConnectionError
@@ -242,7 +242,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing_behind(store: Filesystem
     assert files_of(tmp_path) == []
 
 
-async def test_of_uploads_to_one_url_at_the_same_time_one_is_stored(store: FilesystemBlobStore, tmp_path: Path) -> None:
+async def test_concurrent_uploads_to_one_url_store_one(store: FilesystemBlobStore, tmp_path: Path) -> None:
     upload = await signed(store, size=1)
     all_have_begun = asyncio.Barrier(8)
 
@@ -261,7 +261,7 @@ async def test_of_uploads_to_one_url_at_the_same_time_one_is_stored(store: Files
     assert files_of(tmp_path) == ["blobs/objects/uploads/7/1"]
 
 
-async def test_an_upload_is_never_whole_in_memory(store: FilesystemBlobStore) -> None:
+async def test_an_upload_is_streamed_in_bounded_memory(store: FilesystemBlobStore) -> None:
     largest = 0
 
     async def content() -> AsyncIterator[bytes]:
@@ -279,7 +279,7 @@ async def test_an_upload_is_never_whole_in_memory(store: FilesystemBlobStore) ->
     assert largest < 4_000_000
 
 
-async def test_a_folder_that_cannot_be_created_is_unavailable(tmp_path: Path, clock: ManualClock) -> None:
+async def test_an_uncreatable_folder_is_unavailable(tmp_path: Path, clock: ManualClock) -> None:
     (tmp_path / "blobs").write_text("a file is in the way")
     store = FilesystemBlobStore(tmp_path / "blobs", clock, base_url="http://localhost:8000", secret=b"secret")
     assert await store.reachable() is False

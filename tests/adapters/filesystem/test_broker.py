@@ -70,7 +70,7 @@ async def working(
             await consumer
 
 
-async def test_tasks_come_in_their_order_and_byte_for_byte(broker: FilesystemBroker) -> None:
+async def test_tasks_arrive_in_order_and_byte_for_byte(broker: FilesystemBroker) -> None:
     confirmed = await broker.publish([task("b"), task("a")])
     confirmed += await broker.publish([task("c")])
 
@@ -132,7 +132,7 @@ async def test_a_failed_task_is_redelivered(broker: FilesystemBroker, monkeypatc
     assert bodies == [b"body of a", b"body of a", b"body of b"]
 
 
-async def test_a_done_task_is_removed(opened: Callable[[], FilesystemBroker]) -> None:
+async def test_a_handled_task_is_removed(opened: Callable[[], FilesystemBroker]) -> None:
     broker = opened()
     await broker.publish([task("a"), task("b")])
 

@@ -68,7 +68,7 @@ def metadata(bucket: Bucket, key: str) -> dict[str, Any]:
     return found
 
 
-def test_the_library_is_not_loaded_before_it_is_needed() -> None:
+def test_the_library_is_imported_lazily() -> None:
     program = (
         "import sys, adapters.gcs.blobs as b; b.GcsBlobStore('b'); assert 'google.cloud.storage' not in sys.modules"
     )
@@ -86,7 +86,7 @@ class Recording(BytesIO):
         return read
 
 
-async def test_an_upload_is_never_whole_in_memory(store: GcsBlobStore) -> None:
+async def test_an_upload_is_streamed_in_bounded_memory(store: GcsBlobStore) -> None:
     content = Recording(b"x" * 9_000_000)
     await store.put(Blob("a.png", content, "image/png"))
     assert 0 < content.largest <= blocking.CHUNK
@@ -100,7 +100,7 @@ async def test_an_object_has_a_content_type_and_cache_control(store: GcsBlobStor
     assert found["cacheControl"] == "private, max-age=3600"
 
 
-async def test_a_copy_stays_out_of_googles_caches_whatever_its_source_says(
+async def test_a_private_copy_is_not_cached_by_google(
     store: GcsBlobStore, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = bucket.emulator.client()
@@ -145,7 +145,7 @@ class Failing(BytesIO):
         raise OSError("the disk is gone")
 
 
-async def test_a_failed_upload_ends_after_the_others(store: GcsBlobStore) -> None:
+async def test_a_failed_put_waits_for_the_other_uploads(store: GcsBlobStore) -> None:
     slow = SlowFile(b"x" * 3 * blocking.CHUNK)
     slow_has_begun = threading.Event()
     failing = Failing(b"x", slow_has_begun)
@@ -162,7 +162,7 @@ async def test_a_failed_upload_ends_after_the_others(store: GcsBlobStore) -> Non
     assert await store.keys("") == []
 
 
-async def test_a_bucket_that_does_not_exist_is_out_of_reach(bucket: Bucket) -> None:
+async def test_a_missing_bucket_is_unreachable(bucket: Bucket) -> None:
     store = GcsBlobStore("no-such-bucket", emulator=bucket.emulator.url)
     assert await store.reachable() is False
     with pytest.raises(StoreUnavailable):
@@ -184,7 +184,7 @@ async def every_call_fails(store: GcsBlobStore) -> None:
 
 
 @pytest.mark.usefixtures("in_a_hurry")
-async def test_a_frozen_store_is_out_of_reach() -> None:
+async def test_a_frozen_store_is_unreachable() -> None:
     async with frozen_server() as url:
         store = GcsBlobStore("bucket", emulator=url)
         await every_call_fails(store)
@@ -215,7 +215,7 @@ async def test_a_frozen_store_times_out(monkeypatch: pytest.MonkeyPatch) -> None
         await store.close()
 
 
-async def test_without_credentials_it_is_out_of_reach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_missing_credentials_make_the_store_unreachable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
     store = GcsBlobStore("bucket")
     assert await store.reachable() is False
@@ -224,7 +224,7 @@ async def test_without_credentials_it_is_out_of_reach(monkeypatch: pytest.Monkey
     await store.close()
 
 
-def test_lasting_urls_lead_to_google_or_to_the_emulator() -> None:
+def test_public_urls_use_google_or_the_emulator() -> None:
     assert GcsBlobStore("bucket").public_url("public/a b.png") == (
         "https://storage.googleapis.com/bucket/public/a%20b.png"
     )
@@ -354,7 +354,7 @@ async def test_without_a_private_key_iam_signs_uploads(private_key: rsa.RSAPriva
     await store.close()
 
 
-async def test_when_iam_is_away_there_is_no_url(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_iam_outage_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("google.auth.iam._IAM_SIGN_ENDPOINT", "http://127.0.0.1:9/{}")
     store = GcsBlobStore("bucket", credentials=Keyless())
     with pytest.raises(StoreUnavailable):
@@ -362,7 +362,9 @@ async def test_when_iam_is_away_there_is_no_url(monkeypatch: pytest.MonkeyPatch)
     await store.close()
 
 
-async def test_a_signed_url_is_kept_for_half_its_lifetime(store: GcsBlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_signed_url_is_cached_for_half_its_lifetime(
+    store: GcsBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     signed: list[str] = []
     sign = blocking.Bucket.sign
 
@@ -389,14 +391,14 @@ async def test_the_cache_of_signed_urls_is_bounded(store: GcsBlobStore, monkeypa
     assert await store.signed_url("d") == urls["d"]
 
 
-async def test_a_missing_object_differs_from_an_unavailable_store(store: GcsBlobStore) -> None:
+async def test_a_missing_object_is_not_an_outage(store: GcsBlobStore) -> None:
     with pytest.raises(BlobNotFound):
         await store.get("missing.png")
     with pytest.raises(BlobNotFound):
         await store.copy("missing.png", "public/a.png")
 
 
-async def test_pages_of_these_origins_can_upload(store: GcsBlobStore, bucket: Bucket) -> None:
+async def test_allowed_origins_can_upload(store: GcsBlobStore, bucket: Bucket) -> None:
     await store.allow_origins("https://old.example")
     await store.allow_origins("https://example.com", "http://localhost:3000")
 

@@ -73,13 +73,13 @@ async def refusal(provider: OpenIDIdentityProvider) -> str:
     return refused.value.reason
 
 
-async def test_an_honest_answer_is_believed(provider: OpenIDIdentityProvider) -> None:
+async def test_a_valid_id_token_is_accepted(provider: OpenIDIdentityProvider) -> None:
     assert await identify(provider) == Identity(
         "google", "subject-1", "ina@example.com", "Ina", "https://example.com/ina.png"
     )
 
 
-async def test_the_browser_is_sent_with_all_that_protects_the_attempt(
+async def test_the_authorization_url_has_state_nonce_and_pkce(
     hostile: HostileProvider, provider: OpenIDIdentityProvider
 ) -> None:
     url = await url_from(provider)
@@ -247,7 +247,7 @@ async def test_an_algorithm_that_the_provider_does_not_use_is_refused(
     assert await refusal(provider) == "invalid_token"
 
 
-async def test_a_secret_is_no_signature_even_if_the_provider_publishes_it(
+async def test_a_published_symmetric_key_is_not_accepted(
     hostile: HostileProvider, provider: OpenIDIdentityProvider
 ) -> None:
     secret = b"a secret that everybody can read among the keys"
@@ -258,7 +258,7 @@ async def test_a_secret_is_no_signature_even_if_the_provider_publishes_it(
 
 
 @pytest.mark.parametrize("alg", ["PS256", "ES256"])
-async def test_other_asymmetric_algorithms_will_do(
+async def test_other_asymmetric_algorithms_are_accepted(
     hostile: HostileProvider, provider: OpenIDIdentityProvider, alg: str
 ) -> None:
     hostile.key = an_elliptic_key() if alg == "ES256" else hostile.key
@@ -266,7 +266,7 @@ async def test_other_asymmetric_algorithms_will_do(
     assert (await identify(provider)).subject == "subject-1"
 
 
-async def test_keys_are_fetched_once_and_again_when_they_have_changed(
+async def test_keys_are_cached_and_fetched_again_after_rotation(
     hostile: HostileProvider, provider: OpenIDIdentityProvider
 ) -> None:
     await identify(provider)
@@ -303,7 +303,7 @@ async def test_only_a_verified_email_is_kept(
 
 
 @pytest.mark.parametrize("text", ["Ina\0", "\udce9Ina"])
-async def test_a_name_or_picture_that_no_database_keeps_is_left_out(
+async def test_an_unstorable_name_or_picture_is_dropped(
     hostile: HostileProvider, provider: OpenIDIdentityProvider, text: str
 ) -> None:
     hostile.says(hostile.token({"name": text, "picture": f"https://example.com/{text}.png"}))
@@ -312,7 +312,7 @@ async def test_a_name_or_picture_that_no_database_keeps_is_left_out(
 
 
 @pytest.mark.parametrize("picture", [None, "", 5, "javascript:alert(1)", "http://example.com/a.png", "data:image/png,"])
-async def test_only_a_picture_that_every_page_can_show_is_kept(
+async def test_only_an_https_picture_is_kept(
     hostile: HostileProvider, provider: OpenIDIdentityProvider, picture: object
 ) -> None:
     hostile.says(hostile.token({"picture": picture, "name": picture}))
@@ -399,14 +399,14 @@ async def test_without_a_configuration_sign_in_is_unavailable(
     "missing",
     ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "id_token_signing_alg_values_supported"],
 )
-async def test_an_incomplete_configuration_is_none(
+async def test_an_incomplete_configuration_is_refused(
     hostile: HostileProvider, provider: OpenIDIdentityProvider, missing: str
 ) -> None:
     del hostile.configuration[missing]
     assert await refusal(provider) == "provider_unavailable"
 
 
-async def test_an_unreachable_server() -> None:
+async def test_an_unreachable_server_is_unavailable() -> None:
     provider = OpenIDIdentityProvider("google", CLIENT_ID, Secret(CLIENT_SECRET), "http://127.0.0.1:9/")
     assert await refusal(provider) == "provider_unavailable"
 
@@ -446,7 +446,7 @@ async def test_a_cancelled_sign_in_does_not_cancel_the_configuration_request(
     assert (await second).startswith("http://127.0.0.1")
 
 
-async def test_signing_in_reads_no_certificate_authorities_on_the_event_loop(
+async def test_certificate_authorities_are_not_read_on_the_event_loop(
     provider: OpenIDIdentityProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await url_from(provider)

@@ -78,7 +78,7 @@ def with_right_checksums(content: bytes) -> bytes:
 @given(damaged())
 @example(b"\xff\xd8\xff" + bytes(100))
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_damage_of_any_kind_is_not_an_image_or_does_not_matter(content: bytes) -> None:
+def test_damaged_files_are_refused_or_decoded(content: bytes) -> None:
     try:
         found = decoding.inspect(content)
     except NotAnImage:
@@ -87,7 +87,7 @@ def test_damage_of_any_kind_is_not_an_image_or_does_not_matter(content: bytes) -
     assert found.width * found.height > 0
 
 
-def test_a_large_jpeg_takes_as_little_memory_to_copy_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copying_a_large_jpeg_uses_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[tuple[int, int]] = []
     load = JpegImageFile.load
 
@@ -106,7 +106,7 @@ def test_a_large_jpeg_takes_as_little_memory_to_copy_as_a_small_one(monkeypatch:
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=str)
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
-def test_a_sound_jpeg_is_decoded_once(monkeypatch: pytest.MonkeyPatch, mode: str, options: dict[str, object]) -> None:
+def test_a_valid_jpeg_is_decoded_once(monkeypatch: pytest.MonkeyPatch, mode: str, options: dict[str, object]) -> None:
     def twice(*_: object) -> int:
         raise AssertionError
 
@@ -157,7 +157,7 @@ def of_size(side: int, format: str = "PNG") -> bytes:
         (b"\xff\xd8\xff\xd9", True),
     ],
 )
-def test_small_is_what_decodes_fast_whatever_is_in_it(content: bytes, small: bool) -> None:
+def test_small_images_are_recognised_without_decoding(content: bytes, small: bool) -> None:
     file = io.BytesIO(content)
     file.read()
 

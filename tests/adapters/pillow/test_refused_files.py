@@ -15,7 +15,7 @@ def test_a_refusal_is_remembered_for_a_while() -> None:
     assert files.reason("a") is None
 
 
-def test_the_oldest_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_refusals_are_evicted_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refused_files, "MAX_KEPT", 2)
     files = RefusedFiles()
     for name in ("a", "b", "a", "c"):

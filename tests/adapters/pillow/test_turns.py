@@ -48,7 +48,7 @@ async def queue() -> Callable[[int], Queue]:
     return Queue
 
 
-async def test_a_user_has_one_turn_at_a_time_and_leaves_the_rest_to_others(
+async def test_a_user_has_one_turn_at_a_time(
     queue: Callable[[int], Queue],
 ) -> None:
     line = queue(2)
@@ -62,7 +62,7 @@ async def test_a_user_has_one_turn_at_a_time_and_leaves_the_rest_to_others(
         await line.end(name)
 
 
-async def test_calls_that_take_as_long_come_in_turn_and_each_users_in_order(queue: Callable[[int], Queue]) -> None:
+async def test_equal_users_alternate_and_keep_their_order(queue: Callable[[int], Queue]) -> None:
     line = queue(1)
     await line.come(ANN, "a1", "a2", "a3", "a4")
     await line.come(BEN, "b1", "b2")
@@ -72,7 +72,7 @@ async def test_calls_that_take_as_long_come_in_turn_and_each_users_in_order(queu
     assert line.begun == ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]
 
 
-async def test_who_takes_little_time_comes_before_those_who_take_much(queue: Callable[[int], Queue]) -> None:
+async def test_users_with_less_used_time_come_first(queue: Callable[[int], Queue]) -> None:
     line = queue(1)
     await line.come(ANN, "a1", "a2", "a3")
     await line.come(BEN, "b1", "b2", "b3")
@@ -90,7 +90,7 @@ async def test_who_takes_little_time_comes_before_those_who_take_much(queue: Cal
         await line.end(name, after=1.0)
 
 
-async def test_time_without_calls_is_no_credit(queue: Callable[[int], Queue]) -> None:
+async def test_idle_time_earns_no_credit(queue: Callable[[int], Queue]) -> None:
     line = queue(1)
     for number in range(3):
         await line.come(ANN, f"a{number}")
@@ -105,7 +105,7 @@ async def test_time_without_calls_is_no_credit(queue: Callable[[int], Queue]) ->
     await line.end("b2")
 
 
-async def test_who_goes_away_keeps_nobody_waiting(queue: Callable[[int], Queue]) -> None:
+async def test_a_cancelled_waiter_is_skipped(queue: Callable[[int], Queue]) -> None:
     line = queue(1)
     await line.come(ANN, "a1")
     await line.come(BEN, "b1", "b2")
@@ -122,7 +122,7 @@ async def test_who_goes_away_keeps_nobody_waiting(queue: Callable[[int], Queue])
     await line.end("b3")
 
 
-async def test_a_turn_granted_to_who_goes_away_at_that_moment_goes_on(queue: Callable[[int], Queue]) -> None:
+async def test_a_turn_granted_to_a_cancelled_waiter_is_passed_on(queue: Callable[[int], Queue]) -> None:
     line = queue(1)
     async with line.turns.turn(ANN):
         await line.come(BEN, "b1")

@@ -50,7 +50,7 @@ def workers() -> WorkerProcesses:
     return WorkerProcesses(1, Limits(cpu_seconds=1))
 
 
-async def test_a_function_runs_elsewhere_and_its_errors_come_back(workers: WorkerProcesses) -> None:
+async def test_a_function_runs_in_a_worker_and_its_errors_are_raised(workers: WorkerProcesses) -> None:
     assert await workers.run(os.getpid) != os.getpid()
     with pytest.raises(ZeroDivisionError):
         await workers.run(divmod, 1, 0)
@@ -58,7 +58,7 @@ async def test_a_function_runs_elsewhere_and_its_errors_come_back(workers: Worke
     assert await workers.run(os.getpriority, os.PRIO_PROCESS, 0) > os.getpriority(os.PRIO_PROCESS, 0)
 
 
-async def test_a_worker_that_takes_too_much_time_is_killed_and_the_image_refused(workers: WorkerProcesses) -> None:
+async def test_a_worker_over_its_time_limit_is_killed_and_the_image_refused(workers: WorkerProcesses) -> None:
     worker = await workers.run(os.getpid)
     with pytest.raises(NotAnImage, match="too long"):
         await workers.run(spin)
@@ -66,7 +66,7 @@ async def test_a_worker_that_takes_too_much_time_is_killed_and_the_image_refused
     assert await workers.run(os.getpid) != worker
 
 
-async def test_the_time_of_one_image_is_not_taken_from_the_next(workers: WorkerProcesses) -> None:
+async def test_the_time_limit_is_per_image(workers: WorkerProcesses) -> None:
     worker = await workers.run(os.getpid)
     for _ in range(3):
         await workers.run(burn, 0.6)
@@ -79,13 +79,13 @@ def burn(seconds: float) -> None:
         pass
 
 
-async def test_too_much_memory_is_refused(workers: WorkerProcesses) -> None:
+async def test_an_image_over_the_memory_limit_is_refused(workers: WorkerProcesses) -> None:
     assert await workers.run(take, 100_000_000) == 100_000_000
     with pytest.raises(NotAnImage, match="memory"):
         await workers.run(take, 1_100_000_000)
 
 
-async def test_a_killed_worker_is_replaced_and_nothing_is_said_about_the_image(
+async def test_a_killed_worker_is_replaced_without_refusing_the_image(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     workers = WorkerProcesses(1)

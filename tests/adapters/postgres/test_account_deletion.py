@@ -111,7 +111,7 @@ async def a_whole_life(world: PostgresWorld) -> User:
     return user
 
 
-async def test_a_life_has_a_row_for_every_column_that_refers_to_users(
+async def test_the_fixture_fills_every_column_that_refers_to_users(
     world: PostgresWorld, sql: "asyncpg.Connection[Any]"
 ) -> None:
     """Otherwise the following tests would not cover it: let `a_life` create one."""
@@ -120,7 +120,7 @@ async def test_a_life_has_a_row_for_every_column_that_refers_to_users(
     assert await referring(sql, user) == await columns(sql)
 
 
-async def test_every_table_that_refers_to_users_has_a_place_in_the_export(
+async def test_every_table_that_refers_to_users_is_exported(
     world: PostgresWorld, sql: "asyncpg.Connection[Any]"
 ) -> None:
     user = await a_whole_life(world)
@@ -131,9 +131,7 @@ async def test_every_table_that_refers_to_users_has_a_place_in_the_export(
     assert set(SECTIONS.values()) <= {name for name, rows in export.items() if rows}
 
 
-async def test_only_ids_in_the_ledger_remain_of_an_erased_user(
-    world: PostgresWorld, sql: "asyncpg.Connection[Any]"
-) -> None:
+async def test_only_ledger_ids_remain_of_an_erased_user(world: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
     user = await a_whole_life(world)
     assert {"users", "artists", "artist_texts", "comments", "sessions"} <= await tables_with(sql, "mia-of-nowhere")
 

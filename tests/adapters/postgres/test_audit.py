@@ -11,7 +11,7 @@ from tests.contracts.postgres_world import PostgresWorld
 @pytest.mark.parametrize(
     "change", ["UPDATE audit_log SET reason = 'another'", "DELETE FROM audit_log", "TRUNCATE audit_log"]
 )
-async def test_no_line_is_changed_or_removed(world: PostgresWorld, sql: "asyncpg.Connection[Any]", change: str) -> None:
+async def test_audit_lines_are_append_only(world: PostgresWorld, sql: "asyncpg.Connection[Any]", change: str) -> None:
     mia = await world.user("mia")
     await world.use_case(MakeAdmin)(Operator(None), mia.id)
 

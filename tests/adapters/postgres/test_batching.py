@@ -53,7 +53,7 @@ async def started(batcher: Batcher[int, int], *calls: int) -> list["asyncio.Task
 # --- batches ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_call_is_sent_at_once_and_those_that_arrive_meanwhile_form_the_next_batch() -> None:
+async def test_calls_that_arrive_meanwhile_form_the_next_batch() -> None:
     recorder = Recorder()
     batcher = Batcher(recorder.send)
 
@@ -79,7 +79,7 @@ async def test_concurrent_calls_share_a_batch_up_to_its_size() -> None:
     assert [len(batch) for batch in recorder.batches] == [MAX_BATCH, 1]
 
 
-async def test_each_caller_has_its_own_outcome() -> None:
+async def test_each_caller_gets_its_own_outcome() -> None:
     recorder = Recorder()
     recorder.gate.set()
     batcher = Batcher(recorder.send)
@@ -89,7 +89,7 @@ async def test_each_caller_has_its_own_outcome() -> None:
     assert [str(outcome) for outcome in outcomes] == ["10", "-2", "30"]
 
 
-async def test_an_error_of_a_batch_is_raised_to_each_caller_only() -> None:
+async def test_an_error_of_a_batch_is_raised_to_each_caller() -> None:
     fails = True
 
     async def send(calls: Sequence[int]) -> list[int]:
@@ -181,7 +181,7 @@ async def test_a_refused_call_does_not_affect_the_others_of_its_batch(world: Pos
     assert len(await world.tasks()) == 7
 
 
-async def test_a_wallet_that_all_of_a_batch_draws_on_never_goes_below_zero(world: PostgresWorld, style: Style) -> None:
+async def test_a_wallet_shared_by_a_batch_never_goes_below_zero(world: PostgresWorld, style: Style) -> None:
     buyer = await world.user("buyer", tokens=100)
 
     outcomes = await asyncio.gather(*(request(world, buyer, style) for _ in range(8)), return_exceptions=True)

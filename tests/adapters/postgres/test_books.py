@@ -171,13 +171,11 @@ async def lawless(own_database_url: str, world: PostgresWorld) -> "AsyncIterator
     await connection.close()
 
 
-def test_every_invariant_is_broken() -> None:
+def test_every_invariant_has_a_break() -> None:
     assert list(BREAKS) == list(Invariant) == list(ROWS)
 
 
-async def test_a_broken_invariant_is_found_by_its_name(
-    world: PostgresWorld, lawless: "asyncpg.Connection[Any]"
-) -> None:
+async def test_a_broken_invariant_is_reported_by_name(world: PostgresWorld, lawless: "asyncpg.Connection[Any]") -> None:
     before = await world.books.examine()
 
     for invariant, statement in CASES:
@@ -202,7 +200,7 @@ async def test_the_first_broken_row_is_reported(world: PostgresWorld, lawless: "
     assert (wrong["balance"], wrong["moved"]) == (141, 140)
 
 
-async def test_it_reads_one_snapshot(world: PostgresWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reconciliation_reads_one_snapshot(world: PostgresWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     style, zoe = await world.style(await world.artist("max")), await world.user("zoe", tokens=1000)
     examined = books._examined
 

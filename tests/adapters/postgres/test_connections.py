@@ -35,9 +35,7 @@ RAISE = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{}'; END $$"
         ("58030", SessionUnusable),
     ],
 )
-async def test_a_session_that_can_do_no_more_is_replaced(
-    pool: Pool, code: str, meaning: type[DatabaseUnavailable]
-) -> None:
+async def test_an_unusable_session_is_replaced(pool: Pool, code: str, meaning: type[DatabaseUnavailable]) -> None:
     pids = {row["pid"] for row in await pool.fetch(PID)}
 
     with pytest.raises(DatabaseUnavailable) as raised:
@@ -68,7 +66,7 @@ async def test_a_failed_statement_keeps_the_session(pool: Pool, code: str) -> No
     assert await pool.fetch(PID) == before
 
 
-async def test_a_session_that_has_forgotten_its_statements_is_replaced(pool: Pool) -> None:
+async def test_a_session_without_its_prepared_statements_is_replaced(pool: Pool) -> None:
     await pool.fetch("SELECT 1 AS one")
     await pool.fetch("DEALLOCATE ALL")
 
@@ -107,5 +105,5 @@ async def test_a_database_that_refuses_connections_is_unavailable(postgres_serve
         ("postgresql://u@/db", ["postgresql://u@/db"]),
     ],
 )
-def test_each_host_of_a_url(dsn: str, each: list[str]) -> None:
+def test_every_host_of_a_url_is_parsed(dsn: str, each: list[str]) -> None:
     assert each_host(dsn) == each

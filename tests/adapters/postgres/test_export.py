@@ -30,7 +30,7 @@ class Counting(Pool):
         return rows
 
 
-async def test_no_statement_has_more_rows_than_a_piece(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_statement_reads_at_most_one_page(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more row shows whether there is another page."""
     monkeypatch.setattr("core.account_deletion.export_account.BATCH", 3)
     pool = Counting(database_url, max_size=4)

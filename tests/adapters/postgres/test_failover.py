@@ -108,7 +108,7 @@ WHERE datname = current_database() AND mode = 'RowExclusiveLock'
 """
 
 
-async def test_a_transaction_that_meets_a_read_only_server_leaves_nothing(
+async def test_a_transaction_on_a_read_only_server_writes_nothing(
     pool: Pool, world: PostgresWorld, sql: "asyncpg.Connection[Any]"
 ) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
@@ -129,7 +129,7 @@ async def test_a_transaction_that_meets_a_read_only_server_leaves_nothing(
     assert await sql.fetchval("SELECT username FROM users WHERE role = 'admin'") == "ann"
 
 
-async def test_the_pool_is_as_large_as_before(pool: Pool) -> None:
+async def test_the_pool_keeps_its_size(pool: Pool) -> None:
     for _ in range(CONNECTIONS + 1):
         await demote(pool)
         with pytest.raises(ServerUnusable):
@@ -146,7 +146,7 @@ async def test_the_pool_is_as_large_as_before(pool: Pool) -> None:
             await begun.commit()
 
 
-async def test_a_session_in_use_is_replaced_when_it_is_put_back(pool: Pool) -> None:
+async def test_a_session_in_use_is_replaced_on_release(pool: Pool) -> None:
     begun = await pool.begin()
     in_use = (await begun.fetch(PID))[0]["pid"]
     await pool.fetch("SET default_transaction_read_only = on")
@@ -159,7 +159,7 @@ async def test_a_session_in_use_is_replaced_when_it_is_put_back(pool: Pool) -> N
     assert (await pool.fetch(PID))[0]["pid"] != in_use
 
 
-async def test_it_is_not_reachable_while_it_only_reads(
+async def test_a_read_only_server_is_not_reachable(
     pool: Pool, own_database_url: str, sql: "asyncpg.Connection[Any]"
 ) -> None:
     name = own_database_url.partition("?")[0].rpartition("/")[2]
@@ -209,9 +209,7 @@ async def test_the_listener_leaves_a_read_only_server(
     await listener.close()
 
 
-async def test_migrating_needs_a_server_that_takes_writes(
-    own_database_url: str, sql: "asyncpg.Connection[Any]"
-) -> None:
+async def test_migrating_requires_a_writable_server(own_database_url: str, sql: "asyncpg.Connection[Any]") -> None:
     name = own_database_url.partition("?")[0].rpartition("/")[2]
     await sql.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
     with pytest.raises(DatabaseUnavailable, match="read-write"):
@@ -236,7 +234,7 @@ async def test_a_server_demoted_during_a_migration_is_reported(
 # --- whole servers ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_setting_of_the_whole_server_reaches_the_sessions_of_a_pool(server: EmbeddedPostgres) -> None:
+async def test_a_server_wide_setting_reaches_pooled_sessions(server: EmbeddedPostgres) -> None:
     async with create_pool(server.start(), max_size=CONNECTIONS + 1) as pool, asyncio.timeout(TIMEOUT):
         await pool.fetch("CREATE TABLE notes (note text)")
         begun = [await pool.begin() for _ in range(CONNECTIONS)]
@@ -256,7 +254,7 @@ async def test_a_setting_of_the_whole_server_reaches_the_sessions_of_a_pool(serv
         await pool.fetch("ALTER SYSTEM RESET default_transaction_read_only")
 
 
-async def test_a_standby_is_passed_over_until_it_is_promoted(server: EmbeddedPostgres, folder: Path) -> None:
+async def test_a_standby_is_skipped_until_promoted(server: EmbeddedPostgres, folder: Path) -> None:
     server.start()
     server.stop()
     subprocess.run(["cp", "-a", folder / "primary", folder / "standby"], check=True)  # noqa: ASYNC221
@@ -292,7 +290,7 @@ async def test_a_standby_is_passed_over_until_it_is_promoted(server: EmbeddedPos
         (folder / "primary" / "standby.signal").unlink(missing_ok=True)
 
 
-async def test_a_host_that_does_not_answer_hides_no_other(server: EmbeddedPostgres) -> None:
+async def test_an_unresponsive_host_does_not_hide_the_others(server: EmbeddedPostgres) -> None:
     address, directory = server.start().split("?host=")
     with socket.create_server(("127.0.0.1", 0)) as silent:  # the system accepts connections, no server answers
         port = silent.getsockname()[1]

@@ -11,7 +11,7 @@ from tests.support.fills.fill import filling
 
 
 @pytest.mark.parametrize("fee", [0, 1])
-async def test_a_filled_ledger_is_in_order(world: PostgresWorld, database_url: str, fee: int) -> None:
+async def test_a_generated_ledger_reconciles(world: PostgresWorld, database_url: str, fee: int) -> None:
     mia = await world.artist("mia")
     styles = [await world.style(mia, name) for name in ("Ink", "Oil")]
     for name in ("ann", "bob"):

@@ -64,7 +64,7 @@ async def test_repeated_notifications_are_merged(listener: Listener, pool: Pool)
     assert await receiver.receive() == "c"
 
 
-async def test_a_connection_that_answers_no_more_is_made_anew(
+async def test_an_unresponsive_connection_is_replaced(
     listener: Listener, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Networks drop connections without notice."""

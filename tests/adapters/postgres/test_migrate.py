@@ -85,7 +85,7 @@ async def test_the_newest_file_is_the_head() -> None:
     assert numbered() == [f"{number:04}" for number in range(1, int(migrate.head()) + 1)]
 
 
-def test_a_start_with_nothing_to_migrate_does_not_load_what_migrates(database_url: str) -> None:
+def test_an_up_to_date_start_does_not_import_alembic(database_url: str) -> None:
     program = (
         "import sys; from adapters.postgres import migrate; migrate.upgrade(sys.argv[1]);"
         "sys.exit(bool({'alembic', 'sqlalchemy'} & sys.modules.keys()))"
@@ -100,7 +100,7 @@ def test_a_start_with_nothing_to_migrate_does_not_load_what_migrates(database_ur
     assert result.returncode == 0
 
 
-async def test_processes_that_start_at_once_migrate_once(empty_database_url: str) -> None:
+async def test_concurrent_starts_migrate_once(empty_database_url: str) -> None:
     await asyncio.gather(*(asyncio.to_thread(migrate.upgrade, empty_database_url) for _ in range(3)))
 
     assert await asyncio.to_thread(migrate.current, empty_database_url) == migrate.head()

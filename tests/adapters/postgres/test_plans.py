@@ -162,7 +162,7 @@ async def _inactive_trainings(world: PostgresWorld) -> object:
 
 
 @pytest.mark.parametrize("look", (LISTS | NARROWED | SINGLE).values(), ids=LISTS | NARROWED | SINGLE)
-async def test_nothing_is_searched_from_end_to_end(crowded_url: str, look: Look) -> None:
+async def test_no_query_scans_a_whole_table(crowded_url: str, look: Look) -> None:
     """Nor does any list pass over the rows of the pages before."""
     for plan in await plans(crowded_url, at(look, FIRST)):
         assert plan.sequential_scans() == set()
@@ -170,7 +170,7 @@ async def test_nothing_is_searched_from_end_to_end(crowded_url: str, look: Look)
 
 
 @pytest.mark.parametrize("look", LISTS.values(), ids=LISTS)
-async def test_a_page_reads_little_more_than_it_shows_however_deep_it_is(crowded_url: str, look: Look) -> None:
+async def test_a_page_reads_few_rows_at_any_depth(crowded_url: str, look: Look) -> None:
     """In one statement or two."""
     first, deep = [await plans(crowded_url, at(look, page)) for page in (FIRST, DEEP)]
 
@@ -181,7 +181,7 @@ async def test_a_page_reads_little_more_than_it_shows_however_deep_it_is(crowded
 
 
 @pytest.mark.parametrize("look", LONG_LISTS.values(), ids=LONG_LISTS)
-async def test_a_page_far_down_costs_what_the_first_one_does(crowded_url: str, look: Look) -> None:
+async def test_a_deep_page_costs_as_much_as_the_first(crowded_url: str, look: Look) -> None:
     async with create_pool(crowded_url, max_size=2) as pool:
         shown = await look(PostgresWorld(pool), PageRequest(FAR_DOWN))
     page = shown if isinstance(shown, Page) else shown[0]
@@ -197,9 +197,7 @@ async def test_a_page_far_down_costs_what_the_first_one_does(crowded_url: str, l
 
 @pytest.mark.parametrize("look", NARROWED.values(), ids=NARROWED)
 @pytest.mark.parametrize("page", [FIRST, DEEP], ids=["first", "deep"])
-async def test_a_page_of_what_few_or_many_have_reads_no_more_than_a_window(
-    crowded_url: str, look: Look, page: PageRequest
-) -> None:
+async def test_a_page_by_rare_or_common_tags_reads_one_window(crowded_url: str, look: Look, page: PageRequest) -> None:
     """Neither all rows, for a tag that few have, nor all that have a common one."""
     for generic in (False, True):
         [plan] = await plans(crowded_url, at(look, page), generic=generic)
@@ -208,7 +206,7 @@ async def test_a_page_of_what_few_or_many_have_reads_no_more_than_a_window(
         assert plan.blocks <= 3 * WINDOW
 
 
-async def test_images_of_a_thousand_people_one_follows_are_not_all_looked_at(crowded_url: str) -> None:
+async def test_the_feed_of_a_thousand_followed_users_reads_few_rows(crowded_url: str) -> None:
     """One of each, then a page of each of those who made the newest."""
     for page in (FIRST, DEEP):
         for sort in FeedSort:
@@ -219,7 +217,7 @@ async def test_images_of_a_thousand_people_one_follows_are_not_all_looked_at(cro
             assert plan.blocks <= 10_000
 
 
-async def test_an_image_is_one_row_of_each_table_found_by_its_index(crowded_url: str) -> None:
+async def test_a_generation_is_read_by_index_one_row_per_table(crowded_url: str) -> None:
     """Who polls costs this much each time, whether anything has changed or not."""
     [plan] = await plans(crowded_url, at(SINGLE["image"], FIRST))
 

@@ -28,7 +28,7 @@ async def test_times_are_utc_and_json_is_plain_data(pool: Pool) -> None:
     assert row["data"] == data
 
 
-async def test_connections_are_used_again_and_no_more_than_allowed(pool: Pool) -> None:
+async def test_connections_are_reused_up_to_the_pool_size(pool: Pool) -> None:
     one_by_one = {await pid(pool) for _ in range(5)}
     at_once = await asyncio.gather(*(pool.fetch("SELECT pg_backend_pid() AS pid, pg_sleep(0.01)") for _ in range(50)))
 
@@ -101,7 +101,7 @@ async def test_a_statement_ends_when_its_caller_is_cancelled(
         await asyncio.sleep(0)
 
 
-async def test_a_statement_that_takes_too_long_is_given_up(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_statement_times_out(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(settings.SETTINGS, "statement_timeout", "50ms")
 
     async with create_pool(database_url) as impatient:
@@ -111,7 +111,7 @@ async def test_a_statement_that_takes_too_long_is_given_up(database_url: str, mo
     assert not isinstance(late.value, ConnectionLost)
 
 
-async def test_the_last_connection_is_never_kept(database_url: str) -> None:
+async def test_transactions_leave_one_connection_for_statements(database_url: str) -> None:
     async with create_pool(database_url, max_size=2) as small, asyncio.timeout(10):
         begun = await small.begin()
         second = asyncio.create_task(small.begin())
@@ -131,7 +131,7 @@ async def test_closing_waits_for_running_statements(database_url: str) -> None:
     assert (await query)[0]["seven"] == 7
 
 
-async def test_closing_does_not_wait_for_ever(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_closing_has_a_timeout(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "SHUTDOWN_TIMEOUT", 0.05)
 
     async with create_pool(database_url) as closing:
@@ -141,7 +141,7 @@ async def test_closing_does_not_wait_for_ever(database_url: str, monkeypatch: py
         await begun.fetch("SELECT 1")
 
 
-async def test_it_is_reachable_or_not(pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reachability_is_reported(pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert await pool.reachable()
 
     async with create_pool(f"postgresql://postgres@/postgres?host={tmp_path}") as nowhere:

@@ -62,7 +62,7 @@ async def test_a_paid_purchase_is_credited_in_the_same_transaction(world: Postgr
     assert (await world.funds(purchase.user_id)).token_balance == 100
 
 
-async def test_a_credit_is_of_a_paid_purchase(world: PostgresWorld) -> None:
+async def test_a_credit_requires_a_paid_purchase(world: PostgresWorld) -> None:
     purchase = await pending(world)
 
     with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="is credited and was not paid"):
@@ -83,7 +83,7 @@ async def test_a_credit_goes_to_the_buyer(world: PostgresWorld) -> None:
         await commit(world, work)
 
 
-async def test_a_paid_purchase_stays_as_it_is(world: PostgresWorld) -> None:
+async def test_a_paid_purchase_is_immutable(world: PostgresWorld) -> None:
     purchase = await pending(world)
     await pay(world, purchase)
 
@@ -119,7 +119,7 @@ async def test_a_paid_purchase_stays_as_it_is(world: PostgresWorld) -> None:
         (refunding(status="'paid'", refund_failure_code="'X'"), "ck_purchases_refund"),
     ],
 )
-async def test_a_purchase_makes_sense(
+async def test_inconsistent_purchases_are_refused(
     world: PostgresWorld, sql: "asyncpg.Connection[Any]", change: str, rule: str
 ) -> None:
     await pending(world)

@@ -31,7 +31,7 @@ ROW_BY_ROW = [f"SET enable_{way} = off" for way in ("hashjoin", "mergejoin", "ha
     [accounts.PURGE_EXPIRED, notifications.PURGE_READ, rate_limits.PURGE, idempotency.PURGE],
     ids=["sessions", "notifications", "rate limits", "answers"],
 )
-async def test_no_more_is_removed_than_asked_for(database_url: str, statement: str) -> None:
+async def test_purging_respects_the_limit(database_url: str, statement: str) -> None:
     await fill_hundreds(database_url)
     connection = await asyncpg.connect(database_url)
     try:

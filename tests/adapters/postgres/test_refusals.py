@@ -375,7 +375,7 @@ async def books(world: PostgresWorld) -> PostgresWorld:
     return world
 
 
-async def test_a_broken_rule_is_refused_by_its_name(books: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
+async def test_a_violation_is_refused_by_its_constraint(books: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
     before = await books.books.examine()
 
     refused = {wrong: await refusal(sql, statement) for wrong, (statement, _) in REFUSED.items()}

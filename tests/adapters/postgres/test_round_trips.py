@@ -20,7 +20,7 @@ from tests.contracts.postgres_world import PostgresWorld
 PAGE = PageRequest()
 
 
-async def test_requesting_an_image_takes_two(world: PostgresWorld, pool: Pool) -> None:
+async def test_requesting_a_generation_takes_two_round_trips(world: PostgresWorld, pool: Pool) -> None:
     """One reads the style, one writes everything."""
     ann, style = await a_buyer_and_a_style(world)
     request = world.use_case(RequestGeneration)
@@ -39,7 +39,7 @@ async def test_progress_takes_one_round_trip(world: PostgresWorld, pool: Pool) -
         )
 
 
-async def test_completing_an_image_takes_four(world: PostgresWorld, pool: Pool) -> None:
+async def test_completing_a_generation_takes_four_round_trips(world: PostgresWorld, pool: Pool) -> None:
     """BEGIN, the lock, all writes, COMMIT."""
     generation = await world.generation(*await a_buyer_and_a_style(world))
     await world.ids.notification()
@@ -62,7 +62,7 @@ async def test_marking_as_read_takes_one_round_trip(world: PostgresWorld, pool: 
         await world.use_case(MarkRead)(ann.id, page.rows[0].id)
 
 
-async def test_following_takes_four(world: PostgresWorld, pool: Pool) -> None:
+async def test_following_takes_four_round_trips(world: PostgresWorld, pool: Pool) -> None:
     """BEGIN, all writes, how many follow now, COMMIT."""
     ann, style = await a_buyer_and_a_style(world)
     await world.ids.notification()
@@ -71,7 +71,7 @@ async def test_following_takes_four(world: PostgresWorld, pool: Pool) -> None:
         await world.use_case(FollowUser)(ann.id, style.artist_id)
 
 
-async def test_liking_takes_five(world: PostgresWorld, pool: Pool) -> None:
+async def test_liking_takes_five_round_trips(world: PostgresWorld, pool: Pool) -> None:
     """BEGIN, the lock, all writes, how many like it now, COMMIT."""
     ann, style = await a_buyer_and_a_style(world)
     image = await world.image(ann, style, public=True)

@@ -29,11 +29,11 @@ ORDER BY 1
 """
 
 
-async def test_the_file_shows_what_the_migrations_make(database_url: str) -> None:
+async def test_schema_sql_equals_the_migrated_schema(database_url: str) -> None:
     assert schema.FILE.read_text() == await schema.render(database_url), "run `make schema`"
 
 
-async def test_the_file_makes_what_it_shows(database_url: str, empty_database_url: str) -> None:
+async def test_schema_sql_can_be_executed(database_url: str, empty_database_url: str) -> None:
     connection = await asyncpg.connect(empty_database_url)
     try:
         await connection.execute(schema.FILE.read_text())
@@ -43,7 +43,7 @@ async def test_the_file_makes_what_it_shows(database_url: str, empty_database_ur
     assert spaced(await schema_of(empty_database_url)) == spaced(await schema_of(database_url))
 
 
-async def test_what_refuses_something_says_which_rule_it_keeps(database_url: str) -> None:
+async def test_every_constraint_and_trigger_states_its_rule(database_url: str) -> None:
     """Tables, triggers, functions and all that is unique or checked: `COMMENT ON` in the migration."""
     connection = await asyncpg.connect(database_url)
     try:

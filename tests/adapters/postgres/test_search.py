@@ -30,7 +30,7 @@ async def much(postgres_server: postgres.Server) -> AsyncIterator[str]:
 
 @pytest.mark.parametrize("kind", [SearchType.STYLES, SearchType.ARTISTS], ids=["styles", "artists"])
 @pytest.mark.parametrize("query", ["4321", "amber 6077", "velvet.amber", "999", "stained", "수채화"])
-async def test_nothing_is_searched_from_end_to_end(much: str, kind: SearchType, query: str) -> None:
+async def test_search_uses_indexes(much: str, kind: SearchType, query: str) -> None:
     [plan] = await plans(much, lambda world: world.read.search.search(query, type=kind, limit=20))
 
     assert TABLES.isdisjoint(plan.sequential_scans())
@@ -69,7 +69,7 @@ async def test_tags_are_found_by_an_index(much: str, search: str, generic: bool)
 
 
 @pytest.mark.parametrize("generic", [False, True])
-async def test_a_beginning_that_no_tag_has_is_not_looked_for_among_all(much: str, generic: bool) -> None:
+async def test_an_unknown_tag_prefix_does_not_scan_all_tags(much: str, generic: bool) -> None:
     """A full index scan shows in the buffers read, not in the number of rows."""
     [plan] = await plans(much, lambda world: world.read.search.tags("zebra", limit=20), generic=generic)
 

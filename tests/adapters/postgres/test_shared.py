@@ -117,7 +117,7 @@ async def test_a_refused_completion_does_not_affect_the_others(
     assert await earned(world, style) == paid(world, images[1:])
 
 
-async def test_what_is_refused_at_the_commit_does_not_affect_the_others(
+async def test_a_refusal_at_the_commit_does_not_affect_the_others(
     world: PostgresWorld, style: Style, images: list[Generation], sql: "asyncpg.Connection[Any]"
 ) -> None:
     await sql.execute(REFUSE_AT_COMMIT)
@@ -133,7 +133,7 @@ async def test_what_is_refused_at_the_commit_does_not_affect_the_others(
     assert await earned(world, style) == paid(world, images[1:])
 
 
-async def test_of_the_same_generation_one_completion_is_applied(
+async def test_one_of_two_completions_of_a_generation_is_applied(
     world: PostgresWorld, style: Style, images: list[Generation]
 ) -> None:
     outcomes = await asyncio.gather(*(complete(world, image.id) for image in [images[0], *images[:2], images[0]]))
@@ -162,9 +162,7 @@ async def test_wallets_are_locked_in_one_order(
     assert all(outcome.applied for outcome in await completing)
 
 
-async def test_what_is_not_found_is_found_missing_by_its_caller_only(
-    world: PostgresWorld, images: list[Generation]
-) -> None:
+async def test_a_missing_generation_affects_its_caller_only(world: PostgresWorld, images: list[Generation]) -> None:
     outcomes = await asyncio.gather(
         complete(world, images[0].id), complete(world, GenerationId(404)), return_exceptions=True
     )
@@ -217,7 +215,9 @@ async def test_a_cancelled_caller_does_not_disturb_the_others(
     assert await earned(world, style) == paid(world, [images[1], images[3]])
 
 
-async def test_a_block_that_fails_ends_its_share(world: PostgresWorld, pool: Pool, images: list[Generation]) -> None:
+async def test_a_failed_block_leaves_the_shared_transaction(
+    world: PostgresWorld, pool: Pool, images: list[Generation]
+) -> None:
     transaction = PostgresTransaction(UnitOfWork(pool, DatabaseUsage()))
     with suppress(ZeroDivisionError):
         async with transaction:
@@ -227,7 +227,7 @@ async def test_a_block_that_fails_ends_its_share(world: PostgresWorld, pool: Poo
     assert (await complete(world, images[0].id)).applied
 
 
-async def test_a_block_with_a_share_cannot_read_with_a_lock(pool: Pool, images: list[Generation]) -> None:
+async def test_a_sharing_block_cannot_lock_rows(pool: Pool, images: list[Generation]) -> None:
     transaction = PostgresTransaction(UnitOfWork(pool, DatabaseUsage()))
     async with transaction:
         await transaction.locked_row(LOCK, images[0].id)

@@ -130,9 +130,7 @@ async def test_a_task_put_during_a_notification_is_notified(
     waiting.cancel()
 
 
-async def test_it_listens_again_after_its_connection_broke(
-    world: World, here: Pool, relay: PostgresOutbox, server: PostgresOutbox
-) -> None:
+async def test_the_listener_reconnects(world: World, here: Pool, relay: PostgresOutbox, server: PostgresOutbox) -> None:
     waiting = await listening(relay)
     await here.fetch(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
@@ -170,7 +168,7 @@ async def relaying(pool: Pool, broker: Broker, *, until: Callable[[], bool]) -> 
                 await outbox.wait(QUEUE, seconds=1)
 
 
-async def test_relays_at_once_publish_each_task_once_and_in_order(world: World, here: Pool, there: Pool) -> None:
+async def test_concurrent_relays_publish_each_task_once_in_order(world: World, here: Pool, there: Pool) -> None:
     task_ids = [await put(world, here, PostgresOutbox(here)) for _ in range(60)]
     broker = Noting()
 
@@ -182,7 +180,9 @@ async def test_relays_at_once_publish_each_task_once_and_in_order(world: World, 
     assert [task_id for batch in broker.batches for task_id in batch] == task_ids
 
 
-async def test_relays_at_once_fill_a_real_queue_in_order(world: World, here: Pool, there: Pool, broker: Place) -> None:
+async def test_concurrent_relays_fill_a_real_queue_in_order(
+    world: World, here: Pool, there: Pool, broker: Place
+) -> None:
     task_ids = [await put(world, here, PostgresOutbox(here)) for _ in range(100)]
     address = broker.address
     relays = [RabbitMQBroker(address), RabbitMQBroker(address)]
@@ -219,7 +219,7 @@ async def test_a_waiting_relay_takes_over_after_a_crash(world: World, here: Pool
     assert broker.batches == [task_ids]
 
 
-async def test_a_queue_that_another_relay_is_at_does_not_hold_up_the_other(world: World, here: Pool) -> None:
+async def test_a_claimed_queue_does_not_delay_the_other_queue(world: World, here: Pool) -> None:
     """One relay may have one queue, and another the other."""
     task_id = await put(world, here, PostgresOutbox(here))
     busy = await here.begin()

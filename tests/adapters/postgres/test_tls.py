@@ -76,7 +76,7 @@ async def answers(url: str) -> bool:
     return bool(row["one"] == 1)
 
 
-async def test_a_server_of_a_trusted_authority_is_used(encrypted: str, authority: Authority) -> None:
+async def test_a_server_with_a_trusted_certificate_is_accepted(encrypted: str, authority: Authority) -> None:
     url = f"{encrypted}?sslmode=verify-full&sslrootcert={authority.file}"
 
     assert await answers(url)
@@ -84,7 +84,7 @@ async def test_a_server_of_a_trusted_authority_is_used(encrypted: str, authority
 
 
 @pytest.mark.parametrize("mode", ["verify-ca", "verify-full"])
-async def test_a_server_of_another_authority_is_refused(encrypted: str, tmp_path: Path, mode: str) -> None:
+async def test_a_server_with_an_untrusted_certificate_is_refused(encrypted: str, tmp_path: Path, mode: str) -> None:
     another = Authority(tmp_path / "another")
     assert not await answers(f"{encrypted}?sslmode={mode}&sslrootcert={another.file}")
 
@@ -95,6 +95,6 @@ async def test_the_name_of_the_server_is_verified(own_database_url: str, authori
         assert await answers(f"{url}?sslmode=verify-ca&sslrootcert={authority.file}")
 
 
-async def test_without_verification_anybody_who_speaks_tls_is_believed(encrypted: str) -> None:
+async def test_sslmode_require_accepts_any_certificate(encrypted: str) -> None:
     assert await answers(f"{encrypted}?sslmode=require")
     assert not await answers(f"{encrypted}?sslmode=disable")

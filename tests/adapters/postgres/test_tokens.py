@@ -71,7 +71,7 @@ async def test_history_is_append_only(world: PostgresWorld, sql: "asyncpg.Connec
     ],
     ids=lambda otherwise: next(iter(otherwise)),
 )
-async def test_only_a_hold_is_resolved_and_as_it_was_made(
+async def test_only_a_hold_is_resolved_with_its_own_terms(
     world: PostgresWorld, sql: "asyncpg.Connection[Any]", otherwise: dict[str, str]
 ) -> None:
     ann = await world.user("ann", tokens=30)
@@ -111,7 +111,7 @@ async def test_no_balance_changes_without_a_transfer(
         await sql.execute(change)
 
 
-async def test_no_transfer_is_without_its_balances(world: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
+async def test_every_transfer_changes_its_balances(world: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
     ann = await world.user("ann", tokens=5)
 
     await sql.execute(
@@ -143,7 +143,7 @@ async def test_no_transfer_is_without_its_balances(world: PostgresWorld, sql: "a
     ],
     ids=str,
 )
-async def test_money_follows_state(
+async def test_transfers_match_the_state_of_their_cause(
     world: PostgresWorld, sql: "asyncpg.Connection[Any]", change: str, rule: str
 ) -> None:
     mia = await an_artist_who_earned(world, images=1)
@@ -154,7 +154,9 @@ async def test_money_follows_state(
     assert refused.value.constraint_name == rule
 
 
-async def test_every_transfer_moves_its_amount(world: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
+async def test_every_transfer_changes_balances_by_its_amount(
+    world: PostgresWorld, sql: "asyncpg.Connection[Any]"
+) -> None:
     await play(world)
 
     rows = await sql.fetch(BALANCES)
@@ -184,7 +186,7 @@ async def test_rolling_up_changes_no_balance(world: PostgresWorld, pool: Pool, s
         assert (await world.funds(mia.id)).earned_token_balance == 90
 
 
-async def test_earnings_that_were_only_appended_can_be_spent_and_no_more(world: PostgresWorld) -> None:
+async def test_appended_earnings_can_be_spent_exactly(world: PostgresWorld) -> None:
     mia = await an_artist_who_earned(world, images=3)
 
     with pytest.raises(InsufficientTokens) as refused:

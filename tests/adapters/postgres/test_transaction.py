@@ -49,7 +49,7 @@ FOR EACH ROW EXECUTE FUNCTION wait_at_commit();
 # --- one statement ----------------------------------------------------------------------------------------------------
 
 
-def test_writes_become_one_statement_with_an_argument_for_the_rows_of_each() -> None:
+def test_writes_are_combined_into_one_statement() -> None:
     one = Write("x", "x", "a AS (UPDATE x SET y = 1 FROM input_x)", finds="a", rule="a_found")
     other = Write("z", "w bigint, v text", "b AS (DELETE FROM z USING input_z)")
 
@@ -65,7 +65,7 @@ def test_writes_become_one_statement_with_an_argument_for_the_rows_of_each() -> 
     )
 
 
-async def test_held_back_writes_take_one_round_trip(world: PostgresWorld, pool: Pool) -> None:
+async def test_deferred_writes_take_one_round_trip(world: PostgresWorld, pool: Pool) -> None:
     ann, generation = await a_request(world)
 
     async with counted(pool, 1):
@@ -79,9 +79,7 @@ async def test_an_empty_block_sends_no_statement(world: PostgresWorld, pool: Poo
         pass
 
 
-async def test_reading_needs_no_transaction_until_something_was_written_or_locked(
-    world: PostgresWorld, pool: Pool
-) -> None:
+async def test_reads_open_no_transaction_before_a_write_or_lock(world: PostgresWorld, pool: Pool) -> None:
     ann = await world.user("ann")
 
     async def read(ports: Scope) -> None:
@@ -124,7 +122,7 @@ async def test_two_writes_to_the_same_table_are_sent_in_order(
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
-async def test_every_refusal_is_a_rule_that_is_there(world: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
+async def test_every_mapped_constraint_exists(world: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
     constraints = await sql.fetch(
         "SELECT conname AS name FROM pg_constraint UNION SELECT indexname FROM pg_indexes"
         r" UNION SELECT (regexp_matches(prosrc, 'CONSTRAINT = ''(\w+)''', 'g'))[1] FROM pg_proc"
@@ -151,7 +149,7 @@ async def test_every_refusal_is_a_rule_that_is_there(world: PostgresWorld, sql: 
     assert REFUSALS.keys() - rules <= {row["name"] for row in constraints} | {"account_found", "user_found"}
 
 
-async def test_a_write_that_finds_no_row_rolls_the_others_back(world: PostgresWorld) -> None:
+async def test_a_write_without_a_row_rolls_back_the_others(world: PostgresWorld) -> None:
     ann = await world.user("ann")
 
     async def work(ports: Scope) -> None:
@@ -166,7 +164,7 @@ async def test_a_write_that_finds_no_row_rolls_the_others_back(world: PostgresWo
     assert (await world.funds(ann.id)).token_balance == 0
 
 
-async def test_insufficient_tokens_report_the_available_ones(world: PostgresWorld) -> None:
+async def test_insufficient_tokens_names_the_available_tokens(world: PostgresWorld) -> None:
     _, generation = await a_request(world, tokens=29)
 
     with pytest.raises(InsufficientTokens) as refused:
@@ -175,7 +173,7 @@ async def test_insufficient_tokens_report_the_available_ones(world: PostgresWorl
     assert refused.value.details == {"required": 30, "available": 29}
 
 
-async def test_a_broken_rule_that_is_no_refusal_comes_up_as_it_is(world: PostgresWorld) -> None:
+async def test_an_unmapped_violation_is_raised_unchanged(world: PostgresWorld) -> None:
     ann = await world.user("ann")
 
     with pytest.raises(asyncpg.CheckViolationError):
@@ -278,7 +276,7 @@ async def test_a_database_lost_after_a_commit_is_outcome_unknown(world: Postgres
 # --- the connection afterwards ----------------------------------------------------------------------------------------
 
 
-async def test_a_block_cancelled_in_the_middle_leaves_a_clean_connection(
+async def test_a_cancelled_block_leaves_a_clean_connection(
     world: PostgresWorld, pool: Pool, sql: "asyncpg.Connection[Any]"
 ) -> None:
     ann = await world.user("ann")
@@ -314,7 +312,7 @@ async def test_a_refused_block_leaves_a_clean_connection(world: PostgresWorld, s
     assert await open_transactions(sql) == []
 
 
-async def test_blocks_that_need_ids_do_not_starve_each_other(world: PostgresWorld) -> None:
+async def test_reserving_ids_does_not_deadlock_the_pool(world: PostgresWorld) -> None:
     """Each keeps a connection while it waits for ids, which need one too."""
     people = [await world.user(f"user-{number}") for number in range(20)]
 

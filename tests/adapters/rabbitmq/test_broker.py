@@ -63,7 +63,7 @@ async def waiting(place: Place) -> list[aio_pika.abc.AbstractIncomingMessage]:
         return messages
 
 
-async def test_a_message_is_what_the_consumers_expect(rabbitmq: RabbitMQBroker, broker: Place) -> None:
+async def test_a_message_has_the_documented_properties(rabbitmq: RabbitMQBroker, broker: Place) -> None:
     await rabbitmq.publish([sent := task()])
 
     (message,) = await waiting(broker)
@@ -74,7 +74,7 @@ async def test_a_message_is_what_the_consumers_expect(rabbitmq: RabbitMQBroker, 
     assert message.routing_key == "model_training"
 
 
-async def test_a_task_that_no_queue_takes_is_not_published(rabbitmq: RabbitMQBroker, broker: Place) -> None:
+async def test_an_unroutable_task_is_not_confirmed(rabbitmq: RabbitMQBroker, broker: Place) -> None:
     await rabbitmq.publish([task()])
     async with await aio_pika.connect(broker.url) as connection:
         await (await connection.channel()).queue_delete("model_training")
@@ -99,7 +99,7 @@ async def test_a_blocked_queue_does_not_delay_the_other(rabbitmq: RabbitMQBroker
     assert await rabbitmq.reachable()
 
 
-async def test_a_frozen_broker_is_given_up_in_time_and_found_again(broker: Place) -> None:
+async def test_publishing_to_a_frozen_broker_times_out_and_recovers(broker: Place) -> None:
     proxy = Proxy(broker)
     async with proxy.running() as address:
         rabbitmq = RabbitMQBroker(address)
@@ -121,7 +121,7 @@ async def test_a_frozen_broker_is_given_up_in_time_and_found_again(broker: Place
     assert {message.message_id for message in await waiting(broker)} >= {unsure.task_id}
 
 
-async def test_a_closed_connection_does_not_cancel_its_waiters(broker: Place) -> None:
+async def test_a_closed_connection_ends_waiting_publications(broker: Place) -> None:
     proxy = Proxy(broker)
     async with proxy.running() as address:
         rabbitmq = RabbitMQBroker(address)
@@ -137,7 +137,7 @@ async def test_a_closed_connection_does_not_cancel_its_waiters(broker: Place) ->
         await rabbitmq.close()
 
 
-async def test_cancelling_a_publication(broker: Place) -> None:
+async def test_a_publication_can_be_cancelled(broker: Place) -> None:
     proxy = Proxy(broker)
     async with proxy.running() as address:
         rabbitmq = RabbitMQBroker(address)
@@ -154,7 +154,7 @@ async def test_cancelling_a_publication(broker: Place) -> None:
         await rabbitmq.close()
 
 
-async def test_a_cut_connection_is_replaced(broker: Place) -> None:
+async def test_a_broken_connection_is_replaced(broker: Place) -> None:
     proxy = Proxy(broker)
     async with proxy.running() as address:
         rabbitmq = RabbitMQBroker(address)
@@ -170,7 +170,7 @@ async def test_a_cut_connection_is_replaced(broker: Place) -> None:
     assert (await waiting(broker))[0].message_id == first.task_id
 
 
-async def test_an_unreachable_server(unused_tcp_port: int) -> None:
+async def test_an_unreachable_server_is_unavailable(unused_tcp_port: int) -> None:
     rabbitmq = RabbitMQBroker(Address("127.0.0.1", unused_tcp_port, "guest", Secret("guest"), "/"))
 
     assert await rabbitmq.publish([task()]) == []
@@ -178,7 +178,7 @@ async def test_an_unreachable_server(unused_tcp_port: int) -> None:
     await rabbitmq.close()
 
 
-async def test_a_connection_that_failed_has_nothing_left_to_close(
+async def test_a_failed_connection_leaves_nothing_to_close(
     unused_tcp_port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL, logger="aiormq")  # a record of the failure would keep it
@@ -201,7 +201,7 @@ async def test_a_connection_that_failed_has_nothing_left_to_close(
     assert [str(complaint.message) for complaint in complaints] == []
 
 
-async def test_a_wrong_password_is_no_crash(broker: Place, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_wrong_password_is_unavailable_and_not_logged(broker: Place, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     rabbitmq = RabbitMQBroker(replace(broker.address, password=Secret("mistyped")))
 

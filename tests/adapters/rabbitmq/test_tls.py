@@ -32,7 +32,7 @@ async def reachable(address: Address) -> bool:
         await rabbitmq.close()
 
 
-async def test_a_broker_of_a_trusted_authority_is_reached(encrypted: Address, authority: Authority) -> None:
+async def test_a_broker_with_a_trusted_certificate_is_accepted(encrypted: Address, authority: Authority) -> None:
     address = replace(encrypted, ca_file=authority.file)
 
     assert await reachable(address)
@@ -40,7 +40,7 @@ async def test_a_broker_of_a_trusted_authority_is_reached(encrypted: Address, au
         await declare_queues(await connection.channel())
 
 
-async def test_a_broker_of_another_authority_is_not_trusted(encrypted: Address, tmp_path: Path) -> None:
+async def test_a_broker_with_an_untrusted_certificate_is_refused(encrypted: Address, tmp_path: Path) -> None:
     assert not await reachable(replace(encrypted, ca_file=Authority(tmp_path / "another").file))
 
 
@@ -48,12 +48,10 @@ async def test_the_authorities_of_the_system_are_trusted_by_default(encrypted: A
     assert not await reachable(encrypted)
 
 
-async def test_a_broker_with_the_certificate_of_another_host_is_not_trusted(
-    broker: Place, authority: Authority
-) -> None:
+async def test_a_certificate_of_another_host_is_refused(broker: Place, authority: Authority) -> None:
     async with Proxy(broker, tls=authority.server("127.0.0.2")).running() as address:
         assert not await reachable(replace(address, tls=True, ca_file=authority.file))
 
 
-async def test_a_broker_without_tls_is_not_spoken_to_in_the_clear(broker: Place, authority: Authority) -> None:
+async def test_a_broker_without_tls_is_refused(broker: Place, authority: Authority) -> None:
     assert not await reachable(replace(broker.address, tls=True, ca_file=authority.file))

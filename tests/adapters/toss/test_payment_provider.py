@@ -115,7 +115,7 @@ def ask(request: pytest.FixtureRequest) -> Ask:
 # --- what goes over the wire ------------------------------------------------------------------------------------------
 
 
-async def test_a_payment_is_created_on_the_page_that_toss_names(script: Script, toss: TossPayments) -> None:
+async def test_a_created_payment_has_the_checkout_url_of_toss(script: Script, toss: TossPayments) -> None:
     script.json(200, a_payment(status="READY", approvedAt=None, method=None))
 
     assert await toss.checkout(ORDER) == f"https://api.tosspayments.com/v1/payments/{KEY}/checkout"
@@ -143,7 +143,7 @@ async def test_every_call_is_authenticated_with_the_secret_key(script: Script, t
     assert b64decode(credentials).decode() == f"{SECRET_KEY}:"
 
 
-async def test_a_payment_is_confirmed_with_an_idempotency_key_of_its_own(script: Script, toss: TossPayments) -> None:
+async def test_a_confirmation_has_its_own_idempotency_key(script: Script, toss: TossPayments) -> None:
     for _ in range(3):
         script.json(200, a_payment())
 
@@ -173,7 +173,7 @@ async def test_payments_are_looked_up_by_key_and_by_order(script: Script, toss: 
     ]
 
 
-async def test_a_key_is_only_ever_one_part_of_the_path(script: Script, toss: TossPayments) -> None:
+async def test_a_payment_key_is_one_path_segment(script: Script, toss: TossPayments) -> None:
     script.json(404, an_error("NOT_FOUND_PAYMENT"))
     assert await toss.payment("orders/../x?y#z") is None
     assert script.calls[0].path == "/v1/payments/orders%2F..%2Fx%3Fy%23z"
@@ -213,7 +213,7 @@ async def test_amounts_are_exact(script: Script, toss: TossPayments) -> None:
     assert (payment.amount, payment.currency_code) == (Decimal("45000.01"), "USD")
 
 
-async def test_money_is_given_back_with_a_reason_and_an_idempotency_key(script: Script, toss: TossPayments) -> None:
+async def test_a_cancellation_has_a_reason_and_an_idempotency_key(script: Script, toss: TossPayments) -> None:
     script.json(200, a_payment(status="PARTIAL_CANCELED", balanceAmount=30000, cancels=[{"cancelAmount": 15000}]))
     script.json(200, a_payment(status="CANCELED", balanceAmount=0))
 
@@ -320,7 +320,9 @@ async def test_a_cancellation_that_may_still_succeed_is_not_refused(
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"code": 1, "message": "x"}'])
-async def test_a_foreign_refusal_of_a_cancellation_is_none(script: Script, toss: TossPayments, body: bytes) -> None:
+async def test_an_unrecognized_refusal_of_a_cancellation_is_unavailable(
+    script: Script, toss: TossPayments, body: bytes
+) -> None:
     script.raw(403, body)
     with pytest.raises(PaymentsUnavailable):
         await cancel(toss)
@@ -342,7 +344,7 @@ async def test_a_failed_creation_is_logged_without_the_key(
 @pytest.mark.parametrize(
     "changes", [{"totalAmount": 1}, {"currency": "USD"}, {"orderId": "another-order"}, {"checkout": None}]
 )
-async def test_a_payment_other_than_was_asked_for_is_not_offered(
+async def test_a_created_payment_with_other_terms_is_refused(
     script: Script, toss: TossPayments, changes: dict[str, object]
 ) -> None:
     script.json(200, a_payment(status="READY", **changes))
@@ -354,7 +356,7 @@ async def test_a_payment_other_than_was_asked_for_is_not_offered(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-async def test_an_error_of_theirs(script: Script, toss: TossPayments, ask: Ask, status: int) -> None:
+async def test_a_server_error_is_unavailable(script: Script, toss: TossPayments, ask: Ask, status: int) -> None:
     script.json(status, an_error("FAILED_INTERNAL_SYSTEM_PROCESSING"))
     with pytest.raises(PaymentsUnavailable):
         await ask(toss)
@@ -386,7 +388,7 @@ async def test_an_error_of_theirs(script: Script, toss: TossPayments, ask: Ask, 
         ),
     ],
 )
-async def test_an_answer_that_makes_no_sense(script: Script, toss: TossPayments, garbage: bytes) -> None:
+async def test_a_malformed_response_is_unavailable(script: Script, toss: TossPayments, garbage: bytes) -> None:
     for ask in ("confirm", "cancel", "payment", "payment_of"):
         script.raw(200, garbage)
         with pytest.raises(PaymentsUnavailable):
@@ -394,7 +396,7 @@ async def test_an_answer_that_makes_no_sense(script: Script, toss: TossPayments,
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, b"<html>"), (404, b"{}"), (302, b""), (204, b"")])
-async def test_a_foreign_response_does_not_mean_no_payment(
+async def test_an_unrecognized_404_does_not_mean_no_payment(
     script: Script, toss: TossPayments, status: int, body: bytes
 ) -> None:
     script.raw(status, body)
@@ -402,13 +404,13 @@ async def test_a_foreign_response_does_not_mean_no_payment(
         await toss.payment(KEY)
 
 
-async def test_a_connection_that_breaks(script: Script, toss: TossPayments, ask: Ask) -> None:
+async def test_a_broken_connection_is_unavailable(script: Script, toss: TossPayments, ask: Ask) -> None:
     script.raw(200, b'{"paymentKey"', cut_off=True)
     with pytest.raises(PaymentsUnavailable):
         await ask(toss)
 
 
-async def test_an_unreachable_server(ask: Ask) -> None:
+async def test_an_unreachable_server_is_unavailable(ask: Ask) -> None:
     toss = at(f"http://127.0.0.1:{free_port()}")
     with pytest.raises(PaymentsUnavailable):
         await ask(toss)
@@ -430,7 +432,7 @@ async def test_a_silent_server_times_out(
     assert len(script.calls) == 1
 
 
-async def test_it_recovers_after_an_outage(script: Script, toss: TossPayments) -> None:
+async def test_calls_succeed_after_an_outage(script: Script, toss: TossPayments) -> None:
     script.raw(200, b"<html>", cut_off=True)
     script.json(200, a_payment())
 

@@ -97,7 +97,7 @@ async def test_counts_of_others_stay_exact(world: World, mia: User, ann: User, b
     assert await gone(world, ann)
 
 
-async def test_images_go_with_all_that_others_said_of_them(
+async def test_images_are_deleted_with_likes_and_comments_of_others(
     world: World, mia: User, ann: User, bob: User, style: Style
 ) -> None:
     public, private = await world.image(ann, style, public=True), await world.image(ann, style)
@@ -198,7 +198,7 @@ async def test_tokens_of_a_deleted_user_stay_in_the_ledger(world: World, ann: Us
     assert (await world.use_case(Reconcile)()).sound
 
 
-async def test_a_purchase_that_waits_can_no_longer_be_paid(world: World, ann: User) -> None:
+async def test_a_pending_purchase_can_no_longer_be_paid(world: World, ann: User) -> None:
     started = await world.use_case(StartPurchase)(ann.id, "basic_100")
 
     await delete(world, ann)

@@ -30,7 +30,7 @@ from tests.support.world import TIME_LIMIT, Scope, World
 # --- erased -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_purchase_that_ends_during_the_deletion_stays_as_it_ended(world: World, ann: User) -> None:
+async def test_a_purchase_that_ends_during_the_deletion_keeps_its_status(world: World, ann: User) -> None:
     started = await world.use_case(StartPurchase)(ann.id, "basic_100")
     later = world.clock.now() + TIME_TO_PAY + TIME_TO_SETTLE
 

@@ -23,9 +23,7 @@ from tests.support.world import World
 # --- pieces -----------------------------------------------------------------------------------------------------------
 
 
-async def test_erasing_goes_on_where_it_was_interrupted(
-    world: World, mia: User, ann: User, bob: User, style: Style
-) -> None:
+async def test_an_interrupted_erasure_is_resumed(world: World, mia: User, ann: User, bob: User, style: Style) -> None:
     image, liked = await world.image(ann, style, public=True), await world.image(mia, style, public=True)
     await world.like(ann, liked)
     await world.like(bob, image)
@@ -48,7 +46,7 @@ async def test_erasing_goes_on_where_it_was_interrupted(
     assert (await world.read.generations.detail(liked.id, viewer=None)).like_count == 0
 
 
-async def test_a_long_deletion_is_finished_by_the_maintenance_pass(
+async def test_the_maintenance_pass_finishes_a_long_deletion(
     world: World, mia: User, ann: User, bob: User, style: Style, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.account_deletion.erase_account.BATCH", 2)
@@ -84,9 +82,7 @@ async def test_a_long_deletion_is_finished_by_the_maintenance_pass(
         assert (shown.like_count, shown.comment_count) == (0, 0)
 
 
-async def test_the_call_of_a_deletion_is_limited_in_time(
-    world: World, mia: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_deletion_call_has_a_time_limit(world: World, mia: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.account_deletion.erase_account.BATCH", 1)
     fans = [await world.user(f"fan-{number}") for number in range(10)]
     for fan in fans:
@@ -105,7 +101,7 @@ async def test_the_call_of_a_deletion_is_limited_in_time(
     assert await gone(world, mia)
 
 
-async def test_objects_go_later_when_the_store_is_away(world: World, ann: User, style: Style) -> None:
+async def test_objects_are_removed_once_the_store_is_available(world: World, ann: User, style: Style) -> None:
     image = await world.image(ann, style)
     await store(world, str(image.result_key), f"public/profiles/{ann.id}/x.png", "public/profiles/0/x.png")
     away = failing(world.blobs, "delete", StoreUnavailable())

@@ -21,7 +21,7 @@ async def report(world: World, who: User, type: TargetType, target_id: int) -> R
     return await world.use_case(SubmitReport)(who.id, NewReport(type, target_id, ReportReason.SPAM, "Hers, not mine"))
 
 
-async def test_reports_of_a_deleted_user_name_nobody(world: World) -> None:
+async def test_reports_of_a_deleted_user_are_anonymised(world: World) -> None:
     ann, bob = await world.user("ann"), await world.user("bob")
     report_id = await report(world, ann, TargetType.USER, bob.id)
 
@@ -33,7 +33,7 @@ async def test_reports_of_a_deleted_user_name_nobody(world: World) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 500])
-async def test_reports_go_with_what_they_are_of(world: World, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reports_are_deleted_with_their_target(world: World, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.account_deletion.erase_account.BATCH", batch)
     mia, ann, bob = await world.artist("mia", tokens=100), await world.user("ann"), await world.user("bob")
     style = await world.style(mia)
@@ -54,7 +54,7 @@ async def test_reports_go_with_what_they_are_of(world: World, batch: int, monkey
     assert await gone(world, mia)
 
 
-async def test_reports_of_what_is_kept_are_kept(world: World) -> None:
+async def test_reports_of_kept_targets_are_kept(world: World) -> None:
     mia, ann, bob = await world.artist("mia", tokens=100), await world.user("ann", tokens=100), await world.user("bob")
     style = await world.style(mia)
     image = await world.image(mia, style, public=True)

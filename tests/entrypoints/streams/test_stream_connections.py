@@ -32,7 +32,7 @@ RESTLESS = StreamTiming(timedelta(0))
 """Every stream looks all the time."""
 
 
-async def test_a_comment_shows_that_it_is_alive(world: MemoryWorld, ann: User, image: Generation) -> None:
+async def test_heartbeat_comments_are_sent(world: MemoryWorld, ann: User, image: Generation) -> None:
     restless = Service(world, pace=RESTLESS)
     async with following(
         restless.app, f"/api/generations/{image.id}/events", session=await restless.session_of(ann)
@@ -55,7 +55,7 @@ async def test_a_change_without_notification_is_sent_at_the_next_heartbeat(
         assert (await stream.event()).data["status"] == "processing"
 
 
-async def test_it_ends_with_signing_out(
+async def test_a_stream_ends_when_signing_out(
     service: Service, world: MemoryWorld, session: str, ann: User, image: Generation
 ) -> None:
     another = await service.session_of(ann)
@@ -70,7 +70,7 @@ async def test_it_ends_with_signing_out(
         assert not other.ended.is_set()
 
 
-async def test_it_ends_when_the_session_has_expired(world: MemoryWorld, ann: User) -> None:
+async def test_a_stream_ends_when_the_session_expires(world: MemoryWorld, ann: User) -> None:
     restless = Service(world, pace=RESTLESS)
     async with following(restless.app, "/api/notifications/events", session=await restless.session_of(ann)) as stream:
         assert await stream.event_or_comment() is None
@@ -141,7 +141,7 @@ async def test_the_number_of_streams_of_a_user_is_limited(service: Service, worl
         await asyncio.gather(*(stream.leave() for stream in opened))
 
 
-async def test_some_connections_are_kept_for_calls_that_end(
+async def test_the_total_number_of_streams_is_limited(
     service: Service, world: MemoryWorld, session: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(open_streams, "IN_ALL", 1)
@@ -152,7 +152,7 @@ async def test_some_connections_are_kept_for_calls_that_end(
         assert await polled(service, bob, "/api/notifications")
 
 
-async def test_a_look_that_fails_ends_it(
+async def test_a_failed_read_ends_the_stream(
     service: Service, world: MemoryWorld, session: str, image: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(*_args: Any, **_options: Any) -> None:
@@ -167,7 +167,7 @@ async def test_a_look_that_fails_ends_it(
         assert (stream.status, (await stream.body())["error"]["code"]) == (503, "DATABASE_UNAVAILABLE")
 
 
-async def test_few_streams_read_at_the_same_time(
+async def test_the_number_of_concurrent_reads_is_limited(
     world: MemoryWorld, ann: User, image: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after an interruption of notifications: calls would wait behind thousands of reads."""
@@ -196,7 +196,7 @@ async def test_few_streams_read_at_the_same_time(
     assert looking == {"now": 0, "most": 2}
 
 
-async def test_a_client_that_reads_nothing_delays_no_other(
+async def test_a_client_that_reads_nothing_delays_no_others(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
     """Sending an event does not count for the limit of concurrent reads."""
@@ -216,13 +216,13 @@ async def test_a_client_that_reads_nothing_delays_no_other(
 
 
 @pytest.mark.parametrize(("connections", "looks"), [(1, 1), (2, 1), (10, 5)])
-def test_calls_have_half_of_the_connections_to_themselves(connections: int, looks: int) -> None:
+def test_half_of_the_connections_are_reserved_for_calls(connections: int, looks: int) -> None:
     turn = _stream_timing(settings(database_pool_size=connections)).turn
     assert isinstance(turn, asyncio.Semaphore)
     assert turn._value == looks
 
 
-async def test_a_browser_that_takes_nothing_is_let_go(
+async def test_a_client_that_reads_nothing_is_disconnected(
     world: MemoryWorld, ann: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over a real connection, into which the system takes some megabytes before anything has to wait."""
@@ -256,7 +256,7 @@ async def test_a_browser_that_takes_nothing_is_let_go(
     await serving
 
 
-async def test_all_end_when_the_process_stops(service: Service, session: str, image: Generation) -> None:
+async def test_streams_end_when_the_process_stops(service: Service, session: str, image: Generation) -> None:
     async with (
         following(service.app, f"/api/generations/{image.id}/events", session=session) as one,
         following(service.app, "/api/notifications/events", session=session) as other,
@@ -268,7 +268,7 @@ async def test_all_end_when_the_process_stops(service: Service, session: str, im
         await late.end()
 
 
-async def test_head_is_answered_without_a_stream(service: Service, session: str) -> None:
+async def test_head_opens_no_stream(service: Service, session: str) -> None:
     stream = Following(service.app, "/api/notifications/events", {"Cookie": f"sessionid={session}"}, method="HEAD")
     await stream.begin()
     await stream.end()
@@ -276,7 +276,7 @@ async def test_head_is_answered_without_a_stream(service: Service, session: str)
     assert (stream.status, stream.headers["content-type"], stream.untold) == (200, "text/event-stream", 0)
 
 
-async def test_a_frontend_on_another_origin_may_follow(service: Service, session: str) -> None:
+async def test_a_frontend_on_another_origin_can_stream(service: Service, session: str) -> None:
     async with following(service.app, "/api/notifications/events", session=session, Origin=FRONTEND) as stream:
         assert stream.headers["access-control-allow-origin"] == FRONTEND
         assert stream.headers["access-control-allow-credentials"] == "true"

@@ -26,7 +26,7 @@ async def complete(world: MemoryWorld, image: Generation) -> None:
 # --- an image ---------------------------------------------------------------------------------------------------------
 
 
-async def test_an_image_is_followed_until_it_is_there(
+async def test_a_generation_is_streamed_until_it_completes(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
     path = f"/api/generations/{image.id}"
@@ -100,7 +100,7 @@ async def test_after_a_reconnect_only_unknown_states_are_sent(
         assert (await stream.event()).data["status"] == "processing"
 
 
-async def test_changes_that_are_not_visible_are_not_sent(
+async def test_invisible_changes_are_not_sent(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
     async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
@@ -127,7 +127,7 @@ async def test_a_stream_of_another_users_generation_requires_a_public_one(
 # --- a style ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_training_is_followed_until_it_has_ended(service: Service, world: MemoryWorld) -> None:
+async def test_a_training_is_streamed_until_it_ends(service: Service, world: MemoryWorld) -> None:
     mia = await world.artist()
     style = await world.untrained_style(mia)
     session = await service.session_of(mia)
@@ -166,9 +166,7 @@ async def test_the_stream_of_a_style_that_is_deleted_ends(service: Service, worl
         await stream.end()
 
 
-async def test_a_style_that_is_not_trained_is_not_there_for_others(
-    service: Service, world: MemoryWorld, session: str
-) -> None:
+async def test_an_unfinished_style_is_not_found_by_others(service: Service, world: MemoryWorld, session: str) -> None:
     style = await world.untrained_style(await world.artist())
     async with following(service.app, f"/api/styles/{style.id}/events", session=session) as stream:
         assert stream.status == 404
@@ -201,7 +199,7 @@ async def test_notifications_are_streamed_and_missed_ones_sent_at_reconnect(
 
 
 @pytest.mark.parametrize("last", ["", "x", "0", "9" * 19, "9" * 5000, "\u00b2"])
-async def test_an_id_that_is_none_is_as_good_as_none(
+async def test_an_invalid_last_event_id_is_ignored(
     service: Service, world: MemoryWorld, session: str, ann: User, last: str
 ) -> None:
     await world.follow(await world.user("bob"), ann)

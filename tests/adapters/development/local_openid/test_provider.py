@@ -80,7 +80,7 @@ async def claims(browser: httpx.AsyncClient, token: str) -> dict[str, Any]:
     return jwt.decode(token, keys, algorithms=["RS256"]).claims
 
 
-async def test_discovery_leads_to_everything(browser: httpx.AsyncClient) -> None:
+async def test_discovery_names_working_endpoints(browser: httpx.AsyncClient) -> None:
     document = (await browser.get("/.well-known/openid-configuration")).json()
 
     assert document["issuer"] == ISSUER
@@ -90,7 +90,7 @@ async def test_discovery_leads_to_everything(browser: httpx.AsyncClient) -> None
     assert document["code_challenge_methods_supported"] == ["S256"]
 
 
-async def test_a_hint_signs_straight_in(browser: httpx.AsyncClient) -> None:
+async def test_a_login_hint_signs_in_without_a_page(browser: httpx.AsyncClient) -> None:
     answer = await browser.get("/authorize", params=REQUEST | {"login_hint": " Mina.K@Example.com "})
 
     target = urlsplit(answer.headers["Location"])
@@ -106,7 +106,7 @@ async def test_a_hint_signs_straight_in(browser: httpx.AsyncClient) -> None:
     assert (returned["email"], returned["email_verified"], returned["name"]) == ("mina.k@example.com", True, "Mina K")
 
 
-async def test_without_a_hint_it_asks_and_keeps_the_request(browser: httpx.AsyncClient) -> None:
+async def test_without_a_hint_the_page_keeps_the_request(browser: httpx.AsyncClient) -> None:
     for hint in ({}, {"login_hint": "not an address"}):
         answer = await browser.get("/authorize", params=REQUEST | hint)
 
@@ -116,7 +116,7 @@ async def test_without_a_hint_it_asks_and_keeps_the_request(browser: httpx.Async
         assert f'name="code_challenge" value="{CHALLENGE}"' in answer.text
 
 
-async def test_it_offers_earlier_users(browser: httpx.AsyncClient) -> None:
+async def test_the_page_offers_earlier_users(browser: httpx.AsyncClient) -> None:
     await code_for(browser, "kim@example.com")
 
     assert 'value="kim@example.com"' in (await browser.get("/authorize", params=REQUEST)).text
@@ -128,7 +128,7 @@ async def test_parameters_are_escaped(browser: httpx.AsyncClient) -> None:
     assert "<script>" not in answer.text
 
 
-async def test_an_address_is_always_the_same_person_and_two_are_two(browser: httpx.AsyncClient) -> None:
+async def test_each_address_has_its_own_stable_subject(browser: httpx.AsyncClient) -> None:
     subjects = []
     for email in ("a@example.com", "A@example.com", "b@example.com"):
         tokens = await redeem(browser, await code_for(browser, email))
@@ -146,7 +146,7 @@ async def test_a_code_is_redeemed_once(browser: httpx.AsyncClient) -> None:
     assert (second.status_code, second.json()["error"]) == (400, "invalid_grant")
 
 
-async def test_codes_and_tokens_grow_old(browser: httpx.AsyncClient, stopwatch: Stopwatch) -> None:
+async def test_codes_and_tokens_expire(browser: httpx.AsyncClient, stopwatch: Stopwatch) -> None:
     code = await code_for(browser)
     token = (await redeem(browser, await code_for(browser))).json()["access_token"]
 
@@ -182,7 +182,7 @@ async def test_only_the_client_redeems_codes(browser: httpx.AsyncClient) -> None
     assert in_the_form.status_code == 200
 
 
-async def test_the_browser_comes_back_by_the_name_of_this_machine_that_it_came_by(browser: httpx.AsyncClient) -> None:
+async def test_redirects_keep_the_loopback_name_used(browser: httpx.AsyncClient) -> None:
     callback = CALLBACK.replace("127.0.0.1", "localhost")
     asked = REQUEST | {"login_hint": "a@example.com", "redirect_uri": callback}
     location = (await browser.get("/authorize", params=asked)).headers["Location"]
@@ -198,7 +198,7 @@ NOWHERE = [
 
 
 @pytest.mark.parametrize("change", NOWHERE)
-async def test_the_browser_is_sent_nowhere_unknown(browser: httpx.AsyncClient, change: dict[str, str]) -> None:
+async def test_unregistered_redirect_uris_are_refused(browser: httpx.AsyncClient, change: dict[str, str]) -> None:
     answer = await browser.get("/authorize", params=REQUEST | {"login_hint": "a@example.com"} | change)
 
     assert answer.status_code == 400
@@ -214,7 +214,7 @@ async def test_the_browser_is_sent_nowhere_unknown(browser: httpx.AsyncClient, c
         ({"code_challenge_method": "plain"}, "invalid_request"),
     ],
 )
-async def test_the_client_gets_the_error(browser: httpx.AsyncClient, change: dict[str, str], error: str) -> None:
+async def test_errors_are_sent_to_the_client(browser: httpx.AsyncClient, change: dict[str, str], error: str) -> None:
     answer = await browser.get("/authorize", params=REQUEST | {"login_hint": "a@example.com"} | change)
 
     returned = parse_qs(urlsplit(answer.headers["Location"]).query)
@@ -222,7 +222,7 @@ async def test_the_client_gets_the_error(browser: httpx.AsyncClient, change: dic
     assert "code" not in returned
 
 
-async def test_userinfo_is_for_the_bearer_of_a_token(browser: httpx.AsyncClient) -> None:
+async def test_userinfo_requires_an_access_token(browser: httpx.AsyncClient) -> None:
     tokens = (await redeem(browser, await code_for(browser))).json()
 
     returned = await browser.get("/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"})
@@ -232,7 +232,7 @@ async def test_userinfo_is_for_the_bearer_of_a_token(browser: httpx.AsyncClient)
     assert refused.status_code == 401
 
 
-async def test_all_other_paths_are_the_services(browser: httpx.AsyncClient) -> None:
+async def test_other_paths_reach_the_service(browser: httpx.AsyncClient) -> None:
     assert (await browser.get("http://127.0.0.1:8000/api/health")).status_code == 204
     assert (await browser.get("http://127.0.0.1:8000/sign-in-elsewhere")).status_code == 204
     assert (await browser.get("/nothing-here")).status_code == 404

@@ -75,7 +75,7 @@ async def look(client: httpx.AsyncClient, payment: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", ["/", "/sandbox", "/sandbox/tossed", "/api/tokens/packages"])
-async def test_everything_else_is_the_services_own(client: httpx.AsyncClient, path: str) -> None:
+async def test_other_paths_reach_the_service(client: httpx.AsyncClient, path: str) -> None:
     assert (await client.get(path)).text == f"the service at {path}"
 
 
@@ -91,7 +91,7 @@ async def test_the_api_requires_the_key(
     assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHORIZED_KEY")
 
 
-async def test_an_idempotency_key_has_one_answer_a_refusal_too(client: httpx.AsyncClient) -> None:
+async def test_an_idempotency_key_replays_responses_and_refusals(client: httpx.AsyncClient) -> None:
     assert await create(client, **{"Idempotency-Key": "a"}) == await create(client, **{"Idempotency-Key": "a"})
 
     payment = await create(client)
@@ -120,7 +120,7 @@ async def test_an_unknown_id_is_not_found(client: httpx.AsyncClient, path: str) 
     assert answer.json()["code"] in {"NOT_FOUND", "NOT_FOUND_PAYMENT"}
 
 
-async def test_opening_the_page_pays_nothing(client: httpx.AsyncClient) -> None:
+async def test_opening_the_page_captures_nothing(client: httpx.AsyncClient) -> None:
     payment = await create(client)
     page = await client.get(payment["checkout"]["url"] + "?choice=pay", auth=None)
     assert "<h1>&lt;b&gt;500&lt;/b&gt; tokens</h1>" in page.text
@@ -154,15 +154,13 @@ async def test_cancelling_after_a_payment_does_not_undo_it(client: httpx.AsyncCl
     assert (await look(client, payment))["status"] == "DONE"
 
 
-async def test_a_page_that_is_not_there(client: httpx.AsyncClient) -> None:
+async def test_an_unknown_page_is_404(client: httpx.AsyncClient) -> None:
     answer = await client.get(f"{PATH}/checkout/made-up")
     assert answer.status_code == 404
     assert "There is no such payment." in answer.text
 
 
-async def test_a_payment_is_cancelled_in_parts_and_the_service_is_told(
-    client: httpx.AsyncClient, webhooks: list[Any]
-) -> None:
+async def test_partial_cancellations_send_webhooks(client: httpx.AsyncClient, webhooks: list[Any]) -> None:
     payment = await paid(client)
     status, part = await cancel(client, payment, {"cancelReason": "Sorry.", "cancelAmount": 15_000})
     assert (status, part["status"], part["balanceAmount"]) == (200, "PARTIAL_CANCELED", 30_000)
@@ -177,7 +175,7 @@ async def test_a_payment_is_cancelled_in_parts_and_the_service_is_told(
     ]
 
 
-async def test_nothing_is_cancelled_that_was_not_paid(client: httpx.AsyncClient, webhooks: list[Any]) -> None:
+async def test_an_unpaid_payment_cannot_be_cancelled(client: httpx.AsyncClient, webhooks: list[Any]) -> None:
     payment = await create(client)
     status, refused = await cancel(client, payment, {"cancelReason": "Sorry."})
     assert (status, refused["code"]) == (403, "NOT_CANCELABLE_PAYMENT")
@@ -198,7 +196,7 @@ async def test_a_malformed_cancellation_is_refused(
     assert webhooks == []
 
 
-async def test_the_console_cancels_by_hand(client: httpx.AsyncClient, webhooks: list[Any]) -> None:
+async def test_the_console_cancels_a_payment(client: httpx.AsyncClient, webhooks: list[Any]) -> None:
     assert "Nothing was paid yet." in (await client.get(f"{PATH}/console")).text
     payment = await paid(client)
     await create(client)  # and is not paid
@@ -219,7 +217,7 @@ async def test_the_console_cancels_by_hand(client: httpx.AsyncClient, webhooks: 
     assert len(webhooks) == 1
 
 
-async def test_the_api_can_be_down_silent_or_unwilling(client: httpx.AsyncClient, webhooks: list[Any]) -> None:
+async def test_the_api_simulates_outages_timeouts_and_refusals(client: httpx.AsyncClient, webhooks: list[Any]) -> None:
     payment = await paid(client)
     asked, once = {"cancelReason": "Sorry.", "cancelAmount": 15_000}, {"Idempotency-Key": "refund"}
 

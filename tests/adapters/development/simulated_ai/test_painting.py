@@ -76,21 +76,21 @@ def signed(on: Image.Image, mark: bytes, **config: object) -> Image.Image:
 
 
 @pytest.mark.parametrize("size", [(512, 512), (1024, 1024), (512, 1024)])
-def test_the_picture_has_exactly_the_size_that_was_asked_for(size: tuple[int, int]) -> None:
+def test_the_image_has_the_requested_size(size: tuple[int, int]) -> None:
     painted = paint(DUSK, width=size[0], height=size[1], seed=1, prompt_tags=["landscape"])
 
     assert (painted.mode, painted.size) == ("RGB", size)
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_every_subject_keeps_to_the_colours_of_the_style(subject: str) -> None:
+def test_every_subject_uses_the_colours_of_the_style(subject: str) -> None:
     painted = picture(DUSK, tags=(subject,))
 
     assert off_palette(painted, DUSK.palette) < 22
     assert off_palette(painted, MOSS.palette) > 1.5 * off_palette(painted, DUSK.palette)
 
 
-def test_the_same_seed_paints_the_same_picture_and_another_one_another() -> None:
+def test_the_seed_determines_the_image() -> None:
     first = picture(seed=7)
 
     assert picture.__wrapped__(seed=7).tobytes() == first.tobytes()
@@ -103,14 +103,14 @@ def test_the_prompt_chooses_the_motif() -> None:
     assert all(difference(one, other) > 5 for one, other in pairwise(pictures))
 
 
-def test_a_style_of_one_colour_can_be_painted_in() -> None:
+def test_a_style_with_one_colour_can_be_painted() -> None:
     for subject in SUBJECTS:
         painted = picture(StyleModel(((120, 80, 60),), 1.0), tags=(subject,), side=64)
 
         assert painted.size == (64, 64)
 
 
-def test_training_finds_the_colours_of_the_images_and_rare_accents_among_them() -> None:
+def test_training_finds_main_and_accent_colours() -> None:
     main, second, accent = (30, 60, 120), (230, 220, 190), (200, 40, 30)
     image = Image.new("RGB", (600, 600), main)
     image.paste(second, (0, 0, 600, 200))
@@ -123,12 +123,12 @@ def test_training_finds_the_colours_of_the_images_and_rare_accents_among_them() 
     assert max(abs(a - b) for a, b in zip(palette[0], main, strict=True)) < 12
 
 
-def test_a_file_that_is_no_image_cannot_be_trained_on() -> None:
+def test_training_on_a_non_image_fails() -> None:
     with pytest.raises(OSError, match="cannot identify"):
         tile(b"not a picture")
 
 
-def test_a_model_survives_its_file() -> None:
+def test_a_model_is_read_back_from_its_file() -> None:
     model = decode(encode(DUSK))
 
     assert model.palette == DUSK.palette
@@ -136,7 +136,7 @@ def test_a_model_survives_its_file() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 8, encode(DUSK)[:60], encode(DUSK)[:-4], b"\x02\0\0\0\0\0\0\0{}"])
-def test_another_file_is_no_model(content: bytes) -> None:
+def test_a_file_of_another_format_is_not_a_model(content: bytes) -> None:
     with pytest.raises(UnreadableModel):
         decode(content)
 
@@ -151,9 +151,7 @@ def test_another_file_is_no_model(content: bytes) -> None:
         ("somewhere", (256, 256, 512, 512)),
     ],
 )
-def test_the_signature_is_put_where_it_belongs_and_nowhere_else(
-    position: str, corner: tuple[int, int, int, int]
-) -> None:
+def test_the_signature_changes_only_its_own_area(position: str, corner: tuple[int, int, int, int]) -> None:
     plain = Image.new("RGB", (512, 512), (200, 200, 200))
 
     where = ImageChops.difference(signed(plain, signature(), position=position), plain).getbbox()
@@ -164,7 +162,7 @@ def test_the_signature_is_put_where_it_belongs_and_nowhere_else(
     assert corner[1] < top < bottom < corner[3]
 
 
-def test_the_signature_grows_with_its_size_and_fades_with_its_opacity() -> None:
+def test_the_signature_follows_size_and_opacity() -> None:
     plain = Image.new("RGB", (512, 512), (200, 200, 200))
 
     small, medium, large = (
@@ -178,7 +176,7 @@ def test_the_signature_grows_with_its_size_and_fades_with_its_opacity() -> None:
 
 @pytest.mark.parametrize("ground", [(15, 15, 20), (128, 128, 128), (250, 250, 250)])
 @pytest.mark.parametrize(("ink", "transparent"), [((10, 10, 30), True), ((10, 10, 30), False), ((245, 245, 240), True)])
-def test_the_signature_stands_out_on_any_ground(ink: Colour, ground: Colour, transparent: bool) -> None:
+def test_the_signature_is_visible_on_any_background(ink: Colour, ground: Colour, transparent: bool) -> None:
     plain = Image.new("RGB", (512, 512), ground)
 
     result = signed(plain, signature(ink=ink, transparent=transparent), opacity=0.7).convert("L")
@@ -187,7 +185,7 @@ def test_the_signature_stands_out_on_any_ground(ink: Colour, ground: Colour, tra
     assert lightest - darkest > 80  # type: ignore[operator]
 
 
-def test_the_paper_of_a_signature_is_not_stamped() -> None:
+def test_the_background_of_a_signature_is_transparent() -> None:
     plain = Image.new("RGB", (512, 512), (60, 120, 180))
 
     changed = ImageChops.difference(signed(plain, signature(transparent=False)), plain).convert("L")
@@ -196,6 +194,6 @@ def test_the_paper_of_a_signature_is_not_stamped() -> None:
     assert sum(level < 8 for level in pixels) > 0.4 * len(pixels)
 
 
-def test_a_signature_that_is_no_picture_is_refused() -> None:
+def test_a_signature_that_is_not_an_image_is_refused() -> None:
     with pytest.raises(OSError, match="cannot identify"):
         sign(Image.new("RGB", (64, 64)), b"nothing", SignatureConfig())

@@ -197,7 +197,7 @@ async def test_a_generation_reports_progress_and_stores_a_signed_image(
     assert where[1] > 128
 
 
-async def test_the_same_seed_gives_the_same_picture(
+async def test_the_same_seed_gives_the_same_image(
     blobs: MemoryBlobStore, webhooks: Webhooks, generate: Generate, model_path: str
 ) -> None:
     pictures = []
@@ -209,7 +209,7 @@ async def test_the_same_seed_gives_the_same_picture(
 
 
 @pytest.mark.parametrize("path", ["gs://stylelicense-media/models/10/gone", "gs://elsewhere/model", "nonsense"])
-async def test_a_generation_without_its_model_fails_for_good(
+async def test_a_generation_without_its_model_fails_finally(
     blobs: MemoryBlobStore, webhooks: Webhooks, generate: Generate, path: str
 ) -> None:
     await generate(generation(blobs, webhooks, path, "sea"))
@@ -221,7 +221,7 @@ async def test_a_generation_without_its_model_fails_for_good(
     assert call.body["retry_count"] == 0
 
 
-async def test_a_generation_without_the_signature_is_not_handed_out(
+async def test_a_generation_without_its_signature_fails(
     blobs: MemoryBlobStore, webhooks: Webhooks, generate: Generate, model_path: str
 ) -> None:
     await blobs.delete("signatures/1.png")
@@ -246,7 +246,7 @@ async def test_an_unavailable_store_is_a_retryable_failure(webhooks: Webhooks, c
     assert [(call.body["error_code"], call.body["retry_count"]) for call in webhooks.calls] == [("NETWORK_ERROR", 2)]
 
 
-async def test_tags_bring_a_generation_to_fail(
+async def test_a_tag_makes_a_generation_fail(
     blobs: MemoryBlobStore, webhooks: Webhooks, generate: Generate, model_path: str
 ) -> None:
     await generate(generation(blobs, webhooks, model_path, "sea", rehearsal.FAILURE))
@@ -258,7 +258,7 @@ async def test_tags_bring_a_generation_to_fail(
     assert await blobs.keys("generations/") == []
 
 
-async def test_the_server_tries_a_task_three_times_by_itself(
+async def test_the_server_attempts_a_task_three_times(
     blobs: MemoryBlobStore, webhooks: Webhooks, generate: Generate, model_path: str
 ) -> None:
     await generate(generation(blobs, webhooks, model_path, "sea", rehearsal.FAILED_ATTEMPTS))
@@ -268,7 +268,7 @@ async def test_the_server_tries_a_task_three_times_by_itself(
     assert [call.body["progress"]["current_step"] for call in webhooks.of("progress")].count(0) == 3
 
 
-async def test_after_its_last_attempt_the_failure_is_final(
+async def test_the_failure_of_the_last_attempt_is_final(
     blobs: MemoryBlobStore, webhooks: Webhooks, generate: Generate, model_path: str
 ) -> None:
     await generate(generation(blobs, webhooks, model_path, "sea", rehearsal.NO_ATTEMPTS_LEFT))
@@ -278,7 +278,7 @@ async def test_after_its_last_attempt_the_failure_is_final(
     assert webhooks.of("complete") == []
 
 
-async def test_the_second_attempt_has_memory_enough(
+async def test_an_out_of_memory_failure_happens_once(
     blobs: MemoryBlobStore, webhooks: Webhooks, generate: Generate, model_path: str
 ) -> None:
     await generate(generation(blobs, webhooks, model_path, "sea", rehearsal.OUT_OF_MEMORY, attempt=2))
@@ -286,7 +286,7 @@ async def test_the_second_attempt_has_memory_enough(
     assert len(webhooks.of("complete")) == 1
 
 
-async def test_tags_bring_a_training_to_fail(blobs: MemoryBlobStore, webhooks: Webhooks, train: Train) -> None:
+async def test_a_tag_makes_a_training_fail(blobs: MemoryBlobStore, webhooks: Webhooks, train: Train) -> None:
     await train(await training(blobs, webhooks, rehearsal.FAILURE))
     await train(await training(blobs, webhooks, rehearsal.STALL))
 
@@ -294,9 +294,7 @@ async def test_tags_bring_a_training_to_fail(blobs: MemoryBlobStore, webhooks: W
     assert webhooks.of("complete") == []
 
 
-async def test_a_call_that_is_refused_is_not_made_again(
-    blobs: MemoryBlobStore, webhooks: Webhooks, train: Train
-) -> None:
+async def test_a_refused_webhook_is_not_repeated(blobs: MemoryBlobStore, webhooks: Webhooks, train: Train) -> None:
     webhooks.status = 503
 
     await train(await training(blobs, webhooks))
@@ -304,7 +302,7 @@ async def test_a_call_that_is_refused_is_not_made_again(
     assert [call.event for call in webhooks.calls] == ["progress"] * 5 + ["complete"]
 
 
-async def test_an_unreachable_service_does_not_stop_the_servers(blobs: MemoryBlobStore, train: Train) -> None:
+async def test_the_servers_survive_an_unreachable_service(blobs: MemoryBlobStore, train: Train) -> None:
     with recorded_webhooks() as gone:
         task = await training(blobs, gone)
 
@@ -313,7 +311,7 @@ async def test_an_unreachable_service_does_not_stop_the_servers(blobs: MemoryBlo
     assert len(await blobs.keys("models/10/")) == 1
 
 
-async def test_a_message_that_cannot_be_read_is_dropped(
+async def test_a_malformed_message_is_dropped(
     webhooks: Webhooks, blobs: MemoryBlobStore, client: httpx.AsyncClient
 ) -> None:
     await TrainingServer(blobs, client, Secret(TOKEN), AT_ONCE)(b"{}")
@@ -331,7 +329,7 @@ async def working(servers: SimulatedAIServers) -> AsyncIterator[None]:
         await task
 
 
-async def test_both_servers_work_at_the_same_time_each_with_one_task(
+async def test_both_servers_work_concurrently_on_one_task_each(
     blobs: MemoryBlobStore, webhooks: Webhooks, model_path: str
 ) -> None:
     source = QueuedTasks()

@@ -80,11 +80,11 @@ def main() -> int:
         if arguments.what == "streams":
             print(_busy(busy) + streams.report(set_up))
             return 0
-        scenarios = request_generation.scenarios(set_up.people) if arguments.what != "reads" else []
+        scenarios = request_generation.scenarios(set_up.users) if arguments.what != "reads" else []
         if arguments.what == "all":
             scenarios += webhooks.scenarios(set_up.settings)
         if arguments.what in {"all", "reads"}:
-            scenarios += reads.scenarios(set_up.people, set_up.service[0].port)
+            scenarios += reads.scenarios(set_up.users, set_up.service[0].port)
         figures = measure(set_up, scenarios, load=busy, rounds=arguments.rounds, seconds=arguments.seconds, say=_say)
     print(_busy(busy) + CONDITIONS + shown(figures))
     if before:

@@ -7,16 +7,16 @@ import asyncpg
 import httpx
 from dishka import AsyncContainer
 
-from benchmarks.people import populate
 from benchmarks.servers import MEBIBYTE, Server
 from benchmarks.stage import one_service
 from benchmarks.table import table
+from benchmarks.users import populate
 from core.account_deletion.erase_accounts import EraseAccounts
 from core.identifiers import UserId
 from entrypoints.container import create_container
 from entrypoints.settings import read_settings
+from tests.support.fills.account import large_account
 from tests.support.fills.fill import filling
-from tests.support.fills.life import long_life
 
 IMAGES, LIKES, COMMENTS, FOLLOWERS = 10_000, 30_000, 30_000, 10_000
 PROMPT = 5.0
@@ -87,7 +87,7 @@ async def _run_maintenance(container: AsyncContainer) -> None:
 
 async def _make(url: str, user_id: UserId) -> None:
     async with filling(url) as fill:
-        await long_life(fill, user_id, images=IMAGES, likes=LIKES, comments=COMMENTS, followers=FOLLOWERS)
+        await large_account(fill, user_id, images=IMAGES, likes=LIKES, comments=COMMENTS, followers=FOLLOWERS)
 
 
 async def _left(url: str, user_id: UserId) -> int:

@@ -9,8 +9,8 @@ import asyncpg
 import msgspec
 from dishka import AsyncContainer
 
-from benchmarks.people import populate
 from benchmarks.stage import environ
+from benchmarks.users import populate
 from core.tokens.reconcile import Reconcile
 from core.tokens.reconciliation import Invariant
 from entrypoints.container import create_container

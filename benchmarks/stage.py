@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 
 from benchmarks import history, pgbench
-from benchmarks.people import People, settle
 from benchmarks.pgbench import Limit
 from benchmarks.scenarios.scenario import PAGE, SPEND
 from benchmarks.servers import Server, free_port, server
+from benchmarks.users import Population, settle
 from entrypoints.container import create_container
 from entrypoints.container.development import embedded_database
 from entrypoints.container.migrations import upgrade_database
@@ -30,7 +30,7 @@ class Stage:
     limits: list[Limit]
     service: list[Server]
     bare: list[Server]
-    people: People
+    users: Population
     database: Path
     """The directory of the database."""
 
@@ -86,22 +86,22 @@ def stage(*, with_history: bool, scale: int = 1) -> Iterator[Stage]:
             for number in range(PROCESSES)
         ]
         settings = read_settings({**variables, "DATA_DIR": str(directory / "counting")})
-        people, limits = asyncio.run(_fill(settings, service[0].port, with_history=with_history, scale=scale))
-        yield Stage(settings, limits, service, bare, people, directory / "postgres")
+        users, limits = asyncio.run(_fill(settings, service[0].port, with_history=with_history, scale=scale))
+        yield Stage(settings, limits, service, bare, users, directory / "postgres")
 
 
-async def _fill(settings: Settings, port: int, *, with_history: bool, scale: int) -> tuple[People, list[Limit]]:
+async def _fill(settings: Settings, port: int, *, with_history: bool, scale: int) -> tuple[Population, list[Limit]]:
     url = settings.database_dsn()
     limits = [Limit(SPEND, await pgbench.plain_database(url), pgbench.SPEND)]
     container = create_container(settings)
     try:
-        people = await settle(container, port=port)
+        users = await settle(container, port=port)
     finally:
         await container.close()
     if with_history:
         await history.make(url, scale=scale)
         limits.append(Limit(PAGE, url, history.PAGE))
-    return people, limits
+    return users, limits
 
 
 @contextmanager

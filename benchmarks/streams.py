@@ -9,12 +9,12 @@ from itertools import cycle, islice
 
 import msgspec
 
-from benchmarks.people import Browser
 from benchmarks.scenarios.scenario import Request, as_browser
 from benchmarks.scenarios.webhooks import bearer
 from benchmarks.servers import MEBIBYTE, Server
 from benchmarks.stage import Stage
 from benchmarks.table import table
+from benchmarks.users import Browser
 
 STREAMS = 2000
 WEBHOOKS = 500
@@ -58,7 +58,7 @@ class _Stream:
 def report(stage: Stage) -> str:
     """Streams are open at the first process; the webhooks come to the last one."""
     here, there = stage.service[0], stage.service[-1]
-    images = [(buyer, _asked_for(here, buyer, stage.people.styles[0])) for buyer in stage.people.buyers]
+    images = [(buyer, _asked_for(here, buyer, stage.users.styles[0])) for buyer in stage.users.buyers]
     before, began = here.memory, time.perf_counter()
     streams: dict[int, list[_Stream]] = {image: [] for _, image in images}
     for buyer, image in islice(cycle(images), STREAMS):

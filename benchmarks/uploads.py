@@ -14,10 +14,10 @@ import msgspec
 import psutil
 from PIL import Image
 
-from benchmarks.people import populate
 from benchmarks.servers import MEBIBYTE, Server
 from benchmarks.stage import one_service
 from benchmarks.table import table
+from benchmarks.users import populate
 from entrypoints.container import create_container
 from entrypoints.settings import read_settings
 

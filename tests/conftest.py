@@ -126,7 +126,7 @@ def rabbitmq_server() -> rabbitmq.Broker:
 @pytest.fixture
 async def broker(rabbitmq_server: rabbitmq.Broker) -> AsyncIterator[rabbitmq.Broker]:
     """An empty place on RabbitMQ for this test alone."""
-    async with rabbitmq.own_place(rabbitmq_server) as own:
+    async with rabbitmq.own_virtual_host(rabbitmq_server) as own:
         yield own
 
 

@@ -5,36 +5,36 @@ from urllib.parse import quote
 
 import httpx
 
-from benchmarks.people import People
 from benchmarks.scenarios.scenario import BARE, PAGE, Scenario, Target, as_browser
+from benchmarks.users import Population
 
 DEEP = 40_000
 """Rows."""
 FEED = "/api/generations/feed"
 
 
-def scenarios(people: People, port: int) -> list[Scenario]:
+def scenarios(users: Population, port: int) -> list[Scenario]:
     images, deep = _look_through(port)
     return [
-        _scenario(people, "/api/auth/me", Target(0.25, 0.4, BARE)),
-        _scenario(people, "/api/tokens/balance", Target(0.25, 0.4, BARE)),
-        _scenario(people, FEED, Target(0.3, 0.4, PAGE)),
-        _scenario(people, f"{FEED}?cursor={quote(deep)}", Target(0.3, 0.4, PAGE), f"GET {FEED}, {DEEP:,} rows deep"),
-        _scenario(people, "/api/styles", Target(0.12, 0.2, BARE)),
-        _scenario(people, "/api/styles/{}", Target(0.17, 0.25, BARE), ids=people.styles),
-        _scenario(people, "/api/notifications", Target(0.15, 0.25, BARE)),
-        _scenario(people, "/api/generations/{}", Target(0.2, 0.35, BARE), ids=images),
+        _scenario(users, "/api/auth/me", Target(0.25, 0.4, BARE)),
+        _scenario(users, "/api/tokens/balance", Target(0.25, 0.4, BARE)),
+        _scenario(users, FEED, Target(0.3, 0.4, PAGE)),
+        _scenario(users, f"{FEED}?cursor={quote(deep)}", Target(0.3, 0.4, PAGE), f"GET {FEED}, {DEEP:,} rows deep"),
+        _scenario(users, "/api/styles", Target(0.12, 0.2, BARE)),
+        _scenario(users, "/api/styles/{}", Target(0.17, 0.25, BARE), ids=users.styles),
+        _scenario(users, "/api/notifications", Target(0.15, 0.25, BARE)),
+        _scenario(users, "/api/generations/{}", Target(0.2, 0.35, BARE), ids=images),
     ]
 
 
 def _scenario(
-    people: People, path: str, target: Target, name: str | None = None, *, ids: Iterable[int] = (0,)
+    users: Population, path: str, target: Target, name: str | None = None, *, ids: Iterable[int] = (0,)
 ) -> Scenario:
     """Every user reads each of the ids in turn."""
     ids = list(ids)
     requests = [
-        as_browser(people.buyers[place % len(people.buyers)], "GET", path.format(ids[place % len(ids)]))
-        for place in range(max(len(people.buyers), len(ids)))
+        as_browser(users.buyers[place % len(users.buyers)], "GET", path.format(ids[place % len(ids)]))
+        for place in range(max(len(users.buyers), len(ids)))
     ]
     return Scenario(name or f"GET {path.format('{id}')}", lambda: requests, 200, target)
 

@@ -3,17 +3,17 @@
 from collections.abc import Iterable
 from itertools import cycle
 
-from benchmarks.people import Browser, People
 from benchmarks.scenarios.scenario import SPEND, Request, Scenario, Target, as_browser
+from benchmarks.users import Browser, Population
 from core.identifiers import StyleId
 
 MANY_STYLES = "POST /api/generations, many styles"
 ONE_STYLE = "POST /api/generations, one style"
 
 
-def scenarios(people: People) -> list[Scenario]:
-    many = _requests(people.buyers, cycle(people.styles))
-    one = _requests(people.buyers, cycle(people.styles[:1]))
+def scenarios(users: Population) -> list[Scenario]:
+    many = _requests(users.buyers, cycle(users.styles))
+    one = _requests(users.buyers, cycle(users.styles[:1]))
     return [
         Scenario(MANY_STYLES, lambda: many, 201, Target(0.3, 0.5, SPEND)),
         Scenario(ONE_STYLE, lambda: one, 201, Target(0.9, 0.95, MANY_STYLES)),

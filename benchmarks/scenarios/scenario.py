@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from benchmarks.people import Browser
+from benchmarks.users import Browser
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from entrypoints.http.operation import routes
 from entrypoints.http.security import access
 from tests.entrypoints.service import Service
 from tests.entrypoints.test_access import BODIES, TABLE
-from tests.entrypoints.test_contract import a_life
+from tests.entrypoints.test_contract import sample_data
 from tests.support.world import MemoryWorld
 
 FOR_EVERYBODY = {
@@ -45,9 +45,9 @@ FOR_ADMINS = {("POST", "/api/styles/{style_id}/withdraw"), ("DELETE", "/api/comm
 WITH_IDS = sorted(route for route in TABLE if "_id}" in route[1])
 
 
-async def a_public_life(service: Service, world: MemoryWorld) -> dict[str, object]:
+async def public_data(service: Service, world: MemoryWorld) -> dict[str, object]:
     """Things of others, by the names of the routes' parameters."""
-    people, things = await a_life(service, world)
+    people, things = await sample_data(service, world)
     ann, mia = people["ann"], people["mia"]
     await world.earn(mia)
     withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 1)
@@ -74,7 +74,7 @@ def rows(world: MemoryWorld) -> dict[str, dict[Any, Any]]:
 
 async def refused(service: Service, world: MemoryWorld, who: User, route: tuple[str, str]) -> bool:
     method, path = route
-    things = await a_public_life(service, world)
+    things = await public_data(service, world)
     async with service.browser(who) as browser:
         before, sessions = rows(world), set(world.database.committed.sessions)
         response = await browser.call(method, path.format(**things), **BODIES.get(route, {}))

@@ -86,10 +86,10 @@ async def test_rabbitmq_is_empty_for_each_test(broker: rabbitmq.Broker, time: st
 
 
 async def test_a_broker_without_management_is_shared_safely(rabbitmq_server: rabbitmq.Broker) -> None:
-    async with rabbitmq.own_place(rabbitmq_server) as own, await aio_pika.connect(own.url) as connection:
+    async with rabbitmq.own_virtual_host(rabbitmq_server) as own, await aio_pika.connect(own.url) as connection:
         unmanaged = replace(own, management_port=None)
         channel = await connection.channel(publisher_confirms=True)
-        async with rabbitmq.own_place(unmanaged) as lent:
+        async with rabbitmq.own_virtual_host(unmanaged) as lent:
             assert lent == unmanaged
             await channel.declare_queue("image_generation", durable=True)
             await channel.default_exchange.publish(aio_pika.Message(b"of a test"), "image_generation")
@@ -98,7 +98,7 @@ async def test_a_broker_without_management_is_shared_safely(rabbitmq_server: rab
 
         await channel.default_exchange.publish(aio_pika.Message(b"of somebody else"), "image_generation")
         with pytest.raises(RuntimeError, match=r"image_generation on .+ is in use"):
-            async with rabbitmq.own_place(unmanaged):
+            async with rabbitmq.own_virtual_host(unmanaged):
                 pass
 
 

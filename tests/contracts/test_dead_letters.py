@@ -11,13 +11,13 @@ from adapters.rabbitmq.connection import DEAD_LETTER_QUEUE, Address
 from adapters.rabbitmq.dead_letters import RabbitMQDeadLetters
 from core.ports.dead_letters import DeadLetters, DeadLettersUnavailable
 from core.secret import Secret
-from tests.support.rabbitmq import Broker, put_aside
+from tests.support.rabbitmq import Broker, dead_letter
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     letters: DeadLetters
-    put_aside: Callable[[list[bytes]], Awaitable[None]]
+    dead_letter: Callable[[list[bytes]], Awaitable[None]]
 
     async def bodies(self) -> list[bytes]:
         return await looked_at(self.letters)
@@ -35,7 +35,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     place: Broker = request.getfixturevalue("broker")
 
     async def put_on_rabbitmq(bodies: list[bytes]) -> None:
-        await put_aside(place, bodies)
+        await dead_letter(place, bodies)
 
     return Case(RabbitMQDeadLetters(address_of(place)), put_on_rabbitmq)
 
@@ -50,7 +50,7 @@ def address_of(place: Broker) -> Address:
 
 
 async def test_removing_dead_letters_keeps_the_order_of_the_others(case: Case) -> None:
-    await case.put_aside([b"0", b"1", b"2", b"3", b"4"])
+    await case.dead_letter([b"0", b"1", b"2", b"3", b"4"])
 
     async with case.letters.take(limit=4) as letters:
         assert letters.bodies == [b"0", b"1", b"2", b"3"]
@@ -61,7 +61,7 @@ async def test_removing_dead_letters_keeps_the_order_of_the_others(case: Case) -
 
 
 async def test_a_failed_pass_keeps_dead_letters_that_were_not_removed(case: Case) -> None:
-    await case.put_aside([b"0", b"1"])
+    await case.dead_letter([b"0", b"1"])
 
     async def fail() -> None:
         async with case.letters.take(limit=10) as letters:
@@ -75,7 +75,7 @@ async def test_a_failed_pass_keeps_dead_letters_that_were_not_removed(case: Case
 
 
 async def test_concurrent_readers_get_different_messages(case: Case) -> None:
-    await case.put_aside([b"0", b"1", b"2"])
+    await case.dead_letter([b"0", b"1", b"2"])
 
     async with case.letters.take(limit=2) as one, case.letters.take(limit=2) as other:
         assert (one.bodies, other.bodies) == ([b"0", b"1"], [b"2"])
@@ -84,14 +84,14 @@ async def test_concurrent_readers_get_different_messages(case: Case) -> None:
 
 
 async def test_an_empty_dead_letter_queue(case: Case) -> None:
-    await case.put_aside([])
+    await case.dead_letter([])
 
     assert await case.bodies() == []
     assert await case.letters.count() == 0
 
 
 async def test_dead_letters_are_counted(case: Case) -> None:
-    await case.put_aside([b"0", b"1", b"2"])
+    await case.dead_letter([b"0", b"1", b"2"])
 
     assert await case.letters.count() == 3
     async with case.letters.take(limit=2):

@@ -39,7 +39,7 @@ async def exported(world: World, user: User) -> dict[str, object]:
     }
 
 
-async def a_life(world: World, user: User, other: User) -> None:
+async def sample_data(world: World, user: User, other: User) -> None:
     """Data of every kind for two users, of whom neither has used the other's style."""
     styles = {who.id: await world.style(who) for who in (user, other)}
     images = {
@@ -71,7 +71,7 @@ async def a_life(world: World, user: User, other: User) -> None:
 
 async def test_an_export_has_all_ones_own_data_only(world: World) -> None:
     mia, zoe = await world.artist("mia", tokens=500), await world.artist("zoe", tokens=500)
-    await a_life(world, mia, zoe)
+    await sample_data(world, mia, zoe)
 
     data = await exported(world, mia)
 

@@ -53,7 +53,7 @@ async def redrive(world: World, dead: MemoryDeadLetters, broker: Broker, *, limi
     return await world.use_case(RedriveTasks, dead_letters=dead, broker=broker)(Operator(None), limit=limit)
 
 
-async def put_aside(world: World, dead: MemoryDeadLetters) -> list[PendingTask]:
+async def dead_letter(world: World, dead: MemoryDeadLetters) -> list[PendingTask]:
     """All tasks of the outbox are published and dead-lettered."""
     tasks = await world.tasks()
     await world.publish()
@@ -76,7 +76,7 @@ async def a_training(world: World, dead: MemoryDeadLetters) -> Style:
 
 async def test_a_needed_task_is_redriven_byte_for_byte(world: World, dead: MemoryDeadLetters, ann: User) -> None:
     await an_image(world, ann)
-    [task] = await put_aside(world, dead)
+    [task] = await dead_letter(world, dead)
     broker = Watching()
 
     assert await redrive(world, dead, broker) == Redriven(moved=1, obsolete=0, unconfirmed=0, foreign=0)
@@ -97,7 +97,7 @@ async def test_a_needed_training_task_is_redriven(world: World, dead: MemoryDead
 
 async def test_the_task_of_an_ended_generation_is_removed(world: World, dead: MemoryDeadLetters, ann: User) -> None:
     image = await an_image(world, ann)
-    await put_aside(world, dead)
+    await dead_letter(world, dead)
     await world.use_case(CancelGeneration)(ann.id, image)
 
     await assert_over(world, dead)
@@ -105,7 +105,7 @@ async def test_the_task_of_an_ended_generation_is_removed(world: World, dead: Me
 
 async def test_the_task_of_a_superseded_attempt_is_removed(world: World, dead: MemoryDeadLetters, ann: User) -> None:
     image = await an_image(world, ann)
-    await put_aside(world, dead)
+    await dead_letter(world, dead)
     await world.use_case(FailGeneration)(image, Failure("GPU_OOM", "Out of memory."))
 
     await assert_over(world, dead)
@@ -147,7 +147,7 @@ async def test_unconfirmed_tasks_are_kept(world: World, dead: MemoryDeadLetters,
     await an_image(world, ann)
     style = await world.style(await world.artist("leo"))
     await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["dog"]))
-    one, other = await put_aside(world, dead)
+    one, other = await dead_letter(world, dead)
 
     assert await redrive(world, dead, Watching(one.task_id)) == Redriven(moved=1, obsolete=0, unconfirmed=1, foreign=0)
 
@@ -159,7 +159,7 @@ async def test_a_redrive_killed_before_the_confirm_loses_nothing(
     world: World, dead: MemoryDeadLetters, ann: User
 ) -> None:
     await an_image(world, ann)
-    [task] = await put_aside(world, dead)
+    [task] = await dead_letter(world, dead)
 
     with pytest.raises(SystemExit):
         await redrive(world, dead, Gone())
@@ -171,7 +171,7 @@ async def test_a_database_outage_redrives_nothing(
     world: World, dead: MemoryDeadLetters, ann: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await an_image(world, ann)
-    [task] = await put_aside(world, dead)
+    [task] = await dead_letter(world, dead)
 
     async def fail(*_: object, **__: object) -> None:
         raise DatabaseUnavailable
@@ -188,7 +188,7 @@ async def test_redriving_respects_the_limit(world: World, dead: MemoryDeadLetter
     style = await world.style(await world.artist("mia"))
     for tag in ("cat", "dog", "owl"):
         await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, [tag]))
-    tasks = await put_aside(world, dead)
+    tasks = await dead_letter(world, dead)
     broker = Watching()
 
     assert (await redrive(world, dead, broker, limit=2)).moved == 2

@@ -7,7 +7,7 @@ from typing import Any, Self
 from core.ports.transaction import OutcomeUnknown, Transaction
 
 
-class Broken(Exception):
+class UnexpectedError(Exception):
     """An error that no use case expects."""
 
 
@@ -79,6 +79,6 @@ def failing(port: object, method: str, error: BaseException | None = None) -> In
     """A port of which one method fails once."""
 
     async def fail() -> None:
-        raise error or Broken
+        raise error or UnexpectedError
 
     return Interrupted(port, method, fail)

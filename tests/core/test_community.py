@@ -24,7 +24,7 @@ from core.identifiers import CommentId, UserId
 from core.notifications.model import Notification, NotificationType
 from core.problems import blank_or_too_long
 from core.requester import Requester, Role
-from tests.core.failing import Broken, failing
+from tests.core.failing import UnexpectedError, failing
 from tests.support.world import MemoryWorld
 
 FOLLOWING: list[type[Any]] = [FollowUser, UnfollowUser]
@@ -235,7 +235,7 @@ async def test_a_failed_notification_rolls_the_action_back(
         "comment": lambda: world.use_case(PostComment, **ports)(ann.id, image.id, NewComment("Nice")),
     }
 
-    with pytest.raises(Broken):
+    with pytest.raises(UnexpectedError):
         await calls[action]()
 
     tables = world.database.tables

@@ -24,7 +24,7 @@ from core.styles.new_style import NewStyle
 from core.styles.views import CreatedStyle
 from core.tags import InvalidTagLanguage
 from tests.core.creating_styles import as_artist, create, refused_to, upload, uploads
-from tests.core.failing import Broken, Interrupted, LosesConnection, failing
+from tests.core.failing import Interrupted, LosesConnection, UnexpectedError, failing
 from tests.support.photographs import SECRETS, drawn, galaxy_trailer, jpeg_with, segment, with_metadata
 from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
@@ -186,7 +186,7 @@ async def test_a_concurrently_created_style_counts(world: MemoryWorld, other: st
     await refused_to(world, mia, refusal, NewStyle("Ink", 1), uploads(), ids=ids, limit=1, styles_after=(other,))
 
 
-@pytest.mark.parametrize("error", [Broken(), StoreUnavailable(), asyncio.CancelledError()], ids=repr)
+@pytest.mark.parametrize("error", [UnexpectedError(), StoreUnavailable(), asyncio.CancelledError()], ids=repr)
 @pytest.mark.parametrize(
     "stage",
     [

@@ -13,7 +13,7 @@ from core.generations.model import Generation
 from core.ports.blob_store import Blob, BlobNotFound, StoreUnavailable
 from core.ports.images import NotAnImage
 from core.ports.transaction import OutcomeUnknown
-from tests.core.failing import Broken, Interrupted, LosesConnection, failing
+from tests.core.failing import Interrupted, LosesConnection, UnexpectedError, failing
 from tests.support.derivatives import originals
 from tests.support.photographs import SECRETS, drawn, with_metadata
 from tests.support.pictures import picture
@@ -224,7 +224,7 @@ async def test_an_unexpected_failure_leaves_no_public_copy(world: MemoryWorld) -
     scope = world.scope()
     generations = failing(scope.generations, "save")
 
-    with pytest.raises(Broken):
+    with pytest.raises(UnexpectedError):
         await edit(
             world, ann, image, PUBLISH, transaction=scope.transaction, generations=generations, styles=scope.styles
         )
@@ -238,7 +238,7 @@ async def test_a_failure_while_hiding_leaves_no_public_copy(world: MemoryWorld) 
     scope = world.scope()
     generations = failing(scope.generations, "save")
 
-    with pytest.raises(Broken):
+    with pytest.raises(UnexpectedError):
         await edit(world, ann, image, HIDE, transaction=scope.transaction, generations=generations)
 
     assert await public_keys(world) == []

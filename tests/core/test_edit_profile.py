@@ -16,7 +16,7 @@ from core.ports.blob_store import StoreUnavailable
 from core.ports.images import NotAnImage
 from core.ports.transaction import OutcomeUnknown
 from core.problems import RESERVED_NAME
-from tests.core.failing import Broken, LosesConnection, failing
+from tests.core.failing import LosesConnection, UnexpectedError, failing
 from tests.support.derivatives import originals
 from tests.support.photographs import SECRETS, drawn, with_metadata
 from tests.support.pictures import picture
@@ -155,7 +155,7 @@ async def test_an_unexpected_failure_stores_no_image(world: MemoryWorld) -> None
     scope = world.scope()
     edit = world.use_case(EditProfile, transaction=scope.transaction, users=failing(scope.users, "save"))
 
-    with pytest.raises(Broken):
+    with pytest.raises(UnexpectedError):
         await edit(ann.id, ProfileChanges(), BytesIO(picture()))
 
     assert await world.blobs.keys("") == []

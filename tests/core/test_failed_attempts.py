@@ -7,7 +7,7 @@ import pytest
 from core.generations.fail_generation import FailGeneration
 from core.generations.model import RETRY_DELAYS, Status
 from core.tasks.outcome import UNKNOWN, Failure, Outcome
-from tests.core.test_making import (
+from tests.core.test_generation_webhooks import (
     HOPELESS,
     a_queued_generation,
     complete,

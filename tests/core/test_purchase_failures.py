@@ -12,7 +12,7 @@ from core.purchases.expire_purchases import ExpirePurchases
 from core.purchases.model import CHECK_AGAIN, PurchaseStatus
 from core.purchases.record_payment import RecordPayment
 from core.purchases.settle_purchase import SettlePurchase
-from tests.core.failing import Broken, Interrupted, LosesConnection, failing
+from tests.core.failing import Interrupted, LosesConnection, UnexpectedError, failing
 from tests.core.purchases import ALL_TIME, PAID, agreed, settle, status, tokens
 from tests.support.world import MemoryWorld
 
@@ -58,7 +58,7 @@ async def test_a_crash_between_capture_and_commit_is_recovered(world: MemoryWorl
         world.clock,
     )
 
-    with pytest.raises(Broken):
+    with pytest.raises(UnexpectedError):
         await world.use_case(SettlePurchase, record=crashing)(order_id, payment_key=key, amount=45_000)
 
     assert (await status(world, ann, order_id), await tokens(world, ann)) == ("pending", 0)
@@ -75,7 +75,7 @@ async def test_a_crash_while_crediting_stores_neither_status_nor_tokens(world: M
     broken: TokenLedger = failing(scope.ledger, "transfer")
     crashing = RecordPayment(scope.users, scope.purchases, broken, scope.transaction, world.clock)
 
-    with pytest.raises(Broken):
+    with pytest.raises(UnexpectedError):
         await world.use_case(SettlePurchase, record=crashing)(order_id, payment_key=key, amount=45_000)
     assert (await status(world, ann, order_id), await tokens(world, ann)) == ("pending", 0)
 

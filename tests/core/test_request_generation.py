@@ -16,7 +16,7 @@ from core.styles.errors import StyleNotFound, StyleNotReady
 from core.styles.model import Style
 from core.tags import InvalidTagLanguage
 from core.tokens.errors import AccountNotFound, InsufficientTokens
-from tests.core.failing import Broken, failing
+from tests.core.failing import UnexpectedError, failing
 from tests.support.world import Funds, MemoryWorld
 
 
@@ -200,7 +200,9 @@ async def test_an_unexpected_failure_writes_nothing(world: MemoryWorld) -> None:
     scope = world.scope()
     ports = {name: getattr(scope, name) for name in ("transaction", "styles", "ledger", "generations")}
 
-    await refused(world, Broken, ann, NewGeneration(style.id, ["cat"]), **ports, queue=failing(scope.queue, "put"))
+    await refused(
+        world, UnexpectedError, ann, NewGeneration(style.id, ["cat"]), **ports, queue=failing(scope.queue, "put")
+    )
 
 
 async def test_a_task_requires_a_model(world: MemoryWorld) -> None:

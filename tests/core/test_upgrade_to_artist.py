@@ -10,7 +10,7 @@ from core.errors import ValidationError
 from core.ports.transaction import OutcomeUnknown
 from core.problems import file_too_large
 from core.requester import Requester, Role
-from tests.core.failing import Broken, LosesConnection, failing
+from tests.core.failing import LosesConnection, UnexpectedError, failing
 from tests.support.pictures import noise, picture
 from tests.support.world import MemoryWorld
 
@@ -120,7 +120,7 @@ async def test_an_unexpected_failure_stores_nothing(world: MemoryWorld) -> None:
         UpgradeToArtist, transaction=scope.transaction, users=scope.users, ledger=failing(scope.ledger, "open")
     )
 
-    with pytest.raises(Broken):
+    with pytest.raises(UnexpectedError):
         await upgrade(world, ann, use_case)
 
     await nothing_happened(world, ann)

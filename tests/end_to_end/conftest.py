@@ -28,7 +28,7 @@ async def real_parts(
     openid_provider: openid.Provider,
 ) -> AsyncIterator[RealParts]:
     database = f"test_{os.getpid()}_{uuid4().hex[:8]}"
-    async with rabbitmq.own_place(rabbitmq_server) as broker:
+    async with rabbitmq.own_virtual_host(rabbitmq_server) as broker:
         yield RealParts(
             {
                 "DATABASE_URL": await postgres_server.create(database),
@@ -63,12 +63,12 @@ async def service(parts: RealParts | None) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-async def newcomers(service: Service) -> AsyncIterator["Newcomers"]:
+async def new_users(service: Service) -> AsyncIterator["NewUsers"]:
     async with AsyncExitStack() as browsers:
-        yield Newcomers(service, browsers)
+        yield NewUsers(service, browsers)
 
 
-class Newcomers:
+class NewUsers:
     """People who sign in for the first time."""
 
     def __init__(self, service: Service, browsers: AsyncExitStack) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from tests.end_to_end.conftest import Newcomers
+from tests.end_to_end.conftest import NewUsers
 from tests.end_to_end.service import Person
 
 WELCOME = 100
@@ -43,8 +43,8 @@ async def state(buyer: Person, purchase: Any) -> Any:
     return await buyer.get(f"/api/tokens/purchases/{purchase['order_id']}")
 
 
-async def test_paid_tokens_are_credited_before_the_redirect(newcomers: Newcomers) -> None:
-    buyer = await newcomers.one("buyer")
+async def test_paid_tokens_are_credited_before_the_redirect(new_users: NewUsers) -> None:
+    buyer = await new_users.one("buyer")
     purchase = await start(buyer)
     assert (await state(buyer, purchase))["status"] == "pending"
 
@@ -61,8 +61,8 @@ async def test_paid_tokens_are_credited_before_the_redirect(newcomers: Newcomers
     assert line["related_purchase"] == {"order_id": purchase["order_id"]}
 
 
-async def test_concurrent_returns_credit_once(newcomers: Newcomers) -> None:
-    buyer = await newcomers.one("buyer")
+async def test_concurrent_returns_credit_once(new_users: NewUsers) -> None:
+    buyer = await new_users.one("buyer")
     back = await choose(buyer, await start(buyer), "pay")
 
     shown = await asyncio.gather(*(go(buyer, back) for _ in range(32)))
@@ -74,8 +74,8 @@ async def test_concurrent_returns_credit_once(newcomers: Newcomers) -> None:
 @pytest.mark.parametrize(
     ("choice", "failure"), [("refused", "REJECT_CARD_PAYMENT"), ("decline", "PAY_PROCESS_CANCELED")]
 )
-async def test_an_unpaid_purchase_credits_nothing(newcomers: Newcomers, choice: str, failure: str) -> None:
-    buyer = await newcomers.one("buyer")
+async def test_an_unpaid_purchase_credits_nothing(new_users: NewUsers, choice: str, failure: str) -> None:
+    buyer = await new_users.one("buyer")
     purchase = await start(buyer)
 
     shown = await go(buyer, await choose(buyer, purchase, choice))
@@ -85,8 +85,8 @@ async def test_an_unpaid_purchase_credits_nothing(newcomers: Newcomers, choice: 
     assert await tokens(buyer) == WELCOME
 
 
-async def test_a_forged_webhook_credits_nothing(newcomers: Newcomers) -> None:
-    buyer = await newcomers.one("buyer")
+async def test_a_forged_webhook_credits_nothing(new_users: NewUsers) -> None:
+    buyer = await new_users.one("buyer")
     purchase = await start(buyer)
     key = purchase["payment_url"].rpartition("/")[2]
     payment = {"paymentKey": key, "orderId": purchase["order_id"], "status": "DONE", "totalAmount": 45_000}

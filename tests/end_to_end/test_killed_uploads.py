@@ -13,7 +13,7 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.end_to_end.atelier import become_artist, offer_style, picture
+from tests.end_to_end.artists import become_artist, offer_style, picture
 from tests.end_to_end.service import Person
 from tests.end_to_end.service import Service as Url
 from tests.end_to_end.test_run import Machine, Service

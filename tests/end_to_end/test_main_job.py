@@ -10,8 +10,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.end_to_end.atelier import PRICE, become_artist, offer_style
-from tests.end_to_end.conftest import Newcomers
+from tests.end_to_end.artists import PRICE, become_artist, offer_style
+from tests.end_to_end.conftest import NewUsers
 from tests.end_to_end.service import Person, Service
 
 WELCOME = 100
@@ -29,7 +29,7 @@ class Trained:
 @pytest.fixture(scope="session")
 async def trained(service: Service) -> AsyncIterator[Trained]:
     async with AsyncExitStack() as browsers:
-        artist = await Newcomers(service, browsers).one("artist")
+        artist = await NewUsers(service, browsers).one("artist")
         await become_artist(artist)
         style = await offer_style(artist)
         seen = await artist.wait_for(f"/api/styles/{style['id']}", "training_status", "completed", "failed")
@@ -51,16 +51,16 @@ async def notices(person: Person, type: str) -> list[Any]:
     return [notice for notice in listed["results"] if notice["type"] == type]
 
 
-async def test_a_new_user_gets_welcome_tokens_once(newcomers: Newcomers) -> None:
-    newcomer = await newcomers.one()
+async def test_a_new_user_gets_welcome_tokens_once(new_users: NewUsers) -> None:
+    newcomer = await new_users.one()
 
     assert await balance(newcomer) == (WELCOME, 0, None)
     (bonus,) = await lines(newcomer)
     assert (bonus["type"], bonus["direction"], bonus["amount"], bonus["status"]) == ("bonus", "in", 100, "completed")
 
 
-async def test_signing_out_revokes_the_session(newcomers: Newcomers) -> None:
-    person = await newcomers.one()
+async def test_signing_out_revokes_the_session(new_users: NewUsers) -> None:
+    person = await new_users.one()
     kept = person.browser.cookies["sessionid"]
 
     await person.ask("POST", "/api/auth/logout")
@@ -90,8 +90,8 @@ async def test_a_style_is_trained_and_its_artist_notified(trained: Trained) -> N
     assert (notice["target_type"], notice["target_id"]) == ("style", trained.id)
 
 
-async def test_an_image_is_generated_paid_and_shown(trained: Trained, newcomers: Newcomers, service: Service) -> None:
-    buyer = await newcomers.one("buyer")
+async def test_an_image_is_generated_paid_and_shown(trained: Trained, new_users: NewUsers, service: Service) -> None:
+    buyer = await new_users.one("buyer")
     _, _, earned_before = await balance(trained.artist)
 
     request = {"style_id": trained.id, "prompt_tags": ["woman", "portrait"], "aspect_ratio": "1:2", "seed": 7}
@@ -125,7 +125,7 @@ async def test_an_image_is_generated_paid_and_shown(trained: Trained, newcomers:
     assert [(line["direction"], line["amount"], line["status"]) for line in earned] == [("in", PRICE, "completed")]
     assert len(await notices(buyer, "generation_complete")) == 1
 
-    visitor_sees = await (await newcomers.one()).send("GET", url)
+    visitor_sees = await (await new_users.one()).send("GET", url)
     assert visitor_sees.status_code == httpx.codes.NOT_FOUND
     public = await buyer.ask("PATCH", url, json={"is_public": True, "description": "봄"})
     assert public["is_public"]
@@ -142,8 +142,8 @@ async def test_an_image_is_generated_paid_and_shown(trained: Trained, newcomers:
             assert (await visitor.get(gone)).status_code == httpx.codes.NOT_FOUND
 
 
-async def test_a_failed_image_costs_nothing_and_says_why(trained: Trained, newcomers: Newcomers) -> None:
-    buyer = await newcomers.one("buyer")
+async def test_a_failed_image_costs_nothing_and_says_why(trained: Trained, new_users: NewUsers) -> None:
+    buyer = await new_users.one("buyer")
 
     request = {"style_id": trained.id, "prompt_tags": ["simulate-failure"]}
     requested = await buyer.ask("POST", "/api/generations", json=request)
@@ -160,8 +160,8 @@ async def test_a_failed_image_costs_nothing_and_says_why(trained: Trained, newco
     assert notice["metadata"]["error_message"] == image["error_message"]
 
 
-async def test_a_retryable_failure_is_retried_without_cost(trained: Trained, newcomers: Newcomers) -> None:
-    buyer = await newcomers.one("buyer")
+async def test_a_retryable_failure_is_retried_without_cost(trained: Trained, new_users: NewUsers) -> None:
+    buyer = await new_users.one("buyer")
 
     request = {"style_id": trained.id, "prompt_tags": ["simulate-out-of-memory"]}
     requested = await buyer.ask("POST", "/api/generations", json=request)
@@ -171,8 +171,8 @@ async def test_a_retryable_failure_is_retried_without_cost(trained: Trained, new
     assert await balance(buyer) == (WELCOME - PRICE, 0, None)
 
 
-async def test_insufficient_tokens_write_nothing(trained: Trained, newcomers: Newcomers) -> None:
-    buyer = await newcomers.one("buyer")
+async def test_insufficient_tokens_write_nothing(trained: Trained, new_users: NewUsers) -> None:
+    buyer = await new_users.one("buyer")
     request = {"style_id": trained.id, "prompt_tags": ["sea"]}
     for _ in range(WELCOME // PRICE):
         await buyer.ask("POST", "/api/generations", json=request)
@@ -191,9 +191,9 @@ async def test_insufficient_tokens_write_nothing(trained: Trained, newcomers: Ne
 
 
 async def test_repeated_and_late_webhooks_change_nothing(
-    trained: Trained, newcomers: Newcomers, service: Service
+    trained: Trained, new_users: NewUsers, service: Service
 ) -> None:
-    buyer = await newcomers.one("buyer")
+    buyer = await new_users.one("buyer")
     requested = await buyer.ask("POST", "/api/generations", json={"style_id": trained.id, "prompt_tags": ["again"]})
     url = f"/api/generations/{requested['id']}"
     *_, image = await buyer.wait_for(url, "status", "completed", "failed")

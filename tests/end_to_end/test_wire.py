@@ -12,7 +12,7 @@ import aio_pika
 import httpx
 import pytest
 
-from tests.end_to_end.atelier import PRICE, become_artist, offer_style, picture
+from tests.end_to_end.artists import PRICE, become_artist, offer_style, picture
 from tests.end_to_end.service import Person, Service, person, running_service
 from tests.support import gcs, openid
 from tests.support.rabbitmq import Broker

@@ -30,7 +30,7 @@ from entrypoints.http.console.rows import ConsoleRows
 from tests.contracts.near_copies import style_in_review
 from tests.contracts.postgres_world import PostgresWorld
 from tests.contracts.test_charge_backs import charge_back
-from tests.contracts.test_export import a_life
+from tests.contracts.test_export import sample_data
 from tests.entrypoints.postgres_service import PostgresService
 from tests.entrypoints.service import API, asgi
 
@@ -50,7 +50,7 @@ class Scene:
             await world.artist("mia", tokens=500),
             await world.artist("zoe", tokens=500),
         )
-        await a_life(world, self.mia, zoe)
+        await sample_data(world, self.mia, zoe)
         self.ann, bob, lou = await world.user("ann"), await world.admin("bob"), await world.user("lou")
         await world.use_case(SuspendUser)(Operator(None), lou.id, reason="Spam.")
         nan = await world.artist("nan")

@@ -18,7 +18,7 @@ from core.generations.record_progress import RecordProgress
 from core.identifiers import GenerationId, StyleId
 from core.purchases.start_purchase import StartPurchase
 from core.styles.record_training_progress import RecordTrainingProgress
-from tests.entrypoints.calls import CALLS, Call
+from tests.entrypoints.frontend_calls import CALLS, Call
 from tests.entrypoints.service import Service
 from tests.support.world import MemoryWorld
 
@@ -26,7 +26,7 @@ Shape = dict[str, Any] | list[Any] | None
 """Fields by name, the one shape that all of a list have, or None for a value."""
 
 
-async def a_life(service: Service, world: MemoryWorld) -> tuple[dict[str, User], dict[str, object]]:
+async def sample_data(service: Service, world: MemoryWorld) -> tuple[dict[str, User], dict[str, object]]:
     """The users, and the ids of everything in the calls."""
     mia, ann, zoe = await world.artist("mia"), await world.user("ann", tokens=10, bought=990), await world.user("zoe")
     style = await world.style(mia, "Ink")
@@ -65,7 +65,7 @@ async def a_life(service: Service, world: MemoryWorld) -> tuple[dict[str, User],
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
 async def test_every_call_answers_as_specified(service: Service, world: MemoryWorld, call: Call) -> None:
-    people, things = await a_life(service, world)
+    people, things = await sample_data(service, world)
     if call.path == "/api/notifications/events":
         service.streams.close()  # it has no end of its own
     async with service.browser(people[call.by] if call.by else None) as browser:
@@ -104,7 +104,7 @@ async def test_a_search_result_names_what_matched(
 async def test_a_whole_percentage_is_shown_without_decimals(
     service: Service, world: MemoryWorld, path: str, percent: float, shown: bytes
 ) -> None:
-    people, things = await a_life(service, world)
+    people, things = await sample_data(service, world)
     processing, training = GenerationId(int(str(things["processing"]))), StyleId(int(str(things["training"])))
     await world.use_case(RecordProgress)(
         processing, current_step=21, total_steps=50, progress_percent=percent, estimated_seconds=9
@@ -134,7 +134,7 @@ def test_every_call_is_documented_as_specified(service: Service, call: Call) -> 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "cursor=made-up"])
 async def test_every_list_takes_a_limit_and_a_cursor(service: Service, world: MemoryWorld, query: str) -> None:
-    people, things = await a_life(service, world)
+    people, things = await sample_data(service, world)
     lists = [call for call in CALLS if "next_cursor" in call.fields]
     assert len(lists) > 20
     for call in lists:

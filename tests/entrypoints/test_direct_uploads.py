@@ -14,8 +14,8 @@ from core.ports.changes import Changes, style
 from entrypoints import checks
 from entrypoints.checks import run_checks
 from entrypoints.http.body import MAX_WHOLE
-from tests.entrypoints.following import following
 from tests.entrypoints.service import API, Browser, Service
+from tests.entrypoints.stream_client import streaming
 from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
 
@@ -241,7 +241,7 @@ async def test_progress_of_the_check_is_streamed(service: Service, world: Memory
     async with service.browser(mia) as browser:
         response = await browser.post("/api/styles", json={**FIELDS, "upload_ids": await arrived(browser)})
         location = response.headers["location"]
-        async with following(service.app, f"{location}/events", session=await service.session_of(mia)) as stream:
+        async with streaming(service.app, f"{location}/events", session=await service.session_of(mia)) as stream:
             assert (await stream.event()).data["checking"]["checked_files"] == 0
             async with service.container() as scope:
                 await (await scope.get(CheckArtworks))(limit=4)

@@ -11,9 +11,9 @@ from core.tasks.views import Backlog
 from core.tokens.model import wallet
 from core.tokens.reconcile import Reconcile
 from tests.contracts.postgres_world import PostgresWorld
-from tests.entrypoints.following import following
 from tests.entrypoints.postgres_service import PostgresService
 from tests.entrypoints.service import OPERATOR_TOKEN, TOKEN, Browser, Service
+from tests.entrypoints.stream_client import streaming
 from tests.support.world import MemoryWorld
 
 Values = dict[str, float]
@@ -54,7 +54,7 @@ async def test_streams_are_counted_from_start_to_end(world: MemoryWorld, service
     before = await scrape(anonymous)
     of_it = "method=GET route=/api/notifications/events"
     counted = f"http_request_duration_seconds_count {of_it}", f"http_requests_total {of_it} status=200"
-    async with following(service.app, "/api/notifications/events", session=session) as stream:
+    async with streaming(service.app, "/api/notifications/events", session=session) as stream:
         await stream.event_or_comment()
         during = await scrape(anonymous)
         assert [during[sample] - before.get(sample, 0) for sample in counted] == [1, 1]

@@ -11,7 +11,7 @@ from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.paging import PageRequest
 from tests.contracts.postgres_world import PostgresWorld
 from tests.entrypoints.test_cli import cli
-from tests.support.rabbitmq import Broker, put_aside
+from tests.support.rabbitmq import Broker, dead_letter
 
 
 async def waiting(place: Broker, name: str) -> list[tuple[str | None, bytes]]:
@@ -34,7 +34,7 @@ async def test_needed_dead_letters_are_redriven(own_database_url: str, broker: B
         ]
         tasks = await world.tasks()
         await world.use_case(CancelGeneration)(ann.id, images[1])
-    await put_aside(broker, [tasks[0].body, tasks[1].body, b"something else", tasks[2].body])
+    await dead_letter(broker, [tasks[0].body, tasks[1].body, b"something else", tasks[2].body])
     given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path), **broker.environment}
 
     done = await asyncio.to_thread(cli, "tasks redrive --limit 3", **given)

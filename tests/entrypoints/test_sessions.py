@@ -9,8 +9,8 @@ import pytest
 from core.accounts.model import SESSION_LIFETIME
 from core.ports.active_sessions import SEEN_INTERVAL
 from core.ports.identity_provider import Identity
-from tests.entrypoints.following import following
 from tests.entrypoints.service import Browser, Service
+from tests.entrypoints.stream_client import streaming
 from tests.entrypoints.test_auth import ANN, cookies, sign_in
 from tests.support.world import MemoryWorld
 
@@ -34,7 +34,7 @@ async def test_a_revoked_session_is_signed_out_and_its_streams_end(service: Serv
     ann = await world.user("ann")
     async with service.browser(ann) as phone, service.browser(ann) as laptop:
         [other] = [each for each in await sessions(phone) if not each["current"]]
-        async with following(service.app, "/api/notifications/events", session=laptop.session) as stream:
+        async with streaming(service.app, "/api/notifications/events", session=laptop.session) as stream:
             response = await phone.delete(f"/api/auth/sessions/{other['id']}")
             await stream.end()
         assert (response.status_code, response.headers.get("set-cookie")) == (204, None)
@@ -53,7 +53,7 @@ async def test_revoking_the_current_session_signs_out(service: Service, world: M
 async def test_all_other_sessions_are_revoked(service: Service, world: MemoryWorld) -> None:
     ann = await world.user("ann")
     async with service.browser(ann) as phone, service.browser(ann) as laptop, service.browser(ann) as lost:
-        async with following(service.app, "/api/notifications/events", session=lost.session) as stream:
+        async with streaming(service.app, "/api/notifications/events", session=lost.session) as stream:
             assert (await phone.delete("/api/auth/sessions")).status_code == 204
             await stream.end()
         answers = [(await browser.get("/api/auth/me")).status_code for browser in (phone, laptop, lost)]

@@ -14,8 +14,8 @@ from core.accounts.model import User
 from core.generations.model import Generation
 from core.ports.changes import Changes
 from tests.contracts.postgres_world import PostgresWorld
-from tests.entrypoints.following import Following, following
 from tests.entrypoints.postgres_service import PostgresService
+from tests.entrypoints.stream_client import StreamClient, streaming
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ async def _changes(service: PostgresService) -> PostgresChanges:
     return changes
 
 
-async def until_listening(stream: Following) -> None:
+async def until_listening(stream: StreamClient) -> None:
     """Return when the process listens: then every stream looks once more."""
     assert await stream.event_or_comment() is None
 
@@ -91,8 +91,8 @@ async def test_changes_are_streamed_by_another_process(
 ) -> None:
     session = await here.session_of(ann)
     async with (
-        following(here.app, f"/api/generations/{image.id}/events", session=session) as stream,
-        following(here.app, "/api/notifications/events", session=session) as notices,
+        streaming(here.app, f"/api/generations/{image.id}/events", session=session) as stream,
+        streaming(here.app, "/api/notifications/events", session=session) as notices,
     ):
         assert (await stream.event()).data["status"] == "queued"
         for step in (1, 2):
@@ -109,7 +109,7 @@ async def test_signing_out_ends_streams_in_other_processes(
 ) -> None:
     async with (
         there.browser(ann) as browser,
-        following(here.app, "/api/notifications/events", session=browser.session) as stream,
+        streaming(here.app, "/api/notifications/events", session=browser.session) as stream,
     ):
         assert await stream.event_or_comment() is None
         assert (await browser.post("/api/auth/logout")).status_code == 200
@@ -132,7 +132,7 @@ async def test_changes_during_a_listener_outage_are_streamed(
             await way_is_free.wait()
         return await connect(*args, **options)
 
-    async with following(here.app, f"/api/generations/{image.id}/events", session=await here.session_of(ann)) as stream:
+    async with streaming(here.app, f"/api/generations/{image.id}/events", session=await here.session_of(ann)) as stream:
         await stream.event()
         await until_listening(stream)
         monkeypatch.setattr(asyncpg, "connect", connect_later)
@@ -143,7 +143,7 @@ async def test_changes_during_a_listener_outage_are_streamed(
         await tried.wait()
         await progress(there, image, 1)
         await (await there.container.get(Pool)).notifier.wait_until_sent()
-        assert stream.untold == 0
+        assert stream.unread == 0
 
         way_is_free.set()
         assert (await stream.event()).data["progress"]["current_step"] == 1
@@ -157,11 +157,11 @@ async def test_all_streams_share_one_listener_connection(
 ) -> None:
     session = await here.session_of(ann)
     async with AsyncExitStack() as stack:
-        first = await stack.enter_async_context(following(here.app, "/api/notifications/events", session=session))
+        first = await stack.enter_async_context(streaming(here.app, "/api/notifications/events", session=session))
         await first.event_or_comment()
         await until_listening(first)
         for path in ("/api/notifications/events", f"/api/generations/{image.id}/events") * 5:
-            stream = await stack.enter_async_context(following(here.app, path, session=session))
+            stream = await stack.enter_async_context(streaming(here.app, path, session=session))
             await stream.event_or_comment()
         listening = await pool.fetch(
             "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
@@ -172,7 +172,7 @@ async def test_all_streams_share_one_listener_connection(
 async def test_a_waiting_stream_holds_no_connection(
     here: PostgresService, there: PostgresService, ann: User, image: Generation
 ) -> None:
-    async with following(here.app, f"/api/generations/{image.id}/events", session=await here.session_of(ann)) as stream:
+    async with streaming(here.app, f"/api/generations/{image.id}/events", session=await here.session_of(ann)) as stream:
         await stream.event()
         await until_listening(stream)
         pool = await here.container.get(Pool)

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
 
-from tests.faults.altered import SABOTAGES
 from tests.faults.drill import perform
 from tests.faults.plan import SHORT, Plan
 from tests.faults.record import Record
-from tests.simulation.broken import Broken
+from tests.faults.variants import MUTANTS
+from tests.simulation.violation import Violation
 from tests.support import rabbitmq, shared
 from tests.support.batches import Batches
 
@@ -26,15 +26,15 @@ def main() -> int:
         plan,
         seed=arguments.seed,
         kills=plan.kills if arguments.kills is None else arguments.kills,
-        alterations=(*plan.alterations, f"batches-{arguments.batches.value}"),
+        variants=(*plan.variants, f"batches-{arguments.batches.value}"),
     )
     logging.disable()  # this process's clients log each failed connection to the broker
     warnings.filterwarnings("ignore", "coroutine 'Connection.close' was never awaited")
     shared.begin()
     try:
         rabbitmq.install_if_needed()
-        if arguments.sabotages is not None:
-            return max([_sabotage(plan, name) for name in arguments.sabotages or SABOTAGES])
+        if arguments.mutants is not None:
+            return max([_run_mutant(plan, name) for name in arguments.mutants or MUTANTS])
         return _play(plan, arguments.logs)
     finally:
         shared.end()
@@ -45,20 +45,20 @@ def _play(plan: Plan, logs: Path | None) -> int:
     print(f"{plan.kills} kills of the server and as many of the relay, from seed {plan.seed}.", flush=True)
     try:
         record = asyncio.run(perform(plan, lambda text: print(text, flush=True), logs=logs))
-    except Broken as broken:
+    except Violation as broken:
         print(f"BROKEN: {broken}")
-        print(f'Again, with the same choices: make test-faults ARGS="--seed {plan.seed} --kills {plan.kills}"')
+        print(f'Repeat with: make test-faults ARGS="--seed {plan.seed} --kills {plan.kills}"')
         return 1
     _print_table(record)
-    print(f"Every promise was kept. Seed {plan.seed}, {time.monotonic() - began:.0f} s.")
+    print(f"No task, token or result was lost or doubled. Seed {plan.seed}, {time.monotonic() - began:.0f} s.")
     return 0
 
 
-def _sabotage(plan: Plan, name: str) -> int:
-    """Returns 1 if a sabotaged service passes."""
+def _run_mutant(plan: Plan, name: str) -> int:
+    """Returns 1 if a mutated service passes."""
     try:
-        asyncio.run(perform(replace(plan, alterations=(*plan.alterations, name))))
-    except Broken as broken:
+        asyncio.run(perform(replace(plan, variants=(*plan.variants, name))))
+    except Violation as broken:
         print(f"{name}: found. {broken}"[:300], flush=True)
         return 0
     print(f"{name}: NOT found.", flush=True)
@@ -85,7 +85,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--logs", type=Path, metavar="DIRECTORY", help="where to leave what the processes log")
     parser.add_argument(
-        "--sabotages", nargs="*", choices=SABOTAGES, help="break the service in known ways, and see each found"
+        "--mutants", nargs="*", choices=MUTANTS, help="break the service in known ways, and see each found"
     )
     return parser.parse_args()
 

@@ -15,15 +15,15 @@ import httpx
 from tests.end_to_end.service import TOKEN, Person, Service
 from tests.faults import program, verdict
 from tests.faults.ai_servers import LOSS, AIServers
-from tests.faults.disasters import Disasters
-from tests.faults.front import Front
-from tests.faults.parts import Parts, running_parts
-from tests.faults.people import Artist, Buyer
+from tests.faults.clients import Artist, Buyer
+from tests.faults.dependencies import Dependencies, running_dependencies
+from tests.faults.injector import FaultInjector
+from tests.faults.load_balancer import LoadBalancer
 from tests.faults.plan import Plan
 from tests.faults.program import Program
 from tests.faults.record import Record
 from tests.simulation.audit import RULES
-from tests.simulation.broken import Broken
+from tests.simulation.violation import Violation
 from tests.support.ports import free_port
 
 TICK = 1.0
@@ -48,13 +48,13 @@ Say = Callable[[str], None]
 
 
 async def perform(plan: Plan, say: Say = lambda _: None, *, logs: Path | None = None) -> Record:
-    """Run the plan and check the outcome. Raises Broken for the first rule that does not hold.
+    """Run the plan and check the outcome. Raises Violation for the first rule that does not hold.
 
     With `logs` the logs of the processes are kept there.
     """
     record = Record()
-    async with running_parts() as parts:
-        drill = Drill(plan, parts, record, say)
+    async with running_dependencies() as dependencies:
+        drill = Drill(plan, dependencies, record, say)
         try:
             async with drill.running():
                 await drill.play()
@@ -66,13 +66,13 @@ async def perform(plan: Plan, say: Say = lambda _: None, *, logs: Path | None = 
 
 
 class Drill:
-    def __init__(self, plan: Plan, parts: Parts, record: Record, say: Say) -> None:
+    def __init__(self, plan: Plan, dependencies: Dependencies, record: Record, say: Say) -> None:
         self._plan = plan
-        self._parts = parts
+        self._dependencies = dependencies
         self._record = record
         self._say = say
         self._ports = [free_port(), free_port()]
-        self._front = Front(self._ports, Random(f"{plan.seed} front"))
+        self._load_balancer = LoadBalancer(self._ports, Random(f"{plan.seed} load_balancer"))
         # One of the servers publishes its tasks itself too; the other leaves them to the relay.
         relays = ["on", "off"]
         self._servers = [
@@ -81,9 +81,13 @@ class Drill:
         ]
         self._relay = self._program("relay", "relay")
         self._ai = AIServers(
-            parts.rabbitmq.place, parts.bucket.name, record, f"{plan.seed} AI servers", silence=plan.silence
+            dependencies.rabbitmq.broker,
+            dependencies.bucket.name,
+            record,
+            f"{plan.seed} AI servers",
+            silence=plan.silence,
         )
-        self._service = Service(self._front.url, parts.provider)
+        self._service = Service(self._load_balancer.url, dependencies.provider)
         self._buyers: list[Buyer] = []
         self._artists: list[Artist] = []
         self._styles: list[int] = []
@@ -91,10 +95,10 @@ class Drill:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._front.running())
+            await stack.enter_async_context(self._load_balancer.running())
             first, *others = self._servers
             await stack.enter_async_context(first.running())  # it migrates the database
-            await self._parts.postgres.execute(verdict.WATCH)
+            await self._dependencies.postgres.execute(verdict.WATCH)
             for other in (*others, self._relay):
                 await stack.enter_async_context(other.running())
             working = [asyncio.create_task(work) for work in (self._ai.run(), self._tick(), self._watch())]
@@ -114,18 +118,18 @@ class Drill:
         self._say("Faults under load ...")
         async with asyncio.TaskGroup() as living:
             for buyer in self._buyers:
-                living.create_task(buyer.live(over, pause=self._plan.pause))
+                living.create_task(buyer.run(over, pause=self._plan.pause))
             for artist in self._artists if self._plan.trainings else []:
-                living.create_task(artist.live(over, pause=TRAINING_PAUSE))
-            disasters = Disasters(self._plan, self._parts, self._servers, self._relay, self._ai, self._record)
-            await disasters.run()
+                living.create_task(artist.run(over, pause=TRAINING_PAUSE))
+            injector = FaultInjector(self._plan, self._dependencies, self._servers, self._relay, self._ai, self._record)
+            await injector.run()
             over.set()
         self._say("All is well again; what was begun has to end ...")
         await self._settle()
         await self._ask_for_balances()
 
     async def judge(self) -> None:
-        fetch = self._parts.postgres.fetch
+        fetch = self._dependencies.postgres.fetch
         counts = self._record.counts
         for row in await fetch(ENDS):
             counts[f"images {row['status']}"] = row["number"]
@@ -136,10 +140,10 @@ class Drill:
         verdict.judge(self._record, await verdict.found(fetch))
         for rule, query in RULES.items():
             if offenders := await fetch(query):
-                raise Broken(f"{rule}; but not here: {dict(offenders[0])} (and {len(offenders) - 1} more)")
+                raise Violation(f"{rule}; but not here: {dict(offenders[0])} (and {len(offenders) - 1} more)")
         status, said = await program.outcome("reconcile", self._environment("books"))
         if status:
-            raise Broken(f"reconcile ends with {status}:\n{said}")
+            raise Violation(f"reconcile ends with {status}:\n{said}")
         self._say(f"reconcile:\n{said.rstrip()}")
 
     def keep_logs(self, directory: Path) -> None:
@@ -148,14 +152,14 @@ class Drill:
             shutil.copy(each.log, directory)
 
     def _program(self, name: str, command: str, **environment: str) -> Program:
-        return Program(name, command, self._environment(name) | environment, self._plan.alterations, self._record)
+        return Program(name, command, self._environment(name) | environment, self._plan.variants, self._record)
 
     def _environment(self, name: str) -> dict[str, str]:
         limits = {f"RATE_LIMIT_{of}": ENOUGH for of in LIMITED}
         return {
-            **self._parts.environment,
-            "API_BASE_URL": self._front.url,
-            "DATA_DIR": str(self._parts.directory / name),
+            **self._dependencies.environment,
+            "API_BASE_URL": self._load_balancer.url,
+            "DATA_DIR": str(self._dependencies.directory / name),
             "SECRET_KEY": "the-same-for-both-servers-as-behind-any-balancer",
             "INTERNAL_API_TOKEN": TOKEN,
             "OPERATOR_TOKEN": OPERATOR_TOKEN,
@@ -175,10 +179,10 @@ class Drill:
 
     async def _buyer(self, stack: AsyncExitStack, name: str) -> Buyer:
         person = await self._person(stack, name)
-        return Buyer(person, self._record, self._parts.sandbox, self._styles, f"{self._plan.seed} {name}")
+        return Buyer(person, self._record, self._dependencies.sandbox, self._styles, f"{self._plan.seed} {name}")
 
     async def _person(self, stack: AsyncExitStack, name: str) -> Person:
-        browser = httpx.AsyncClient(base_url=self._front.url, timeout=ANSWERS_WITHIN, trust_env=False)
+        browser = httpx.AsyncClient(base_url=self._load_balancer.url, timeout=ANSWERS_WITHIN, trust_env=False)
         person = Person(self._service, await stack.enter_async_context(browser))
         await person.sign_in(f"{name}@example.com")
         return person
@@ -186,7 +190,9 @@ class Drill:
     async def _tick(self) -> None:
         """The scheduled job."""
         headers = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
-        async with httpx.AsyncClient(base_url=self._front.url, timeout=60, trust_env=False, headers=headers) as client:
+        async with httpx.AsyncClient(
+            base_url=self._load_balancer.url, timeout=60, trust_env=False, headers=headers
+        ) as client:
             while True:
                 await asyncio.sleep(TICK)
                 try:
@@ -217,7 +223,7 @@ class Drill:
 
     async def _probe(self) -> None:
         """How long a request for an image takes while the broker is there, stopped, and frozen."""
-        rabbitmq = self._parts.rabbitmq
+        rabbitmq = self._dependencies.rabbitmq
         self._say(f"POST /api/generations, medians of {self._plan.probes}, nothing else going on:")
         await self._healthy("ok")
         await self._time("with the broker")
@@ -261,7 +267,7 @@ class Drill:
             self._say(f"Not everything has ended within {self._plan.patience:.0f} s.")
 
     async def _unfinished(self) -> bool:
-        (left,) = await self._parts.postgres.fetch(UNFINISHED)
+        (left,) = await self._dependencies.postgres.fetch(UNFINISHED)
         return any(left.values()) or not self._ai.idle or bool(await self._ai.waiting())
 
     async def _ask_for_balances(self) -> None:

@@ -30,7 +30,7 @@ class Plan:
     """Requests for images that are timed with the broker there, stopped and frozen."""
     silence: int = 15
     """Seconds after which an attempt has failed."""
-    alterations: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
     """Changes made to the service: see `altered`."""
     patience: float = 300.0
     """Seconds within which everything has to end after the last fault."""
@@ -50,7 +50,7 @@ SHORT = Plan(
     trainings=False,
     probes=0,
     silence=4,
-    alterations=("hasty",),
+    variants=("hasty",),
     patience=120.0,
 )
 """For `make test`."""

@@ -29,12 +29,12 @@ class Program:
     """A process of the service that a supervisor restarts whenever it ends."""
 
     def __init__(
-        self, name: str, command: str, environment: Mapping[str, str], alterations: tuple[str, ...], record: Record
+        self, name: str, command: str, environment: Mapping[str, str], variants: tuple[str, ...], record: Record
     ) -> None:
         self.name = name
         self.ready = asyncio.Event()
         """Set while it works."""
-        self._command = [*entry(alterations), command]
+        self._command = [*entry(variants), command]
         self._environment = environment
         self._record = record
         self._process: asyncio.subprocess.Process | None = None
@@ -76,10 +76,10 @@ class Program:
     async def _keep(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         while not self._stopping:
-            await self._live()
+            await self._run()
             await asyncio.sleep(START_AGAIN_AFTER)
 
-    async def _live(self) -> None:
+    async def _run(self) -> None:
         self._killed, came_up = False, False
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
@@ -113,10 +113,10 @@ class Program:
         return "".join(self.log.read_text(errors="replace").splitlines(keepends=True)[-40:])
 
 
-def entry(alterations: tuple[str, ...]) -> list[str]:
+def entry(variants: tuple[str, ...]) -> list[str]:
     """The service's command line, or one that first changes something in it."""
-    if alterations:
-        return [sys.executable, "-m", "tests.faults.altered", ",".join(alterations)]
+    if variants:
+        return [sys.executable, "-m", "tests.faults.variants", ",".join(variants)]
     return [sys.executable, "-m", "entrypoints.cli"]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.record import Ask, Completion, Record, Work
 from tests.faults.verdict import RULES, Found, Image, judge
-from tests.simulation.broken import Broken
+from tests.simulation.violation import Violation
 
 IMAGE, STYLE, USER = 7, 3, 1
 
@@ -212,5 +212,5 @@ def test_each_broken_rule_is_found(rule: str, damage: Callable[[Record, Found], 
     damage(record, there)
 
     assert list(RULES[rule](record, there))
-    with pytest.raises(Broken):
+    with pytest.raises(Violation):
         judge(record, there)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.faults.record import Record
-from tests.simulation.broken import Broken
+from tests.simulation.violation import Violation
 
 Fetch = Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
 
@@ -93,10 +93,10 @@ async def found(fetch: Fetch) -> Found:
 
 
 def judge(record: Record, there: Found) -> None:
-    """Raises Broken for the first rule that does not hold, with the first thing that breaks it."""
+    """Raises Violation for the first rule that does not hold, with the first thing that breaks it."""
     for rule, offenders in RULES.items():
         if broken := list(offenders(record, there)):
-            raise Broken(f"{rule}; but not here: {broken[0]} (and {len(broken) - 1} more)")
+            raise Violation(f"{rule}; but not here: {broken[0]} (and {len(broken) - 1} more)")
 
 
 def _wrong(record: Record, _: Found) -> Iterator[object]:

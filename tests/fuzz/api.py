@@ -15,7 +15,7 @@ from schemathesis.filters import HasAPIOperation
 
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.entrypoints.service import API, Service
-from tests.entrypoints.test_contract import a_life
+from tests.entrypoints.test_contract import sample_data
 from tests.support.world import MemoryWorld
 
 AnyOperation = APIOperation[Any, Any, Any, Any]
@@ -79,7 +79,7 @@ class Caller:
         self._rows = self._world.database.committed
 
     async def _begin(self, name: str | None) -> None:
-        people, things = await a_life(self._service, self._world)
+        people, things = await sample_data(self._service, self._world)
         people["eve"] = await self._world.admin()
         await self._world.earn(people["mia"])
         withdrawal = await self._world.use_case(RequestWithdrawal)(people["mia"].id, 1)

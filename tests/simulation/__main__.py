@@ -7,7 +7,7 @@ import time
 from random import SystemRandom
 
 from tests.simulation.campaign import LENGTH, campaign
-from tests.simulation.history import HistoryBroken
+from tests.simulation.history import HistoryFailed
 from tests.simulation.mutants import MUTANTS
 
 
@@ -29,7 +29,7 @@ def _play(seed: int, steps: int) -> int:
             commits += history.commits
             images += history.images
             purchases += history.purchases
-    except HistoryBroken as broken:
+    except HistoryFailed as broken:
         print(broken)
         print(f'Replay it: make simulate ARGS="--seed {broken.seed} --steps {broken.steps}"')
         return 1
@@ -45,7 +45,7 @@ def _hunt(name: str, seed: int, steps: int) -> int:
     try:
         for history in campaign(seed, steps=steps, mutant=MUTANTS[name]):
             made += history.steps
-    except HistoryBroken as broken:
+    except HistoryFailed as broken:
         took = time.monotonic() - began
         print(f"{name}: found after {made + broken.step:,} steps, {took:.1f} s. {broken.reason}"[:160], flush=True)
         return 0

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from core.ports.books import Books
-from tests.simulation.broken import Broken
+from tests.simulation.violation import Violation
 
 RULES = {
     "everybody is welcomed once": """
@@ -100,10 +100,10 @@ keys only, and for generations that name their key."""
 
 
 async def audit(books: Books, fetch: Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]) -> None:
-    """Run the queries through `fetch`. Raises Broken for the first rule that does not hold."""
+    """Run the queries through `fetch`. Raises Violation for the first rule that does not hold."""
     for finding in await books.examine():
         if finding.broken:
-            raise Broken(f"{finding.invariant.value}; but not here: {finding.first}")
+            raise Violation(f"{finding.invariant.value}; but not here: {finding.first}")
     for rule, query in (RULES | KEYED).items():
         if offenders := await fetch(query):
-            raise Broken(f"{rule}; but not here: {dict(offenders[0])} (and {len(offenders) - 1} more)")
+            raise Violation(f"{rule}; but not here: {dict(offenders[0])} (and {len(offenders) - 1} more)")

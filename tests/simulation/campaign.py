@@ -8,7 +8,7 @@ LENGTH = 5_000
 
 
 def campaign(seed: int, *, steps: int, mutant: Mutant = nullcontext) -> Iterator[History]:
-    """Histories of the seed and those after it, until all together have made so many steps. Raises HistoryBroken.
+    """Histories of the seed and those after it, until all together have made so many steps. Raises HistoryFailed.
 
     Steps to the end of a history count, but are not cut short.
     """

@@ -8,11 +8,11 @@ from adapters.postgres.pool import Pool
 from core.purchases.model import PurchaseStatus
 from core.tokens.model import PlatformFee
 from tests.contracts.postgres_world import PostgresWorld
-from tests.simulation import play
+from tests.simulation import actors
 from tests.simulation.audit import audit
-from tests.simulation.broken import Broken
 from tests.simulation.faults import Faults
 from tests.simulation.stage import TIMEOUT, Stage
+from tests.simulation.violation import Violation
 
 HASTE = 400
 """By how much the pauses of users are shortened."""
@@ -38,7 +38,7 @@ SELECT (SELECT count(*) FROM generations WHERE status NOT IN ('completed', 'fail
 
 
 async def perform(pool: Pool, *, seed: int, calls: int, required: Sequence[str] = ()) -> "ConcurrentStage":
-    """Run this many concurrent use case calls on a real database, run it to the end, and audit it. Raises Broken.
+    """Run this many concurrent use case calls on a real database, run it to the end, and audit it. Raises Violation.
 
     It continues until each result in `required` has occurred, too.
     """
@@ -46,11 +46,11 @@ async def perform(pool: Pool, *, seed: int, calls: int, required: Sequence[str] 
     world.fee = PlatformFee(FEE)
     async with asyncio.TaskGroup() as group:
         stage = ConcurrentStage(world, pool, Random(seed), group, calls, required)
-        play.enter(stage)
+        actors.add(stage)
         stage.enter("maintenance", stage.roll_up, ends=False)
         await stage.played.wait()
         stage.settle_down()
-        await play.close(stage)
+        await actors.finish(stage)
         stage.switch_off()
     await audit(world.books, pool.fetch)
     await _check_payments(world, pool)
@@ -65,7 +65,7 @@ async def _check_payments(world: PostgresWorld, pool: Pool) -> None:
         captured = world.payments.captured.get(payment.key)
         taken = captured is not None and captured.amount == row["total_price"]
         if taken != PurchaseStatus(row["status"]).credited and payment.kept == row["total_price"]:
-            raise Broken(f"a purchase is not what its payment says: {dict(row)}, {payment}")
+            raise Violation(f"a purchase is not what its payment says: {dict(row)}, {payment}")
 
 
 class ConcurrentStage(Stage):
@@ -85,7 +85,7 @@ class ConcurrentStage(Stage):
         self._group = group
         self._calls = calls
         self._unseen = set(required)
-        self._lives: dict[asyncio.Task[None], None] = {}
+        self._running: dict[asyncio.Task[None], None] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._lasting: list[asyncio.Task[None]] = []
         self.played = asyncio.Event()
@@ -98,18 +98,18 @@ class ConcurrentStage(Stage):
         if not self.settling and self.faults.strike(JUMP):
             self.world.clock.advance(2 * TIMEOUT)
         if self.faults.strike(CANCEL):
-            self.random.choice(list(self._lives)).cancel()
+            self.random.choice(list(self._running)).cancel()
         await asyncio.sleep(seconds / HASTE)
 
-    def enter(self, name: str, life: Callable[[], Coroutine[Any, Any, None]], *, ends: bool) -> None:
-        task = self._start(name, self._live(life, restarts=True))
+    def enter(self, name: str, work: Callable[[], Coroutine[Any, Any, None]], *, ends: bool) -> None:
+        task = self._start(name, self._run(work, restarts=True))
         if ends:
             self._watch(task)
         else:
             self._lasting.append(task)
 
-    def begin(self, name: str, life: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._watch(self._start(name, self._live(life, restarts=False)))
+    def begin(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._watch(self._start(name, self._run(work, restarts=False)))
 
     @property
     def busy(self) -> bool:
@@ -122,7 +122,7 @@ class ConcurrentStage(Stage):
         self.answers.append(event)
         self._unseen -= {beginning for beginning in self._unseen if event.startswith(beginning)}
         if len(self.answers) > self._calls + TOO_LONG:
-            raise Broken(f"these results never occurred: {self._unseen}")
+            raise Violation(f"these results never occurred: {self._unseen}")
         if len(self.answers) >= self._calls and not self._unseen:
             self.played.set()
 
@@ -136,26 +136,26 @@ class ConcurrentStage(Stage):
         for task in self._lasting:
             task.cancel()
 
-    def _start(self, name: str, life: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         try:
-            return self._group.create_task(life, name=name)
+            return self._group.create_task(work, name=name)
         except RuntimeError:  # the group ends because a task failed
-            life.close()
+            work.close()
             raise
 
     def _watch(self, task: "asyncio.Task[None]") -> None:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _live(self, life: Callable[[], Coroutine[Any, Any, None]], *, restarts: bool) -> None:
+    async def _run(self, work: Callable[[], Coroutine[Any, Any, None]], *, restarts: bool) -> None:
         while True:
-            task = asyncio.create_task(life())
-            self._lives[task] = None
+            task = asyncio.create_task(work())
+            self._running[task] = None
             try:
                 await asyncio.wait({task})
             finally:
                 task.cancel()
-                del self._lives[task]
+                del self._running[task]
             if not task.cancelled():
                 task.result()
                 return

@@ -7,12 +7,12 @@ from typing import Any
 from core.accounts.model import Standing
 from core.purchases.model import PurchaseStatus
 from core.withdrawals.model import WithdrawalStatus
-from tests.simulation import play
-from tests.simulation.books import Books
-from tests.simulation.broken import Broken
+from tests.simulation import actors
+from tests.simulation.invariants import Invariants
 from tests.simulation.scheduler import Actor, Scheduler, nap
 from tests.simulation.stage import Stage
 from tests.simulation.trace import Trace
+from tests.simulation.violation import Violation
 from tests.simulation.world import SimulatedWorld
 
 END = 200_000
@@ -35,7 +35,7 @@ class History:
     """Of every single event."""
 
 
-class HistoryBroken(Exception):
+class HistoryFailed(Exception):
     """A history broke an invariant; the message has its last steps."""
 
     def __init__(self, seed: int, steps: int, step: int, reason: str, last: list[str]) -> None:
@@ -48,38 +48,38 @@ class HistoryBroken(Exception):
 
 
 def run(seed: int, *, steps: int, mutant: Mutant = nullcontext) -> History:
-    """Run a history of this many steps and then to its end. Raises HistoryBroken."""
+    """Run a history of this many steps and then to its end. Raises HistoryFailed."""
     random = Random(seed)
     world = SimulatedWorld(random)
     trace = Trace()
     with mutant(world), Scheduler(random, world.clock, world.faults, trace) as scheduler:
         stage = SimulatedStage(world, random, scheduler, trace)
-        books = Books(world, stage.broker.taken, trace.add)
+        invariants = Invariants(world, stage.broker.taken, trace.add)
         try:
-            _play(stage, scheduler, books, steps)
-        except Broken as broken:
-            raise HistoryBroken(seed, steps, scheduler.steps, str(broken), list(trace.last)) from broken
+            _play(stage, scheduler, invariants, steps)
+        except Violation as broken:
+            raise HistoryFailed(seed, steps, scheduler.steps, str(broken), list(trace.last)) from broken
     tables = world.database.tables
-    return History(scheduler.steps, books.commits, len(tables.generations), len(tables.purchases), trace.digest)
+    return History(scheduler.steps, invariants.commits, len(tables.generations), len(tables.purchases), trace.digest)
 
 
-def _play(stage: "SimulatedStage", scheduler: Scheduler, books: Books, steps: int) -> None:
-    play.enter(stage)
+def _play(stage: "SimulatedStage", scheduler: Scheduler, invariants: Invariants, steps: int) -> None:
+    actors.add(stage)
     stage.enter("forgetting", stage.forget, ends=False)
     while scheduler.steps < steps:
-        _step(stage, scheduler, books)
+        _step(stage, scheduler, invariants)
     stage.settle_down()
-    end = scheduler.start("the end", lambda: play.close(stage), restarts=False)
+    end = scheduler.start("the end", lambda: actors.finish(stage), restarts=False)
     while not end.over:
         if scheduler.steps > steps + END:
-            raise Broken("it does not come to an end")
-        _step(stage, scheduler, books)
-    books.check_end()
+            raise Violation("it does not come to an end")
+        _step(stage, scheduler, invariants)
+    invariants.check_end()
 
 
-def _step(stage: "SimulatedStage", scheduler: Scheduler, books: Books) -> None:
+def _step(stage: "SimulatedStage", scheduler: Scheduler, invariants: Invariants) -> None:
     scheduler.step(may_jump=not stage.settling)
-    books.check()
+    invariants.check()
 
 
 class SimulatedStage(Stage):
@@ -93,13 +93,13 @@ class SimulatedStage(Stage):
     async def pause(self, seconds: float) -> None:
         await nap(seconds)
 
-    def enter(self, name: str, life: Callable[[], Coroutine[Any, Any, None]], *, ends: bool) -> None:
-        actor = self._scheduler.start(name, life, restarts=True)
+    def enter(self, name: str, work: Callable[[], Coroutine[Any, Any, None]], *, ends: bool) -> None:
+        actor = self._scheduler.start(name, work, restarts=True)
         if ends:
             self._ending.append(actor)
 
-    def begin(self, name: str, life: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._ending.append(self._scheduler.start(name, life, restarts=False))
+    def begin(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._ending.append(self._scheduler.start(name, work, restarts=False))
 
     @property
     def busy(self) -> bool:

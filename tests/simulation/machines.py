@@ -52,11 +52,11 @@ class Machine(ABC):
     stage: Stage
 
     @abstractmethod
-    async def live(self) -> None: ...
+    async def run(self) -> None: ...
 
 
 class Relay(Machine):
-    async def live(self) -> None:
+    async def run(self) -> None:
         while True:
             going = [await self._publish(queue) for queue in QUEUES]
             if not any(going):
@@ -70,7 +70,7 @@ class Relay(Machine):
 
 
 class MaintenancePasses(Machine):
-    async def live(self) -> None:
+    async def run(self) -> None:
         while True:
             await self.stage.pause(MAINTENANCE_INTERVAL)
             await self.stage.call(ExpirePurchases, limit=5)
@@ -84,7 +84,7 @@ class MaintenancePasses(Machine):
 
 
 class TrainingServer(Machine):
-    async def live(self) -> None:
+    async def run(self) -> None:
         await self.stage.broker.consume("model_training", self._work)
 
     async def _work(self, body: bytes) -> None:
@@ -112,7 +112,7 @@ class TrainingServer(Machine):
 
 
 class InferenceServer(Machine):
-    async def live(self) -> None:
+    async def run(self) -> None:
         await self.stage.broker.consume("image_generation", self._work)
 
     async def _work(self, body: bytes) -> None:

@@ -38,12 +38,12 @@ from core.tasks.model import Task, pending
 from core.tokens.model import Hold, PayoutTerms, PlatformFee, Transfer, TransferKind, paid_part
 from core.withdrawals.model import Withdrawal, WithdrawalStatus
 from tests.simulation.history import Mutant
-from tests.simulation.watched import Watched, put_in_place
+from tests.simulation.tracked_table import TrackedTable, put_in_place
 from tests.simulation.world import SimulatedWorld, SteppingTransaction
 from tests.support.world import Scope
 
 
-class Forgetful(Watched[Any, Any]):
+class Forgetful(TrackedTable[Any, Any]):
     """A unique constraint that ignores existing rows."""
 
     def update(self, rows: Mapping[Any, Any]) -> None:  # type: ignore[override]

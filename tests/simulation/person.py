@@ -11,7 +11,7 @@ class Person:
     """What a user knows, also after a session crashed."""
 
     identity: Identity
-    draws: bool
+    is_artist: bool
     signed_in: SignedIn | None = None
     generations: list[GenerationId] = field(default_factory=list)
     orders: list[StartedPurchase] = field(default_factory=list)
@@ -24,7 +24,7 @@ class Person:
     welcomed: bool = True
     """Whether the signed-in user certainly got welcome tokens."""
 
-    def become_another(self) -> None:
+    def change_identity(self) -> None:
         self.identity = _named(f"{self.identity.name}+")
 
     def forget(self) -> None:
@@ -34,18 +34,18 @@ class Person:
             things.clear()
 
 
-def stranger(name: str, *, draws: bool = False) -> Person:
-    return Person(_named(name), draws)
+def new_person(name: str, *, is_artist: bool = False) -> Person:
+    return Person(_named(name), is_artist)
 
 
 def people(users: int, artists: int) -> list[Person]:
-    return [stranger(f"person{index}", draws=index < artists) for index in range(users + artists)]
+    return [new_person(f"person{index}", is_artist=index < artists) for index in range(users + artists)]
 
 
 def ring(name: str, accounts: int) -> list[Person]:
     """An artist, and other accounts of the same human."""
-    artist = stranger(name, draws=True)
-    return [artist, *(Person(_named(f"{name}-{number}"), draws=False, ring=artist) for number in range(accounts))]
+    artist = new_person(name, is_artist=True)
+    return [artist, *(Person(_named(f"{name}-{number}"), is_artist=False, ring=artist) for number in range(accounts))]
 
 
 def _named(name: str) -> Identity:

@@ -23,7 +23,7 @@ class Replayer:
     stage: Stage
     people: list[Person]
 
-    async def live(self) -> None:
+    async def run(self) -> None:
         random = self.stage.random
         while not self.stage.closing:
             await self.stage.pause(random.random() * PAUSE)

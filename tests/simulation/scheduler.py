@@ -10,9 +10,9 @@ from types import TracebackType, coroutine
 from typing import Any, NamedTuple, Self, cast
 
 from adapters.memory.clock import ManualClock
-from tests.simulation.broken import Broken
 from tests.simulation.faults import Faults
 from tests.simulation.trace import Trace
+from tests.simulation.violation import Violation
 
 CRASH = 0.008
 CANCEL = 0.008
@@ -43,7 +43,7 @@ class Actor:
     make: Callable[[], Coroutine[Any, Any, None]]
     restarts: bool
     """Whether it restarts after a crash."""
-    life: Coroutine[Any, Any, None]
+    work: Coroutine[Any, Any, None]
     next: str = "begins"
     over: bool = False
     awaits: "asyncio.Future[Any] | None" = None
@@ -51,13 +51,13 @@ class Actor:
     """Its own, as a task has."""
 
     def begin_again(self) -> None:
-        self.life, self.context, self.next = self.make(), Context(), "begins again"
+        self.work, self.context, self.next = self.make(), Context(), "begins again"
 
     def end(self) -> None:
         """Crash: the actor does not continue, whatever it waits for."""
         while True:
             try:
-                self.context.run(self.life.throw, CancelledError())
+                self.context.run(self.work.throw, CancelledError())
             except (CancelledError, StopIteration):
                 return
 
@@ -140,22 +140,22 @@ class Scheduler:
         now = self._clock.advance(timedelta(milliseconds=self._random.randrange(TICK)))
         if not self._ready:
             if not self._napping:
-                raise Broken("everybody waits for somebody else")
+                raise Violation("everybody waits for somebody else")
             now = self._clock.advance(max(timedelta(), self._napping[0][0] - now))
         while self._napping and self._napping[0][0] <= now:
             self._ready.append(heapq.heappop(self._napping)[2])
 
     def _resume(self, actor: Actor, error: CancelledError | None = None) -> None:
         try:
-            awaited = actor.context.run(actor.life.throw, error) if error else actor.context.run(actor.life.send, None)
+            awaited = actor.context.run(actor.work.throw, error) if error else actor.context.run(actor.work.send, None)
         except StopIteration:
             self._ended(actor, in_peace=True)
         except CancelledError:
             self._ended(actor, in_peace=False)
-        except Broken:
+        except Violation:
             raise
         except Exception as unexpected:
-            raise Broken(f"{actor.name} met what it could not expect: {unexpected!r}") from unexpected
+            raise Violation(f"{actor.name} met what it could not expect: {unexpected!r}") from unexpected
         else:
             self._park(actor, awaited)
 

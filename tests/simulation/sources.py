@@ -6,7 +6,7 @@ from core.identifiers import OrderId, UserId
 from core.purchases.packages import PACKAGES
 from core.tokens.model import PayoutTerms, TransferKind
 from core.withdrawals.model import Withdrawal, WithdrawalStatus
-from tests.simulation.broken import Broken
+from tests.simulation.violation import Violation
 
 CHEAPEST = min(package.price_per_token for package in PACKAGES)
 DEAREST = max(package.price_per_token for package in PACKAGES)
@@ -64,18 +64,18 @@ class Sources:
                 self._paid[payer] -= entry.amount
 
     def check_paid(self, artist_id: UserId, paid: int) -> None:
-        """Compare the paid part of an artist's earnings, as the ledger has it. Raises Broken."""
+        """Compare the paid part of an artist's earnings, as the ledger has it. Raises Violation."""
         if paid != self._paid[artist_id]:
-            raise Broken(f"artist {artist_id} has {paid} paid tokens, and others have paid {self._paid[artist_id]}")
+            raise Violation(f"artist {artist_id} has {paid} paid tokens, and others have paid {self._paid[artist_id]}")
 
     def check(self, withdrawal: Withdrawal, terms: PayoutTerms) -> None:
-        """Raises Broken."""
+        """Raises Violation."""
         withdrawn = self._withdrawn[withdrawal.artist_id]
         withdrawn[withdrawal.id] = 0 if withdrawal.status is WithdrawalStatus.REJECTED else withdrawal.amount
         until = withdrawal.created_at - terms.delay
         earned = sum(tokens for at, tokens in self._earned[withdrawal.artist_id] if at < until)
         if withdrawal.status is WithdrawalStatus.PENDING and sum(withdrawn.values()) > earned:
-            raise Broken(f"{withdrawal} is of more than the {earned} tokens that others had bought and paid in time")
+            raise Violation(f"{withdrawal} is of more than the {earned} tokens that others had bought and paid in time")
 
     def refunds(self, order_id: OrderId) -> int:
         """How many refunds of a purchase were completed."""
@@ -83,17 +83,19 @@ class Sources:
 
     def check_end(self, debts: int, paid_in: int) -> None:
         """With all debts that are left, of tokens that were spent and whose money is gone, and with the money that was
-        paid in and has not gone back. Raises Broken.
+        paid in and has not gone back. Raises Violation.
         """
         paid_out = 0
         for artist_id, withdrawn in self._withdrawn.items():
             tokens, earned = sum(withdrawn.values()), sum(tokens for _, tokens in self._earned[artist_id])
             paid_out += tokens
             if tokens > earned:
-                raise Broken(f"artist {artist_id} was paid {tokens} tokens, and others had paid {earned} with money")
+                raise Violation(f"artist {artist_id} was paid {tokens} tokens, and others had paid {earned} with money")
         covered = self._bought + debts + self._forgiven
         if paid_out > covered:
-            raise Broken(f"{paid_out} tokens were paid out, and {covered} bought, owed or forgiven")
+            raise Violation(f"{paid_out} tokens were paid out, and {covered} bought, owed or forgiven")
         owed = (debts + self._forgiven) * DEAREST
         if paid_out * CHEAPEST > paid_in + owed:
-            raise Broken(f"{paid_out} tokens were paid out, and {paid_in} of money is there, and at most {owed} owed")
+            raise Violation(
+                f"{paid_out} tokens were paid out, and {paid_in} of money is there, and at most {owed} owed"
+            )

@@ -56,11 +56,11 @@ class Stage(ABC):
         """Let other actors and the clock continue."""
 
     @abstractmethod
-    def begin(self, name: str, life: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def begin(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """A call: it ends when it is done, or when it crashes."""
 
     @abstractmethod
-    def enter(self, name: str, life: Callable[[], Coroutine[Any, Any, None]], *, ends: bool) -> None:
+    def enter(self, name: str, work: Callable[[], Coroutine[Any, Any, None]], *, ends: bool) -> None:
         """An actor that restarts after a crash; `ends` says whether it finishes when the stage closes."""
 
     @property

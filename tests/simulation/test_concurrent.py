@@ -32,15 +32,15 @@ from core.tokens.errors import DuplicateTransfer, HoldAlreadyResolved
 from core.tokens.reconciliation import Invariant
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
-from tests.simulation import clerk
+from tests.simulation import admin
+from tests.simulation.actions.account_deletion import AccountDeletion
+from tests.simulation.actions.community import Community
 from tests.simulation.audit import KEYED, RULES, audit
-from tests.simulation.broken import Broken
 from tests.simulation.concurrent import perform
-from tests.simulation.deeds.account_deletion import AccountDeletion
-from tests.simulation.deeds.community import Community
+from tests.simulation.violation import Violation
 from tests.support.batches import Batches, pool_with
 
-DEEDS: tuple[type[Any], ...] = (
+ACTIONS: tuple[type[Any], ...] = (
     CompleteGeneration,
     FailGeneration,
     CancelGeneration,
@@ -61,8 +61,8 @@ DEEDS: tuple[type[Any], ...] = (
 )
 TWICE: tuple[type[Any], ...] = (RequestGeneration, StartPurchase)
 REQUIRED = [
-    *(f"{deed.__name__} answers" for deed in DEEDS),
-    *(f"{deed.__name__} answers again" for deed in TWICE),
+    *(f"{action.__name__} answers" for action in ACTIONS),
+    *(f"{action.__name__} answers again" for action in TWICE),
 ]
 BREAKS = {
     "everybody is welcomed once": "DELETE FROM transfers WHERE kind = 'bonus'",
@@ -109,11 +109,11 @@ async def test_every_invariant_holds_after_concurrent_actions(
 async def test_the_audit_finds_every_violation(
     pool: Pool, sql: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(AccountDeletion, "open_to", lambda *_: {})  # so that something of everything is left
-    monkeypatch.setattr(clerk, "DELETED", 0)
+    monkeypatch.setattr(AccountDeletion, "available_to", lambda *_: {})  # so that something of everything is left
+    monkeypatch.setattr(admin, "DELETED", 0)
     monkeypatch.setattr(Community, "_delete_comment", Community._edit_comment)
     deleting = ("DeleteAccount ", "DeleteComment ")
-    await perform(pool, seed=2, calls=300, required=[deed for deed in REQUIRED if not deed.startswith(deleting)])
+    await perform(pool, seed=2, calls=300, required=[action for action in REQUIRED if not action.startswith(deleting)])
 
     rules = RULES | KEYED
     assert BREAKS.keys() == rules.keys()
@@ -121,7 +121,7 @@ async def test_the_audit_finds_every_violation(
         async with broken(sql, statement):
             assert await sql.fetch(rules[rule]), rule
     await sql.execute(f"SET session_replication_role = replica; {LEDGER}; RESET session_replication_role")
-    with pytest.raises(Broken, match=Invariant.BALANCES.value):
+    with pytest.raises(Violation, match=Invariant.BALANCES.value):
         await audit(PostgresBooks(pool), sql.fetch)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.campaign import campaign
-from tests.simulation.history import HistoryBroken, run
+from tests.simulation.history import HistoryFailed, run
 from tests.simulation.mutants import MUTANTS
 
 ROOT = Path(__file__).parents[2]
@@ -40,15 +40,15 @@ def test_a_seed_determines_the_history() -> None:
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_missing_safeguard_is_found(name: str) -> None:
-    with pytest.raises(HistoryBroken):
+    with pytest.raises(HistoryFailed):
         list(campaign(SEED, steps=100_000, mutant=MUTANTS[name]))
 
 
 def test_a_broken_history_is_replayed_by_its_seed() -> None:
-    with pytest.raises(HistoryBroken) as first:
+    with pytest.raises(HistoryFailed) as first:
         list(campaign(SEED, steps=100_000, mutant=MUTANTS["no-unique-resolution"]))
 
-    with pytest.raises(HistoryBroken) as again:
+    with pytest.raises(HistoryFailed) as again:
         run(first.value.seed, steps=first.value.steps, mutant=MUTANTS["no-unique-resolution"])
 
     assert str(again.value) == str(first.value)

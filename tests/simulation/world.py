@@ -22,10 +22,10 @@ from core.ports.idempotency import Answer, Call, IdempotentCall
 from core.ports.transaction import OutcomeUnknown, Transaction
 from core.tokens.model import PayoutTerms, PlatformFee
 from entrypoints.container.memory import memory
-from tests.simulation.broken import Broken
 from tests.simulation.faults import Faults
 from tests.simulation.scheduler import turn
-from tests.simulation.watched import watch
+from tests.simulation.tracked_table import track
+from tests.simulation.violation import Violation
 from tests.support.world import MemoryWorld, Readers, Scope, parts_over
 
 CONNECTION_LOST = 0.005
@@ -42,7 +42,7 @@ class SimulatedWorld(MemoryWorld):
     def __init__(self, random: Random) -> None:
         self.faults = Faults(random)
         super().__init__(parts_over(stepping_memory, Faults), {Faults: self.faults})
-        watch(self.database.tables)
+        track(self.database.tables)
         self.ids = RepeatableIds(self.database, random)
         self.fee = PlatformFee(random.choice(FEES))
         self.payouts = PayoutTerms(random.choice(PAYOUT_DELAYS), random.choice(PAYOUT_MINIMA))
@@ -171,7 +171,7 @@ class ExactFollows(MemoryFollows):
 
 def exact(what: str, counter: int, counted: int) -> None:
     if counter != counted:
-        raise Broken(f"the counter says {counter} {what}, but there are {counted}")
+        raise Violation(f"the counter says {counter} {what}, but there are {counted}")
 
 
 class RepeatableIds(MemoryIds):

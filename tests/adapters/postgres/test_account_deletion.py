@@ -18,7 +18,7 @@ from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from tests.contracts.artwork_uploads import announce
 from tests.contracts.overlap import Block
 from tests.contracts.postgres_world import PostgresWorld
-from tests.contracts.test_export import a_life, exported
+from tests.contracts.test_export import exported, sample_data
 from tests.support.world import Scope
 
 NAMES_OF_USERS = {
@@ -95,9 +95,9 @@ async def tables_with(sql: "asyncpg.Connection[Any]", text: str) -> set[str]:
     return found
 
 
-async def a_whole_life(world: PostgresWorld) -> User:
+async def account_with_all_data(world: PostgresWorld) -> User:
     user, other = await world.artist("mia-of-nowhere", tokens=500), await world.artist("zoe", tokens=500)
-    await a_life(world, user, other)
+    await sample_data(world, user, other)
     await announce(world, user, 1)
     for withdrawal in (await world.read.withdrawals.list(status=None, page=PageRequest())).rows:
         admin = other if withdrawal.artist.id == user.id else user
@@ -114,8 +114,8 @@ async def a_whole_life(world: PostgresWorld) -> User:
 async def test_the_fixture_fills_every_column_that_refers_to_users(
     world: PostgresWorld, sql: "asyncpg.Connection[Any]"
 ) -> None:
-    """Otherwise the following tests would not cover it: let `a_life` create one."""
-    user = await a_whole_life(world)
+    """Otherwise the following tests would not cover it: let `sample_data` create one."""
+    user = await account_with_all_data(world)
 
     assert await referring(sql, user) == await columns(sql)
 
@@ -123,7 +123,7 @@ async def test_the_fixture_fills_every_column_that_refers_to_users(
 async def test_every_table_that_refers_to_users_is_exported(
     world: PostgresWorld, sql: "asyncpg.Connection[Any]"
 ) -> None:
-    user = await a_whole_life(world)
+    user = await account_with_all_data(world)
 
     export = await exported(world, user)
 
@@ -132,7 +132,7 @@ async def test_every_table_that_refers_to_users_is_exported(
 
 
 async def test_only_ledger_ids_remain_of_an_erased_user(world: PostgresWorld, sql: "asyncpg.Connection[Any]") -> None:
-    user = await a_whole_life(world)
+    user = await account_with_all_data(world)
     assert {"users", "artists", "artist_texts", "comments", "sessions"} <= await tables_with(sql, "mia-of-nowhere")
 
     await world.use_case(DeleteAccount)(user.id)

@@ -9,9 +9,9 @@ from adapters.postgres.pool import create_pool
 from core.account_deletion.delete_account import DeleteAccount
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support import postgres
+from tests.support.fills.account import large_account
 from tests.support.fills.crowd import PROLIFIC, crowd
 from tests.support.fills.fill import Fill, filling
-from tests.support.fills.life import long_life
 
 OTHERS = """
 SELECT count(*) FROM pg_stat_activity
@@ -26,7 +26,7 @@ SELECT relname, seq_scan, seq_tup_read FROM pg_stat_user_tables WHERE seq_scan >
 
 async def much_of_everything(fill: Fill) -> None:
     """For PROLIFIC, and of everything that others may have so much as well."""
-    await long_life(fill, PROLIFIC, images=1000, likes=2000, comments=2000, followers=1000)
+    await large_account(fill, PROLIFIC, images=1000, likes=2000, comments=2000, followers=1000)
     await fill.rows("comments", "generate_series(1, 1000) n", PROLIFIC, generation_id="14", author_id="$1::bigint")
     await fill.rows(
         *("notifications", "generate_series(1, 2000) n", PROLIFIC),

@@ -22,8 +22,8 @@ from entrypoints import server
 from entrypoints.container.use_cases import _stream_timing
 from entrypoints.http import open_streams, streams
 from entrypoints.http.open_streams import PER_USER
-from tests.entrypoints.following import Following, following
 from tests.entrypoints.service import FRONTEND, Service, settings
+from tests.entrypoints.stream_client import StreamClient, streaming
 from tests.entrypoints.streams.steps import polled, progress, watched
 from tests.support.ports import free_port
 from tests.support.world import MemoryWorld
@@ -34,7 +34,7 @@ RESTLESS = StreamTiming(timedelta(0))
 
 async def test_heartbeat_comments_are_sent(world: MemoryWorld, ann: User, image: Generation) -> None:
     restless = Service(world, pace=RESTLESS)
-    async with following(
+    async with streaming(
         restless.app, f"/api/generations/{image.id}/events", session=await restless.session_of(ann)
     ) as stream:
         assert await stream.event_or_comment()
@@ -47,7 +47,7 @@ async def test_a_change_without_notification_is_sent_at_the_next_heartbeat(
 ) -> None:
     restless = Service(world, pace=RESTLESS)
     monkeypatch.setattr(world.database.changes, "notify", lambda _: None)
-    async with following(
+    async with streaming(
         restless.app, f"/api/generations/{image.id}/events", session=await restless.session_of(ann)
     ) as stream:
         await stream.event()
@@ -60,9 +60,9 @@ async def test_a_stream_ends_when_signing_out(
 ) -> None:
     another = await service.session_of(ann)
     async with (
-        following(service.app, f"/api/generations/{image.id}/events", session=session) as one,
-        following(service.app, "/api/notifications/events", session=session) as two,
-        following(service.app, "/api/notifications/events", session=another) as other,
+        streaming(service.app, f"/api/generations/{image.id}/events", session=session) as one,
+        streaming(service.app, "/api/notifications/events", session=session) as two,
+        streaming(service.app, "/api/notifications/events", session=another) as other,
     ):
         await world.use_case(SignOut)(session)
         await one.end()
@@ -72,7 +72,7 @@ async def test_a_stream_ends_when_signing_out(
 
 async def test_a_stream_ends_when_the_session_expires(world: MemoryWorld, ann: User) -> None:
     restless = Service(world, pace=RESTLESS)
-    async with following(restless.app, "/api/notifications/events", session=await restless.session_of(ann)) as stream:
+    async with streaming(restless.app, "/api/notifications/events", session=await restless.session_of(ann)) as stream:
         assert await stream.event_or_comment() is None
         world.clock.advance(SESSION_LIFETIME)
         await stream.end()
@@ -82,7 +82,7 @@ async def test_a_disconnect_releases_everything(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
     tasks = len(asyncio.all_tasks())
-    async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
+    async with streaming(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
         await stream.event()
         assert service.streams.open == 1
         assert f"generation:{image.id}" in watched(world)
@@ -94,7 +94,7 @@ async def test_a_disconnect_releases_everything(
 async def test_a_slow_client_gets_the_latest_state_only(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
-    async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
+    async with streaming(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
         await stream.event()
         stream.takes.clear()
         for step in range(1, 40):
@@ -111,7 +111,7 @@ async def test_a_slow_client_gets_the_latest_state_only(
 async def test_a_slow_client_that_disconnects_is_released(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
-    async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
+    async with streaming(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
         await stream.event()
         stream.takes.clear()
         await progress(world, image, 1)
@@ -124,18 +124,18 @@ async def test_a_slow_client_that_disconnects_is_released(
 async def test_the_number_of_streams_of_a_user_is_limited(service: Service, world: MemoryWorld, session: str) -> None:
     bob = await service.session_of(await world.user("bob"))
     path = "/api/notifications/events"
-    opened: list[Following] = []
+    opened: list[StreamClient] = []
     try:
         for _ in range(PER_USER):
-            opened.append(Following(service.app, path, {"Cookie": f"sessionid={session}"}))
+            opened.append(StreamClient(service.app, path, {"Cookie": f"sessionid={session}"}))
             await opened[-1].begin()
-        async with following(service.app, path, session=session) as refused:
+        async with streaming(service.app, path, session=session) as refused:
             assert (refused.status, refused.headers["content-type"]) == (429, "application/json")
             assert (await refused.body())["error"]["code"] == "TOO_MANY_STREAMS"
-        async with following(service.app, path, session=bob) as another:
+        async with streaming(service.app, path, session=bob) as another:
             assert another.status == 200
         await opened.pop().leave()
-        async with following(service.app, path, session=session) as again:
+        async with streaming(service.app, path, session=session) as again:
             assert again.status == 200
     finally:
         await asyncio.gather(*(stream.leave() for stream in opened))
@@ -146,8 +146,8 @@ async def test_the_total_number_of_streams_is_limited(
 ) -> None:
     monkeypatch.setattr(open_streams, "IN_ALL", 1)
     bob = await service.session_of(await world.user("bob"))
-    async with following(service.app, "/api/notifications/events", session=session):
-        async with following(service.app, "/api/notifications/events", session=bob) as refused:
+    async with streaming(service.app, "/api/notifications/events", session=session):
+        async with streaming(service.app, "/api/notifications/events", session=bob) as refused:
             assert refused.status == 429
         assert await polled(service, bob, "/api/notifications")
 
@@ -158,12 +158,12 @@ async def test_a_failed_read_ends_the_stream(
     async def refuse(*_args: Any, **_options: Any) -> None:
         raise DatabaseUnavailable
 
-    async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
+    async with streaming(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
         await stream.event()
         monkeypatch.setattr(MemoryGenerationsReader, "detail", refuse)
         await progress(world, image, 1)
         await stream.end()
-    async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
+    async with streaming(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
         assert (stream.status, (await stream.body())["error"]["code"]) == (503, "DATABASE_UNAVAILABLE")
 
 
@@ -186,7 +186,7 @@ async def test_the_number_of_concurrent_reads_is_limited(
 
     async with AsyncExitStack() as stack:
         path = f"/api/generations/{image.id}/events"
-        followed = [await stack.enter_async_context(following(service.app, path, session=session)) for _ in range(9)]
+        followed = [await stack.enter_async_context(streaming(service.app, path, session=session)) for _ in range(9)]
         for stream in followed:
             await stream.event()
         monkeypatch.setattr(MemoryGenerationsReader, "detail", watched_look)
@@ -203,8 +203,8 @@ async def test_a_client_that_reads_nothing_delays_no_others(
     path = f"/api/generations/{image.id}/events"
     narrow = Service(world, pace=StreamTiming(timedelta(hours=1), turn=asyncio.Semaphore(1)))
     async with (
-        following(narrow.app, path, session=session) as slow,
-        following(narrow.app, path, session=session) as other,
+        streaming(narrow.app, path, session=session) as slow,
+        streaming(narrow.app, path, session=session) as other,
     ):
         for stream in (slow, other):
             await stream.event()
@@ -258,26 +258,26 @@ async def test_a_client_that_reads_nothing_is_disconnected(
 
 async def test_streams_end_when_the_process_stops(service: Service, session: str, image: Generation) -> None:
     async with (
-        following(service.app, f"/api/generations/{image.id}/events", session=session) as one,
-        following(service.app, "/api/notifications/events", session=session) as other,
+        streaming(service.app, f"/api/generations/{image.id}/events", session=session) as one,
+        streaming(service.app, "/api/notifications/events", session=session) as other,
     ):
         service.streams.close()
         await one.end()
         await other.end()
-    async with following(service.app, "/api/notifications/events", session=session) as late:
+    async with streaming(service.app, "/api/notifications/events", session=session) as late:
         await late.end()
 
 
 async def test_head_opens_no_stream(service: Service, session: str) -> None:
-    stream = Following(service.app, "/api/notifications/events", {"Cookie": f"sessionid={session}"}, method="HEAD")
+    stream = StreamClient(service.app, "/api/notifications/events", {"Cookie": f"sessionid={session}"}, method="HEAD")
     await stream.begin()
     await stream.end()
     await stream.leave()
-    assert (stream.status, stream.headers["content-type"], stream.untold) == (200, "text/event-stream", 0)
+    assert (stream.status, stream.headers["content-type"], stream.unread) == (200, "text/event-stream", 0)
 
 
 async def test_a_frontend_on_another_origin_can_stream(service: Service, session: str) -> None:
-    async with following(service.app, "/api/notifications/events", session=session, Origin=FRONTEND) as stream:
+    async with streaming(service.app, "/api/notifications/events", session=session, Origin=FRONTEND) as stream:
         assert stream.headers["access-control-allow-origin"] == FRONTEND
         assert stream.headers["access-control-allow-credentials"] == "true"
         assert stream.headers["vary"].endswith("Origin")

@@ -13,8 +13,8 @@ from core.ports.changes import Topic
 from core.styles.complete_training import CompleteTraining
 from core.styles.delete_style import DeleteStyle
 from core.styles.record_training_progress import RecordTrainingProgress
-from tests.entrypoints.following import following
 from tests.entrypoints.service import Service
+from tests.entrypoints.stream_client import streaming
 from tests.entrypoints.streams.steps import polled, progress
 from tests.support.world import MemoryWorld
 
@@ -30,7 +30,7 @@ async def test_a_generation_is_streamed_until_it_completes(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
     path = f"/api/generations/{image.id}"
-    async with following(service.app, f"{path}/events", session=session) as stream:
+    async with streaming(service.app, f"{path}/events", session=session) as stream:
         assert (stream.status, stream.headers["content-type"]) == (200, "text/event-stream")
         assert "no-cache" in stream.headers["cache-control"]
         assert stream.headers["x-accel-buffering"] == "no"
@@ -64,13 +64,13 @@ async def test_an_ended_resource_is_sent_once(
     """A browser comes back when a stream ends; 204 keeps it from coming again and again."""
     await world.use_case(CancelGeneration)(ann.id, image.id)
     path = f"/api/generations/{image.id}/events"
-    async with following(service.app, path, session=session) as stream:
+    async with streaming(service.app, path, session=session) as stream:
         sent = await stream.event()
         await stream.end()
         assert sent.data["status"] == "cancelled"
-    async with following(service.app, path, session=session, last=sent.id) as stream:
+    async with streaming(service.app, path, session=session, last=sent.id) as stream:
         await stream.end()
-        assert (stream.status, stream.untold) == (204, 0)
+        assert (stream.status, stream.unread) == (204, 0)
 
 
 async def test_a_completed_private_generation_is_sent_once_despite_new_signed_urls(
@@ -78,11 +78,11 @@ async def test_a_completed_private_generation_is_sent_once_despite_new_signed_ur
 ) -> None:
     image = await world.image(ann, await world.style(await world.artist()))
     path = f"/api/generations/{image.id}/events"
-    async with following(service.app, path, session=session) as stream:
+    async with streaming(service.app, path, session=session) as stream:
         sent = await stream.event()
     world.clock.advance(timedelta(hours=1))
     assert (await polled(service, session, path.removesuffix("/events")))["result_url"] != sent.data["result_url"]
-    async with following(service.app, path, session=session, last=sent.id) as stream:
+    async with streaming(service.app, path, session=session, last=sent.id) as stream:
         assert stream.status == 204
 
 
@@ -90,20 +90,20 @@ async def test_after_a_reconnect_only_unknown_states_are_sent(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
     path = f"/api/generations/{image.id}/events"
-    async with following(service.app, path, session=session) as stream:
+    async with streaming(service.app, path, session=session) as stream:
         sent = await stream.event()
-    async with following(service.app, path, session=session, last=sent.id) as stream:
+    async with streaming(service.app, path, session=session, last=sent.id) as stream:
         assert await stream.event_or_comment() is None
         await progress(world, image, 1)
         assert (await stream.event()).data["status"] == "processing"
-    async with following(service.app, path, session=session, last=sent.id) as stream:
+    async with streaming(service.app, path, session=session, last=sent.id) as stream:
         assert (await stream.event()).data["status"] == "processing"
 
 
 async def test_invisible_changes_are_not_sent(
     service: Service, world: MemoryWorld, session: str, image: Generation
 ) -> None:
-    async with following(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
+    async with streaming(service.app, f"/api/generations/{image.id}/events", session=session) as stream:
         await stream.event()
         world.database.changes.notify(Topic(f"generation:{image.id}"))
         assert await stream.event_or_comment() is None
@@ -116,10 +116,10 @@ async def test_a_stream_of_another_users_generation_requires_a_public_one(
     style = await world.style(mia)
     public, private = await world.image(mia, style, public=True), await world.image(mia, style)
     for who in (None, session):
-        async with following(service.app, f"/api/generations/{public.id}/events", session=who) as stream:
+        async with streaming(service.app, f"/api/generations/{public.id}/events", session=who) as stream:
             assert (await stream.event()).data["id"] == public.id
             await stream.end()
-        async with following(service.app, f"/api/generations/{private.id}/events", session=who) as stream:
+        async with streaming(service.app, f"/api/generations/{private.id}/events", session=who) as stream:
             assert stream.status == 404
             assert (await stream.body())["error"]["code"] == "GENERATION_NOT_FOUND"
 
@@ -132,7 +132,7 @@ async def test_a_training_is_streamed_until_it_ends(service: Service, world: Mem
     style = await world.untrained_style(mia)
     session = await service.session_of(mia)
     path = f"/api/styles/{style.id}"
-    async with following(service.app, f"{path}/events", session=session) as stream:
+    async with streaming(service.app, f"{path}/events", session=session) as stream:
         events = [await stream.event()]
         for epoch in (1, 2):
             await world.use_case(RecordTrainingProgress)(
@@ -151,14 +151,14 @@ async def test_a_training_is_streamed_until_it_ends(service: Service, world: Mem
         ("progress", "training"),
         ("status", "completed"),
     ]
-    async with following(service.app, f"{path}/events", session=session, last=events[-1].id) as stream:
+    async with streaming(service.app, f"{path}/events", session=session, last=events[-1].id) as stream:
         assert stream.status == 204
 
 
 async def test_the_stream_of_a_style_that_is_deleted_ends(service: Service, world: MemoryWorld) -> None:
     mia = await world.artist()
     style = await world.untrained_style(mia)
-    async with following(
+    async with streaming(
         service.app, f"/api/styles/{style.id}/events", session=await service.session_of(mia)
     ) as stream:
         await stream.event()
@@ -168,7 +168,7 @@ async def test_the_stream_of_a_style_that_is_deleted_ends(service: Service, worl
 
 async def test_an_unfinished_style_is_not_found_by_others(service: Service, world: MemoryWorld, session: str) -> None:
     style = await world.untrained_style(await world.artist())
-    async with following(service.app, f"/api/styles/{style.id}/events", session=session) as stream:
+    async with streaming(service.app, f"/api/styles/{style.id}/events", session=session) as stream:
         assert stream.status == 404
 
 
@@ -182,7 +182,7 @@ async def test_notifications_are_streamed_and_missed_ones_sent_at_reconnect(
     path = "/api/notifications/events"
     await world.use_case(FollowUser)(fans[0].id, ann.id)
     world.clock.advance(timedelta(seconds=1))
-    async with following(service.app, path, session=session) as stream:
+    async with streaming(service.app, path, session=session) as stream:
         unread = await stream.event()
         assert (unread.name, unread.data["actor"]["username"]) == ("notification", "bob")
         await world.use_case(FollowUser)(fans[1].id, ann.id)
@@ -193,7 +193,7 @@ async def test_notifications_are_streamed_and_missed_ones_sent_at_reconnect(
     for fan in fans[2:]:
         world.clock.advance(timedelta(seconds=1))
         await world.use_case(FollowUser)(fan.id, ann.id)
-    async with following(service.app, path, session=session, last=sent.id) as stream:
+    async with streaming(service.app, path, session=session, last=sent.id) as stream:
         missed = [await stream.event() for _ in range(2)]
     assert [event.data["actor"]["username"] for event in missed] == ["joe", "sue"]
 
@@ -203,7 +203,7 @@ async def test_an_invalid_last_event_id_is_ignored(
     service: Service, world: MemoryWorld, session: str, ann: User, last: str
 ) -> None:
     await world.follow(await world.user("bob"), ann)
-    async with following(
+    async with streaming(
         service.app, "/api/notifications/events", session=session, last=last.encode().decode("latin-1")
     ) as stream:
         assert (await stream.event()).data["actor"]["username"] == "bob"

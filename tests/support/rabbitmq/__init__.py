@@ -6,16 +6,16 @@ package; the same after installing Debian's package, as root; a container. Else 
 
 from tests.support.rabbitmq.find import broker, install_if_needed, private_node
 from tests.support.rabbitmq.node import Node
-from tests.support.rabbitmq.place import Broker, answers_amqp
-from tests.support.rabbitmq.virtual_host import own_place, put_aside
+from tests.support.rabbitmq.server import Broker, answers_amqp
+from tests.support.rabbitmq.virtual_host import dead_letter, own_virtual_host
 
 __all__ = [
     "Broker",
     "Node",
     "answers_amqp",
     "broker",
+    "dead_letter",
     "install_if_needed",
-    "own_place",
+    "own_virtual_host",
     "private_node",
-    "put_aside",
 ]

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from tests.support import shared
-from tests.support.rabbitmq.place import Broker, wait_until_started
+from tests.support.rabbitmq.server import Broker, wait_until_started
 
 IMAGE = "rabbitmq:3-management-alpine"
 

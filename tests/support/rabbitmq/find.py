@@ -11,7 +11,7 @@ from tests.support import shared
 from tests.support.rabbitmq import package
 from tests.support.rabbitmq.container import docker_answers, start_container
 from tests.support.rabbitmq.node import Node
-from tests.support.rabbitmq.place import Broker, answers_amqp
+from tests.support.rabbitmq.server import Broker, answers_amqp
 from tests.support.rabbitmq.virtual_host import with_working_management
 
 LOCAL = Broker("localhost", 5672, management_port=15672)

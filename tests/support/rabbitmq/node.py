@@ -11,7 +11,7 @@ import psutil
 
 from tests.support import shared
 from tests.support.ports import free_port
-from tests.support.rabbitmq.place import Broker, wait_until_started
+from tests.support.rabbitmq.server import Broker, wait_until_started
 
 
 class Node:

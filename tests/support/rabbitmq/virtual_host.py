@@ -13,11 +13,11 @@ import httpx
 from adapters.rabbitmq.connection import DEAD_LETTER_QUEUE
 from core.tasks.model import Queue
 from tests.support import shared
-from tests.support.rabbitmq.place import Broker
+from tests.support.rabbitmq.server import Broker
 
 
 @contextlib.asynccontextmanager
-async def own_place(where: Broker) -> AsyncIterator[Broker]:
+async def own_virtual_host(where: Broker) -> AsyncIterator[Broker]:
     """A virtual host that no other test uses, deleted afterwards.
 
     That takes the management plugin and the right to use it. A foreign broker without it lends the virtual host that
@@ -42,7 +42,7 @@ async def own_place(where: Broker) -> AsyncIterator[Broker]:
             (await api.delete(f"/vhosts/{name}")).raise_for_status()
 
 
-async def put_aside(where: Broker, bodies: list[bytes]) -> None:
+async def dead_letter(where: Broker, bodies: list[bytes]) -> None:
     """What a policy does with messages that consumers reject."""
     async with await aio_pika.connect(where.url) as connection:
         channel = await connection.channel()

@@ -60,7 +60,7 @@ class Postgres:
 class RabbitMQ:
     def __init__(self, node: rabbitmq.Node) -> None:
         self._node = node
-        self.place = node.broker
+        self.broker = node.broker
 
     async def stop(self) -> None:
         await asyncio.to_thread(self._node.stop)
@@ -86,16 +86,16 @@ class RabbitMQ:
         await self._have(REFUSES)
 
     async def _have(self, definition: dict[str, object]) -> None:
-        place = self.place
-        url = f"http://{place.host}:{place.management_port}/api/policies/{quote(place.vhost, safe='')}/full"
-        auth = (place.user, place.password)
+        broker = self.broker
+        url = f"http://{broker.host}:{broker.management_port}/api/policies/{quote(broker.vhost, safe='')}/full"
+        auth = (broker.user, broker.password)
         async with httpx.AsyncClient(auth=auth, timeout=30, trust_env=False) as api:
             policy = {"pattern": QUEUE, "apply-to": "queues", "definition": definition}
             (await api.put(url, json=policy)).raise_for_status()
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Dependencies:
     directory: Path
     postgres: Postgres
     rabbitmq: RabbitMQ
@@ -107,7 +107,7 @@ class Parts:
     def environment(self) -> dict[str, str]:
         return {
             "DATABASE_URL": self.postgres.url,
-            **self.rabbitmq.place.environment,
+            **self.rabbitmq.broker.environment,
             **self.bucket.environment,
             **self.provider.environment,
             "OPENID_DISCOVERY_URL": self.provider.discovery_url,
@@ -117,7 +117,7 @@ class Parts:
 
 
 @asynccontextmanager
-async def running_parts() -> AsyncIterator[Parts]:
+async def running_dependencies() -> AsyncIterator[Dependencies]:
     directory = Path(tempfile.mkdtemp(prefix="faults-", dir=shared.run_directory()))
     async with AsyncExitStack() as stack:
         postgres = Postgres(directory / "postgres")
@@ -130,4 +130,4 @@ async def running_parts() -> AsyncIterator[Parts]:
         payments = await stack.enter_async_context(sandbox.running_sandbox())
         broker = RabbitMQ(node)
         await broker.prepare()
-        yield Parts(directory, postgres, broker, gcs.new_bucket(emulator), provider, payments)
+        yield Dependencies(directory, postgres, broker, gcs.new_bucket(emulator), provider, payments)

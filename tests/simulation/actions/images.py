@@ -15,7 +15,7 @@ from core.identifiers import GenerationId, StyleId
 from core.requester import Requester
 from core.styles.errors import ImagesWithdrawn, StyleNotFound, StyleNotReady
 from core.tokens.errors import DebtOutstanding, InsufficientTokens
-from tests.simulation.deeds.base import Deed, Deeds
+from tests.simulation.actions.base import Action, Actions
 
 REFUSALS = (DebtOutstanding, InsufficientTokens, StyleNotFound, StyleNotReady)
 
@@ -23,18 +23,18 @@ REFUSALS = (DebtOutstanding, InsufficientTokens, StyleNotFound, StyleNotReady)
 OWN = 0.4
 
 
-class Images(Deeds):
+class Images(Actions):
     """Request, cancel and publish generations."""
 
-    def open_to(self, requester: Requester) -> dict[Deed, float]:
-        deeds: dict[Deed, float] = {}
+    def available_to(self, requester: Requester) -> dict[Action, float]:
+        actions: dict[Action, float] = {}
         if self.stage.styles:
-            deeds |= {self._generate: 8, self._generate_once: 8}
+            actions |= {self._generate: 8, self._generate_once: 8}
         if self.person.styles:
-            deeds |= {self._generate_own: 6}
+            actions |= {self._generate_own: 6}
         if self.person.generations:
-            deeds |= {self._cancel: 4, self._publish: 6}
-        return deeds
+            actions |= {self._cancel: 4, self._publish: 6}
+        return actions
 
     async def _generate(self, requester: Requester) -> None:
         new = NewGeneration(self._style(), ["a tag"])
@@ -75,7 +75,9 @@ class Images(Deeds):
         await self.stage.call(
             CancelGeneration,
             requester.id,
-            GenerationId(self.random.randrange(1, 50)) if self.errs() else self.recent(self.person.generations),
+            GenerationId(self.random.randrange(1, 50))
+            if self.makes_mistake()
+            else self.recent(self.person.generations),
             refusals=(GenerationEnded, GenerationStillProcessing, GenerationNotFound),
         )
 

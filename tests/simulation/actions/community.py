@@ -20,7 +20,7 @@ from core.generations.views import FeedQuery
 from core.identifiers import CommentId, GenerationId, UserId
 from core.paging import PageRequest
 from core.requester import Requester
-from tests.simulation.deeds.base import Deed, Deeds
+from tests.simulation.actions.base import Action, Actions
 
 IN_SIGHT = 2
 """Images, few enough that users act on the same ones."""
@@ -28,11 +28,11 @@ IN_SIGHT = 2
 FRIENDS = 2
 
 
-class Community(Deeds):
+class Community(Actions):
     """Follow users, like images and comment on them."""
 
-    def open_to(self, requester: Requester) -> dict[Deed, float]:
-        deeds: dict[Deed, float] = {
+    def available_to(self, requester: Requester) -> dict[Action, float]:
+        actions: dict[Action, float] = {
             self._follow: 1,
             self._unfollow: 1,
             self._like: 5,
@@ -40,8 +40,8 @@ class Community(Deeds):
             self._comment: 2,
         }
         if self.stage.comments:
-            deeds |= {self._reply: 2, self._edit_comment: 1, self._delete_comment: 1}
-        return deeds
+            actions |= {self._reply: 2, self._edit_comment: 1, self._delete_comment: 1}
+        return actions
 
     async def _follow(self, requester: Requester) -> None:
         refusals = (DuplicateFollow, SelfFollowNotAllowed)
@@ -70,7 +70,7 @@ class Community(Deeds):
 
     async def _reply(self, requester: Requester) -> None:
         comment_id, image = self.recent(self.stage.comments)
-        if self.errs():
+        if self.makes_mistake():
             image = await self._image() or image
         await self._post(requester, image, NewComment("Is it?", comment_id))
 
@@ -95,6 +95,6 @@ class Community(Deeds):
         await self.stage.call(DeleteComment, requester, self._mine(), refusals=(CommentNotFound, Forbidden))
 
     def _mine(self) -> CommentId:
-        if self.errs() or not self.person.comments:
+        if self.makes_mistake() or not self.person.comments:
             return self.random.choice(self.stage.comments)[0]
         return self.recent(self.person.comments)

@@ -7,31 +7,31 @@ from typing import Any, TypeVar
 from core.errors import DomainError
 from core.ports.idempotency import Answer
 from core.requester import Requester
-from tests.simulation.keyed import ANOTHER, TWINS, Keyed
+from tests.simulation.idempotent_call import ANOTHER, TWINS, IdempotentCall
 from tests.simulation.person import Person
 from tests.simulation.stage import Stage
 
 WRONG = 0.1
 RECENT = 5
 
-Deed = Callable[[Requester], Awaitable[None]]
+Action = Callable[[Requester], Awaitable[None]]
 Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
-class Deeds(ABC):
+class Actions(ABC):
     stage: Stage
     person: Person
 
     @abstractmethod
-    def open_to(self, requester: Requester) -> dict[Deed, float]:
+    def available_to(self, requester: Requester) -> dict[Action, float]:
         """Actions that are possible now, with their relative frequency."""
 
     @property
     def random(self) -> Random:
         return self.stage.random
 
-    def errs(self) -> bool:
+    def makes_mistake(self) -> bool:
         return self.stage.faults.strike(WRONG)
 
     def recent(self, things: Sequence[Thing]) -> Thing:
@@ -52,9 +52,13 @@ class Deeds(ABC):
         other: tuple[object, ...] = (),
     ) -> Answer | None:
         """Call with a key, sometimes twice at once, sometimes with `other` the second time."""
-        call = Keyed(self.stage, requester.id, key, kind, args, name, refusals)
+        call = IdempotentCall(self.stage, requester.id, key, kind, args, name, refusals)
         if self.stage.faults.strike(TWINS):
-            twin = Keyed(self.stage, requester.id, key, kind, other, name, refusals) if self._asks_for(other) else call
+            twin = (
+                IdempotentCall(self.stage, requester.id, key, kind, other, name, refusals)
+                if self._asks_for(other)
+                else call
+            )
 
             async def again() -> None:
                 await twin()

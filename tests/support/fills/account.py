@@ -7,7 +7,7 @@ FIRST = 1_000_000
 """The ids of what is made here come after it."""
 
 
-async def long_life(fill: Fill, user: UserId, *, images: int, likes: int, comments: int, followers: int) -> None:
+async def large_account(fill: Fill, user: UserId, *, images: int, likes: int, comments: int, followers: int) -> None:
     """Give a user so many of each; the styles that they use are there already."""
     await fill.rows("users", "generate_series(1, $1::int) n", followers, id=f"{FIRST} + n")
     await fill.rows(

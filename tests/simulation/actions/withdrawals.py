@@ -3,16 +3,16 @@ from core.requester import Requester
 from core.tokens.errors import DebtOutstanding, InsufficientTokens
 from core.withdrawals.errors import WithdrawalPending
 from core.withdrawals.request_withdrawal import RequestWithdrawal
-from tests.simulation.deeds.base import Deed, Deeds
+from tests.simulation.actions.base import Action, Actions
 
 REFUSALS = (DebtOutstanding, InsufficientTokens, ValidationError, WithdrawalPending)
 AMOUNTS = (1, 5, 7, 30, 200, 2_000)
 
 
-class Withdrawals(Deeds):
+class Withdrawals(Actions):
     """Withdraw earnings: every request with a key."""
 
-    def open_to(self, requester: Requester) -> dict[Deed, float]:
+    def available_to(self, requester: Requester) -> dict[Action, float]:
         return {self._withdraw: 4, self._withdraw_everything: 8} if requester.is_artist else {}
 
     async def _withdraw(self, requester: Requester) -> None:

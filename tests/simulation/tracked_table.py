@@ -8,7 +8,7 @@ Key = TypeVar("Key")
 Row = TypeVar("Row")
 
 
-class Watched(dict[Key, Row]):
+class TrackedTable(dict[Key, Row]):
     """A table that records which rows were changed by commits since the last read."""
 
     def __init__(self, rows: Mapping[Key, Row]) -> None:
@@ -34,11 +34,11 @@ class Watched(dict[Key, Row]):
         return super().pop(key, *default)
 
 
-def watch(tables: Tables) -> None:
+def track(tables: Tables) -> None:
     for table in fields(tables):
-        put_in_place(tables, table.name, Watched(getattr(tables, table.name)))
+        put_in_place(tables, table.name, TrackedTable(getattr(tables, table.name)))
 
 
-def put_in_place(tables: Tables, name: str, rows: "Watched[Any, Any]") -> None:
+def put_in_place(tables: Tables, name: str, rows: "TrackedTable[Any, Any]") -> None:
     """Tables are frozen for the service, but all references must see the other rows."""
     object.__setattr__(tables, name, rows)

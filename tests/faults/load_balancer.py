@@ -6,8 +6,8 @@ from random import Random
 from tests.support.ports import free_port
 
 
-class Front:
-    """A load balancer in front of all servers: each connection goes to one that listens."""
+class LoadBalancer:
+    """A load balancer in load_balancer of all servers: each connection goes to one that listens."""
 
     def __init__(self, ports: Sequence[int], random: Random) -> None:
         self._ports = ports

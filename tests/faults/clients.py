@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.end_to_end.atelier import become_artist, pictures
+from tests.end_to_end.artists import become_artist, pictures
 from tests.end_to_end.service import Person
 from tests.faults.record import Ask, Record
 from tests.support.sandbox import Sandbox
@@ -64,13 +64,13 @@ class Buyer(Client):
         self._mine: list[int] = []
         """The generations that the service has confirmed."""
 
-    async def live(self, over: asyncio.Event, *, pause: float) -> None:
+    async def run(self, over: asyncio.Event, *, pause: float) -> None:
         """Act until the end; started actions are completed."""
-        deeds = [self.ask, self._cancel, self._react, self._look, self._buy]
+        actions = [self.ask, self._cancel, self._react, self._look, self._buy]
         while not over.is_set():
             await asyncio.sleep(self._random.expovariate(1 / pause))
-            (deed,) = self._random.choices(deeds, weights=[70, 10, 12, 6, 2])
-            await deed()
+            (action,) = self._random.choices(actions, weights=[70, 10, 12, 6, 2])
+            await action()
 
     async def ask(self) -> None:
         """Request an image; every second one with a key, repeated until there is an answer."""
@@ -172,7 +172,7 @@ class Artist(Client):
             *_, style = await self.person.wait_for(f"/api/styles/{style_id}", "training_status", "completed", "failed")
         return style_id
 
-    async def live(self, over: asyncio.Event, *, pause: float) -> None:
+    async def run(self, over: asyncio.Event, *, pause: float) -> None:
         """Create styles until the end."""
         while not over.is_set():
             answer = await self.call("POST", "/api/styles", 201, key=uuid4().hex, data=_offer(), files=pictures())

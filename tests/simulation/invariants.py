@@ -16,10 +16,10 @@ from core.purchases.payment import Payment, PaymentState
 from core.styles.model import Style, TrainingStatus
 from core.tasks.model import GenerationTask, PendingTask, TrainingTask
 from core.tokens.model import WELCOME_TOKENS, Account, AccountKind, TransferKind
-from tests.simulation.broken import Broken
 from tests.simulation.sources import Sources
 from tests.simulation.stage import GRACE
-from tests.simulation.watched import Watched
+from tests.simulation.tracked_table import TrackedTable
+from tests.simulation.violation import Violation
 from tests.simulation.world import SimulatedWorld
 
 Key = TypeVar("Key")
@@ -33,7 +33,7 @@ SERVER_GIVES_UP = FINAL | RETRYABLE
 """Codes after which the inference server does not try again by itself."""
 
 
-class Books:
+class Invariants:
     """Reconciles the ledger after every commit, and records what a single state cannot show.
 
     Each further check reads the rows changed since the last one.
@@ -47,7 +47,7 @@ class Books:
     ) -> None:
         self._world = world
         self._tables = tables = world.database.committed
-        self._watched: dict[str, Watched[object, object]] = {name: getattr(tables, name) for name in _NAMES}
+        self._watched: dict[str, TrackedTable[object, object]] = {name: getattr(tables, name) for name in _NAMES}
         self._published = published
         self._note = note
         self._entries: set[TransferId] = set()
@@ -70,26 +70,26 @@ class Books:
         self.commits = 0
 
     def check(self) -> None:
-        """Raises Broken for the first rule that does not hold."""
+        """Raises Violation for the first rule that does not hold."""
         if any(table.changed for table in self._watched.values()):
             self.commits += 1
             self._check({name: table.taken() for name, table in self._watched.items()})
 
     def check_end(self) -> None:
-        """Check what holds at the end of a history. Raises Broken."""
+        """Check what holds at the end of a history. Raises Violation."""
         for payment in self._world.payments.payments.values():
             purchase = self._tables.purchases.get(payment.order_id)
             if purchase and _pays(payment, purchase) and not purchase.status.credited:
-                raise Broken(f"purchase {purchase.order_id} is {purchase.status.value}, but its money was taken")
+                raise Violation(f"purchase {purchase.order_id} is {purchase.status.value}, but its money was taken")
         for key, sums in self._world.payments.given_back.items():
             purchase = self._tables.purchases[self._world.payments.payments[key].order_id]
             if purchase.refunded_price < sum(sums):
-                raise Broken(f"{sum(sums)} was given back of purchase {purchase.order_id}, but its tokens are there")
+                raise Violation(f"{sum(sums)} was given back of purchase {purchase.order_id}, but its tokens are there")
             if len(sums) > self._sources.refunds(purchase.order_id):
-                raise Broken(f"{sums} was given back of purchase {purchase.order_id}, and not asked for that often")
+                raise Violation(f"{sums} was given back of purchase {purchase.order_id}, and not asked for that often")
         held = {account: funds for account, funds in self._tables.funds.items() if funds.held}
         if held:
-            raise Broken(f"tokens are still on hold: {held}")
+            raise Violation(f"tokens are still on hold: {held}")
         for user_id in tuple(self._erased):
             self._check_erased(user_id)
         paid_in = sum(
@@ -128,12 +128,12 @@ class Books:
     def _reconcile(self) -> None:
         for finding in _at_once(self._world.books.examine()):
             if finding.broken:
-                raise Broken(f"{finding.invariant.value}; but not here: {finding.first}")
+                raise Violation(f"{finding.invariant.value}; but not here: {finding.first}")
 
     def _check_entry(self, transfer_id: TransferId) -> None:
         entry = self._tables.entries.get(transfer_id)
         if entry is None or transfer_id in self._entries:
-            raise Broken(f"entry {transfer_id} of the ledger was changed or removed: {entry}")
+            raise Violation(f"entry {transfer_id} of the ledger was changed or removed: {entry}")
         self._entries.add(transfer_id)
         self._sources.add(entry)
         self._note(f"  {entry.phase.value} {entry.id}: {entry.amount} {_name(entry.debit)} -> {_name(entry.credit)}")
@@ -154,14 +154,14 @@ class Books:
         if status is Status.FAILED and self._ended.get(generation.id) is not status:
             self._check_grace(generation)
         if self._ended.setdefault(generation.id, status) is not status and self._ended[generation.id].ended:
-            raise Broken(f"generation {generation.id} was {self._ended[generation.id].value}, and is {status.value}")
+            raise Violation(f"generation {generation.id} was {self._ended[generation.id].value}, and is {status.value}")
         self._ended[generation.id] = status
         if self._attempts.get((generation.id, generation.attempt)) != generation.task_id:
-            raise Broken(f"attempt {generation.attempt} at generation {generation.id} has no task of its own")
+            raise Violation(f"attempt {generation.attempt} at generation {generation.id} has no task of its own")
         notified = (generation.owner_id, f"generation:{generation.id}:ended") in self._tables.reasons
         ended_by_others = status in NOTIFIED or generation.failure == STYLE_WITHDRAWN
         if ended_by_others and not notified and self._is_here(generation.owner_id):
-            raise Broken(f"generation {generation.id} is {status.value}, and its owner was not notified")
+            raise Violation(f"generation {generation.id} is {status.value}, and its owner was not notified")
         if status is Status.COMPLETED:
             self._check_fee(generation)
         self._attempt_failed_at[generation.id] = generation.attempt_failed_at
@@ -170,21 +170,21 @@ class Books:
         """Of a withdrawn style nothing is requested, and nothing of what is in work is cancelled."""
         takedown = self._tables.styles[generation.style_id].takedown
         if before is None and takedown:
-            raise Broken(f"generation {generation.id} is of style {generation.style_id}, which was withdrawn before")
+            raise Violation(f"generation {generation.id} is of style {generation.style_id}, which was withdrawn before")
         in_work = before in (Status.PROCESSING, Status.RETRYING)
         if in_work and generation.status is Status.CANCELLED and self._is_here(generation.owner_id):
-            raise Broken(f"generation {generation.id} was {before}, and is cancelled")
+            raise Violation(f"generation {generation.id} was {before}, and is cancelled")
         if generation.is_public and takedown and not takedown.keeps_images and not takedown.pending:
-            raise Broken(f"generation {generation.id} is public, and its style was withdrawn with its images")
+            raise Violation(f"generation {generation.id} is public, and its style was withdrawn with its images")
 
     def _check_takedown(self, style: Style) -> None:
         if style.takedown is None or style.takedown.pending:
             return
         for image in self._tables.generations.values():
             if image.style_id == style.id and image.status is Status.QUEUED:
-                raise Broken(f"style {style.id} was withdrawn, and generation {image.id} is still queued")
+                raise Violation(f"style {style.id} was withdrawn, and generation {image.id} is still queued")
             if image.style_id == style.id and image.is_public and not style.takedown.keeps_images:
-                raise Broken(f"style {style.id} was withdrawn with its images, and {image.id} is still public")
+                raise Violation(f"style {style.id} was withdrawn with its images, and {image.id} is still public")
 
     def _check_grace(self, generation: Generation) -> None:
         """A failed attempt that the server repeats by itself is refunded only after the grace period."""
@@ -192,23 +192,23 @@ class Books:
             return
         failed_at, ended_at = self._attempt_failed_at.get(generation.id), generation.ended_at
         if failed_at is None or ended_at is None or ended_at < failed_at + GRACE:
-            raise Broken(f"generation {generation.id} has failed while its server tries again: {generation.failure}")
+            raise Violation(f"generation {generation.id} has failed while its server tries again: {generation.failure}")
 
     def _check_removed(self, generation_id: GenerationId) -> None:
         self._note(f"  generation {generation_id} is gone")
         status = self._ended.get(generation_id)
         if status is None or not status.ended:
-            raise Broken(f"generation {generation_id} is gone, and was {status}")
+            raise Violation(f"generation {generation_id} is gone, and was {status}")
 
     def _check_fee(self, generation: Generation) -> None:
         """Whole tokens, rounded down."""
         exact = Decimal(generation.consumed_tokens) * self._world.fee.percent / 100
         if not exact - 1 < generation.fee_tokens <= exact:
-            raise Broken(f"of {generation.consumed_tokens} tokens the platform has kept {generation.fee_tokens}")
+            raise Violation(f"of {generation.consumed_tokens} tokens the platform has kept {generation.fee_tokens}")
 
     def _check_likes(self, generation_id: GenerationId) -> None:
         if self._ended.get(generation_id) is not Status.COMPLETED:
-            raise Broken(f"somebody likes generation {generation_id}, of which there is no image")
+            raise Violation(f"somebody likes generation {generation_id}, of which there is no image")
 
     def _check_comments(self) -> None:
         comments = self._tables.comments
@@ -217,7 +217,7 @@ class Books:
             if comment.parent_id is not None and (
                 parent is None or parent.parent_id is not None or parent.generation_id != comment.generation_id
             ):
-                raise Broken(f"comment {comment.id} replies to {parent}")
+                raise Violation(f"comment {comment.id} replies to {parent}")
 
     # --- tasks --------------------------------------------------------------------------------------------------------
 
@@ -226,12 +226,12 @@ class Books:
         if row is None:
             task = self._tasks[number]
             if task.task_id not in self._published:
-                raise Broken(f"task {task.task_id} left the outbox and reached no queue")
+                raise Violation(f"task {task.task_id} left the outbox and reached no queue")
             return
         if self._tasks.setdefault(number, row.task) != row.task:
-            raise Broken(f"task {self._tasks[number]} became another: {row.task}")
+            raise Violation(f"task {self._tasks[number]} became another: {row.task}")
         if not self._awaited(row.task):
-            raise Broken(f"there is a task that nobody waits for: {row.task.body.decode()}")
+            raise Violation(f"there is a task that nobody waits for: {row.task.body.decode()}")
         if row.task.queue == "model_training":
             self._trainings[_style_of(row.task)].add(row.task.task_id)
         else:
@@ -253,11 +253,11 @@ class Books:
         if style:
             self._check_takedown(style)
         if style and style.task_id not in self._trainings[style_id]:
-            raise Broken(f"style {style_id} has no task")
+            raise Violation(f"style {style_id} has no task")
         if style and style.training_status is TrainingStatus.COMPLETED:
             self._trained.add(style_id)
         elif style and style_id in self._trained:
-            raise Broken(f"style {style_id} was trained, and is {style.training_status.value}")
+            raise Violation(f"style {style_id} was trained, and is {style.training_status.value}")
 
     # --- purchases and users ------------------------------------------------------------------------------------------
 
@@ -266,14 +266,14 @@ class Books:
         self._note(f"  purchase {order_id} is {purchase.status.value}")
         paid = purchase.status.credited
         if order_id in self._paid and not paid:
-            raise Broken(f"purchase {order_id} was paid, and is {purchase.status.value}")
+            raise Violation(f"purchase {order_id} was paid, and is {purchase.status.value}")
         if paid:
             self._paid.add(order_id)
             payments, key = self._world.payments, str(purchase.payment_key)
             if key not in payments.captured or not _pays(payments.captured[key], purchase):
-                raise Broken(f"purchase {order_id} is paid, but the provider took no such money")
+                raise Violation(f"purchase {order_id} is paid, but the provider took no such money")
             if purchase.total_price - purchase.refunded_price < payments.payments[key].kept:
-                raise Broken(f"purchase {order_id} was charged back, but the provider still has the money")
+                raise Violation(f"purchase {order_id} was charged back, but the provider still has the money")
 
     def _check_user(self, user_id: UserId) -> None:
         user: User | None = self._tables.users.get(user_id)
@@ -282,10 +282,10 @@ class Books:
             return
         first = self._identities.setdefault((user.provider, user.subject), user_id)
         if first != user_id and first in self._tables.users:
-            raise Broken(f"users {first} and {user_id} are the same person")
+            raise Violation(f"users {first} and {user_id} are the same person")
         amounts = [bonus.amount for bonus in self._bonuses[user_id]]
         if amounts != ([WELCOME_TOKENS] if first == user_id else []):
-            raise Broken(f"user {user_id} has been given {amounts}")
+            raise Violation(f"user {user_id} has been given {amounts}")
 
     def _check_erased(self, user_id: UserId) -> None:
         """Only the ledger's rows of them remain."""
@@ -313,7 +313,7 @@ class Books:
         }
         for what, owners in left.items():
             if user_id in owners:
-                raise Broken(f"user {user_id} is erased, but there are {what} of theirs")
+                raise Violation(f"user {user_id} is erased, but there are {what} of theirs")
 
     def _is_here(self, user_id: UserId) -> bool:
         user = self._tables.users.get(user_id)
@@ -328,13 +328,13 @@ class Books:
             before, after = self._answered.pop(key, None), self._tables.answers.get(key)
             until = after.call.at if after else self._world.clock.now()
             if before and until < before.call.at + KEPT and self._is_here(key[0]):
-                raise Broken(f"the answer to {key} was {before.answer}, and is {after}")
+                raise Violation(f"the answer to {key} was {before.answer}, and is {after}")
             if after:
                 self._answered[key] = after
                 named.add(after.answer.headers["location"])
         made = self._made_by_keys(changed) - self._made
         if made != named:
-            raise Broken(f"{made or 'nothing'} was made, and the answer tells of {named or 'nothing'}")
+            raise Violation(f"{made or 'nothing'} was made, and the answer tells of {named or 'nothing'}")
         self._made |= made
 
     def _made_by_keys(self, changed: dict[str, list[object]]) -> set[str]:

@@ -7,7 +7,7 @@ from typing import cast
 import aio_pika
 from aio_pika.exceptions import DeliveryError
 
-from tests.faults.parts import RabbitMQ
+from tests.faults.dependencies import RabbitMQ
 from tests.support.rabbitmq import Broker, Node
 
 WAITING = 10

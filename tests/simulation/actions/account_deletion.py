@@ -1,13 +1,13 @@
 from core.account_deletion.delete_account import DeleteAccount
 from core.requester import Requester
 from core.withdrawals.errors import WithdrawalPending
-from tests.simulation.deeds.base import Deed, Deeds
+from tests.simulation.actions.base import Action, Actions
 
 
-class AccountDeletion(Deeds):
+class AccountDeletion(Actions):
     """Accounts are deleted at any time; a user who signs up again is a new one."""
 
-    def open_to(self, requester: Requester) -> dict[Deed, float]:
+    def available_to(self, requester: Requester) -> dict[Action, float]:
         return {self._delete_account: 0.15}
 
     async def _delete_account(self, requester: Requester) -> None:

@@ -16,10 +16,10 @@ from core.withdrawals.errors import WithdrawalEnded
 from core.withdrawals.model import WithdrawalStatus
 from core.withdrawals.reject_withdrawal import RejectWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
-from tests.simulation.deeds.base import RECENT
-from tests.simulation.people import sign_in
+from tests.simulation.actions.base import RECENT
 from tests.simulation.person import Person
 from tests.simulation.stage import Stage
+from tests.simulation.user_sessions import sign_in
 
 PAUSE = 20.0
 SETTLED = 0.6
@@ -30,13 +30,13 @@ REFUNDED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Clerk:
+class Admin:
     """An admin who settles or rejects withdrawals and deletes comments; two admins may act on the same one."""
 
     stage: Stage
     person: Person
 
-    async def live(self) -> None:
+    async def run(self) -> None:
         random = self.stage.random
         while True:
             await self.stage.pause(random.random() * PAUSE)

@@ -1,2 +1,2 @@
-class Broken(Exception):
+class Violation(Exception):
     """An invariant does not hold."""

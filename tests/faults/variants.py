@@ -1,6 +1,6 @@
-"""The service's command line with something changed in it: `python -m tests.faults.altered no-keys run`.
+"""The service's command line with something changed in it: `python -m tests.faults.variants no-keys run`.
 
-The suite has to notice each of SABOTAGES, and nothing of BATCHES.
+The suite has to notice each of MUTANTS, and nothing of BATCHES.
 """
 
 import asyncio
@@ -87,14 +87,14 @@ def _batches(batches: Batches) -> Callable[[], None]:
     return force
 
 
-SABOTAGES: dict[str, Callable[[], None]] = {
+MUTANTS: dict[str, Callable[[], None]] = {
     "confirms-not-awaited": confirms_not_awaited,
     "answers-before-the-commit": answers_before_the_commit,
     "no-keys": no_keys,
     "nothing-ever-ends": nothing_ever_ends,
 }
 BATCHES = {f"batches-{batches.value}": _batches(batches) for batches in Batches}
-ALTERATIONS = {"hasty": hasty, **SABOTAGES, **BATCHES}
+ALTERATIONS = {"hasty": hasty, **MUTANTS, **BATCHES}
 
 
 def main() -> int:

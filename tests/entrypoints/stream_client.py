@@ -20,7 +20,7 @@ class StreamEvent:
     data: dict[str, Any]
 
 
-class Following:
+class StreamClient:
     def __init__(self, app: Litestar, path: str, headers: Mapping[str, str], *, method: str = "GET") -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
@@ -82,7 +82,7 @@ class Following:
         await self._within(asyncio.gather(self.call, return_exceptions=True))
 
     @property
-    def untold(self) -> int:
+    def unread(self) -> int:
         """What has come and was not looked at."""
         return self._parts.qsize()
 
@@ -113,15 +113,15 @@ class Following:
 
 
 @asynccontextmanager
-async def following(
+async def streaming(
     app: Litestar, path: str, *, session: str | None = None, last: str | None = None, **headers: str
-) -> AsyncIterator[Following]:
+) -> AsyncIterator[StreamClient]:
     """Follow for as long as the block lasts; `last` is the id of the event that came last before."""
     if session:
         headers["Cookie"] = f"sessionid={session}"
     if last is not None:
         headers["Last-Event-ID"] = last
-    stream = Following(app, path, headers)
+    stream = StreamClient(app, path, headers)
     try:
         await stream.begin()
         yield stream

@@ -41,15 +41,15 @@ class Browser(msgspec.Struct, frozen=True):
     csrf: str
 
 
-class People(msgspec.Struct, frozen=True):
+class Population(msgspec.Struct, frozen=True):
     buyers: list[Browser]
     styles: list[StyleId]
 
 
-async def settle(container: AsyncContainer, *, port: int) -> People:
+async def settle(container: AsyncContainer, *, port: int) -> Population:
     """Put them into the database; `port` is where the service answers that they sign in to."""
     styles, signed_in = await populate(container)
-    return People(await asyncio.to_thread(_browsers, signed_in, port), styles)
+    return Population(await asyncio.to_thread(_browsers, signed_in, port), styles)
 
 
 async def populate(container: AsyncContainer) -> tuple[list[StyleId], list[tuple[UserId, str]]]:

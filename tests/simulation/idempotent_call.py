@@ -20,7 +20,7 @@ ANOTHER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Keyed:
+class IdempotentCall:
     """One call, to be made any number of times."""
 
     stage: Stage

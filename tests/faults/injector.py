@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from random import Random
 
 from tests.faults.ai_servers import AIServers
-from tests.faults.parts import Parts
+from tests.faults.dependencies import Dependencies
 from tests.faults.plan import Plan
 from tests.faults.program import Program
 from tests.faults.record import Record
@@ -14,25 +14,31 @@ UNPUBLISHED = "SELECT 1 FROM outbox WHERE due < now() - interval '1 second' LIMI
 FULL_WITHIN = 60.0
 
 
-class Disasters:
+class FaultInjector:
     """Faults at moments decided by a seed. Kills go on during all other faults."""
 
     def __init__(
-        self, plan: Plan, parts: Parts, servers: Sequence[Program], relay: Program, ai: AIServers, record: Record
+        self,
+        plan: Plan,
+        dependencies: Dependencies,
+        servers: Sequence[Program],
+        relay: Program,
+        ai: AIServers,
+        record: Record,
     ) -> None:
         self._plan = plan
-        self._parts = parts
+        self._dependencies = dependencies
         self._servers = servers
         self._relay = relay
         self._ai = ai
         self._counts = record.counts
-        self._random = Random(f"{plan.seed} disasters")
+        self._random = Random(f"{plan.seed} injector")
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._kill_servers())
             group.create_task(self._kill_relay())
-            group.create_task(self._take_parts_away())
+            group.create_task(self._stop_dependencies())
 
     async def _kill_servers(self) -> None:
         random = Random(f"{self._plan.seed} servers")
@@ -52,7 +58,7 @@ class Disasters:
             self._relay.kill()
             self._counts["relays killed"] += 1
 
-    async def _take_parts_away(self) -> None:
+    async def _stop_dependencies(self) -> None:
         plan = self._plan
         faults = (
             [self._stop_broker] * plan.stops
@@ -66,34 +72,34 @@ class Disasters:
             await fault()
 
     async def _stop_broker(self) -> None:
-        await self._parts.rabbitmq.stop()
+        await self._dependencies.rabbitmq.stop()
         await asyncio.sleep(self._random.uniform(0, self._plan.calm))
-        await self._parts.rabbitmq.start()
+        await self._dependencies.rabbitmq.start()
         self._counts["broker stopped"] += 1
 
     async def _freeze_broker(self) -> None:
-        self._parts.rabbitmq.freeze()
+        self._dependencies.rabbitmq.freeze()
         try:
             await asyncio.sleep(self._plan.frozen)
         finally:
-            self._parts.rabbitmq.thaw()
+            self._dependencies.rabbitmq.thaw()
         self._counts["broker frozen"] += 1
 
     async def _fill_queue(self) -> None:
         """Until tasks are refused; then the paused consumers empty it."""
         self._ai.working.clear()
         try:
-            await self._parts.rabbitmq.limit()
+            await self._dependencies.rabbitmq.limit()
             async with asyncio.timeout(FULL_WITHIN):
-                while not await self._parts.postgres.fetch(UNPUBLISHED):  # noqa: ASYNC110 - there is no event for it
+                while not await self._dependencies.postgres.fetch(UNPUBLISHED):  # noqa: ASYNC110 - there is no event for it
                     await asyncio.sleep(0.2)
-            await self._parts.rabbitmq.lift_limit()
+            await self._dependencies.rabbitmq.lift_limit()
         finally:
             self._ai.working.set()
         self._counts["queue full"] += 1
 
     async def _crash_database(self) -> None:
-        await self._parts.postgres.crash()
+        await self._dependencies.postgres.crash()
         await asyncio.sleep(self._random.uniform(0, 2))
-        await self._parts.postgres.start()
+        await self._dependencies.postgres.start()
         self._counts["database crashed"] += 1

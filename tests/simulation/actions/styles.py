@@ -26,8 +26,8 @@ from core.styles.retrain_style import RetrainStyle
 from core.styles.views import CreatedStyle
 from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.uploads import Upload
-from tests.simulation.deeds.base import Deed, Deeds
-from tests.simulation.deeds.images import REFUSALS as REQUEST_REFUSALS
+from tests.simulation.actions.base import Action, Actions
+from tests.simulation.actions.images import REFUSALS as REQUEST_REFUSALS
 
 PRICES = (1, 7, 30, 60, 250, 1_500)
 NAMES = ("Ink", "Chalk", "Rust", "Ash", "Clay")
@@ -35,18 +35,18 @@ DENIED = (Forbidden, StyleNotFound)
 LEFT = (StyleWithdrawn, *DENIED)
 
 
-class Styles(Deeds):
+class Styles(Actions):
     """Become an artist, and create, edit, retrain, delete and withdraw styles."""
 
-    def open_to(self, requester: Requester) -> dict[Deed, float]:
-        if not self.person.draws:
+    def available_to(self, requester: Requester) -> dict[Action, float]:
+        if not self.person.is_artist:
             return {}
         if not requester.is_artist:
             return {self._become_artist: 4}
-        deeds: dict[Deed, float] = {self._create: 6}
+        actions: dict[Action, float] = {self._create: 6}
         if self.person.styles:
-            deeds |= {self._edit: 4, self._retrain: 3, self._delete: 1, self._withdraw: 1.5}
-        return deeds
+            actions |= {self._edit: 4, self._retrain: 3, self._delete: 1, self._withdraw: 1.5}
+        return actions
 
     async def _become_artist(self, requester: Requester) -> None:
         await self.stage.call(
@@ -110,4 +110,4 @@ class Styles(Deeds):
         self.stage.begin("last request", request)
 
     def _one(self) -> StyleId:
-        return self.random.choice(self.stage.styles if self.errs() else self.person.styles)
+        return self.random.choice(self.stage.styles if self.makes_mistake() else self.person.styles)

@@ -28,7 +28,7 @@ from tests.contracts.takedowns import (
     withdraw,
     withdrawing,
 )
-from tests.core.failing import Broken, Interrupted, LosesConnection, failing
+from tests.core.failing import Interrupted, LosesConnection, UnexpectedError, failing
 from tests.support.world import World
 
 
@@ -109,7 +109,7 @@ async def test_a_crashed_takedown_is_resumed(world: World, ann: User, mia: User,
     await withdraw(world, style, at_once=False)
     scope = world.scope()
     crashing = world.use_case(CarryOutTakedown, scope, notifier=failing(scope.notifier, "notify"))
-    with pytest.raises(Broken):
+    with pytest.raises(UnexpectedError):
         await crashing(style.id)
     assert await sold(world, ann, mia) == (1000 - PRICE, PRICE, 0)
 

@@ -10,17 +10,17 @@ from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import StartedPurchase
 from core.requester import Requester
-from tests.simulation.deeds.base import Deed, Deeds
-from tests.simulation.keyed import TWINS
+from tests.simulation.actions.base import Action, Actions
+from tests.simulation.idempotent_call import TWINS
 
 LOST, DOUBLED, LATE = 0.15, 0.2, 0.1
 REFUSED, BY_HAND = 0.2, 0.1
 
 
-class Purchases(Deeds):
+class Purchases(Actions):
     """Buy tokens: every order with a key, some never paid."""
 
-    def open_to(self, requester: Requester) -> dict[Deed, float]:
+    def available_to(self, requester: Requester) -> dict[Action, float]:
         if not self.person.orders:
             return {self._buy: 6}
         return {self._buy: 3, self._pay: 9, self._charge_back: 0.5, self._refund: 0.5}
@@ -91,9 +91,9 @@ class Purchases(Deeds):
 
     def _come_back(self, order: StartedPurchase, key: str) -> None:
         amount = order.total_price
-        if self.errs():
+        if self.makes_mistake():
             amount += self.random.choice([-1, 1, -amount])
-        if self.errs():
+        if self.makes_mistake():
             key = "payment-1"
 
         async def come_back() -> None:

@@ -27,9 +27,17 @@ def report() -> str:
 
 
 async def _report() -> str:
+    images = PillowImages()
+    try:
+        return await _sizes(images)
+    finally:
+        await images.close()
+
+
+async def _sizes(images: PillowImages) -> str:
     rows = [["a page of 20", "original", "preview.webp", "preview.jpeg", "thumbnail.webp", "thumbnail.jpeg"]]
     for ratio in AspectRatio:
-        copies = await _page(ratio)
+        copies = await _page(images, ratio)
         sizes = [[_size(blob) for blob in copy.stored_as("public/x.png")] for copy in copies]
         original, small_webp, small_jpeg, large_webp, large_jpeg = (sum(column) for column in zip(*sizes, strict=True))
         width, height = ratio.size
@@ -46,8 +54,7 @@ async def _report() -> str:
     return f"\n{table(rows)}\n\n{note}\n"
 
 
-async def _page(ratio: AspectRatio) -> list[PublicCopy]:
-    images = PillowImages()
+async def _page(images: PillowImages, ratio: AspectRatio) -> list[PublicCopy]:
     width, height = ratio.size
     copies = []
     for number in range(PAGE):

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from io import BytesIO
 from random import Random
+from statistics import median
 from typing import Any
+from zlib import crc32
 
 import httpx
 import msgspec
@@ -24,8 +26,15 @@ from entrypoints.settings import read_settings
 ARTWORKS = 100
 LATE = 0.050
 """Target for the slowest answer of a call that only needs the event loop, in seconds."""
-AVATAR = 5.0
-"""Target for another user's small picture, in seconds."""
+AVATAR = 0.5
+"""Target for the slowest of another user's small pictures, in seconds."""
+AVATARS = 30
+BETWEEN_AVATARS = 0.2
+"""Seconds."""
+BETWEEN_KILLS = 3.0
+"""Seconds after which an image worker is killed, as the system does that is short of memory."""
+WORKERS = "adapters.pillow.forked"
+"""In the command line of each."""
 GROWTH = 64.0
 """Target for the memory of the server process, in MiB."""
 TIMEOUT = 600.0
@@ -71,7 +80,7 @@ async def _report(variables: dict[str, str], running: Server) -> str:
     rows = [["", "", "target", ""]]
     async with _artist(running, 0, sessions) as mia, _artist(running, 1, sessions) as ann:
         avatar = _encoded(Image.new("RGB", (64, 64), "teal"), "PNG")
-        await _avatar(ann, avatar)  # starts a worker
+        await _avatar(ann, avatar)  # loads code
         picture = _large()
         before = running.memory
         large = await _watched(running, lambda: _create(mia, "Large", [picture] * ARTWORKS))
@@ -86,23 +95,28 @@ async def _report(variables: dict[str, str], running: Server) -> str:
         checking = await _watched(running, lambda: _check(mia, "Direct", uploads))
         rows += [[f"{size}, checked after the answer", f"{checking.seconds:.1f} s", "", ""]]
         rows += _of_server(checking, before)
-        heavy = _of_many_scans()
+        heavy = _long_to_decode()
         artists = [artist async for artist in _attackers(running, sessions)]
         try:
             attack = [asyncio.create_task(_create(artist, "Heavy", [heavy] * 10)) for artist in artists]
+            killing = asyncio.create_task(_kill(running))
             await asyncio.sleep(0.5)
-            other = await _watched(running, lambda: _avatar(ann, avatar))
+            waits: list[float] = []
+            other = await _watched(running, lambda: _avatars(ann, avatar, waits))
+            ended = sum(each.done() for each in attack)
+            killing.cancel()
             await asyncio.gather(*attack)
         finally:
             for artist in artists:
                 await artist.client.aclose()
         rows += [
             [
-                f"64 x 64 profile image beside {ATTACKERS} sets of JPEGs of many scans",
-                f"{other.seconds:.2f} s",
+                f"slowest of {AVATARS} profile images of 64 x 64 beside {ATTACKERS} sets of PNGs of 50 megapixels",
+                f"{max(waits):.2f} s",
                 f"< {AVATAR:g} s",
-                _verdict(other.seconds < AVATAR),
+                _verdict(max(waits) < AVATAR),
             ],
+            ["median of them; sets that had ended by then", f"{median(waits):.2f} s; {ended}", "", ""],
             *_common(other),
         ]
     return table(rows)
@@ -156,16 +170,31 @@ async def _probe(running: Server, watched: Watched) -> None:
 
 
 async def _weigh(running: Server, watched: Watched) -> None:
-    process = psutil.Process(running.pid)
     while True:
         watched.memory = max(watched.memory, running.memory)
         workers = 0
-        for child in process.children():
+        for each in _workers(running):
             with suppress(psutil.NoSuchProcess):
-                if "anyio.to_process" in child.cmdline():
-                    workers += child.memory_info().rss
+                workers += each.memory_info().rss
         watched.workers = max(watched.workers, workers)
         await asyncio.sleep(EVERY)
+
+
+async def _kill(running: Server) -> None:
+    """The worker that has worked most, again and again."""
+    while True:
+        await asyncio.sleep(BETWEEN_KILLS)
+        with suppress(psutil.NoSuchProcess):
+            max(_workers(running), key=lambda each: each.cpu_times().user).kill()
+
+
+def _workers(running: Server) -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process(running.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if WORKERS in child.cmdline():
+                found.append(child)
+    return found
 
 
 @asynccontextmanager
@@ -202,8 +231,17 @@ async def _avatar(artist: Artist, picture: bytes) -> None:
     answer.raise_for_status()
 
 
+async def _avatars(artist: Artist, picture: bytes, waits: list[float]) -> None:
+    """One after the other; `waits` gets the seconds of each."""
+    for _ in range(AVATARS):
+        await asyncio.sleep(BETWEEN_AVATARS)
+        began = time.perf_counter()
+        await _avatar(artist, picture)
+        waits.append(time.perf_counter() - began)
+
+
 async def _create(artist: Artist, name: str, pictures: list[bytes]) -> None:
-    """The set may also be refused."""
+    """The set may also be refused, or not be checked because workers are killed."""
     boundary = "benchmark"
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="'.encode()
     fields = {"name": name, "generation_cost_tokens": "1"}
@@ -226,7 +264,7 @@ async def _create(artist: Artist, name: str, pictures: list[bytes]) -> None:
         "Content-Length": str(length + len(boundary) + 6),
     }
     answer = await artist.client.post("/api/styles", content=body(), headers=headers)
-    if answer.status_code not in {201, 422}:
+    if answer.status_code not in {201, 422, 503}:
         answer.raise_for_status()
 
 
@@ -267,9 +305,12 @@ async def _check(artist: Artist, name: str, uploads: list[int]) -> None:
         await asyncio.sleep(CHECKED_EVERY)
 
 
-def _with_comment(jpeg: bytes, number: int) -> bytes:
+def _with_comment(picture: bytes, number: int) -> bytes:
     """The same picture as another file."""
-    return jpeg[:2] + struct.pack(">BBHI", 0xFF, 0xFE, 6, number) + jpeg[2:]
+    if picture.startswith(b"\x89PNG"):
+        text, end = b"tEXtComment\0%04d" % number, picture.rindex(b"IEND") - 4
+        return picture[:end] + struct.pack(">I", len(text) - 4) + text + struct.pack(">I", crc32(text)) + picture[end:]
+    return picture[:2] + struct.pack(">BBHI", 0xFF, 0xFE, 6, number) + picture[2:]
 
 
 def _large() -> bytes:
@@ -278,11 +319,9 @@ def _large() -> bytes:
     return _encoded(noise, "JPEG", quality=80)
 
 
-def _of_many_scans() -> bytes:
-    """The largest accepted amount of decoding, in few bytes."""
-    content = _encoded(Image.new("L", (5000, 5000), "gray"), "JPEG", progressive=True)
-    start = content.rindex(b"\xff\xda")
-    return content[:-2] + content[start:-2] * 35 + content[-2:]
+def _long_to_decode() -> bytes:
+    """As many pixels as are accepted, in few bytes."""
+    return _encoded(Image.new("RGBA", (7070, 7070), "teal"), "PNG")
 
 
 def _encoded(image: Image.Image, format: str, **options: object) -> bytes:

@@ -16,6 +16,7 @@ from core.ports.outbox import Outbox
 from core.tasks.publish_tasks import PublishTasks
 from entrypoints.checks import run_checks
 from entrypoints.container import create_container
+from entrypoints.container.system import start_image_workers
 from entrypoints.http.app import create_app
 from entrypoints.http.middleware.bodies import Bodies
 from entrypoints.http.state import state_of
@@ -77,6 +78,7 @@ async def _beside(container: AsyncContainer, settings: Settings) -> AsyncIterato
     if settings.relay == "on":
         workers.append(Relay(await container.get(PublishTasks), await container.get(Outbox)).run())
     workers.append(run_checks(container))
+    workers.append(start_image_workers(container))
     if not settings.production:
         workers.append(run_maintenance(container))
     if settings.ai_servers == "simulated":

@@ -7,7 +7,6 @@ from typing import Any, BinaryIO
 import pytest
 from PIL import Image
 
-from adapters.pillow.worker_processes import WorkerProcesses
 from core.identifiers import UserId
 from core.ports import images as port
 from core.ports.images import Images
@@ -16,7 +15,7 @@ from tests.support.inline import Inline
 from tests.support.photographs import drawn
 
 ANN = UserId(1)
-RUNNERS = [pytest.param(lambda: WorkerProcesses(2), id="in workers"), pytest.param(Inline, id="inline")]
+RUNNERS = [pytest.param(None, id="in workers"), pytest.param(Inline(), id="inline")]
 
 
 def encoded(format: str, mode: str = "RGB", size: tuple[int, int] = (96, 64), **options: Any) -> bytes:

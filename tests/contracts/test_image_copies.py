@@ -1,6 +1,7 @@
 """Copies of images for publication: Pillow."""
 
 import io
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from tests.support.photographs import drawn, galaxy_trailer, parts_of
 
 
 @pytest.fixture(scope="module", params=RUNNERS)
-def images(request: pytest.FixtureRequest) -> Images:
-    return PillowImages(runner=request.param())
+async def images(request: pytest.FixtureRequest) -> AsyncIterator[Images]:
+    images = PillowImages(runner=request.param)
+    yield images
+    await images.close()
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])

@@ -5,6 +5,7 @@ import random
 import re
 import struct
 import zlib
+from collections.abc import AsyncIterator
 from functools import cache
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, cast
@@ -25,8 +26,10 @@ MAX_PIXELS = 50_000_000
 
 
 @pytest.fixture(scope="module", params=RUNNERS)
-def images(request: pytest.FixtureRequest) -> Images:
-    return PillowImages(runner=request.param())
+async def images(request: pytest.FixtureRequest) -> AsyncIterator[Images]:
+    images = PillowImages(runner=request.param)
+    yield images
+    await images.close()
 
 
 def png_with(extra: bytes, *, before: bytes = b"IEND") -> bytes:

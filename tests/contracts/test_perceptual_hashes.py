@@ -1,6 +1,7 @@
 """Perceptual hashes of images: near for copies, far for others."""
 
 import io
+from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
@@ -14,8 +15,10 @@ from tests.support import photographs
 
 
 @pytest.fixture(scope="module", params=RUNNERS)
-def images(request: pytest.FixtureRequest) -> Images:
-    return PillowImages(runner=request.param())
+async def images(request: pytest.FixtureRequest) -> AsyncIterator[Images]:
+    images = PillowImages(runner=request.param)
+    yield images
+    await images.close()
 
 
 def scene(number: int, size: tuple[int, int] = (640, 480)) -> Image.Image:

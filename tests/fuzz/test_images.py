@@ -1,6 +1,7 @@
 """Damaged images are refused or accepted, by workers that neither end nor exceed their limits."""
 
 import io
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,17 @@ from tests.fuzz.images import damaged, seeds
 FILES = 400
 """For longer: `python -m tests.fuzz images`."""
 
+images = PillowImages()
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def _ended() -> AsyncIterator[None]:
+    yield
+    await images.close()
+
 
 async def check(content: bytes) -> bool:
     """Whether it is an image. Raises ImagesUnavailable if a worker ends."""
-    images = PillowImages()
     try:
         image = await images.inspect(io.BytesIO(content), user=UserId(1))
         assert 0 < image.width * image.height <= MAX_PIXELS

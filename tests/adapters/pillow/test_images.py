@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable
 from typing import TypeVar
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -189,3 +190,27 @@ async def test_a_small_image_does_not_wait_for_large_ones() -> None:
         assert (await images.inspect(io.BytesIO(of_size(64)), user=users[0])).width == 64
         runner.held.set()
         assert [image.width for image in await asyncio.gather(*large)] == [600] * 3
+
+
+async def test_a_small_image_waits_for_no_busy_worker_and_no_start() -> None:
+    images = PillowImages(workers=2)
+    await images.start()
+    [server] = psutil.Process().children()
+    busy = [worker for worker in server.children() if worker.nice() > psutil.Process().nice()]
+    assert len(busy) == 2
+    stopped = [server, *busy]
+    try:
+        for process in stopped:
+            process.suspend()
+        users = [UserId(number) for number in range(6)]
+        large = [asyncio.create_task(images.inspect(io.BytesIO(of_size(600)), user=user)) for user in users]
+        async with asyncio.timeout(30):
+            small = await images.inspect(io.BytesIO(of_size(64)), user=users[0])
+            copy = await images.reencode(small.content, user=users[0])
+            assert len(await images.shrink(copy.content, user=users[0], sides=(32, 16))) == 4
+        assert not any(each.done() for each in large)
+    finally:
+        for process in stopped:
+            process.resume()
+    assert [image.width for image in await asyncio.gather(*large)] == [600] * 6
+    await images.close()

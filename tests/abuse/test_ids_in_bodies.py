@@ -31,7 +31,7 @@ async def test_uploads_of_another_artist_cannot_be_used(service: Service, world:
         announced = (await mia.post("/api/styles/uploads", json={"files": files})).json()["data"]
     ids = [upload["upload_id"] for upload in announced]
     async with service.browser(await world.artist("zoe")) as zoe:
-        assert await refused(zoe, world, "/api/styles", {**FIELDS, "upload_ids": ids}) == (422, "UPLOAD_NOT_FOUND")
+        assert await refused(zoe, world, "/api/styles", {**FIELDS, "upload_ids": ids}) == (422, "UNUSABLE_UPLOAD")
         assert (await zoe.get("/api/styles/uploads")).json()["data"] == []
 
 

@@ -15,6 +15,7 @@ from core.withdrawals.request_withdrawal import RequestWithdrawal
 from entrypoints.http import operation
 from entrypoints.http.operation import routes
 from entrypoints.http.security import access
+from tests.contracts.artwork_uploads import announce
 from tests.entrypoints.service import Service
 from tests.entrypoints.test_access import BODIES, TABLE
 from tests.entrypoints.test_contract import sample_data
@@ -51,6 +52,7 @@ async def public_data(service: Service, world: MemoryWorld) -> dict[str, object]
     ann, mia = people["ann"], people["mia"]
     await world.earn(mia)
     withdrawal = await world.use_case(RequestWithdrawal)(mia.id, 1)
+    (upload,) = await announce(world, mia, 1)
     new = NewReport(TargetType.GENERATION, things["image"], ReportReason.OTHER, "Mine.")  # type: ignore[arg-type]
     page = await world.read.accounts.sessions(ann.id, current=b"", at=world.clock.now(), page=PageRequest())
     return {
@@ -62,6 +64,7 @@ async def public_data(service: Service, world: MemoryWorld) -> dict[str, object]
         "order_id": things["order"],
         "withdrawal_id": withdrawal.id,
         "session_id": page.rows[0].id,
+        "upload_id": upload.upload_id,
         "report_id": await world.use_case(SubmitReport)(people["zoe"].id, new),
     }
 

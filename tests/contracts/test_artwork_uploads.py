@@ -7,19 +7,24 @@ from io import BytesIO
 import pytest
 
 from core.accounts.errors import ArtistOnly, UserNotFound
+from core.accounts.model import User
 from core.artwork_uploads.announce_uploads import AnnounceUploads, FileToUpload
-from core.artwork_uploads.errors import UploadLimitReached
+from core.artwork_uploads.delete_upload import DeleteUpload
+from core.artwork_uploads.errors import UnusableUpload, UploadLimitReached, UploadNotFound, UploadUsed
 from core.artwork_uploads.list_unused_uploads import ListUnusedUploads
 from core.artwork_uploads.model import LIFETIME, MAX_FILES, MAX_UNUSED, URL_LIFETIME
 from core.artwork_uploads.purge_unused_uploads import PurgeUnusedUploads
+from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.blobs.purge_orphans import OrphanAge, PurgeOrphans
 from core.errors import DomainError, ValidationError
-from core.ports.blob_store import Blob
+from core.identifiers import UploadId
+from core.ports.blob_store import Blob, StoreUnavailable
 from core.problems import wrong_count, wrong_length, wrong_number
 from core.requester import Requester, Role
 from core.styles.errors import ImageSizeExceeded, InvalidImageFormat
 from core.styles.model import MAX_IMAGE
-from tests.contracts.artwork_uploads import announce, as_artist, files, send, unused
+from core.styles.views import CreatedStyle
+from tests.contracts.artwork_uploads import announce, arrived, as_artist, create, files, send, unused
 from tests.contracts.deletion.steps import delete
 from tests.support.world import World
 
@@ -140,6 +145,81 @@ async def test_concurrent_calls_stay_within_the_limit(world: World) -> None:
     ended = await asyncio.gather(*calls, return_exceptions=True)
     assert sum(isinstance(result, UploadLimitReached) for result in ended) == 2
     assert len(await unused(world, mia)) == MAX_UNUSED
+
+
+async def drop(world: World, artist: User, upload_id: UploadId) -> None:
+    await world.use_case(DeleteUpload)(as_artist(artist), upload_id)
+
+
+async def test_an_upload_is_deleted_with_its_object(world: World) -> None:
+    mia = await world.artist()
+    dropped, waiting, kept = await announce(world, mia, 1, 1, 1)
+    for upload in (dropped, kept):
+        send(world, upload, b"1")
+    await drop(world, mia, dropped.upload_id)
+    await drop(world, mia, waiting.upload_id)
+    assert await world.blobs.keys("uploads/") == [f"uploads/{mia.id}/{kept.upload_id}"]
+    assert [upload.upload_id for upload in await unused(world, mia)] == [kept.upload_id]
+    with pytest.raises(UploadNotFound):
+        await drop(world, mia, dropped.upload_id)
+
+
+async def test_what_is_sent_to_a_deleted_upload_is_an_orphan(world: World) -> None:
+    mia = await world.artist()
+    (upload,) = await announce(world, mia, 1)
+    await drop(world, mia, upload.upload_id)
+    assert send(world, upload, b"1")
+    world.clock.advance(timedelta(hours=2))
+    await world.use_case(PurgeOrphans, age=OrphanAge(timedelta(hours=1)))(limit=100)
+    assert await world.blobs.keys("uploads/") == []
+
+
+async def test_uploads_of_others_cannot_be_deleted(world: World) -> None:
+    mia, zoe, ann = await world.artist("mia"), await world.artist("zoe"), await world.user("ann")
+    (upload,) = await announce(world, mia, 1)
+    send(world, upload, b"1")
+    with pytest.raises(UploadNotFound):
+        await drop(world, zoe, upload.upload_id)
+    with pytest.raises(ArtistOnly):
+        await world.use_case(DeleteUpload)(Requester(ann.id, Role.USER, is_artist=False), upload.upload_id)
+    assert [shown.arrived for shown in await unused(world, mia)] == [True]
+
+
+async def test_an_upload_that_a_style_is_made_of_cannot_be_deleted(world: World) -> None:
+    mia = await world.artist()
+    uploads = await arrived(world, mia)
+    await create(world, mia, uploads)
+    with pytest.raises(UploadUsed):
+        await drop(world, mia, uploads[3].upload_id)
+    assert len(await world.blobs.keys("uploads/")) == len(uploads)
+
+
+async def test_an_upload_is_either_used_or_deleted(world: World) -> None:
+    mia = await world.artist()
+    uploads = await arrived(world, mia)
+    results = await asyncio.gather(
+        create(world, mia, uploads), drop(world, mia, uploads[3].upload_id), return_exceptions=True
+    )
+    assert [type(result) for result in results] in ([CreatedStyle, UploadUsed], [UnusableUpload, type(None)])
+
+
+async def test_an_object_that_cannot_be_deleted_now_is_deleted_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mia = await world.artist()
+    (upload,) = await announce(world, mia, 1)
+    send(world, upload, b"1")
+
+    async def unavailable(*keys: str) -> None:
+        raise StoreUnavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.blobs, "delete", unavailable)
+        await drop(world, mia, upload.upload_id)
+    assert await unused(world, mia) == []
+    assert len(await world.blobs.keys("uploads/")) == 1
+    await world.use_case(DeleteDiscardedObjects)()
+    assert await world.blobs.keys("uploads/") == []
 
 
 async def purge(world: World, *, limit: int = 100) -> int:

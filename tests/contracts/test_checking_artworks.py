@@ -12,7 +12,7 @@ from core.accounts.errors import ArtistOnly
 from core.accounts.model import User
 from core.artwork_uploads.check_artworks import CheckArtworks
 from core.artwork_uploads.create_style_from_uploads import CreateStyleFromUploads, UploadedArtwork
-from core.artwork_uploads.errors import CheckTakenOver, UploadMissing, UploadNotFound
+from core.artwork_uploads.errors import CheckTakenOver, UnusableUpload, UploadMissing
 from core.artwork_uploads.finish_check import FinishCheck
 from core.artwork_uploads.model import LEASE, LIFETIME, ArtworkCheck
 from core.artwork_uploads.purge_unused_uploads import PurgeUnusedUploads
@@ -349,14 +349,14 @@ async def test_foreign_and_used_uploads_are_not_found(world: World) -> None:
         ([*own[:4], made_up, *own[5:]], 4),
         ([*own[:9], own[0]], 9),
     ):
-        with pytest.raises(UploadNotFound) as refusal:
+        with pytest.raises(UnusableUpload) as refusal:
             await create(world, mia, uploads)
         assert refusal.value.details == {"index": index}
     await create(world, mia, own)
-    with pytest.raises(UploadNotFound):
+    with pytest.raises(UnusableUpload):
         await create(world, mia, own, NewStyle("Other", 1))
     world.clock.advance(LIFETIME)
-    with pytest.raises(UploadNotFound):
+    with pytest.raises(UnusableUpload):
         await create(world, zoe, others)
 
 
@@ -366,7 +366,7 @@ async def test_one_of_two_styles_from_the_same_uploads_is_created(world: World) 
     made = await asyncio.gather(
         *(create(world, mia, uploads, NewStyle(f"Ink {number}", 1)) for number in range(4)), return_exceptions=True
     )
-    assert sorted(type(one).__name__ for one in made) == ["CreatedStyle", *["UploadNotFound"] * 3]
+    assert sorted(type(one).__name__ for one in made) == ["CreatedStyle", *["UnusableUpload"] * 3]
 
 
 async def test_a_refused_style_uses_no_upload(world: World) -> None:

@@ -19,6 +19,7 @@ from core.withdrawals.request_withdrawal import RequestWithdrawal
 from entrypoints.http import app, operation
 from entrypoints.http.operation import routes
 from entrypoints.http.security import access
+from tests.contracts.artwork_uploads import announce
 from tests.entrypoints.pictures import pictures
 from tests.entrypoints.service import API, Browser, Service
 from tests.support.world import MemoryWorld
@@ -64,6 +65,7 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("POST", "/api/styles"): (401, 403, 422, 422),
     ("POST", "/api/styles/uploads"): (401, 403, 201, 201),
     ("GET", "/api/styles/uploads"): (401, 403, 200, 200),
+    ("DELETE", "/api/styles/uploads/{upload_id}"): (401, 403, 404, 204),
     ("GET", "/api/styles/me"): (401, 403, 200, 200),
     ("GET", "/api/styles/{style_id}"): (404, 404, 404, 200),
     ("GET", "/api/styles/{style_id}/events"): (404, 404, 404, 200),
@@ -148,7 +150,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 ANYTHING = dict.fromkeys(
     (
         *("user_id", "style_id", "generation_id", "comment_id", "notification_id", "withdrawal_id", "session_id"),
-        *("report_id", "order_id"),
+        *("report_id", "order_id", "upload_id"),
     ),
     1,
 )
@@ -218,6 +220,7 @@ async def test_every_route_answers_every_role_as_declared(
     await world.earn(owner)
     withdrawal = await world.use_case(RequestWithdrawal)(owner.id, 1)
     report = await world.use_case(SubmitReport)(owner.id, NewReport(TargetType.USER, user.id, ReportReason.SPAM))
+    (upload,) = await announce(world, owner, 1)
     await service.session_of(owner)
     [session] = (
         await world.read.accounts.sessions(owner.id, current=b"", at=world.clock.now(), page=PageRequest())
@@ -232,6 +235,7 @@ async def test_every_route_answers_every_role_as_declared(
         notification_id=999,
         session_id=session.id,
         report_id=report,
+        upload_id=upload.upload_id,
         name="nothing.js",
         key="private/picture.png",
     )

@@ -15,6 +15,7 @@ from core.ports.database import DatabaseUnavailable
 from core.purchases.start_purchase import StartPurchase
 from core.tasks.outcome import Failure
 from core.withdrawals.request_withdrawal import RequestWithdrawal
+from tests.contracts.artwork_uploads import announce
 from tests.entrypoints.pictures import picture, pictures
 from tests.entrypoints.service import Service
 from tests.entrypoints.test_access import TABLE
@@ -44,6 +45,7 @@ CHANGES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("POST", "/api/admin/withdrawals/{withdrawal_id}/reject"): ("eve", {"json": {"reason": "No."}}),
     ("POST", "/api/styles"): ("mia", {"data": OFFER, "files": pictures(10)}),
     ("POST", "/api/styles/uploads"): ("mia", {"json": {"files": [FILE]}}),
+    ("DELETE", "/api/styles/uploads/{upload_id}"): ("mia", {}),
     ("PATCH", "/api/styles/{style_id}"): ("mia", {"json": {"description": "Other"}}),
     ("DELETE", "/api/styles/{style_id}"): ("mia", {}),
     ("POST", "/api/styles/{failed_id}/retrain"): ("mia", {}),
@@ -110,6 +112,7 @@ class Scene:
             "comment_id": comment_id,
             "notification_id": page.rows[0].id,
             "order_id": (await world.buy(ann, 100)).order_id,
+            "upload_id": (await announce(world, mia, 1))[0].upload_id,
             "withdrawal_id": (await world.use_case(RequestWithdrawal)(another.id, 5)).id,
         }
         self.paid = event(order.order_id, world.payments.charge(order.order_id))

@@ -34,6 +34,7 @@ AS_ANYBODY = {
     ("POST", "/api/tokens/withdrawals"),
     ("POST", "/api/styles"),
     ("POST", "/api/styles/uploads"),
+    ("DELETE", "/api/styles/uploads/{upload_id}"),
     ("PATCH", "/api/styles/{style_id}"),
     ("DELETE", "/api/styles/{style_id}"),
     ("POST", "/api/styles/{style_id}/retrain"),
@@ -72,6 +73,7 @@ async def ids(world: MemoryWorld, eve: User) -> dict[str, int]:
         "user_id": mia.id,
         "session_id": 999,
         "notification_id": 999,
+        "upload_id": 999,
         "order_id": 999,
     }
 

@@ -56,6 +56,19 @@ async def test_announced_files_are_uploaded_and_listed(service: Service, world: 
     ]
 
 
+async def test_an_upload_can_be_given_up(service: Service, world: MemoryWorld, media: FilesystemBlobStore) -> None:
+    async with service.browser(await world.artist()) as browser:
+        upload_id, *others = await arrived(browser)
+        deleted = await browser.delete(f"/api/styles/uploads/{upload_id}")
+        again = await browser.delete(f"/api/styles/uploads/{upload_id}")
+        assert len(await media.keys("uploads/")) == len(others)
+        await browser.post("/api/styles", json={**FIELDS, "upload_ids": [*others, *await arrived(browser)]})
+        used = await browser.delete(f"/api/styles/uploads/{others[0]}")
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    assert (again.status_code, again.json()["error"]["code"]) == (404, "UPLOAD_NOT_FOUND")
+    assert (used.status_code, used.json()["error"]["code"]) == (409, "UPLOAD_USED")
+
+
 @pytest.mark.parametrize(
     ("body", "code", "details"),
     [
@@ -175,8 +188,8 @@ async def test_a_refused_file_is_named(service: Service, world: MemoryWorld) -> 
     [
         ({"upload_ids": None}, "VALIDATION_ERROR", None),
         ({"upload_ids": []}, "INSUFFICIENT_IMAGES", {"required": 10, "received": 0}),
-        ({"upload_ids": [10**30] * 10}, "UPLOAD_NOT_FOUND", {"index": 0}),
-        ({"upload_ids": list(range(100, 110))}, "UPLOAD_NOT_FOUND", {"index": 0}),
+        ({"upload_ids": [10**30] * 10}, "UNUSABLE_UPLOAD", {"index": 0}),
+        ({"upload_ids": list(range(100, 110))}, "UNUSABLE_UPLOAD", {"index": 0}),
         ({"upload_ids": list(range(101))}, "TOO_MANY_IMAGES", {"allowed": 100, "received": 101}),
         ({"upload_ids": [1] * 10, "captions": [""]}, "VALIDATION_ERROR", {"captions": "One per image: 10, not 1."}),
         ({"images": ["data:image/png;base64,AAAA"]}, "VALIDATION_ERROR", None),

@@ -1,15 +1,18 @@
 """Checks signed requests as Google Cloud Storage documents it, and sends those that it would take to the emulator.
 
-The emulator itself looks at neither signatures, nor conditions, nor the start of a resumable upload by URL.
+The emulator itself looks at neither signatures nor conditions. It begins resumable uploads by its JSON API only: this
+is called in place of the signed `POST`. The parts are sent as Google documents it.
 """
 
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import httpx
 
+PART = 4 * 1024 * 1024
+"""Bytes; a multiple of 256 KiB, as Google requires."""
 Verify = Callable[[bytes, bytes], None]
 """Is given a signature and what it signs; raises an exception if they do not match."""
 
@@ -58,6 +61,37 @@ async def upload(
             and (method, headers.get("x-goog-resumable")) in {("PUT", None), ("POST", "start")}
         )
         if taken:
-            sent = {"Content-Type": headers["Content-Type"]}
-            (await client.put(target, content=content, headers=sent)).raise_for_status()
+            content_type = headers["Content-Type"]
+            if method == "POST":
+                await _send_in_parts(client, await _begin(client, target, content_type), content)
+            else:
+                sent = await client.put(target, content=content, headers={"Content-Type": content_type})
+                sent.raise_for_status()
     return taken
+
+
+async def _begin(client: httpx.AsyncClient, target: str, content_type: str) -> str:
+    """Where to send the content of a resumable upload."""
+    parts = urlsplit(target)
+    bucket, _, key = unquote(parts.path).removeprefix("/").partition("/")
+    begun = await client.post(
+        f"{parts.scheme}://{parts.netloc}/upload/storage/v1/b/{bucket}/o",
+        params={"uploadType": "resumable", "name": key},
+        headers={"X-Upload-Content-Type": content_type},
+    )
+    return begun.raise_for_status().headers["Location"]
+
+
+async def _send_in_parts(client: httpx.AsyncClient, location: str, content: bytes) -> None:
+    """Each part goes on where the answer to a question after an interruption would say."""
+    size = len(content)
+    for start in range(0, size, PART):
+        part = content[start : start + PART]
+        span = f"bytes {start}-{start + len(part) - 1}/{size}"
+        sent = await client.put(location, content=part, headers={"Content-Range": span})
+        if start + PART >= size:
+            assert sent.status_code == 200
+            return
+        asked = await client.put(location, headers={"Content-Range": f"bytes */{size}"})
+        for answer in (sent, asked):
+            assert (answer.status_code, answer.headers["Range"]) == (308, f"bytes=0-{start + PART - 1}")

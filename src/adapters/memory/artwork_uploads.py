@@ -5,7 +5,7 @@ import msgspec
 from adapters.memory.accounts import found
 from adapters.memory.tables import Tables
 from adapters.memory.transaction import MemoryTransaction
-from core.artwork_uploads.errors import CheckTakenOver
+from core.artwork_uploads.errors import CheckTakenOver, UploadNotFound
 from core.artwork_uploads.model import ArtworkCheck, ArtworkUpload
 from core.artwork_uploads.repository import ArtworkChecks, ArtworkUploads
 from core.identifiers import StyleId, UploadId, UserId
@@ -39,6 +39,13 @@ class MemoryArtworkUploads(ArtworkUploads):
             for upload in found():
                 await self._transaction.lock("upload", upload.id)
         return found()
+
+    async def of_artist(self, artist_id: UserId, upload_id: UploadId) -> ArtworkUpload:
+        await self._transaction.lock("upload", upload_id)
+        upload = self._transaction.tables.artwork_uploads.get(upload_id)
+        if upload is None or upload.artist_id != artist_id:
+            raise UploadNotFound
+        return upload
 
     async def of_style(self, style_id: StyleId) -> list[ArtworkUpload]:
         uploads = self._transaction.tables.artwork_uploads.values()

@@ -6,7 +6,7 @@ import msgspec
 from adapters.postgres.pool import Record
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.writes import Write, assignments, insert
-from core.artwork_uploads.errors import CheckTakenOver
+from core.artwork_uploads.errors import CheckTakenOver, UploadNotFound
 from core.artwork_uploads.model import ArtworkCheck, ArtworkUpload, Passed, Use
 from core.artwork_uploads.repository import ArtworkChecks, ArtworkUploads
 from core.identifiers import StyleId, UploadId, UserId
@@ -16,6 +16,7 @@ ANNOUNCED = ("id", "artist_id", "name", "content_type", "size", "created_at")
 USE = ("style_id", "index", "caption", "tags", "passed")
 UPLOADS = f"SELECT {', '.join((*ANNOUNCED, *USE))} FROM artwork_uploads"
 UNUSED = f"{UPLOADS} WHERE artist_id = $1 AND style_id IS NULL AND created_at > $2 ORDER BY created_at, id"
+OF_ARTIST = f"{UPLOADS} WHERE id = $1 AND artist_id = $2 FOR UPDATE"
 OF_STYLE = f"{UPLOADS} WHERE style_id = $1 ORDER BY index"
 EXPIRED = f"""
 {UPLOADS} WHERE style_id IS NULL AND created_at <= $1 ORDER BY created_at, id LIMIT $2
@@ -62,6 +63,12 @@ class PostgresArtworkUploads(ArtworkUploads):
     async def unused(self, artist_id: UserId, *, since: datetime, lock: bool = False) -> list[ArtworkUpload]:
         locking = "FOR UPDATE" if lock else ""
         return self._read(await self._transaction.fetch(f"{UNUSED} {locking}", artist_id, since, lock=lock))
+
+    async def of_artist(self, artist_id: UserId, upload_id: UploadId) -> ArtworkUpload:
+        found = self._read(await self._transaction.fetch(OF_ARTIST, upload_id, artist_id, lock=True))
+        if not found:
+            raise UploadNotFound
+        return found[0]
 
     async def of_style(self, style_id: StyleId) -> list[ArtworkUpload]:
         return self._read(await self._transaction.fetch(OF_STYLE, style_id))

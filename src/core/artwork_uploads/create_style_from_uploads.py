@@ -4,7 +4,7 @@ from datetime import datetime
 import msgspec
 
 from core.accounts.errors import ArtistOnly
-from core.artwork_uploads.errors import UploadMissing, UploadNotFound
+from core.artwork_uploads.errors import UnusableUpload, UploadMissing
 from core.artwork_uploads.model import LIFETIME, ArtworkCheck, ArtworkUpload, Use, prefix
 from core.artwork_uploads.repository import ArtworkChecks, ArtworkUploads
 from core.identifiers import StyleId, UploadId, UserId
@@ -62,13 +62,13 @@ class CreateStyleFromUploads:
     async def _announced(
         self, artist_id: UserId, upload_ids: list[UploadId], now: datetime, *, lock: bool = False
     ) -> list[ArtworkUpload]:
-        """In the given order. Raises UploadNotFound, also for one that is given twice."""
+        """In the given order. Raises UnusableUpload, also for one that is given twice."""
         unused = {upload.id: upload for upload in await self.uploads.unused(artist_id, since=now - LIFETIME, lock=lock)}
         announced = []
         for index, upload_id in enumerate(upload_ids):
             upload = unused.pop(upload_id, None)
             if upload is None:
-                raise UploadNotFound(index=index)
+                raise UnusableUpload(index=index)
             announced.append(upload)
         return announced
 

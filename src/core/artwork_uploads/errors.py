@@ -1,4 +1,4 @@
-from core.errors import Category, DomainError
+from core.errors import Category, DomainError, NotFound
 from core.styles.errors import ImageRefused
 
 
@@ -12,10 +12,21 @@ class UploadLimitReached(DomainError):
         super().__init__(details={"limit": limit})
 
 
-class UploadNotFound(DomainError):
+class UploadNotFound(NotFound):
+    code = "UPLOAD_NOT_FOUND"
+
+
+class UploadUsed(DomainError):
+    """A style was made of it."""
+
+    code = "UPLOAD_USED"
+    category = Category.CONFLICT
+
+
+class UnusableUpload(DomainError):
     """An upload that was not announced by this artist, was used before, or has expired; `details` names its index."""
 
-    code = "UPLOAD_NOT_FOUND"
+    code = "UNUSABLE_UPLOAD"
     category = Category.INVALID
 
     def __init__(self, *, index: int) -> None:

@@ -16,6 +16,10 @@ class ArtworkUploads(Protocol):
         """Those announced after `since` that no style was made of, earliest first."""
         ...
 
+    async def of_artist(self, artist_id: UserId, upload_id: UploadId) -> ArtworkUpload:
+        """The artist's own upload, used or not, locked. Raises UploadNotFound."""
+        ...
+
     async def of_style(self, style_id: StyleId) -> list[ArtworkUpload]:
         """Those of which the style is made, in the order of its artworks."""
         ...

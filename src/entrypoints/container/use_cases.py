@@ -25,6 +25,7 @@ from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.artwork_uploads.announce_uploads import AnnounceUploads
 from core.artwork_uploads.check_artworks import CheckArtworks
 from core.artwork_uploads.create_style_from_uploads import CreateStyleFromUploads
+from core.artwork_uploads.delete_upload import DeleteUpload
 from core.artwork_uploads.finish_check import FinishCheck
 from core.artwork_uploads.list_unused_uploads import ListUnusedUploads
 from core.artwork_uploads.purge_unused_uploads import PurgeUnusedUploads
@@ -155,6 +156,7 @@ def use_cases() -> Provider:
         CheckArtworks,
         FinishCheck,
         ListUnusedUploads,
+        DeleteUpload,
         PurgeUnusedUploads,
         EditStyle,
         DeleteStyle,

@@ -6,13 +6,16 @@ from litestar.params import JSONBody
 
 from core.accounts.errors import UserNotFound
 from core.artwork_uploads.announce_uploads import AnnounceUploads, FileToUpload
-from core.artwork_uploads.errors import UploadLimitReached
+from core.artwork_uploads.delete_upload import DeleteUpload
+from core.artwork_uploads.errors import UploadLimitReached, UploadNotFound, UploadUsed
 from core.artwork_uploads.list_unused_uploads import ListUnusedUploads
 from core.artwork_uploads.views import AnnouncedUpload, UnusedUpload
+from core.identifiers import UploadId
 from core.requester import Requester
 from core.styles.errors import ImageSizeExceeded, InvalidImageFormat
 from entrypoints.http.envelope import Success
-from entrypoints.http.operation import RouteLimit, get, post
+from entrypoints.http.operation import RouteLimit, delete, get, post
+from entrypoints.http.params import PathId
 from entrypoints.http.security.access import artist
 
 
@@ -51,3 +54,18 @@ class ArtworkUploadsController(Controller):
         self, requester: NamedDependency[Requester], list_unused_uploads: FromDishka[ListUnusedUploads]
     ) -> Success[list[UnusedUpload]]:
         return Success(data=await list_unused_uploads(requester))
+
+    @delete(
+        "/{upload_id:int}",
+        guard=artist,
+        refusals=(UploadNotFound, UploadUsed),
+        summary="Delete my unused upload",
+        description="With what has arrived of it.",
+    )
+    async def remove(
+        self,
+        upload_id: PathId[UploadId],
+        requester: NamedDependency[Requester],
+        delete_upload: FromDishka[DeleteUpload],
+    ) -> None:
+        await delete_upload(requester, upload_id)

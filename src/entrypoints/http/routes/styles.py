@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from core.accounts.errors import InvalidPicture
 from core.artwork_uploads.create_style_from_uploads import CreateStyleFromUploads, UploadedArtwork
-from core.artwork_uploads.errors import UploadMissing, UploadNotFound
+from core.artwork_uploads.errors import UnusableUpload, UploadMissing
 from core.audit.model import Operator
 from core.errors import Forbidden, ValidationError
 from core.generations.views import FeedItem, FeedQuery, GenerationsReader
@@ -115,7 +115,7 @@ REFUSALS = (
     errors.DuplicateImage,
     errors.ImageResolutionTooLow,
     InvalidTagLanguage,
-    UploadNotFound,
+    UnusableUpload,
     UploadMissing,
 )
 

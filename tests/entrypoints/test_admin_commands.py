@@ -148,10 +148,10 @@ def test_every_command_is_covered() -> None:
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-async def test_an_action_leaves_one_audit_line(own_database_url: str, tmp_path: Path, name: str) -> None:
-    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data"), "REFUND_DAYS": "365"}
+async def test_an_action_leaves_one_audit_line(database_url: str, tmp_path: Path, name: str) -> None:
+    given = {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path / "data"), "REFUND_DAYS": "365"}
     command, action, result = ACTIONS[name]
-    async with create_pool(own_database_url) as pool:
+    async with create_pool(database_url) as pool:
         world = PostgresWorld(pool)
         ids = await set_scene(world)
         before = (await world.read.audit.list(page=PageRequest())).rows
@@ -168,10 +168,10 @@ async def test_an_action_leaves_one_audit_line(own_database_url: str, tmp_path: 
 
 
 @pytest.mark.parametrize("name", SHOWS)
-async def test_a_read_leaves_no_audit_line(own_database_url: str, tmp_path: Path, name: str) -> None:
-    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data"), "REFUND_DAYS": "365"}
+async def test_a_read_leaves_no_audit_line(database_url: str, tmp_path: Path, name: str) -> None:
+    given = {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path / "data"), "REFUND_DAYS": "365"}
     command, word = SHOWS[name]
-    async with create_pool(own_database_url) as pool:
+    async with create_pool(database_url) as pool:
         world = PostgresWorld(pool)
         ids = await set_scene(world)
         before = (await world.read.audit.list(page=PageRequest())).rows
@@ -187,13 +187,13 @@ async def test_a_read_leaves_no_audit_line(own_database_url: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("command", ["maintenance", "reconcile"])
-async def test_a_scheduled_job_leaves_no_audit_line(own_database_url: str, tmp_path: Path, command: str) -> None:
-    async with create_pool(own_database_url) as pool:
+async def test_a_scheduled_job_leaves_no_audit_line(database_url: str, tmp_path: Path, command: str) -> None:
+    async with create_pool(database_url) as pool:
         world = PostgresWorld(pool)
         await set_scene(world)
         before = (await world.read.audit.list(page=PageRequest())).rows
 
-        done = await asyncio.to_thread(run, command, DATABASE_URL=own_database_url, DATA_DIR=str(tmp_path / "data"))
+        done = await asyncio.to_thread(run, command, DATABASE_URL=database_url, DATA_DIR=str(tmp_path / "data"))
 
         assert done.returncode == 0, done.stderr
         assert (await world.read.audit.list(page=PageRequest())).rows == before
@@ -218,10 +218,10 @@ async def test_a_scheduled_job_leaves_no_audit_line(own_database_url: str, tmp_p
     ],
 )
 async def test_a_refusal_prints_one_line_and_leaves_no_audit_line(
-    own_database_url: str, tmp_path: Path, command: str, refusal: str
+    database_url: str, tmp_path: Path, command: str, refusal: str
 ) -> None:
-    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data"), "REFUND_DAYS": "365"}
-    async with create_pool(own_database_url) as pool:
+    given = {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path / "data"), "REFUND_DAYS": "365"}
+    async with create_pool(database_url) as pool:
         world = PostgresWorld(pool)
         ids = await set_scene(world)
         before = (await world.read.audit.list(page=PageRequest())).rows

@@ -200,13 +200,13 @@ def test_the_demo_reports_an_unreachable_service() -> None:
     assert refusal(done) == "Nothing answers at http://service.invalid:8000."
 
 
-async def test_reconcile_reports_on_the_ledger(own_database_url: str, tmp_path: Path) -> None:
-    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
+async def test_reconcile_reports_on_the_ledger(database_url: str, tmp_path: Path) -> None:
+    given = {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path / "data")}
     done = await asyncio.to_thread(cli, "reconcile", **given)
     assert done.returncode == 0
     assert "1 the sum over all accounts is zero: ok" in done.stderr
 
-    connection = await asyncpg.connect(own_database_url)
+    connection = await asyncpg.connect(database_url)
     await connection.execute("SET session_replication_role = replica")
     await connection.execute("UPDATE accounts SET balance = 7 WHERE kind = 'fees'")
     await connection.close()
@@ -218,12 +218,12 @@ async def test_reconcile_reports_on_the_ledger(own_database_url: str, tmp_path: 
     assert "Traceback" not in done.stderr
 
 
-async def test_admins_add_makes_a_user_an_admin(own_database_url: str, tmp_path: Path) -> None:
-    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path / "data")}
+async def test_admins_add_makes_a_user_an_admin(database_url: str, tmp_path: Path) -> None:
+    given = {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path / "data")}
     done = await asyncio.to_thread(cli, "admins add ann@example.com", **given)
     assert "0 users have the id, username or e-mail address ann@example.com." in refusal(done)
 
-    async with create_pool(own_database_url) as pool:
+    async with create_pool(database_url) as pool:
         world = PostgresWorld(pool)
         ann = await world.user("ann")
         done = await asyncio.to_thread(cli, "admins add ann@example.com", **given)

@@ -105,10 +105,10 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(own_database_url: str) -> AsyncIterator[Scene]:
-    async with create_pool(own_database_url) as pool:
+async def scene(database_url: str) -> AsyncIterator[Scene]:
+    async with create_pool(database_url) as pool:
         world = PostgresWorld(pool)
-        service = PostgresService(world, own_database_url)
+        service = PostgresService(world, database_url)
         scene = Scene(world, service)
         await scene.set()
         yield scene

@@ -24,8 +24,8 @@ async def waiting(place: Broker, name: str) -> list[tuple[str | None, bytes]]:
         return messages
 
 
-async def test_needed_dead_letters_are_redriven(own_database_url: str, broker: Broker, tmp_path: Path) -> None:
-    async with create_pool(own_database_url) as pool:
+async def test_needed_dead_letters_are_redriven(database_url: str, broker: Broker, tmp_path: Path) -> None:
+    async with create_pool(database_url) as pool:
         world = PostgresWorld(pool)
         ann, style = await world.user("ann", tokens=100), await world.style(await world.artist("mia"))
         images = [
@@ -35,7 +35,7 @@ async def test_needed_dead_letters_are_redriven(own_database_url: str, broker: B
         tasks = await world.tasks()
         await world.use_case(CancelGeneration)(ann.id, images[1])
     await dead_letter(broker, [tasks[0].body, tasks[1].body, b"something else", tasks[2].body])
-    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path), **broker.environment}
+    given = {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path), **broker.environment}
 
     done = await asyncio.to_thread(cli, "tasks redrive --limit 3", **given)
 
@@ -48,14 +48,14 @@ async def test_needed_dead_letters_are_redriven(own_database_url: str, broker: B
     ]
     assert await waiting(broker, "image_generation") == [(tasks[0].task_id, tasks[0].body)]
     assert [body for _, body in await waiting(broker, "dead")] == [b"something else", tasks[2].body]
-    async with create_pool(own_database_url) as pool:
+    async with create_pool(database_url) as pool:
         [line] = (await PostgresWorld(pool).read.audit.list(page=PageRequest())).rows
     assert (line.action, line.source) == ("tasks.redriven", "command")
     assert line.after == {"moved": 1, "obsolete": 1, "unconfirmed": 0, "foreign": 1}
 
 
-async def test_an_undeclared_queue_is_reported(own_database_url: str, broker: Broker, tmp_path: Path) -> None:
-    given = {"DATABASE_URL": own_database_url, "DATA_DIR": str(tmp_path), **broker.environment}
+async def test_an_undeclared_queue_is_reported(database_url: str, broker: Broker, tmp_path: Path) -> None:
+    given = {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path), **broker.environment}
 
     done = await asyncio.to_thread(cli, "tasks redrive", **given)
 

@@ -15,6 +15,7 @@ Litestar's own middleware only.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_origin
 
@@ -290,6 +291,7 @@ def _schema_of_anything(_: Any) -> Schema:
     return {"description": "Any JSON."}
 
 
+@cache
 def _reference(type_: Any) -> Schema:
     (schema,), _ = _schemas([type_])
     return schema

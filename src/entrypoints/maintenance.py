@@ -94,21 +94,21 @@ class MaintenancePass:
             ("blobs_removed", self.delete_discarded_objects, OBJECTS),
             ("artworks_checked", self.check_artworks, SMALL),
         ]
-        swept = MaintenanceReport(done={name: 0 for name, _, _ in steps}, failed=[])
+        report = MaintenanceReport(done={name: 0 for name, _, _ in steps}, failed=[])
         for name, step, limit in steps:
             try:
                 for _ in range(BATCHES):
                     done = await step(limit=limit)
-                    swept.done[name] += done
+                    report.done[name] += done
                     if done < limit:
                         break
             except DomainError as error:
                 _log.warning("maintenance step postponed step=%s reason=%s", name, error)
-                swept.failed.append(name)
+                report.failed.append(name)
             except Exception:
                 _log.exception("maintenance step failed step=%s", name)
-                swept.failed.append(name)
-        return swept
+                report.failed.append(name)
+        return report
 
 
 async def run_maintenance(container: AsyncContainer, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:

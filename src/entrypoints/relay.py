@@ -44,7 +44,7 @@ class Relay:
             trouble = await self._publish_all(queue)
             if trouble is None:
                 if failures:
-                    _log.info("tasks are published again queue=%s", queue)
+                    _log.info("publishing resumed queue=%s", queue)
                 failures = 0
                 continue
             if not failures:

@@ -16,7 +16,7 @@ class Ticked(msgspec.Struct, frozen=True):
     """Tasks that the broker has confirmed."""
     all_published: bool
     """Whether the outbox has no due task left, except those that another relay publishes."""
-    swept: MaintenanceReport
+    maintenance: MaintenanceReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ async def test_a_tick_publishes_due_tasks_and_runs_maintenance(
     response = await anonymous.post("/internal/tick", headers=bearer())
 
     done = {"sessions_dropped": 1, "generations_timed_out": 130} | SIGNATURE
-    swept = {"done": NOTHING | done, "failed": []}
-    assert response.json()["data"] == {"published": 130, "all_published": True, "swept": swept}
+    maintenance = {"done": NOTHING | done, "failed": []}
+    assert response.json()["data"] == {"published": 130, "all_published": True, "maintenance": maintenance}
     assert (await anonymous.post("/internal/tick", headers=bearer())).json()["data"]["published"] == 130  # the retries
     assert await world.tasks() == []
 
@@ -50,7 +50,7 @@ async def test_a_broker_outage_keeps_tasks_and_runs_maintenance(
     assert response.json()["data"] == {
         "published": 0,
         "all_published": False,
-        "swept": {"done": NOTHING | SIGNATURE, "failed": []},
+        "maintenance": {"done": NOTHING | SIGNATURE, "failed": []},
     }
     assert len(await world.tasks()) == 1
 
@@ -65,7 +65,7 @@ async def test_publishing_has_a_time_limit(
     response = await anonymous.post("/internal/tick", headers=bearer())
 
     data = response.json()["data"]
-    assert (data["published"], data["all_published"], data["swept"]["failed"]) == (0, False, [])
+    assert (data["published"], data["all_published"], data["maintenance"]["failed"]) == (0, False, [])
 
 
 @pytest.mark.parametrize(

@@ -218,8 +218,8 @@ async def test_details_of_query_parameters_follow_accept_language(service: Servi
 @pytest.mark.parametrize(
     ("content", "language", "text"),
     [
-        (b"", "en", "A body is needed."),
-        (b"[]", "en", "A JSON object is needed."),
+        (b"", "en", "A request body is required."),
+        (b"[]", "en", "A JSON object is required."),
         (b"[]", "ko", "JSON 객체가 필요합니다."),
         (b"{", "en", "The body cannot be read."),
     ],

@@ -154,7 +154,7 @@ async def test_the_relay_backs_off_during_a_broker_outage(
     assert pauses.seconds == [*BACK_OFF, BACK_OFF[-1], BACK_OFF[-1], BACK_OFF[-1]]
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("WARNING", "tasks wait in the outbox queue=model_training: the broker has taken 0 of 3."),
-        ("INFO", "tasks are published again queue=model_training"),
+        ("INFO", "publishing resumed queue=model_training"),
     ]
 
 

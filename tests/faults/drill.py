@@ -200,7 +200,7 @@ class Drill:
                 except httpx.TransportError:
                     continue
                 if answer.is_success:
-                    done = answer.json()["data"]["swept"]["done"]
+                    done = answer.json()["data"]["maintenance"]["done"]
                     self._record.counts["time-outs found by the scheduled job"] += done["generations_timed_out"]
                 elif answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                     self._record.wrong.append(f"a tick was answered {answer.status_code}: {answer.text}")

@@ -3,7 +3,7 @@ from core.styles.errors import ImageRefused
 
 
 class UploadLimitReached(DomainError):
-    """The artist has announced as many files as can wait to be used."""
+    """The artist has too many unused uploads."""
 
     code = "UPLOAD_LIMIT_REACHED"
     category = Category.FORBIDDEN

@@ -88,10 +88,10 @@ def maintenance(settings: Settings) -> None:
     from entrypoints.maintenance import MaintenancePass
 
     with database(settings, "maintenance") as complete:
-        swept = asyncio.run(called(complete, MaintenancePass))
-    say("\n".join(f"{number:8} {name.replace('_', ' ')}" for name, number in swept.done.items()))
-    if swept.failed:
-        raise CommandFailed(f"Steps that failed: {', '.join(swept.failed)}.")
+        report = asyncio.run(called(complete, MaintenancePass))
+    say("\n".join(f"{number:8} {name.replace('_', ' ')}" for name, number in report.done.items()))
+    if report.failed:
+        raise CommandFailed(f"Steps that failed: {', '.join(report.failed)}.")
 
 
 @click.command

@@ -128,8 +128,8 @@ def replay(_: AnyRequest, error: AlreadyAnswered) -> Response[bytes]:
 
 
 def fail(request: AnyRequest, error: Exception) -> Response[Refused]:
-    """An unforeseen error: the log gets the details, the client only the trace id."""
-    logger.error("unforeseen error in %s %s", request.method, request.scope["path"], exc_info=error)
+    """An unexpected error: the log gets the details, the client only the trace id."""
+    logger.error("unexpected error in %s %s", request.method, request.scope["path"], exc_info=error)
     return _answer_code(request, 500, INTERNAL)
 
 

@@ -6,7 +6,7 @@ ERRORS = {
     "ALREADY_REPORTED": "이미 신고한 대상입니다.",
     "ARTIST_NAME_TAKEN": "이미 사용 중인 작가 이름입니다.",
     "ARTIST_ONLY": "작가만 할 수 있습니다.",
-    "ARTWORKS_REJECTED": "다른 아티스트의 작품과 유사하여 관리자가 거부한 스타일입니다.",
+    "ARTWORKS_REJECTED": "다른 작가의 작품과 유사하여 관리자가 거부한 스타일입니다.",
     "BAD_REQUEST": "요청 형식이 올바르지 않습니다.",
     "BLOB_NOT_FOUND": "저장소에서 해당 파일을 찾을 수 없습니다.",
     "BODY_REQUIRED": "요청 본문이 필요합니다.",

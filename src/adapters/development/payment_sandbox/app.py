@@ -121,5 +121,5 @@ def _json(request: Request) -> Json:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise TossError(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", "A JSON object is needed.")
+        raise TossError(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", "A JSON object is required.")
     return body

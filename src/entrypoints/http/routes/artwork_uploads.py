@@ -48,7 +48,7 @@ class ArtworkUploadsController(Controller):
         "/",
         guard=artist,
         summary="List my unused uploads",
-        description="With new URLs, so that an interrupted set can go on.",
+        description="With new URLs, so that an interrupted upload can be continued.",
     )
     async def list_uploads(
         self, requester: NamedDependency[Requester], list_unused_uploads: FromDishka[ListUnusedUploads]

@@ -29,7 +29,7 @@ class MediaController(Controller):
         guard=session_ignored,
         refusals=(BlobNotFound,),
         summary="Get an object",
-        description="At the URL that another answer gave.",
+        description="At a URL from another response.",
         media_type="image/*",
         conditional=True,
     )
@@ -55,7 +55,7 @@ class MediaController(Controller):
         guard=session_ignored,
         refusals=(UploadRefused,),
         summary="Upload an object",
-        description="To the `upload_url` that another answer gave, with its headers; once.",
+        description="At an `upload_url` from another response, with its headers; once.",
         status=204,
         max_body=MAX_BODY,
     )

@@ -39,7 +39,7 @@ class PurchasesController(Controller):
         guard=signed_in,
         refusals=(InvalidPackage, PaymentsUnavailable),
         summary="Create a purchase",
-        description="The answer has the URL of the payment page.",
+        description="The response has the URL of the payment page.",
     )
     async def purchase(
         self,
@@ -65,7 +65,7 @@ class PurchasesController(Controller):
         guard=signed_in,
         refusals=(PurchaseNotFound, NotRefundable),
         summary="Refund a purchase",
-        description="All that is left of it, while none of that is spent. The money goes back within minutes.",
+        description="The unrefunded rest, if none of it is spent. The money is paid back within minutes.",
         status=202,
     )
     async def refund(

@@ -144,7 +144,7 @@ class StylesController(Controller):
         order = f"styles:{sort.value}"
         return Success(data=paging.results(order, await styles.list(query, page=paging.request(order))))
 
-    @get("/me", guard=artist, summary="List my styles", description="In any state.")
+    @get("/me", guard=artist, summary="List my styles", description="In every status.")
     async def list_own(
         self, requester: NamedDependency[Requester], paging: NamedDependency[Paging], styles: FromDishka[StylesReader]
     ) -> Success[Results[OwnStyleCard]]:
@@ -209,7 +209,7 @@ class StylesController(Controller):
         guard=session_optional,
         refusals=(errors.StyleNotFound,),
         summary="List recommended tags of a style",
-        description="Those that its artworks and its generations have most often.",
+        description="The most frequent tags of its artworks and its generations.",
     )
     async def recommended_tags(
         self, style_id: PathId[StyleId], viewer: NamedDependency[Requester | None], styles: FromDishka[StylesReader]
@@ -313,7 +313,7 @@ class StylesController(Controller):
             errors.ArtworksRejected,
         ),
         summary="Retrain my style",
-        description="After a training that has failed.",
+        description="Only after a failed training.",
         status=202,
     )
     async def retrain(

@@ -31,7 +31,7 @@ class TermsController(Controller):
         guard=session_ignored,
         limit=RouteLimit.ANONYMOUS,
         summary="List versions of the terms",
-        description="Newest first: the first is in force, the others are those that earlier images were made under.",
+        description="Newest first: the first is in force, the others apply to earlier generations.",
     )
     async def versions(self, request: AnyRequest) -> Response[Success[list[TermsView]]]:
         by_version = catalogue_for(request.headers.get("accept-language")).terms

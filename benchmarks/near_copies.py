@@ -9,7 +9,7 @@ from statistics import median
 
 import asyncpg
 
-from adapters.postgres.styles import NEAR_COPIES
+from adapters.postgres.style_versions import NEAR_COPIES
 from benchmarks.table import table
 from entrypoints.container.development import embedded_database
 from entrypoints.container.migrations import upgrade_database
@@ -24,12 +24,13 @@ STYLES = 1_000
 ROUNDS = 20
 
 FILL = """
-INSERT INTO artworks (id, style_id, index, key, format, width, height, size, tags, perceptual_hash, hash_bands)
-SELECT number, style_id, number % 100, 'training/' || number, 'png', 512, 512, 1, '{}', hash, hash_bands(hash)
+INSERT INTO artworks
+    (id, version_id, index, key, format, width, height, size, digest, tags, perceptual_hash, hash_bands)
+SELECT number, version_id, number % 100, 'training/' || number, 'png', 512, 512, 1, '', '{}', hash, hash_bands(hash)
 FROM (
-    SELECT (row_number() OVER ()) * 100 + index AS number, id AS style_id,
+    SELECT (row_number() OVER ()) * 100 + index AS number, id AS version_id,
         ('x' || md5(id || '.' || index))::bit(64)::bigint AS hash
-    FROM styles, generate_series(0, 99) index
+    FROM style_versions, generate_series(0, 99) index
 ) hashed
 """
 COUNT = "SELECT count(*) FROM artworks"

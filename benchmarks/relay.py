@@ -10,7 +10,7 @@ from dishka import AsyncContainer
 
 from benchmarks.stage import environ
 from benchmarks.table import table
-from core.identifiers import StyleId, TaskId
+from core.identifiers import TaskId, VersionId
 from core.ports.broker import Broker
 from core.ports.clock import Clock
 from core.ports.ids import Ids
@@ -102,7 +102,7 @@ async def _commit(container: AsyncContainer) -> tuple[TaskId, float]:
     async with container() as scope:
         task_id = (await scope.get(Ids)).task()
         now = (await scope.get(Clock)).now()
-        order = TrainingOrder(StyleId(1), ["gs://bucket/training/1/image_0.jpg"], ["ink"])
+        order = TrainingOrder(VersionId(1), ["gs://bucket/training/1/image_0.jpg"], ["ink"])
         task = training_task(task_id, order, at=now, webhooks=WebhookBase("https://api.example"))
         queue = await scope.get(TaskQueue)
         async with await scope.get(Transaction):

@@ -38,13 +38,19 @@ INSERT INTO users (provider, subject, username, role, bio, created_at, updated_a
 SELECT 'openid', number::text, 'user-' || number, 'artist', '', now(), now() FROM generate_series(1, {BUYERS}) number;
 INSERT INTO artists (user_id, artist_name, name_key, verified_email, signature_key, created_at)
 SELECT min(id), 'Mia', 'mia', 'mia@example.com', 'key', now() FROM users;
-INSERT INTO styles (
-    artist_id, name, name_key, description, generation_cost_tokens, license_type, tags, task_id, training_status,
-    is_active, show_samples, rights_version, rights_explicit, rights_affirmed_at, model_path, created_at, updated_at
+WITH made AS (
+    INSERT INTO styles (
+        id, artist_id, name, name_key, description, generation_cost_tokens, license_type, tags, version, version_id,
+        model_path, is_active, show_samples, created_at, updated_at
+    )
+    SELECT 1, user_id, 'Oil', 'oil', '', 10, 'personal', '{{}}', 1, 1, 'model', true, true, now(), now() FROM artists
+    RETURNING id
 )
-SELECT user_id, 'Oil', 'oil', '', 10, 'personal', '{{}}', gen_random_uuid(), 'completed', true, true, 1, true,
-    now(), 'model', now(), now()
-FROM artists;
+INSERT INTO style_versions (
+    id, style_id, number, task_id, rights_version, rights_explicit, rights_affirmed_at, training_status, model_path,
+    created_at, updated_at, completed_at
+)
+SELECT id, id, 1, gen_random_uuid(), 1, true, now(), 'completed', 'model', now(), now(), now() FROM made;
 
 SET session_replication_role = replica;
 INSERT INTO accounts (kind, owner_id) SELECT 'earnings', user_id FROM artists;
@@ -58,10 +64,10 @@ JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM accounts WHERE ki
     ON place = number % {BUYERS} + 1
 CROSS JOIN accounts earnings WHERE earnings.kind = 'earnings';
 INSERT INTO generations (
-    id, owner_id, style_id, artist_id, consumed_tokens, license_type, license_version, hold_id, aspect_ratio,
-    prompt_tags, task_id, status, attempt, result_key, metadata, created_at, updated_at, ended_at
+    id, owner_id, style_id, artist_id, consumed_tokens, license_type, license_version, style_version, hold_id,
+    aspect_ratio, prompt_tags, task_id, status, attempt, result_key, metadata, created_at, updated_at, ended_at
 )
-SELECT nextval('generations_id_seq'), owner_id, styles.id, artist_id, 10, 'personal', 1, transfers.id, '1:1',
+SELECT nextval('generations_id_seq'), owner_id, styles.id, artist_id, 10, 'personal', 1, 1, transfers.id, '1:1',
     '{{woman,portrait}}', gen_random_uuid(), 'completed', 1, 'generations/' || transfers.id, '{{}}', now(), now(), now()
 FROM transfers JOIN accounts ON accounts.id = debit_account_id CROSS JOIN styles;
 INSERT INTO transfers (
@@ -86,11 +92,11 @@ held AS (
 ),
 made AS (
     INSERT INTO generations (
-        id, owner_id, style_id, artist_id, consumed_tokens, license_type, license_version, hold_id, aspect_ratio,
-        prompt_tags, task_id, status, attempt, metadata, created_at, updated_at
+        id, owner_id, style_id, artist_id, consumed_tokens, license_type, license_version, style_version, hold_id,
+        aspect_ratio, prompt_tags, task_id, status, attempt, metadata, created_at, updated_at
     )
-    SELECT id, owner_id, style_id, artist_id, 10, 'personal', 1, hold_id, '1:1', '{woman,portrait}', gen_random_uuid(),
-        'queued', 1, '{}', now(), now()
+    SELECT id, owner_id, style_id, artist_id, 10, 'personal', 1, 1, hold_id, '1:1', '{woman,portrait}',
+        gen_random_uuid(), 'queued', 1, '{}', now(), now()
     FROM asked
 ),
 put AS (

@@ -12,13 +12,14 @@ from dishka import AsyncContainer
 from core.accounts.model import Artist
 from core.accounts.repository import Users
 from core.accounts.sign_in import SignIn
-from core.identifiers import StyleId, UserId
+from core.identifiers import StyleId, UserId, VersionId
 from core.ports.identity_provider import Identity
 from core.ports.ids import Ids
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
-from core.styles.model import Artwork, License, Rights, Style, TrainingStatus
+from core.styles.model import License, Style
 from core.styles.repository import Styles
+from core.styles.version import Artwork, Rights, StyleVersion
 from core.tokens.model import ISSUANCE, Transfer, TransferKind, earnings, wallet
 
 BUYERS = 300
@@ -109,9 +110,9 @@ async def _artist(container: AsyncContainer, number: int) -> list[StyleId]:
         made = []
         for place in range(STYLES_EACH):
             style = await _style(ids, user_id, f"Style {place}", now)
-            artworks = [await _artwork(ids, style.id, index) for index in range(ARTWORKS_EACH)]
+            artworks = [await _artwork(ids, style.version_id, index) for index in range(ARTWORKS_EACH)]
             async with transaction:
-                await styles.add(style, artworks)
+                await styles.add(style, _version(ids, style), artworks)
             made.append(style.id)
     return made
 
@@ -126,25 +127,34 @@ async def _style(ids: Ids, artist_id: UserId, name: str, at: datetime) -> Style:
         generation_cost_tokens=PRICE,
         license_type=License.PERSONAL,
         tags=["watercolor", "city", "rain"],
-        task_id=ids.task(),
+        version_id=VersionId(style_id),
         created_at=at,
         updated_at=at,
-        rights=Rights(at, explicit=True),
-        training_status=TrainingStatus.COMPLETED,
-        model_path=f"gs://stylelicense-media/models/{style_id}/model.safetensors",
+        model_path=_model(VersionId(style_id)),
     )
 
 
-async def _artwork(ids: Ids, style_id: StyleId, index: int) -> Artwork:
+def _version(ids: Ids, style: Style) -> StyleVersion:
+    at = style.created_at
+    version = StyleVersion(style.version_id, style.id, 1, ids.task(), at, at, Rights(at, explicit=True))
+    return version.complete_training(at=at, model_path=_model(version.id), metric=None)
+
+
+def _model(version_id: VersionId) -> str:
+    return f"gs://stylelicense-media/models/{version_id}/model.safetensors"
+
+
+async def _artwork(ids: Ids, version_id: VersionId, index: int) -> Artwork:
     return Artwork(
         id=await ids.artwork(),
-        style_id=style_id,
+        version_id=version_id,
         index=index,
-        key=f"training/{style_id}/image_{index}.png",
+        key=f"training/{version_id}/image_{index}.png",
         format="png",
         width=1024,
         height=1024,
         size=1_000_000,
+        digest=bytes(32),
         caption=None,
         tags=["watercolor"],
     )

@@ -13,6 +13,9 @@ COMMENTS = {
     "COLUMN generations.consumed_tokens": "The price at the request.",
     "COLUMN generations.license_type": "The style's licence at the request.",
     "COLUMN generations.license_version": "The version of the terms that say what it permits.",
+    "COLUMN generations.style_version": """
+        The number of the style's version at the request, whose model makes the image. No foreign key: a version is only
+        deleted with its style.""",
     "COLUMN generations.hold_id": """
         The transfer that holds the price. No foreign key: generations_held_as_priced finds it.""",
     "COLUMN generations.task_id": "The task of the present attempt; a webhook for another task is out of date.",
@@ -92,6 +95,7 @@ def _table() -> None:
             consumed_tokens bigint NOT NULL,
             license_type text NOT NULL,
             license_version smallint NOT NULL,
+            style_version smallint NOT NULL,
             fee_tokens bigint DEFAULT 0 NOT NULL,
             hold_id bigint NOT NULL,
             aspect_ratio text NOT NULL,

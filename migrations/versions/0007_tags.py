@@ -15,7 +15,7 @@ COMMENTS = {
         Changes of a tag's use that are not rolled up yet. Appended, so that no write waits for a popular tag's row.""",
     "INDEX ix_tag_deltas_name": "A tag's changes.",
     "TABLE style_tags": """
-        How many of a style's artworks, and of the published generations made with it, have a tag, as far as
+        How many artworks of the version in use, and published generations made with the style, have a tag, as far as
         `style_tag_deltas` is rolled up.""",
     "TABLE style_tag_deltas": "Changes of these counts that are not rolled up yet, in the order in which they came.",
     "INDEX ix_style_tag_deltas_style_id_name": "A style's changes, by tag.",
@@ -25,6 +25,8 @@ COMMENTS = {
         that transactions cannot deadlock.""",
     "FUNCTION count_tags_of_style()": "Counts the tags of a style while it can be used.",
     "TRIGGER styles_tags ON styles": "Counts a style's tags while it is usable.",
+    "FUNCTION count_tags_of_version()": "Counts the artworks of the version in use instead of the last one's.",
+    "TRIGGER styles_version_tags ON styles": "Counts the tags of the artworks of the version in use.",
     "FUNCTION count_tags_of_generation()": "Counts the tags of a generation and of its style while it is published.",
     "TRIGGER generations_tags_insert ON generations": "Counts a generation's tags while it is published.",
     "TRIGGER generations_tags_update ON generations": "Counts a generation's tags while it is published.",
@@ -93,10 +95,10 @@ def upgrade() -> None:
             removed text[] := '{}';
             added text[] := '{}';
         BEGIN
-            IF TG_OP <> 'INSERT' AND OLD.training_status = 'completed' AND OLD.is_active THEN
+            IF TG_OP <> 'INSERT' AND OLD.model_path IS NOT NULL AND OLD.is_active THEN
                 removed := OLD.tags;
             END IF;
-            IF TG_OP <> 'DELETE' AND NEW.training_status = 'completed' AND NEW.is_active THEN
+            IF TG_OP <> 'DELETE' AND NEW.model_path IS NOT NULL AND NEW.is_active THEN
                 added := NEW.tags;
             END IF;
             IF removed <> added THEN
@@ -106,8 +108,23 @@ def upgrade() -> None:
         END $$
     """)
     op.execute("""
-        CREATE TRIGGER styles_tags AFTER INSERT OR UPDATE OF tags, training_status, is_active OR DELETE ON styles
+        CREATE TRIGGER styles_tags AFTER INSERT OR UPDATE OF tags, model_path, is_active OR DELETE ON styles
         FOR EACH ROW EXECUTE FUNCTION count_tags_of_style()
+    """)
+    op.execute("""
+        CREATE FUNCTION count_tags_of_version() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO style_tag_deltas (style_id, name, amount)
+            SELECT NEW.id, name, sum(CASE version_id WHEN NEW.version_id THEN 1 ELSE -1 END)
+            FROM artworks, LATERAL (SELECT DISTINCT unnest(tags) AS name) tag
+            WHERE version_id IN (OLD.version_id, NEW.version_id)
+            GROUP BY name HAVING sum(CASE version_id WHEN NEW.version_id THEN 1 ELSE -1 END) <> 0;
+            RETURN NULL;
+        END $$
+    """)
+    op.execute("""
+        CREATE TRIGGER styles_version_tags AFTER UPDATE OF version_id ON styles
+        FOR EACH ROW WHEN (OLD.version_id <> NEW.version_id) EXECUTE FUNCTION count_tags_of_version()
     """)
     op.execute("""
         CREATE FUNCTION count_tags_of_generation() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -140,8 +157,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     for event in ("insert", "update", "delete"):
         op.execute(f"DROP TRIGGER generations_tags_{event} ON generations")
+    op.execute("DROP TRIGGER styles_version_tags ON styles")
     op.execute("DROP TRIGGER styles_tags ON styles")
     op.execute("DROP FUNCTION count_tags_of_generation")
+    op.execute("DROP FUNCTION count_tags_of_version")
     op.execute("DROP FUNCTION count_tags_of_style")
     op.execute("DROP FUNCTION count_tags")
     op.execute("DROP TABLE style_tag_deltas")

@@ -11,12 +11,13 @@ COMMENTS = {
     "CONSTRAINT ck_artwork_uploads_content_type ON artwork_uploads": "A type that artworks have.",
     "CONSTRAINT ck_artwork_uploads_size ON artwork_uploads": "No file is empty.",
     "INDEX ix_artwork_uploads_artist_id": "An artist's uploads.",
-    "COLUMN artwork_uploads.style_id": "The style that is made of it; null while it is unused.",
-    "COLUMN artwork_uploads.index": "Of the artwork in that style.",
+    "COLUMN artwork_uploads.version_id": "The version that is made of it; null while it is unused.",
+    "COLUMN artwork_uploads.index": "Of the artwork in that version.",
     "COLUMN artwork_uploads.passed": "The artwork, once the file has passed its check.",
     "INDEX ix_artwork_uploads_unused": "Uploads that have expired.",
-    "INDEX ix_artwork_uploads_style_id": "The uploads that a style is made of.",
-    "TABLE artwork_checks": "Styles whose uploads are being checked before the training.",
+    "INDEX ix_artwork_uploads_version_id": "The uploads that a version is made of.",
+    "TABLE artwork_checks": "Versions whose uploads are being checked before the training.",
+    "COLUMN artwork_checks.kept_from": "The version whose artworks are kept as well; they need no check.",
     "COLUMN artwork_checks.attempt": "Counts claims: only the holder of the last one changes the row.",
     "COLUMN artwork_checks.claimed_until": "Until then no other process claims it.",
     "CONSTRAINT ck_artwork_checks_passed ON artwork_checks": "No more files pass than there are.",
@@ -32,7 +33,7 @@ def upgrade() -> None:
             content_type text NOT NULL,
             size bigint NOT NULL,
             created_at timestamptz NOT NULL,
-            style_id bigint,
+            version_id bigint,
             index bigint,
             caption text,
             tags text[],
@@ -42,24 +43,27 @@ def upgrade() -> None:
             CONSTRAINT ck_artwork_uploads_size CHECK (size > 0),
             CONSTRAINT fk_artwork_uploads_artist_id FOREIGN KEY (artist_id) REFERENCES artists (user_id)
                 ON DELETE CASCADE,
-            CONSTRAINT fk_artwork_uploads_style_id FOREIGN KEY (style_id) REFERENCES styles (id) ON DELETE SET NULL
+            CONSTRAINT fk_artwork_uploads_version_id FOREIGN KEY (version_id) REFERENCES style_versions (id)
+                ON DELETE SET NULL
         )
     """)
     op.execute("CREATE INDEX ix_artwork_uploads_artist_id ON artwork_uploads (artist_id)")
-    op.execute("CREATE INDEX ix_artwork_uploads_unused ON artwork_uploads (created_at, id) WHERE style_id IS NULL")
-    op.execute("CREATE INDEX ix_artwork_uploads_style_id ON artwork_uploads (style_id)")
+    op.execute("CREATE INDEX ix_artwork_uploads_unused ON artwork_uploads (created_at, id) WHERE version_id IS NULL")
+    op.execute("CREATE INDEX ix_artwork_uploads_version_id ON artwork_uploads (version_id)")
     op.execute("""
         CREATE TABLE artwork_checks (
-            style_id bigint NOT NULL,
+            version_id bigint NOT NULL,
+            kept_from bigint,
             files bigint NOT NULL,
             passed bigint NOT NULL,
             attempt bigint NOT NULL,
             claimed_until timestamptz,
             created_at timestamptz NOT NULL,
             updated_at timestamptz NOT NULL,
-            CONSTRAINT pk_artwork_checks PRIMARY KEY (style_id),
+            CONSTRAINT pk_artwork_checks PRIMARY KEY (version_id),
             CONSTRAINT ck_artwork_checks_passed CHECK (passed BETWEEN 0 AND files),
-            CONSTRAINT fk_artwork_checks_style_id FOREIGN KEY (style_id) REFERENCES styles (id) ON DELETE CASCADE
+            CONSTRAINT fk_artwork_checks_version_id FOREIGN KEY (version_id) REFERENCES style_versions (id)
+                ON DELETE CASCADE
         )
     """)
     for subject, comment in COMMENTS.items():

@@ -7,6 +7,8 @@ MAX_ID = 2**63 - 1
 
 UserId = NewType("UserId", int)
 StyleId = NewType("StyleId", int)
+VersionId = NewType("VersionId", int)
+"""Of a version of a style, among all styles. What the AI servers call `style_id`; version 1 has the id of its style."""
 ArtworkId = NewType("ArtworkId", int)
 GenerationId = NewType("GenerationId", int)
 CommentId = NewType("CommentId", int)

@@ -41,7 +41,12 @@ FOR_EVERYBODY = {
     ("GET", "/api/payments/toss/{order_id}/fail"),
 }
 """What is done to things of others. Where a payment went well, only the provider is believed."""
-FOR_ADMINS = {("POST", "/api/styles/{style_id}/withdraw"), ("DELETE", "/api/comments/{comment_id}")}
+FOR_ADMINS = {
+    ("POST", "/api/styles/{style_id}/withdraw"),
+    ("GET", "/api/styles/{style_id}/versions"),
+    ("GET", "/api/styles/{style_id}/versions/{version}"),
+    ("DELETE", "/api/comments/{comment_id}"),
+}
 """Besides the routes that are for admins alone."""
 WITH_IDS = sorted(route for route in TABLE if "_id}" in route[1])
 
@@ -58,6 +63,7 @@ async def public_data(service: Service, world: MemoryWorld) -> dict[str, object]
     return {
         "user_id": ann.id,
         "style_id": things["style"],
+        "version": 1,
         "generation_id": things["image"],
         "comment_id": things["comment"],
         "notification_id": things["notification"],

@@ -2,7 +2,9 @@
 
 from core.accounts.model import User
 from core.artwork_uploads.announce_uploads import AnnounceUploads, FileToUpload
-from core.artwork_uploads.create_style_from_uploads import CreateStyleFromUploads, UploadedArtwork
+from core.artwork_uploads.arrived_uploads import UploadedArtwork
+from core.artwork_uploads.check_artworks import CheckArtworks
+from core.artwork_uploads.create_style_from_uploads import CreateStyleFromUploads
 from core.artwork_uploads.list_unused_uploads import ListUnusedUploads
 from core.artwork_uploads.views import AnnouncedUpload, UnusedUpload
 from core.requester import Requester
@@ -54,6 +56,10 @@ async def create(
     texts = texts or [ArtworkText() for _ in uploads]
     artworks = [UploadedArtwork(upload.upload_id, text) for upload, text in zip(uploads, texts, strict=True)]
     return await world.use_case(CreateStyleFromUploads)(as_artist(artist), new, artworks)
+
+
+async def check(world: World, *, limit: int = 20) -> int:
+    return await world.use_case(CheckArtworks)(limit=limit)
 
 
 async def created(world: World, contents: list[bytes] = CONTENTS, *, artist: User | None = None) -> CreatedStyle:

@@ -1,24 +1,30 @@
 """What the tests of near copies share."""
 
-from typing import Any
-
 import msgspec
 
 from core.accounts.model import User
-from core.styles.model import Artwork, Review, Style
+from core.identifiers import VersionId
+from core.styles.model import Style
+from core.styles.version import Artwork, Review
 from tests.contracts.overlap import commit
 from tests.support.world import World
 
 
-async def with_hashes(world: World, like: Style, *hashes: int | None, **changes: Any) -> Style:
+async def with_hashes(world: World, like: Style, *hashes: int | None, review: Review | None = None) -> Style:
     """Another style of the same artist, with artworks of these perceptual hashes."""
     name = f"{like.name} {await world.ids.artwork()}"
-    style = msgspec.structs.replace(like, id=await world.ids.style(), name=name, task_id=world.ids.task(), **changes)
+    style_id = await world.ids.style()
+    version_id = VersionId(style_id)
+    style = msgspec.structs.replace(like, id=style_id, name=name, version_id=version_id, model_path=None)
+    version = msgspec.structs.replace(world.first_version(style), review=review)
     artworks = [
-        Artwork(await world.ids.artwork(), style.id, index, f"x/{index}.png", "png", 512, 512, 1, None, [], None, one)
+        Artwork(
+            *(await world.ids.artwork(), version_id, index, f"x/{index}.png", "png", 512, 512, 1),
+            *(bytes(32), None, [], None, one),
+        )
         for index, one in enumerate(hashes)
     ]
-    await commit(world, lambda ports: ports.styles.add(style, artworks))
+    await commit(world, lambda ports: ports.styles.add(style, version, artworks))
     return style
 
 

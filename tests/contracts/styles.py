@@ -1,9 +1,10 @@
 """What the tests of styles share."""
 
 from core.accounts.model import User
-from core.identifiers import ArtworkId, StyleId
+from core.identifiers import ArtworkId, VersionId
 from core.paging import Page, PageRequest
-from core.styles.model import Artwork, Style, TrainingProgress
+from core.styles.model import Style
+from core.styles.version import Artwork, TrainingProgress
 from core.styles.views import (
     OwnStyleCard,
 )
@@ -15,21 +16,23 @@ from tests.support.world import World
 async def untrained(world: World, artist: User, name: str) -> Style:
     """A style whose training has failed."""
     style = await world.untrained_style(artist, name)
-    failed = style.fail_training(at=world.clock.now(), failure=Failure("TRAINING_ERROR", "Out of paint."))
-    await commit(world, lambda ports: ports.styles.save(failed))
-    return failed
+    version = await world.training_of(style.id)
+    failed = version.fail_training(at=world.clock.now(), failure=Failure("TRAINING_ERROR", "Out of paint."))
+    await commit(world, lambda ports: ports.versions.save(failed))
+    return style
 
 
 def artwork(style: Style, id: ArtworkId) -> Artwork:
-    return Artwork(id, style.id, 0, f"training/{style.id}/image_0.png", "png", 512, 512, 1, None, [])
+    key = f"training/{style.version_id}/image_0.png"
+    return Artwork(id, style.version_id, 0, key, "png", 512, 512, 1, bytes(32), None, [])
 
 
 def progress(world: World, epoch: int) -> TrainingProgress:
     return TrainingProgress(epoch, 200, epoch / 2, 300, world.clock.now())
 
 
-async def advance(world: World, style_id: StyleId, *, epoch: int) -> Outcome:
-    return await world.scope().styles.advance(style_id, progress(world, epoch))
+async def advance(world: World, version_id: VersionId, *, epoch: int) -> Outcome:
+    return await world.scope().versions.advance(version_id, progress(world, epoch))
 
 
 async def own(world: World, artist: User) -> Page[OwnStyleCard]:

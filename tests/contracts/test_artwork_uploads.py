@@ -22,7 +22,7 @@ from core.ports.blob_store import Blob, StoreUnavailable
 from core.problems import wrong_count, wrong_length, wrong_number
 from core.requester import Requester, Role
 from core.styles.errors import ImageSizeExceeded, InvalidImageFormat
-from core.styles.model import MAX_IMAGE
+from core.styles.version import MAX_IMAGE
 from core.styles.views import CreatedStyle
 from tests.contracts.artwork_uploads import announce, arrived, as_artist, create, files, send, unused
 from tests.contracts.deletion.steps import delete

@@ -14,7 +14,7 @@ from adapters.memory.broker import MemoryBroker
 from adapters.rabbitmq.broker import RabbitMQBroker
 from adapters.rabbitmq.consumer import RabbitMQTaskSource
 from adapters.task_source import TaskSource
-from core.identifiers import StyleId, TaskId
+from core.identifiers import TaskId, VersionId
 from core.ports.broker import Broker
 from core.tasks.model import PendingTask, Queue, TrainingOrder, WebhookBase, pending, training_task
 from tests.support.rabbitmq import Broker as Place
@@ -52,7 +52,7 @@ async def both(place: Place | Path | None) -> AsyncIterator[Both]:
 
 
 def task(number: int = 1, *, queue: Queue = "model_training") -> PendingTask:
-    order = TrainingOrder(StyleId(number), ["gs://bucket/training/1/image_0.jpg"], ["ink"])
+    order = TrainingOrder(VersionId(number), ["gs://bucket/training/1/image_0.jpg"], ["ink"])
     made = training_task(TaskId(str(uuid4())), order, at=datetime.now(UTC), webhooks=WebhookBase("http://api"))
     return PendingTask(made.task_id, queue, pending(made).body)
 

@@ -12,7 +12,7 @@ from core.generations.model import GenerationProgress
 from core.notifications.model import Notification, NotificationType
 from core.ports import changes
 from core.ports.changes import Subscription, Topic
-from core.styles.model import TrainingProgress
+from core.styles.version import TrainingProgress
 from tests.contracts.overlap import Block, Work, commit
 from tests.support.world import TIME_LIMIT, Scope, World
 
@@ -40,7 +40,7 @@ async def a_style(world: World) -> tuple[Topic, Work]:
     style = await world.untrained_style(await world.artist())
 
     async def save(ports: Scope) -> None:
-        await ports.styles.save(style.complete_training(at=world.clock.now(), model_path="gs://models/1", metric=None))
+        await ports.styles.save(style.close(at=world.clock.now()))
 
     return changes.style(style.id), save
 
@@ -186,10 +186,10 @@ async def test_only_forward_progress_of_a_training_is_published(world: World, la
     style = await world.untrained_style(await world.artist())
     progress = TrainingProgress(5, 50, 10.0, None, world.clock.now())
     with world.changes.subscribe(changes.style(style.id), last.topic) as subscription:
-        assert (await world.scope().styles.advance(style.id, progress)).applied
+        assert (await world.scope().versions.advance(style.version_id, progress)).applied
         assert await subscription.changed(within=WITHIN) == {changes.style(style.id)}
 
-        assert not (await world.scope().styles.advance(style.id, progress)).applied
+        assert not (await world.scope().versions.advance(style.version_id, progress)).applied
         assert await last.alone(subscription)
 
 

@@ -10,14 +10,15 @@ import pytest
 
 from core.accounts.errors import ArtistOnly
 from core.accounts.model import User
+from core.artwork_uploads.arrived_uploads import UploadedArtwork
 from core.artwork_uploads.check_artworks import CheckArtworks
-from core.artwork_uploads.create_style_from_uploads import CreateStyleFromUploads, UploadedArtwork
+from core.artwork_uploads.create_style_from_uploads import CreateStyleFromUploads
 from core.artwork_uploads.errors import CheckTakenOver, UnusableUpload, UploadMissing
 from core.artwork_uploads.finish_check import FinishCheck
 from core.artwork_uploads.model import LEASE, LIFETIME, ArtworkCheck
 from core.artwork_uploads.purge_unused_uploads import PurgeUnusedUploads
 from core.blobs.purge_orphans import OrphanAge, PurgeOrphans
-from core.identifiers import StyleId, UploadId
+from core.identifiers import StyleId, UploadId, UserId, VersionId
 from core.notifications.model import NotificationType
 from core.paging import PageRequest
 from core.ports import changes
@@ -26,30 +27,41 @@ from core.requester import Requester, Role
 from core.styles.delete_style import DeleteStyle
 from core.styles.errors import DuplicateStyleName, InsufficientImages, StyleLimitReached
 from core.styles.fail_training import FailTraining
-from core.styles.model import Style, TrainingStatus
 from core.styles.new_style import ArtworkText, NewStyle
 from core.styles.retrain_style import RetrainStyle
+from core.styles.version import StyleVersion, TrainingStatus
 from core.styles.views import CreatedStyle, OwnStyleDetail
 from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.tasks.model import task_of
 from core.tasks.outcome import TIMED_OUT
-from tests.contracts.artwork_uploads import CONTENTS, INK, announce, arrived, as_artist, create, created, send, unused
+from tests.contracts.artwork_uploads import (
+    CONTENTS,
+    INK,
+    announce,
+    arrived,
+    as_artist,
+    check,
+    create,
+    created,
+    send,
+    unused,
+)
 from tests.support.photographs import galaxy_trailer
 from tests.support.pictures import picture
 from tests.support.world import World
 
 
-async def check(world: World, *, limit: int = 20) -> int:
-    return await world.use_case(CheckArtworks)(limit=limit)
+async def training_of(world: World, style: CreatedStyle) -> StyleVersion:
+    return await world.training_of(style.id)
 
 
-async def style_of(world: World, style: CreatedStyle) -> Style:
+async def artist_of(world: World, style: CreatedStyle) -> UserId:
     async with world.block() as scope:
-        return await scope.styles.of_id(style.id)
+        return (await scope.styles.of_id(style.id)).artist_id
 
 
 async def detail(world: World, style: CreatedStyle) -> OwnStyleDetail:
-    artist = (await style_of(world, style)).artist_id
+    artist = await artist_of(world, style)
     shown = await world.read.styles.detail(style.id, viewer=Requester(artist, Role.ARTIST, is_artist=True))
     assert isinstance(shown, OwnStyleDetail)
     return shown
@@ -97,7 +109,7 @@ async def test_valid_files_are_trained(world: World) -> None:
         ],
         tags=shown.tags,
     )
-    assert task.task_id == (await style_of(world, style)).task_id
+    assert task.task_id == (await training_of(world, style)).task_id
 
 
 async def refused(world: World, contents: list[bytes], code: str, **details: Any) -> None:
@@ -153,7 +165,7 @@ async def test_a_duplicate_image_fails_the_style(world: World) -> None:
 async def test_a_jpeg_announced_as_png_is_accepted(world: World) -> None:
     style = await created(world, [picture(format="jpeg"), *CONTENTS[1:]])
     await check(world)
-    assert (await style_of(world, style)).failure is None
+    assert (await training_of(world, style)).failure is None
     assert await world.blobs.get(f"training/{style.id}/image_0.jpg") == picture(format="jpeg")
 
 
@@ -170,7 +182,7 @@ async def test_progress_is_shown_and_published(world: World) -> None:
         world.clock.advance(timedelta(seconds=7))
         assert await check(world, limit=3) == 3
         assert await subscription.changed(within=timedelta(seconds=10)) == {changes.style(style.id)}
-    own = (await world.read.styles.list_own((await style_of(world, style)).artist_id, page=PageRequest())).rows[0]
+    own = (await world.read.styles.list_own(await artist_of(world, style), page=PageRequest())).rows[0]
     for progress in ((await detail(world, style)).checking, own.checking):
         assert progress
         assert (progress.checked_files, progress.progress_percent) == (3, 30.0)
@@ -289,7 +301,7 @@ async def test_a_check_waits_during_a_store_outage(world: World) -> None:
     style = await created(world)
     with pytest.raises(StoreUnavailable):
         await world.use_case(CheckArtworks, blobs=Away(world))(limit=20)
-    assert (await style_of(world, style)).training_status is TrainingStatus.PENDING
+    assert (await training_of(world, style)).training_status is TrainingStatus.PENDING
     assert await check(world) == 10
     assert len(await world.tasks()) == 1
 
@@ -337,7 +349,7 @@ async def test_a_style_requires_all_its_files_to_be_uploaded(world: World) -> No
         assert shown.arrived is (not send(world, upload, content))
     style = await create(world, mia, uploads)
     assert await check(world) == 10
-    assert (await style_of(world, style)).failure is None
+    assert (await training_of(world, style)).failure is None
 
 
 async def test_foreign_and_used_uploads_are_not_found(world: World) -> None:
@@ -392,7 +404,7 @@ async def test_uploads_in_use_are_not_purged(world: World) -> None:
     world.clock.advance(LIFETIME)
     assert await world.use_case(PurgeUnusedUploads)(limit=100) == 0
     assert await check(world) == 10
-    assert (await style_of(world, style)).failure is None
+    assert (await training_of(world, style)).failure is None
 
 
 async def test_the_uploads_of_a_deleted_style_can_be_used_again(world: World) -> None:
@@ -438,7 +450,7 @@ async def test_finishing_the_check_of_a_deleted_style_is_refused(world: World) -
     await check(world, limit=9)
     held = await claimed(world)
     async with world.block() as scope:
-        uploads = await scope.uploads.of_style(style.id)
+        uploads = await scope.uploads.of_version(VersionId(style.id))
     await world.use_case(DeleteStyle)(mia.id, style.id)
     finish = world.use_case(FinishCheck)
     with pytest.raises(CheckTakenOver):
@@ -454,7 +466,7 @@ async def test_a_style_that_ended_during_its_check_is_not_trained(world: World, 
     style = await created(world, [*CONTENTS[:9], last], artist=mia)
     await check(world, limit=5)
     if ended == "timed out":
-        await world.use_case(FailTraining)(style.id, TIMED_OUT, inactive_since=world.clock.now())
+        await world.use_case(FailTraining)(VersionId(style.id), TIMED_OUT, inactive_since=world.clock.now())
     else:
         await world.use_case(WithdrawStyle)(as_artist(mia), style.id, NewTakedown("Mine."), at_once=True)
     await check(world)
@@ -464,7 +476,7 @@ async def test_a_style_that_ended_during_its_check_is_not_trained(world: World, 
         assert await world.blobs.keys(prefix) == []
     assert (await detail(world, style)).checking is None
     if ended == "timed out":
-        assert (await style_of(world, style)).failure == TIMED_OUT
+        assert (await training_of(world, style)).failure == TIMED_OUT
 
 
 async def test_late_objects_of_a_failed_style_are_orphans(world: World) -> None:

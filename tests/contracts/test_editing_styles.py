@@ -20,8 +20,9 @@ from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.errors import StyleNotFound, StyleNotReady, StyleUsed, TrainingInProgress
 from core.styles.fail_training import FailTraining
-from core.styles.model import RETRY_UNDECIDED, License, Style, TrainingStatus
+from core.styles.model import License, Style
 from core.styles.retrain_style import RetrainStyle
+from core.styles.version import RETRY_UNDECIDED, TrainingStatus
 from core.styles.views import CreatedStyle, OwnStyleDetail, StyleQuery
 from core.tasks.outcome import Failure
 from tests.contracts.overlap import Block, commit
@@ -54,7 +55,7 @@ async def edit(world: World, style: Style, changes: StyleChanges, thumbnail: byt
 
 async def failed_style(world: World, artist: User) -> Style:
     style = await world.untrained_style(artist)
-    await world.use_case(FailTraining)(style.id, TRAINING_FAILED)
+    await world.use_case(FailTraining)(style.version_id, TRAINING_FAILED)
     return await stored(world, style)
 
 
@@ -209,8 +210,10 @@ async def test_only_the_artist_can_change_a_style(world: World, style: Style, mi
 async def with_objects(world: World, style: Style) -> Style:
     """The style with an artwork, its caption, a thumbnail and a model in the store, and another artist's beside it."""
     model = f"models/{style.id}.safetensors"
-    style = msgspec.structs.replace(style, model_path=world.blobs.uri(model), thumbnail_key="public/styles/1/x.png")
+    version = msgspec.structs.replace(await world.training_of(style.id), model_path=world.blobs.uri(model))
+    style = msgspec.structs.replace(style, model_path=version.model_path, thumbnail_key="public/styles/1/x.png")
     await commit(world, lambda ports: ports.styles.save(style))
+    await commit(world, lambda ports: ports.versions.save(version))
     keys = [f"training/{style.id}/image_0.jpg", f"training/{style.id}/image_0.txt", model, "public/styles/1/x.png"]
     for key in [*keys, f"training/{style.id}0/image_0.jpg"]:
         await world.blobs.put(Blob(key, BytesIO(b"x"), "image/jpeg"))
@@ -229,7 +232,7 @@ async def test_deleting_an_unused_style_removes_its_objects_and_frees_its_name(
         await stored(world, style)
     others = [key for key in await world.blobs.keys("") if not key.startswith("signatures/")]
     assert others == [f"training/{style.id}0/image_0.jpg"]
-    assert await commit(world, lambda ports: ports.styles.artworks(style.id)) == []
+    assert await commit(world, lambda ports: ports.versions.artworks(style.version_id)) == []
     await world.style(mia, style.name)
     with pytest.raises(StyleNotFound):
         await world.use_case(DeleteStyle)(mia.id, style.id)
@@ -319,14 +322,15 @@ async def test_deleting_a_style_races_with_first_requests(world: World, mia: Use
 
 async def test_a_failed_style_is_retrained_on_the_same_images(world: World, mia: User) -> None:
     style = await failed_style(world, mia)
+    before = await world.training_of(style.id)
     world.clock.advance()
 
     answer = await world.use_case(RetrainStyle)(mia.id, style.id)
 
     assert answer == CreatedStyle(style.id, style.name, "pending", 10, style.created_at, None)
-    now = await stored(world, style)
+    now = await world.training_of(style.id)
     assert now == msgspec.structs.replace(
-        style,
+        before,
         training_status=TrainingStatus.PENDING,
         task_id=now.task_id,
         failure=None,
@@ -336,16 +340,16 @@ async def test_a_failed_style_is_retrained_on_the_same_images(world: World, mia:
     [task] = await world.tasks()
     body = msgspec.json.decode(task.body)
     assert (task.task_id, task.queue, body["data"]["style_id"]) == (now.task_id, "model_training", style.id)
-    assert now.task_id != style.task_id
+    assert now.task_id != before.task_id
     assert body["data"]["images"] == [world.blobs.uri(f"training/{style.id}/image_{n}.jpg") for n in range(10)]
-    assert body["data"]["tags"] == style.tags
+    assert body["data"]["tags"] == [*style.tags, *(f"number {index}" for index in range(10))]
 
 
 async def test_the_artist_is_notified_of_each_failed_training(world: World, mia: User) -> None:
     style = await failed_style(world, mia)
     await world.use_case(RetrainStyle)(mia.id, style.id)
     world.clock.advance(RETRY_UNDECIDED)
-    await world.use_case(FailTraining)(style.id, TRAINING_FAILED)
+    await world.use_case(FailTraining)(style.version_id, TRAINING_FAILED)
 
     _, unread = await world.read.notifications.list(mia.id, unread_only=True, page=PageRequest())
     assert unread == 2
@@ -373,8 +377,8 @@ async def test_a_second_retraining_waits_for_the_first(world: World, mia: User) 
     style = await failed_style(world, mia)
 
     async def retrain(ports: Scope) -> None:
-        found = await ports.styles.of_id(style.id, lock=True)
-        await ports.styles.save(found.retrain(at=world.clock.now(), task_id=world.ids.task()))
+        found = await ports.versions.of_id(style.version_id, lock=True)
+        await ports.versions.save(found.retrain(at=world.clock.now(), task_id=world.ids.task()))
 
     first = await Block(world, retrain).open()
     second = await Block(world, retrain).waits()

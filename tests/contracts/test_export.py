@@ -26,6 +26,7 @@ async def exported(world: World, user: User) -> dict[str, object]:
         read.export,
         read.accounts,
         read.styles,
+        read.versions,
         read.generations,
         read.community,
         read.tokens,

@@ -37,7 +37,7 @@ async def test_detail_of_a_queued_generation(world: World) -> None:
         id=generation.id,
         user_id=ann.id,
         user=GenerationUser(ann.id, "ann", None, None),
-        style=GenerationStyle(style.id, "Ink", GenerationArtist(style.artist_id, "Mia")),
+        style=GenerationStyle(style.id, "Ink", 1, GenerationArtist(style.artist_id, "Mia")),
         status="queued",
         consumed_tokens=30,
         license=GrantedLicense("personal", 1),
@@ -192,7 +192,7 @@ async def test_the_feed_shows_public_generations_newest_first(world: World) -> N
     assert items[0] == FeedItem(
         id=second.id,
         user=GenerationUser(ann.id, "ann", None, None),
-        style=GenerationStyle(style.id, "Ink", GenerationArtist(style.artist_id, "Mia")),
+        style=GenerationStyle(style.id, "Ink", 1, GenerationArtist(style.artist_id, "Mia")),
         result_url=images.original,
         images=images,
         description="a cat",

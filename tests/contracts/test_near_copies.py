@@ -5,7 +5,8 @@ from random import Random
 import pytest
 
 from core.identifiers import ArtworkId
-from core.styles.model import NEAR, NearCopy, Style
+from core.styles.model import Style
+from core.styles.version import NEAR, NearCopy
 from tests.contracts.near_copies import with_hashes
 from tests.contracts.overlap import commit
 from tests.support.world import World
@@ -24,7 +25,7 @@ def differing(wanted: int, bits: int) -> int:
 async def stored(world: World, like: Style, *hashes: int | None) -> list[ArtworkId]:
     """The ids of artworks with these hashes, in a style of their own."""
     style = await with_hashes(world, like, *hashes)
-    artworks = await commit(world, lambda ports: ports.styles.artworks(style.id))
+    artworks = await commit(world, lambda ports: ports.versions.artworks(style.version_id))
     assert [artwork.perceptual_hash for artwork in artworks] == list(hashes)
     return [artwork.id for artwork in artworks]
 
@@ -32,7 +33,7 @@ async def stored(world: World, like: Style, *hashes: int | None) -> list[Artwork
 async def near(world: World, style: Style, *hashes: int, limit: int = 1000) -> list[NearCopy]:
     return await commit(
         world,
-        lambda ports: ports.styles.near_copies(list(hashes), of_others_than=style.artist_id, limit=limit),
+        lambda ports: ports.versions.near_copies(list(hashes), of_others_than=style.artist_id, limit=limit),
     )
 
 

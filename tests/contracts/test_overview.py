@@ -56,7 +56,7 @@ async def test_the_overview_counts_pending_and_recent_items(world: World) -> Non
         open_reports=1,
         due_tasks=0,
         unended_generations=1,
-        untrained_styles=2,
+        open_trainings=2,
         stalled_trainings=1,
         styles_in_review=0,
         suspended_users=1,

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from adapters.pillow.images import PillowImages
 from core.ports.images import Images
-from core.styles.model import NEAR
+from core.styles.version import NEAR
 from tests.contracts.images import RUNNERS, inspect
 from tests.support import photographs
 

@@ -9,7 +9,7 @@ from core.dead_letters.redrive_tasks import Redriven, RedriveTasks
 from core.generations.cancel_generation import CancelGeneration
 from core.generations.fail_generation import FailGeneration
 from core.generations.request_generation import NewGeneration, RequestGeneration
-from core.identifiers import GenerationId, StyleId, TaskId
+from core.identifiers import GenerationId, TaskId, VersionId
 from core.ports.broker import Broker
 from core.ports.database import DatabaseUnavailable
 from core.styles.complete_training import CompleteTraining
@@ -69,8 +69,14 @@ async def an_image(world: World, ann: User) -> GenerationId:
 async def a_training(world: World, dead: MemoryDeadLetters) -> Style:
     """A style whose task has been dead-lettered."""
     style = await world.untrained_style(await world.artist("mia"))
-    order = TrainingOrder(style.id, [], [])
-    dead.bodies.append(pending(training_task(style.task_id, order, at=style.created_at, webhooks=world.webhooks)).body)
+    order = TrainingOrder(style.version_id, [], [])
+    dead.bodies.append(
+        pending(
+            training_task(
+                (await world.training_of(style.id)).task_id, order, at=style.created_at, webhooks=world.webhooks
+            )
+        ).body
+    )
     return style
 
 
@@ -113,21 +119,21 @@ async def test_the_task_of_a_superseded_attempt_is_removed(world: World, dead: M
 
 async def test_the_task_of_a_completed_training_is_removed(world: World, dead: MemoryDeadLetters) -> None:
     style = await a_training(world, dead)
-    await world.use_case(CompleteTraining)(style.id, model_path="gs://models/1", metric=None)
+    await world.use_case(CompleteTraining)(style.version_id, model_path="gs://models/1", metric=None)
 
     await assert_over(world, dead)
 
 
 async def test_the_task_of_a_superseded_training_is_removed(world: World, dead: MemoryDeadLetters) -> None:
     style = await a_training(world, dead)
-    await world.use_case(FailTraining)(style.id, Failure("TRAINING_ERROR", "The data is no good."))
+    await world.use_case(FailTraining)(style.version_id, Failure("TRAINING_ERROR", "The data is no good."))
     await world.use_case(RetrainStyle)(style.artist_id, style.id)
 
     await assert_over(world, dead)
 
 
 async def test_the_task_of_an_unknown_generation_is_removed(world: World, dead: MemoryDeadLetters) -> None:
-    order = TrainingOrder(StyleId(404), [], [])
+    order = TrainingOrder(VersionId(404), [], [])
     task = training_task(world.ids.task(), order, at=world.clock.now(), webhooks=world.webhooks)
     dead.bodies.append(pending(task).body)
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
-import msgspec
 import pytest
 
 from core.accounts.model import User
@@ -12,7 +11,7 @@ from core.artwork_uploads.check_artworks import CheckArtworks
 from core.audit.model import Operator
 from core.audit.views import AuditLine
 from core.errors import ValidationError
-from core.identifiers import StyleId
+from core.identifiers import StyleId, VersionId
 from core.moderation.approve_training import ApproveTraining
 from core.moderation.reject_training import RejectTraining
 from core.paging import PageRequest
@@ -20,10 +19,10 @@ from core.requester import Requester
 from core.styles.create_style import CreateStyle, TrainingImage
 from core.styles.delete_style import DeleteStyle
 from core.styles.errors import ArtworksRejected, NotInReview, StyleNotFound, StyleWithdrawn
-from core.styles.model import Review, Style, TrainingStatus
 from core.styles.new_style import NewStyle
 from core.styles.retrain_style import RetrainStyle
 from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
+from core.styles.version import Review, StyleVersion, TrainingStatus
 from core.styles.views import OwnStyleDetail
 from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.uploads import Upload
@@ -51,8 +50,8 @@ async def make(
     return created.id
 
 
-async def stored(world: World, style_id: StyleId) -> Style:
-    return await commit(world, lambda ports: ports.styles.of_id(style_id))
+async def stored(world: World, style_id: StyleId) -> StyleVersion:
+    return await world.training_of(style_id)
 
 
 async def tasks(world: World) -> list[bytes]:
@@ -93,7 +92,7 @@ async def copied(world: World, original: StyleId, zoe: User) -> StyleId:
 
 
 async def test_a_style_with_a_near_copy_waits_for_review(
-    world: World, copied: StyleId, original: StyleId, zoe: User
+    world: World, copied: StyleId, original: StyleId, mia: User, zoe: User
 ) -> None:
     style = await stored(world, copied)
     assert (style.training_status, style.review) == (TrainingStatus.PENDING, Review.PENDING)
@@ -103,13 +102,13 @@ async def test_a_style_with_a_near_copy_waits_for_review(
     assert isinstance(detail, OwnStyleDetail)
     assert detail.review is Review.PENDING
     [pair] = await world.read.styles.near_copies(copied)
-    own = await commit(world, lambda ports: ports.styles.artworks(copied))
-    others = await commit(world, lambda ports: ports.styles.artworks(original))
+    own = await commit(world, lambda ports: ports.versions.artworks(VersionId(copied)))
+    others = await commit(world, lambda ports: ports.versions.artworks(VersionId(original)))
     assert (pair.artwork.id, pair.artwork.style_name, pair.artwork.artist.username) == (own[9].id, "Oil", "zoe")
     assert (pair.resembles.id, pair.resembles.style_id, pair.resembles.artist.id) == (
         others[3].id,
         original,
-        (await stored(world, original)).artist_id,
+        mia.id,
     )
     assert pair.artwork.image_url == await world.blobs.signed_url(own[9].key)
     assert pair.resembles.image_url == await world.blobs.signed_url(others[3].key)
@@ -165,7 +164,7 @@ async def test_an_approved_style_is_trained(world: World, copied: StyleId, eve: 
     assert task.count(b"gs://") == 10
     line = await last_line(world)
     assert (line.action, line.target_id, line.reason) == ("training.approved", str(copied), "Licensed.")
-    assert (line.before, line.after) == ({"review": "pending"}, {"review": "approved"})
+    assert (line.before, line.after) == ({"review": "pending"}, {"review": "approved", "version": 1})
     assert await overview(world) == 0
     for decide in (world.use_case(ApproveTraining), world.use_case(RejectTraining)):
         with pytest.raises(NotInReview):
@@ -181,11 +180,16 @@ async def test_a_rejected_style_fails_finally(world: World, copied: StyleId, zoe
     assert style.failure is not None
     assert style.failure.code == "ARTWORKS_REJECTED"
     line = await last_line(world)
-    assert (line.action, line.after, line.reason) == ("training.rejected", {"review": "rejected"}, "Copied.")
+    assert (line.action, line.after, line.reason) == (
+        "training.rejected",
+        {"review": "rejected", "version": 1},
+        "Copied.",
+    )
     notices = (await world.read.notifications.list(zoe.id, unread_only=False, page=PageRequest()))[0].rows
     assert [(notice.type, notice.target_id) for notice in notices] == [("style_training_failed", copied)]
     assert notices[0].metadata == {
         "style_name": "Oil",
+        "version": 1,
         "error_code": "ARTWORKS_REJECTED",
         "error_message": "The artworks resemble those of another artist.",
     }
@@ -242,5 +246,5 @@ async def test_waiting_for_a_review_does_not_time_out(world: World, copied: Styl
 
 async def test_a_style_without_hashes_does_not_wait(world: World, original: StyleId, zoe: User) -> None:
     style = await world.untrained_style(zoe, "Plain")
-    assert msgspec.structs.replace(style, review=None) == style
+    assert (await stored(world, style.id)).review is None
     assert await world.read.styles.near_copies(style.id) == []

@@ -277,13 +277,13 @@ async def test_editing_a_generation_does_not_claim_its_object_again(world: World
 
 async def test_a_retry_of_a_training_is_stored_with_its_time(world: World, mia: User) -> None:
     style = await world.untrained_style(mia, "Slow")
-    await world.use_case(FailTraining)(style.id, Failure("TRAINING_FAILED", "No."))
+    await world.use_case(FailTraining)(style.version_id, Failure("TRAINING_FAILED", "No."))
     at = world.clock.advance()
 
     await world.use_case(RetrainStyle)(mia.id, style.id)
 
-    assert (await commit(world, lambda ports: ports.styles.of_id(style.id))).retried_at == at
-    again = await world.use_case(FailTraining)(style.id, Failure("TRAINING_FAILED", "No."))
+    assert (await world.training_of(style.id)).retried_at == at
+    again = await world.use_case(FailTraining)(style.version_id, Failure("TRAINING_FAILED", "No."))
     assert again == Outcome(applied=False, status="pending")
 
 

@@ -9,8 +9,10 @@ from core.accounts.model import User
 from core.identifiers import StyleId, UserId
 from core.paging import Page, PageRequest
 from core.requester import Requester, Role
+from core.styles.complete_training import CompleteTraining
 from core.styles.errors import StyleNotFound
-from core.styles.model import SAMPLES, License
+from core.styles.model import License
+from core.styles.version import SAMPLES
 from core.styles.views import (
     LIKED,
     ArtworkView,
@@ -86,7 +88,7 @@ async def test_unfinished_styles_are_listed_for_their_owner_only(world: World) -
     pending = await world.untrained_style(mia, "Pending")
     failed = await untrained(world, mia, "Failed")
     training = await world.untrained_style(mia, "Training")
-    await advance(world, training.id, epoch=1)
+    await advance(world, training.version_id, epoch=1)
     await world.style(mia, "Closed", is_active=False)
     await world.untrained_style(max_, "Other")
 
@@ -140,7 +142,7 @@ async def test_artists_see_all_their_own_styles(world: World) -> None:
     await world.generation(ann, closed)
     world.clock.advance()
     training = await world.untrained_style(mia, "Training")
-    await advance(world, training.id, epoch=5)
+    await advance(world, training.version_id, epoch=5)
     await world.style(await world.artist("max"), "Other")
 
     cards = (await own(world, mia)).rows
@@ -197,6 +199,7 @@ async def test_detail_for_everybody(world: World) -> None:
         valid_from=None,
         valid_to=style.valid_to,
         is_active=True,
+        version=1,
         updated_at=style.updated_at,
         stats=StyleStats(total_generations=3, avg_likes=1.5),
         sample_artworks=[
@@ -206,7 +209,7 @@ async def test_detail_for_everybody(world: World) -> None:
                 samples[artwork.index],
                 ["ink", f"number {artwork.index}"],
             )
-            for artwork in await commit(world, lambda ports: ports.styles.artworks(style.id))
+            for artwork in await commit(world, lambda ports: ports.versions.artworks(style.version_id))
             if artwork.index < SAMPLES
         ],
         progress=None,
@@ -234,8 +237,7 @@ async def test_detail_for_the_owner_and_for_admins(world: World) -> None:
     mia = await world.artist("mia")
     admin = msgspec.structs.replace(await world.user("admin"), role=Role.ADMIN)
     style = await world.untrained_style(mia, show_samples=False)
-    trained = style.complete_training(at=world.clock.now(), model_path="gs://models/1", metric={"loss": 0.1})
-    await commit(world, lambda ports: ports.styles.save(trained))
+    await world.use_case(CompleteTraining)(style.version_id, model_path="gs://models/1", metric={"loss": 0.1})
 
     for viewer in (requester(mia, is_artist=True), requester(admin)):
         detail = await world.read.styles.detail(style.id, viewer=viewer)
@@ -277,7 +279,7 @@ async def test_unfinished_styles_are_hidden_from_others_and_closed_ones_are_not(
 async def test_detail_shows_progress_and_failure(world: World) -> None:
     mia = await world.artist("mia")
     training = await world.untrained_style(mia, "Training")
-    await advance(world, training.id, epoch=5)
+    await advance(world, training.version_id, epoch=5)
     failed = await untrained(world, mia, "Failed")
 
     assert (await world.read.styles.detail(training.id, viewer=requester(mia))).progress == progress(world, 5)

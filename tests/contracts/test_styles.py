@@ -7,12 +7,11 @@ import msgspec
 import pytest
 
 from core.accounts.model import User
-from core.identifiers import StyleId
+from core.identifiers import StyleId, VersionId
 from core.styles.errors import DuplicateStyleName, StyleNotFound
-from core.styles.model import License, Offer, Rights, Style, TrainingProgress, TrainingStatus
-from core.tasks.outcome import Failure, Outcome
+from core.styles.model import License, Offer, Style
 from tests.contracts.overlap import Block, Work, commit, race, sending
-from tests.contracts.styles import advance, artwork, own, progress, untrained
+from tests.contracts.styles import artwork, own
 from tests.support.world import Scope, World
 
 # --- the repository ---------------------------------------------------------------------------------------------------
@@ -20,29 +19,25 @@ from tests.support.world import Scope, World
 
 async def test_an_added_style_is_returned_unchanged(world: World) -> None:
     mia = await world.artist("mia")
+    style_id = await world.ids.style()
     style = Style(
-        id=await world.ids.style(),
+        id=style_id,
         artist_id=mia.id,
         name="먹 Ink",
         description="검은 먹",
         generation_cost_tokens=10_000,
         license_type=License.EXCLUSIVE,
         tags=["ink", "black and white"],
-        task_id=world.ids.task(),
+        version_id=VersionId(style_id),
         created_at=world.clock.now(),
         updated_at=world.clock.advance(timedelta(microseconds=1)),
-        rights=Rights(world.clock.now(), explicit=False, version=7),
-        training_status=TrainingStatus.TRAINING,
         is_active=False,
         show_samples=False,
         valid_from=world.clock.now() - timedelta(days=1),
         valid_to=world.clock.now() + timedelta(days=1),
         model_path="gs://models/1",
-        training_metric={"loss": 0.25, "epochs": 200, "notes": ["a", None, {"b": True}]},
-        progress=TrainingProgress(3, 200, 1.5, 300, world.clock.now()),
-        failure=Failure("TRAINING_ERROR", "Never mind."),
     )
-    await commit(world, lambda ports: ports.styles.add(style, []))
+    await commit(world, lambda ports: ports.styles.add(style, world.first_version(style), []))
 
     assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == style
     assert await commit(world, lambda ports: ports.styles.of_id(style.id, lock=True)) == style
@@ -56,25 +51,23 @@ async def test_a_style_without_optional_fields_is_stored(world: World) -> None:
 
 async def test_a_saved_entity_is_stored(world: World) -> None:
     style = await world.untrained_style(await world.artist())
-    failed = style.fail_training(at=world.clock.advance(), failure=Failure("LOW_QUALITY_DATA", "Too dark."))
-    await commit(world, lambda ports: ports.styles.save(failed))
-    assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == failed
+    closed = style.close(at=world.clock.advance())
 
-    trained = failed.complete_training(at=world.clock.advance(), model_path="gs://models/1", metric={"loss": 0.1})
-    await commit(world, lambda ports: ports.styles.save(trained))
-    assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == trained
+    await commit(world, lambda ports: ports.styles.save(closed))
+
+    assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == closed
 
 
 async def test_saving_waits_for_the_lock_of_the_style(world: World) -> None:
     style = await world.untrained_style(await world.artist())
-    failed = style.fail_training(at=world.clock.now(), failure=Failure("TRAINING_ERROR", "Out of paint."))
+    closed = style.close(at=world.clock.advance())
 
     locking = await Block(world, lambda ports: ports.styles.of_id(style.id, lock=True)).open()
-    saving = await Block(world, sending(lambda ports: ports.styles.save(failed))).waits()
+    saving = await Block(world, sending(lambda ports: ports.styles.save(closed))).waits()
 
     assert await locking.commit() == style
     await saving.commit()
-    assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == failed
+    assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == closed
 
 
 async def test_an_unknown_style_is_not_found(world: World) -> None:
@@ -89,8 +82,6 @@ async def test_an_unknown_style_is_not_found(world: World) -> None:
         await commit(world, lambda ports: ports.styles.offer(nothing))
     with pytest.raises(StyleNotFound):
         await commit(world, lambda ports: ports.styles.save(msgspec.structs.replace(style, id=nothing)))
-    with pytest.raises(StyleNotFound):
-        await advance(world, nothing, epoch=1)
     with pytest.raises(StyleNotFound):
         await world.read.styles.detail(nothing, viewer=None)
 
@@ -147,7 +138,7 @@ async def test_one_of_two_concurrent_styles_with_one_name_is_refused(world: Worl
 
     async def add(ports: Scope) -> StyleId:
         style = await new_style(world, mia)
-        await ports.styles.add(style, [artwork(style, await world.ids.artwork())])
+        await ports.styles.add(style, world.first_version(style), [artwork(style, await world.ids.artwork())])
         return style.id
 
     ended = await race(world, add, add, sent=sent)
@@ -160,7 +151,8 @@ async def test_a_name_is_free_again_after_a_rollback(world: World) -> None:
     mia = await world.artist("mia")
 
     async def add(ports: Scope) -> None:
-        await ports.styles.add(await new_style(world, mia), [])
+        style = await new_style(world, mia)
+        await ports.styles.add(style, world.first_version(style), [])
 
     first = await Block(world, sending(add)).open()
     second = Block(world, sending(add))
@@ -188,7 +180,8 @@ async def test_a_locked_portfolio_serialises_additions(world: World) -> None:
     def add(name: str) -> Work:
         async def work(ports: Scope) -> list[str]:
             portfolio = await ports.styles.portfolio(mia.id, lock=True)
-            await ports.styles.add(await new_style(world, mia, name), [])
+            style = await new_style(world, mia, name)
+            await ports.styles.add(style, world.first_version(style), [])
             return portfolio.name_keys
 
         return work
@@ -221,99 +214,32 @@ async def test_an_offer_has_the_terms_of_a_request(world: World) -> None:
         artist_id=mia.id,
         generation_cost_tokens=30,
         license_type=License.EXCLUSIVE,
-        training_status=TrainingStatus.COMPLETED,
         is_active=True,
         valid_from=now,
         valid_to=now + timedelta(days=1),
+        version=1,
+        version_id=style.version_id,
         model_path=style.model_path,
         signature_key=f"signatures/{mia.id}/signature.png",
     )
     offer = await commit(world, lambda ports: ports.styles.offer(pending.id))
-    assert (offer.training_status, offer.is_active, offer.model_path) == (TrainingStatus.PENDING, False, None)
-
-
-# --- progress ---------------------------------------------------------------------------------------------------------
-
-
-async def test_progress_starts_and_advances_the_training(world: World) -> None:
-    style = await world.untrained_style(await world.artist())
-
-    for epoch in (1, 2, 50):
-        at = world.clock.advance()
-        assert await advance(world, style.id, epoch=epoch) == Outcome(applied=True, status="training")
-        found = await commit(world, lambda ports: ports.styles.of_id(style.id))
-        assert found.training_status is TrainingStatus.TRAINING
-        assert found.progress == TrainingProgress(epoch, 200, epoch / 2, 300, at)
-
-
-@pytest.mark.parametrize("epoch", [4, 5])
-async def test_progress_never_decreases(world: World, epoch: int) -> None:
-    style = await world.untrained_style(await world.artist())
-    await advance(world, style.id, epoch=5)
-    before = await commit(world, lambda ports: ports.styles.of_id(style.id))
-    world.clock.advance()
-
-    assert await advance(world, style.id, epoch=epoch) == Outcome(applied=False, status="training")
-
-    assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == before
-
-
-async def test_progress_after_the_end_changes_nothing(world: World) -> None:
-    mia = await world.artist("mia")
-    trained = await world.style(mia, "Ink")
-    failed = await untrained(world, mia, "Oil")
-
-    assert await advance(world, trained.id, epoch=5) == Outcome(applied=False, status="completed")
-    assert await advance(world, failed.id, epoch=5) == Outcome(applied=False, status="failed")
-
-    assert await commit(world, lambda ports: ports.styles.of_id(trained.id)) == trained
-    assert await commit(world, lambda ports: ports.styles.of_id(failed.id)) == failed
-
-
-async def test_progress_waits_for_a_concurrent_end(world: World) -> None:
-    style = await world.untrained_style(await world.artist())
-    trained = style.complete_training(at=world.clock.now(), model_path="gs://models/1", metric=None)
-
-    async def complete(ports: Scope) -> None:
-        await ports.styles.of_id(style.id, lock=True)
-        await ports.styles.save(trained)
-        await ports.styles.of_id(style.id)
-
-    completing = await Block(world, complete).open()
-    progressing = await Block(world, lambda ports: ports.styles.advance(style.id, progress(world, 5))).waits()
-    await completing.commit()
-
-    assert await progressing.commit() == Outcome(applied=False, status="completed")
-    assert await commit(world, lambda ports: ports.styles.of_id(style.id)) == trained
-
-
-async def test_progress_is_kept_when_the_surrounding_block_rolls_back(world: World) -> None:
-    style = await world.untrained_style(await world.artist())
-
-    async def work(ports: Scope) -> None:
-        await ports.styles.advance(style.id, progress(world, 5))
-
-    block = await Block(world, work).open()
-    await block.roll_back()
-
-    found = await commit(world, lambda ports: ports.styles.of_id(style.id))
-    assert found.progress == progress(world, 5)
+    assert (offer.is_active, offer.model_path) == (False, None)
 
 
 async def new_style(world: World, artist: User, name: str = "Ink") -> Style:
     now = world.clock.now()
+    style_id = await world.ids.style()
     return Style(
-        id=await world.ids.style(),
+        id=style_id,
         artist_id=artist.id,
         name=name,
         description="",
         generation_cost_tokens=1,
         license_type=License.PERSONAL,
         tags=[],
-        task_id=world.ids.task(),
+        version_id=VersionId(style_id),
         created_at=now,
         updated_at=now,
-        rights=Rights(now, explicit=True),
     )
 
 

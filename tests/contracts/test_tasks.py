@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.identifiers import GenerationId, StyleId
+from core.identifiers import GenerationId, VersionId
 from core.ports.outbox import Batch
 from core.tasks.model import (
     GenerationOrder,
@@ -198,14 +198,14 @@ async def test_waiting_for_a_task_times_out(world: World) -> None:
 
 
 def new_task(world: World) -> TrainingTask:
-    order = TrainingOrder(StyleId(10), ["gs://bucket/training/10/image_0.jpg"], ["watercolor", "수채화"])
+    order = TrainingOrder(VersionId(10), ["gs://bucket/training/10/image_0.jpg"], ["watercolor", "수채화"])
     return training_task(world.ids.task(), order, at=world.clock.now(), webhooks=world.webhooks)
 
 
 def new_generation_task(world: World) -> GenerationTask:
     order = GenerationOrder(
         generation_id=GenerationId(500),
-        style_id=StyleId(10),
+        style_id=VersionId(10),
         lora_path="gs://models/10.safetensors",
         prompt="woman, portrait",
         prompt_tags=["woman", "portrait"],

@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from core.accounts.model import User
-from core.identifiers import StyleId
 from core.ports.database import DatabaseUnavailable
 from core.styles.complete_training import CompleteTraining
 from core.styles.errors import StyleNotFound
 from core.styles.fail_training import FailTraining
-from core.styles.model import Style, TrainingStatus
+from core.styles.model import Style
 from core.styles.record_training_progress import RecordTrainingProgress
 from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
+from core.styles.version import TrainingStatus
 from core.tasks.model import TrainingOrder, training_task
 from tests.contracts.overlap import commit
 from tests.contracts.time_outs import MOMENT, PRICE, TIMEOUT, notified, refuse_once
@@ -36,7 +36,7 @@ async def test_a_training_without_activity_fails_and_notifies_once(world: World,
     world.clock.advance(MOMENT)
     assert sum(await asyncio.gather(*(time_out_trainings(world) for _ in range(4)))) == 1
 
-    now = await commit(world, lambda ports: ports.styles.of_id(style.id))
+    now = await world.training_of(style.id)
     assert now.training_status is TrainingStatus.FAILED
     assert now.failure is not None
     assert now.failure.code == "TIMEOUT"
@@ -46,8 +46,10 @@ async def test_a_training_without_activity_fails_and_notifies_once(world: World,
 
 async def test_an_unpublished_training_does_not_time_out(world: World, mia: User) -> None:
     style = await world.untrained_style(mia, "Slow")
-    order = TrainingOrder(style.id, [], [])
-    task = training_task(style.task_id, order, at=style.created_at, webhooks=world.webhooks)
+    order = TrainingOrder(style.version_id, [], [])
+    task = training_task(
+        (await world.training_of(style.id)).task_id, order, at=style.created_at, webhooks=world.webhooks
+    )
     await commit(world, lambda ports: ports.queue.put(task))
     world.clock.advance(TIMEOUT)
 
@@ -77,7 +79,7 @@ async def test_progress_restarts_the_training_time_out(world: World, mia: User) 
     style = await world.untrained_style(mia, "Slow")
     world.clock.advance(TIMEOUT)
     await world.use_case(RecordTrainingProgress)(
-        style.id, current_epoch=1, total_epochs=200, progress_percent=0.5, estimated_seconds=None
+        style.version_id, current_epoch=1, total_epochs=200, progress_percent=0.5, estimated_seconds=None
     )
     assert await time_out_trainings(world) == 0
 
@@ -87,18 +89,7 @@ async def test_progress_restarts_the_training_time_out(world: World, mia: User) 
 
 async def test_ended_trainings_do_not_time_out(world: World, mia: User) -> None:
     style = await world.untrained_style(mia, "Done")
-    await world.use_case(CompleteTraining)(style.id, model_path="gs://models/1", metric=None)
+    await world.use_case(CompleteTraining)(style.version_id, model_path="gs://models/1", metric=None)
     world.clock.advance(10 * TIMEOUT)
 
     assert await time_out_trainings(world) == 0
-
-
-async def test_the_training_with_the_oldest_activity_times_out_first(world: World, mia: User) -> None:
-    first = await world.untrained_style(mia, "First")
-    world.clock.advance()
-    second = await world.untrained_style(mia, "Second")
-
-    async def inactive(limit: int) -> list[StyleId]:
-        return await commit(world, lambda ports: ports.styles.stalled(since=world.clock.now(), limit=limit))
-
-    assert (await inactive(10), await inactive(1)) == ([first.id, second.id], [first.id])

@@ -25,7 +25,7 @@ async def test_an_error_rolls_back_and_is_raised(world: World) -> None:
     async def work(ports: Scope) -> None:
         await ports.users.save(edited(ann, world, bio="hello"))
         await ports.ledger.transfer(gift(ann.id, 7, world))
-        await ports.styles.save(style.complete_training(at=world.clock.now(), model_path="gs://models/1", metric=None))
+        await ports.styles.save(style.close(at=world.clock.now()))
         await ports.users.of_id(ann.id)
         raise RolledBack
 

@@ -151,11 +151,11 @@ async def test_a_second_withdrawal_changes_only_the_images(world: World, style: 
 async def test_a_style_can_be_withdrawn_while_it_is_trained(world: World, mia: User) -> None:
     style = await world.untrained_style(mia)
     failed = await world.untrained_style(mia, "Oil")
-    await world.use_case(FailTraining)(failed.id, Failure("TRAINING_ERROR", "No."))
+    await world.use_case(FailTraining)(failed.version_id, Failure("TRAINING_ERROR", "No."))
     for one in (style, failed):
         await withdraw(world, one)
 
-    await world.use_case(CompleteTraining)(style.id, model_path="gs://models/1", metric=None)
+    await world.use_case(CompleteTraining)(style.version_id, model_path="gs://models/1", metric=None)
 
     assert (await world.read.styles.list(StyleQuery(), page=PageRequest())).rows == []
     with pytest.raises(StyleWithdrawn):

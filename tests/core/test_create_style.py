@@ -12,6 +12,7 @@ from PIL import Image
 
 from core.derivatives import derivatives_of
 from core.errors import DomainError, ValidationError
+from core.identifiers import VersionId
 from core.ports.blob_store import Blob, StoreUnavailable
 from core.ports.transaction import OutcomeUnknown
 from core.styles.create_style import CreateStyle
@@ -74,7 +75,7 @@ async def test_artworks_and_captions_have_the_documented_keys(world: MemoryWorld
     assert await world.blobs.get(f"{folder}/image_9.jpg") == picture(600, 512, format="jpeg")
     assert world.blobs.content_type(f"{folder}/image_9.jpg") == "image/jpeg"
     assert await world.blobs.get(f"{folder}/image_9.txt") == b"a cat, red hat"
-    artwork = world.database.tables.artworks[created.id][9]
+    artwork = world.database.tables.artworks[VersionId(created.id)][9]
     assert (artwork.index, artwork.key, artwork.caption) == (9, f"{folder}/image_9.jpg", "a cat, red hat")
     assert (artwork.format, artwork.width, artwork.height) == ("jpeg", 600, 512)
     assert artwork.size == len(picture(600, 512, format="jpeg"))
@@ -87,7 +88,7 @@ async def test_tags_are_collected(world: MemoryWorld) -> None:
     created = await create(world, mia, NewStyle("Ink", 1, tags=["black", "ink"]), images)
 
     assert world.database.tables.styles[created.id].tags == ["ink", "black", "cat", "red hat"]
-    artworks = world.database.tables.artworks[created.id]
+    artworks = world.database.tables.artworks[VersionId(created.id)]
     assert [artwork.tags for artwork in artworks[:3]] == [["ink", "cat", "red hat"], ["ink", "cat"], ["ink"]]
 
 
@@ -99,7 +100,7 @@ async def test_tags_are_given_per_image(world: MemoryWorld) -> None:
     created = await create(world, mia, NewStyle("Ink", 1, tags=["black"]), images)
 
     assert world.database.tables.styles[created.id].tags == ["ink", "black", "red cat", "a hat", "dog"]
-    artworks = world.database.tables.artworks[created.id]
+    artworks = world.database.tables.artworks[VersionId(created.id)]
     assert [artworks[index].tags for index in (0, 1, 9)] == [["ink", "red cat", "a hat"], ["ink"], ["ink", "dog"]]
 
 
@@ -121,7 +122,7 @@ async def test_training_gets_originals_and_samples_are_clean_copies(world: Memor
 
     created = await create(world, mia, NewStyle("Ink", 1), images)
 
-    for artwork in world.database.tables.artworks[created.id]:
+    for artwork in world.database.tables.artworks[VersionId(created.id)]:
         assert await world.blobs.get(artwork.key) == originals[artwork.index]
         assert artwork.size == len(originals[artwork.index])
         assert (artwork.sample_key is not None) == (artwork.index < 4)
@@ -138,7 +139,7 @@ async def test_a_name_that_is_not_a_valid_tag_is_not_added(world: MemoryWorld) -
     created = await create(world, mia, NewStyle("먹", 1, tags=["ink"]), uploads())
 
     assert world.database.tables.styles[created.id].tags == ["ink"]
-    assert world.database.tables.artworks[created.id][0].tags == []
+    assert world.database.tables.artworks[VersionId(created.id)][0].tags == []
 
 
 async def test_the_task_equals_the_documented_bytes(world: MemoryWorld) -> None:
@@ -147,7 +148,7 @@ async def test_the_task_equals_the_documented_bytes(world: MemoryWorld) -> None:
     created = await create(world, mia, NewStyle("Ink", 1), uploads())
 
     [task] = await world.tasks()
-    task_id = world.database.tables.styles[created.id].task_id
+    task_id = world.database.tables.style_versions[VersionId(created.id)].task_id
     images = ",".join(f'"gs://stylelicense-media/training/{created.id}/image_{index}.png"' for index in range(10))
     assert (task.task_id, task.queue) == (task_id, "model_training")
     assert task.body.decode() == (

@@ -83,9 +83,9 @@ async def test_each_type_is_sent_to_its_recipients_and_not_to_the_actor(world: M
     style, trained, failed = [await world.untrained_style(mia, name) for name in ("Ink", "Oil", "Chalk")]
     for notified_style in (style, trained):
         for _ in range(2):  # webhooks come twice
-            await world.use_case(CompleteTraining)(notified_style.id, model_path="gs://models/x", metric=None)
+            await world.use_case(CompleteTraining)(notified_style.version_id, model_path="gs://models/x", metric=None)
     for _ in range(2):
-        await world.use_case(FailTraining)(failed.id, Failure("TRAINING_ERROR", "No."))
+        await world.use_case(FailTraining)(failed.version_id, Failure("TRAINING_ERROR", "No."))
     made, lost = await world.generation(ann, style), await world.generation(ann, style)
     for _ in range(2):
         await world.use_case(CompleteGeneration)(made.id, result_url=world.blobs.uri("generations/1.png"), metadata={})

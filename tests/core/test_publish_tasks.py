@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from core.identifiers import StyleId, TaskId
+from core.identifiers import TaskId, VersionId
 from core.ports.broker import Broker
 from core.tasks.model import PendingTask, Queue, TrainingOrder, TrainingTask, pending, training_task
 from core.tasks.publish_tasks import PublishTasks
@@ -61,7 +61,7 @@ async def test_tasks_are_published_in_batches(world: MemoryWorld) -> None:
 
 async def put(world: MemoryWorld, *, seconds: int = 0) -> TrainingTask:
     now = world.clock.now()
-    task = training_task(world.ids.task(), TrainingOrder(StyleId(1), [], []), at=now, webhooks=world.webhooks)
+    task = training_task(world.ids.task(), TrainingOrder(VersionId(1), [], []), at=now, webhooks=world.webhooks)
     async with world.block() as scope:
         await scope.queue.put(task, due=now + timedelta(seconds=seconds))
     return task

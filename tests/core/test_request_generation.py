@@ -29,6 +29,7 @@ async def test_a_generation_is_queued_and_its_price_held(world: MemoryWorld) -> 
         id=requested.id,
         user_id=ann.id,
         style_id=style.id,
+        style_version=1,
         status="queued",
         consumed_tokens=30,
         aspect_ratio="1:1",

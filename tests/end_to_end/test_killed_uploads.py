@@ -129,6 +129,6 @@ async def test_a_check_continues_in_another_process(
     await sql.execute("UPDATE artwork_checks SET claimed_until = now()")
     await maintenance(machine, own_database_url)
     assert await sql.fetchval("SELECT count(*) FROM artwork_checks") == 0
-    assert await sql.fetchval("SELECT count(*) FROM artworks WHERE style_id = $1", style["id"]) == 10
+    assert await sql.fetchval("SELECT count(*) FROM artworks WHERE version_id = $1", style["id"]) == 10
     assert await sql.fetchval("SELECT count(*) FROM outbox") == 1
     assert objects(machine, "uploads") == []

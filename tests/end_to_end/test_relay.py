@@ -13,7 +13,7 @@ from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.unit_of_work import UnitOfWork
 from adapters.system.clock import SystemClock
-from core.identifiers import StyleId, TaskId
+from core.identifiers import TaskId, VersionId
 from core.ports.database import DatabaseUsage
 from core.tasks.model import TrainingOrder, WebhookBase, training_task
 from tests.contracts.postgres_world import PostgresWorld
@@ -53,7 +53,10 @@ async def says(process: asyncio.subprocess.Process, text: str) -> None:
 async def put(pool: Pool) -> TaskId:
     task_id, outbox = PostgresWorld(pool).ids.task(), PostgresOutbox(pool, notifies=True)
     task = training_task(
-        task_id, TrainingOrder(StyleId(1), [], []), at=SystemClock().now(), webhooks=WebhookBase("https://api.example")
+        task_id,
+        TrainingOrder(VersionId(1), [], []),
+        at=SystemClock().now(),
+        webhooks=WebhookBase("https://api.example"),
     )
     async with PostgresTransaction(UnitOfWork(pool, DatabaseUsage())) as transaction:
         await PostgresTaskQueue(transaction, outbox).put(task)

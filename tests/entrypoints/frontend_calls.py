@@ -52,14 +52,18 @@ PAID = """{id, type, direction, amount, status, refunded, price_per_token, total
 STYLE = f"""id, name, description, thumbnail_url, images: {IMAGES}, artist: {{id, username, artist_name}},
     training_status, generation_cost_tokens, license_type, usage_count, tags, created_at"""
 STYLE_DETAIL = f"""{STYLE}, artist: {{id, username, artist_name, profile_image, images, follower_count}}, valid_from,
-    valid_to, is_active, updated_at, stats: {{total_generations, avg_likes}},
+    valid_to, is_active, version, updated_at, stats: {{total_generations, avg_likes}},
     sample_artworks: [{{id, image_url, images: {IMAGES}, tags}}], progress"""
+VERSION = """version, in_use, training_status, artwork_count, progress, checking, failure, review, model_path,
+    training_metric, rights: {affirmed_by, affirmed_at, explicit, version}, created_at, updated_at, completed_at"""
 EPOCHS = "{current_epoch, total_epochs, progress_percent, estimated_seconds, last_updated}"
-GENERATION = """id, user_id, user: {id, username, profile_image, images}, style: {id, name, artist: {id, artist_name}},
+GENERATION = """id, user_id, user: {id, username, profile_image, images},
+    style: {id, name, version, artist: {id, artist_name}},
     status, consumed_tokens, license: {type, version}, aspect_ratio, seed, tags, description, is_public, like_count,
     comment_count, is_liked, result_url, images, progress, queue, error_message, refunded, created_at, updated_at"""
 STEPS = "{current_step, total_steps, progress_percent, estimated_seconds, last_updated}"
-FEED = f"""{{id, user: {{id, username, profile_image, images}}, style: {{id, name, artist: {{id, artist_name}}}},
+FEED = f"""{{id, user: {{id, username, profile_image, images}},
+    style: {{id, name, version, artist: {{id, artist_name}}}},
     result_url, images: {IMAGES}, description, aspect_ratio, like_count, comment_count, is_liked, tags, created_at}}"""
 COMMENT = """id, user: {id, username, profile_image, images}, content, is_hidden, parent_id, created_at,
     updated_at"""
@@ -207,6 +211,24 @@ CALLS = [
         refusals="422 STYLE_NOT_READY 403 FORBIDDEN",
     ),
     Call("PATCH", "/api/styles/{style}", by="mia", body={"files": {"thumbnail": ("t.png", picture(64, 64))}}),
+    Call("GET", "/api/styles/{style}/versions", fields=f"[{{{VERSION}}}]", by="mia", refusals="403 FORBIDDEN"),
+    Call(
+        "GET",
+        "/api/styles/{style}/versions/{first}",
+        fields=f"{{{VERSION}, artworks: [{{id, image_url, caption, tags, width, height}}]}}",
+        by="mia",
+        refusals="404 VERSION_NOT_FOUND 404 STYLE_NOT_FOUND 403 FORBIDDEN",
+    ),
+    Call(
+        "POST",
+        "/api/styles/{style}/versions",
+        201,
+        fields="{style_id, version, training_status, created_at}",
+        by="mia",
+        body={"json": {"upload_ids": ["{upload}"], "captions": ["a cat"], "image_tags": ["cat"]}},
+        refusals="""404 STYLE_NOT_FOUND 403 FORBIDDEN 409 STYLE_WITHDRAWN 409 VERSION_NOT_READY 409 VERSION_IN_TRAINING
+            403 VERSION_LIMIT_REACHED 422 UNUSABLE_UPLOAD 422 UPLOAD_MISSING 422 TOO_MANY_IMAGES""",
+    ),
     Call("POST", "/api/styles/{failed}/retrain", 202, by="mia", refusals="409 TRAINING_IN_PROGRESS"),
     Call("DELETE", "/api/styles/{style}", 204, by="mia"),
     Call(

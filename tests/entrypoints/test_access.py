@@ -73,6 +73,9 @@ TABLE: dict[tuple[str, str], tuple[int, int, int, int]] = {
     ("DELETE", "/api/styles/{style_id}"): (401, 403, 404, 204),
     ("POST", "/api/styles/{style_id}/retrain"): (401, 403, 404, 409),
     ("POST", "/api/styles/{style_id}/withdraw"): (401, 404, 404, 200),
+    ("GET", "/api/styles/{style_id}/versions"): (401, 404, 404, 200),
+    ("POST", "/api/styles/{style_id}/versions"): (401, 403, 404, 409),
+    ("GET", "/api/styles/{style_id}/versions/{version}"): (401, 404, 404, 200),
     ("GET", "/api/terms"): (200, 200, 200, 200),
     ("GET", "/api/search"): (422, 422, 422, 422),
     ("GET", "/api/tags"): (200, 200, 200, 200),
@@ -128,6 +131,8 @@ ADMIN: dict[tuple[str, str], int] = {
     ("GET", "/api/styles/{style_id}/examples"): 200,
     ("GET", "/api/styles/{style_id}/recommended-tags"): 200,
     ("POST", "/api/styles/{style_id}/withdraw"): 200,
+    ("GET", "/api/styles/{style_id}/versions"): 200,
+    ("GET", "/api/styles/{style_id}/versions/{version}"): 200,
 }
 """What an admin is answered where it is not what any user is."""
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
@@ -137,6 +142,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/styles/uploads"): {"json": {"files": [{"name": "a.png", "content_type": "image/png", "size": 1}]}},
     ("PATCH", "/api/styles/{style_id}"): {"json": {}},
     ("POST", "/api/styles/{style_id}/withdraw"): {"json": {"reason": "Mine."}},
+    ("POST", "/api/styles/{style_id}/versions"): {"json": {"upload_ids": [1]}},
     ("POST", "/api/tokens/withdrawals"): {"json": {"amount": 1}},
     ("POST", "/api/admin/withdrawals/{withdrawal_id}/reject"): {"json": {"reason": "No."}},
     ("POST", "/api/tokens/purchase"): {"json": {"package_id": "none"}},
@@ -150,7 +156,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 ANYTHING = dict.fromkeys(
     (
         *("user_id", "style_id", "generation_id", "comment_id", "notification_id", "withdrawal_id", "session_id"),
-        *("report_id", "order_id", "upload_id"),
+        *("report_id", "order_id", "upload_id", "version"),
     ),
     1,
 )
@@ -230,6 +236,7 @@ async def test_every_route_answers_every_role_as_declared(
         order_id=started.order_id,
         user_id=owner.id,
         style_id=untrained.id,
+        version=1,
         generation_id=image.id,
         comment_id=comment_id,
         notification_id=999,

@@ -87,7 +87,8 @@ class Scene:
         style, untrained = await world.style(mia), await world.untrained_style(mia, "Not yet")
         failed = await world.untrained_style(mia, "Failed")
         async with world.block() as ports:
-            await ports.styles.save(failed.fail_training(at=world.clock.now(), failure=Failure("BAD", "No.")))
+            version = await ports.versions.of_id(failed.version_id)
+            await ports.versions.save(version.fail_training(at=world.clock.now(), failure=Failure("BAD", "No.")))
         image = await world.image(ann, style, public=True)
         queued = await world.generation(ann, style)
         await world.follow(bob, mia)

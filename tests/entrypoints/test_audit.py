@@ -38,6 +38,7 @@ AS_ANYBODY = {
     ("PATCH", "/api/styles/{style_id}"),
     ("DELETE", "/api/styles/{style_id}"),
     ("POST", "/api/styles/{style_id}/retrain"),
+    ("POST", "/api/styles/{style_id}/versions"),
     ("POST", "/api/generations"),
     ("PATCH", "/api/generations/{generation_id}"),
     ("POST", "/api/generations/{generation_id}/cancel"),

@@ -15,11 +15,13 @@ import pytest
 from core.accounts.model import User
 from core.community.post_comment import NewComment, PostComment
 from core.generations.record_progress import RecordProgress
-from core.identifiers import GenerationId, StyleId
+from core.identifiers import GenerationId, VersionId
 from core.purchases.start_purchase import StartPurchase
 from core.styles.record_training_progress import RecordTrainingProgress
+from tests.contracts.artwork_uploads import arrived
 from tests.entrypoints.frontend_calls import CALLS, Call
 from tests.entrypoints.service import Service
+from tests.support.pictures import picture
 from tests.support.world import MemoryWorld
 
 Shape = dict[str, Any] | list[Any] | None
@@ -32,7 +34,7 @@ async def sample_data(service: Service, world: MemoryWorld) -> tuple[dict[str, U
     style = await world.style(mia, "Ink")
     training, failed = await world.untrained_style(mia, "Inlay"), await world.untrained_style(mia, "Iron")
     await world.use_case(RecordTrainingProgress)(
-        training.id, current_epoch=1, total_epochs=20, progress_percent=5.0, estimated_seconds=60
+        training.version_id, current_epoch=1, total_epochs=20, progress_percent=5.0, estimated_seconds=60
     )
     image = await world.image(ann, style, public=True, description="여자")
     world.clock.advance()
@@ -59,6 +61,7 @@ async def sample_data(service: Service, world: MemoryWorld) -> tuple[dict[str, U
         **{"mia": mia.id, "ann": ann.id, "zoe": zoe.id, "comment": comment, "order": order, "bought": bought},
         **{"style": style.id, "training": training.id, "failed": failed.id, "notification": notifications[0]["id"]},
         **{"image": image.id, "processing": processing.id, "queued": queued.id},
+        **{"upload": (await arrived(world, mia, [picture()]))[0].upload_id, "first": 1},
     }
     return {"mia": mia, "ann": ann, "zoe": zoe}, things
 
@@ -105,7 +108,7 @@ async def test_a_whole_percentage_is_shown_without_decimals(
     service: Service, world: MemoryWorld, path: str, percent: float, shown: bytes
 ) -> None:
     people, things = await sample_data(service, world)
-    processing, training = GenerationId(int(str(things["processing"]))), StyleId(int(str(things["training"])))
+    processing, training = GenerationId(int(str(things["processing"]))), VersionId(int(str(things["training"])))
     await world.use_case(RecordProgress)(
         processing, current_step=21, total_steps=50, progress_percent=percent, estimated_seconds=9
     )
@@ -151,6 +154,8 @@ def filled_in(wanted: Any, things: Mapping[str, object]) -> Any:
         return things[whole[1]] if whole else wanted.format(**things) if "{" in wanted else wanted
     if isinstance(wanted, dict):
         return {name: filled_in(value, things) for name, value in wanted.items()}
+    if isinstance(wanted, list):
+        return [filled_in(value, things) for value in wanted]
     return wanted
 
 

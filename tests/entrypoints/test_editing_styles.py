@@ -108,7 +108,7 @@ async def test_changing_another_artists_style_is_forbidden(service: Service, wor
 async def test_a_failed_training_is_retried_once(service: Service, world: MemoryWorld) -> None:
     mia = await world.artist()
     style = await world.untrained_style(mia)
-    await world.use_case(FailTraining)(style.id, Failure("GPU_OOM", "Out of memory."))
+    await world.use_case(FailTraining)(style.version_id, Failure("GPU_OOM", "Out of memory."))
     async with service.browser(mia) as browser:
         response = await browser.post(f"/api/styles/{style.id}/retrain")
         assert (response.status_code, response.json()["data"]["training_status"]) == (202, "pending")

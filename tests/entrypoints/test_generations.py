@@ -19,6 +19,7 @@ async def test_a_generation_is_requested(service: Service, world: MemoryWorld) -
             "id": created["id"],
             "user_id": ann.id,
             "style_id": style.id,
+            "style_version": 1,
             "status": "queued",
             "consumed_tokens": 30,
             "aspect_ratio": "1:2",

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.identifiers import GenerationId, StyleId, TaskId
+from core.identifiers import GenerationId, TaskId, VersionId
 from core.ports.broker import Broker
 from core.ports.database import DatabaseUnavailable
 from core.ports.outbox import Batch, Outbox
@@ -105,7 +105,7 @@ async def put(world: MemoryWorld, *, due_in: timedelta = timedelta()) -> TaskId:
     scope = world.scope()
     task_id = world.ids.task()
     now = world.clock.now()
-    task = training_task(task_id, TrainingOrder(StyleId(1), [], []), at=now, webhooks=world.webhooks)
+    task = training_task(task_id, TrainingOrder(VersionId(1), [], []), at=now, webhooks=world.webhooks)
     async with scope.transaction:
         await scope.queue.put(task, due=now + due_in)
     return task_id
@@ -113,7 +113,7 @@ async def put(world: MemoryWorld, *, due_in: timedelta = timedelta()) -> TaskId:
 
 async def put_image(world: MemoryWorld) -> TaskId:
     scope, task_id = world.scope(), world.ids.task()
-    order = GenerationOrder(GenerationId(1), StyleId(1), "gs://m/1", "", [], "1:1", None, 512, 512, 1, "gs://s/1")
+    order = GenerationOrder(GenerationId(1), VersionId(1), "gs://m/1", "", [], "1:1", None, 512, 512, 1, "gs://s/1")
     async with scope.transaction:
         await scope.queue.put(generation_task(task_id, order, at=world.clock.now(), webhooks=world.webhooks))
     return task_id

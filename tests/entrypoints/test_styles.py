@@ -4,7 +4,7 @@ import pytest
 
 from core.accounts.model import User
 from core.styles.complete_training import CompleteTraining
-from core.styles.model import MAX_IMAGE
+from core.styles.version import MAX_IMAGE
 from tests.entrypoints.pictures import picture, pictures
 from tests.entrypoints.service import Browser, Service
 from tests.support.photographs import SECRETS, drawn, galaxy_trailer, jpeg_with, segment, with_metadata

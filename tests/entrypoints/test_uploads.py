@@ -10,7 +10,7 @@ from core.errors import ValidationError
 from core.identifiers import UserId
 from core.styles import errors
 from core.styles.create_style import CreateStyle
-from core.styles.model import MAX_IMAGE
+from core.styles.version import MAX_IMAGE
 from entrypoints.http import uploads, uploads_in_progress
 from entrypoints.http.routes.styles import STYLE
 from entrypoints.http.uploads_in_progress import PER_USER, TooManyUploads, UploadsInProgress

@@ -42,7 +42,10 @@ async def test_a_failure_is_recorded_whatever_its_message(
 
     assert await scene.report(call, body.replace('"MESSAGE"', message)) == (200, {"applied": True, "status": "failed"})
 
-    failed = world.database.tables.styles[scene.style.id], world.database.tables.generations[scene.image.id]
+    failed = (
+        world.database.tables.style_versions[scene.style.version_id],
+        world.database.tables.generations[scene.image.id],
+    )
     assert failed[call.startswith("inference")].failure == Failure("GENERATION_FAILED", kept)
 
 
@@ -72,7 +75,10 @@ async def test_a_failure_is_recorded_whatever_its_code(
 ) -> None:
     status, data = await scene.call(call, error_code=code)
     assert (status, data["applied"]) == (200, True)
-    failed = world.database.tables.styles[scene.style.id], world.database.tables.generations[scene.image.id]
+    failed = (
+        world.database.tables.style_versions[scene.style.version_id],
+        world.database.tables.generations[scene.image.id],
+    )
     assert failed[call.startswith("inference")].failure == Failure(kept, "No")
 
 
@@ -130,7 +136,10 @@ async def test_progress_is_recorded_whatever_its_numbers(
     status, data = await scene.report(call, body)
 
     assert (status, data["applied"]) == (200, True)
-    moved = world.database.tables.styles[scene.style.id], world.database.tables.generations[scene.image.id]
+    moved = (
+        world.database.tables.style_versions[scene.style.version_id],
+        world.database.tables.generations[scene.image.id],
+    )
     stored = moved[call.startswith("inference")].progress
     assert stored is not None
     assert msgspec.structs.astuple(stored)[:4] == kept
@@ -171,8 +180,11 @@ async def test_a_completion_is_recorded_with_any_metadata(
 
     assert await scene.report(call, body) == (200, {"applied": True, "status": "completed"})
 
-    style, image = world.database.tables.styles[scene.style.id], world.database.tables.generations[scene.image.id]
-    stored = image.metadata if field == "metadata" else style.training_metric or {}
+    version, image = (
+        world.database.tables.style_versions[scene.style.version_id],
+        world.database.tables.generations[scene.image.id],
+    )
+    stored = image.metadata if field == "metadata" else version.training_metric or {}
     assert stored == {field if name == "FIELD" else name: value for name, value in kept.items()}
 
 

@@ -144,8 +144,8 @@ async def test_unknown_fields_are_kept_in_the_metadata(scene: Scene, world: Memo
     assert image.metadata == {"seed": 7, "steps": 50, "worker": "gpu-3"}
 
     await scene.call("training/complete", training_metric={"loss": 0.1}, duration=3600)
-    style = world.database.tables.styles[scene.style.id]
-    assert style.training_metric == {"loss": 0.1, "duration": 3600}
+    version = world.database.tables.style_versions[scene.style.version_id]
+    assert version.training_metric == {"loss": 0.1, "duration": 3600}
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -37,7 +37,7 @@ ENOUGH = "1000000/60"
 LIMITED = ("SIGN_IN", "GENERATE", "PAYMENT", "PAYMENT_ORDER", "SIGNED_IN", "ANONYMOUS")
 UNFINISHED = """
 SELECT (SELECT count(*) FROM generations WHERE ended_at IS NULL) AS images,
-       (SELECT count(*) FROM styles WHERE training_status NOT IN ('completed', 'failed')) AS trainings,
+       (SELECT count(*) FROM style_versions WHERE training_status NOT IN ('completed', 'failed')) AS trainings,
        (SELECT count(*) FROM outbox) AS tasks
 """
 ENDS = "SELECT status, count(*) AS number, sum(attempt - 1)::int AS retries FROM generations GROUP BY status"

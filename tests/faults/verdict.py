@@ -13,7 +13,7 @@ Fetch = Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
 IMAGES = """
 SELECT id, prompt_tags[1] AS marker, style_id, status, attempt, task_id::text, result_key FROM generations ORDER BY id
 """
-STYLES = "SELECT id, training_status, model_path FROM styles ORDER BY id"
+STYLES = "SELECT id, training_status, model_path FROM style_versions ORDER BY id"
 COMMENTS = "SELECT id FROM comments"
 PAID = "SELECT order_id FROM purchases WHERE status = 'paid'"
 OUTBOX = "SELECT task_id::text FROM outbox ORDER BY sequence"

@@ -68,9 +68,14 @@ RULES = {
         SELECT generations.id, generations.status, public_key FROM generations JOIN styles ON styles.id = style_id
         WHERE NOT takedown_pending AND (status = 'queued' OR (public_key IS NOT NULL AND NOT takedown_keeps_images))
     """,
+    "generations are of a trained version of their style": """
+        SELECT generations.id, style_version FROM generations
+        LEFT JOIN style_versions version ON version.style_id = generations.style_id AND number = style_version
+        WHERE version.model_path IS NULL
+    """,
     "everything has ended": """
         SELECT 'generation' AS what, id FROM generations WHERE status NOT IN ('completed', 'failed', 'cancelled')
-        UNION ALL SELECT 'style', id FROM styles WHERE training_status NOT IN ('completed', 'failed')
+        UNION ALL SELECT 'training', id FROM style_versions WHERE training_status NOT IN ('completed', 'failed')
         UNION ALL SELECT 'takedown', id FROM styles WHERE takedown_pending
         UNION ALL SELECT 'withdrawal', id FROM withdrawals WHERE status = 'pending'
         UNION ALL SELECT 'erasing', id FROM users WHERE standing = 'leaving'

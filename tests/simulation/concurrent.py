@@ -27,7 +27,7 @@ JUMP = 0.002
 
 UNFINISHED = """
 SELECT (SELECT count(*) FROM generations WHERE status NOT IN ('completed', 'failed', 'cancelled')) AS images,
-       (SELECT count(*) FROM styles WHERE training_status NOT IN ('completed', 'failed')) AS trainings,
+       (SELECT count(*) FROM style_versions WHERE training_status NOT IN ('completed', 'failed')) AS trainings,
        (SELECT count(*) FROM purchases WHERE status = 'pending') AS purchases,
        (SELECT count(*) FROM purchases WHERE status = 'refunding') AS refunds,
        (SELECT count(*) FROM withdrawals WHERE status = 'pending') AS withdrawals,

@@ -110,7 +110,7 @@ class SimulatedStage(Stage):
         tables = self._memory.database.tables
         return {
             "images": sum(not image.status.ended for image in tables.generations.values()),
-            "trainings": sum(not style.training_status.ended for style in tables.styles.values()),
+            "trainings": sum(not version.training_status.ended for version in tables.style_versions.values()),
             "withdrawals": sum(row.status is WithdrawalStatus.PENDING for row in tables.withdrawals.values()),
             "purchases": sum(row.status is PurchaseStatus.PENDING for row in tables.purchases.values()),
             "refunds": sum(row.open_refund is not None for row in tables.purchases.values()),

@@ -9,12 +9,23 @@ import msgspec
 from adapters.memory.tables import Entry
 from core.accounts.model import Standing, User
 from core.generations.model import FINAL, RETRYABLE, STYLE_WITHDRAWN, Generation, Status
-from core.identifiers import CommentId, GenerationId, OrderId, StyleId, TaskId, TransferId, UserId, WithdrawalId
+from core.identifiers import (
+    CommentId,
+    GenerationId,
+    OrderId,
+    StyleId,
+    TaskId,
+    TransferId,
+    UserId,
+    VersionId,
+    WithdrawalId,
+)
 from core.ports.idempotency import KEPT
 from core.purchases.model import Purchase
 from core.purchases.payment import Payment, PaymentState
-from core.styles.model import Style, TrainingStatus
-from core.tasks.model import GenerationTask, PendingTask, TrainingTask
+from core.styles.model import Style
+from core.styles.version import TrainingStatus
+from core.tasks.model import GenerationOrder, GenerationTask, PendingTask, TrainingTask
 from core.tokens.model import WELCOME_TOKENS, Account, AccountKind, TransferKind
 from tests.simulation.sources import Sources
 from tests.simulation.stage import GRACE
@@ -27,7 +38,7 @@ Answered = tuple[UserId, str]
 
 _LEDGER = ("funds", "entries", "generations", "purchases", "withdrawals")
 """The rows that `reconcile` checks."""
-_NAMES = (*_LEDGER, "users", "styles", "likes", "comments", "answers", "outbox")
+_NAMES = (*_LEDGER, "users", "styles", "style_versions", "likes", "comments", "answers", "outbox")
 NOTIFIED = {Status.COMPLETED, Status.FAILED}
 SERVER_GIVES_UP = FINAL | RETRYABLE
 """Codes after which the inference server does not try again by itself."""
@@ -56,12 +67,15 @@ class Invariants:
         self._made: set[str] = set()
         """By their place in answers: what is to be made once for each key."""
         self._attempts: dict[tuple[GenerationId, int], TaskId] = {}
-        self._trainings: defaultdict[StyleId, set[TaskId]] = defaultdict(set)
+        self._trainings: defaultdict[VersionId, set[TaskId]] = defaultdict(set)
         self._tasks: dict[int, PendingTask] = {}
         """By their place in the outbox."""
         self._ended: dict[GenerationId, Status] = {}
         self._attempt_failed_at: dict[GenerationId, datetime | None] = {}
-        self._trained: set[StyleId] = set()
+        self._trained: set[VersionId] = set()
+        self._in_use: dict[StyleId, int] = {}
+        self._made_with: dict[GenerationId, int] = {}
+        """The version that each generation was requested with."""
         self._paid: set[OrderId] = set()
         self._identities: dict[tuple[str, str], UserId] = {}
         """The first owner of each."""
@@ -107,8 +121,7 @@ class Invariants:
             self._check_task(number)
         for generation_id in _the(changed["generations"], GenerationId):
             self._check_generation(generation_id)
-        for style_id in _the(changed["styles"], StyleId):
-            self._check_style(style_id)
+        self._check_styles(changed)
         for order_id in _the(changed["purchases"], OrderId):
             self._check_purchase(self._tables.purchases[order_id])
         for user_id in _the(changed["users"], UserId):
@@ -150,6 +163,8 @@ class Invariants:
             return
         status, before = generation.status, self._ended.get(generation.id)
         self._check_offered(generation, before)
+        if self._made_with.setdefault(generation.id, generation.style_version) != generation.style_version:
+            raise Violation(f"generation {generation.id} has become one of version {generation.style_version}")
         self._note(f"  generation {generation.id} is {status.value}")
         if status is Status.FAILED and self._ended.get(generation.id) is not status:
             self._check_grace(generation)
@@ -233,31 +248,55 @@ class Invariants:
         if not self._awaited(row.task):
             raise Violation(f"there is a task that nobody waits for: {row.task.body.decode()}")
         if row.task.queue == "model_training":
-            self._trainings[_style_of(row.task)].add(row.task.task_id)
+            self._trainings[_version_of(row.task)].add(row.task.task_id)
         else:
             order = msgspec.json.decode(row.task.body, type=GenerationTask).data
+            self._check_model(order)
             self._attempts[order.generation_id, order.attempt] = row.task.task_id
 
     def _awaited(self, task: PendingTask) -> bool:
         """Whether something waits for what this very task brings about."""
         if task.queue == "model_training":
-            style = self._tables.styles.get(_style_of(task))
-            return style is not None and not style.training_status.ended and style.task_id == task.task_id
+            version = self._tables.style_versions.get(_version_of(task))
+            return version is not None and not version.training_status.ended and version.task_id == task.task_id
         order = msgspec.json.decode(task.body, type=GenerationTask).data
         generation = self._tables.generations.get(order.generation_id)
         return generation is not None and not generation.status.ended and generation.task_id == task.task_id
 
+    def _check_styles(self, changed: dict[str, list[object]]) -> None:
+        for style_id in _the(changed["styles"], StyleId):
+            self._check_style(style_id)
+        for version_id in _the(changed["style_versions"], VersionId):
+            self._check_version(version_id)
+
     def _check_style(self, style_id: StyleId) -> None:
+        """Another version is used once its artist has chosen it, and so not in the commit that completes it."""
         style = self._tables.styles.get(style_id)
-        self._note(f"  style {style_id} is {style.training_status.value if style else 'gone'}")
+        self._note(f"  style {style_id} uses version {style.version if style else 'none'}")
         if style:
             self._check_takedown(style)
-        if style and style.task_id not in self._trainings[style_id]:
-            raise Violation(f"style {style_id} has no task")
-        if style and style.training_status is TrainingStatus.COMPLETED:
-            self._trained.add(style_id)
-        elif style and style_id in self._trained:
-            raise Violation(f"style {style_id} was trained, and is {style.training_status.value}")
+            if self._in_use.setdefault(style_id, 1) != style.version and style.version_id not in self._trained:
+                raise Violation(f"style {style_id} uses version {style.version}, which nobody has chosen")
+            self._in_use[style_id] = style.version
+
+    def _check_version(self, version_id: VersionId) -> None:
+        version = self._tables.style_versions.get(version_id)
+        self._note(f"  version {version_id} is {version.training_status.value if version else 'gone'}")
+        if version is None:
+            return
+        if self._tables.artworks[version_id] and version.task_id not in self._trainings[version_id]:
+            raise Violation(f"version {version_id} has no task")
+        if version.training_status is TrainingStatus.COMPLETED:
+            self._trained.add(version_id)
+        elif version_id in self._trained:
+            raise Violation(f"version {version_id} was trained, and is {version.training_status.value}")
+
+    def _check_model(self, order: GenerationOrder) -> None:
+        """A task has the model of the version that its generation was requested with."""
+        generation, version = self._tables.generations[order.generation_id], self._tables.style_versions[order.style_id]
+        wanted = (generation.style_id, generation.style_version, version.model_path)
+        if (version.style_id, version.number, order.lora_path) != wanted:
+            raise Violation(f"generation {generation.id} of version {generation.style_version} is made with {order}")
 
     # --- purchases and users ------------------------------------------------------------------------------------------
 
@@ -349,7 +388,7 @@ class Invariants:
         }
 
 
-def _style_of(task: PendingTask) -> StyleId:
+def _version_of(task: PendingTask) -> VersionId:
     return msgspec.json.decode(task.body, type=TrainingTask).data.style_id
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from core.account_deletion.erase_accounts import EraseAccounts
+from core.artwork_uploads.check_artworks import CheckArtworks
 from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.fail_generation import FailGeneration
 from core.generations.fail_unresumed_generations import FailUnresumedGenerations
 from core.generations.record_progress import RecordProgress
 from core.generations.time_out_generations import TimeOutGenerations
-from core.identifiers import StyleId
+from core.identifiers import VersionId
 from core.ports.blob_store import Blob
 from core.purchases.carry_out_refunds import CarryOutRefunds
 from core.purchases.expire_purchases import ExpirePurchases
@@ -78,6 +79,7 @@ class MaintenancePasses(Machine):
             await self.stage.call(TimeOutGenerations, limit=5)
             await self.stage.call(FailUnresumedGenerations, limit=5)
             await self.stage.call(TimeOutTrainings, limit=5)
+            await self.stage.call(CheckArtworks, limit=20)
             await self.stage.call(CarryOutTakedowns, limit=5)
             await self.stage.call(EraseAccounts, limit=5)
             await self.stage.call(DeleteDiscardedObjects, limit=20)
@@ -88,23 +90,23 @@ class TrainingServer(Machine):
         await self.stage.broker.consume("model_training", self._work)
 
     async def _work(self, body: bytes) -> None:
-        style_id = msgspec.json.decode(body, type=TrainingTask).data.style_id
+        version_id = msgspec.json.decode(body, type=TrainingTask).data.style_id
         for _ in range(TRAININGS):
-            if await self._trained(style_id):
+            if await self._trained(version_id):
                 return
 
-    async def _trained(self, style_id: StyleId) -> bool:
+    async def _trained(self, version_id: VersionId) -> bool:
         """One attempt; False when the task is put back."""
         stage = self.stage
         for epoch in REPORTS[: stage.random.randrange(3)]:
             if stage.faults.strike(SILENT):
                 return True
-            self._tell(RecordTrainingProgress, style_id, **progress("epoch", epoch))
+            self._tell(RecordTrainingProgress, version_id, **progress("epoch", epoch))
             await stage.pause(stage.random.random() * 20)
         if stage.random.random() < 0.25:
-            self._tell(FailTraining, style_id, Failure("TRAINING_FAILED", "No."))
+            self._tell(FailTraining, version_id, Failure("TRAINING_FAILED", "No."))
             return False
-        self._tell(CompleteTraining, style_id, model_path=f"gs://models/{style_id}", metric=None)
+        self._tell(CompleteTraining, version_id, model_path=f"gs://models/{version_id}", metric=None)
         return True
 
     def _tell(self, kind: type[Any], *args: object, **kwargs: Any) -> None:

@@ -16,6 +16,8 @@ from adapters.memory import generations as memory_generations
 from adapters.memory.account_deletion import MemoryPersonalData
 from adapters.memory.generations import MemoryGenerations
 from adapters.memory.idempotency import MemoryIdempotentCall
+from adapters.memory.style_versions import MemoryStyleVersions
+from adapters.memory.styles import MemoryStyles
 from adapters.memory.tables import Entry, Funds, QueuedTask, Tables
 from adapters.memory.tasks import MemoryBatch, MemoryTaskQueue
 from adapters.memory.tokens import MemoryTokenLedger
@@ -33,6 +35,8 @@ from core.purchases.model import Purchase, PurchaseStatus
 from core.purchases.refund import Refund
 from core.purchases.request_refund import RequestRefund
 from core.styles.errors import StyleNotFound
+from core.styles.model import Offer
+from core.styles.version import StyleVersion, TrainingStatus
 from core.takedowns.carry_out_takedown import CarryOutTakedown
 from core.tasks.model import Task, pending
 from core.tokens.model import Hold, PayoutTerms, PlatformFee, Transfer, TransferKind, paid_part
@@ -253,6 +257,34 @@ def takedown_of_what_is_in_work(_: SimulatedWorld) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def versions_used_unchosen(_: SimulatedWorld) -> Iterator[None]:
+    """A version is used once it is trained."""
+    save = MemoryStyleVersions.save
+
+    async def save_and_use(self: MemoryStyleVersions, version: StyleVersion) -> None:
+        await save(self, version)
+        if version.training_status is TrainingStatus.COMPLETED:
+            styles = MemoryStyles(self._transaction)
+            style = await styles.of_id(version.style_id)
+            await styles.save(style.use(version, [], at=version.updated_at))
+
+    with patch.object(MemoryStyleVersions, "save", save_and_use):
+        yield
+
+
+@contextmanager
+def retries_with_the_version_in_use(_: SimulatedWorld) -> Iterator[None]:
+    """A generation that is retried gets the model of another version, if one was chosen meanwhile."""
+    offer = MemoryStyles.offer
+
+    async def offer_in_use(self: MemoryStyles, style_id: StyleId, *, version: int | None = None) -> Offer:
+        return await offer(self, style_id)
+
+    with patch.object(MemoryStyles, "offer", offer_in_use):
+        yield
+
+
 class NeverHolds:
     """A ledger that keeps nothing for later."""
 
@@ -357,6 +389,8 @@ MUTANTS: dict[str, Mutant] = {
     "images-erased-at-work": images_erased_at_work,
     "failed-attempts-final": failed_attempts_final,
     "failed-attempts-forgotten": failed_attempts_forgotten,
+    "versions-used-unchosen": versions_used_unchosen,
+    "retries-with-the-version-in-use": retries_with_the_version_in_use,
     "requests-after-takedown": requests_after_takedown,
     "takedown-of-what-is-in-work": takedown_of_what_is_in_work,
     "grace-not-waited-for": changed(FailUnresumedGenerations, grace=lambda _: timedelta()),

@@ -39,6 +39,7 @@ class Stage(ABC):
         self.faults = faults
         self.provider = FaultyPayments(world.payments, self.faults, self.pause)
         self.broker = FaultyBroker(self.faults, random, self.pause)
+        self._images = AnyImage()
         self.closing = False
         """Whether users stop acting."""
         self.settling = 0
@@ -85,7 +86,7 @@ class Stage(ABC):
         return {
             "provider": self.provider,
             "broker": self.broker,
-            "images": AnyImage(),
+            "images": self._images,
             "limit": StylesPerArtist(4),
             "timeout": TIMEOUT,
             "grace": GRACE,

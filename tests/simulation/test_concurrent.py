@@ -12,6 +12,7 @@ from adapters.postgres.generations import PostgresGenerations
 from adapters.postgres.pool import Pool, create_pool
 from adapters.postgres.purchases import PostgresPurchases
 from core.account_deletion.delete_account import DeleteAccount
+from core.artwork_uploads.create_version import CreateVersion
 from core.community.delete_comment import DeleteComment
 from core.community.follow_user import FollowUser
 from core.community.like_generation import LikeGeneration
@@ -57,6 +58,7 @@ ACTIONS: tuple[type[Any], ...] = (
     DeleteComment,
     DeleteAccount,
     WithdrawStyle,
+    CreateVersion,
     EditGeneration,
 )
 TWICE: tuple[type[Any], ...] = (RequestGeneration, StartPurchase)
@@ -81,7 +83,10 @@ BREAKS = {
             takedown_keeps_images = false, takedown_pending = false, is_active = false;
         UPDATE generations SET public_key = 'public/' || id WHERE status = 'completed'
     """,
-    "everything has ended": "UPDATE styles SET training_status = 'training'",
+    "generations are of a trained version of their style": "UPDATE generations SET style_version = 99",
+    "everything has ended": """
+        UPDATE style_versions SET training_status = 'training', model_path = NULL, completed_at = NULL WHERE number = 1
+    """,
 }
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 """What has been counted by connections that are closed."""

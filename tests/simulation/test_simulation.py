@@ -13,7 +13,7 @@ from tests.simulation.mutants import MUTANTS
 
 ROOT = Path(__file__).parents[2]
 SEED = 7
-LIVELY = 20
+LIVELY = 23
 """Its histories have many images and purchases."""
 
 

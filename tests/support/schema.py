@@ -48,7 +48,8 @@ WHERE attnum > 0 AND NOT attisdropped ORDER BY attrelid, attnum
 """
 CONSTRAINTS = """
 SELECT conrelid::bigint AS "table", conname AS name, pg_get_constraintdef(oid, true) AS definition,
-    obj_description(oid, 'pg_constraint') AS comment
+    conrelid::regclass::text AS owner, obj_description(oid, 'pg_constraint') AS comment,
+    CASE WHEN condeferrable THEN confrelid::bigint END AS later_than
 FROM pg_constraint WHERE contype IN ('p', 'u', 'c', 'f', 'x')
 ORDER BY conrelid, array_position('{p,u,x,c,f}', contype::text), conname
 """
@@ -143,11 +144,15 @@ def _sections(catalogue: Catalogue) -> Iterator[str]:
 
 
 def _table(table: Item, catalogue: Catalogue, functions: dict[int, Item]) -> Iterator[str]:
-    """A table and what belongs to it. A function is taken out and shown before its first trigger."""
+    """A table and what belongs to it, and foreign keys of earlier tables that refer to it and are deferrable.
+
+    A function is taken out and shown before its first trigger.
+    """
     columns, constraints, indexes, triggers = (
         [item for item in items if item["table"] == table["oid"]]
         for items in (catalogue.columns, catalogue.constraints, catalogue.indexes, catalogue.triggers)
     )
+    constraints = [each for each in constraints if not each["later_than"]]
     lines = [_described(column, _column(column)) for column in columns]
     lines += [_described(each, _constraint(each)) for each in constraints]
     inside = ",\n".join(lines)
@@ -159,6 +164,9 @@ def _table(table: Item, catalogue: Catalogue, functions: dict[int, Item]) -> Ite
     yield _described(table, created)
     if indexes:
         yield "\n".join(_described(index, _index(index)) for index in indexes)
+    for each in catalogue.constraints:
+        if each["later_than"] == table["oid"]:
+            yield _described(each, f"ALTER TABLE {each['owner']} ADD\n    {_constraint(each)};")
     for trigger in triggers:
         if trigger["function"] in functions:
             yield _function(functions.pop(trigger["function"]))

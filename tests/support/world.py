@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
+from hashlib import sha256
 from io import BytesIO
 from typing import Any, TypeVar, cast
 
@@ -37,7 +38,7 @@ from core.community.views import CommunityReader
 from core.generations.model import AspectRatio, Generation
 from core.generations.repository import Generations
 from core.generations.views import GenerationsReader
-from core.identifiers import HoldId, OrderId, UserId
+from core.identifiers import HoldId, OrderId, StyleId, UserId, VersionId
 from core.live_events import StreamTiming
 from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
@@ -71,9 +72,10 @@ from core.reports.repository import Reports
 from core.reports.views import ReportsReader
 from core.search.views import SearchReader
 from core.secret import Secret
-from core.styles.model import SAMPLES, Artwork, License, Rights, Style
-from core.styles.repository import Styles
-from core.styles.views import StylesReader
+from core.styles.model import License, Style
+from core.styles.repository import Styles, StyleVersions
+from core.styles.version import SAMPLES, Artwork, Rights, StyleVersion
+from core.styles.views import StylesReader, StyleVersionsReader
 from core.tasks.model import QUEUES, PendingTask, WebhookBase
 from core.tasks.outcome import Failure
 from core.tasks.views import BacklogReader
@@ -97,6 +99,7 @@ class Readers:
     accounts: AccountsReader
     tokens: TokensReader
     styles: StylesReader
+    versions: StyleVersionsReader
     generations: GenerationsReader
     notifications: NotificationsReader
     purchases: PurchasesReader
@@ -132,6 +135,7 @@ class Scope:
     sessions: Sessions
     ledger: TokenLedger
     styles: Styles
+    versions: StyleVersions
     uploads: ArtworkUploads
     checks: ArtworkChecks
     generations: Generations
@@ -299,33 +303,62 @@ class World(ABC):
     async def untrained_style(self, artist: User, name: str = "Ink", **changes: Any) -> Style:
         """A style that waits for its training; `changes` are fields of Style."""
         now = self.clock.now()
+        style_id = await self.ids.style()
         style = Style(
-            id=await self.ids.style(),
+            id=style_id,
             artist_id=artist.id,
             name=name,
             description="Black on white",
             generation_cost_tokens=30,
             license_type=License.PERSONAL,
             tags=[name.lower()],
-            task_id=self.ids.task(),
+            version_id=VersionId(style_id),
             created_at=now,
             updated_at=now,
-            rights=Rights(now, explicit=True),
         )
         style = msgspec.structs.replace(style, **changes)
+        version = self.first_version(style)
         async with self.block() as scope:
-            await scope.styles.add(style, [await self._artwork(style, index) for index in range(10)])
+            await scope.styles.add(style, version, [await self._artwork(style, version, index) for index in range(10)])
         return style
+
+    def first_version(self, style: Style) -> StyleVersion:
+        """Waiting for its training, and not stored yet."""
+        now = self.clock.now()
+        rights = Rights(now, explicit=True)
+        return StyleVersion(style.version_id, style.id, 1, self.ids.task(), now, now, rights)
 
     async def style(self, artist: User, name: str = "Ink", **changes: Any) -> Style:
         """A trained style."""
         style = await self.untrained_style(artist, name, **changes)
-        trained = style.complete_training(
-            at=self.clock.now(), model_path=f"gs://models/{style.id}.safetensors", metric=None
-        )
         async with self.block() as scope:
-            await scope.styles.save(trained)
-        return trained
+            trained = await self._trained(scope, await scope.versions.of_id(style.version_id))
+            style = style.use(trained, [], at=self.clock.now())
+            await scope.styles.save(style)
+        return style
+
+    async def version(self, style: Style, *, trained: bool = True) -> StyleVersion:
+        """The next version of a style, not in use; it has artworks of its own."""
+        now, rights = self.clock.now(), Rights(self.clock.now(), explicit=True)
+        version_id = await self.ids.version()
+        async with self.block() as scope:
+            number = (await scope.versions.latest(style.id)).number + 1
+            version = StyleVersion(version_id, style.id, number, self.ids.task(), now, now, rights)
+            await scope.versions.add(version)
+            artworks = [await self._artwork(style, version, index) for index in range(10)]
+            await scope.versions.add_artworks(version, artworks)
+            return await self._trained(scope, version) if trained else version
+
+    async def _trained(self, scope: Scope, version: StyleVersion) -> StyleVersion:
+        path = f"gs://models/{version.id}.safetensors"
+        version = version.complete_training(at=self.clock.now(), model_path=path, metric=None)
+        await scope.versions.save(version)
+        return version
+
+    async def training_of(self, style_id: StyleId) -> StyleVersion:
+        """The latest version of the style, as it is stored."""
+        async with self.block() as scope:
+            return await scope.versions.latest(style_id)
 
     async def unsaved_generation(self, owner: User, style: Style, **changes: Any) -> Generation:
         """A queued generation that is not stored yet; `changes` are fields of Generation."""
@@ -338,6 +371,7 @@ class World(ABC):
             consumed_tokens=style.generation_cost_tokens,
             license_type=style.license_type,
             license_version=TERMS_VERSION,
+            style_version=style.version,
             hold_id=await self.ids.hold(),
             aspect_ratio=AspectRatio.SQUARE,
             seed=None,
@@ -405,19 +439,20 @@ class World(ABC):
             async with self.outbox.claim(queue, now=self.clock.now() + within, limit=100) as batch:
                 await batch.published([task.task_id for task in batch.tasks])
 
-    async def _artwork(self, style: Style, index: int) -> Artwork:
+    async def _artwork(self, style: Style, version: StyleVersion, index: int) -> Artwork:
         return Artwork(
             id=await self.ids.artwork(),
-            style_id=style.id,
+            version_id=version.id,
             index=index,
-            key=f"training/{style.id}/image_{index}.jpg",
+            key=f"training/{version.id}/image_{index}.jpg",
             format="jpeg",
             width=512,
             height=768,
             size=1000 + index,
+            digest=sha256(f"{version.id}/{index}".encode()).digest(),
             caption=f"number {index}" if index % 2 else None,
             tags=[*style.tags[:1], f"number {index}"],
-            sample_key=f"samples/{style.id}/image_{index}.jpg" if index < SAMPLES else None,
+            sample_key=f"samples/{version.id}/image_{index}.jpg" if index < SAMPLES else None,
         )
 
 

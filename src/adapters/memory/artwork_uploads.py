@@ -8,7 +8,7 @@ from adapters.memory.transaction import MemoryTransaction
 from core.artwork_uploads.errors import CheckTakenOver, UploadNotFound
 from core.artwork_uploads.model import ArtworkCheck, ArtworkUpload
 from core.artwork_uploads.repository import ArtworkChecks, ArtworkUploads
-from core.identifiers import StyleId, UploadId, UserId
+from core.identifiers import UploadId, UserId, VersionId
 from core.ports import changes
 
 
@@ -47,9 +47,9 @@ class MemoryArtworkUploads(ArtworkUploads):
             raise UploadNotFound
         return upload
 
-    async def of_style(self, style_id: StyleId) -> list[ArtworkUpload]:
+    async def of_version(self, version_id: VersionId) -> list[ArtworkUpload]:
         uploads = self._transaction.tables.artwork_uploads.values()
-        used = [(upload.use.index, upload) for upload in uploads if upload.use and upload.use.style_id == style_id]
+        used = [(upload.use.index, upload) for upload in uploads if upload.use and upload.use.version_id == version_id]
         return [upload for _, upload in sorted(used, key=lambda pair: pair[0])]
 
     async def save(self, uploads: list[ArtworkUpload]) -> None:
@@ -81,7 +81,7 @@ class MemoryArtworkChecks(ArtworkChecks):
 
     async def start(self, check: ArtworkCheck) -> None:
         def operation(tables: Tables) -> None:
-            tables.artwork_checks[check.style_id] = check
+            tables.artwork_checks[check.version_id] = check
 
         self._transaction.write(operation)
         self._transaction.notify_after_commit(changes.ARTWORK_CHECKS)
@@ -89,16 +89,16 @@ class MemoryArtworkChecks(ArtworkChecks):
     async def claim(self, *, at: datetime, until: datetime) -> ArtworkCheck | None:
         def operation(tables: Tables) -> ArtworkCheck | None:
             waiting = sorted(
-                (check.updated_at, style_id)
-                for style_id, check in tables.artwork_checks.items()
-                if tables.claims.get(style_id, at) <= at
+                (check.updated_at, version_id)
+                for version_id, check in tables.artwork_checks.items()
+                if tables.claims.get(version_id, at) <= at
             )
             if not waiting:
                 return None
-            _, style_id = waiting[0]
-            check = tables.artwork_checks[style_id]
+            _, version_id = waiting[0]
+            check = tables.artwork_checks[version_id]
             claimed = msgspec.structs.replace(check, attempt=check.attempt + 1)
-            tables.artwork_checks[style_id], tables.claims[style_id] = claimed, until
+            tables.artwork_checks[version_id], tables.claims[version_id] = claimed, until
             return claimed
 
         await self._transaction.lock("artwork checks")
@@ -107,32 +107,32 @@ class MemoryArtworkChecks(ArtworkChecks):
     async def advance(self, check: ArtworkCheck, *, until: datetime) -> None:
         def operation(tables: Tables) -> None:
             _held(tables, check)
-            tables.artwork_checks[check.style_id], tables.claims[check.style_id] = check, until
+            tables.artwork_checks[check.version_id], tables.claims[check.version_id] = check, until
 
         self._transaction.write(operation)
         self._transaction.notify_after_commit(changes.style(check.style_id))
 
     async def release(self, check: ArtworkCheck) -> None:
         def operation(tables: Tables) -> None:
-            current = tables.artwork_checks.get(check.style_id)
+            current = tables.artwork_checks.get(check.version_id)
             if current and current.attempt == check.attempt:
-                tables.artwork_checks[check.style_id] = msgspec.structs.replace(current, updated_at=check.updated_at)
-                tables.claims.pop(check.style_id, None)
+                tables.artwork_checks[check.version_id] = msgspec.structs.replace(current, updated_at=check.updated_at)
+                tables.claims.pop(check.version_id, None)
 
         self._transaction.write(operation)
 
     async def end(self, check: ArtworkCheck) -> None:
         def operation(tables: Tables) -> None:
             _held(tables, check)
-            del tables.artwork_checks[check.style_id]
-            tables.claims.pop(check.style_id, None)
+            del tables.artwork_checks[check.version_id]
+            tables.claims.pop(check.version_id, None)
 
         self._transaction.write(operation)
 
 
 def _held(tables: Tables, check: ArtworkCheck) -> None:
     """Raises CheckTakenOver."""
-    current = tables.artwork_checks.get(check.style_id)
+    current = tables.artwork_checks.get(check.version_id)
     if current is None or current.attempt != check.attempt:
         raise CheckTakenOver
 

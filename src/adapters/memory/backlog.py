@@ -2,7 +2,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from adapters.memory.database import Reads
-from core.styles.model import TrainingStatus
+from core.styles.version import TrainingStatus
 from core.tasks.views import Backlog, BacklogReader
 
 
@@ -19,6 +19,8 @@ class MemoryBacklogReader(BacklogReader):
             outbox_age=now - min(due) if due else timedelta(),
             generations=Counter(row.status.value for row in tables.generations.values() if not row.status.ended),
             trainings=Counter(
-                row.training_status.value for row in tables.styles.values() if row.training_status in in_training
+                row.training_status.value
+                for row in tables.style_versions.values()
+                if row.training_status in in_training
             ),
         )

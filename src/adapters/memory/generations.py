@@ -281,6 +281,7 @@ def _style(tables: Tables, generation: Generation) -> GenerationStyle:
     return GenerationStyle(
         generation.style_id,
         tables.styles[generation.style_id].name,
+        generation.style_version,
         GenerationArtist(artist.user_id, artist.artist_name),
     )
 

@@ -13,6 +13,7 @@ from core.identifiers import (
     TaskId,
     UploadId,
     UserId,
+    VersionId,
     WithdrawalId,
 )
 from core.ports.ids import Ids
@@ -29,6 +30,9 @@ class MemoryIds(Ids):
 
     async def style(self) -> StyleId:
         return StyleId(self._database.next("style"))
+
+    async def version(self) -> VersionId:
+        return VersionId(self._database.next("style"))
 
     async def artwork(self) -> ArtworkId:
         return ArtworkId(self._database.next("artwork"))

@@ -1,7 +1,7 @@
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.tables import Tables
 from core.ports.orphaned_blobs import OrphanedBlobs, Walk
-from core.styles.model import Style, TrainingStatus
+from core.styles.version import StyleVersion, TrainingStatus
 
 
 class MemoryOrphanedBlobs(OrphanedBlobs):
@@ -11,7 +11,7 @@ class MemoryOrphanedBlobs(OrphanedBlobs):
     async def among(self, keys: list[str]) -> list[str]:
         tables = self._database.committed
         named = _named(tables)
-        return [key for key in keys if key not in named and not _of_a_style(tables, key)]
+        return [key for key in keys if key not in named and not _of_a_version(tables, key)]
 
     async def walk(self) -> Walk | None:
         return self._database.committed.walks.get(1)
@@ -30,14 +30,14 @@ def _named(tables: Tables) -> set[str | None]:
     }
 
 
-def _of_a_style(tables: Tables, key: str) -> bool:
+def _of_a_version(tables: Tables, key: str) -> bool:
     folder, _, rest = key.partition("/")
     owner = rest.partition("/")[0]
     return folder in ("training", "samples") and any(
-        str(style.id) == owner and _has_objects(tables, style) for style in tables.styles.values()
+        str(version.id) == owner and _has_objects(tables, version) for version in tables.style_versions.values()
     )
 
 
-def _has_objects(tables: Tables, style: Style) -> bool:
-    """A style whose artworks were refused has none."""
-    return style.training_status is not TrainingStatus.FAILED or bool(tables.artworks[style.id])
+def _has_objects(tables: Tables, version: StyleVersion) -> bool:
+    """A version whose artworks were refused has none."""
+    return version.training_status is not TrainingStatus.FAILED or bool(tables.artworks[version.id])

@@ -6,7 +6,7 @@ from core.generations.model import Status
 from core.overview.views import Overview, OverviewReader
 from core.purchases.model import PurchaseStatus
 from core.reports.model import ReportStatus
-from core.styles.model import Review
+from core.styles.version import Review
 from core.withdrawals.model import WithdrawalStatus
 
 
@@ -17,7 +17,7 @@ class MemoryOverviewReader(OverviewReader):
     async def overview(self, *, now: datetime, since: datetime, stalled_since: datetime) -> Overview:
         tables = self._reads.tables
         waiting = [row.amount for row in tables.withdrawals.values() if row.status is WithdrawalStatus.PENDING]
-        untrained = [row for row in tables.styles.values() if not row.training_status.ended]
+        untrained = [row for row in tables.style_versions.values() if not row.training_status.ended]
         sold = [
             row.amount_tokens
             for row in tables.purchases.values()
@@ -32,7 +32,7 @@ class MemoryOverviewReader(OverviewReader):
             open_reports=sum(row.status is ReportStatus.OPEN for row in tables.reports.values()),
             due_tasks=sum(row.due <= now for row in tables.outbox.values()),
             unended_generations=sum(not row.status.ended for row in images),
-            untrained_styles=len(untrained),
+            open_trainings=len(untrained),
             stalled_trainings=sum(row.updated_at <= stalled_since for row in untrained),
             styles_in_review=sum(row.review is Review.PENDING for row in untrained),
             suspended_users=sum(row.standing is Standing.SUSPENDED for row in tables.users.values()),

@@ -10,7 +10,7 @@ from core.identifiers import TagId, UserId
 from core.ports.blob_store import BlobStore
 from core.search.matching import MatchedBy, best_match, parse_query
 from core.search.views import Found, FoundArtist, FoundStyle, SearchReader, SearchType, UsedTag
-from core.styles.model import Style, TrainingStatus
+from core.styles.model import Style
 from core.styles.views import StyleArtist
 from core.tags import as_prefix
 from core.text import comparison_key
@@ -105,4 +105,4 @@ class MemorySearchReader(SearchReader):
 
 
 def _can_be_used(style: Style) -> bool:
-    return style.training_status is TrainingStatus.COMPLETED and style.is_active
+    return style.trained and style.is_active

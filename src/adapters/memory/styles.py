@@ -5,11 +5,17 @@ from typing import Any
 import msgspec
 
 from adapters.memory.accounts import followers, found, kept
-from adapters.memory.database import Reads, UnitOfWork
-from adapters.memory.near_copies import near_copies, near_copy_views
+from adapters.memory.database import Reads
+from adapters.memory.near_copies import near_copy_views
 from adapters.memory.paging import page_of
+from adapters.memory.style_versions import (
+    MemoryStyleVersions,
+    artwork_views,
+    checking,
+    found_style,
+    versions_of,
+)
 from adapters.memory.tables import Tables, Uses, deep_copy
-from adapters.memory.tasks import waits
 from adapters.memory.transaction import MemoryTransaction
 from core.accounts.pictures import picture_urls
 from core.derivatives import ImageUrls, derivatives_of, image_urls, original, public_urls
@@ -20,13 +26,12 @@ from core.ports import changes
 from core.ports.blob_store import BlobStore
 from core.requester import Requester
 from core.styles.errors import DuplicateStyleName, StyleNotFound, StyleUsed
-from core.styles.model import SAMPLES, Artwork, NearCopy, Offer, Review, Style, TrainingProgress, TrainingStatus
+from core.styles.model import Offer, Style
 from core.styles.repository import Portfolio, Styles
+from core.styles.version import SAMPLES, Artwork, StyleVersion
 from core.styles.views import (
     LIKED,
     RECOMMENDED,
-    ArtworkView,
-    CheckingProgress,
     NearCopies,
     OwnStyleCard,
     OwnStyleDetail,
@@ -43,20 +48,19 @@ from core.styles.views import (
     StylesReader,
     StyleStats,
     TakedownView,
-    checking_progress,
 )
-from core.tasks.outcome import Outcome
 from core.text import comparison_key
 
 
 class MemoryStyles(Styles):
     def __init__(self, transaction: MemoryTransaction) -> None:
         self._transaction = transaction
+        self._versions = MemoryStyleVersions(transaction)
 
     async def of_id(self, style_id: StyleId, *, lock: bool = False) -> Style:
         if lock:
             await self._transaction.lock("style", style_id)
-        return deep_copy(_found(self._transaction.tables, style_id))
+        return deep_copy(found_style(self._transaction.tables, style_id))
 
     async def of_artist(self, artist_id: UserId, *, lock: bool = False) -> list[Style]:
         if lock:
@@ -83,25 +87,26 @@ class MemoryStyles(Styles):
             found(self._transaction.tables, artist_id)
         return Portfolio(list(self._transaction.tables.portfolios.get(artist_id, ())))
 
-    async def offer(self, style_id: StyleId) -> Offer:
+    async def offer(self, style_id: StyleId, *, version: int | None = None) -> Offer:
         tables = self._transaction.tables
-        style = _found(tables, style_id)
-        return Offer(
+        style = found_style(tables, style_id)
+        offer = Offer(
             style_id=style.id,
             artist_id=style.artist_id,
             generation_cost_tokens=style.generation_cost_tokens,
             license_type=style.license_type,
-            training_status=style.training_status,
             is_active=style.is_active,
             valid_from=style.valid_from,
             valid_to=style.valid_to,
+            version=style.version,
+            version_id=style.version_id,
             model_path=style.model_path,
             signature_key=tables.artists[style.artist_id].signature_key,
         )
+        return offer if version is None else offer.of(await self._versions.of_number(style_id, version))
 
-    async def add(self, style: Style, artworks: list[Artwork]) -> None:
+    async def add(self, style: Style, version: StyleVersion, artworks: list[Artwork]) -> None:
         stored = deep_copy(style)
-        pictures = tuple(deep_copy(artwork) for artwork in artworks)
 
         def operation(tables: Tables) -> None:
             kept(tables, style.artist_id)
@@ -110,65 +115,41 @@ class MemoryStyles(Styles):
                 raise DuplicateStyleName
             tables.portfolios[style.artist_id] = (*keys, key)
             tables.styles[style.id] = stored
-            tables.artworks[style.id] = pictures
 
         self._transaction.write(operation)
-
-    async def add_artworks(self, artworks: list[Artwork]) -> None:
-        added = tuple(deep_copy(artwork) for artwork in artworks)
-
-        def operation(tables: Tables) -> None:
-            tables.artworks[artworks[0].style_id] = added
-
-        self._transaction.write(operation)
+        await self._versions.add(version)
+        await self._versions.add_artworks(version, artworks)
 
     async def save(self, style: Style) -> None:
         stored = deep_copy(style)
 
         def operation(tables: Tables) -> None:
-            _found(tables, style.id)
+            found_style(tables, style.id)
             tables.styles[style.id] = stored
 
         await self._transaction.lock("style", style.id)
         self._transaction.write(operation)
         self._transaction.notify_after_commit(changes.style(style.id))
 
-    async def artworks(self, style_id: StyleId) -> list[Artwork]:
-        return [deep_copy(artwork) for artwork in self._transaction.tables.artworks.get(style_id, ())]
-
-    async def near_copies(self, hashes: list[int], *, of_others_than: UserId, limit: int) -> list[NearCopy]:
-        return near_copies(self._transaction.database.committed, hashes, of_others_than, limit)
-
     async def remove(self, style_id: StyleId) -> None:
         def operation(tables: Tables) -> None:
-            style = _found(tables, style_id)
+            style = found_style(tables, style_id)
             if any(generation.style_id == style_id for generation in tables.generations.values()):
                 raise StyleUsed
             keys, removed = tables.portfolios[style.artist_id], comparison_key(style.name)
             tables.portfolios[style.artist_id] = tuple(key for key in keys if key != removed)
-            del tables.styles[style_id], tables.artworks[style_id]
-            tables.artwork_checks.pop(style_id, None)
+            del tables.styles[style_id]
+            removed_versions = {version.id for version in versions_of(tables, style_id)}
+            for version_id in removed_versions:
+                del tables.style_versions[version_id], tables.artworks[version_id]
+                tables.artwork_checks.pop(version_id, None)
             for upload in list(tables.artwork_uploads.values()):
-                if upload.use and upload.use.style_id == style_id:
+                if upload.use and upload.use.version_id in removed_versions:
                     tables.artwork_uploads[upload.id] = msgspec.structs.replace(upload, use=None)
 
         await self._transaction.lock("style", style_id)
         self._transaction.write(operation)
         self._transaction.notify_after_commit(changes.style(style_id))
-
-    async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
-        async with MemoryTransaction(UnitOfWork(self._transaction.database)) as alone:
-            style = await MemoryStyles(alone).of_id(style_id, lock=True)
-            behind = style.progress is not None and progress.current_epoch <= style.progress.current_epoch
-            if style.training_status.ended or behind:
-                return Outcome(applied=False, status=style.training_status.value)
-            status = TrainingStatus.TRAINING
-            await MemoryStyles(alone).save(
-                msgspec.structs.replace(
-                    style, training_status=status, progress=progress, updated_at=progress.last_updated
-                )
-            )
-            return Outcome(applied=True, status=status.value)
 
     async def pending_takedowns(self, *, limit: int) -> list[StyleId]:
         found = [
@@ -184,18 +165,6 @@ class MemoryStyles(Styles):
             for style in self._transaction.tables.styles.values()
             if style.is_active and style.valid_to is not None and style.valid_to <= at
         ]
-        return [style_id for _, style_id in sorted(found)[:limit]]
-
-    async def restart_time_outs(self, *, inactive_since: datetime, at: datetime) -> None:
-        def operation(tables: Tables) -> None:
-            for style in _stalled(tables, inactive_since):
-                if waits(tables, style.task_id):
-                    tables.styles[style.id] = msgspec.structs.replace(style, updated_at=at)
-
-        self._transaction.write(operation)
-
-    async def stalled(self, *, since: datetime, limit: int) -> list[StyleId]:
-        found = [(style.updated_at, style.id) for style in _stalled(self._transaction.tables, since)]
         return [style_id for _, style_id in sorted(found)[:limit]]
 
 
@@ -227,7 +196,7 @@ class MemoryStylesReader(StylesReader):
     async def recommended_tags(self, style_id: StyleId, *, viewer: Requester | None) -> RecommendedTags:
         tables = self._reads.tables
         style = self._seen(style_id, viewer)
-        counts = Counter(tag for artwork in tables.artworks[style.id] for tag in set(artwork.tags))
+        counts = Counter(tag for artwork in tables.artworks[style.version_id] for tag in set(artwork.tags))
         counts.update(tag for image in images_of(tables, style) if image.is_public for tag in image.prompt_tags)
         most_often = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
         return [RecommendedTag(name, count) for name, count in most_often[:RECOMMENDED]]
@@ -236,8 +205,8 @@ class MemoryStylesReader(StylesReader):
         return await near_copy_views(self._reads.tables, style_id, self._blobs)
 
     def _seen(self, style_id: StyleId, viewer: Requester | None) -> Style:
-        style = _found(self._reads.tables, style_id)
-        if style.training_status is not TrainingStatus.COMPLETED and not _owns(viewer, style):
+        style = found_style(self._reads.tables, style_id)
+        if not style.trained and not _owns(viewer, style):
             raise StyleNotFound
         return style
 
@@ -255,7 +224,7 @@ class MemoryStylesReader(StylesReader):
                 username=tables.users[style.artist_id].username,
                 artist_name=tables.artists[style.artist_id].artist_name,
             ),
-            training_status=style.training_status.value,
+            training_status=_in_use(tables, style).training_status.value,
             generation_cost_tokens=style.generation_cost_tokens,
             license_type=style.license_type.value,
             usage_count=uses_of(tables, style).images,
@@ -267,15 +236,9 @@ class MemoryStylesReader(StylesReader):
         return OwnStyleCard(
             **_fields(await self._card(style)),
             total_earned_tokens=uses_of(self._reads.tables, style).tokens,
-            progress=style.progress,
-            checking=self._checking(style),
+            progress=_in_use(self._reads.tables, style).progress,
+            checking=checking(self._reads.tables, _in_use(self._reads.tables, style)),
         )
-
-    def _checking(self, style: Style) -> CheckingProgress | None:
-        check = self._reads.tables.artwork_checks.get(style.id)
-        if check is None or style.training_status is not TrainingStatus.PENDING:
-            return None
-        return checking_progress(check.passed, check.files, check.updated_at)
 
     async def _detail(self, style: Style) -> StyleDetail:
         tables = self._reads.tables
@@ -292,52 +255,45 @@ class MemoryStylesReader(StylesReader):
             images=picture,
             follower_count=followers(tables, artist.id),
         )
-        samples = tables.artworks[style.id][:SAMPLES] if style.show_samples else []
+        samples = tables.artworks[style.version_id][:SAMPLES] if style.show_samples else []
         return StyleDetail(
             **card,
             valid_from=style.valid_from,
             valid_to=style.valid_to,
             is_active=style.is_active,
-            updated_at=style.updated_at,
+            version=style.version,
+            updated_at=max(style.updated_at, _in_use(tables, style).updated_at),
             stats=StyleStats(total_generations=card["usage_count"], avg_likes=likes / len(latest) if latest else 0.0),
             sample_artworks=[
                 await self._sample(artwork, artwork.sample_key) for artwork in samples if artwork.sample_key
             ],
-            progress=style.progress,
+            progress=_in_use(tables, style).progress,
         )
 
     async def _own_detail(self, style: Style) -> OwnStyleDetail:
+        tables = self._reads.tables
+        version = deep_copy(_in_use(tables, style))
         return OwnStyleDetail(
             **_fields(await self._detail(style)),
-            model_path=style.model_path,
-            training_metric=deep_copy(style).training_metric,
-            artworks=[await self._artwork(artwork) for artwork in self._reads.tables.artworks[style.id]],
-            failure=style.failure,
-            checking=self._checking(style),
-            rights=RightsView(style.artist_id, **_fields(style.rights)),
+            model_path=version.model_path,
+            training_metric=version.training_metric,
+            artworks=await artwork_views(tables, version.id, self._blobs),
+            failure=version.failure,
+            checking=checking(tables, version),
+            rights=RightsView(style.artist_id, **_fields(version.rights)),
             takedown=TakedownView(**_fields(style.takedown)) if style.takedown else None,
-            review=style.review,
+            review=version.review,
         )
 
     async def _sample(self, artwork: Artwork, key: str) -> SampleArtwork:
         images = await _signed_urls(key, self._blobs)
         return SampleArtwork(artwork.id, images.original, images, list(artwork.tags))
 
-    async def _artwork(self, artwork: Artwork) -> ArtworkView:
-        return ArtworkView(
-            id=artwork.id,
-            image_url=await self._blobs.signed_url(artwork.key),
-            caption=artwork.caption,
-            tags=list(artwork.tags),
-            width=artwork.width,
-            height=artwork.height,
-        )
-
 
 async def thumbnail_urls(tables: Tables, style: Style, blobs: BlobStore) -> ImageUrls | None:
     if style.thumbnail_key:
         return public_urls(style.thumbnail_key, blobs)
-    first = next(iter(tables.artworks[style.id]), None)
+    first = next(iter(tables.artworks[style.version_id]), None)
     key = first.sample_key if first and style.show_samples else None
     return await _signed_urls(key, blobs) if key else None
 
@@ -346,19 +302,8 @@ async def _signed_urls(key: str, blobs: BlobStore) -> ImageUrls:
     return image_urls([await blobs.signed_url(one) for one in (key, *derivatives_of(key))])
 
 
-def _stalled(tables: Tables, since: datetime) -> list[Style]:
-    return [
-        style
-        for style in tables.styles.values()
-        if not style.training_status.ended and style.review is not Review.PENDING and style.updated_at <= since
-    ]
-
-
-def _found(tables: Tables, style_id: StyleId) -> Style:
-    style = tables.styles.get(style_id)
-    if style is None:
-        raise StyleNotFound
-    return style
+def _in_use(tables: Tables, style: Style) -> StyleVersion:
+    return tables.style_versions[style.version_id]
 
 
 def _owns(viewer: Requester | None, style: Style) -> bool:
@@ -366,9 +311,8 @@ def _owns(viewer: Requester | None, style: Style) -> bool:
 
 
 def _matches(style: Style, query: StyleQuery) -> bool:
-    trained = style.training_status is TrainingStatus.COMPLETED
     return (
-        (style.is_active if trained else style.artist_id == query.own_unfinished)
+        (style.is_active if style.trained else style.artist_id == query.own_unfinished)
         and query.artist_id in (None, style.artist_id)
         and set(query.tags) <= set(style.tags)
     )

@@ -22,6 +22,7 @@ from core.identifiers import (
     TransferId,
     UploadId,
     UserId,
+    VersionId,
     WithdrawalId,
 )
 from core.notifications.model import Notification
@@ -29,7 +30,8 @@ from core.ports.idempotency import Answer, Call
 from core.ports.orphaned_blobs import Walk
 from core.purchases.model import Purchase
 from core.reports.model import Report
-from core.styles.model import Artwork, Style
+from core.styles.model import Style
+from core.styles.version import Artwork, StyleVersion
 from core.tasks.model import PendingTask
 from core.tokens.model import FEES, ISSUANCE, Account, Sale, TransferKind
 from core.tokens.reconciliation import Reconciliation
@@ -160,10 +162,11 @@ class Tables:
     withdrawals: MutableMapping[WithdrawalId, Withdrawal] = field(default_factory=dict)
     reconciliations: MutableMapping[int, Reconciliation] = field(default_factory=dict)
     styles: MutableMapping[StyleId, Style] = field(default_factory=dict)
-    artworks: MutableMapping[StyleId, tuple[Artwork, ...]] = field(default_factory=dict)
+    style_versions: MutableMapping[VersionId, StyleVersion] = field(default_factory=dict)
+    artworks: MutableMapping[VersionId, tuple[Artwork, ...]] = field(default_factory=dict)
     artwork_uploads: MutableMapping[UploadId, ArtworkUpload] = field(default_factory=dict)
-    artwork_checks: MutableMapping[StyleId, ArtworkCheck] = field(default_factory=dict)
-    claims: MutableMapping[StyleId, datetime] = field(default_factory=dict)
+    artwork_checks: MutableMapping[VersionId, ArtworkCheck] = field(default_factory=dict)
+    claims: MutableMapping[VersionId, datetime] = field(default_factory=dict)
     """Until when a check of artworks is claimed."""
     portfolios: MutableMapping[UserId, tuple[str, ...]] = field(default_factory=dict)
     """Comparison keys of the names of an artist's styles."""

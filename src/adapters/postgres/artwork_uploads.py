@@ -7,19 +7,20 @@ from adapters.postgres.pool import Record
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.writes import Write, assignments, insert
 from core.artwork_uploads.errors import CheckTakenOver, UploadNotFound
-from core.artwork_uploads.model import ArtworkCheck, ArtworkUpload, Passed, Use
+from core.artwork_uploads.model import ArtworkCheck, ArtworkUpload, Use
 from core.artwork_uploads.repository import ArtworkChecks, ArtworkUploads
-from core.identifiers import StyleId, UploadId, UserId
+from core.identifiers import UploadId, UserId, VersionId
 from core.ports import changes
+from core.styles.version import Artwork
 
 ANNOUNCED = ("id", "artist_id", "name", "content_type", "size", "created_at")
-USE = ("style_id", "index", "caption", "tags", "passed")
+USE = ("version_id", "index", "caption", "tags", "passed")
 UPLOADS = f"SELECT {', '.join((*ANNOUNCED, *USE))} FROM artwork_uploads"
-UNUSED = f"{UPLOADS} WHERE artist_id = $1 AND style_id IS NULL AND created_at > $2 ORDER BY created_at, id"
+UNUSED = f"{UPLOADS} WHERE artist_id = $1 AND version_id IS NULL AND created_at > $2 ORDER BY created_at, id"
 OF_ARTIST = f"{UPLOADS} WHERE id = $1 AND artist_id = $2 FOR UPDATE"
-OF_STYLE = f"{UPLOADS} WHERE style_id = $1 ORDER BY index"
+OF_VERSION = f"{UPLOADS} WHERE version_id = $1 ORDER BY index"
 EXPIRED = f"""
-{UPLOADS} WHERE style_id IS NULL AND created_at <= $1 ORDER BY created_at, id LIMIT $2
+{UPLOADS} WHERE version_id IS NULL AND created_at <= $1 ORDER BY created_at, id LIMIT $2
 FOR UPDATE SKIP LOCKED
 """
 SAVE = Write(
@@ -33,23 +34,23 @@ SAVE = Write(
 )
 REMOVE = "DELETE FROM artwork_uploads WHERE id = ANY($1)"
 
-CHECK = ("style_id", "files", "passed", "attempt", "created_at", "updated_at")
+CHECK = ("version_id", "kept_from", "files", "passed", "attempt", "created_at", "updated_at")
 CLAIM = f"""
 UPDATE artwork_checks claimed SET claimed_until = $2, attempt = claimed.attempt + 1
-FROM styles
-WHERE styles.id = claimed.style_id AND claimed.style_id = (
-    SELECT style_id FROM artwork_checks WHERE claimed_until IS NULL OR claimed_until <= $1
-    ORDER BY updated_at, style_id LIMIT 1
+FROM style_versions JOIN styles ON styles.id = style_id
+WHERE style_versions.id = claimed.version_id AND claimed.version_id = (
+    SELECT version_id FROM artwork_checks WHERE claimed_until IS NULL OR claimed_until <= $1
+    ORDER BY updated_at, version_id LIMIT 1
     FOR UPDATE SKIP LOCKED
 )
-RETURNING artist_id, {", ".join(f"claimed.{column}" for column in CHECK)}
+RETURNING style_id, artist_id, {", ".join(f"claimed.{column}" for column in CHECK)}
 """
-HELD = "style_id = $1 AND attempt = $2"
+HELD = "version_id = $1 AND attempt = $2"
 ADVANCE = f"""
-UPDATE artwork_checks SET passed = $3, updated_at = $4, claimed_until = $5 WHERE {HELD} RETURNING style_id
+UPDATE artwork_checks SET passed = $3, updated_at = $4, claimed_until = $5 WHERE {HELD} RETURNING version_id
 """
 RELEASE = f"UPDATE artwork_checks SET claimed_until = NULL, updated_at = $3 WHERE {HELD}"
-END = f"DELETE FROM artwork_checks WHERE {HELD} RETURNING style_id"
+END = f"DELETE FROM artwork_checks WHERE {HELD} RETURNING version_id"
 
 
 class PostgresArtworkUploads(ArtworkUploads):
@@ -70,8 +71,8 @@ class PostgresArtworkUploads(ArtworkUploads):
             raise UploadNotFound
         return found[0]
 
-    async def of_style(self, style_id: StyleId) -> list[ArtworkUpload]:
-        return self._read(await self._transaction.fetch(OF_STYLE, style_id))
+    async def of_version(self, version_id: VersionId) -> list[ArtworkUpload]:
+        return self._read(await self._transaction.fetch(OF_VERSION, version_id))
 
     async def save(self, uploads: list[ArtworkUpload]) -> None:
         await self._transaction.write(SAVE, *map(_row, uploads))
@@ -104,13 +105,13 @@ class PostgresArtworkChecks(ArtworkChecks):
         self._transaction.notify_after_commit(changes.style(check.style_id))
 
     async def release(self, check: ArtworkCheck) -> None:
-        await self._transaction.fetch(RELEASE, check.style_id, check.attempt, check.updated_at, lock=True)
+        await self._transaction.fetch(RELEASE, check.version_id, check.attempt, check.updated_at, lock=True)
 
     async def end(self, check: ArtworkCheck) -> None:
         await self._held(END, check)
 
     async def _held(self, sql: str, check: ArtworkCheck, *more: object) -> None:
-        if not await self._transaction.fetch(sql, check.style_id, check.attempt, *more, lock=True):
+        if not await self._transaction.fetch(sql, check.version_id, check.attempt, *more, lock=True):
             raise CheckTakenOver
 
 
@@ -121,7 +122,7 @@ def _row(upload: ArtworkUpload) -> dict[str, Any]:
 
 
 def _use(row: Record) -> Use | None:
-    if row["style_id"] is None:
+    if row["version_id"] is None:
         return None
-    passed = row["passed"] and msgspec.convert(row["passed"], Passed)
-    return Use(row["style_id"], row["index"], row["caption"], row["tags"], passed)
+    passed = row["passed"] and msgspec.convert(row["passed"], Artwork)
+    return Use(row["version_id"], row["index"], row["caption"], row["tags"], passed)

@@ -13,7 +13,7 @@ SELECT count(*) AS outbox, coalesce($1 - min(due), interval '0') AS outbox_age,
     (
         SELECT coalesce(jsonb_object_agg(training_status, waiting), '{}')
         FROM (
-            SELECT training_status, count(*) AS waiting FROM styles
+            SELECT training_status, count(*) AS waiting FROM style_versions
             WHERE training_status IN ('pending', 'training') GROUP BY training_status
         ) waiting
     ) AS trainings

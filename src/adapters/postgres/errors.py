@@ -5,7 +5,7 @@ from core.generations.errors import GenerationNotFound, ResultTaken
 from core.notifications.errors import NotificationNotFound
 from core.purchases.errors import PaymentMismatch, PurchaseNotFound
 from core.reports.errors import AlreadyReported
-from core.styles.errors import DuplicateStyleName, StyleNotFound, StyleNotReady
+from core.styles.errors import DuplicateStyleName, StyleNotFound, StyleNotReady, VersionInTraining
 from core.tokens.errors import AccountNotFound, DebtOutstanding, DuplicateTransfer, HoldAlreadyResolved, HoldNotFound
 from core.withdrawals.errors import WithdrawalNotFound, WithdrawalPending
 
@@ -25,6 +25,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "fk_reports_owner_id": UserNotFound,
     "fk_reports_reporter_id": UserNotFound,
     "fk_sessions_user_id": UserNotFound,
+    "fk_style_versions_style_id": StyleNotFound,
     "fk_styles_artist_id": UserNotFound,
     "accounts_in_debt_spend_nothing": DebtOutstanding,
     "pk_artist_texts": AlreadyArtist,
@@ -35,6 +36,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "uq_generations_result_key": ResultTaken,
     "uq_purchases_payment_key": PaymentMismatch,
     "uq_reports_reporter_id_target_type_target_id": AlreadyReported,
+    "uq_style_versions_in_training": VersionInTraining,
     "uq_styles_artist_id_name_key": DuplicateStyleName,
     "uq_transfers_hold_id": HoldAlreadyResolved,
     "uq_transfers_reference": DuplicateTransfer,
@@ -51,6 +53,7 @@ REFUSALS: dict[str, type[DomainError]] = {
     "purchase_found": PurchaseNotFound,
     "style_found": StyleNotFound,
     "user_found": UserNotFound,
+    "version_found": StyleNotFound,
     "withdrawal_found": WithdrawalNotFound,
 }
 """The domain error of a violated constraint or rule, by name."""

@@ -50,7 +50,7 @@ CACHE_SECONDS = 1.0
 """Seconds for which the length of the queue is cached."""
 
 SHOWN = """
-    generations.id, generations.owner_id, users.username, users.profile_image, generations.style_id,
+    generations.id, generations.owner_id, users.username, users.profile_image, generations.style_id, style_version,
     styles.name AS style_name, generations.artist_id, artist_name, generations.aspect_ratio,
     generations.description, generations.prompt_tags, generations.public_key, generations.like_count,
     generations.comment_count, generations.created_at
@@ -254,4 +254,9 @@ async def image_urls(row: Record, viewer: UserId | None, blobs: BlobStore) -> Im
 
 
 def _style(row: Record) -> GenerationStyle:
-    return GenerationStyle(row["style_id"], row["style_name"], GenerationArtist(row["artist_id"], row["artist_name"]))
+    return GenerationStyle(
+        row["style_id"],
+        row["style_name"],
+        row["style_version"],
+        GenerationArtist(row["artist_id"], row["artist_name"]),
+    )

@@ -15,6 +15,7 @@ from core.identifiers import (
     TaskId,
     UploadId,
     UserId,
+    VersionId,
     WithdrawalId,
 )
 from core.ports.ids import Ids
@@ -44,6 +45,9 @@ class PostgresIds(Ids):
 
     async def style(self) -> StyleId:
         return StyleId(await self._styles.next())
+
+    async def version(self) -> VersionId:
+        return VersionId(await self._styles.next())
 
     async def artwork(self) -> ArtworkId:
         return ArtworkId(await self._artworks.next())

@@ -63,7 +63,7 @@ def _list(unread_only: bool, page: PageRequest, arguments: Arguments) -> str:
         coalesce(
             target_style.thumbnail_key,
             CASE WHEN target_style.show_samples THEN (
-                SELECT sample_key FROM artworks WHERE style_id = target_style.id AND index = 0
+                SELECT sample_key FROM artworks WHERE version_id = target_style.version_id AND index = 0
             ) END
         ) AS thumbnail
     FROM (SELECT count(*) AS unread FROM notifications WHERE recipient_id = $1 AND read_at IS NULL) counted

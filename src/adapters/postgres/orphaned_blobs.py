@@ -11,14 +11,14 @@ def _owner(folder: str) -> str:
 
 UPLOAD = "substring(key FROM '^uploads/[0-9]{1,18}/([0-9]{1,18})$')::bigint"
 
-HAS_OBJECTS = "(training_status <> 'failed' OR EXISTS (SELECT FROM artworks WHERE style_id = styles.id))"
-"""A style whose artworks were refused has none."""
+HAS_OBJECTS = "(training_status <> 'failed' OR EXISTS (SELECT FROM artworks WHERE version_id = style_versions.id))"
+"""A version whose artworks were refused has none."""
 
 # A key contains its owner's id, so each owner is looked up by primary key.
 AMONG = f"""
 SELECT key FROM unnest($1::text[]) WITH ORDINALITY AS input (key, place)
-WHERE NOT EXISTS (SELECT FROM styles WHERE id = {_owner("training")} AND {HAS_OBJECTS})
-    AND NOT EXISTS (SELECT FROM styles WHERE id = {_owner("samples")} AND {HAS_OBJECTS})
+WHERE NOT EXISTS (SELECT FROM style_versions WHERE id = {_owner("training")} AND {HAS_OBJECTS})
+    AND NOT EXISTS (SELECT FROM style_versions WHERE id = {_owner("samples")} AND {HAS_OBJECTS})
     AND NOT EXISTS (SELECT FROM artists WHERE user_id = {_owner("signatures")} AND signature_key = key)
     AND NOT EXISTS (SELECT FROM users WHERE id = {_owner("public/profiles")} AND profile_image = key)
     AND NOT EXISTS (SELECT FROM styles WHERE id = {_owner("public/styles")} AND thumbnail_key = key)

@@ -17,9 +17,9 @@ FROM
         FROM withdrawals WHERE status = 'pending'
     ) waiting,
     (
-        SELECT count(*) AS untrained_styles, count(*) FILTER (WHERE updated_at <= $2) AS stalled_trainings,
+        SELECT count(*) AS open_trainings, count(*) FILTER (WHERE updated_at <= $2) AS stalled_trainings,
             count(*) FILTER (WHERE review = 'pending') AS styles_in_review
-        FROM styles WHERE training_status IN ('pending', 'training')
+        FROM style_versions WHERE training_status IN ('pending', 'training')
     ) training,
     (
         SELECT count(*) AS sales, coalesce(sum(amount_tokens), 0)::bigint AS sold_tokens

@@ -859,7 +859,7 @@ CREATE CONSTRAINT TRIGGER withdrawals_withdrawn_as_matured AFTER INSERT ON withd
     EXECUTE FUNCTION withdrawn_as_matured();
 
 ------------------------------------------------------------------------------------------------------------------------
--- Styles, the artworks they are trained on, and how often they are used.
+-- Styles, their versions, the artworks these are trained on, and how often styles are used.
 ------------------------------------------------------------------------------------------------------------------------
 
 -- What an artist offers: a model that is trained on artworks, at a price for each generation.
@@ -873,36 +873,20 @@ CREATE TABLE styles (
     -- The price of a generation that is requested from now on.
     generation_cost_tokens bigint NOT NULL,
     license_type text NOT NULL,
-    -- The version of the terms by which the artist affirmed the rights.
-    rights_version smallint NOT NULL,
-    -- Whether the request said so; left out, it means the same.
-    rights_explicit boolean NOT NULL,
-    rights_affirmed_at timestamptz NOT NULL,
     tags text[] NOT NULL,
-    -- The training task; a webhook for another task is out of date.
-    task_id uuid NOT NULL,
-    training_status text NOT NULL,
+    -- The number of the version in use.
+    version smallint NOT NULL,
+    -- The version in use, of which the columns beside this one are copies.
+    version_id bigint NOT NULL,
+    -- The model of the version in use; null until the first version is trained.
+    model_path text,
     -- Whether users may request generations.
     is_active boolean NOT NULL,
     show_samples boolean NOT NULL,
     valid_from timestamptz,
     valid_to timestamptz,
-    model_path text,
-    training_metric jsonb,
-    current_epoch bigint,
-    total_epochs bigint,
-    progress_percent double precision,
-    estimated_seconds bigint,
-    -- When the training's last progress was reported.
-    progress_at timestamptz,
-    -- When the owner last retried a failed training.
-    retried_at timestamptz,
     -- The artist cannot open it.
     closed_by_admin boolean DEFAULT false NOT NULL,
-    failure_code text,
-    failure_message text,
-    -- The file that was refused, if it was one.
-    failure_details jsonb,
     -- An image that the artist has chosen, in the blob store.
     thumbnail_key text,
     -- When it was withdrawn.
@@ -913,8 +897,6 @@ CREATE TABLE styles (
     takedown_keeps_images boolean,
     -- Whether there may be generations to cancel, or images to hide.
     takedown_pending boolean,
-    -- Of artworks that resemble another artist's: the training waits for an admin, or did.
-    review text,
     -- Generations completed with it, as far as `style_uses` is rolled up.
     usage_count bigint DEFAULT 0 NOT NULL,
     -- Tokens that these have earned, fees deducted.
@@ -933,24 +915,13 @@ CREATE TABLE styles (
     CONSTRAINT ck_styles_closed_by_admin CHECK (NOT closed_by_admin OR NOT is_active),
     -- Counts are not negative.
     CONSTRAINT ck_styles_counts CHECK (usage_count >= 0 AND earned_tokens >= 0),
-    -- A failure has a code and a message.
-    CONSTRAINT ck_styles_failure CHECK ((failure_code IS NULL) = (failure_message IS NULL)),
     -- A generation costs at least one token.
     CONSTRAINT ck_styles_generation_cost_tokens CHECK (generation_cost_tokens > 0),
     -- A license of the core's enum.
     CONSTRAINT ck_styles_license_type CHECK (license_type IN ('personal', 'commercial', 'exclusive')),
-    -- A completed training has a model.
-    CONSTRAINT ck_styles_model CHECK (training_status <> 'completed' OR model_path IS NOT NULL),
-    -- All fields of progress are set, or none.
-    CONSTRAINT ck_styles_progress CHECK (num_nulls(current_epoch, total_epochs, progress_percent, progress_at) IN (0,
-        4)),
-    -- A review that the core knows.
-    CONSTRAINT ck_styles_review CHECK (review IN ('pending', 'approved', 'rejected')),
     -- All fields of a takedown are set, or none.
     CONSTRAINT ck_styles_takedown CHECK (num_nulls(takedown_at, takedown_reason, takedown_by_admin,
         takedown_keeps_images, takedown_pending) IN (0, 5)),
-    -- A status of the core's enum.
-    CONSTRAINT ck_styles_training_status CHECK (training_status IN ('pending', 'training', 'completed', 'failed')),
     -- A withdrawn style is closed.
     CONSTRAINT ck_styles_withdrawn CHECK (takedown_at IS NULL OR NOT is_active),
     CONSTRAINT fk_styles_artist_id FOREIGN KEY (artist_id) REFERENCES artists(user_id)
@@ -960,15 +931,12 @@ CREATE TABLE styles (
 CREATE INDEX ix_styles_artist_id_created_at_id ON styles (artist_id, created_at, id);
 -- Styles that are to be closed when their validity ends.
 CREATE INDEX ix_styles_expiring ON styles (valid_to, id) WHERE is_active AND valid_to IS NOT NULL;
--- Trainings that may have stalled.
-CREATE INDEX ix_styles_in_training ON styles (updated_at, id) WHERE training_status IN ('pending', 'training');
 -- Styles that can be used, those of the most followed artists first.
-CREATE INDEX ix_styles_popular ON styles (artist_followers, created_at, id)
-    WHERE training_status = 'completed' AND is_active;
+CREATE INDEX ix_styles_popular ON styles (artist_followers, created_at, id) WHERE model_path IS NOT NULL AND is_active;
 -- Styles that can be used, by time.
-CREATE INDEX ix_styles_recent ON styles (created_at, id) WHERE training_status = 'completed' AND is_active;
+CREATE INDEX ix_styles_recent ON styles (created_at, id) WHERE model_path IS NOT NULL AND is_active;
 -- Styles that can be used, by tag.
-CREATE INDEX ix_styles_tags ON styles USING gin (tags) WHERE training_status = 'completed' AND is_active;
+CREATE INDEX ix_styles_tags ON styles USING gin (tags) WHERE model_path IS NOT NULL AND is_active;
 -- Takedowns that a maintenance pass has to carry out.
 CREATE INDEX ix_styles_takedown_pending ON styles (id) WHERE takedown_pending;
 
@@ -978,10 +946,10 @@ DECLARE
     removed text[] := '{}';
     added text[] := '{}';
 BEGIN
-    IF TG_OP <> 'INSERT' AND OLD.training_status = 'completed' AND OLD.is_active THEN
+    IF TG_OP <> 'INSERT' AND OLD.model_path IS NOT NULL AND OLD.is_active THEN
         removed := OLD.tags;
     END IF;
-    IF TG_OP <> 'DELETE' AND NEW.training_status = 'completed' AND NEW.is_active THEN
+    IF TG_OP <> 'DELETE' AND NEW.model_path IS NOT NULL AND NEW.is_active THEN
         added := NEW.tags;
     END IF;
     IF removed <> added THEN
@@ -992,14 +960,105 @@ END
 $$;
 
 -- Counts a style's tags while it is usable.
-CREATE TRIGGER styles_tags AFTER INSERT OR DELETE OR UPDATE OF tags, training_status, is_active ON styles
+CREATE TRIGGER styles_tags AFTER INSERT OR DELETE OR UPDATE OF tags, model_path, is_active ON styles
     FOR EACH ROW
     EXECUTE FUNCTION count_tags_of_style();
 
--- A style's training images.
+-- Counts the artworks of the version in use instead of the last one's.
+CREATE FUNCTION count_tags_of_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO style_tag_deltas (style_id, name, amount)
+    SELECT NEW.id, name, sum(CASE version_id WHEN NEW.version_id THEN 1 ELSE -1 END)
+    FROM artworks, LATERAL (SELECT DISTINCT unnest(tags) AS name) tag
+    WHERE version_id IN (OLD.version_id, NEW.version_id)
+    GROUP BY name HAVING sum(CASE version_id WHEN NEW.version_id THEN 1 ELSE -1 END) <> 0;
+    RETURN NULL;
+END
+$$;
+
+-- Counts the tags of the artworks of the version in use.
+CREATE TRIGGER styles_version_tags AFTER UPDATE OF version_id ON styles
+    FOR EACH ROW WHEN (old.version_id <> new.version_id)
+    EXECUTE FUNCTION count_tags_of_version();
+
+-- Trainings of a style and their models; the style uses one of them.
+CREATE TABLE style_versions (
+    -- What the AI servers call the style's id. From the sequence of the styles; the first version has its style's.
+    id bigint NOT NULL,
+    style_id bigint NOT NULL,
+    -- Counts from 1 within the style.
+    number smallint NOT NULL,
+    -- The training task; a webhook for another task is out of date.
+    task_id uuid NOT NULL,
+    -- The version of the terms by which the artist affirmed the rights.
+    rights_version smallint NOT NULL,
+    -- Whether the request said so; left out, it means the same.
+    rights_explicit boolean NOT NULL,
+    rights_affirmed_at timestamptz NOT NULL,
+    training_status text NOT NULL,
+    model_path text,
+    training_metric jsonb,
+    current_epoch bigint,
+    total_epochs bigint,
+    progress_percent double precision,
+    estimated_seconds bigint,
+    -- When the training's last progress was reported.
+    progress_at timestamptz,
+    -- When the owner last retried a failed training.
+    retried_at timestamptz,
+    failure_code text,
+    failure_message text,
+    -- The file that was refused, if it was one.
+    failure_details jsonb,
+    -- Of artworks that resemble another artist's: the training waits for an admin, or did.
+    review text,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    completed_at timestamptz,
+
+    CONSTRAINT pk_style_versions PRIMARY KEY (id),
+    -- What fk_styles_version_id_id refers to.
+    CONSTRAINT uq_style_versions_id_style_id UNIQUE (id, style_id),
+    -- A style's versions are numbered.
+    CONSTRAINT uq_style_versions_style_id_number UNIQUE (style_id, number),
+    -- A failure has a code and a message.
+    CONSTRAINT ck_style_versions_failure CHECK ((failure_code IS NULL) = (failure_message IS NULL)),
+    -- A completed training, and no other, has a model.
+    CONSTRAINT ck_style_versions_model CHECK (num_nonnulls(model_path, completed_at) =
+        CASE training_status
+            WHEN 'completed' THEN 2
+            ELSE 0
+        END
+    ),
+    -- The first version, and no other, has its style's id.
+    CONSTRAINT ck_style_versions_number CHECK (number > 0 AND (number = 1) = (id = style_id)),
+    -- All fields of progress are set, or none.
+    CONSTRAINT ck_style_versions_progress CHECK (num_nulls(current_epoch, total_epochs, progress_percent, progress_at)
+        IN (0, 4)),
+    -- A review that the core knows.
+    CONSTRAINT ck_style_versions_review CHECK (review IN ('pending', 'approved', 'rejected')),
+    -- A status of the core's enum.
+    CONSTRAINT ck_style_versions_training_status CHECK (training_status IN ('pending', 'training', 'completed',
+        'failed')),
+    CONSTRAINT fk_style_versions_style_id FOREIGN KEY (style_id) REFERENCES styles(id) ON DELETE CASCADE
+);
+
+-- Of a style one version at a time is in training.
+CREATE UNIQUE INDEX uq_style_versions_in_training ON style_versions (style_id)
+    WHERE training_status IN ('pending', 'training');
+-- Trainings that may have stalled.
+CREATE INDEX ix_style_versions_in_training ON style_versions (updated_at, id)
+    WHERE training_status IN ('pending', 'training');
+
+-- The version in use is one of the style's. Checked at the commit: each of the two first rows needs the other.
+ALTER TABLE styles ADD
+    CONSTRAINT fk_styles_version_id_id FOREIGN KEY (version_id, id) REFERENCES style_versions(id, style_id) DEFERRABLE
+    INITIALLY DEFERRED;
+
+-- A version's training images.
 CREATE TABLE artworks (
     id bigint GENERATED BY DEFAULT AS IDENTITY NOT NULL,
-    style_id bigint NOT NULL,
+    version_id bigint NOT NULL,
     index bigint NOT NULL,
     -- Its key in the blob store.
     key text NOT NULL,
@@ -1007,6 +1066,8 @@ CREATE TABLE artworks (
     width bigint NOT NULL,
     height bigint NOT NULL,
     size bigint NOT NULL,
+    -- SHA-256 of the image.
+    digest bytea NOT NULL,
     caption text,
     tags text[] NOT NULL,
     -- The key of the copy that others can see, of those that are samples.
@@ -1017,13 +1078,13 @@ CREATE TABLE artworks (
     hash_bands integer[],
 
     CONSTRAINT pk_artworks PRIMARY KEY (id),
-    -- A style's artworks have an order.
-    CONSTRAINT uq_artworks_style_id_index UNIQUE (style_id, index),
+    -- A version's artworks have an order.
+    CONSTRAINT uq_artworks_version_id_index UNIQUE (version_id, index),
     -- A format that AI servers take.
     CONSTRAINT ck_artworks_format CHECK (format IN ('jpeg', 'png')),
     -- An artwork has pixels and bytes.
     CONSTRAINT ck_artworks_size CHECK (width > 0 AND height > 0 AND size > 0),
-    CONSTRAINT fk_artworks_style_id FOREIGN KEY (style_id) REFERENCES styles(id) ON DELETE CASCADE
+    CONSTRAINT fk_artworks_version_id FOREIGN KEY (version_id) REFERENCES style_versions(id) ON DELETE CASCADE
 );
 
 -- Artworks that resemble others.
@@ -1070,6 +1131,9 @@ CREATE TABLE generations (
     license_type text NOT NULL,
     -- The version of the terms that say what it permits.
     license_version smallint NOT NULL,
+    -- The number of the style's version at the request, whose model makes the image. No foreign key: a version is only
+    -- deleted with its style.
+    style_version smallint NOT NULL,
     -- The platform's share of the price, known on completion.
     fee_tokens bigint DEFAULT 0 NOT NULL,
     -- The transfer that holds the price. No foreign key: generations_held_as_priced finds it.
@@ -1323,7 +1387,7 @@ CREATE TABLE tag_deltas (
 -- A tag's changes.
 CREATE INDEX ix_tag_deltas_name ON tag_deltas (name) INCLUDE (amount);
 
--- How many of a style's artworks, and of the published generations made with it, have a tag, as far as
+-- How many artworks of the version in use, and published generations made with the style, have a tag, as far as
 -- `style_tag_deltas` is rolled up.
 CREATE TABLE style_tags (
     style_id bigint NOT NULL,
@@ -1678,9 +1742,9 @@ CREATE TABLE artwork_uploads (
     content_type text NOT NULL,
     size bigint NOT NULL,
     created_at timestamptz NOT NULL,
-    -- The style that is made of it; null while it is unused.
-    style_id bigint,
-    -- Of the artwork in that style.
+    -- The version that is made of it; null while it is unused.
+    version_id bigint,
+    -- Of the artwork in that version.
     index bigint,
     caption text,
     tags text[],
@@ -1693,19 +1757,21 @@ CREATE TABLE artwork_uploads (
     -- No file is empty.
     CONSTRAINT ck_artwork_uploads_size CHECK (size > 0),
     CONSTRAINT fk_artwork_uploads_artist_id FOREIGN KEY (artist_id) REFERENCES artists(user_id) ON DELETE CASCADE,
-    CONSTRAINT fk_artwork_uploads_style_id FOREIGN KEY (style_id) REFERENCES styles(id) ON DELETE SET NULL
+    CONSTRAINT fk_artwork_uploads_version_id FOREIGN KEY (version_id) REFERENCES style_versions(id) ON DELETE SET NULL
 );
 
 -- An artist's uploads.
 CREATE INDEX ix_artwork_uploads_artist_id ON artwork_uploads (artist_id);
--- The uploads that a style is made of.
-CREATE INDEX ix_artwork_uploads_style_id ON artwork_uploads (style_id);
 -- Uploads that have expired.
-CREATE INDEX ix_artwork_uploads_unused ON artwork_uploads (created_at, id) WHERE style_id IS NULL;
+CREATE INDEX ix_artwork_uploads_unused ON artwork_uploads (created_at, id) WHERE version_id IS NULL;
+-- The uploads that a version is made of.
+CREATE INDEX ix_artwork_uploads_version_id ON artwork_uploads (version_id);
 
--- Styles whose uploads are being checked before the training.
+-- Versions whose uploads are being checked before the training.
 CREATE TABLE artwork_checks (
-    style_id bigint NOT NULL,
+    version_id bigint NOT NULL,
+    -- The version whose artworks are kept as well; they need no check.
+    kept_from bigint,
     files bigint NOT NULL,
     passed bigint NOT NULL,
     -- Counts claims: only the holder of the last one changes the row.
@@ -1715,10 +1781,10 @@ CREATE TABLE artwork_checks (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
 
-    CONSTRAINT pk_artwork_checks PRIMARY KEY (style_id),
+    CONSTRAINT pk_artwork_checks PRIMARY KEY (version_id),
     -- No more files pass than there are.
     CONSTRAINT ck_artwork_checks_passed CHECK (passed >= 0 AND passed <= files),
-    CONSTRAINT fk_artwork_checks_style_id FOREIGN KEY (style_id) REFERENCES styles(id) ON DELETE CASCADE
+    CONSTRAINT fk_artwork_checks_version_id FOREIGN KEY (version_id) REFERENCES style_versions(id) ON DELETE CASCADE
 );
 
 ------------------------------------------------------------------------------------------------------------------------

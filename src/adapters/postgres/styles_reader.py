@@ -5,7 +5,8 @@ from typing import Any
 from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
 from adapters.postgres.pool import Reads, Record
 from adapters.postgres.statements import lookup
-from adapters.postgres.styles import NEAR_COPIES, takedown_columns, training_failure, training_progress
+from adapters.postgres.style_versions import NEAR_COPIES, training_failure, training_progress
+from adapters.postgres.styles import takedown_columns
 from core.accounts.pictures import picture_urls
 from core.derivatives import ImageUrls, derivatives_of, image_urls, original, public_urls
 from core.identifiers import StyleId, UserId
@@ -13,7 +14,7 @@ from core.paging import Page, PageRequest
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.requester import Requester
 from core.styles.errors import StyleNotFound
-from core.styles.model import SAMPLES, Review
+from core.styles.version import SAMPLES, Review
 from core.styles.views import (
     LIKED,
     RECOMMENDED,
@@ -45,30 +46,39 @@ USES = "usage_count + (SELECT count(*) FROM style_uses WHERE style_id = styles.i
 THUMBNAIL = """
     coalesce(
         thumbnail_key,
-        CASE WHEN show_samples THEN (SELECT sample_key FROM artworks WHERE style_id = styles.id AND index = 0) END
+        CASE WHEN show_samples THEN (
+            SELECT sample_key FROM artworks WHERE version_id = styles.version_id AND index = 0
+        ) END
     ) AS thumbnail
 """
 PROGRESS = "current_epoch, total_epochs, progress_percent, estimated_seconds, progress_at"
 CHECKING = """
     CASE WHEN training_status = 'pending' THEN (
         SELECT jsonb_build_object('passed', passed, 'files', files, 'at', updated_at)
-        FROM artwork_checks WHERE style_id = styles.id
+        FROM artwork_checks WHERE version_id = training.id
     ) END AS checking
 """
-CARD = f"""
-    styles.id, name, description, {THUMBNAIL}, styles.artist_id, username, artist_name, training_status,
-    generation_cost_tokens, license_type, {USES}, tags, styles.created_at
+STATUS = """
+    CASE WHEN styles.model_path IS NOT NULL THEN 'completed' ELSE (
+        SELECT training_status FROM style_versions WHERE id = styles.version_id
+    ) END AS training_status
 """
-"""The columns of a StyleCard, from styles, users and artists."""
+IN_USE = "JOIN style_versions training ON training.id = styles.version_id"
+CARD = f"""
+    styles.id, name, description, {THUMBNAIL}, styles.artist_id, username, artist_name, generation_cost_tokens,
+     license_type, {USES}, tags, styles.created_at
+"""
+"""The columns of a StyleCard but its status, from styles, users and artists."""
 PEOPLE = "JOIN users ON users.id = styles.artist_id JOIN artists ON artists.user_id = styles.artist_id"
 
-SEES = "(training_status = 'completed' OR styles.artist_id = $2 OR $3::boolean)"
+SEES = "(styles.model_path IS NOT NULL OR styles.artist_id = $2 OR $3::boolean)"
 
 DETAIL = lookup(
     {"style_id": "bigint", "viewer": "bigint", "is_admin": "boolean"},
     f"""
-SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles.updated_at, profile_image,
-    follower_count, model_path, training_metric, failure_code, failure_message, failure_details,
+SELECT {CARD}, training_status, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles.version,
+    greatest(styles.updated_at, training.updated_at) AS updated_at, profile_image, follower_count, training.model_path,
+    training_metric, failure_code, failure_message, failure_details,
     {CHECKING}, rights_affirmed_at, rights_explicit,
     rights_version, takedown_at, takedown_reason, takedown_by_admin, takedown_keeps_images, takedown_pending, review,
     styles.artist_id = input.viewer OR input.is_admin AS own,
@@ -86,11 +96,12 @@ SELECT {CARD}, {PROGRESS}, valid_from, valid_to, is_active, show_samples, styles
             ) ORDER BY index
         )
         FROM artworks
-        WHERE style_id = input.style_id AND (index < {SAMPLES} OR styles.artist_id = input.viewer OR input.is_admin)
+        WHERE version_id = styles.version_id
+            AND (index < {SAMPLES} OR styles.artist_id = input.viewer OR input.is_admin)
     ) AS artworks
-FROM styles {PEOPLE}
+FROM styles {PEOPLE} {IN_USE}
 WHERE styles.id = input.style_id
-    AND (training_status = 'completed' OR styles.artist_id = input.viewer OR input.is_admin)
+    AND (styles.model_path IS NOT NULL OR styles.artist_id = input.viewer OR input.is_admin)
 """,
 )
 
@@ -118,19 +129,19 @@ WHERE styles.id = $1 AND {SEES}
 ORDER BY tag.count DESC, tag.name
 """
 
-OPEN = "training_status = 'completed' AND is_active"
-UNFINISHED = "training_status <> 'completed'"
+OPEN = "model_path IS NOT NULL AND is_active"
+UNFINISHED = "model_path IS NULL"
 
 
 def _list_own(page: PageRequest, arguments: Arguments) -> str:
     keys = Keys()
     return f"""
-    SELECT {CARD}, {PROGRESS}, {CHECKING},
+    SELECT {CARD}, training_status, {PROGRESS}, {CHECKING},
         earned_tokens + (SELECT coalesce(sum(tokens), 0)::bigint FROM style_uses WHERE style_id = styles.id) AS earned
     FROM (
         SELECT * FROM styles WHERE artist_id = $1 AND {keys.after(page, arguments)}
         ORDER BY {keys.order()} {limit(page)}
-    ) styles {PEOPLE}
+    ) styles {PEOPLE} {IN_USE}
     ORDER BY {keys.order("styles")}
     """
 
@@ -157,16 +168,23 @@ def _list(query: StyleQuery, page: PageRequest, arguments: Arguments) -> str:
         ]
     found = " UNION ALL ".join(f"({one})" for one in pages)
     return f"""
-    SELECT {CARD}, {keys.rank} AS rank FROM ({found}) styles {PEOPLE}
+    SELECT {CARD}, {STATUS}, {keys.rank} AS rank FROM ({found}) styles {PEOPLE}
     ORDER BY {keys.order("styles")} {limit(page)}
     """
 
 
 _ARTWORKS = f"""
 SELECT artworks.id, key, perceptual_hash, style_id, name, styles.artist_id, username, artist_name
-FROM artworks JOIN styles ON styles.id = style_id {PEOPLE}
+FROM artworks
+JOIN style_versions ON style_versions.id = artworks.version_id
+JOIN styles ON styles.id = style_id {PEOPLE}
 """
-HASHED = f"{_ARTWORKS} WHERE style_id = $1 AND perceptual_hash IS NOT NULL ORDER BY index"
+HASHED = f"""
+{_ARTWORKS}
+WHERE style_versions.id = (SELECT id FROM style_versions WHERE style_id = $1 ORDER BY number DESC LIMIT 1)
+    AND perceptual_hash IS NOT NULL
+ORDER BY index
+"""
 COMPARED = f"{_ARTWORKS} WHERE artworks.id = ANY($1)"
 
 
@@ -190,7 +208,7 @@ class PostgresStylesReader(StylesReader):
                 **await self._card(row),
                 total_earned_tokens=row["earned"],
                 progress=training_progress(row),
-                checking=_checking(row),
+                checking=checking(row),
             )
             for row in rows
         ]
@@ -208,12 +226,10 @@ class PostgresStylesReader(StylesReader):
             **shown,
             model_path=row["model_path"],
             training_metric=row["training_metric"],
-            artworks=[await self._artwork(artwork) for artwork in row["artworks"] or []],
+            artworks=await artwork_views(row["artworks"], self._blobs),
             failure=training_failure(row),
-            checking=_checking(row),
-            rights=RightsView(
-                row["artist_id"], row["rights_affirmed_at"], row["rights_explicit"], row["rights_version"]
-            ),
+            checking=checking(row),
+            rights=rights_view(row),
             takedown=TakedownView(*takedown_columns(row)) if row["takedown_at"] else None,
             review=Review(row["review"]) if row["review"] else None,
         )
@@ -285,6 +301,7 @@ class PostgresStylesReader(StylesReader):
             "valid_from": row["valid_from"],
             "valid_to": row["valid_to"],
             "is_active": row["is_active"],
+            "version": row["version"],
             "updated_at": row["updated_at"],
             "stats": StyleStats(row["usage_count"], row["avg_likes"]),
             "sample_artworks": [
@@ -297,15 +314,19 @@ class PostgresStylesReader(StylesReader):
         images = await _signed_urls(key, self._blobs)
         return SampleArtwork(artwork["id"], images.original, images, artwork["tags"])
 
-    async def _artwork(self, artwork: dict[str, Any]) -> ArtworkView:
-        return ArtworkView(
+
+async def artwork_views(artworks: list[dict[str, Any]] | None, blobs: BlobStore) -> list[ArtworkView]:
+    return [
+        ArtworkView(
             id=artwork["id"],
-            image_url=await self._blobs.signed_url(artwork["key"]),
+            image_url=await blobs.signed_url(artwork["key"]),
             caption=artwork["caption"],
             tags=artwork["tags"],
             width=artwork["width"],
             height=artwork["height"],
         )
+        for artwork in artworks or []
+    ]
 
 
 async def thumbnail_urls(key: str | None, blobs: BlobStore) -> ImageUrls | None:
@@ -314,7 +335,11 @@ async def thumbnail_urls(key: str | None, blobs: BlobStore) -> ImageUrls | None:
     return public_urls(key, blobs) if key.startswith(PUBLIC_PREFIX) else await _signed_urls(key, blobs)
 
 
-def _checking(row: Record) -> CheckingProgress | None:
+def rights_view(row: Record) -> RightsView:
+    return RightsView(row["artist_id"], row["rights_affirmed_at"], row["rights_explicit"], row["rights_version"])
+
+
+def checking(row: Record) -> CheckingProgress | None:
     check = row["checking"]
     return check and checking_progress(check["passed"], check["files"], datetime.fromisoformat(check["at"]))
 

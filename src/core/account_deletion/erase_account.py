@@ -16,7 +16,7 @@ from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
 from core.styles.delete_style import objects_of
 from core.styles.errors import StyleNotFound, StyleUsed
-from core.styles.repository import Styles
+from core.styles.repository import Styles, StyleVersions
 
 BATCH = 500
 """Rows per transaction."""
@@ -38,6 +38,7 @@ class EraseAccount:
     personal_data: PersonalData
     generations: Generations
     styles: Styles
+    versions: StyleVersions
     ledger: TokenLedger
     discarded: DiscardedObjects
     delete_discarded: DeleteDiscardedObjects
@@ -140,8 +141,8 @@ class EraseAccount:
                 style = await self.styles.of_id(style_id, lock=True)
             except StyleNotFound:
                 return
+            objects = objects_of(style, await self.versions.of_style(style_id), self.blobs)
             await self.styles.remove(style_id)
-            objects = objects_of(style, self.blobs)
             await self.discarded.add(*objects)
         await self.delete_discarded.at_once(objects)
 

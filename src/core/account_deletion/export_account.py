@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from core.account_deletion.views import ExportReader
+from core.account_deletion.views import ExportReader, VersionRecord
 from core.accounts.views import AccountsReader
 from core.community.views import CommunityReader
 from core.generations.views import GenerationsReader, StatusFilter
@@ -12,7 +12,7 @@ from core.identifiers import UserId
 from core.notifications.views import NotificationsReader
 from core.paging import Keyset, Page, PageRequest
 from core.requester import Requester
-from core.styles.views import StylesReader
+from core.styles.views import StylesReader, StyleVersionsReader
 from core.tokens.views import TokensReader, TransactionFilter
 from core.withdrawals.views import WithdrawalsReader
 
@@ -36,6 +36,7 @@ class ExportAccount:
     export: ExportReader
     accounts: AccountsReader
     styles: StylesReader
+    versions: StyleVersionsReader
     generations: GenerationsReader
     community: CommunityReader
     tokens: TokensReader
@@ -56,6 +57,7 @@ class ExportAccount:
             "identity": identity,
             "sessions": self._sessions(who),
             "styles": self._styles(requester),
+            "style_versions": self._versions(requester),
             "generations": _pages(
                 lambda page: self.generations.list_own(who, status=StatusFilter.ALL, is_public=None, page=page)
             ),
@@ -73,6 +75,12 @@ class ExportAccount:
     async def _styles(self, requester: Requester) -> AsyncIterator[object]:
         async for style in _pages(lambda page: self.styles.list_own(requester.id, page=page)):
             yield await self.styles.detail(style.id, viewer=requester)
+
+    async def _versions(self, requester: Requester) -> AsyncIterator[object]:
+        async for style in _pages(lambda page: self.styles.list_own(requester.id, page=page)):
+            for version in reversed(await self.versions.list(style.id, viewer=requester)):
+                detail = await self.versions.detail(style.id, version.version, viewer=requester)
+                yield VersionRecord(style.id, detail)
 
     async def _sessions(self, user_id: UserId) -> AsyncIterator[object]:
         after = b""

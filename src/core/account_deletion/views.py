@@ -5,9 +5,10 @@ from typing import Protocol
 
 import msgspec
 
-from core.identifiers import CommentId, GenerationId, UserId
+from core.identifiers import CommentId, GenerationId, StyleId, UserId
 from core.purchases.views import PurchaseView
 from core.reports.views import ReportView
+from core.styles.views import VersionDetail
 
 
 class IdentityRecord(msgspec.Struct, frozen=True):
@@ -22,6 +23,11 @@ class SessionRecord(msgspec.Struct, frozen=True):
     last_seen_at: datetime
     expires_at: datetime
     user_agent: str
+
+
+class VersionRecord(msgspec.Struct, frozen=True):
+    style_id: StyleId
+    version: VersionDetail
 
 
 class LikeRecord(msgspec.Struct, frozen=True):

@@ -22,8 +22,8 @@ from core.ports.transaction import Transaction
 from core.problems import Problem, wrong_count, wrong_length, wrong_number
 from core.requester import Requester
 from core.styles.errors import ImageSizeExceeded, InvalidImageFormat
-from core.styles.model import MAX_IMAGE
 from core.styles.repository import Styles
+from core.styles.version import MAX_IMAGE
 
 
 class FileToUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

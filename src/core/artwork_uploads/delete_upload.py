@@ -12,7 +12,7 @@ from core.requester import Requester
 
 @dataclass(frozen=True, slots=True)
 class DeleteUpload:
-    """Delete one's own upload that no style was made of, and its object.
+    """Delete one's own upload that nothing was made of, and its object.
 
     Its URL stays good until it expires: what is sent there later is purged as an orphan.
     """

@@ -17,7 +17,7 @@ class UploadNotFound(NotFound):
 
 
 class UploadUsed(DomainError):
-    """A style was made of it."""
+    """A style or version was made of it."""
 
     code = "UPLOAD_USED"
     category = Category.CONFLICT
@@ -40,4 +40,4 @@ class UploadMissing(ImageRefused):
 
 
 class CheckTakenOver(Exception):
-    """Another process has claimed the check, or the style was removed."""
+    """Another process has claimed the check, or the version was removed."""

@@ -14,7 +14,7 @@ from core.requester import Requester
 
 @dataclass(frozen=True, slots=True)
 class ListUnusedUploads:
-    """List one's own uploads that no style was made of yet, so that an interrupted set can go on where it ended."""
+    """List one's own uploads that nothing was made of yet, so that an interrupted set can go on where it ended."""
 
     uploads: ArtworkUploads
     blobs: BlobStore

@@ -2,9 +2,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from core.identifiers import StyleId, UploadId, UserId
+from core.identifiers import StyleId, UploadId, UserId, VersionId
 from core.ports.blob_store import ExpectedBlob
-from core.styles.model import Artwork
+from core.styles.version import Artwork
 
 CONTENT_TYPES = frozenset({"image/jpeg", "image/png"})
 MAX_FILES = 100
@@ -20,22 +20,15 @@ URL_LIFETIME = timedelta(hours=6)
 """Maximum lifetime of a URL; a later one is good for the rest of the upload's lifetime."""
 
 
-class Passed(msgspec.Struct, frozen=True):
-    """An artwork that has passed its check; its objects are stored."""
-
-    artwork: Artwork
-    digest: bytes
-    """SHA-256 of the image."""
-
-
 class Use(msgspec.Struct, frozen=True):
     """What an upload is used for."""
 
-    style_id: StyleId
+    version_id: VersionId
     index: int
     caption: str | None
     tags: list[str]
-    passed: Passed | None = None
+    passed: Artwork | None = None
+    """The artwork, once the file has passed its check and the artwork's objects are stored."""
 
 
 class ArtworkUpload(msgspec.Struct, frozen=True):
@@ -51,7 +44,7 @@ class ArtworkUpload(msgspec.Struct, frozen=True):
     """Bytes, as announced."""
     created_at: datetime
     use: Use | None = None
-    """None while no style was made of it."""
+    """None while no version of a style is made of it."""
 
     @property
     def key(self) -> str:
@@ -68,13 +61,16 @@ def prefix(artist_id: UserId) -> str:
 
 
 class ArtworkCheck(msgspec.Struct, frozen=True):
-    """The check of the uploads of which a style is made. One process at a time claims it, until it says so or dies."""
+    """The check of the uploads of which a version is made. One process at a time claims it, until it ends or dies."""
 
+    version_id: VersionId
     style_id: StyleId
     artist_id: UserId
     files: int
     created_at: datetime
     updated_at: datetime
+    kept_from: VersionId | None = None
+    """The version whose artworks are kept as well; they need no check."""
     passed: int = 0
     """Files that have passed."""
     attempt: int = 0

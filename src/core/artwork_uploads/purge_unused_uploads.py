@@ -10,7 +10,7 @@ from core.ports.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class PurgeUnusedUploads:
-    """Purge uploads that no style was made of in time, and their objects, one batch. Safe to run concurrently."""
+    """Purge uploads that nothing was made of in time, and their objects, one batch. Safe to run concurrently."""
 
     uploads: ArtworkUploads
     discarded: DiscardedObjects

@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import Protocol
 
 from core.artwork_uploads.model import ArtworkCheck, ArtworkUpload
-from core.identifiers import StyleId, UploadId, UserId
+from core.identifiers import UploadId, UserId, VersionId
 
 
 class ArtworkUploads(Protocol):
@@ -13,15 +13,15 @@ class ArtworkUploads(Protocol):
         ...
 
     async def unused(self, artist_id: UserId, *, since: datetime, lock: bool = False) -> list[ArtworkUpload]:
-        """Those announced after `since` that no style was made of, earliest first."""
+        """Those announced after `since` that nothing was made of, earliest first."""
         ...
 
     async def of_artist(self, artist_id: UserId, upload_id: UploadId) -> ArtworkUpload:
         """The artist's own upload, used or not, locked. Raises UploadNotFound."""
         ...
 
-    async def of_style(self, style_id: StyleId) -> list[ArtworkUpload]:
-        """Those of which the style is made, in the order of its artworks."""
+    async def of_version(self, version_id: VersionId) -> list[ArtworkUpload]:
+        """Those of which the version is made, in the order of its artworks."""
         ...
 
     async def save(self, uploads: list[ArtworkUpload]) -> None:
@@ -38,7 +38,7 @@ class ArtworkUploads(Protocol):
 
 
 class ArtworkChecks(Protocol):
-    """Checks that are not finished, in the open transaction. A check goes with its style.
+    """Checks that are not finished, in the open transaction. A check goes with its version.
 
     Only the holder of the last claim changes a check: others, and those whose check is gone, get CheckTakenOver.
     """

@@ -11,7 +11,7 @@ from core.ports.broker import Broker
 from core.ports.clock import Clock
 from core.ports.dead_letters import DeadLetters
 from core.ports.transaction import Transaction
-from core.styles.repository import Styles
+from core.styles.repository import StyleVersions
 from core.tasks.model import GenerationTask, PendingTask, Task, task_of
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class RedriveTasks:
     dead_letters: DeadLetters
     broker: Broker
     generations: Generations
-    styles: Styles
+    versions: StyleVersions
     audit: AuditLog
     transaction: Transaction
     clock: Clock
@@ -87,8 +87,8 @@ class RedriveTasks:
                 if isinstance(task, GenerationTask):
                     generation = await self.generations.of_id(task.data.generation_id)
                     return generation.task_id == task.task_id and not generation.status.ended
-                style = await self.styles.of_id(task.data.style_id)
-                return style.task_id == task.task_id and not style.training_status.ended
+                version = await self.versions.of_id(task.data.style_id)
+                return version.task_id == task.task_id and not version.training_status.ended
         except DomainError as error:
             if error.category is Category.NOT_FOUND:
                 return False

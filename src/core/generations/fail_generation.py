@@ -77,7 +77,7 @@ class FailGeneration:
 
     async def _put_new_task(self, generation: Generation, failure: Failure) -> Generation:
         now = self.clock.now()
-        offer = await self.styles.offer(generation.style_id)
+        offer = await self.styles.offer(generation.style_id, version=generation.style_version)
         due = now + generation.retry_delay
         generation = generation.retry(at=now, due=due, failure=failure, task_id=self.ids.task())
         await self.generations.save(generation)

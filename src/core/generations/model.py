@@ -94,6 +94,8 @@ class Generation(msgspec.Struct, frozen=True):
     """The style's licence at the time of the request."""
     license_version: int
     """The version of the terms that say what the licence permits."""
+    style_version: int
+    """The number of the version whose model makes the image, also after another one was chosen."""
     hold_id: HoldId
     aspect_ratio: AspectRatio
     seed: int | None

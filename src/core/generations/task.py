@@ -14,7 +14,7 @@ def task_for(
     width, height = generation.aspect_ratio.size
     order = GenerationOrder(
         generation_id=generation.id,
-        style_id=generation.style_id,
+        style_id=offer.version_id,
         lora_path=offer.model_path,
         prompt=", ".join(generation.prompt_tags),
         prompt_tags=generation.prompt_tags,

@@ -72,6 +72,8 @@ class GenerationArtist(msgspec.Struct, frozen=True):
 class GenerationStyle(msgspec.Struct, frozen=True):
     id: StyleId
     name: str
+    version: int
+    """The version that the generation was requested with."""
     artist: GenerationArtist
 
 
@@ -85,6 +87,7 @@ class RequestedGeneration(msgspec.Struct, frozen=True):
     id: GenerationId
     user_id: UserId
     style_id: StyleId
+    style_version: int
     status: str
     consumed_tokens: int
     aspect_ratio: str

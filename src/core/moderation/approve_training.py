@@ -6,14 +6,15 @@ from core.identifiers import StyleId
 from core.ports.clock import Clock
 from core.ports.transaction import Transaction
 from core.styles.begin_training import BeginTraining
-from core.styles.repository import Styles
+from core.styles.repository import Styles, StyleVersions
 
 
 @dataclass(frozen=True, slots=True)
 class ApproveTraining:
-    """Queue the training of a style that waits for review."""
+    """Queue the training of the style's latest version, which waits for review."""
 
     styles: Styles
+    versions: StyleVersions
     begin_training: BeginTraining
     audit: AuditLog
     transaction: Transaction
@@ -23,18 +24,20 @@ class ApproveTraining:
         """Raises StyleNotFound, NotInReview, StyleWithdrawn or ValidationError."""
         reason = parse_reason(reason)
         async with self.transaction:
-            style = (await self.styles.of_id(style_id, lock=True)).approve_training(at=self.clock.now())
-            await self.styles.save(style)
-            await self.begin_training.at_once(style, await self.styles.artworks(style_id))
+            style = await self.styles.of_id(style_id, lock=True)
+            version = (await self.versions.latest(style_id, lock=True)).approve_training(at=self.clock.now())
+            style.check_not_withdrawn()
+            await self.versions.save(version)
+            await self.begin_training.at_once(style, version, await self.versions.artworks(version.id))
             await self.audit.add(
                 AuditEntry(
                     operator,
                     Action.TRAINING_APPROVED,
                     "style",
                     str(style_id),
-                    style.updated_at,
+                    version.updated_at,
                     before={"review": "pending"},
-                    after={"review": "approved"},
+                    after={"review": "approved", "version": version.number},
                     reason=reason,
                 )
             )

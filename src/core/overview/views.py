@@ -17,8 +17,8 @@ class Overview(msgspec.Struct, frozen=True):
     due_tasks: int
     """Tasks that are due and not published."""
     unended_generations: int
-    untrained_styles: int
-    """Styles that wait for their training or are in it."""
+    open_trainings: int
+    """Versions of styles that wait for their training or are in it."""
     stalled_trainings: int
     """Those of them without activity since `stalled_since`."""
     styles_in_review: int

@@ -12,6 +12,7 @@ from core.identifiers import (
     TaskId,
     UploadId,
     UserId,
+    VersionId,
     WithdrawalId,
 )
 
@@ -25,6 +26,10 @@ class Ids(Protocol):
     async def user(self) -> UserId: ...
 
     async def style(self) -> StyleId: ...
+
+    async def version(self) -> VersionId:
+        """Of a version after the first. No style has it as its id."""
+        ...
 
     async def artwork(self) -> ArtworkId: ...
 

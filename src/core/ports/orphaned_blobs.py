@@ -19,7 +19,7 @@ class OrphanedBlobs(Protocol):
     async def among(self, keys: list[str]) -> list[str]:
         """Those keys that no committed row references.
 
-        A style's objects count as referenced while the style exists, unless its artworks were refused.
+        A version's objects count as referenced while its style exists, unless its artworks were refused.
         """
         ...
 

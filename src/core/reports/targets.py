@@ -20,7 +20,6 @@ from core.ports.clock import Clock
 from core.ports.transaction import Transaction
 from core.reports.model import TargetType
 from core.styles.errors import ImagesWithdrawn, StyleNotFound
-from core.styles.model import TrainingStatus
 from core.styles.repository import Styles
 
 
@@ -145,7 +144,7 @@ class ReportedStyles(Reportable, Hideable):
 
     async def seen_by(self, viewer: UserId, target_id: int) -> UserId:
         style = await self.styles.of_id(StyleId(target_id), lock=True)
-        if style.training_status is not TrainingStatus.COMPLETED and viewer != style.artist_id:
+        if not style.trained and viewer != style.artist_id:
             raise StyleNotFound
         return style.artist_id
 

@@ -13,9 +13,10 @@ from core.requester import Requester
 from core.styles.artwork_files import artwork_of, blobs_of, inspected, sample_of
 from core.styles.begin_training import BeginTraining
 from core.styles.errors import DuplicateImage
-from core.styles.model import Artwork, Style
+from core.styles.model import Style
 from core.styles.new_style import ArtworkText, CheckedStyle, NewStyle, StylesPerArtist, check_limit, checked
 from core.styles.repository import Styles
+from core.styles.version import Artwork, StyleVersion
 from core.styles.views import CreatedStyle
 from core.uploads import Upload
 
@@ -59,26 +60,28 @@ class CreateStyle:
             for index, (upload, image) in enumerate(zip(uploads, images, strict=True))
         ]
 
-        style_id = await self.ids.style()
+        style = described.style(await self.ids.style(), artist, at=now)
+        version = described.version(style.id, self.ids.task(), at=now)
         artworks = [
-            artwork_of(await self.ids.artwork(), style_id, index, text, image)
+            artwork_of(await self.ids.artwork(), version.id, index, text, image)
             for index, (text, image) in enumerate(zip(described.texts, images, strict=True))
         ]
-        style = described.style(style_id, artist, self.ids.task(), at=now)
         blobs = [blob for files in zip(artworks, images, samples, strict=True) for blob in blobs_of(*files)]
-        await self._store(described, style, artworks, blobs)
-        return CreatedStyle(style.id, style.name, style.training_status.value, len(artworks), style.created_at, None)
+        await self._store(described, style, version, artworks, blobs)
+        return CreatedStyle(style.id, style.name, version.training_status.value, len(artworks), style.created_at, None)
 
     async def check_limit(self, requester: Requester) -> None:
         """Raises StyleLimitReached if any style of this artist would be refused."""
         async with self.transaction:
             check_limit(await self.styles.portfolio(requester.id), self.limit)
 
-    async def _store(self, described: CheckedStyle, style: Style, artworks: list[Artwork], blobs: list[Blob]) -> None:
+    async def _store(
+        self, described: CheckedStyle, style: Style, version: StyleVersion, artworks: list[Artwork], blobs: list[Blob]
+    ) -> None:
         await put_all(self.blobs, *blobs)
         async with removed_on_failure(self.blobs, self.transaction, *(blob.key for blob in blobs)):
             described.check_portfolio(await self.styles.portfolio(style.artist_id, lock=True), self.limit)
-            await self.styles.add(await self.begin_training(style, artworks), artworks)
+            await self.styles.add(style, await self.begin_training(style, version, artworks), artworks)
 
 
 def _check_distinct(images: list[Image], uploads: list[Upload]) -> None:

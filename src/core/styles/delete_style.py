@@ -9,7 +9,8 @@ from core.ports.discarded_objects import DiscardedObjects
 from core.ports.transaction import Transaction
 from core.styles.errors import StyleUsed
 from core.styles.model import Style
-from core.styles.repository import Styles
+from core.styles.repository import Styles, StyleVersions
+from core.styles.version import StyleVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class DeleteStyle:
     """Delete one's own style and its objects; if it was ever used, close it instead and keep its images."""
 
     styles: Styles
+    versions: StyleVersions
     discarded: DiscardedObjects
     delete_discarded: DeleteDiscardedObjects
     blobs: BlobStore
@@ -35,8 +37,8 @@ class DeleteStyle:
         async with self.transaction:
             style = await self.styles.of_id(style_id, lock=True)
             style.check_owner(requester)
+            objects = objects_of(style, await self.versions.of_style(style_id), self.blobs)
             await self.styles.remove(style_id)
-            objects = objects_of(style, self.blobs)
             await self.discarded.add(*objects)
         return objects
 
@@ -47,12 +49,16 @@ class DeleteStyle:
             await self.styles.save(style.close(at=self.clock.now()))
 
 
-def objects_of(style: Style, blobs: BlobStore) -> list[str]:
+def objects_of(style: Style, versions: list[StyleVersion], blobs: BlobStore) -> list[str]:
+    """The keys and prefixes of its objects and those of its versions."""
+    objects = [key for version in versions for key in objects_of_version(version, blobs)]
+    return [*objects, style.thumbnail_key] if style.thumbnail_key else objects
+
+
+def objects_of_version(version: StyleVersion, blobs: BlobStore) -> list[str]:
     """The keys and prefixes of its objects."""
-    objects = [f"training/{style.id}/", f"samples/{style.id}/"]
-    if style.thumbnail_key:
-        objects.append(style.thumbnail_key)
-    if style.model_path:
+    objects = [f"training/{version.id}/", f"samples/{version.id}/"]
+    if version.model_path:
         with suppress(ForeignBlob):
-            objects.append(blobs.key_of(style.model_path))
+            objects.append(blobs.key_of(version.model_path))
     return objects

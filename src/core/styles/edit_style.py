@@ -9,7 +9,7 @@ from core.accounts.pictures import accept_public_picture
 from core.blobs.delete_discarded_objects import DeleteDiscardedObjects
 from core.blobs.removed_on_failure import put_all, removed_on_failure
 from core.derivatives import derivatives_of
-from core.identifiers import StyleId, UserId
+from core.identifiers import MAX_ID, StyleId, UserId
 from core.ports.blob_store import PUBLIC_PREFIX, BlobStore
 from core.ports.clock import Clock
 from core.ports.discarded_objects import DiscardedObjects
@@ -17,7 +17,7 @@ from core.ports.images import Images
 from core.ports.secrets import Secrets
 from core.ports.transaction import Transaction
 from core.styles.model import License
-from core.styles.repository import Styles
+from core.styles.repository import Styles, StyleVersions
 from core.text import parse_free_text
 
 
@@ -30,13 +30,16 @@ class StyleChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     valid_to: Annotated[datetime, msgspec.Meta(tz=True)] | UnsetType | None = UNSET
     is_active: bool | UnsetType = UNSET
     show_samples: bool | UnsetType = UNSET
+    version: Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)] | UnsetType = UNSET
+    """The trained version to use for generations from now on."""
 
 
 @dataclass(frozen=True, slots=True)
 class EditStyle:
-    """Change the terms of one's own trained style. Generations requested before keep their price."""
+    """Change the terms of one's own trained style. Generations requested before keep their price and version."""
 
     styles: Styles
+    versions: StyleVersions
     discarded: DiscardedObjects
     delete_discarded: DeleteDiscardedObjects
     blobs: BlobStore
@@ -69,6 +72,9 @@ class EditStyle:
                 show_samples=style.show_samples if changes.show_samples is UNSET else changes.show_samples,
                 thumbnail_key=key or style.thumbnail_key,
             )
+            if changes.version not in (UNSET, edited.version):
+                version = await self.versions.of_number(style_id, changes.version)
+                edited = edited.use(version, await self.versions.artworks(version.id), at=edited.updated_at)
             await self.styles.save(edited)
             replaced = [style.thumbnail_key] if key and style.thumbnail_key else []
             if replaced:

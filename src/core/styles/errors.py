@@ -36,6 +36,32 @@ class TrainingInProgress(DomainError):
     category = Category.CONFLICT
 
 
+class VersionNotFound(NotFound):
+    code = "VERSION_NOT_FOUND"
+
+
+class VersionNotReady(DomainError):
+    """The version is not trained."""
+
+    code = "VERSION_NOT_READY"
+    category = Category.CONFLICT
+
+
+class VersionInTraining(DomainError):
+    """Another version of the style is in training."""
+
+    code = "VERSION_IN_TRAINING"
+    category = Category.CONFLICT
+
+
+class VersionLimitReached(DomainError):
+    code = "VERSION_LIMIT_REACHED"
+    category = Category.FORBIDDEN
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(details={"limit": limit})
+
+
 class StyleLimitReached(DomainError):
     code = "STYLE_LIMIT_REACHED"
     category = Category.FORBIDDEN
@@ -105,14 +131,14 @@ class StyleClosed(DomainError):
 
 
 class NotInReview(DomainError):
-    """The style's training does not wait for an admin."""
+    """No training of the style waits for an admin."""
 
     code = "NOT_IN_REVIEW"
     category = Category.CONFLICT
 
 
 class ArtworksRejected(DomainError):
-    """An admin has rejected the style's training."""
+    """An admin has rejected the training."""
 
     code = "ARTWORKS_REJECTED"
     category = Category.CONFLICT

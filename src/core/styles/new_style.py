@@ -8,8 +8,8 @@ from msgspec import UNSET, UnsetType
 
 from core import tags
 from core.errors import ValidationError
-from core.identifiers import StyleId, TaskId, UserId
-from core.problems import too_many
+from core.identifiers import StyleId, TaskId, UserId, VersionId
+from core.problems import Problem, too_many
 from core.styles import model
 from core.styles.errors import (
     DuplicateStyleName,
@@ -18,8 +18,9 @@ from core.styles.errors import (
     StyleLimitReached,
     TooManyImages,
 )
-from core.styles.model import License, Rights, Style
+from core.styles.model import License, Style
 from core.styles.repository import Portfolio
+from core.styles.version import MAX_ARTWORKS, MAX_CAPTION, MAX_IMAGE_TAGS, MIN_ARTWORKS, Rights, StyleVersion
 from core.text import comparison_key, parse_free_text, parse_name, problem_of_free_text, problem_of_name
 
 StylesPerArtist = NewType("StylesPerArtist", int)
@@ -55,7 +56,7 @@ class CheckedStyle(msgspec.Struct, frozen=True):
     texts: list[ArtworkText]
     """One per artwork, with all tags that it has."""
 
-    def style(self, style_id: StyleId, artist_id: UserId, task_id: TaskId, *, at: datetime) -> Style:
+    def style(self, style_id: StyleId, artist_id: UserId, *, at: datetime) -> Style:
         new = self.new
         return Style(
             id=style_id,
@@ -65,13 +66,24 @@ class CheckedStyle(msgspec.Struct, frozen=True):
             generation_cost_tokens=new.generation_cost_tokens,
             license_type=new.license_type,
             tags=self.tags,
-            task_id=task_id,
+            version_id=VersionId(style_id),
             created_at=at,
             updated_at=at,
-            rights=Rights(affirmed_at=at, explicit=new.rights_affirmed is True),
             show_samples=new.show_samples,
             valid_from=new.valid_from,
             valid_to=new.valid_to,
+        )
+
+    def version(self, style_id: StyleId, task_id: TaskId, *, at: datetime) -> StyleVersion:
+        """The first version, which has the style's id."""
+        return StyleVersion(
+            id=VersionId(style_id),
+            style_id=style_id,
+            number=1,
+            task_id=task_id,
+            created_at=at,
+            updated_at=at,
+            rights=rights(self.new.rights_affirmed, at=at),
         )
 
     def check_portfolio(self, portfolio: Portfolio, limit: StylesPerArtist) -> None:
@@ -95,40 +107,82 @@ def checked(new: NewStyle, texts: list[ArtworkText], *, at: datetime) -> Checked
         description=parse_free_text(new.description).strip(),
         valid_from=new.valid_from or at,
     )
-    captions = [parse_free_text(text.caption or "").strip() or None for text in texts]
-    if new.rights_affirmed is False:
-        raise RightsNotAffirmed
-    _check_fields(new, captions, texts)
+    texts = [_parsed(text) for text in texts]
+    check_rights(new.rights_affirmed)
+    if problems := _problems(new) | _problems_of_texts(texts):
+        raise ValidationError(**problems)
     style_tags = tags.normalize_tags(new.tags, field="tags")
-    image_tags = [tags.normalize_tags(text.tags, field=f"image_tags.{index}") for index, text in enumerate(texts)]
-    if len(texts) < model.MIN_ARTWORKS:
-        raise InsufficientImages(required=model.MIN_ARTWORKS, received=len(texts))
-    if len(texts) > model.MAX_ARTWORKS:
-        raise TooManyImages(allowed=model.MAX_ARTWORKS, received=len(texts))
-
-    name_tag = tags.as_tag(new.name)
-    of_name = [name_tag] if name_tag else []
-    texts = [
-        ArtworkText(caption, _distinct([*of_name, *own, *(tags.tags_in(caption) if caption else [])]))
-        for caption, own in zip(captions, image_tags, strict=True)
-    ]
+    texts = _tagged(texts, new.name)
+    check_number(len(texts))
     collected = [tag for text in texts for tag in text.tags]
-    return CheckedStyle(new, _distinct([*of_name, *style_tags, *collected]), texts)
+    return CheckedStyle(new, _distinct([*_name_tags(new.name), *style_tags, *collected]), texts)
 
 
-def _check_fields(new: NewStyle, captions: list[str | None], texts: list[ArtworkText]) -> None:
+def checked_texts(texts: list[ArtworkText], *, name: str) -> list[ArtworkText]:
+    """Those of artworks for another version of the style of this name, normalized, with all tags.
+
+    Raises ValidationError or InvalidTagLanguage.
+    """
+    texts = [_parsed(text) for text in texts]
+    if problems := _problems_of_texts(texts):
+        raise ValidationError(**problems)
+    return _tagged(texts, name)
+
+
+def check_number(artworks: int) -> None:
+    """Raises InsufficientImages or TooManyImages."""
+    if artworks < MIN_ARTWORKS:
+        raise InsufficientImages(required=MIN_ARTWORKS, received=artworks)
+    if artworks > MAX_ARTWORKS:
+        raise TooManyImages(allowed=MAX_ARTWORKS, received=artworks)
+
+
+def check_rights(affirmed: bool | UnsetType) -> None:
+    """Raises RightsNotAffirmed."""
+    if affirmed is False:
+        raise RightsNotAffirmed
+
+
+def rights(affirmed: bool | UnsetType, *, at: datetime) -> Rights:
+    return Rights(affirmed_at=at, explicit=affirmed is True)
+
+
+def _parsed(text: ArtworkText) -> ArtworkText:
+    return ArtworkText(parse_free_text(text.caption or "").strip() or None, text.tags)
+
+
+def _tagged(texts: list[ArtworkText], name: str) -> list[ArtworkText]:
+    """With the tags of the style's name and of their captions. Raises InvalidTagLanguage."""
+    given = [tags.normalize_tags(text.tags, field=f"image_tags.{index}") for index, text in enumerate(texts)]
+    of_name = _name_tags(name)
+    return [
+        ArtworkText(text.caption, _distinct([*of_name, *own, *(tags.tags_in(text.caption) if text.caption else [])]))
+        for text, own in zip(texts, given, strict=True)
+    ]
+
+
+def _name_tags(name: str) -> list[str]:
+    tag = tags.as_tag(name)
+    return [tag] if tag else []
+
+
+def _problems(new: NewStyle) -> dict[str, Problem]:
     problems = model.problems_of_terms(new.description, new.generation_cost_tokens, new.valid_from, new.valid_to)
     if problem := problem_of_name(new.name, limit=model.MAX_NAME):
         problems["name"] = problem
     if len(new.tags) > model.MAX_TAGS:
         problems["tags"] = too_many(model.MAX_TAGS)
-    for index, (caption, text) in enumerate(zip(captions, texts, strict=True)):
-        if problem := problem_of_free_text(caption or "", limit=model.MAX_CAPTION):
+    return problems
+
+
+def _problems_of_texts(texts: list[ArtworkText]) -> dict[str, Problem]:
+    problems = {}
+    for index, text in enumerate(texts):
+        if problem := problem_of_free_text(text.caption or "", limit=MAX_CAPTION):
             problems[f"captions.{index}"] = problem
-        if len(text.tags) > model.MAX_IMAGE_TAGS:
-            problems[f"image_tags.{index}"] = too_many(model.MAX_IMAGE_TAGS)
-    if problems:
-        raise ValidationError(**problems)
+        if len(text.tags) > MAX_IMAGE_TAGS:
+            problems[f"image_tags.{index}"] = too_many(MAX_IMAGE_TAGS)
+    return problems
 
 
 def _distinct(names: list[str]) -> list[str]:

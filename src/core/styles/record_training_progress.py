@@ -1,9 +1,9 @@
 from dataclasses import dataclass
 
-from core.identifiers import StyleId
+from core.identifiers import VersionId
 from core.ports.clock import Clock
-from core.styles.model import TrainingProgress
-from core.styles.repository import Styles
+from core.styles.repository import StyleVersions
+from core.styles.version import TrainingProgress
 from core.tasks.outcome import Outcome
 
 
@@ -11,12 +11,12 @@ from core.tasks.outcome import Outcome
 class RecordTrainingProgress:
     """Record the progress of a training. Progress never moves backwards."""
 
-    styles: Styles
+    versions: StyleVersions
     clock: Clock
 
     async def __call__(
         self,
-        style_id: StyleId,
+        version_id: VersionId,
         *,
         current_epoch: int,
         total_epochs: int,
@@ -24,4 +24,4 @@ class RecordTrainingProgress:
         estimated_seconds: int | None,
     ) -> Outcome:
         progress = TrainingProgress(current_epoch, total_epochs, progress_percent, estimated_seconds, self.clock.now())
-        return await self.styles.advance(style_id, progress)
+        return await self.versions.advance(version_id, progress)

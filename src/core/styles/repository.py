@@ -3,8 +3,9 @@ from typing import Protocol
 
 import msgspec
 
-from core.identifiers import StyleId, UserId
-from core.styles.model import Artwork, NearCopy, Offer, Style, TrainingProgress
+from core.identifiers import StyleId, UserId, VersionId
+from core.styles.model import Offer, Style
+from core.styles.version import Artwork, NearCopy, StyleVersion, TrainingProgress
 from core.tasks.outcome import Outcome
 
 
@@ -15,7 +16,7 @@ class Portfolio(msgspec.Struct, frozen=True):
 
 
 class Styles(Protocol):
-    """Styles with their artworks, in the open transaction."""
+    """Styles, in the open transaction."""
 
     async def of_id(self, style_id: StyleId, *, lock: bool = False) -> Style:
         """Raises StyleNotFound."""
@@ -42,47 +43,22 @@ class Styles(Protocol):
         """
         ...
 
-    async def offer(self, style_id: StyleId) -> Offer:
-        """Raises StyleNotFound."""
+    async def offer(self, style_id: StyleId, *, version: int | None = None) -> Offer:
+        """With the model of this version, by default of the one in use. Raises StyleNotFound or VersionNotFound."""
         ...
 
-    async def add(self, style: Style, artworks: list[Artwork]) -> None:
-        """Raises DuplicateStyleName, which may surface at the commit."""
-        ...
-
-    async def add_artworks(self, artworks: list[Artwork]) -> None:
-        """To a style that has none."""
+    async def add(self, style: Style, version: StyleVersion, artworks: list[Artwork]) -> None:
+        """With its first version and its artworks. Raises DuplicateStyleName, which may surface at the commit."""
         ...
 
     async def save(self, style: Style) -> None:
         """Raises StyleNotFound, which may surface at the commit."""
         ...
 
-    async def artworks(self, style_id: StyleId) -> list[Artwork]:
-        """In the order of their index; empty for a missing style."""
-        ...
-
-    async def near_copies(self, hashes: list[int], *, of_others_than: UserId, limit: int) -> list[NearCopy]:
-        """Up to `limit` artworks of other artists that are near any of the hashes, nearest first, then by id.
-
-        Rejected styles are left out.
-        """
-        ...
-
     async def remove(self, style_id: StyleId) -> None:
-        """Includes its artworks; serialized with concurrent generation requests.
+        """Includes its versions and their artworks; serialized with concurrent generation requests.
 
         Raises StyleUsed if a generation was ever requested with it, or StyleNotFound; either may surface at the commit.
-        """
-        ...
-
-    async def advance(self, style_id: StyleId, progress: TrainingProgress) -> Outcome:
-        """Record progress: a pending or training style becomes `training`.
-
-        A single write outside any transaction, durable when the call returns.
-
-        Applied only if it moves forward: if the training has ended or the epoch is not greater than the stored one, no
-        row is written. Raises StyleNotFound.
         """
         ...
 
@@ -94,14 +70,72 @@ class Styles(Protocol):
         """Up to `limit` active styles whose `valid_to` is `at` or earlier, earliest first."""
         ...
 
+
+class StyleVersions(Protocol):
+    """Versions of styles with their artworks, in the open transaction.
+
+    Only the latest version of a style can be in training. Locking a version locks its style before.
+    """
+
+    async def of_id(self, version_id: VersionId, *, lock: bool = False) -> StyleVersion:
+        """Raises StyleNotFound."""
+        ...
+
+    async def of_number(self, style_id: StyleId, number: int) -> StyleVersion:
+        """Raises VersionNotFound."""
+        ...
+
+    async def latest(self, style_id: StyleId, *, lock: bool = False) -> StyleVersion:
+        """The one with the highest number. Raises StyleNotFound."""
+        ...
+
+    async def of_style(self, style_id: StyleId) -> list[StyleVersion]:
+        """In the order of their numbers; empty for a missing style."""
+        ...
+
+    async def add(self, version: StyleVersion) -> None:
+        """Raises VersionInTraining if another one of its style is in training, or StyleNotFound; either may surface at
+        the commit.
+        """
+        ...
+
+    async def save(self, version: StyleVersion) -> None:
+        """Raises StyleNotFound or VersionInTraining, which may surface at the commit."""
+        ...
+
+    async def add_artworks(self, version: StyleVersion, artworks: list[Artwork]) -> None:
+        """To a version that has none."""
+        ...
+
+    async def artworks(self, version_id: VersionId) -> list[Artwork]:
+        """In the order of their index; empty for a missing version."""
+        ...
+
+    async def near_copies(self, hashes: list[int], *, of_others_than: UserId, limit: int) -> list[NearCopy]:
+        """Up to `limit` artworks of other artists that are near any of the hashes, nearest first, then by id.
+
+        Rejected versions are left out.
+        """
+        ...
+
+    async def advance(self, version_id: VersionId, progress: TrainingProgress) -> Outcome:
+        """Record progress: a pending or training version becomes `training`.
+
+        A single write outside any transaction, durable when the call returns.
+
+        Applied only if it moves forward: if the training has ended or the epoch is not greater than the stored one, no
+        row is written. Raises StyleNotFound.
+        """
+        ...
+
     async def restart_time_outs(self, *, inactive_since: datetime, at: datetime) -> None:
         """Restart the time-out at `at` where the last activity was at `inactive_since` or earlier and the task is not
         published yet. Rows locked by others are skipped.
         """
         ...
 
-    async def stalled(self, *, since: datetime, limit: int) -> list[StyleId]:
-        """Up to `limit` styles whose training has not ended, with last activity at `since` or earlier, oldest first.
+    async def stalled(self, *, since: datetime, limit: int) -> list[VersionId]:
+        """Up to `limit` versions whose training has not ended, with last activity at `since` or earlier, oldest first.
 
         Not those that wait for review.
         """

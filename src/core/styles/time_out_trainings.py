@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 from typing import NewType
 
 from core.errors import Category, DomainError
-from core.identifiers import StyleId
+from core.identifiers import VersionId
 from core.ports.clock import Clock
 from core.ports.transaction import Transaction
 from core.styles.fail_training import FailTraining
-from core.styles.repository import Styles
+from core.styles.repository import StyleVersions
 from core.tasks.outcome import TIMED_OUT
 
 TrainingTimeout = NewType("TrainingTimeout", timedelta)
@@ -24,7 +24,7 @@ class TimeOutTrainings:
     Waiting in the outbox does not count as stalled. Safe to run concurrently. An error in one does not stop the others.
     """
 
-    styles: Styles
+    versions: StyleVersions
     fail_training: FailTraining
     transaction: Transaction
     clock: Clock
@@ -35,15 +35,15 @@ class TimeOutTrainings:
         now = self.clock.now()
         since = now - self.timeout
         async with self.transaction:
-            await self.styles.restart_time_outs(inactive_since=since, at=now)
-            style_ids = await self.styles.stalled(since=since, limit=limit)
-        return sum([await self._fail(style_id, since) for style_id in style_ids])
+            await self.versions.restart_time_outs(inactive_since=since, at=now)
+            version_ids = await self.versions.stalled(since=since, limit=limit)
+        return sum([await self._fail(version_id, since) for version_id in version_ids])
 
-    async def _fail(self, style_id: StyleId, since: datetime) -> bool:
+    async def _fail(self, version_id: VersionId, since: datetime) -> bool:
         try:
-            return (await self.fail_training(style_id, TIMED_OUT, inactive_since=since)).applied
+            return (await self.fail_training(version_id, TIMED_OUT, inactive_since=since)).applied
         except DomainError as error:
             if error.category is Category.UNAVAILABLE:
                 raise
-            _log.exception("training cannot be timed out style=%s", style_id)
+            _log.exception("training cannot be timed out version=%s", version_id)
             return False

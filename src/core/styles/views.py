@@ -8,7 +8,7 @@ from core.derivatives import ImageUrls
 from core.identifiers import ArtworkId, StyleId, UserId
 from core.paging import Page, PageRequest
 from core.requester import Requester
-from core.styles.model import Review, TrainingProgress
+from core.styles.version import Review, TrainingProgress
 from core.tasks.outcome import Failure
 
 
@@ -112,6 +112,8 @@ class StyleDetail(msgspec.Struct, frozen=True):
     valid_from: datetime | None
     valid_to: datetime | None
     is_active: bool
+    version: int
+    """The version in use."""
     updated_at: datetime
     stats: StyleStats
     sample_artworks: list[SampleArtwork]
@@ -139,8 +141,37 @@ class TakedownView(msgspec.Struct, frozen=True):
     """Whether queued generations are still being cancelled, or published images hidden."""
 
 
+class VersionCard(msgspec.Struct, frozen=True):
+    """A version of a style, for its owner and admins."""
+
+    version: int
+    in_use: bool
+    """Whether generations are requested with it from now on."""
+    training_status: str
+    artwork_count: int
+    """0 until they are checked."""
+    progress: TrainingProgress | None
+    checking: CheckingProgress | None
+    """While its uploads are being checked."""
+    failure: Failure | None
+    review: Review | None
+    model_path: str | None
+    training_metric: dict[str, object] | None
+    rights: RightsView
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+
+
+class VersionDetail(VersionCard, frozen=True):
+    artworks: list[ArtworkView]
+
+
+VersionCards = list[VersionCard]
+
+
 class OwnStyleDetail(StyleDetail, frozen=True):
-    """With fields that only the owner and admins see."""
+    """With fields that only the owner and admins see: of the version in use, where versions differ."""
 
     model_path: str | None
     training_metric: dict[str, object] | None
@@ -205,6 +236,13 @@ class CreatedStyle(msgspec.Struct, frozen=True):
     progress: TrainingProgress | None
 
 
+class CreatedVersion(msgspec.Struct, frozen=True):
+    style_id: StyleId
+    version: int
+    training_status: str
+    created_at: datetime
+
+
 class StyleQuery(msgspec.Struct, frozen=True):
     """Filters; all apply."""
 
@@ -241,8 +279,21 @@ class StylesReader(Protocol):
         ...
 
     async def near_copies(self, style_id: StyleId) -> NearCopies:
-        """Up to NEAR_COPIES artworks of other artists that its artworks resemble, nearest first; for admins.
+        """Up to NEAR_COPIES artworks of other artists that those of its latest version resemble, nearest first; for
+        admins.
 
         Empty for a missing style.
         """
+        ...
+
+
+class StyleVersionsReader(Protocol):
+    """For the style's owner and admins; others get Forbidden, or StyleNotFound if the style is not visible to them."""
+
+    async def list(self, style_id: StyleId, *, viewer: Requester) -> VersionCards:
+        """All versions of a style, newest first. Raises StyleNotFound."""
+        ...
+
+    async def detail(self, style_id: StyleId, number: int, *, viewer: Requester) -> VersionDetail:
+        """Raises VersionNotFound or StyleNotFound."""
         ...

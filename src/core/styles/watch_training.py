@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from core.identifiers import StyleId
 from core.live_events import State, StreamEvents, Watch, Watcher
 from core.ports import changes
-from core.styles.model import TrainingStatus
+from core.styles.version import TrainingStatus
 from core.styles.views import OwnStyleDetail, StylesReader
 
 

@@ -5,7 +5,7 @@ from typing import Literal, NewType, get_args
 
 import msgspec
 
-from core.identifiers import GenerationId, StyleId, TaskId
+from core.identifiers import GenerationId, TaskId, VersionId
 
 WebhookBase = NewType("WebhookBase", str)
 """The base URL at which the AI servers reach the webhooks, without a trailing slash."""
@@ -21,7 +21,8 @@ class TrainingParameters(msgspec.Struct, frozen=True):
 
 
 class TrainingOrder(msgspec.Struct, frozen=True):
-    style_id: StyleId
+    style_id: VersionId
+    """The AI servers know each version as a style of its own."""
     images: list[str]
     tags: list[str]
     parameters: TrainingParameters = TrainingParameters()
@@ -35,7 +36,7 @@ class SignatureConfig(msgspec.Struct, frozen=True):
 
 class GenerationOrder(msgspec.Struct, frozen=True):
     generation_id: GenerationId
-    style_id: StyleId
+    style_id: VersionId
     lora_path: str
     prompt: str
     prompt_tags: list[str]

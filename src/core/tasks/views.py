@@ -14,7 +14,7 @@ class Backlog(msgspec.Struct, frozen=True):
     generations: dict[str, int]
     """Generations that have not ended, by status."""
     trainings: dict[str, int]
-    """Styles waiting for or in training, by status."""
+    """Versions of styles waiting for or in training, by status."""
 
 
 class BacklogReader(Protocol):

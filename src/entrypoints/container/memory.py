@@ -23,6 +23,7 @@ from adapters.memory.purchases import MemoryPurchases, MemoryPurchasesReader
 from adapters.memory.rate_limits import MemoryRateLimiter
 from adapters.memory.reports import MemoryReports, MemoryReportsReader
 from adapters.memory.search import MemorySearchReader
+from adapters.memory.style_versions import MemoryStyleVersions, MemoryStyleVersionsReader
 from adapters.memory.styles import MemoryStyles, MemoryStylesReader
 from adapters.memory.tasks import MemoryOutbox, MemoryTaskQueue
 from adapters.memory.tokens import MemoryTokenLedger, MemoryTokensReader
@@ -62,8 +63,8 @@ from core.purchases.views import PurchasesReader
 from core.reports.repository import Reports
 from core.reports.views import ReportsReader
 from core.search.views import SearchReader
-from core.styles.repository import Styles
-from core.styles.views import StylesReader
+from core.styles.repository import Styles, StyleVersions
+from core.styles.views import StylesReader, StyleVersionsReader
 from core.tasks.views import BacklogReader
 from core.tokens.views import TokensReader
 from core.withdrawals.repository import Withdrawals
@@ -92,6 +93,7 @@ def memory() -> Provider:
     provider.provide(MemoryOrphanedBlobs, provides=OrphanedBlobs, scope=app)
     provider.provide(MemoryBacklogReader, provides=BacklogReader, scope=request)
     provider.provide(MemoryStylesReader, provides=StylesReader, scope=request)
+    provider.provide(MemoryStyleVersionsReader, provides=StyleVersionsReader, scope=request)
     provider.provide(MemorySearchReader, provides=SearchReader, scope=request)
     provider.provide(MemoryGenerationsReader, provides=GenerationsReader, scope=request)
     provider.provide(MemoryNotificationsReader, provides=NotificationsReader, scope=request)
@@ -106,6 +108,7 @@ def memory() -> Provider:
     provider.provide(MemoryPurchases, provides=Purchases, scope=request)
     provider.provide(MemoryWithdrawals, provides=Withdrawals, scope=request)
     provider.provide(MemoryStyles, provides=Styles, scope=request)
+    provider.provide(MemoryStyleVersions, provides=StyleVersions, scope=request)
     provider.provide(MemoryArtworkChecks, provides=ArtworkChecks, scope=request)
     provider.provide(MemoryArtworkUploads, provides=ArtworkUploads, scope=request)
     provider.provide(MemoryGenerations, provides=Generations, scope=request)

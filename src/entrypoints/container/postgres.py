@@ -28,6 +28,8 @@ from adapters.postgres.purchases import PostgresPurchases, PostgresPurchasesRead
 from adapters.postgres.rate_limits import PostgresRateLimiter, RateLimitCounts
 from adapters.postgres.reports import PostgresReports, PostgresReportsReader
 from adapters.postgres.search import PostgresSearchReader
+from adapters.postgres.style_versions import PostgresStyleVersions
+from adapters.postgres.style_versions_reader import PostgresStyleVersionsReader
 from adapters.postgres.styles import PostgresStyles
 from adapters.postgres.styles_reader import PostgresStylesReader
 from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
@@ -70,8 +72,8 @@ from core.purchases.views import PurchasesReader
 from core.reports.repository import Reports
 from core.reports.views import ReportsReader
 from core.search.views import SearchReader
-from core.styles.repository import Styles
-from core.styles.views import StylesReader
+from core.styles.repository import Styles, StyleVersions
+from core.styles.views import StylesReader, StyleVersionsReader
 from core.tasks.views import BacklogReader
 from core.tokens.views import TokensReader
 from core.withdrawals.repository import Withdrawals
@@ -127,6 +129,7 @@ def _provide_for_requests(provider: Provider) -> None:
     provider.provide(PostgresWithdrawalsReader, provides=WithdrawalsReader)
     provider.provide(PostgresBacklogReader, provides=BacklogReader)
     provider.provide(PostgresStylesReader, provides=StylesReader)
+    provider.provide(PostgresStyleVersionsReader, provides=StyleVersionsReader)
     provider.provide(PostgresSearchReader, provides=SearchReader)
     provider.provide(PostgresGenerationsReader, provides=GenerationsReader)
     provider.provide(PostgresNotificationsReader, provides=NotificationsReader)
@@ -141,6 +144,7 @@ def _provide_for_requests(provider: Provider) -> None:
     provider.provide(PostgresPurchases, provides=Purchases)
     provider.provide(PostgresWithdrawals, provides=Withdrawals)
     provider.provide(PostgresStyles, provides=Styles)
+    provider.provide(PostgresStyleVersions, provides=StyleVersions)
     provider.provide(PostgresArtworkChecks, provides=ArtworkChecks)
     provider.provide(PostgresArtworkUploads, provides=ArtworkUploads)
     provider.provide(PostgresGenerations, provides=Generations)

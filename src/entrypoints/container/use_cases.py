@@ -23,8 +23,10 @@ from core.accounts.sign_in import IdentityKey, SignIn
 from core.accounts.sign_out import SignOut
 from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.artwork_uploads.announce_uploads import AnnounceUploads
+from core.artwork_uploads.arrived_uploads import ArrivedUploads
 from core.artwork_uploads.check_artworks import CheckArtworks
 from core.artwork_uploads.create_style_from_uploads import CreateStyleFromUploads
+from core.artwork_uploads.create_version import CreateVersion
 from core.artwork_uploads.delete_upload import DeleteUpload
 from core.artwork_uploads.finish_check import FinishCheck
 from core.artwork_uploads.list_unused_uploads import ListUnusedUploads
@@ -152,7 +154,9 @@ def use_cases() -> Provider:
         EndSessions,
         CreateStyle,
         AnnounceUploads,
+        ArrivedUploads,
         CreateStyleFromUploads,
+        CreateVersion,
         CheckArtworks,
         FinishCheck,
         ListUnusedUploads,

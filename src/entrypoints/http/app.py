@@ -41,6 +41,7 @@ from entrypoints.http.routes.purchases import PurchasesController
 from entrypoints.http.routes.reports import ReportsController
 from entrypoints.http.routes.search import SearchController, TagsController
 from entrypoints.http.routes.start_page import StartPageController
+from entrypoints.http.routes.style_versions import StyleVersionsController
 from entrypoints.http.routes.styles import StylesController
 from entrypoints.http.routes.terms import TermsController
 from entrypoints.http.routes.tokens import TokensController
@@ -72,6 +73,7 @@ API = DishkaRouter(
         WithdrawalsToSettleController,
         PaymentReturnController,
         StylesController,
+        StyleVersionsController,
         ArtworkUploadsController,
         TermsController,
         GenerationsController,

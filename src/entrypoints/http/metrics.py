@@ -8,7 +8,7 @@ from prometheus_client.exposition import generate_latest
 
 from core.generations.model import Status
 from core.ports.database import DatabaseUsage
-from core.styles.model import TrainingStatus
+from core.styles.version import TrainingStatus
 from core.tasks.views import Backlog
 from core.tokens.reconciliation import Reconciliation
 

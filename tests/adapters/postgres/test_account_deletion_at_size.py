@@ -38,7 +38,10 @@ async def much_of_everything(fill: Fill) -> None:
         target_id="$1::bigint",
     )
     await fill.rows("styles", "generate_series(1, 10) n", PROLIFIC, id="9000 + n", artist_id="$1::bigint")
-    await fill.rows(*("artworks", "generate_series(0, 99) n"), id="90000 + n", style_id="9001 + n / 10", index="n % 10")
+    await fill.rows("style_versions", "styles WHERE id > 9000", id="id", style_id="id")
+    await fill.rows(
+        *("artworks", "generate_series(0, 99) n"), id="90000 + n", version_id="9001 + n / 10", index="n % 10"
+    )
     await fill.rows("purchases", "generate_series(1, 10000) n", order_id="'order-' || n", user_id="1 + n % 5000")
     await fill.rows(
         *("idempotency_keys", "generate_series(1, 10000) n"),

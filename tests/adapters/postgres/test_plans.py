@@ -138,6 +138,14 @@ SINGLE: dict[str, Look] = {
     ),
     "style": lambda world, _: world.read.styles.detail(StyleId(14), viewer=Requester(MIA, Role.ADMIN, True)),
     "tags that go with a style": lambda world, _: world.read.styles.recommended_tags(StyleId(14), viewer=None),
+    "versions of a style": lambda world, _: world.read.versions.list(
+        StyleId(14), viewer=Requester(MIA, Role.ADMIN, True)
+    ),
+    "version of a style": lambda world, _: world.read.versions.detail(
+        StyleId(14), 1, viewer=Requester(MIA, Role.ADMIN, True)
+    ),
+    "latest version of a style": lambda world, _: world.training_of(StyleId(14)),
+    "offer of an earlier version": lambda world, _: _offer(world),
     "image": lambda world, _: world.read.generations.detail(GenerationId(14), viewer=ANN),
     "silent images": lambda world, _: _inactive_generations(world),
     "images not resumed": lambda world, _: _unresumed_images(world),
@@ -156,9 +164,15 @@ async def _unresumed_images(world: PostgresWorld) -> object:
         return await ports.generations.unresumed(since=BEGAN + timedelta(days=1), limit=100)
 
 
+async def _offer(world: PostgresWorld) -> object:
+    async with world.block() as ports:
+        await ports.versions.of_number(StyleId(14), 1)
+        return await ports.styles.offer(StyleId(14))
+
+
 async def _inactive_trainings(world: PostgresWorld) -> object:
     async with world.block() as ports:
-        return await ports.styles.stalled(since=BEGAN + timedelta(days=1), limit=100)
+        return await ports.versions.stalled(since=BEGAN + timedelta(days=1), limit=100)
 
 
 @pytest.mark.parametrize("look", (LISTS | NARROWED | SINGLE).values(), ids=LISTS | NARROWED | SINGLE)

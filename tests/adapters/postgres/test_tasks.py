@@ -15,7 +15,7 @@ from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.unit_of_work import UnitOfWork
 from adapters.rabbitmq.broker import RabbitMQBroker
 from adapters.system.clock import SystemClock
-from core.identifiers import StyleId, TaskId
+from core.identifiers import TaskId, VersionId
 from core.ports.broker import Broker
 from core.ports.database import DatabaseUnavailable, DatabaseUsage
 from core.tasks.model import PendingTask, Queue, TrainingOrder, WebhookBase, training_task
@@ -62,7 +62,9 @@ def world(here: Pool) -> World:
 
 async def put(world: World, pool: Pool, outbox: PostgresOutbox) -> TaskId:
     now = SystemClock().now()
-    task = training_task(world.ids.task(), TrainingOrder(StyleId(1), [], []), at=now, webhooks=WebhookBase("https://x"))
+    task = training_task(
+        world.ids.task(), TrainingOrder(VersionId(1), [], []), at=now, webhooks=WebhookBase("https://x")
+    )
     async with PostgresTransaction(UnitOfWork(pool, DatabaseUsage())) as transaction:
         await PostgresTaskQueue(transaction, outbox).put(task)
     return task.task_id

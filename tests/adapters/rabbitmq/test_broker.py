@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from adapters.rabbitmq.broker import RabbitMQBroker
 from adapters.rabbitmq.connection import Address, connect
-from core.identifiers import GenerationId, StyleId, TaskId
+from core.identifiers import GenerationId, TaskId, VersionId
 from core.secret import Secret
 from core.tasks.model import (
     GenerationOrder,
@@ -35,13 +35,13 @@ PROMISED = 10.0
 
 
 def task() -> PendingTask:
-    order = TrainingOrder(StyleId(1), ["gs://bucket/training/1/image_0.jpg"], ["ink"])
+    order = TrainingOrder(VersionId(1), ["gs://bucket/training/1/image_0.jpg"], ["ink"])
     made = training_task(TaskId(str(uuid4())), order, at=datetime.now(UTC), webhooks=WebhookBase("http://api"))
     return pending(made)
 
 
 def image_task() -> PendingTask:
-    order = GenerationOrder(GenerationId(1), StyleId(1), "gs://m/1", "", [], "1:1", None, 512, 512, 1, "gs://s/1")
+    order = GenerationOrder(GenerationId(1), VersionId(1), "gs://m/1", "", [], "1:1", None, 512, 512, 1, "gs://s/1")
     made = generation_task(TaskId(str(uuid4())), order, at=datetime.now(UTC), webhooks=WebhookBase("http://api"))
     return pending(made)
 

@@ -187,7 +187,7 @@ async def test_an_artist_whose_styles_others_did_not_use_is_erased_with_them(
             await world.read.styles.detail(removed.id, viewer=Requester(mia.id, Role.ADMIN, is_artist=True))
     assert await world.blobs.keys("") == []
     with pytest.raises(StyleNotFound):
-        await world.use_case(CompleteTraining)(training.id, model_path="gs://models/x", metric=None)
+        await world.use_case(CompleteTraining)(training.version_id, model_path="gs://models/x", metric=None)
     await world.artist("mia")
 
 
@@ -314,7 +314,7 @@ async def test_a_deactivated_artist_is_not_notified(world: World, mia: User, ann
     await delete(world, mia)
     await world.like(ann, own)
     await say(world, ann, own)
-    await world.use_case(CompleteTraining)(training.id, model_path="gs://models/x", metric=None)
+    await world.use_case(CompleteTraining)(training.version_id, model_path="gs://models/x", metric=None)
 
     assert (await world.read.notifications.list(mia.id, unread_only=False, page=PAGE))[1] == 0
     assert (await world.read.generations.detail(own.id, viewer=None)).like_count == 1

@@ -136,11 +136,11 @@ async def test_a_training_is_streamed_until_it_ends(service: Service, world: Mem
         events = [await stream.event()]
         for epoch in (1, 2):
             await world.use_case(RecordTrainingProgress)(
-                style.id, current_epoch=epoch, total_epochs=200, progress_percent=1.0, estimated_seconds=600
+                style.version_id, current_epoch=epoch, total_epochs=200, progress_percent=1.0, estimated_seconds=600
             )
             events.append(await stream.event())
             assert events[-1].data == await polled(service, session, path)
-        await world.use_case(CompleteTraining)(style.id, model_path="gs://models/1", metric=None)
+        await world.use_case(CompleteTraining)(style.version_id, model_path="gs://models/1", metric=None)
         events.append(await stream.event())
         await stream.end()
         assert events[-1].data == await polled(service, session, path)

@@ -4,25 +4,36 @@ import msgspec
 
 from core.accounts.errors import AlreadyArtist, ArtistNameTaken, EmailNotVerified
 from core.accounts.upgrade_to_artist import UpgradeToArtist
+from core.artwork_uploads.announce_uploads import AnnounceUploads, FileToUpload
+from core.artwork_uploads.arrived_uploads import UploadedArtwork
+from core.artwork_uploads.create_version import CreateVersion, NewVersion
+from core.artwork_uploads.errors import UploadLimitReached
+from core.artwork_uploads.model import prefix
 from core.errors import Forbidden
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.identifiers import StyleId, UserId
 from core.paging import PageRequest
+from core.ports.blob_store import Blob
 from core.requester import Requester
 from core.styles.create_style import CreateStyle, TrainingImage
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.errors import (
     DuplicateStyleName,
+    InsufficientImages,
     StyleLimitReached,
     StyleNotFound,
     StyleNotReady,
     StyleWithdrawn,
     TrainingInProgress,
+    VersionInTraining,
+    VersionLimitReached,
+    VersionNotFound,
+    VersionNotReady,
 )
-from core.styles.model import MIN_ARTWORKS
 from core.styles.new_style import NewStyle
 from core.styles.retrain_style import RetrainStyle
+from core.styles.version import MIN_ARTWORKS
 from core.styles.views import CreatedStyle
 from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.uploads import Upload
@@ -36,7 +47,7 @@ LEFT = (StyleWithdrawn, *DENIED)
 
 
 class Styles(Actions):
-    """Become an artist, and create, edit, retrain, delete and withdraw styles."""
+    """Become an artist, and create, edit, retrain, delete and withdraw styles, and train and choose versions."""
 
     def available_to(self, requester: Requester) -> dict[Action, float]:
         if not self.person.is_artist:
@@ -46,6 +57,7 @@ class Styles(Actions):
         actions: dict[Action, float] = {self._create: 6}
         if self.person.styles:
             actions |= {self._edit: 4, self._retrain: 3, self._delete: 1, self._withdraw: 1.5}
+            actions |= {self._train_again: 4, self._choose: 4}
         return actions
 
     async def _become_artist(self, requester: Requester) -> None:
@@ -84,7 +96,32 @@ class Styles(Actions):
         await self.stage.call(EditStyle, requester.id, self._one(), changes, refusals=(StyleNotReady, *LEFT))
 
     async def _retrain(self, requester: Requester) -> None:
-        await self.stage.call(RetrainStyle, requester.id, self._one(), refusals=(TrainingInProgress, *LEFT))
+        """A version whose uploads were still being checked when it was timed out has no artworks."""
+        refusals = (TrainingInProgress, InsufficientImages, *LEFT)
+        await self.stage.call(RetrainStyle, requester.id, self._one(), refusals=refusals)
+
+    async def _train_again(self, requester: Requester) -> None:
+        """On one more picture."""
+        announced = await self.stage.call(
+            AnnounceUploads, requester, [FileToUpload("more.png", "image/png", 9)], refusals=(UploadLimitReached,)
+        )
+        if announced:
+            [upload] = announced
+            key = f"{prefix(requester.id)}{upload.upload_id}"
+            await self.stage.world.blobs.put(Blob(key, BytesIO(b"a picture"), "image/png"))
+            await self.stage.call(
+                *(CreateVersion, requester.id, self._one(), NewVersion(), [UploadedArtwork(upload.upload_id)]),
+                refusals=(VersionNotReady, VersionInTraining, VersionLimitReached, *LEFT),
+            )
+
+    async def _choose(self, requester: Requester) -> None:
+        """Any version, trained or not, while others request images with the one in use."""
+        style_id = self._one()
+        for user_id in self.stage.users[:3]:
+            self._request_last(user_id, style_id)
+        changes = StyleChanges(version=self.random.choice((1, 2, 2, 3)))
+        refusals = (StyleNotReady, VersionNotFound, VersionNotReady, *LEFT)
+        await self.stage.call(EditStyle, requester.id, style_id, changes, refusals=refusals)
 
     async def _delete(self, requester: Requester) -> None:
         """It is closed if images were asked for with it."""

@@ -92,6 +92,7 @@ async def _styles(fill: Fill, count: int, artists: int) -> None:
         show_samples="false",
         usage_count="n % 500",
     )
+    await fill.rows("style_versions", "styles", id="id", style_id="id")
     await fill.rows(
         "style_texts",
         r"styles, LATERAL (SELECT E'\n' || lower(name) || E'\n' || array_to_string(tags, E'\n') || E'\n' AS lines) x",

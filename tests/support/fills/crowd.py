@@ -59,10 +59,11 @@ async def _styles(fill: Fill) -> None:
         artist_followers="(1 + n % 1000) % 50",
         created_at=EACH_MINUTE,
     )
-    checks = {"style_id": "n", "files": "10", "passed": "0", "attempt": "0", "created_at": AT, "updated_at": AT}
+    await fill.rows("style_versions", "styles", id="id", style_id="id", created_at="created_at")
+    checks = {"version_id": "n", "files": "10", "passed": "0", "attempt": "0", "created_at": AT, "updated_at": AT}
     await fill.rows("artwork_checks", NUMBERED, BEGAN, 2000, **checks)
     await fill.rows(
-        *("artworks", "generate_series(0, $1::int - 1) n", 30_000), id="n", style_id="1 + n / 10", index="n % 10"
+        *("artworks", "generate_series(0, $1::int - 1) n", 30_000), id="n", version_id="1 + n / 10", index="n % 10"
     )
 
 

@@ -18,7 +18,7 @@ from adapters.postgres.tables.rate_limits import RateLimitRow
 from adapters.postgres.tables.reconciliations import ReconciliationRow
 from adapters.postgres.tables.reports import ReportRow
 from adapters.postgres.tables.search import ArtistTextsRow, StyleTextsRow
-from adapters.postgres.tables.styles import ArtworkRow, StyleRow, StyleUseRow
+from adapters.postgres.tables.styles import ArtworkRow, StyleRow, StyleUseRow, StyleVersionRow
 from adapters.postgres.tables.tags import StyleTagDeltaRow, StyleTagRow, TagDeltaRow, TagRow
 from adapters.postgres.tables.tasks import OutboxRow
 from adapters.postgres.tables.tokens import AccountRow, BalanceDeltaRow, TransferRow
@@ -54,6 +54,7 @@ __all__ = [
     "StyleTagRow",
     "StyleTextsRow",
     "StyleUseRow",
+    "StyleVersionRow",
     "TagDeltaRow",
     "TagRow",
     "TransferRow",

@@ -10,8 +10,8 @@ class ArtworkUploadRow(Row):
     __tablename__ = "artwork_uploads"
     __table_args__ = (
         Index(None, "artist_id"),
-        Index("ix_artwork_uploads_unused", "created_at", "id", postgresql_where=text("style_id IS NULL")),
-        Index(None, "style_id"),
+        Index("ix_artwork_uploads_unused", "created_at", "id", postgresql_where=text("version_id IS NULL")),
+        Index(None, "version_id"),
         one_of("content_type", "image/jpeg", "image/png"),
         CheckConstraint("size > 0", name="size"),
     )
@@ -22,7 +22,7 @@ class ArtworkUploadRow(Row):
     content_type: Mapped[str]
     size: Mapped[int]
     created_at: Mapped[datetime]
-    style_id: Mapped[int | None] = mapped_column(ForeignKey("styles.id", ondelete="SET NULL"))
+    version_id: Mapped[int | None] = mapped_column(ForeignKey("style_versions.id", ondelete="SET NULL"))
     index: Mapped[int | None]
     caption: Mapped[str | None]
     tags: Mapped[Tags | None]
@@ -33,9 +33,10 @@ class ArtworkCheckRow(Row):
     __tablename__ = "artwork_checks"
     __table_args__ = (CheckConstraint("passed BETWEEN 0 AND files", name="passed"),)
 
-    style_id: Mapped[int] = mapped_column(
-        ForeignKey("styles.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    version_id: Mapped[int] = mapped_column(
+        ForeignKey("style_versions.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
+    kept_from: Mapped[int | None]
     files: Mapped[int]
     passed: Mapped[int]
     attempt: Mapped[int]

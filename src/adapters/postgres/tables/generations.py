@@ -63,6 +63,7 @@ class GenerationRow(Row):
     consumed_tokens: Mapped[int]
     license_type: Mapped[str]
     license_version: Mapped[Small]
+    style_version: Mapped[Small]
     hold_id: Mapped[int]
     """A trigger checks that the hold exists and equals the price."""
     aspect_ratio: Mapped[str]

@@ -52,13 +52,19 @@ PAGES: dict[str, Page] = {
     ),
     "styles": Page(
         "Styles",
-        ("id", "name", "artist_id", "training_status", "is_active", "generation_cost_tokens", "created_at"),
-        ("id", "name", "artist_id", "failure_code"),
+        ("id", "name", "artist_id", "version", "is_active", "generation_cost_tokens", "created_at"),
+        ("id", "name", "artist_id"),
+        links={"artist_id": USER, "version_id": links.to("style_versions")},
+    ),
+    "style_versions": Page(
+        "Style versions",
+        ("id", "style_id", "number", "training_status", "review", "failure_code", "created_at"),
+        ("id", "style_id", "failure_code"),
         filters={
             "training_status": ("pending", "training", "completed", "failed"),
             "review": ("pending", "approved", "rejected"),
         },
-        links={"artist_id": USER},
+        links={"style_id": STYLE},
     ),
     "generations": Page(
         "Generations",

@@ -10,7 +10,7 @@ from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 from msgspec import UNSET
 
 from core.accounts.errors import InvalidPicture
-from core.artwork_uploads.create_style_from_uploads import CreateStyleFromUploads, UploadedArtwork
+from core.artwork_uploads.create_style_from_uploads import CreateStyleFromUploads
 from core.artwork_uploads.errors import UnusableUpload, UploadMissing
 from core.audit.model import Operator
 from core.errors import Forbidden, ValidationError
@@ -22,9 +22,9 @@ from core.styles import errors
 from core.styles.create_style import CreateStyle, TrainingImage
 from core.styles.delete_style import DeleteStyle
 from core.styles.edit_style import EditStyle, StyleChanges
-from core.styles.model import MAX_ARTWORKS, MAX_IMAGE
-from core.styles.new_style import ArtworkText, NewStyle
+from core.styles.new_style import NewStyle
 from core.styles.retrain_style import RetrainStyle
+from core.styles.version import MAX_ARTWORKS, MAX_IMAGE
 from core.styles.views import (
     CreatedStyle,
     OwnStyleCard,
@@ -48,7 +48,8 @@ from entrypoints.http.open_streams import TooManyStreams
 from entrypoints.http.operation import RouteLimit, delete, get, patch, post
 from entrypoints.http.paging import Paging, Results
 from entrypoints.http.params import PathId, comma_separated
-from entrypoints.http.problems import TIME_OUT_OF_RANGE, one_per_image
+from entrypoints.http.problems import TIME_OUT_OF_RANGE
+from entrypoints.http.routes.artwork_texts import artwork_texts, uploaded_artworks
 from entrypoints.http.security.access import artist, session_optional, signed_in
 from entrypoints.http.streams import LAST_EVENT_ID, MEDIA_TYPE, EventStream
 from entrypoints.logs import trace_id
@@ -240,13 +241,12 @@ class StylesController(Controller):
             await create_style.check_limit(requester)
         if request.content_type[0] == "application/json":
             uploaded = decode(await whole_body(request), UploadedStyleFields)
-            texts = _texts(len(uploaded.upload_ids), uploaded)
-            artworks = [UploadedArtwork(*each) for each in zip(uploaded.upload_ids, texts, strict=True)]
+            artworks = uploaded_artworks(uploaded.upload_ids, uploaded.captions, uploaded.image_tags)
             created = await create_style_from_uploads(requester, _new_style(uploaded), artworks)
         else:
             async with STYLE.read(request) as (fields, files):
                 uploads = [*files.get("images", []), *files.get("training_images", [])]
-                texts = _texts(len(uploads), fields)
+                texts = artwork_texts(len(uploads), fields.captions, fields.image_tags)
                 images = [
                     TrainingImage(upload, text.caption, text.tags) for upload, text in zip(uploads, texts, strict=True)
                 ]
@@ -263,6 +263,8 @@ class StylesController(Controller):
             errors.StyleNotReady,
             errors.StyleClosed,
             errors.StyleWithdrawn,
+            errors.VersionNotFound,
+            errors.VersionNotReady,
             InvalidPicture,
         ),
         summary="Update my style",
@@ -313,7 +315,7 @@ class StylesController(Controller):
             errors.ArtworksRejected,
         ),
         summary="Retrain my style",
-        description="Only after a failed training.",
+        description="Only after a failed training of its latest version.",
         status=202,
     )
     async def retrain(
@@ -354,25 +356,6 @@ def _new_style(fields: StyleFields) -> NewStyle:
         valid_from=_utc("valid_from", fields.valid_from),
         valid_to=_utc("valid_to", fields.valid_to),
     )
-
-
-def _texts(artworks: int, fields: StyleFields) -> list[ArtworkText]:
-    """One per artwork. Raises ValidationError."""
-    per_image = {"captions": fields.captions, "image_tags": fields.image_tags}
-    problems = {
-        name: one_per_image(artworks, len(texts))
-        for name, texts in per_image.items()
-        if texts and len(texts) != artworks
-    }
-    if problems:
-        raise ValidationError(**problems)
-    return [
-        ArtworkText(
-            caption=fields.captions[index] if fields.captions else None,
-            tags=comma_separated([fields.image_tags[index]]) if fields.image_tags else [],
-        )
-        for index in range(artworks)
-    ]
 
 
 def _utc(field: str, moment: datetime | None) -> datetime | None:

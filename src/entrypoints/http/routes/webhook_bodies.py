@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from core.errors import ValidationError
-from core.identifiers import MAX_ID, GenerationId, StyleId
+from core.identifiers import MAX_ID, GenerationId, VersionId
 from core.tasks.outcome import UNKNOWN, Failure
 from entrypoints.http.body import convert
 from entrypoints.http.lenient import REPLACEMENT, read_object
@@ -23,7 +23,7 @@ MAX_CODE = 100
 MAX_COUNT = 2**31 - 1
 NO_REASON = "The AI server gave no reason."
 
-Style = Annotated[StyleId, Meta(ge=1, le=MAX_ID)]
+Version = Annotated[VersionId, Meta(ge=1, le=MAX_ID)]
 Generation = Annotated[GenerationId, Meta(ge=1, le=MAX_ID)]
 Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
@@ -32,15 +32,16 @@ Location = Annotated[str, Meta(min_length=1, max_length=2000)]
 Required = TypeVar("Required", bound=msgspec.Struct)
 
 
-class OfStyle(msgspec.Struct, frozen=True):
-    style_id: Style
+class OfVersion(msgspec.Struct, frozen=True):
+    style_id: Version
+    """The AI servers know each version as a style of its own."""
 
 
 class OfGeneration(msgspec.Struct, frozen=True):
     generation_id: Generation
 
 
-class TrainedModel(OfStyle, frozen=True):
+class TrainedModel(OfVersion, frozen=True):
     model_path: Location
 
 
@@ -62,14 +63,14 @@ class Steps(msgspec.Struct, frozen=True):
     estimated_seconds: Count | None = None
 
 
-class TrainingProgressed(OfStyle, frozen=True):
+class TrainingProgressed(OfVersion, frozen=True):
     progress: Epochs = Epochs()
 
     @classmethod
     def read(cls, body: bytes) -> Self:
         plain = read_object(body)
         progress = Epochs(*_progress(plain.get("progress"), "current_epoch", "total_epochs"))
-        return cls(_required(plain, OfStyle).style_id, progress)
+        return cls(_required(plain, OfVersion).style_id, progress)
 
 
 class TrainingCompleted(TrainedModel, frozen=True):
@@ -82,14 +83,14 @@ class TrainingCompleted(TrainedModel, frozen=True):
         return cls(required.style_id, required.model_path, _kept(plain, cls, "training_metric"))
 
 
-class TrainingFailed(OfStyle, frozen=True):
+class TrainingFailed(OfVersion, frozen=True):
     error_message: str | None = None
     error_code: str | None = None
 
     @classmethod
     def read(cls, body: bytes) -> Self:
         plain = read_object(body)
-        return cls(_required(plain, OfStyle).style_id, _message(plain), _code(plain))
+        return cls(_required(plain, OfVersion).style_id, _message(plain), _code(plain))
 
     @property
     def failure(self) -> Failure:

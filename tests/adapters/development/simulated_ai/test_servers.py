@@ -19,7 +19,7 @@ from adapters.development.simulated_ai.training import TrainingServer
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.clock import ManualClock
 from adapters.task_source import TaskSource
-from core.identifiers import GenerationId, StyleId, TaskId
+from core.identifiers import GenerationId, TaskId, VersionId
 from core.ports.blob_store import Blob, StoreUnavailable
 from core.secret import Secret
 from core.tasks.model import (
@@ -89,7 +89,7 @@ async def training(blobs: MemoryBlobStore, webhooks: Webhooks, *tags: str, store
     keys = [f"training/10/image_{index}.png" for index in range(3)]
     if stored:
         await blobs.put(*(Blob(key, artwork(), "image/png") for key in keys))
-    order = TrainingOrder(StyleId(10), [blobs.uri(key) for key in keys], ["watercolor", *tags])
+    order = TrainingOrder(VersionId(10), [blobs.uri(key) for key in keys], ["watercolor", *tags])
     return training_task(TaskId(str(uuid4())), order, at=NOW, webhooks=WebhookBase(webhooks.url))
 
 
@@ -98,7 +98,7 @@ def generation(
 ) -> GenerationTask:
     order = GenerationOrder(
         generation_id=GenerationId(500),
-        style_id=StyleId(10),
+        style_id=VersionId(10),
         lora_path=model_path,
         prompt=", ".join(tags),
         prompt_tags=list(tags),

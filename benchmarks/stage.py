@@ -57,11 +57,7 @@ def _cpu(process: psutil.Process) -> float:
 def stage(*, with_history: bool, scale: int = 1) -> Iterator[Stage]:
     """Start everything, with users and optionally their history; all of it is removed afterwards."""
     with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
-        database = embedded_database(directory / "postgres")
-        stack.callback(database.stop)
-        url = database.start()
-        upgrade_database(url)
+        directory, url = _database(stack)
         variables = environ(url)
         service = [
             stack.enter_context(
@@ -111,11 +107,7 @@ def one_service(fill: Callable[[str], None] | None = None) -> Iterator[tuple[dic
     `fill`, given the database's URL, puts rows into it before the process starts.
     """
     with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
-        database = embedded_database(directory / "postgres")
-        stack.callback(database.stop)
-        url = database.start()
-        upgrade_database(url)
+        directory, url = _database(stack)
         if fill:
             fill(url)
         port = free_port()
@@ -139,3 +131,13 @@ def environ(database_url: str) -> dict[str, str]:
         "RATE_LIMITS": "on",
         **{f"RATE_LIMIT_{whose}": "1000000/60" for whose in LIMITED},
     }
+
+
+def _database(stack: ExitStack) -> tuple[Path, str]:
+    """A temporary directory, and the URL of a migrated database in it."""
+    directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="style-license-benchmark-")))
+    database = embedded_database(directory / "postgres")
+    stack.callback(database.stop)
+    url = database.start()
+    upgrade_database(url)
+    return directory, url

@@ -118,13 +118,13 @@ async def empty_database_url(postgres_server: postgres.Server) -> AsyncIterator[
 
 
 @pytest.fixture(scope="session")
-def rabbitmq_server() -> rabbitmq.Broker:
+def rabbitmq_server() -> rabbitmq.VirtualHost:
     """A RabbitMQ, the same for the whole run."""
     return rabbitmq.broker()
 
 
 @pytest.fixture
-async def broker(rabbitmq_server: rabbitmq.Broker) -> AsyncIterator[rabbitmq.Broker]:
+async def broker(rabbitmq_server: rabbitmq.VirtualHost) -> AsyncIterator[rabbitmq.VirtualHost]:
     """An empty place on RabbitMQ for this test alone."""
     async with rabbitmq.own_virtual_host(rabbitmq_server) as own:
         yield own

@@ -65,7 +65,7 @@ async def test_a_transaction_left_open_is_reported(empty_database_url: str) -> N
         await forgetful.close()
 
 
-async def test_rabbitmq_delivers_messages(broker: rabbitmq.Broker) -> None:
+async def test_rabbitmq_delivers_messages(broker: rabbitmq.VirtualHost) -> None:
     async with await aio_pika.connect(broker.url) as connection:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         queue = await channel.declare_queue(f"test-{uuid4().hex}", durable=True)
@@ -77,7 +77,7 @@ async def test_rabbitmq_delivers_messages(broker: rabbitmq.Broker) -> None:
 
 
 @pytest.mark.parametrize("time", ["first", "second"])
-async def test_rabbitmq_is_empty_for_each_test(broker: rabbitmq.Broker, time: str) -> None:
+async def test_rabbitmq_is_empty_for_each_test(broker: rabbitmq.VirtualHost, time: str) -> None:
     async with await aio_pika.connect(broker.url) as connection:
         channel = await connection.channel()
         queue = await channel.declare_queue("image_generation", durable=True)
@@ -85,7 +85,7 @@ async def test_rabbitmq_is_empty_for_each_test(broker: rabbitmq.Broker, time: st
         await channel.default_exchange.publish(aio_pika.Message(b"left behind"), queue.name, mandatory=True)
 
 
-async def test_a_broker_without_management_is_shared_safely(rabbitmq_server: rabbitmq.Broker) -> None:
+async def test_a_broker_without_management_is_shared_safely(rabbitmq_server: rabbitmq.VirtualHost) -> None:
     async with rabbitmq.own_virtual_host(rabbitmq_server) as own, await aio_pika.connect(own.url) as connection:
         unmanaged = replace(own, management_port=None)
         channel = await connection.channel(publisher_confirms=True)
@@ -102,11 +102,11 @@ async def test_a_broker_without_management_is_shared_safely(rabbitmq_server: rab
                 pass
 
 
-def test_an_open_port_is_not_yet_rabbitmq(rabbitmq_server: rabbitmq.Broker) -> None:
+def test_an_open_port_is_not_yet_rabbitmq(rabbitmq_server: rabbitmq.VirtualHost) -> None:
     """As a frozen one is: the system accepts connections for it."""
     assert rabbitmq.answers_amqp(rabbitmq_server)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert not rabbitmq.answers_amqp(rabbitmq.Broker("127.0.0.1", silent.getsockname()[1]))
+        assert not rabbitmq.answers_amqp(rabbitmq.VirtualHost("127.0.0.1", silent.getsockname()[1]))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from adapters.task_source import TaskSource
 from core.identifiers import TaskId, VersionId
 from core.ports.broker import Broker
 from core.tasks.model import PendingTask, Queue, TrainingOrder, WebhookBase, pending, training_task
-from tests.support.rabbitmq import Broker as Place
+from tests.support.rabbitmq import VirtualHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,16 @@ class Both:
 
 
 @pytest.fixture(params=["memory", "filesystem", "rabbitmq"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place | Path | None:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> VirtualHost | Path | None:
     """Where the broker is to work; RabbitMQ is started only for those who ask for it."""
     if request.param == "rabbitmq":
-        real: Place = request.getfixturevalue("broker")
+        real: VirtualHost = request.getfixturevalue("broker")
         return real
     return tmp_path if request.param == "filesystem" else None
 
 
 @pytest.fixture
-async def both(place: Place | Path | None) -> AsyncIterator[Both]:
+async def both(place: VirtualHost | Path | None) -> AsyncIterator[Both]:
     if place is None:
         memory = MemoryBroker()
         yield Both(memory, memory)

@@ -19,6 +19,7 @@ from core.tokens.views import RelatedPurchase, TransactionFilter
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
 from tests.contracts.overlap import race
+from tests.contracts.tokens import sound, taking_back
 from tests.support.world import Scope, World, hold_for
 
 
@@ -39,10 +40,6 @@ async def owned(world: World, user: User) -> tuple[int, int, int]:
     """The tokens available, the bonus part of them, and the debt."""
     balance = await world.balance(user.id)
     return balance.token_balance, balance.bonus_tokens, balance.debt_tokens
-
-
-async def sound(world: World) -> bool:
-    return all(not finding.broken for finding in await world.books.examine())
 
 
 async def test_a_charge_back_takes_back_available_tokens(world: World) -> None:
@@ -205,22 +202,12 @@ async def test_a_generation_request_races_with_a_charge_back(world: World, style
     purchase = await world.buy(ann, 30)
     world.payments.refund(purchase.order_id, left=0)
     generation = await world.unsaved_generation(ann, style)
-    payment = await world.payments.payment_of(purchase.order_id)
-    assert payment is not None
-
-    async def take_back(ports: Scope) -> None:
-        before = await ports.purchases.of_order(purchase.order_id, lock=True)
-        after = before.apply(payment, at=world.clock.now())
-        await ports.purchases.save(after)
-        transfer = after.charge_back(before, at=world.clock.now())
-        assert transfer is not None
-        await ports.ledger.transfer(transfer)
 
     async def request(ports: Scope) -> None:
         await ports.ledger.hold(hold_for(generation))
         await ports.generations.add(generation)
 
-    ended = await race(world, take_back, request, sent=sent)
+    ended = await race(world, await taking_back(world, purchase), request, sent=sent)
 
     assert ended.first is None
     assert isinstance(ended.second, InsufficientTokens)

@@ -11,7 +11,7 @@ from adapters.rabbitmq.connection import DEAD_LETTER_QUEUE, Address
 from adapters.rabbitmq.dead_letters import RabbitMQDeadLetters
 from core.ports.dead_letters import DeadLetters, DeadLettersUnavailable
 from core.secret import Secret
-from tests.support.rabbitmq import Broker, dead_letter
+from tests.support.rabbitmq import VirtualHost, dead_letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ def case(request: pytest.FixtureRequest) -> Case:
             memory.bodies += bodies
 
         return Case(memory, put_in_memory)
-    place: Broker = request.getfixturevalue("broker")
+    host: VirtualHost = request.getfixturevalue("broker")
 
     async def put_on_rabbitmq(bodies: list[bytes]) -> None:
-        await dead_letter(place, bodies)
+        await dead_letter(host, bodies)
 
-    return Case(RabbitMQDeadLetters(address_of(place)), put_on_rabbitmq)
+    return Case(RabbitMQDeadLetters(address_of(host)), put_on_rabbitmq)
 
 
 async def looked_at(dead_letters: DeadLetters) -> list[bytes]:
@@ -45,8 +45,8 @@ async def looked_at(dead_letters: DeadLetters) -> list[bytes]:
         return letters.bodies
 
 
-def address_of(place: Broker) -> Address:
-    return place.address
+def address_of(host: VirtualHost) -> Address:
+    return host.address
 
 
 async def test_removing_dead_letters_keeps_the_order_of_the_others(case: Case) -> None:
@@ -107,7 +107,7 @@ async def test_an_unavailable_broker_is_reported(unused_tcp_port: int) -> None:
         await nowhere.count()
 
 
-async def test_an_undeclared_queue_is_reported(broker: Broker) -> None:
+async def test_an_undeclared_queue_is_reported(broker: VirtualHost) -> None:
     async with await aio_pika.connect(broker.url) as connection:
         await (await connection.channel()).queue_delete(DEAD_LETTER_QUEUE)
 

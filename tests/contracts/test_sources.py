@@ -21,6 +21,7 @@ from core.withdrawals.request_withdrawal import RequestWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
 from core.withdrawals.views import Payer, WithdrawalSources
 from tests.contracts.overlap import race
+from tests.contracts.tokens import sound
 from tests.support.world import Scope, World
 
 DELAY = timedelta(days=14)
@@ -48,10 +49,6 @@ async def withdrawable(world: World, artist: User) -> tuple[int | None, int | No
     """What an artist has earned, what of it can be withdrawn, and what will be."""
     balance = await world.balance(artist.id)
     return balance.earned_token_balance, balance.withdrawable_tokens, balance.maturing_tokens
-
-
-async def sound(world: World) -> bool:
-    return all(not finding.broken for finding in await world.books.examine())
 
 
 async def test_bonus_tokens_are_spent_first(world: World, mia: User, style: Style) -> None:

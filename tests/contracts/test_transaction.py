@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -213,11 +214,7 @@ async def test_a_block_is_not_blocked_by_its_own_lock(world: World) -> None:
 
 async def test_a_failed_block_releases_its_locks(world: World) -> None:
     ann = await world.user("ann")
-
-    async def edit(scope: Scope) -> str:
-        user = await scope.users.of_id(ann.id, lock=True)
-        await scope.users.save(edited(user, world, bio=user.bio + "!"))
-        return user.bio
+    edit = appending(ann, world)
 
     first = await Block(world, edit).open()
     second = await Block(world, edit).waits()
@@ -242,11 +239,7 @@ async def test_a_refused_commit_releases_its_locks(world: World) -> None:
 
 async def test_a_cancelled_block_rolls_back_and_releases_its_locks(world: World) -> None:
     ann = await world.user("ann")
-
-    async def edit(scope: Scope) -> str:
-        user = await scope.users.of_id(ann.id, lock=True)
-        await scope.users.save(edited(user, world, bio=user.bio + "!"))
-        return user.bio
+    edit = appending(ann, world)
 
     first = await Block(world, edit).open()
     second = await Block(world, edit).waits()
@@ -258,11 +251,7 @@ async def test_a_cancelled_block_rolls_back_and_releases_its_locks(world: World)
 
 async def test_a_cancelled_wait_does_not_acquire_the_lock(world: World) -> None:
     ann = await world.user("ann")
-
-    async def edit(scope: Scope) -> str:
-        user = await scope.users.of_id(ann.id, lock=True)
-        await scope.users.save(edited(user, world, bio=user.bio + "!"))
-        return user.bio
+    edit = appending(ann, world)
 
     first = await Block(world, edit).open()
     second = await Block(world, edit).waits()
@@ -280,3 +269,14 @@ async def test_a_cancelled_wait_does_not_acquire_the_lock(world: World) -> None:
 
 def edited(user: User, world: World, *, username: str | None = None, bio: str = "") -> User:
     return user.edit(at=world.clock.now(), username=username or user.username, bio=bio, profile_image=None)
+
+
+def appending(user: User, world: World) -> Callable[[Scope], Awaitable[str]]:
+    """Append to the bio of a locked user; the result is the bio before."""
+
+    async def work(scope: Scope) -> str:
+        before = await scope.users.of_id(user.id, lock=True)
+        await scope.users.save(edited(before, world, bio=before.bio + "!"))
+        return before.bio
+
+    return work

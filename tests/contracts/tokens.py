@@ -3,6 +3,7 @@
 from core.accounts.model import User
 from core.generations.model import Generation
 from core.paging import Page, PageRequest
+from core.purchases.model import Purchase
 from core.tasks.outcome import Failure
 from core.tokens.views import TransactionFilter, TransactionLine
 from tests.contracts.overlap import Work
@@ -38,3 +39,24 @@ async def transactions(
     world: World, user: User, type: TransactionFilter = TransactionFilter.ALL
 ) -> Page[TransactionLine]:
     return await world.read.tokens.transactions(user.id, type=type, page=PageRequest())
+
+
+async def sound(world: World) -> bool:
+    """Whether the ledger reconciles."""
+    return all(not finding.broken for finding in await world.books.examine())
+
+
+async def taking_back(world: World, purchase: Purchase) -> Work:
+    """The charge-back of a payment that was cancelled at the provider."""
+    payment = await world.payments.payment_of(purchase.order_id)
+    assert payment is not None
+
+    async def work(ports: Scope) -> None:
+        before = await ports.purchases.of_order(purchase.order_id, lock=True)
+        after = before.apply(payment, at=world.clock.now())
+        await ports.purchases.save(after)
+        transfer = after.charge_back(before, at=world.clock.now())
+        assert transfer is not None
+        await ports.ledger.transfer(transfer)
+
+    return work

@@ -14,7 +14,7 @@ from tests.support import gcs, openid, postgres, rabbitmq
 class RealParts:
     """PostgreSQL, RabbitMQ, the storage emulator and an OpenID provider, each empty."""
 
-    def __init__(self, environment: dict[str, str], broker: rabbitmq.Broker, provider: openid.Provider) -> None:
+    def __init__(self, environment: dict[str, str], broker: rabbitmq.VirtualHost, provider: openid.Provider) -> None:
         self.environment = environment
         self.broker = broker
         self.openid = provider
@@ -23,7 +23,7 @@ class RealParts:
 @pytest.fixture(scope="session")
 async def real_parts(
     postgres_server: postgres.Server,
-    rabbitmq_server: rabbitmq.Broker,
+    rabbitmq_server: rabbitmq.VirtualHost,
     storage_emulator: gcs.Emulator,
     openid_provider: openid.Provider,
 ) -> AsyncIterator[RealParts]:

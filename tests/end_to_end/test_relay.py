@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import aio_pika
-
 from adapters.postgres.pool import Pool, create_pool
 from adapters.postgres.tasks import PostgresOutbox, PostgresTaskQueue
 from adapters.postgres.transaction import PostgresTransaction
@@ -19,7 +17,7 @@ from core.tasks.model import TrainingOrder, WebhookBase, training_task
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support import processes
 from tests.support.proxy import Proxy
-from tests.support.rabbitmq import Broker
+from tests.support.rabbitmq import VirtualHost, message_ids
 
 TIME_LIMIT = 30.0
 """Seconds."""
@@ -67,16 +65,7 @@ async def unpublished(pool: Pool) -> int:
     return len(await pool.fetch("SELECT FROM outbox"))
 
 
-async def arrived(place: Broker) -> list[str | None]:
-    async with await aio_pika.connect(place.url) as connection:
-        queue = await (await connection.channel()).declare_queue("model_training", durable=True)
-        ids = []
-        while (message := await queue.get(fail=False)) is not None:
-            ids.append(message.message_id)
-        return ids
-
-
-async def test_a_stopped_relay_finishes_its_batch(own_database_url: str, broker: Broker, tmp_path: Path) -> None:
+async def test_a_stopped_relay_finishes_its_batch(own_database_url: str, broker: VirtualHost, tmp_path: Path) -> None:
     proxy = Proxy(broker)
     async with create_pool(own_database_url) as pool, proxy.running() as address, asyncio.timeout(TIME_LIMIT):
         environment = broker.environment | {"RABBITMQ_HOST": address.host, "RABBITMQ_PORT": str(address.port)}
@@ -96,4 +85,4 @@ async def test_a_stopped_relay_finishes_its_batch(own_database_url: str, broker:
 
             assert await relay.wait() == 0
         assert await unpublished(pool) == 0
-    assert await arrived(broker) == [first, second]
+    assert await message_ids(broker, "model_training") == [first, second]

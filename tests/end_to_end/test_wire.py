@@ -15,12 +15,12 @@ import pytest
 from tests.end_to_end.artists import PRICE, become_artist, offer_style, picture
 from tests.end_to_end.service import Person, Service, person, running_service
 from tests.support import gcs, openid
-from tests.support.rabbitmq import Broker
+from tests.support.rabbitmq import VirtualHost
 
 
 @pytest.fixture
 async def service(
-    own_database_url: str, broker: Broker, bucket: gcs.Bucket, openid_provider: openid.Provider
+    own_database_url: str, broker: VirtualHost, bucket: gcs.Bucket, openid_provider: openid.Provider
 ) -> AsyncIterator[Service]:
     environment = {
         "DATABASE_URL": own_database_url,
@@ -35,9 +35,9 @@ async def service(
             yield running
 
 
-async def next_task(place: Broker, queue: str) -> tuple[Any, aio_pika.abc.AbstractIncomingMessage]:
+async def next_task(host: VirtualHost, queue: str) -> tuple[Any, aio_pika.abc.AbstractIncomingMessage]:
     """The next task, declared and taken as the AI servers do."""
-    async with await aio_pika.connect(place.url) as connection, asyncio.timeout(20):
+    async with await aio_pika.connect(host.url) as connection, asyncio.timeout(20):
         declared = await (await connection.channel()).declare_queue(queue, durable=True)
         async with declared.iterator() as messages:
             async for message in messages:
@@ -52,7 +52,9 @@ async def applied(answer: httpx.Response) -> tuple[bool, str]:
     return data["applied"], data["status"]
 
 
-async def test_every_message_from_upload_to_paid_image(service: Service, broker: Broker, bucket: gcs.Bucket) -> None:
+async def test_every_message_from_upload_to_paid_image(
+    service: Service, broker: VirtualHost, bucket: gcs.Bucket
+) -> None:
     async with person(service, "artist@example.com") as artist, person(service, "buyer@example.com") as buyer:
         await become_artist(artist)
         style = await offer_style(artist)
@@ -60,7 +62,7 @@ async def test_every_message_from_upload_to_paid_image(service: Service, broker:
         await _generate(service, broker, bucket, artist, buyer, style["id"])
 
 
-async def _train(service: Service, broker: Broker, bucket: gcs.Bucket, artist: Person, style_id: int) -> None:
+async def _train(service: Service, broker: VirtualHost, bucket: gcs.Bucket, artist: Person, style_id: int) -> None:
     task, message = await next_task(broker, "model_training")
     assert message.content_type == "application/json"
     assert message.message_id == task["task_id"] == str(UUID(task["task_id"]))
@@ -98,7 +100,7 @@ async def _train(service: Service, broker: Broker, bucket: gcs.Bucket, artist: P
 
 
 async def _generate(
-    service: Service, broker: Broker, bucket: gcs.Bucket, artist: Person, buyer: Person, style_id: int
+    service: Service, broker: VirtualHost, bucket: gcs.Bucket, artist: Person, buyer: Person, style_id: int
 ) -> None:
     request = {"style_id": style_id, "prompt_tags": ["Woman", "portrait"], "aspect_ratio": "2:2"}
     requested = await buyer.ask("POST", "/api/generations", json=request)

@@ -11,12 +11,12 @@ from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.paging import PageRequest
 from tests.contracts.postgres_world import PostgresWorld
 from tests.entrypoints.test_cli import cli
-from tests.support.rabbitmq import Broker, dead_letter
+from tests.support.rabbitmq import VirtualHost, dead_letter
 
 
-async def waiting(place: Broker, name: str) -> list[tuple[str | None, bytes]]:
+async def waiting(host: VirtualHost, name: str) -> list[tuple[str | None, bytes]]:
     """What waits in a queue: message ids and bodies."""
-    async with await aio_pika.connect(place.url) as connection:
+    async with await aio_pika.connect(host.url) as connection:
         queue = await (await connection.channel()).declare_queue(name, durable=True)
         messages = []
         while (message := await queue.get(fail=False)) is not None:
@@ -24,7 +24,7 @@ async def waiting(place: Broker, name: str) -> list[tuple[str | None, bytes]]:
         return messages
 
 
-async def test_needed_dead_letters_are_redriven(database_url: str, broker: Broker, tmp_path: Path) -> None:
+async def test_needed_dead_letters_are_redriven(database_url: str, broker: VirtualHost, tmp_path: Path) -> None:
     async with create_pool(database_url) as pool:
         world = PostgresWorld(pool)
         ann, style = await world.user("ann", tokens=100), await world.style(await world.artist("mia"))
@@ -54,7 +54,7 @@ async def test_needed_dead_letters_are_redriven(database_url: str, broker: Broke
     assert line.after == {"moved": 1, "obsolete": 1, "unconfirmed": 0, "foreign": 1}
 
 
-async def test_an_undeclared_queue_is_reported(database_url: str, broker: Broker, tmp_path: Path) -> None:
+async def test_an_undeclared_queue_is_reported(database_url: str, broker: VirtualHost, tmp_path: Path) -> None:
     given = {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path), **broker.environment}
 
     done = await asyncio.to_thread(cli, "tasks redrive", **given)

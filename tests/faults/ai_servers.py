@@ -14,7 +14,7 @@ from aiormq.exceptions import AMQPError
 
 from tests.end_to_end.service import TOKEN
 from tests.faults.record import Completion, Record, Work
-from tests.support.rabbitmq import Broker
+from tests.support.rabbitmq import VirtualHost
 
 LOSS = 0.05
 """Share of the webhooks that are never sent."""
@@ -42,13 +42,13 @@ class Died(Exception):
 class AIServers:
     """They consume the queues and call the address in the task."""
 
-    def __init__(self, place: Broker, bucket: str, record: Record, seed: str, *, silence: float) -> None:
+    def __init__(self, host: VirtualHost, bucket: str, record: Record, seed: str, *, silence: float) -> None:
         self.loss = 0.0
         """The share of lost webhooks; none until it is set."""
         self.working = asyncio.Event()
         """Not set: tasks are left in the queues."""
         self.working.set()
-        self._place = place
+        self._host = host
         self._bucket = bucket
         self._record = record
         self._random = Random(seed)
@@ -79,7 +79,7 @@ class AIServers:
 
     async def waiting(self) -> int:
         """How many tasks are on the queues."""
-        async with asyncio.timeout(TIME_LIMIT), await aio_pika.connect(self._place.url) as connection:
+        async with asyncio.timeout(TIME_LIMIT), await aio_pika.connect(self._host.url) as connection:
             channel = await connection.channel()
             queues = [await channel.declare_queue(queue, durable=True) for queue in CONSUMERS]
             return sum(queue.declaration_result.message_count or 0 for queue in queues)
@@ -89,7 +89,7 @@ class AIServers:
         while True:
             with suppress(*TROUBLE, Died):
                 async with asyncio.timeout(TIME_LIMIT):
-                    connection = await aio_pika.connect(self._place.url, heartbeat=5)
+                    connection = await aio_pika.connect(self._host.url, heartbeat=5)
                 try:
                     async with asyncio.timeout(TIME_LIMIT):
                         channel = await connection.channel()

@@ -8,12 +8,12 @@ import aio_pika
 from aio_pika.exceptions import DeliveryError
 
 from tests.faults.dependencies import RabbitMQ
-from tests.support.rabbitmq import Broker, Node
+from tests.support.rabbitmq import Node, VirtualHost
 
 WAITING = 10
 
 
-async def test_a_full_queue_keeps_its_messages_and_refuses_the_next(broker: Broker) -> None:
+async def test_a_full_queue_keeps_its_messages_and_refuses_the_next(broker: VirtualHost) -> None:
     rabbitmq = RabbitMQ(cast("Node", SimpleNamespace(broker=broker)))
     await rabbitmq.prepare()
     async with await aio_pika.connect(broker.url) as connection:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from msgspec.structs import replace
 
 from adapters.rabbitmq.connection import Address
-from tests.support.rabbitmq import Broker as Place
+from tests.support.rabbitmq import VirtualHost
 
 
 class Proxy:
@@ -15,8 +15,8 @@ class Proxy:
     With `tls` it is to its clients a broker with TLS.
     """
 
-    def __init__(self, place: Place, *, tls: ssl.SSLContext | None = None) -> None:
-        self._place = place
+    def __init__(self, host: VirtualHost, *, tls: ssl.SSLContext | None = None) -> None:
+        self._host = host
         self._tls = tls
         self._thawed = asyncio.Event()
         self._thawed.set()
@@ -29,7 +29,7 @@ class Proxy:
     async def running(self) -> AsyncIterator[Address]:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
         port: int = server.sockets[0].getsockname()[1]
-        yield replace(self._place.address, host="127.0.0.1", port=port)
+        yield replace(self._host.address, host="127.0.0.1", port=port)
         server.close()
         self.thaw()
         self.cut()
@@ -52,7 +52,7 @@ class Proxy:
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, out = await asyncio.open_connection(self._place.host, self._place.port)
+        there, out = await asyncio.open_connection(self._host.host, self._host.port)
         self._open |= {writer, out}
         for pump in (self._pump(reader, out), self._pump(there, writer)):
             self._pumps.add(asyncio.create_task(pump))

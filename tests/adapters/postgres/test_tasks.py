@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 
-import aio_pika
 import pytest
 
 from adapters.postgres.listener import Listener
@@ -21,7 +20,7 @@ from core.ports.database import DatabaseUnavailable, DatabaseUsage
 from core.tasks.model import PendingTask, Queue, TrainingOrder, WebhookBase, training_task
 from core.tasks.publish_tasks import PublishTasks
 from tests.contracts.postgres_world import PostgresWorld
-from tests.support.rabbitmq import Broker as Place
+from tests.support import rabbitmq
 from tests.support.world import World
 
 TIMEOUT = 20.0
@@ -183,7 +182,7 @@ async def test_concurrent_relays_publish_each_task_once_in_order(world: World, h
 
 
 async def test_concurrent_relays_fill_a_real_queue_in_order(
-    world: World, here: Pool, there: Pool, broker: Place
+    world: World, here: Pool, there: Pool, broker: rabbitmq.VirtualHost
 ) -> None:
     task_ids = [await put(world, here, PostgresOutbox(here)) for _ in range(100)]
     address = broker.address
@@ -196,7 +195,7 @@ async def test_concurrent_relays_fill_a_real_queue_in_order(
     async with asyncio.timeout(TIMEOUT):
         await asyncio.gather(relay(here, relays[0]), relay(there, relays[1]))
 
-    assert await arrived(broker) == task_ids
+    assert await rabbitmq.message_ids(broker, "model_training") == task_ids
     for own in relays:
         await own.close()
 
@@ -230,12 +229,3 @@ async def test_a_claimed_queue_does_not_delay_the_other_queue(world: World, here
     async with PostgresOutbox(here).claim(QUEUE, now=SystemClock().now(), limit=9) as batch:
         assert [task.task_id for task in batch.tasks] == [task_id]
     await busy.rollback()
-
-
-async def arrived(place: Place) -> list[str | None]:
-    async with await aio_pika.connect(place.url) as connection:
-        queue = await (await connection.channel()).declare_queue("model_training", durable=True)
-        ids = []
-        while (message := await queue.get(fail=False)) is not None:
-            ids.append(message.message_id)
-        return ids

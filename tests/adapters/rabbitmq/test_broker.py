@@ -5,6 +5,7 @@ import gc
 import logging
 import warnings
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from time import monotonic
 from uuid import uuid4
@@ -27,8 +28,7 @@ from core.tasks.model import (
     training_task,
 )
 from tests.support.proxy import Proxy
-from tests.support.rabbitmq import Broker as Place
-from tests.support.rabbitmq import Node
+from tests.support.rabbitmq import Node, VirtualHost
 
 PROMISED = 10.0
 """Seconds that publishing takes at most."""
@@ -47,15 +47,32 @@ def image_task() -> PendingTask:
 
 
 @pytest.fixture
-async def rabbitmq(broker: Place) -> AsyncIterator[RabbitMQBroker]:
+async def rabbitmq(broker: VirtualHost) -> AsyncIterator[RabbitMQBroker]:
     opened = RabbitMQBroker(broker.address)
     yield opened
     await opened.close()
 
 
-async def waiting(place: Place) -> list[aio_pika.abc.AbstractIncomingMessage]:
+@asynccontextmanager
+async def publishing_to_a_frozen_broker(
+    broker: VirtualHost,
+) -> AsyncIterator[tuple[RabbitMQBroker, "asyncio.Task[list[TaskId]]"]]:
+    """A publication that waits for the confirm of a broker that is frozen, and thaws afterwards."""
+    proxy = Proxy(broker)
+    async with proxy.running() as address:
+        rabbitmq = RabbitMQBroker(address)
+        await rabbitmq.publish([task()])
+        proxy.freeze()
+        publishing = asyncio.create_task(rabbitmq.publish([task()]))
+        await asyncio.sleep(0)
+        yield rabbitmq, publishing
+        proxy.thaw()
+        await rabbitmq.close()
+
+
+async def waiting(broker: VirtualHost) -> list[aio_pika.abc.AbstractIncomingMessage]:
     """Everything that waits in the training queue; declared as the consumers do, so other arguments would fail here."""
-    async with await aio_pika.connect(place.url) as connection:
+    async with await aio_pika.connect(broker.url) as connection:
         queue = await (await connection.channel()).declare_queue("model_training", durable=True)
         messages = []
         while (message := await queue.get(fail=False)) is not None:
@@ -63,7 +80,7 @@ async def waiting(place: Place) -> list[aio_pika.abc.AbstractIncomingMessage]:
         return messages
 
 
-async def test_a_message_has_the_documented_properties(rabbitmq: RabbitMQBroker, broker: Place) -> None:
+async def test_a_message_has_the_documented_properties(rabbitmq: RabbitMQBroker, broker: VirtualHost) -> None:
     await rabbitmq.publish([sent := task()])
 
     (message,) = await waiting(broker)
@@ -74,7 +91,7 @@ async def test_a_message_has_the_documented_properties(rabbitmq: RabbitMQBroker,
     assert message.routing_key == "model_training"
 
 
-async def test_an_unroutable_task_is_not_confirmed(rabbitmq: RabbitMQBroker, broker: Place) -> None:
+async def test_an_unroutable_task_is_not_confirmed(rabbitmq: RabbitMQBroker, broker: VirtualHost) -> None:
     await rabbitmq.publish([task()])
     async with await aio_pika.connect(broker.url) as connection:
         await (await connection.channel()).queue_delete("model_training")
@@ -84,7 +101,7 @@ async def test_an_unroutable_task_is_not_confirmed(rabbitmq: RabbitMQBroker, bro
     assert [message.body for message in await waiting(broker)] == [lost.body]
 
 
-async def test_a_blocked_queue_does_not_delay_the_other(rabbitmq: RabbitMQBroker, broker: Place) -> None:
+async def test_a_blocked_queue_does_not_delay_the_other(rabbitmq: RabbitMQBroker, broker: VirtualHost) -> None:
     async with await aio_pika.connect(broker.url) as connection:
         channel = await connection.channel()
         await channel.declare_queue("model_training", durable=True, arguments={"x-max-length": 1})  # not as we do
@@ -99,7 +116,7 @@ async def test_a_blocked_queue_does_not_delay_the_other(rabbitmq: RabbitMQBroker
     assert await rabbitmq.reachable()
 
 
-async def test_publishing_to_a_frozen_broker_times_out_and_recovers(broker: Place) -> None:
+async def test_publishing_to_a_frozen_broker_times_out_and_recovers(broker: VirtualHost) -> None:
     proxy = Proxy(broker)
     async with proxy.running() as address:
         rabbitmq = RabbitMQBroker(address)
@@ -121,40 +138,22 @@ async def test_publishing_to_a_frozen_broker_times_out_and_recovers(broker: Plac
     assert {message.message_id for message in await waiting(broker)} >= {unsure.task_id}
 
 
-async def test_a_closed_connection_ends_waiting_publications(broker: Place) -> None:
-    proxy = Proxy(broker)
-    async with proxy.running() as address:
-        rabbitmq = RabbitMQBroker(address)
-        await rabbitmq.publish([task()])
-        proxy.freeze()
-
-        publishing = asyncio.create_task(rabbitmq.publish([task()]))
-        await asyncio.sleep(0)
+async def test_a_closed_connection_ends_waiting_publications(broker: VirtualHost) -> None:
+    async with publishing_to_a_frozen_broker(broker) as (rabbitmq, publishing):
         assert not await rabbitmq.reachable()
 
         assert await publishing == []
-        proxy.thaw()
-        await rabbitmq.close()
 
 
-async def test_a_publication_can_be_cancelled(broker: Place) -> None:
-    proxy = Proxy(broker)
-    async with proxy.running() as address:
-        rabbitmq = RabbitMQBroker(address)
-        await rabbitmq.publish([task()])
-        proxy.freeze()
-
-        publishing = asyncio.create_task(rabbitmq.publish([task()]))
-        await asyncio.sleep(0)
+async def test_a_publication_can_be_cancelled(broker: VirtualHost) -> None:
+    async with publishing_to_a_frozen_broker(broker) as (_, publishing):
         publishing.cancel()
 
         with pytest.raises(asyncio.CancelledError):
             await publishing
-        proxy.thaw()
-        await rabbitmq.close()
 
 
-async def test_a_broken_connection_is_replaced(broker: Place) -> None:
+async def test_a_broken_connection_is_replaced(broker: VirtualHost) -> None:
     proxy = Proxy(broker)
     async with proxy.running() as address:
         rabbitmq = RabbitMQBroker(address)
@@ -201,7 +200,9 @@ async def test_a_failed_connection_leaves_nothing_to_close(
     assert [str(complaint.message) for complaint in complaints] == []
 
 
-async def test_a_wrong_password_is_unavailable_and_not_logged(broker: Place, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_wrong_password_is_unavailable_and_not_logged(
+    broker: VirtualHost, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     rabbitmq = RabbitMQBroker(replace(broker.address, password=Secret("mistyped")))
 
@@ -220,8 +221,8 @@ async def publish_at_last(rabbitmq: RabbitMQBroker, sent: PendingTask) -> None:
 
 
 async def test_confirmed_tasks_survive_a_killed_broker(rabbitmq_node: Node) -> None:
-    place = rabbitmq_node.broker
-    rabbitmq = RabbitMQBroker(place.address)
+    broker = rabbitmq_node.broker
+    rabbitmq = RabbitMQBroker(broker.address)
     before, missed, unsure = [task() for _ in range(100)], task(), task()
     assert await rabbitmq.publish(before) == [each.task_id for each in before]
 
@@ -238,5 +239,5 @@ async def test_confirmed_tasks_survive_a_killed_broker(rabbitmq_node: Node) -> N
     assert await rabbitmq.reachable()
     await rabbitmq.close()
 
-    arrived = list(dict.fromkeys(message.message_id for message in await waiting(place)))
+    arrived = list(dict.fromkeys(message.message_id for message in await waiting(broker)))
     assert arrived == [each.task_id for each in [*before, missed, unsure]]

@@ -15,7 +15,7 @@ from core.dead_letters.redrive_tasks import Redriven, RedriveTasks
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.model import Status
 from core.generations.request_generation import NewGeneration, RequestGeneration
-from tests.support.rabbitmq import Broker
+from tests.support.rabbitmq import VirtualHost
 from tests.support.world import MemoryWorld
 
 ROOT = Path(__file__).parents[3]
@@ -35,13 +35,13 @@ httpx.put(url, json=policy, auth={auth!r}, trust_env=False).raise_for_status()
 TIMEOUT = 20.0
 
 
-async def apply_the_policy(place: Broker, directory: Path) -> None:
-    management = f"http://{place.host}:{place.management_port}"
+async def apply_the_policy(host: VirtualHost, directory: Path) -> None:
+    management = f"http://{host.host}:{host.management_port}"
     ctl = directory / "rabbitmqctl"
-    ctl.write_text(RABBITMQCTL.format(python=sys.executable, management=management, auth=(place.user, place.password)))
+    ctl.write_text(RABBITMQCTL.format(python=sys.executable, management=management, auth=(host.user, host.password)))
     ctl.chmod(0o755)
     made = await asyncio.create_subprocess_exec(
-        *("make", "-C", str(ROOT), "rabbitmq-policy", f"RABBITMQCTL={ctl}", f"RABBITMQ_VHOST={place.vhost}"),
+        *("make", "-C", str(ROOT), "rabbitmq-policy", f"RABBITMQCTL={ctl}", f"RABBITMQ_VHOST={host.vhost}"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -57,7 +57,7 @@ async def next_of(queue: AbstractQueue) -> AbstractIncomingMessage:
         return message
 
 
-async def test_a_rejected_task_is_dead_lettered_and_redriven(broker: Broker, tmp_path: Path) -> None:
+async def test_a_rejected_task_is_dead_lettered_and_redriven(broker: VirtualHost, tmp_path: Path) -> None:
     world = MemoryWorld()
     ann, style = await world.user("ann", tokens=100), await world.style(await world.artist())
     requested = await world.use_case(RequestGeneration)(ann.id, NewGeneration(style.id, ["cat"]))

@@ -10,7 +10,7 @@ from adapters.rabbitmq.broker import RabbitMQBroker
 from adapters.rabbitmq.connection import Address, connected, declare_queues
 from tests.support.certificates import Authority
 from tests.support.proxy import Proxy
-from tests.support.rabbitmq import Broker as Place
+from tests.support.rabbitmq import VirtualHost
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @pytest.fixture
-async def encrypted(broker: Place, authority: Authority) -> AsyncIterator[Address]:
+async def encrypted(broker: VirtualHost, authority: Authority) -> AsyncIterator[Address]:
     async with Proxy(broker, tls=authority.server()).running() as address:
         yield replace(address, tls=True)
 
@@ -48,10 +48,10 @@ async def test_the_authorities_of_the_system_are_trusted_by_default(encrypted: A
     assert not await reachable(encrypted)
 
 
-async def test_a_certificate_of_another_host_is_refused(broker: Place, authority: Authority) -> None:
+async def test_a_certificate_of_another_host_is_refused(broker: VirtualHost, authority: Authority) -> None:
     async with Proxy(broker, tls=authority.server("127.0.0.2")).running() as address:
         assert not await reachable(replace(address, tls=True, ca_file=authority.file))
 
 
-async def test_a_broker_without_tls_is_refused(broker: Place, authority: Authority) -> None:
+async def test_a_broker_without_tls_is_refused(broker: VirtualHost, authority: Authority) -> None:
     assert not await reachable(replace(broker.address, tls=True, ca_file=authority.file))

@@ -75,7 +75,3 @@ def given_back(world: World, purchase: Purchase) -> list[int]:
 
 def kept(world: World, purchase: Purchase) -> int:
     return int(world.payments.payments[str(purchase.payment_key)].kept)
-
-
-async def sound(world: World) -> bool:
-    return all(not finding.broken for finding in await world.books.examine())

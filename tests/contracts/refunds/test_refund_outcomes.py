@@ -27,10 +27,10 @@ from tests.contracts.refunds.steps import (
     look,
     owned,
     request,
-    sound,
     state,
     view,
 )
+from tests.contracts.tokens import sound, taking_back
 from tests.support.world import Scope, World, hold_for
 
 
@@ -254,21 +254,11 @@ async def test_a_refund_races_with_a_generation(
 async def test_a_refund_races_with_a_charge_back(world: World, ann: User, purchase: Purchase, sent: bool) -> None:
     """Money goes back once, and takes its tokens along once."""
     world.payments.refund(purchase.order_id, left=0)
-    payment = await world.payments.payment_of(purchase.order_id)
-    assert payment is not None
-
-    async def take_back(ports: Scope) -> None:
-        before = await ports.purchases.of_order(purchase.order_id, lock=True)
-        after = before.apply(payment, at=world.clock.now())
-        await ports.purchases.save(after)
-        transfer = after.charge_back(before, at=world.clock.now())
-        assert transfer is not None
-        await ports.ledger.transfer(transfer)
 
     async def refund(ports: Scope) -> None:
         await ask(ports, world, purchase)
 
-    ended = await race(world, take_back, refund, sent=sent)
+    ended = await race(world, await taking_back(world, purchase), refund, sent=sent)
 
     assert ended.first is None
     assert isinstance(ended.second, NotRefundable)

@@ -29,10 +29,10 @@ from tests.contracts.refunds.steps import (
     look,
     owned,
     request,
-    sound,
     state,
     view,
 )
+from tests.contracts.tokens import sound
 from tests.support.world import World
 
 

@@ -6,16 +6,17 @@ package; the same after installing Debian's package, as root; a container. Else 
 
 from tests.support.rabbitmq.find import broker, install_if_needed, private_node
 from tests.support.rabbitmq.node import Node
-from tests.support.rabbitmq.server import Broker, answers_amqp
-from tests.support.rabbitmq.virtual_host import dead_letter, own_virtual_host
+from tests.support.rabbitmq.server import VirtualHost, answers_amqp
+from tests.support.rabbitmq.virtual_host import dead_letter, message_ids, own_virtual_host
 
 __all__ = [
-    "Broker",
     "Node",
+    "VirtualHost",
     "answers_amqp",
     "broker",
     "dead_letter",
     "install_if_needed",
+    "message_ids",
     "own_virtual_host",
     "private_node",
 ]

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from tests.support import shared
-from tests.support.rabbitmq.server import Broker, wait_until_started
+from tests.support.rabbitmq.server import VirtualHost, wait_until_started
 
 IMAGE = "rabbitmq:3-management-alpine"
 
@@ -16,7 +16,7 @@ def docker_answers() -> bool:
     return subprocess.run(["docker", "info"], capture_output=True, timeout=30, check=False).returncode == 0
 
 
-def start_container() -> Broker:
+def start_container() -> VirtualHost:
     """Start one, which is removed at the end of the run."""
     print(
         f"Starting a container of {IMAGE}: the tests need a real RabbitMQ, and none is running or installed here.",
@@ -29,7 +29,7 @@ def start_container() -> Broker:
     port, management_port = (
         int(_docker("port", container, inside).splitlines()[0].rpartition(":")[2]) for inside in ("5672", "15672")
     )
-    started = Broker("127.0.0.1", port, management_port=management_port)
+    started = VirtualHost("127.0.0.1", port, management_port=management_port)
     wait_until_started(started, lambda: _docker("logs", "--tail", "50", container))
     return started
 

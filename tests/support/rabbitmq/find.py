@@ -11,10 +11,10 @@ from tests.support import shared
 from tests.support.rabbitmq import package
 from tests.support.rabbitmq.container import docker_answers, start_container
 from tests.support.rabbitmq.node import Node
-from tests.support.rabbitmq.server import Broker, answers_amqp
+from tests.support.rabbitmq.server import VirtualHost, answers_amqp
 from tests.support.rabbitmq.virtual_host import with_working_management
 
-LOCAL = Broker("localhost", 5672, management_port=15672)
+LOCAL = VirtualHost("localhost", 5672, management_port=15672)
 
 
 def install_if_needed() -> None:
@@ -26,14 +26,14 @@ def install_if_needed() -> None:
             package.install()
 
 
-def broker() -> Broker:
+def broker() -> VirtualHost:
     """Return the broker of this run."""
     if "RABBITMQ_HOST" in os.environ:
         return _named_broker()
     if answers_amqp(LOCAL):
         return with_working_management(LOCAL)
     facts = shared.once("rabbitmq", _start_one)
-    return Broker("127.0.0.1", int(facts["port"]), management_port=int(facts["management_port"]))
+    return VirtualHost("127.0.0.1", int(facts["port"]), management_port=int(facts["management_port"]))
 
 
 @contextlib.contextmanager
@@ -49,8 +49,8 @@ def private_node() -> Iterator[Node]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _named_broker() -> Broker:
-    named = Broker(
+def _named_broker() -> VirtualHost:
+    named = VirtualHost(
         host=os.environ["RABBITMQ_HOST"],
         port=int(os.environ.get("RABBITMQ_PORT", "5672")),
         user=os.environ.get("RABBITMQ_USER", "guest"),

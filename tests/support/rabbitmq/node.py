@@ -11,7 +11,7 @@ import psutil
 
 from tests.support import shared
 from tests.support.ports import free_port
-from tests.support.rabbitmq.server import Broker, wait_until_started
+from tests.support.rabbitmq.server import VirtualHost, wait_until_started
 
 
 class Node:
@@ -23,7 +23,7 @@ class Node:
         self._name = f"style-license-{uuid4().hex[:8]}@localhost"
         self._epmd_port = free_port()
         self._distribution_port = free_port()
-        self.broker = Broker("127.0.0.1", free_port(), management_port=free_port())
+        self.broker = VirtualHost("127.0.0.1", free_port(), management_port=free_port())
 
     def start(self) -> None:
         """Start the node, or start it again with the state that it had."""

@@ -14,7 +14,7 @@ STARTS_WITHIN = 90.0
 
 
 @dataclass(frozen=True, slots=True)
-class Broker:
+class VirtualHost:
     """A virtual host on a RabbitMQ: what a client needs to connect."""
 
     host: str
@@ -49,7 +49,7 @@ class Broker:
         }
 
 
-def answers_amqp(where: Broker, timeout: float = 1.0) -> bool:
+def answers_amqp(where: VirtualHost, timeout: float = 1.0) -> bool:
     try:
         with socket.create_connection((where.host, where.port), timeout) as connection:
             connection.sendall(b"AMQP\x00\x00\x09\x01")
@@ -58,7 +58,7 @@ def answers_amqp(where: Broker, timeout: float = 1.0) -> bool:
         return False
 
 
-def wait_until_started(where: Broker, logs: Callable[[], str]) -> None:
+def wait_until_started(where: VirtualHost, logs: Callable[[], str]) -> None:
     """Return when it answers. Raises RuntimeError with its logs if it does not within STARTS_WITHIN."""
     deadline = time.monotonic() + STARTS_WITHIN
     while not answers_amqp(where):

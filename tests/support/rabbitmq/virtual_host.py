@@ -13,11 +13,11 @@ import httpx
 from adapters.rabbitmq.connection import DEAD_LETTER_QUEUE
 from core.tasks.model import Queue
 from tests.support import shared
-from tests.support.rabbitmq.server import Broker
+from tests.support.rabbitmq.server import VirtualHost
 
 
 @contextlib.asynccontextmanager
-async def own_virtual_host(where: Broker) -> AsyncIterator[Broker]:
+async def own_virtual_host(where: VirtualHost) -> AsyncIterator[VirtualHost]:
     """A virtual host that no other test uses, deleted afterwards.
 
     That takes the management plugin and the right to use it. A foreign broker without it lends the virtual host that
@@ -42,7 +42,7 @@ async def own_virtual_host(where: Broker) -> AsyncIterator[Broker]:
             (await api.delete(f"/vhosts/{name}")).raise_for_status()
 
 
-async def dead_letter(where: Broker, bodies: list[bytes]) -> None:
+async def dead_letter(where: VirtualHost, bodies: list[bytes]) -> None:
     """What a policy does with messages that consumers reject."""
     async with await aio_pika.connect(where.url) as connection:
         channel = await connection.channel()
@@ -51,7 +51,7 @@ async def dead_letter(where: Broker, bodies: list[bytes]) -> None:
             await channel.default_exchange.publish(aio_pika.Message(body), routing_key=DEAD_LETTER_QUEUE)
 
 
-def with_working_management(where: Broker) -> Broker:
+def with_working_management(where: VirtualHost) -> VirtualHost:
     """The same, without its management port if that does not answer or may not be used."""
     try:
         answer = httpx.get(f"{where.management_url}/vhosts", auth=(where.user, where.password), trust_env=False)
@@ -61,7 +61,7 @@ def with_working_management(where: Broker) -> Broker:
     return where
 
 
-async def _remove_queues(where: Broker, *, only_if_idle: bool) -> None:
+async def _remove_queues(where: VirtualHost, *, only_if_idle: bool) -> None:
     async with await aio_pika.connect(where.url) as connection:
         for queue in (*get_args(Queue), DEAD_LETTER_QUEUE):
             channel = await connection.channel()
@@ -74,7 +74,17 @@ async def _remove_queues(where: Broker, *, only_if_idle: bool) -> None:
                 ) from None
 
 
-def _management(where: Broker) -> httpx.AsyncClient:
+def _management(where: VirtualHost) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=where.management_url, auth=(where.user, where.password), timeout=30, trust_env=False
     )
+
+
+async def message_ids(where: VirtualHost, queue: Queue) -> list[str | None]:
+    """The ids of the messages in a queue, in order. The messages are removed."""
+    async with await aio_pika.connect(where.url) as connection:
+        declared = await (await connection.channel()).declare_queue(queue, durable=True)
+        ids = []
+        while (message := await declared.get(fail=False)) is not None:
+            ids.append(message.message_id)
+        return ids

@@ -60,7 +60,7 @@ async def test_a_revoked_session_is_invalid(world: World) -> None:
     assert await sessions.requester(b"2" * 32, at=now) is not None
 
 
-async def test_a_session_holds_and_ends_with_its_transaction(world: World) -> None:
+async def test_a_session_is_created_and_revoked_with_its_transaction(world: World) -> None:
     ann = await world.user("ann")
     await commit(world, signing_in(ann, b"1" * 32, world))
     sessions, now = world.scope().sessions, world.clock.now()

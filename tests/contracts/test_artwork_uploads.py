@@ -39,7 +39,7 @@ async def refused(world: World, error: type[DomainError], *to_upload: FileToUplo
     return refusal.value
 
 
-async def test_each_file_has_a_url_of_its_own(world: World) -> None:
+async def test_every_file_has_its_own_url(world: World) -> None:
     mia = await world.artist()
     first, second = await announce(world, mia, 3, 5)
 
@@ -164,7 +164,7 @@ async def test_an_upload_is_deleted_with_its_object(world: World) -> None:
         await drop(world, mia, dropped.upload_id)
 
 
-async def test_what_is_sent_to_a_deleted_upload_is_an_orphan(world: World) -> None:
+async def test_an_object_of_a_deleted_upload_is_an_orphan(world: World) -> None:
     mia = await world.artist()
     (upload,) = await announce(world, mia, 1)
     await drop(world, mia, upload.upload_id)
@@ -185,7 +185,7 @@ async def test_uploads_of_others_cannot_be_deleted(world: World) -> None:
     assert [shown.arrived for shown in await unused(world, mia)] == [True]
 
 
-async def test_an_upload_that_a_style_is_made_of_cannot_be_deleted(world: World) -> None:
+async def test_a_used_upload_cannot_be_deleted(world: World) -> None:
     mia = await world.artist()
     uploads = await arrived(world, mia)
     await create(world, mia, uploads)
@@ -203,7 +203,7 @@ async def test_an_upload_is_either_used_or_deleted(world: World) -> None:
     assert [type(result) for result in results] in ([CreatedStyle, UploadUsed], [UnusableUpload, type(None)])
 
 
-async def test_an_object_that_cannot_be_deleted_now_is_deleted_later(
+async def test_objects_of_deleted_uploads_are_removed_after_an_outage(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mia = await world.artist()

@@ -86,7 +86,7 @@ async def test_a_retry_has_the_version_of_the_request(
     assert (await world.funds(mia.id)).earned_token_balance == 30
 
 
-async def test_each_of_many_requests_beside_a_choice_has_the_model_of_its_version(
+async def test_concurrent_requests_have_the_model_of_their_version(
     world: World, mia: User, style: Style, second: StyleVersion
 ) -> None:
     buyers = [await world.user(f"buyer-{number}", tokens=100) for number in range(BUYERS)]
@@ -116,7 +116,7 @@ async def progress(world: World, version_id: VersionId, epoch: int) -> Outcome:
     )
 
 
-async def test_webhooks_of_each_version_reach_it_alone(world: World, mia: User, style: Style) -> None:
+async def test_webhooks_reach_their_own_version_only(world: World, mia: User, style: Style) -> None:
     first = await world.training_of(style.id)
     second = await world.version(style, trained=False)
 

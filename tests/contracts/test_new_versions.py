@@ -78,9 +78,7 @@ async def notified(world: World, mia: User) -> list[tuple[str, object]]:
 # --- the artworks -----------------------------------------------------------------------------------------------------
 
 
-async def test_a_version_is_trained_on_the_kept_artworks_and_the_new_ones(
-    world: World, mia: User, style_id: StyleId
-) -> None:
+async def test_a_version_is_trained_on_kept_and_new_artworks(world: World, mia: User, style_id: StyleId) -> None:
     created = await new_version(
         world, mia, style_id, [MORE[0], MORE[1]], [ArtworkText("a cat", ["Blue"]), ArtworkText()]
     )
@@ -115,7 +113,7 @@ async def test_a_version_is_trained_on_the_kept_artworks_and_the_new_ones(
     assert await world.blobs.keys("uploads/") == []
 
 
-async def test_captions_of_kept_artworks_are_kept(world: World, mia: User) -> None:
+async def test_kept_artworks_keep_their_captions(world: World, mia: User) -> None:
     style_id = await trained_style(world, mia)
     second = await checked_version(world, mia, style_id, MORE[:1], [ArtworkText("a dog")])
     await complete(world, second.id)
@@ -129,7 +127,7 @@ async def test_captions_of_kept_artworks_are_kept(world: World, mia: User) -> No
     assert len(artworks) == 13
 
 
-async def test_a_version_may_be_trained_on_new_artworks_alone(world: World, mia: User, style_id: StyleId) -> None:
+async def test_a_version_can_be_trained_on_new_artworks_only(world: World, mia: User, style_id: StyleId) -> None:
     version = await checked_version(world, mia, style_id, MORE[:10], keep_artworks=False)
 
     [task] = await tasks(world)
@@ -142,7 +140,7 @@ async def test_a_version_may_be_trained_on_new_artworks_alone(world: World, mia:
 @pytest.mark.parametrize(
     ("contents", "same_as"), [([MORE[0], CONTENTS[3]], 5), ([MORE[0], MORE[0]], 0)], ids=["kept", "new"]
 )
-async def test_an_image_that_is_there_already_fails_the_version(
+async def test_a_duplicate_image_fails_the_version(
     world: World, mia: User, style_id: StyleId, contents: list[bytes], same_as: int
 ) -> None:
     """`same_as` is its place among the version's artworks: the kept ones come after the new ones."""
@@ -162,7 +160,7 @@ async def test_an_image_that_is_there_already_fails_the_version(
         await world.use_case(RetrainStyle)(mia.id, style_id)
 
 
-async def test_an_interrupted_check_goes_on(world: World, mia: User, style_id: StyleId) -> None:
+async def test_an_interrupted_check_is_resumed(world: World, mia: User, style_id: StyleId) -> None:
     class Away:
         """A store in which nothing can be copied."""
 
@@ -205,7 +203,7 @@ async def test_near_copies_of_others_wait_for_an_admin(world: World, mia: User, 
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
-async def test_a_version_needs_a_trained_style_with_none_in_training(world: World, mia: User) -> None:
+async def test_a_version_requires_a_trained_style_without_a_running_training(world: World, mia: User) -> None:
     untrained = await world.untrained_style(mia, "Oil")
     with pytest.raises(VersionNotReady):
         await new_version(world, mia, untrained.id)
@@ -225,7 +223,7 @@ async def test_a_version_needs_a_trained_style_with_none_in_training(world: Worl
         await new_version(world, mia, style.id)
 
 
-async def test_a_style_has_so_many_versions(world: World, mia: User) -> None:
+async def test_the_number_of_versions_is_limited(world: World, mia: User) -> None:
     style = await world.style(mia)
     for _ in range(MAX_VERSIONS - 1):
         await world.version(style)
@@ -236,7 +234,7 @@ async def test_a_style_has_so_many_versions(world: World, mia: User) -> None:
     assert refused.value.details == {"limit": MAX_VERSIONS}
 
 
-async def test_only_the_artist_trains_versions(world: World, mia: User) -> None:
+async def test_only_the_artist_can_train_versions(world: World, mia: User) -> None:
     zoe = await world.artist("zoe")
     trained, untrained = await world.style(mia), await world.untrained_style(mia, "Oil")
     with pytest.raises(Forbidden):
@@ -264,7 +262,7 @@ async def test_a_refused_version_leaves_the_uploads_unused(
     assert (await world.training_of(style.id)).number == 1
 
 
-async def test_kept_artworks_count(world: World, mia: User) -> None:
+async def test_kept_artworks_count_towards_the_limits(world: World, mia: User) -> None:
     style = await world.style(mia)
     uploads = await announce(world, mia, *[1] * 91)
     with pytest.raises(TooManyImages) as refused:
@@ -281,7 +279,7 @@ async def test_kept_artworks_count(world: World, mia: User) -> None:
 # --- in use -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_trained_version_is_used_when_it_is_chosen(world: World, mia: User, style_id: StyleId) -> None:
+async def test_a_trained_version_is_used_once_chosen(world: World, mia: User, style_id: StyleId) -> None:
     version = await checked_version(world, mia, style_id, MORE[:1], [ArtworkText("a cat")])
     before = await stored(world, style_id)
 

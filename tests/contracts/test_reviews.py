@@ -27,8 +27,8 @@ from core.styles.views import OwnStyleDetail
 from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.uploads import Upload
 from tests.contracts.artwork_uploads import arrived, create
+from tests.contracts.images.test_perceptual_hashes import scene
 from tests.contracts.overlap import commit
-from tests.contracts.test_perceptual_hashes import scene
 from tests.support.photographs import encoded
 from tests.support.world import World
 

@@ -46,7 +46,7 @@ async def new_version(world: World, style: Style, number: int = 2) -> StyleVersi
     )
 
 
-async def test_a_version_is_found_again_as_it_was_added(world: World, style: Style) -> None:
+async def test_an_added_version_is_returned_unchanged(world: World, style: Style) -> None:
     now = world.clock.now()
     version = msgspec.structs.replace(
         await new_version(world, style),
@@ -80,7 +80,7 @@ async def test_a_saved_version_is_stored(world: World, style: Style) -> None:
     assert trained.completed_at == world.clock.now()
 
 
-async def test_the_first_version_has_the_id_of_its_style_and_no_other_has(world: World, style: Style) -> None:
+async def test_only_the_first_version_has_the_id_of_its_style(world: World, style: Style) -> None:
     second = await world.version(style)
     another = await world.style(await world.artist("zoe"))
 
@@ -94,7 +94,7 @@ async def test_the_first_version_has_the_id_of_its_style_and_no_other_has(world:
         await commit(world, lambda ports: ports.styles.offer(StyleId(second.id)))
 
 
-async def test_what_is_not_there_is_not_found(world: World, style: Style) -> None:
+async def test_an_unknown_version_is_not_found(world: World, style: Style) -> None:
     nothing, nobodys = await world.ids.version(), await world.ids.style()
     version = await new_version(world, style)
 
@@ -116,7 +116,7 @@ async def test_what_is_not_there_is_not_found(world: World, style: Style) -> Non
     assert await commit(world, lambda ports: ports.versions.artworks(nothing)) == []
 
 
-async def test_of_two_versions_at_once_one_is_refused(world: World, style: Style, sent: bool) -> None:
+async def test_one_of_two_concurrent_versions_is_refused(world: World, style: Style, sent: bool) -> None:
     first, second = [await new_version(world, style, number) for number in (2, 3)]
 
     ended = await race(
@@ -139,7 +139,7 @@ async def test_a_version_is_not_trained_again_beside_another(world: World, style
     assert await stored(world, first) == failed
 
 
-async def test_the_lock_of_a_version_is_one_of_its_style(world: World, style: Style) -> None:
+async def test_locking_a_version_locks_its_style(world: World, style: Style) -> None:
     version = await world.version(style)
 
     locking = await Block(world, lambda ports: ports.versions.of_id(version.id, lock=True)).open()
@@ -162,7 +162,7 @@ async def test_an_offer_of_another_version_has_its_model(world: World, style: St
 # --- progress ---------------------------------------------------------------------------------------------------------
 
 
-async def test_progress_starts_a_training_and_moves_it_on(world: World, style: Style) -> None:
+async def test_progress_starts_and_advances_the_training(world: World, style: Style) -> None:
     version = await world.version(style, trained=False)
 
     for epoch in (1, 2, 50):
@@ -174,7 +174,7 @@ async def test_progress_starts_a_training_and_moves_it_on(world: World, style: S
 
 
 @pytest.mark.parametrize("epoch", [4, 5])
-async def test_progress_never_goes_back(world: World, style: Style, epoch: int) -> None:
+async def test_progress_never_decreases(world: World, style: Style, epoch: int) -> None:
     version = await world.version(style, trained=False)
     await advance(world, version.id, epoch=5)
     before = await stored(world, version)
@@ -196,7 +196,7 @@ async def test_progress_after_the_end_changes_nothing(world: World, style: Style
     assert await stored(world, failed) == failed
 
 
-async def test_progress_waits_for_an_end_that_is_being_written_and_yields_to_it(world: World, style: Style) -> None:
+async def test_progress_waits_for_a_concurrent_end(world: World, style: Style) -> None:
     version = await world.version(style, trained=False)
     trained = version.complete_training(at=world.clock.now(), model_path="gs://models/1", metric=None)
 
@@ -213,7 +213,7 @@ async def test_progress_waits_for_an_end_that_is_being_written_and_yields_to_it(
     assert await stored(world, version) == trained
 
 
-async def test_progress_is_kept_whatever_becomes_of_the_block_around_it(world: World, style: Style) -> None:
+async def test_progress_is_kept_when_the_surrounding_block_rolls_back(world: World, style: Style) -> None:
     version = await world.version(style, trained=False)
 
     async def work(ports: Scope) -> None:

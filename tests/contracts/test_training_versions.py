@@ -57,7 +57,7 @@ async def own(world: World, mia: User, style_id: StyleId) -> OwnStyleDetail:
     return detail
 
 
-async def test_a_failed_version_can_be_trained_again_or_left(world: World, mia: User, style_id: StyleId) -> None:
+async def test_a_failed_version_can_be_retrained_or_left(world: World, mia: User, style_id: StyleId) -> None:
     version = await checked_version(world, mia, style_id)
     await world.publish()
     before = await stored(world, style_id)
@@ -92,7 +92,7 @@ async def test_a_stalled_version_is_timed_out(world: World, mia: User, style_id:
     assert (await own(world, mia, style_id)).training_status == "completed"
 
 
-async def test_of_a_withdrawn_style_no_version_is_used(world: World, mia: User, style_id: StyleId) -> None:
+async def test_a_withdrawn_style_uses_no_version(world: World, mia: User, style_id: StyleId) -> None:
     version = await checked_version(world, mia, style_id)
     await world.use_case(WithdrawStyle)(as_artist(mia), style_id, NewTakedown("Mine."))
 
@@ -102,7 +102,7 @@ async def test_of_a_withdrawn_style_no_version_is_used(world: World, mia: User, 
     assert (await stored(world, style_id)).version == 1
 
 
-async def test_a_version_of_a_style_that_is_withdrawn_meanwhile_is_not_trained(
+async def test_a_version_of_a_concurrently_withdrawn_style_is_not_trained(
     world: World, mia: User, style_id: StyleId
 ) -> None:
     await new_version(world, mia, style_id)
@@ -115,7 +115,7 @@ async def test_a_version_of_a_style_that_is_withdrawn_meanwhile_is_not_trained(
     assert await world.blobs.keys("training/") == before
 
 
-async def test_a_deleted_style_takes_its_versions_with_it(world: World, mia: User, style_id: StyleId) -> None:
+async def test_deleting_a_style_deletes_its_versions(world: World, mia: User, style_id: StyleId) -> None:
     version = await checked_version(world, mia, style_id)
     await complete(world, version.id)
     await new_version(world, mia, style_id, MORE[3:4])
@@ -129,9 +129,7 @@ async def test_a_deleted_style_takes_its_versions_with_it(world: World, mia: Use
     assert await check(world) == 0
 
 
-async def test_objects_of_a_refused_version_are_orphans_and_those_of_others_are_not(
-    world: World, mia: User, style_id: StyleId
-) -> None:
+async def test_only_objects_of_the_refused_version_are_orphans(world: World, mia: User, style_id: StyleId) -> None:
     trained = await checked_version(world, mia, style_id)
     await complete(world, trained.id)
     refused = await checked_version(world, mia, style_id, [b"no image"])
@@ -144,7 +142,7 @@ async def test_objects_of_a_refused_version_are_orphans_and_those_of_others_are_
     assert await world.blobs.keys("") == kept
 
 
-async def test_uploads_can_be_used_for_a_style_or_a_version_once(world: World, mia: User, style_id: StyleId) -> None:
+async def test_uploads_can_be_used_once_for_a_style_or_a_version(world: World, mia: User, style_id: StyleId) -> None:
     uploads = await arrived(world, mia, MORE[:2])
     await new_version(world, mia, style_id, uploads=uploads)
     await check(world)

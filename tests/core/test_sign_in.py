@@ -90,7 +90,7 @@ async def test_two_concurrent_first_sign_ins_create_one_user(world: MemoryWorld)
         assert await world.scope().sessions.requester(hashed, at=world.clock.now()) is not None
 
 
-async def test_a_lost_race_for_a_username_takes_another(world: MemoryWorld) -> None:
+async def test_losing_a_race_for_a_username_takes_another(world: MemoryWorld) -> None:
     scope = world.scope()
     users = Interrupted(scope.users, "add", lambda: sign_in(world, TWIN))
     signing_in = world.use_case(

@@ -244,7 +244,7 @@ async def test_an_admin_refunds_a_purchase(place: Place) -> None:
     await expect(boss.get_by_role("cell", name="purchase.refunded")).to_be_visible()
 
 
-async def test_every_page_is_readable_and_works_with_the_keyboard_alone(place: Place) -> None:
+async def test_every_page_is_accessible_and_works_by_keyboard(place: Place) -> None:
     boss = await place.page_of("boss@example.com")
     await place.command("admins", "add", "boss@example.com")
     lists = [f"{name}/list" for name in PAGES]

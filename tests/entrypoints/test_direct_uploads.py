@@ -56,7 +56,7 @@ async def test_announced_files_are_uploaded_and_listed(service: Service, world: 
     ]
 
 
-async def test_an_upload_can_be_given_up(service: Service, world: MemoryWorld, media: FilesystemBlobStore) -> None:
+async def test_an_upload_can_be_deleted(service: Service, world: MemoryWorld, media: FilesystemBlobStore) -> None:
     async with service.browser(await world.artist()) as browser:
         upload_id, *others = await arrived(browser)
         deleted = await browser.delete(f"/api/styles/uploads/{upload_id}")

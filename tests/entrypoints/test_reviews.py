@@ -5,7 +5,7 @@ import pytest
 from core.audit.model import Operator
 from core.identifiers import StyleId
 from core.moderation.reject_training import RejectTraining
-from tests.contracts.test_perceptual_hashes import scene
+from tests.contracts.images.test_perceptual_hashes import scene
 from tests.entrypoints.service import Service
 from tests.entrypoints.test_styles import create
 from tests.support.photographs import encoded

@@ -140,7 +140,7 @@ async def test_production_cookies_have_the_host_prefix(world: MemoryWorld) -> No
     }
 
 
-async def test_an_attempt_whose_cookie_was_sent_twice_does_not_sign_in(service: Service, anonymous: Browser) -> None:
+async def test_a_repeated_attempt_cookie_is_refused(service: Service, anonymous: Browser) -> None:
     service.identity_provider.identities["a-code"] = ANN
     [(name, attempt)] = cookies(await anonymous.get("/api/auth/google/login")).items()
     state = service.identity_provider.asked["state"]

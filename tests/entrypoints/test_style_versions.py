@@ -34,7 +34,7 @@ async def report(service: Service, world: MemoryWorld, call: str, style_id: int,
     return answer["data"] if answer["success"] else answer["error"]["code"]
 
 
-async def test_a_style_is_trained_again_and_the_new_version_chosen(service: Service, world: MemoryWorld) -> None:
+async def test_a_new_version_is_trained_and_chosen(service: Service, world: MemoryWorld) -> None:
     mia, ann = await world.artist("mia"), await world.user("ann", tokens=100)
     done = {"applied": True, "status": "completed"}
     async with service.browser(mia) as browser, service.browser(ann) as buyer:
@@ -91,9 +91,7 @@ async def test_a_style_is_trained_again_and_the_new_version_chosen(service: Serv
 
 
 @pytest.mark.parametrize("path", ["", "/events", "/examples", "/recommended-tags", "/versions"])
-async def test_the_id_that_the_training_server_knows_is_no_style(
-    service: Service, world: MemoryWorld, path: str
-) -> None:
+async def test_the_training_id_of_a_version_is_not_a_style_id(service: Service, world: MemoryWorld, path: str) -> None:
     mia = await world.artist("mia")
     version = await world.version(await world.style(mia))
     for who in (None, mia, await world.admin()):
@@ -112,7 +110,7 @@ async def test_the_id_that_the_training_server_knows_is_no_style(
         assert (await browser.post("/api/reports", json=reported)).status_code == 404
 
 
-async def test_webhooks_that_come_late_or_twice_reach_their_own_version(service: Service, world: MemoryWorld) -> None:
+async def test_late_and_repeated_webhooks_reach_their_own_version(service: Service, world: MemoryWorld) -> None:
     style = await world.style(await world.artist("mia"))
     second = await world.version(style, trained=False)
     unchanged = {"applied": False, "status": "completed"}
@@ -160,9 +158,7 @@ async def test_a_version_that_cannot_be_trained_is_refused(
 
 
 @pytest.mark.parametrize("version", [0, -1, 2**63, "2", 1.5, None])
-async def test_what_is_no_number_of_a_version_cannot_be_chosen(
-    service: Service, world: MemoryWorld, version: object
-) -> None:
+async def test_an_invalid_version_number_is_refused(service: Service, world: MemoryWorld, version: object) -> None:
     mia = await world.artist("mia")
     style = await world.style(mia)
     async with service.browser(mia) as browser:

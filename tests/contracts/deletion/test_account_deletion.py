@@ -170,9 +170,7 @@ async def test_unfinished_generations_are_cancelled_and_late_results_not_paid(
     assert (await world.funds(ann.id)).held_tokens == 0
 
 
-async def test_an_artist_whose_styles_others_did_not_use_is_erased_with_them(
-    world: World, mia: User, ann: User, style: Style
-) -> None:
+async def test_an_artist_with_unused_styles_is_erased(world: World, mia: User, ann: User, style: Style) -> None:
     training = await world.untrained_style(mia, "Oil")
     await world.image(mia, style, public=True)
     await world.use_case(EditProfile)(mia.id, ProfileChanges(), BytesIO(picture()))
@@ -262,7 +260,7 @@ async def test_a_pending_withdrawal_prevents_the_deletion(world: World, mia: Use
 
 
 @pytest.mark.parametrize("outcome", ["completed", "failed"])
-async def test_an_artist_whose_style_others_used_is_deactivated(
+async def test_an_artist_with_used_styles_is_deactivated(
     world: World, mia: User, ann: User, bob: User, style: Style, outcome: str
 ) -> None:
     image = await (world.image if outcome == "completed" else world.failed_generation)(ann, style)

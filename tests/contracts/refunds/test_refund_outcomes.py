@@ -63,7 +63,7 @@ async def test_a_lost_response_is_looked_up(world: World, ann: User, purchase: P
     assert await sound(world)
 
 
-async def test_what_was_cancelled_by_hand_is_not_cancelled_again(world: World, ann: User, purchase: Purchase) -> None:
+async def test_a_manual_cancellation_is_not_repeated(world: World, ann: User, purchase: Purchase) -> None:
     await ask_in_part(world, purchase, 30)
     world.payments.refund(purchase.order_id, left=7_000)
 
@@ -169,7 +169,7 @@ async def test_a_cancellation_after_a_refusal_takes_tokens_back(world: World, an
     assert await sound(world)
 
 
-async def test_a_charge_back_of_another_purchase_leaves_the_hold_alone(
+async def test_a_charge_back_of_another_purchase_keeps_the_hold(
     world: World, ann: User, style: Style, purchase: Purchase
 ) -> None:
     other = await world.buy(ann, 50)
@@ -267,7 +267,7 @@ async def test_a_refund_races_with_a_charge_back(world: World, ann: User, purcha
     assert await sound(world)
 
 
-async def test_a_refund_is_refused_only_while_it_is_open(world: World, ann: User, purchase: Purchase) -> None:
+async def test_only_an_open_refund_can_be_refused(world: World, ann: User, purchase: Purchase) -> None:
     await request(world, ann, purchase)
     async with world.block() as scope:
         found = await scope.purchases.of_order(purchase.order_id)

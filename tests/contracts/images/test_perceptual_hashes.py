@@ -1,24 +1,15 @@
 """Perceptual hashes of images: near for copies, far for others."""
 
 import io
-from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
-from adapters.pillow.images import PillowImages
 from core.ports.images import Images
 from core.styles.version import NEAR
-from tests.contracts.images import RUNNERS, inspect
+from tests.contracts.images.steps import inspect
 from tests.support import photographs
-
-
-@pytest.fixture(scope="module", params=RUNNERS)
-async def images(request: pytest.FixtureRequest) -> AsyncIterator[Images]:
-    images = PillowImages(runner=request.param)
-    yield images
-    await images.close()
 
 
 def scene(number: int, size: tuple[int, int] = (640, 480)) -> Image.Image:

@@ -1,24 +1,15 @@
 """Copies of images for publication: Pillow."""
 
 import io
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from adapters.pillow.images import PillowImages
 from core.ports.images import Images, NotAnImage
-from tests.contracts.images import ANN, RUNNERS, colours_at, copied, encoded, is_digest, near
+from tests.contracts.images.steps import ANN, colours_at, copied, encoded, is_digest, near
 from tests.support import photographs
 from tests.support.photographs import drawn, galaxy_trailer, parts_of
-
-
-@pytest.fixture(scope="module", params=RUNNERS)
-async def images(request: pytest.FixtureRequest) -> AsyncIterator[Images]:
-    images = PillowImages(runner=request.param)
-    yield images
-    await images.close()
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])

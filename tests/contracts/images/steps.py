@@ -1,6 +1,8 @@
 """What the tests of images share."""
 
 import io
+import struct
+import zlib
 from hashlib import sha256
 from typing import Any, BinaryIO
 
@@ -9,12 +11,13 @@ from PIL import Image
 
 from core.identifiers import UserId
 from core.ports import images as port
-from core.ports.images import Images
+from core.ports.images import Images, NotAnImage
 from tests.support import photographs
 from tests.support.inline import Inline
-from tests.support.photographs import drawn
+from tests.support.photographs import chunk, drawn
 
 ANN = UserId(1)
+JPEG_MODES = ["RGB", "L", "CMYK"]
 RUNNERS = [pytest.param(None, id="in workers"), pytest.param(Inline(), id="inline")]
 
 
@@ -51,3 +54,18 @@ async def copied(images: Images, content: bytes, *, max_side: int | None = None)
     assert file.tell() == copy.content.tell() == 0
     assert measured(await inspect(images, copy.content)) == measured(copy)
     return copy
+
+
+async def refused(images: Images, content: bytes) -> bool:
+    file = io.BytesIO(content)
+    file.seek(0, io.SEEK_END)
+    try:
+        await inspect(images, file)
+    except NotAnImage:
+        return file.tell() == 0
+    return False
+
+
+def empty_png(width: int, height: int, *, data: bytes = b"") -> bytes:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")

@@ -12,7 +12,7 @@ import pytest
 from entrypoints.settings import SettingsError, environment, read_settings
 from tests.entrypoints.service import Service
 from tests.support import licenses
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]

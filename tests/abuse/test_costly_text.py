@@ -13,7 +13,7 @@ from core.text import MAX_MARKS, comparison_key, normalize
 from entrypoints.http.body import MAX_BRACKETS, MAX_UNKNOWN
 from entrypoints.http.routes.toss import MAX_EVENT
 from tests.entrypoints.service import Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 ENOUGH = 30
 """Seconds of processor time. It takes less than one; where it grows with the square, it takes hours."""

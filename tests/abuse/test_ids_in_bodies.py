@@ -7,7 +7,7 @@ import pytest
 from core.community.post_comment import NewComment, PostComment
 from tests.abuse.test_ids_of_others import rows
 from tests.entrypoints.service import Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 FIELDS: dict[str, Any] = {
     "name": "Oil",

@@ -19,7 +19,7 @@ from tests.contracts.artwork_uploads import announce
 from tests.entrypoints.service import Service
 from tests.entrypoints.test_access import BODIES, TABLE
 from tests.entrypoints.test_contract import sample_data
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 FOR_EVERYBODY = {
     ("GET", "/api/users/{user_id}"),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.entrypoints.connections import ENOUGH, Server, serving
 from tests.entrypoints.service import Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 HIDDEN = b"GET /api/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 """The only request here that is answered with 200."""

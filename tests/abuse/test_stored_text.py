@@ -15,7 +15,7 @@ from entrypoints.http.console.pages import PAGES
 from tests.entrypoints.service import API, Service
 from tests.entrypoints.streams.steps import polled
 from tests.entrypoints.test_console import CSRF, Scene, console, scene
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 __all__ = ["console", "scene"]
 

@@ -8,7 +8,8 @@ from core.accounts.model import User
 from tests.contracts.overlap import end_blocks
 from tests.contracts.postgres_world import PostgresWorld
 from tests.support.batches import Batches, pool_with
-from tests.support.world import MemoryWorld, World
+from tests.support.memory_world import MemoryWorld
+from tests.support.world import World
 
 
 class Pools:

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
-from tests.support.world import TIME_LIMIT, Scope, World
+from tests.support.scope import Scope
+from tests.support.world import TIME_LIMIT, World
 
 Answer = TypeVar("Answer")
 Work = Callable[[Scope], Awaitable[object]]

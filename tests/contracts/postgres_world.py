@@ -5,7 +5,8 @@ from adapters.postgres.pool import Pool
 from adapters.postgres.tasks import PostgresOutbox
 from core.ports.changes import Topic
 from entrypoints.container.postgres import postgres
-from tests.support.world import TIME_LIMIT, World, parts_over
+from tests.support.wiring import parts_over
+from tests.support.world import TIME_LIMIT, World
 
 
 class PostgresWorld(World):

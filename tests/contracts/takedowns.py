@@ -18,7 +18,8 @@ from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.tasks.outcome import Failure, Outcome
 from tests.contracts.overlap import Work, commit
 from tests.support.pictures import picture
-from tests.support.world import Scope, World
+from tests.support.scope import Scope
+from tests.support.world import World
 
 PRICE = 30
 NO = Failure("GENERATION_ERROR", "No.")

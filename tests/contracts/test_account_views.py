@@ -10,7 +10,8 @@ from core.derivatives import ImageUrls, original, public_urls
 from core.requester import Requester, Role
 from tests.contracts.accounts import saving
 from tests.contracts.overlap import Block, Work, commit
-from tests.support.world import Scope, World
+from tests.support.scope import Scope
+from tests.support.world import World
 
 # --- sessions ---------------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,8 @@ from core.ports.identity_provider import Identity, SignInFailed
 from core.requester import Requester, Role
 from core.search.views import SearchType
 from tests.contracts.overlap import race
-from tests.support.world import Scope, World
+from tests.support.scope import Scope
+from tests.support.world import World
 
 NOBODY = Operator(None)
 

@@ -14,7 +14,8 @@ from core.ports import changes
 from core.ports.changes import Subscription, Topic
 from core.styles.version import TrainingProgress
 from tests.contracts.overlap import Block, Work, commit
-from tests.support.world import TIME_LIMIT, Scope, World
+from tests.support.scope import Scope
+from tests.support.world import TIME_LIMIT, World
 
 WITHIN = timedelta(seconds=TIME_LIMIT)
 TOKEN = bytes(32)

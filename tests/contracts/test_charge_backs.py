@@ -20,7 +20,8 @@ from core.withdrawals.request_withdrawal import RequestWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
 from tests.contracts.overlap import race
 from tests.contracts.tokens import sound, taking_back
-from tests.support.world import Scope, World, hold_for
+from tests.support.scope import Scope
+from tests.support.world import World, hold_for
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from core.identifiers import GenerationId, UserId
 from core.notifications.views import NotificationItem
 from core.paging import PageRequest
 from tests.contracts.overlap import Block, Work, race
-from tests.support.world import TIME_LIMIT, Scope, World
+from tests.support.scope import Scope
+from tests.support.world import TIME_LIMIT, World
 
 CROWD = 32
 NOBODY, NO_IMAGE = UserId(10**12), GenerationId(10**12)

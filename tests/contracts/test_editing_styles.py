@@ -28,7 +28,8 @@ from core.tasks.outcome import Failure
 from tests.contracts.overlap import Block, commit
 from tests.support.derivatives import originals
 from tests.support.pictures import picture
-from tests.support.world import Scope, World, hold_for
+from tests.support.scope import Scope
+from tests.support.world import World, hold_for
 
 TRAINING_FAILED = Failure("GPU_OOM", "Out of memory.")
 

@@ -26,7 +26,8 @@ from core.paging import Page, PageRequest
 from core.tasks.outcome import Failure
 from tests.contracts.generations import a_buyer_and_a_style, advance, feed, progress, saving
 from tests.contracts.overlap import commit
-from tests.support.world import Scope, World
+from tests.support.scope import Scope
+from tests.support.world import World
 
 
 async def test_detail_of_a_queued_generation(world: World) -> None:

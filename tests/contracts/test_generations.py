@@ -12,7 +12,8 @@ from core.identifiers import GenerationId
 from core.tasks.outcome import Failure, Outcome
 from tests.contracts.generations import a_buyer_and_a_style, advance, feed, progress, saving
 from tests.contracts.overlap import Block, Work, commit, sending
-from tests.support.world import Scope, World, hold_for
+from tests.support.scope import Scope
+from tests.support.world import World, hold_for
 
 # --- the repository ---------------------------------------------------------------------------------------------------
 

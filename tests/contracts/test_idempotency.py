@@ -16,7 +16,8 @@ from core.paging import PageRequest
 from core.ports.idempotency import KEPT, AlreadyAnswered, Answer, Call, IdempotencyKeyReused
 from core.styles.model import Style
 from core.tokens.errors import InsufficientTokens
-from tests.support.world import TIME_LIMIT, Scope, World, gift
+from tests.support.scope import Scope
+from tests.support.world import TIME_LIMIT, World, gift
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -11,7 +11,8 @@ from core.notifications.views import Actor, NotificationItem, Target
 from core.paging import PageRequest
 from tests.contracts.overlap import Block, Work, commit, race, sending
 from tests.support.derivatives import signed_urls
-from tests.support.world import Scope, World
+from tests.support.scope import Scope
+from tests.support.world import World
 
 # --- notifying --------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from core.generations.views import FeedQuery, FeedSort
 from core.paging import PageRequest
 from core.styles.views import StyleQuery, StyleSort
 from tests.contracts.lists import LISTS, Listed, Read, walk
-from tests.support.world import Readers, World
+from tests.support.scope import Readers
+from tests.support.world import World
 
 ROWS = 10
 

@@ -20,7 +20,8 @@ from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import PurchaseView
 from core.tokens.views import RelatedPurchase, TransactionFilter
 from tests.contracts.overlap import Block, Work, commit, race
-from tests.support.world import Funds, Scope, World
+from tests.support.scope import Scope
+from tests.support.world import Funds, World
 
 ALL_TIME = TIME_TO_PAY + TIME_TO_SETTLE
 CLIENTS = 32

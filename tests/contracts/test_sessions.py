@@ -9,7 +9,8 @@ from core.identifiers import SessionId
 from core.paging import Page, PageRequest
 from core.ports.active_sessions import SEEN_INTERVAL
 from tests.contracts.overlap import Work, commit, race
-from tests.support.world import Scope, World
+from tests.support.scope import Scope
+from tests.support.world import World
 
 PHONE, LAPTOP = b"1" * 32, b"2" * 32
 

@@ -11,7 +11,8 @@ from core.ports.identity_provider import Identity, SignInFailed
 from core.requester import Role
 from tests.contracts.overlap import Block, commit
 from tests.contracts.test_export import exported
-from tests.support.world import TIME_LIMIT, Scope, World
+from tests.support.scope import Scope
+from tests.support.world import TIME_LIMIT, World
 
 
 async def sign_in(world: World, email: str | None, *, subject: str = "mia") -> SignedIn:

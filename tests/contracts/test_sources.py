@@ -22,7 +22,8 @@ from core.withdrawals.settle_withdrawal import SettleWithdrawal
 from core.withdrawals.views import Payer, WithdrawalSources
 from tests.contracts.overlap import race
 from tests.contracts.tokens import sound
-from tests.support.world import Scope, World
+from tests.support.scope import Scope
+from tests.support.world import World
 
 DELAY = timedelta(days=14)
 

@@ -13,7 +13,8 @@ from core.styles.version import Review, Rights, StyleVersion, TrainingProgress, 
 from core.tasks.outcome import Failure, Outcome
 from tests.contracts.overlap import Block, commit, race, sending
 from tests.contracts.styles import advance, progress, untrained
-from tests.support.world import Scope, World
+from tests.support.scope import Scope
+from tests.support.world import World
 
 LATER = timedelta(microseconds=1)
 

@@ -12,7 +12,8 @@ from core.styles.errors import DuplicateStyleName, StyleNotFound
 from core.styles.model import License, Offer, Style
 from tests.contracts.overlap import Block, Work, commit, race, sending
 from tests.contracts.styles import artwork, own
-from tests.support.world import Scope, World
+from tests.support.scope import Scope
+from tests.support.world import World
 
 # --- the repository ---------------------------------------------------------------------------------------------------
 

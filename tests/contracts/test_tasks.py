@@ -20,7 +20,8 @@ from core.tasks.model import (
     training_task,
 )
 from tests.contracts.overlap import Block, Work, commit
-from tests.support.world import Scope, World
+from tests.support.scope import Scope
+from tests.support.world import World
 
 
 async def test_a_task_is_in_the_outbox_once_its_transaction_commits(world: World) -> None:

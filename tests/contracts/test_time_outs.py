@@ -20,7 +20,8 @@ from core.tasks.outcome import Failure, Outcome
 from core.tokens.errors import HoldAlreadyResolved
 from tests.contracts.overlap import Block, commit
 from tests.contracts.time_outs import MOMENT, PRICE, TIMEOUT, inactive, notified, refuse_once
-from tests.support.world import Funds, Scope, World
+from tests.support.scope import Scope
+from tests.support.world import Funds, World
 
 
 @pytest.fixture

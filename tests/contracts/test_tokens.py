@@ -14,7 +14,8 @@ from core.tokens.model import earnings, wallet
 from core.withdrawals.model import Withdrawal
 from tests.contracts.overlap import Block, Work, commit, race, sending
 from tests.contracts.tokens import a_queued_generation, completing, giving_up, transactions
-from tests.support.world import Funds, Scope, World, gift, hold_for
+from tests.support.scope import Scope
+from tests.support.world import Funds, World, gift, hold_for
 
 # --- moving at once ---------------------------------------------------------------------------------------------------
 

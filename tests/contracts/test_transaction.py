@@ -8,7 +8,8 @@ from core.accounts.errors import UsernameTaken
 from core.accounts.model import User
 from core.tokens.errors import AccountNotFound, InsufficientTokens
 from tests.contracts.overlap import Block, RolledBack, commit
-from tests.support.world import Scope, World, gift, hold_for
+from tests.support.scope import Scope
+from tests.support.world import World, gift, hold_for
 
 
 async def test_a_commit_stores_what_the_block_wrote(world: World) -> None:

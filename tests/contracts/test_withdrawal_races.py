@@ -21,7 +21,8 @@ from core.styles.model import Style
 from core.takedowns.carry_out_takedown import CarryOutTakedown
 from tests.contracts.overlap import Block, Work, commit, sending
 from tests.contracts.takedowns import NO, PRICE, advance, check_books, complete, sold, stored, withdraw, withdrawing
-from tests.support.world import TIME_LIMIT, Scope, World, hold_for
+from tests.support.scope import Scope
+from tests.support.world import TIME_LIMIT, World, hold_for
 
 BUYERS = 32
 EACH = 6

@@ -20,7 +20,8 @@ from core.withdrawals.request_withdrawal import RequestWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
 from core.withdrawals.views import Payee, WithdrawalToSettle, WithdrawalView
 from tests.contracts.overlap import Work, race
-from tests.support.world import Funds, Scope, World
+from tests.support.scope import Scope
+from tests.support.world import Funds, World
 
 PRICE = 30
 

@@ -7,7 +7,8 @@ from core.purchases.model import Purchase
 from core.tasks.outcome import Failure
 from core.tokens.views import TransactionFilter, TransactionLine
 from tests.contracts.overlap import Work
-from tests.support.world import Scope, World
+from tests.support.scope import Scope
+from tests.support.world import World
 
 
 async def a_queued_generation(world: World, *, tokens: int = 100) -> tuple[User, Generation]:

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 @pytest.fixture

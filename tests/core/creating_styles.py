@@ -14,8 +14,8 @@ from core.styles.new_style import NewStyle
 from core.styles.views import CreatedStyle
 from core.tasks.model import PendingTask
 from core.uploads import Upload
+from tests.support.memory_world import MemoryWorld
 from tests.support.pictures import picture
-from tests.support.world import MemoryWorld
 
 Error = TypeVar("Error", bound=BaseException)
 

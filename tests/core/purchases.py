@@ -6,7 +6,7 @@ from core.purchases.model import TIME_TO_PAY, TIME_TO_SETTLE, PurchaseStatus
 from core.purchases.settle_purchase import SettlePurchase
 from core.purchases.start_purchase import StartPurchase
 from core.purchases.views import PurchaseView, StartedPurchase
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 ALL_TIME = TIME_TO_PAY + TIME_TO_SETTLE
 

@@ -25,7 +25,7 @@ from core.notifications.model import Notification, NotificationType
 from core.problems import blank_or_too_long
 from core.requester import Requester, Role
 from tests.core.failing import UnexpectedError, failing
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 FOLLOWING: list[type[Any]] = [FollowUser, UnfollowUser]
 LIKING: list[type[Any]] = [LikeGeneration, UnlikeGeneration]

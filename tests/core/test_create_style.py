@@ -26,9 +26,9 @@ from core.styles.views import CreatedStyle
 from core.tags import InvalidTagLanguage
 from tests.core.creating_styles import as_artist, create, refused_to, upload, uploads
 from tests.core.failing import Interrupted, LosesConnection, UnexpectedError, failing
+from tests.support.memory_world import MemoryWorld
 from tests.support.photographs import SECRETS, drawn, galaxy_trailer, jpeg_with, segment, with_metadata
 from tests.support.pictures import picture
-from tests.support.world import MemoryWorld
 
 
 async def test_a_style_is_created_and_pending(world: MemoryWorld) -> None:

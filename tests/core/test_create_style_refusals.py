@@ -27,8 +27,8 @@ from core.styles.views import OwnStyleDetail, RightsView
 from core.tags import InvalidTagLanguage
 from tests.core.creating_styles import as_artist, create, refused, refused_to, upload, uploads, what_there_is
 from tests.core.failing import failing
+from tests.support.memory_world import MemoryWorld
 from tests.support.pictures import picture
-from tests.support.world import MemoryWorld
 
 # --- refusals ---------------------------------------------------------------------------------------------------------
 

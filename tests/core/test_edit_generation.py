@@ -15,9 +15,9 @@ from core.ports.images import NotAnImage
 from core.ports.transaction import OutcomeUnknown
 from tests.core.failing import Interrupted, LosesConnection, UnexpectedError, failing
 from tests.support.derivatives import originals
+from tests.support.memory_world import MemoryWorld
 from tests.support.photographs import SECRETS, drawn, with_metadata
 from tests.support.pictures import picture
-from tests.support.world import MemoryWorld
 
 PUBLISH = GenerationChanges(is_public=True)
 HIDE = GenerationChanges(is_public=False)

@@ -18,9 +18,9 @@ from core.ports.transaction import OutcomeUnknown
 from core.problems import RESERVED_NAME
 from tests.core.failing import LosesConnection, UnexpectedError, failing
 from tests.support.derivatives import originals
+from tests.support.memory_world import MemoryWorld
 from tests.support.photographs import SECRETS, drawn, with_metadata
 from tests.support.pictures import picture
-from tests.support.world import MemoryWorld
 
 
 async def test_omitted_fields_are_kept(world: MemoryWorld) -> None:

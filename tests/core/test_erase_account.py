@@ -12,7 +12,7 @@ from core.generations.complete_generation import CompleteGeneration
 from core.identifiers import GenerationId
 from core.ports.transaction import OutcomeUnknown
 from tests.core.failing import LosesConnection, Overtaken
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 CLEARING = 6
 """Transactions that come before the look whether others used what the user has made."""

@@ -14,7 +14,7 @@ from core.purchases.settle_purchase import SettlePurchase
 from core.tokens.model import wallet
 from tests.core.failing import Interrupted
 from tests.core.purchases import ALL_TIME, EXPIRED, PAID, PENDING, agreed, settle, start, status, tokens, view
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 async def test_an_unpaid_purchase_expires_after_its_time(world: MemoryWorld) -> None:

@@ -17,7 +17,8 @@ from tests.core.test_generation_webhooks import (
     notifications,
     progress,
 )
-from tests.support.world import Funds, MemoryWorld
+from tests.support.memory_world import MemoryWorld
+from tests.support.world import Funds
 
 MOMENT = timedelta.resolution
 

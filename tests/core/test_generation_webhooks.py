@@ -18,7 +18,8 @@ from core.identifiers import GenerationId
 from core.notifications.views import NotificationItem
 from core.paging import PageRequest
 from core.tasks.outcome import Failure, Outcome
-from tests.support.world import Funds, MemoryWorld
+from tests.support.memory_world import MemoryWorld
+from tests.support.world import Funds
 
 Call = Callable[[MemoryWorld, GenerationId], Awaitable[Outcome]]
 

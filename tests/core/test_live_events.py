@@ -21,7 +21,7 @@ from core.ports.changes import Changes, Subscription, Topic
 from core.requester import Requester, Role
 from core.styles.watch_training import WatchTraining
 from core.tasks.outcome import Failure
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 RESTLESS = StreamTiming(timedelta(0))
 TOKEN = "a token"

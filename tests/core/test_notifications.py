@@ -23,7 +23,7 @@ from core.styles.complete_training import CompleteTraining
 from core.styles.fail_training import FailTraining
 from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.tasks.outcome import Failure
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 async def test_a_notification_keeps_its_first_read_time(world: MemoryWorld) -> None:

@@ -4,7 +4,7 @@ from core.identifiers import TaskId, VersionId
 from core.ports.broker import Broker
 from core.tasks.model import PendingTask, Queue, TrainingOrder, TrainingTask, pending, training_task
 from core.tasks.publish_tasks import PublishTasks
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 QUEUE: Queue = "model_training"
 

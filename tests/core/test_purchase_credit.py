@@ -1,7 +1,7 @@
 import pytest
 
 from core.purchases.start_purchase import StartPurchase
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 async def test_an_unpaid_purchase_has_no_credit(world: MemoryWorld) -> None:

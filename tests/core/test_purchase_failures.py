@@ -14,7 +14,7 @@ from core.purchases.record_payment import RecordPayment
 from core.purchases.settle_purchase import SettlePurchase
 from tests.core.failing import Interrupted, LosesConnection, UnexpectedError, failing
 from tests.core.purchases import ALL_TIME, PAID, agreed, settle, status, tokens
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 async def test_a_purchase_stays_pending_during_a_provider_outage(world: MemoryWorld) -> None:

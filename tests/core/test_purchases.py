@@ -20,7 +20,7 @@ from core.purchases.record_payment import RecordPayment
 from core.purchases.views import StartedPurchase
 from core.tokens.views import RelatedPurchase, TransactionFilter
 from tests.core.purchases import FAILED, PAID, PENDING, agreed, settle, start, status, tokens, view
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 # --- starting ---------------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from core.purchases.packages import package_of
 from core.purchases.refund import RefundPeriod
 from core.purchases.request_refund import RequestRefund
 from tests.core.failing import Interrupted, Overtaken
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 PERIOD = RefundPeriod(timedelta(days=7))
 

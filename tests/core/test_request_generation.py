@@ -17,7 +17,8 @@ from core.styles.model import Style
 from core.tags import InvalidTagLanguage
 from core.tokens.errors import AccountNotFound, InsufficientTokens
 from tests.core.failing import UnexpectedError, failing
-from tests.support.world import Funds, MemoryWorld
+from tests.support.memory_world import MemoryWorld
+from tests.support.world import Funds
 
 
 async def test_a_generation_is_queued_and_its_price_held(world: MemoryWorld) -> None:

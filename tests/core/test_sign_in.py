@@ -11,7 +11,7 @@ from core.paging import PageRequest
 from core.ports.identity_provider import Identity
 from core.tokens.views import TransactionFilter
 from tests.core.failing import Interrupted
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 MIN_JUN = Identity("google", "107", "min.jun@example.com", "Min-jun Kim", "https://pictures.example/1")
 TWIN = Identity("google", "108", "min.jun@example.org", "Another", None)

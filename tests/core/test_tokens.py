@@ -18,7 +18,7 @@ from core.tokens.model import (
     wallet,
     welcome_bonus,
 )
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 OWNED = {AccountKind.WALLET, AccountKind.EARNINGS}
 

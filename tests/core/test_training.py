@@ -14,7 +14,7 @@ from core.styles.record_training_progress import RecordTrainingProgress
 from core.styles.retrain_style import RetrainStyle
 from core.styles.version import RETRY_UNDECIDED, TrainingProgress, TrainingStatus
 from core.tasks.outcome import Failure, Outcome
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 Call = Callable[[MemoryWorld, VersionId], Awaitable[Outcome]]
 

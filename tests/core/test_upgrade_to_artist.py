@@ -11,8 +11,8 @@ from core.ports.transaction import OutcomeUnknown
 from core.problems import file_too_large
 from core.requester import Requester, Role
 from tests.core.failing import LosesConnection, UnexpectedError, failing
+from tests.support.memory_world import MemoryWorld
 from tests.support.pictures import noise, picture
-from tests.support.world import MemoryWorld
 
 
 async def test_a_user_becomes_an_artist_with_a_signature(world: MemoryWorld) -> None:

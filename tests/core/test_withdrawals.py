@@ -4,7 +4,7 @@ from core.audit.model import MAX_REASON
 from core.errors import ValidationError
 from core.identifiers import HoldId, UserId, WithdrawalId
 from core.withdrawals.model import Withdrawal
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * (MAX_REASON + 1), "No\x07"])

@@ -8,7 +8,7 @@ import httpx
 from core.accounts.model import User
 from core.identifiers import OrderId
 from tests.entrypoints.service import FRONTEND, Browser
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 class Buyer:

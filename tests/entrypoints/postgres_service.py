@@ -17,7 +17,8 @@ from entrypoints.settings import Settings
 from tests.contracts.postgres_world import PostgresWorld
 from tests.entrypoints.contract import Contract
 from tests.entrypoints.service import UNHURRIED, PreparedIdentityProvider, Service, SwitchableBroker, settings
-from tests.support.world import FROM_WORLD, MemoryWorld
+from tests.support.memory_world import MemoryWorld
+from tests.support.wiring import FROM_WORLD
 
 
 class PostgresService(Service):

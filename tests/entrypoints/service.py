@@ -32,7 +32,8 @@ from entrypoints.http.open_streams import OpenStreams
 from entrypoints.http.state import attach, state_of
 from entrypoints.settings import Settings, read_settings
 from tests.entrypoints.contract import Contract
-from tests.support.world import FROM_WORLD, MemoryWorld
+from tests.support.memory_world import MemoryWorld
+from tests.support.wiring import FROM_WORLD
 
 API = "https://api.example.com"
 FRONTEND = "https://example.com"

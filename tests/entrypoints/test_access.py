@@ -22,7 +22,7 @@ from entrypoints.http.security import access
 from tests.contracts.artwork_uploads import announce
 from tests.entrypoints.pictures import pictures
 from tests.entrypoints.service import API, Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 # Route: the status for no session, a user, another artist, and the owner (an artist). For admins, see ADMIN.
 # Bodies are chosen so that what lies behind the guard answers at once.

@@ -10,7 +10,7 @@ from core.ports.rate_limiter import Limit
 from entrypoints.http.security.addresses import client_network, parse_address
 from entrypoints.settings import RateLimits, read_settings
 from tests.entrypoints.service import Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 ONCE = Limit(1, timedelta(minutes=1))
 

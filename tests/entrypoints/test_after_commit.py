@@ -21,7 +21,7 @@ from tests.entrypoints.service import Service
 from tests.entrypoints.test_access import TABLE
 from tests.entrypoints.test_payment_webhook import event
 from tests.entrypoints.test_webhooks import CALLS
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 SIGNATURE = {"signature_image": ("signature.png", picture(200, 80), "image/png")}
 APPLICATION = {"artist_name": "Ann Ink", "verified_email": "ann@example.com"}

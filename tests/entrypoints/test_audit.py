@@ -11,7 +11,7 @@ from core.withdrawals.request_withdrawal import RequestWithdrawal
 from entrypoints.http.operation import routes
 from tests.entrypoints.service import Service
 from tests.entrypoints.test_access import BODIES
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 CALLS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("POST", "/api/admin/withdrawals/{withdrawal_id}/settle"): ("withdrawal.settled", {}),

@@ -9,7 +9,7 @@ import pytest
 
 from core.ports.identity_provider import Identity
 from tests.entrypoints.service import API, FRONTEND, Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 ANN = Identity("google", "subject-1", "ann@example.com", "Ann", "https://pictures.example/ann.png")
 

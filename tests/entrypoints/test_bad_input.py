@@ -13,7 +13,7 @@ from core.purchases.start_purchase import StartPurchase
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from entrypoints.http.operation import operation_of, routes
 from tests.entrypoints.service import Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 NO_INTEGERS: list[object] = [1.5, "1", "", True, False, None, [], [1], {}, {"$gt": 0}]
 OUT_OF_RANGE = [0, -1, -(10**18), 10**9 + 1, 2**63, 10**30]

@@ -15,7 +15,7 @@ from entrypoints.http.routes import webhooks
 from entrypoints.http.state import state_of
 from tests.entrypoints.connections import ENOUGH, Connection, Server, serving
 from tests.entrypoints.service import Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 MANY = 20
 """Connections at once: what the server does with a connection may depend on which of its threads is sooner."""

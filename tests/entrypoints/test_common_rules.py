@@ -17,7 +17,7 @@ from entrypoints.http.middleware.cors import Cors
 from entrypoints.messages import KOREAN
 from tests.entrypoints.refusals import refusal
 from tests.entrypoints.service import FRONTEND, Browser, Service, asgi, settings
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.entrypoints.service import Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 async def test_following_and_unfollowing_return_the_count(service: Service, world: MemoryWorld) -> None:

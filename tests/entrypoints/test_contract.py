@@ -21,8 +21,8 @@ from core.styles.record_training_progress import RecordTrainingProgress
 from tests.contracts.artwork_uploads import arrived
 from tests.entrypoints.frontend_calls import CALLS, Call
 from tests.entrypoints.service import Service
+from tests.support.memory_world import MemoryWorld
 from tests.support.pictures import picture
-from tests.support.world import MemoryWorld
 
 Shape = dict[str, Any] | list[Any] | None
 """Fields by name, the one shape that all of a list have, or None for a value."""

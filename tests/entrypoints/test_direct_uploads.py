@@ -16,8 +16,8 @@ from entrypoints.checks import run_checks
 from entrypoints.http.body import MAX_WHOLE
 from tests.entrypoints.service import API, Browser, Service
 from tests.entrypoints.stream_client import streaming
+from tests.support.memory_world import MemoryWorld
 from tests.support.pictures import picture
-from tests.support.world import MemoryWorld
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from core.tasks.outcome import Failure
 from tests.entrypoints.pictures import picture
 from tests.entrypoints.service import Service
 from tests.support.derivatives import originals
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 async def test_the_terms_of_a_style_are_changed_as_json(service: Service, world: MemoryWorld) -> None:

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from tests.entrypoints.service import Browser, Service
+from tests.support.memory_world import MemoryWorld
 from tests.support.pictures import picture
-from tests.support.world import MemoryWorld
 
 
 async def test_a_generation_is_requested(service: Service, world: MemoryWorld) -> None:

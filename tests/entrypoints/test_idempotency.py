@@ -13,7 +13,8 @@ from core.ports.idempotency import KEPT
 from core.styles.model import Style
 from tests.entrypoints.pictures import picture, pictures
 from tests.entrypoints.service import Browser, Service
-from tests.support.world import MemoryWorld, gift
+from tests.support.memory_world import MemoryWorld
+from tests.support.world import gift
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
 

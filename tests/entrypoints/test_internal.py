@@ -7,7 +7,7 @@ from core.generations.request_generation import NewGeneration, RequestGeneration
 from entrypoints.tick import PUBLISHING
 from tests.entrypoints.service import OPERATOR_TOKEN, PREVIOUS_OPERATOR_TOKEN, TOKEN, Browser, Service
 from tests.entrypoints.test_maintenance import NOTHING
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 SIGNATURE = {"objects_looked_at": 1}
 """The artist's, which is all there is in the store."""

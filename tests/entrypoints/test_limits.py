@@ -13,7 +13,7 @@ from entrypoints.http.operation import operation_of, routes
 from entrypoints.http.security.access import session_ignored
 from entrypoints.settings import RateLimits
 from tests.entrypoints.service import Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 MINUTE = timedelta(minutes=1)
 LIMITS = RateLimits(

@@ -14,7 +14,7 @@ from core.withdrawals.request_withdrawal import RequestWithdrawal
 from core.withdrawals.settle_withdrawal import SettleWithdrawal
 from entrypoints.http.security.signing import Signers
 from tests.entrypoints.service import Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 OWN_CURSORS = [
     "/api/styles",

@@ -9,7 +9,7 @@ import pytest
 from core.accounts.model import User
 from entrypoints import logs
 from tests.entrypoints.service import Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 @pytest.fixture(autouse=True)

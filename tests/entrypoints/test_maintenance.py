@@ -20,7 +20,7 @@ from core.tasks.outcome import Failure
 from entrypoints.maintenance import INTERVAL, SMALL, MaintenancePass, MaintenanceReport, run_maintenance
 from tests.contracts.artwork_uploads import announce, created
 from tests.entrypoints.service import Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 NOTHING = {
     "generations_timed_out": 0,

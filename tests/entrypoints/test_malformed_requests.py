@@ -6,7 +6,7 @@ import pytest
 
 from tests.entrypoints.refusals import refusal
 from tests.entrypoints.service import Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b'{"bio": nope}', b"[" * 10_000])

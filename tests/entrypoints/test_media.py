@@ -9,7 +9,7 @@ import pytest
 from adapters.filesystem.blobs import FilesystemBlobStore
 from core.ports.blob_store import Blob, ExpectedBlob, UploadUrl
 from tests.entrypoints.service import API, FRONTEND, Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 PICTURE = b"\x89PNG a picture"
 

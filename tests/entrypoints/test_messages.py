@@ -30,7 +30,7 @@ from entrypoints.http import problems as http_problems
 from entrypoints.http.problems import INVALID_VALUE, MSGSPEC, problem_of_msgspec
 from entrypoints.messages import ENGLISH, KOREAN, Catalogue, for_operators
 from tests.entrypoints.service import Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 CATALOGUES = {"English": ENGLISH, "Korean": KOREAN}
 

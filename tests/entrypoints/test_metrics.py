@@ -14,7 +14,7 @@ from tests.contracts.postgres_world import PostgresWorld
 from tests.entrypoints.postgres_service import PostgresService
 from tests.entrypoints.service import OPERATOR_TOKEN, TOKEN, Browser, Service
 from tests.entrypoints.stream_client import streaming
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 Values = dict[str, float]
 

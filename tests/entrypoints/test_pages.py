@@ -9,7 +9,7 @@ from openapi_spec_validator import validate
 from adapters.filesystem.blobs import FilesystemBlobStore
 from core.ports.identity_provider import Identity
 from tests.entrypoints.service import API, Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 ELSEWHERE = re.compile(r"(?:src|href|action)=[\"']?(?:https?:)?//")
 

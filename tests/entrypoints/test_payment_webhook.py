@@ -12,7 +12,7 @@ from core.identifiers import OrderId
 from core.purchases.expire_purchases import ExpirePurchases
 from tests.entrypoints.buyers import Buyer
 from tests.entrypoints.service import Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 WEBHOOK = "/api/webhooks/toss/payment"
 

@@ -11,7 +11,7 @@ from core.purchases.expire_purchases import ExpirePurchases
 from core.purchases.model import TIME_TO_PAY, TIME_TO_SETTLE
 from tests.entrypoints.buyers import Buyer, parameters
 from tests.entrypoints.service import Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from core.ports.outbox import Batch, Outbox
 from core.tasks.model import GenerationOrder, PendingTask, Queue, TrainingOrder, generation_task, training_task
 from core.tasks.publish_tasks import PublishTasks
 from entrypoints.relay import BACK_OFF, Relay
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 class MoodyBroker(Broker):

@@ -7,8 +7,8 @@ import pytest
 from core.generations.edit_generation import EditGeneration, GenerationChanges
 from core.ports.blob_store import Blob
 from tests.entrypoints.service import Service
+from tests.support.memory_world import MemoryWorld
 from tests.support.pictures import picture
-from tests.support.world import MemoryWorld
 
 
 @pytest.mark.parametrize(

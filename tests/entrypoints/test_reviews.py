@@ -8,8 +8,8 @@ from core.moderation.reject_training import RejectTraining
 from tests.contracts.images.test_perceptual_hashes import scene
 from tests.entrypoints.service import Service
 from tests.entrypoints.test_styles import create
+from tests.support.memory_world import MemoryWorld
 from tests.support.photographs import encoded
-from tests.support.world import MemoryWorld
 
 FILES = [("images", (f"{n}.png", encoded(scene(n, (512, 512)), "PNG"), "image/png")) for n in range(10)]
 

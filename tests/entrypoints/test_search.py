@@ -1,7 +1,7 @@
 import pytest
 
 from tests.entrypoints.service import Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 async def test_styles_and_artists_are_found(service: Service, world: MemoryWorld, anonymous: Browser) -> None:

@@ -12,7 +12,7 @@ from core.ports.identity_provider import Identity
 from tests.entrypoints.service import Browser, Service
 from tests.entrypoints.stream_client import streaming
 from tests.entrypoints.test_auth import ANN, cookies, sign_in
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 BEN = Identity("google", "subject-2", "ben@example.com", "Ben", None)
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.entrypoints.service import FRONTEND, Browser, Service
 from tests.entrypoints.test_auth import ANN, begin, come_back, refusal
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 def attempts(browser: Browser) -> dict[str, str]:

@@ -8,8 +8,8 @@ import pytest
 from adapters.filesystem.blobs import FilesystemBlobStore
 from tests.entrypoints.service import API, Service
 from tests.entrypoints.test_direct_uploads import CONTENTS, FIELDS, arrived, check
+from tests.support.memory_world import MemoryWorld
 from tests.support.pictures import picture
-from tests.support.world import MemoryWorld
 
 MORE = [picture(color="#123456"), picture(color="#654321")]
 

@@ -7,9 +7,9 @@ from core.styles.complete_training import CompleteTraining
 from core.styles.version import MAX_IMAGE
 from tests.entrypoints.pictures import picture, pictures
 from tests.entrypoints.service import Browser, Service
+from tests.support.memory_world import MemoryWorld
 from tests.support.photographs import SECRETS, drawn, galaxy_trailer, jpeg_with, segment, with_metadata
 from tests.support.pictures import noise
-from tests.support.world import MemoryWorld
 
 FIELDS = {
     "name": "Ink wash",

@@ -8,7 +8,7 @@ import pytest
 from tests.entrypoints.pictures import picture, pictures
 from tests.entrypoints.service import Service
 from tests.entrypoints.test_users import data_url
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 INVISIBLE = ["\u200b", "\u3164", "\x1b[31mred", "a\u202eb", "a\u2066b\u2069", "a\U000e0041", "\ufe0f", " \u0301 "]
 CONTROL = ["a\x1b[31m", "a\x07", "a\x7f", "a\x9b"]

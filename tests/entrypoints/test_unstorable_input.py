@@ -20,7 +20,7 @@ from entrypoints.http.operation import Form, operation_of, routes
 from entrypoints.http.problems import NESTED_TOO_DEEPLY
 from entrypoints.http.security import access
 from tests.entrypoints.service import API, TOKEN, Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 JSON = {"Content-Type": "application/json"}
 BOUNDARY = "boundary"

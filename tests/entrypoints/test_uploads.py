@@ -16,7 +16,7 @@ from entrypoints.http.routes.styles import STYLE
 from entrypoints.http.uploads_in_progress import PER_USER, TooManyUploads, UploadsInProgress
 from tests.entrypoints.pictures import pictures
 from tests.entrypoints.service import Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 HEAD = b'--b\r\nContent-Disposition: form-data; name="images"; filename="%d.png"\r\n\r\n'
 IMAGES = uploads.Parts(texts=frozenset({"name"}), files=frozenset({"images"}), several=True)

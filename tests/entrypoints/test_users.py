@@ -7,7 +7,7 @@ from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.entrypoints.pictures import picture
 from tests.entrypoints.service import Browser, Service
 from tests.support.derivatives import originals
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 def data_url(content: bytes, kind: str = "png") -> str:

@@ -11,7 +11,7 @@ from entrypoints.http.lenient import MAX_DEPTH
 from entrypoints.http.routes.webhook_bodies import MAX_CODE, MAX_MESSAGE, NO_REASON
 from entrypoints.http.routes.webhooks import MAX_BODY
 from tests.entrypoints.test_webhooks import Scene, scene
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 __all__ = ["scene"]
 

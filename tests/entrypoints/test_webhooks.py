@@ -11,7 +11,7 @@ from core.paging import PageRequest
 from core.secret import Secret
 from core.styles.model import Style
 from tests.entrypoints.service import PREVIOUS_TOKEN, TOKEN, Browser, Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 RESULT = "gs://stylelicense-media/generations/1.png"
 JSON = "application/json"

@@ -8,7 +8,7 @@ import pytest
 from core.accounts.model import User
 from core.tokens.model import PlatformFee
 from tests.entrypoints.service import Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from core.ports.blob_store import Blob
 from core.takedowns.carry_out_takedowns import CarryOutTakedowns
 from tests.entrypoints.pictures import picture
 from tests.entrypoints.service import Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 async def test_a_style_is_withdrawn_by_its_artist(service: Service, world: MemoryWorld) -> None:

@@ -16,7 +16,7 @@ from schemathesis.filters import HasAPIOperation
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.entrypoints.service import API, Service
 from tests.entrypoints.test_contract import sample_data
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 AnyOperation = APIOperation[Any, Any, Any, Any]
 

@@ -11,7 +11,7 @@ from core.errors import Category, DomainError
 from core.identifiers import UserId
 from core.ports.idempotency import AlreadyAnswered, Answer, Call, IdempotencyKeyReused
 from tests.simulation.stage import Stage
-from tests.support.world import Scope
+from tests.support.scope import Scope
 
 TWINS = 0.3
 """Share of calls that are repeated."""

@@ -44,7 +44,7 @@ from core.withdrawals.model import Withdrawal, WithdrawalStatus
 from tests.simulation.history import Mutant
 from tests.simulation.tracked_table import TrackedTable, put_in_place
 from tests.simulation.world import SimulatedWorld, SteppingTransaction
-from tests.support.world import Scope
+from tests.support.scope import Scope
 
 
 class Forgetful(TrackedTable[Any, Any]):

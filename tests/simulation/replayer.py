@@ -12,7 +12,8 @@ from core.tokens.errors import DuplicateTransfer, HoldAlreadyResolved, Insuffici
 from core.tokens.model import welcome_bonus
 from tests.simulation.person import Person
 from tests.simulation.stage import Stage
-from tests.support.world import Scope, hold_for
+from tests.support.scope import Scope
+from tests.support.world import hold_for
 
 PAUSE = 5.0
 EXPECTED = (DuplicateTransfer, HoldAlreadyResolved, InsufficientTokens, GenerationNotFound, OutcomeUnknown)

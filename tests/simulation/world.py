@@ -26,7 +26,9 @@ from tests.simulation.faults import Faults
 from tests.simulation.scheduler import turn
 from tests.simulation.tracked_table import track
 from tests.simulation.violation import Violation
-from tests.support.world import MemoryWorld, Readers, Scope, parts_over
+from tests.support.memory_world import MemoryWorld
+from tests.support.scope import Readers, Scope
+from tests.support.wiring import parts_over
 
 CONNECTION_LOST = 0.005
 FEES = (0, 7, 15, 100)

@@ -2,15 +2,14 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from functools import cache
 from hashlib import sha256
 from io import BytesIO
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import dishka
 import msgspec
@@ -18,99 +17,47 @@ import msgspec
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.broker import MemoryBroker
 from adapters.memory.clock import ManualClock
-from adapters.memory.database import MemoryDatabase
 from adapters.memory.dead_letters import MemoryDeadLetters
 from adapters.memory.payment_provider import MemoryPaymentProvider
 from adapters.memory.secrets import SequentialSecrets
 from adapters.pillow.images import PillowImages
-from core.account_deletion.repository import PersonalData
-from core.account_deletion.views import ExportReader
 from core.accounts.model import Artist, User
-from core.accounts.repository import Sessions, Users
-from core.accounts.views import AccountsReader
-from core.artwork_uploads.repository import ArtworkChecks, ArtworkUploads
-from core.audit.repository import AuditLog
-from core.audit.views import AuditReader
 from core.community.follow_user import FollowUser
 from core.community.like_generation import LikeGeneration
-from core.community.repository import Comments, Follows, Likes
-from core.community.views import CommunityReader
 from core.generations.model import AspectRatio, Generation
-from core.generations.repository import Generations
-from core.generations.views import GenerationsReader
 from core.identifiers import HoldId, OrderId, StyleId, UserId, VersionId
 from core.live_events import StreamTiming
-from core.notifications.repository import Notifications
-from core.notifications.views import NotificationsReader
-from core.overview.views import OverviewReader
 from core.ports.blob_store import Blob, BlobStore
 from core.ports.books import Books
 from core.ports.broker import Broker
 from core.ports.changes import Changes
 from core.ports.clock import Clock
 from core.ports.dead_letters import DeadLetters
-from core.ports.discarded_objects import DiscardedObjects
-from core.ports.idempotency import Answers, IdempotentCall
+from core.ports.idempotency import Answers
 from core.ports.ids import Ids
 from core.ports.images import Images
 from core.ports.maintenance import Maintenance
-from core.ports.notifier import Notifier
 from core.ports.orphaned_blobs import OrphanedBlobs
 from core.ports.outbox import Outbox
 from core.ports.payment_provider import PaymentProvider
 from core.ports.secrets import Secrets
-from core.ports.task_queue import TaskQueue
-from core.ports.token_ledger import TokenLedger
-from core.ports.transaction import Transaction
 from core.purchases.model import Purchase, new_purchase
 from core.purchases.packages import Package
 from core.purchases.payment import Payment, PaymentState
-from core.purchases.repository import Purchases
-from core.purchases.views import PurchasesReader
 from core.reports.model import ReportsToHide
-from core.reports.repository import Reports
-from core.reports.views import ReportsReader
-from core.search.views import SearchReader
 from core.secret import Secret
 from core.styles.model import License, Style
-from core.styles.repository import Styles, StyleVersions
 from core.styles.version import SAMPLES, Artwork, Rights, StyleVersion
-from core.styles.views import StylesReader, StyleVersionsReader
 from core.tasks.model import QUEUES, PendingTask, WebhookBase
 from core.tasks.outcome import Failure
-from core.tasks.views import BacklogReader
 from core.terms import TERMS_VERSION
 from core.tokens.model import ISSUANCE, Hold, PayoutTerms, PlatformFee, Transfer, TransferKind, earnings, wallet
-from core.tokens.views import Balance, TokensReader
-from core.withdrawals.repository import Withdrawals
-from core.withdrawals.views import WithdrawalsReader
-from entrypoints.container.memory import memory
-from entrypoints.container.use_cases import use_cases
+from core.tokens.views import Balance
 from entrypoints.settings import Settings, read_settings
 from tests.support.inline import Inline
-
-UseCase = TypeVar("UseCase")
+from tests.support.scope import Readers, Scope, UseCase, with_ports
 
 TIME_LIMIT = 10.0  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Readers:
-    accounts: AccountsReader
-    tokens: TokensReader
-    styles: StylesReader
-    versions: StyleVersionsReader
-    generations: GenerationsReader
-    notifications: NotificationsReader
-    purchases: PurchasesReader
-    search: SearchReader
-    community: CommunityReader
-    withdrawals: WithdrawalsReader
-    backlog: BacklogReader
-    export: ExportReader
-    audit: AuditReader
-    overview: OverviewReader
-    reports: ReportsReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,38 +70,6 @@ class Funds:
     earned_token_balance: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The ports of one unit of work, named as the use cases name them."""
-
-    parts: dishka.Container
-    transaction: Transaction
-    call: IdempotentCall
-    read: Readers
-    users: Users
-    sessions: Sessions
-    ledger: TokenLedger
-    styles: Styles
-    versions: StyleVersions
-    uploads: ArtworkUploads
-    checks: ArtworkChecks
-    generations: Generations
-    queue: TaskQueue
-    notifier: Notifier
-    notifications: Notifications
-    purchases: Purchases
-    follows: Follows
-    likes: Likes
-    comments: Comments
-    withdrawals: Withdrawals
-    discarded: DiscardedObjects
-    personal_data: PersonalData
-    audit: AuditLog
-    reports: Reports
-
-
-FROM_WORLD = (Settings, Clock, Secrets, BlobStore, PaymentProvider, Images, Broker, DeadLetters)
-"""The ports that every world provides itself, over any technology."""
 SETTINGS = msgspec.structs.replace(read_settings({}), api_base_url="https://api.example", secret_key=Secret("a secret"))
 
 
@@ -226,7 +141,7 @@ class World(ABC):
 
     def use_case(self, kind: type[UseCase], scope: Scope | None = None, /, **ports: object) -> UseCase:
         """The use case in a scope, by default one of its own; `ports`, by the names of its fields, come instead."""
-        return _with((scope or self.scope()).parts.get(kind), ports)
+        return with_ports((scope or self.scope()).parts.get(kind), ports)
 
     async def balance(self, user_id: UserId) -> Balance:
         """A user's balance, by the world's payout terms."""
@@ -454,66 +369,6 @@ class World(ABC):
             tags=[*style.tags[:1], f"number {index}"],
             sample_key=f"samples/{version.id}/image_{index}.jpg" if index < SAMPLES else None,
         )
-
-
-class MemoryWorld(World):
-    def __init__(self, parts: dishka.Container | None = None, given: Mapping[Any, object] | None = None) -> None:
-        super().__init__()
-        self.wire(parts or parts_over(memory), given or {})
-        self.database = self.parts.get(MemoryDatabase)
-
-    async def wait_until_listening(self) -> None:
-        return
-
-    async def lock_is_awaited(self) -> bool:
-        return self.database.locks.awaited
-
-
-@cache
-def parts_over(technology: Callable[[], dishka.Provider], *given: type[Any]) -> dishka.Container:
-    """The parts of all worlds over a technology: put together once, which takes longer than most tests.
-
-    `given` is what each world gives besides the ports that are the same over every technology.
-    """
-    provider = dishka.Provider(scope=dishka.Scope.APP)
-    for part in (World, *FROM_WORLD, *given):
-        provider.from_context(part, override=part is Settings or part in given)
-    provider.provide(Readers, scope=dishka.Scope.REQUEST)
-    provider.provide(Scope, scope=dishka.Scope.REQUEST)
-    provider.provide(_fee, scope=dishka.Scope.REQUEST, override=True)
-    provider.provide(_reports_to_hide, scope=dishka.Scope.REQUEST, override=True)
-    provider.provide(_payouts, scope=dishka.Scope.REQUEST, override=True)
-    provider.provide(_stream_timing, scope=dishka.Scope.REQUEST, override=True)
-    providers = (use_cases(), technology(), provider)
-    return dishka.make_container(*providers, start_scope=dishka.Scope.RUNTIME, lock_factory=None)
-
-
-def _fee(world: World) -> PlatformFee:
-    return world.fee
-
-
-def _reports_to_hide(world: World) -> ReportsToHide:
-    return world.reports_to_hide
-
-
-def _payouts(world: World) -> PayoutTerms:
-    return world.payouts
-
-
-def _stream_timing(world: World) -> StreamTiming:
-    return world.pace
-
-
-def _with(part: UseCase, ports: Mapping[str, object]) -> UseCase:
-    """The same with `ports`, in the use cases that it calls as well."""
-    changes: dict[str, object] = {}
-    for field in fields(cast("Any", part)):
-        value = getattr(part, field.name)
-        if field.name in ports:
-            changes[field.name] = ports[field.name]
-        elif is_dataclass(value) and not isinstance(value, type):
-            changes[field.name] = _with(value, ports)
-    return cast("UseCase", replace(cast("Any", part), **changes))
 
 
 def gift(to: UserId, tokens: int, world: World, *, reference: str | None = None) -> Transfer:

@@ -19,7 +19,7 @@ from tests.contracts.artwork_uploads import announce
 from tests.contracts.overlap import Block
 from tests.contracts.postgres_world import PostgresWorld
 from tests.contracts.test_export import exported, sample_data
-from tests.support.world import Scope
+from tests.support.scope import Scope
 
 NAMES_OF_USERS = {
     *("user_id", "owner_id", "author_id", "artist_id", "actor_id", "recipient_id", "follower_id", "followed_id"),

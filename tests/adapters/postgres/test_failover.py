@@ -27,7 +27,7 @@ from core.ports.transaction import OutcomeUnknown
 from tests.adapters.postgres.demotion import CONNECTIONS, demote
 from tests.contracts.overlap import commit
 from tests.contracts.postgres_world import PostgresWorld
-from tests.support.world import Scope
+from tests.support.scope import Scope
 
 TIMEOUT = 30.0
 """Seconds."""

@@ -11,7 +11,7 @@ from core.purchases.model import Purchase, PurchaseStatus, new_purchase
 from core.purchases.packages import package_of
 from tests.contracts.overlap import commit
 from tests.contracts.postgres_world import PostgresWorld
-from tests.support.world import Scope
+from tests.support.scope import Scope
 
 
 def refunding(**otherwise: str) -> str:

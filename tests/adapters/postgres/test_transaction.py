@@ -34,7 +34,8 @@ from core.tokens.errors import InsufficientTokens
 from tests.adapters.postgres.counting import counted
 from tests.contracts.overlap import Block, commit
 from tests.contracts.postgres_world import PostgresWorld
-from tests.support.world import Scope, World, gift, hold_for
+from tests.support.scope import Scope
+from tests.support.world import World, gift, hold_for
 
 LOSE_CONNECTION = "SELECT pg_terminate_backend(pg_backend_pid())"
 WAIT_AT_COMMIT = """

@@ -15,8 +15,8 @@ from core.dead_letters.redrive_tasks import Redriven, RedriveTasks
 from core.generations.complete_generation import CompleteGeneration
 from core.generations.model import Status
 from core.generations.request_generation import NewGeneration, RequestGeneration
+from tests.support.memory_world import MemoryWorld
 from tests.support.rabbitmq import VirtualHost
-from tests.support.world import MemoryWorld
 
 ROOT = Path(__file__).parents[3]
 RABBITMQCTL = """#!{python}

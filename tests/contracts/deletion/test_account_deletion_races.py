@@ -25,7 +25,8 @@ from core.styles.model import Style
 from core.withdrawals.request_withdrawal import RequestWithdrawal
 from tests.contracts.deletion.steps import PAGE, delete, gone, say
 from tests.contracts.overlap import Block, Work, commit
-from tests.support.world import TIME_LIMIT, Scope, World
+from tests.support.scope import Scope
+from tests.support.world import TIME_LIMIT, World
 
 # --- erased -----------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from core.purchases.refund import RefundPeriod
 from core.purchases.refund_purchase import RefundPurchase
 from core.purchases.request_refund import RequestRefund
 from core.purchases.views import PurchaseView
-from tests.support.world import Scope, World
+from tests.support.scope import Scope
+from tests.support.world import World
 
 REASON = "Requested by the buyer"
 

@@ -31,7 +31,8 @@ from tests.contracts.refunds.steps import (
     view,
 )
 from tests.contracts.tokens import sound, taking_back
-from tests.support.world import Scope, World, hold_for
+from tests.support.scope import Scope
+from tests.support.world import World, hold_for
 
 
 async def test_a_provider_outage_keeps_the_hold(world: World, ann: User, purchase: Purchase) -> None:

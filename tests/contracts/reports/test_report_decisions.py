@@ -30,7 +30,8 @@ from core.styles.edit_style import EditStyle, StyleChanges
 from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from tests.contracts.overlap import Block
 from tests.contracts.reports.steps import COMMENT, IMAGE, KINDS, STYLE, USER, Scene, unsaved
-from tests.support.world import Scope, World
+from tests.support.scope import Scope
+from tests.support.world import World
 
 # --- decisions --------------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,8 @@ from core.reports.views import ReportView
 from core.styles.errors import StyleNotFound
 from tests.contracts.overlap import Block, race
 from tests.contracts.reports.steps import COMMENT, IMAGE, KINDS, STYLE, USER, Scene, unsaved
-from tests.support.world import Scope, World
+from tests.support.scope import Scope
+from tests.support.world import World
 
 # --- reporting --------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from core.accounts.model import User
 from core.generations.model import Generation
 from tests.entrypoints.service import Service
 from tests.entrypoints.streams.steps import watched
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from core.generations.model import Generation
 from core.generations.record_progress import RecordProgress
 from core.ports.changes import Topic
 from tests.entrypoints.service import Service
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 def watched(world: MemoryWorld) -> set[Topic]:

@@ -25,8 +25,8 @@ from entrypoints.http.open_streams import PER_USER
 from tests.entrypoints.service import FRONTEND, Service, settings
 from tests.entrypoints.stream_client import StreamClient, streaming
 from tests.entrypoints.streams.steps import polled, progress, watched
+from tests.support.memory_world import MemoryWorld
 from tests.support.ports import free_port
-from tests.support.world import MemoryWorld
 
 RESTLESS = StreamTiming(timedelta(0))
 """Every stream looks all the time."""

@@ -16,7 +16,7 @@ from core.styles.record_training_progress import RecordTrainingProgress
 from tests.entrypoints.service import Service
 from tests.entrypoints.stream_client import streaming
 from tests.entrypoints.streams.steps import polled, progress
-from tests.support.world import MemoryWorld
+from tests.support.memory_world import MemoryWorld
 
 
 async def complete(world: MemoryWorld, image: Generation) -> None:

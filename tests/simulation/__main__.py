@@ -56,7 +56,7 @@ def _hunt(name: str, seed: int, steps: int) -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(1_000_000), help="of the first history")
-    parser.add_argument("--steps", type=int, default=100_000, help="of all histories together (default: 100,000)")
+    parser.add_argument("--steps", type=int, default=300_000, help="of all histories together (default: 300,000)")
     parser.add_argument("--mutants", action="store_true", help="take safeguards out, and see that each is missed")
     return parser.parse_args()
 

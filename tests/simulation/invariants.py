@@ -1,8 +1,8 @@
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar, cast
+from typing import cast
 
 import msgspec
 
@@ -22,18 +22,17 @@ from core.identifiers import (
 )
 from core.ports.idempotency import KEPT
 from core.purchases.model import Purchase
-from core.purchases.payment import Payment, PaymentState
 from core.styles.model import Style
 from core.styles.version import TrainingStatus
-from core.tasks.model import GenerationOrder, GenerationTask, PendingTask, TrainingTask
+from core.tasks.model import GenerationOrder, GenerationTask, PendingTask
 from core.tokens.model import WELCOME_TOKENS, Account, AccountKind, TransferKind
+from tests.simulation.rows import ids_of, name_of, pays, result_of, version_of
 from tests.simulation.sources import Sources
 from tests.simulation.stage import GRACE
 from tests.simulation.tracked_table import TrackedTable
 from tests.simulation.violation import Violation
 from tests.simulation.world import SimulatedWorld
 
-Key = TypeVar("Key")
 Answered = tuple[UserId, str]
 
 _LEDGER = ("funds", "entries", "generations", "purchases", "withdrawals")
@@ -93,7 +92,7 @@ class Invariants:
         """Check what holds at the end of a history. Raises Violation."""
         for payment in self._world.payments.payments.values():
             purchase = self._tables.purchases.get(payment.order_id)
-            if purchase and _pays(payment, purchase) and not purchase.status.credited:
+            if purchase and pays(payment, purchase) and not purchase.status.credited:
                 raise Violation(f"purchase {purchase.order_id} is {purchase.status.value}, but its money was taken")
         for key, sums in self._world.payments.given_back.items():
             purchase = self._tables.purchases[self._world.payments.payments[key].order_id]
@@ -112,25 +111,25 @@ class Invariants:
         self._sources.check_end(sum(funds.debt for funds in self._tables.funds.values()), paid_in)
 
     def _check(self, changed: dict[str, list[object]]) -> None:
-        for transfer_id in _the(changed["entries"], TransferId):
+        for transfer_id in ids_of(changed["entries"], TransferId):
             self._check_entry(transfer_id)
-        for account in _the(changed["funds"], Account):
+        for account in ids_of(changed["funds"], Account):
             if account.kind is AccountKind.EARNINGS and account.owner is not None:
                 self._sources.check_paid(account.owner, self._tables.funds[account].paid)
-        for number in _the(changed["outbox"], int):
+        for number in ids_of(changed["outbox"], int):
             self._check_task(number)
-        for generation_id in _the(changed["generations"], GenerationId):
+        for generation_id in ids_of(changed["generations"], GenerationId):
             self._check_generation(generation_id)
         self._check_styles(changed)
-        for order_id in _the(changed["purchases"], OrderId):
+        for order_id in ids_of(changed["purchases"], OrderId):
             self._check_purchase(self._tables.purchases[order_id])
-        for user_id in _the(changed["users"], UserId):
+        for user_id in ids_of(changed["users"], UserId):
             self._check_user(user_id)
         for generation_id, _ in cast("list[tuple[GenerationId, UserId]]", changed["likes"]):
             self._check_likes(generation_id)
         if changed["comments"]:
             self._check_comments()
-        for withdrawal_id in _the(changed["withdrawals"], WithdrawalId):
+        for withdrawal_id in ids_of(changed["withdrawals"], WithdrawalId):
             self._sources.check(self._tables.withdrawals[withdrawal_id], self._world.payouts)
         self._check_answers(changed)
         if any(changed[name] for name in _LEDGER):
@@ -139,7 +138,7 @@ class Invariants:
     # --- the ledger ---------------------------------------------------------------------------------------------------
 
     def _reconcile(self) -> None:
-        for finding in _at_once(self._world.books.examine()):
+        for finding in result_of(self._world.books.examine()):
             if finding.broken:
                 raise Violation(f"{finding.invariant.value}; but not here: {finding.first}")
 
@@ -149,7 +148,9 @@ class Invariants:
             raise Violation(f"entry {transfer_id} of the ledger was changed or removed: {entry}")
         self._entries.add(transfer_id)
         self._sources.add(entry)
-        self._note(f"  {entry.phase.value} {entry.id}: {entry.amount} {_name(entry.debit)} -> {_name(entry.credit)}")
+        self._note(
+            f"  {entry.phase.value} {entry.id}: {entry.amount} {name_of(entry.debit)} -> {name_of(entry.credit)}"
+        )
         if entry.kind is TransferKind.BONUS and entry.credit.owner is not None:
             self._bonuses[entry.credit.owner].append(entry)
             self._check_user(entry.credit.owner)
@@ -248,7 +249,7 @@ class Invariants:
         if not self._awaited(row.task):
             raise Violation(f"there is a task that nobody waits for: {row.task.body.decode()}")
         if row.task.queue == "model_training":
-            self._trainings[_version_of(row.task)].add(row.task.task_id)
+            self._trainings[version_of(row.task)].add(row.task.task_id)
         else:
             order = msgspec.json.decode(row.task.body, type=GenerationTask).data
             self._check_model(order)
@@ -257,16 +258,16 @@ class Invariants:
     def _awaited(self, task: PendingTask) -> bool:
         """Whether something waits for what this very task brings about."""
         if task.queue == "model_training":
-            version = self._tables.style_versions.get(_version_of(task))
+            version = self._tables.style_versions.get(version_of(task))
             return version is not None and not version.training_status.ended and version.task_id == task.task_id
         order = msgspec.json.decode(task.body, type=GenerationTask).data
         generation = self._tables.generations.get(order.generation_id)
         return generation is not None and not generation.status.ended and generation.task_id == task.task_id
 
     def _check_styles(self, changed: dict[str, list[object]]) -> None:
-        for style_id in _the(changed["styles"], StyleId):
+        for style_id in ids_of(changed["styles"], StyleId):
             self._check_style(style_id)
-        for version_id in _the(changed["style_versions"], VersionId):
+        for version_id in ids_of(changed["style_versions"], VersionId):
             self._check_version(version_id)
 
     def _check_style(self, style_id: StyleId) -> None:
@@ -309,7 +310,7 @@ class Invariants:
         if paid:
             self._paid.add(order_id)
             payments, key = self._world.payments, str(purchase.payment_key)
-            if key not in payments.captured or not _pays(payments.captured[key], purchase):
+            if key not in payments.captured or not pays(payments.captured[key], purchase):
                 raise Violation(f"purchase {order_id} is paid, but the provider took no such money")
             if purchase.total_price - purchase.refunded_price < payments.payments[key].kept:
                 raise Violation(f"purchase {order_id} was charged back, but the provider still has the money")
@@ -379,41 +380,10 @@ class Invariants:
     def _made_by_keys(self, changed: dict[str, list[object]]) -> set[str]:
         """All styles, purchases and withdrawals, and images whose description is a key."""
         generations, styles = self._tables.generations, self._tables.styles
-        images = [key for key in _the(changed["generations"], GenerationId) if key in generations]
+        images = [key for key in ids_of(changed["generations"], GenerationId) if key in generations]
         return {
             *(f"generation:{key}" for key in images if generations[key].description),
-            *(f"style:{key}" for key in _the(changed["styles"], StyleId) if key in styles),
-            *(f"purchase:{key}" for key in _the(changed["purchases"], OrderId)),
-            *(f"withdrawal:{key}" for key in _the(changed["withdrawals"], WithdrawalId)),
+            *(f"style:{key}" for key in ids_of(changed["styles"], StyleId) if key in styles),
+            *(f"purchase:{key}" for key in ids_of(changed["purchases"], OrderId)),
+            *(f"withdrawal:{key}" for key in ids_of(changed["withdrawals"], WithdrawalId)),
         }
-
-
-def _version_of(task: PendingTask) -> VersionId:
-    return msgspec.json.decode(task.body, type=TrainingTask).data.style_id
-
-
-def _the(keys: list[object], kind: Callable[..., Key]) -> list[Key]:
-    """The keys, as what they are."""
-    return cast("list[Key]", keys)
-
-
-def _at_once(looking: Coroutine[Any, Any, Key]) -> Key:
-    """The result of a coroutine that does not wait."""
-    try:
-        looking.send(None)
-    except StopIteration as found:
-        return cast("Key", found.value)
-    raise RuntimeError("it waits")
-
-
-def _pays(payment: Payment, purchase: Purchase) -> bool:
-    return (payment.order_id, payment.state, payment.amount, payment.currency_code) == (
-        purchase.order_id,
-        PaymentState.CAPTURED,
-        Decimal(purchase.total_price),
-        purchase.currency_code,
-    )
-
-
-def _name(account: Account) -> str:
-    return account.kind.value if account.owner is None else f"{account.kind.value} of {account.owner}"

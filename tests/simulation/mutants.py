@@ -11,16 +11,15 @@ from unittest.mock import patch
 
 import msgspec
 
-from adapters.memory import account_deletion, tokens
+from adapters.memory import account_deletion
 from adapters.memory import generations as memory_generations
 from adapters.memory.account_deletion import MemoryPersonalData
 from adapters.memory.generations import MemoryGenerations
 from adapters.memory.idempotency import MemoryIdempotentCall
 from adapters.memory.style_versions import MemoryStyleVersions
 from adapters.memory.styles import MemoryStyles
-from adapters.memory.tables import Entry, Funds, QueuedTask, Tables
+from adapters.memory.tables import QueuedTask, Tables
 from adapters.memory.tasks import MemoryBatch, MemoryTaskQueue
-from adapters.memory.tokens import MemoryTokenLedger
 from adapters.memory.transaction import MemoryTransaction
 from core.community.like_generation import LikeGeneration
 from core.generations import model
@@ -28,20 +27,28 @@ from core.generations.fail_generation import FailGeneration
 from core.generations.fail_unresumed_generations import FailUnresumedGenerations
 from core.generations.model import Generation, Status
 from core.generations.repository import Generations
-from core.identifiers import GenerationId, HoldId, StyleId, UserId
-from core.ports.token_ledger import TokenLedger
+from core.identifiers import GenerationId, StyleId, UserId
 from core.purchases.carry_out_refunds import CarryOutRefunds
-from core.purchases.model import Purchase, PurchaseStatus
-from core.purchases.refund import Refund
 from core.purchases.request_refund import RequestRefund
 from core.styles.errors import StyleNotFound
 from core.styles.model import Offer
 from core.styles.version import StyleVersion, TrainingStatus
 from core.takedowns.carry_out_takedown import CarryOutTakedown
 from core.tasks.model import Task, pending
-from core.tokens.model import Hold, PayoutTerms, PlatformFee, Transfer, TransferKind, paid_part
-from core.withdrawals.model import Withdrawal, WithdrawalStatus
 from tests.simulation.history import Mutant
+from tests.simulation.money_mutants import (
+    NeverHolds,
+    NeverVoids,
+    bonus_withdrawable,
+    earnings_withdrawn_at_once,
+    fee_rounded_up,
+    one_bonus_token_as_if_it_was_bought,
+    own_images_withdrawable,
+    refunds_asked_for_anew,
+    refunds_charged_back_too,
+    wallets_below_zero,
+    withdrawals_settled_twice,
+)
 from tests.simulation.tracked_table import TrackedTable, put_in_place
 from tests.simulation.world import SimulatedWorld, SteppingTransaction
 from tests.support.scope import Scope
@@ -125,30 +132,6 @@ def unconfirmed_tasks_forgotten(_: SimulatedWorld) -> Iterator[None]:
 
 
 @contextmanager
-def wallets_below_zero(_: SimulatedWorld) -> Iterator[None]:
-    with patch.object(Funds, "available", 1_000_000):
-        yield
-
-
-@contextmanager
-def fee_rounded_up(_: SimulatedWorld) -> Iterator[None]:
-    def of(self: PlatformFee, tokens: int) -> int:
-        return -(-tokens * self.percent // 100)
-
-    with patch.object(PlatformFee, "of", of):
-        yield
-
-
-@contextmanager
-def withdrawals_settled_twice(_: SimulatedWorld) -> Iterator[None]:
-    def again(self: Withdrawal, *, at: datetime, by: UserId) -> Withdrawal:
-        return msgspec.structs.replace(self, status=WithdrawalStatus.SETTLED, ended_at=at, ended_by=by)
-
-    with patch.object(Withdrawal, "settle", again):
-        yield
-
-
-@contextmanager
 def keys_not_claimed(_: SimulatedWorld) -> Iterator[None]:
     async def claim(*_: object) -> None:
         pass
@@ -219,14 +202,6 @@ class Unlocked:
         return await self._generations.of_id(generation_id)
 
 
-class NeverVoids:
-    """A ledger that gives nothing back."""
-
-    def __init__(self, _: TokenLedger) -> None: ...
-
-    async def void(self, hold_id: HoldId, *, at: datetime) -> None: ...
-
-
 @contextmanager
 def requests_after_takedown(_: SimulatedWorld) -> Iterator[None]:
     """A request that read the offer before the withdrawal is not refused."""
@@ -285,40 +260,6 @@ def retries_with_the_version_in_use(_: SimulatedWorld) -> Iterator[None]:
         yield
 
 
-class NeverHolds:
-    """A ledger that keeps nothing for later."""
-
-    def __init__(self, _: TokenLedger) -> None: ...
-
-    async def hold(self, hold: Hold) -> None: ...
-
-
-@contextmanager
-def refunds_charged_back_too(_: SimulatedWorld) -> Iterator[None]:
-    """What goes back for a refund is taken a second time, as if it had gone back in another way."""
-
-    def taken(self: Purchase, before: Purchase, *, at: datetime) -> Transfer | None:
-        return charge_back(self, msgspec.structs.replace(before, status=PurchaseStatus.PAID), at=at)
-
-    charge_back = Purchase.charge_back
-    with patch.object(Purchase, "charge_back", taken):
-        yield
-
-
-@contextmanager
-def refunds_asked_for_anew(world: SimulatedWorld) -> Iterator[None]:
-    """Every attempt has another idempotency key, and nothing is looked up before it."""
-
-    async def went_back(*_: object) -> bool:
-        return False
-
-    def key(_: Refund) -> str:
-        return world.ids.task()
-
-    with patch.object(CarryOutRefunds, "_went_back", went_back), patch.object(Refund, "key", property(key)):
-        yield
-
-
 def without(rule: str) -> Mutant:
     @contextmanager
     def mutant(world: SimulatedWorld) -> Iterator[None]:
@@ -326,47 +267,6 @@ def without(rule: str) -> Mutant:
         yield
 
     return mutant
-
-
-@contextmanager
-def one_bonus_token_as_if_it_was_bought(_: SimulatedWorld) -> Iterator[None]:
-    def part(amount: int, *, bonus: int) -> int:
-        return min(amount, paid_part(amount, bonus=bonus) + 1)
-
-    with patch.object(tokens, "paid_part", part):
-        yield
-
-
-@contextmanager
-def own_images_withdrawable(_: SimulatedWorld) -> Iterator[None]:
-    with patch.object(Entry, "own", False):
-        yield
-
-
-@contextmanager
-def bonus_withdrawable(_: SimulatedWorld) -> Iterator[None]:
-    """Without the adapters' own rule, and whatever has matured."""
-
-    async def withdrawable(*_: object, **__: object) -> int:
-        return 1_000_000
-
-    def spendable(funds: Funds, _: TransferKind) -> int:
-        return funds.available
-
-    with (
-        patch.object(MemoryTokenLedger, "withdrawable", withdrawable),
-        patch.object(tokens, "_spendable", spendable),
-    ):
-        yield
-
-
-@contextmanager
-def earnings_withdrawn_at_once(_: SimulatedWorld) -> Iterator[None]:
-    def now(_: PayoutTerms, now: datetime) -> datetime:
-        return now
-
-    with patch.object(PayoutTerms, "earned_until", now):
-        yield
 
 
 MUTANTS: dict[str, Mutant] = {

@@ -41,7 +41,7 @@ def test_a_seed_determines_the_history() -> None:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_missing_safeguard_is_found(name: str) -> None:
     with pytest.raises(HistoryFailed):
-        list(campaign(SEED, steps=100_000, mutant=MUTANTS[name]))
+        list(campaign(SEED, steps=300_000, mutant=MUTANTS[name]))
 
 
 def test_a_broken_history_is_replayed_by_its_seed() -> None:

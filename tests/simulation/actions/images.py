@@ -12,8 +12,10 @@ from core.generations.errors import (
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.generations.views import RequestedGeneration
 from core.identifiers import GenerationId, StyleId
+from core.paging import PageRequest
 from core.requester import Requester
 from core.styles.errors import ImagesWithdrawn, StyleNotFound, StyleNotReady
+from core.styles.views import StyleQuery
 from core.tokens.errors import DebtOutstanding, InsufficientTokens
 from tests.simulation.actions.base import Action, Actions
 
@@ -21,6 +23,8 @@ REFUSALS = (DebtOutstanding, InsufficientTokens, StyleNotFound, StyleNotReady)
 
 
 OWN = 0.4
+LISTED = 0.7
+"""Share of requests for a style that is listed, and so usable at that moment."""
 
 
 class Images(Actions):
@@ -37,7 +41,7 @@ class Images(Actions):
         return actions
 
     async def _generate(self, requester: Requester) -> None:
-        new = NewGeneration(self._style(), ["a tag"])
+        new = NewGeneration(await self._style(), ["a tag"])
         requested = await self.stage.call(RequestGeneration, requester.id, new, refusals=REFUSALS)
         if requested:
             self.person.generations.append(requested.id)
@@ -52,7 +56,7 @@ class Images(Actions):
     async def _generate_once(self, requester: Requester) -> None:
         """The description is the idempotency key."""
         key = self.new_key()
-        new, other = (NewGeneration(self._style(), ["a tag"], key) for _ in range(2))
+        new, other = [NewGeneration(await self._style(), ["a tag"], key) for _ in range(2)]
         answer = await self.call_once(
             requester,
             key,
@@ -66,8 +70,12 @@ class Images(Actions):
         if answer:
             self.person.generations.append(msgspec.json.decode(answer.body, type=RequestedGeneration).id)
 
-    def _style(self) -> StyleId:
-        """One of the newest, or one of the user's own."""
+    async def _style(self) -> StyleId:
+        """A usable one from the list, one of the user's own, or one of the newest, usable or not."""
+        if self.random.random() < LISTED:
+            page = await self.stage.world.read.styles.list(StyleQuery(), page=PageRequest())
+            if page.rows:
+                return StyleId(self.random.choice(page.rows).id)
         own = self.person.styles
         return self.random.choice(own) if own and self.random.random() < OWN else self.recent(self.stage.styles)
 

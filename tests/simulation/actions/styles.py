@@ -57,7 +57,7 @@ class Styles(Actions):
         actions: dict[Action, float] = {self._create: 6}
         if self.person.styles:
             actions |= {self._edit: 4, self._retrain: 3, self._delete: 1, self._withdraw: 1.5}
-            actions |= {self._train_again: 4, self._choose: 4}
+            actions |= {self._train_again: 6, self._choose: 10}
         return actions
 
     async def _become_artist(self, requester: Requester) -> None:

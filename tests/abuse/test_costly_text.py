@@ -1,6 +1,4 @@
-"""Text whose processing would take time that grows with the square of its length: a megabyte of it, in a process that
-ends after so much processor time.
-"""
+"""Text that could take quadratic time to process: a megabyte of it, in a process with limited CPU time."""
 
 import json
 import subprocess

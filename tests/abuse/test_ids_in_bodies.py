@@ -1,4 +1,4 @@
-"""Ids of others in bodies: what one may not see or use is as if it were not there, and nothing changes."""
+"""Ids of other users' resources in bodies: invisible or unusable ones are refused as unknown, and nothing changes."""
 
 from typing import Any
 

@@ -1,6 +1,4 @@
-"""What belongs to somebody else is neither changed nor, unless it is public, read: every route with an id in its path,
-called by another artist and by an admin with ids of what everybody can see.
-"""
+"""Every route with an id in its path, called with ids of another user's resources by another artist and by an admin."""
 
 from dataclasses import fields
 from typing import Any

@@ -1,4 +1,4 @@
-"""Requests that two servers could take apart differently: none of them hides another request."""
+"""Request smuggling: no request that two servers could parse differently hides another one."""
 
 import asyncio
 import contextlib

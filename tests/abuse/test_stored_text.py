@@ -1,4 +1,4 @@
-"""Text with markup that somebody has stored comes back as data, whoever reads it; never as a page, script or event."""
+"""Stored markup is returned as data to every reader, never as a page, script or event."""
 
 import re
 from urllib.parse import quote

@@ -246,7 +246,7 @@ async def test_a_checker_stops_when_another_takes_over(world: World) -> None:
     assert progress.checked_files == 0
 
 
-class Away:
+class UnavailableStore:
     def __init__(self, world: World) -> None:
         self._world = world
 
@@ -260,7 +260,7 @@ class Away:
 async def test_a_check_waits_during_a_store_outage(world: World) -> None:
     style = await created(world)
     with pytest.raises(StoreUnavailable):
-        await world.use_case(CheckArtworks, blobs=Away(world))(limit=20)
+        await world.use_case(CheckArtworks, blobs=UnavailableStore(world))(limit=20)
     assert (await training_of(world, style)).training_status is TrainingStatus.PENDING
     assert await check(world) == 10
     assert len(await world.tasks()) == 1
@@ -271,7 +271,7 @@ async def test_a_failed_check_does_not_block_the_others(world: World) -> None:
     other = await created(world, artist=await world.artist("zoe"))
     world.clock.advance(timedelta(seconds=1))
     with pytest.raises(StoreUnavailable):
-        await world.use_case(CheckArtworks, blobs=Away(world))(limit=20)
+        await world.use_case(CheckArtworks, blobs=UnavailableStore(world))(limit=20)
     await check(world)
     assert (await detail(world, style)).checking
     assert (await detail(world, other)).checking is None

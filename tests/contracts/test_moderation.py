@@ -1,4 +1,4 @@
-"""What admins take out of sight, and that its owner cannot bring it back."""
+"""What admins hide or close, and its owner cannot bring back."""
 
 from io import BytesIO
 from typing import Any

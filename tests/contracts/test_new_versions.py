@@ -161,7 +161,7 @@ async def test_a_duplicate_image_fails_the_version(
 
 
 async def test_an_interrupted_check_is_resumed(world: World, mia: User, style_id: StyleId) -> None:
-    class Away:
+    class UnavailableStore:
         """A store in which nothing can be copied."""
 
         def __getattr__(self, name: str) -> Any:
@@ -173,7 +173,7 @@ async def test_an_interrupted_check_is_resumed(world: World, mia: User, style_id
     await new_version(world, mia, style_id)
     assert await check(world, limit=1) == 1
     with pytest.raises(StoreUnavailable):
-        await world.use_case(CheckArtworks, blobs=Away())(limit=20)
+        await world.use_case(CheckArtworks, blobs=UnavailableStore())(limit=20)
     assert await tasks(world) == []
 
     assert await check(world) == 1

@@ -16,7 +16,7 @@ from entrypoints.relay import BACK_OFF, Relay
 from tests.support.memory_world import MemoryWorld
 
 
-class MoodyBroker(Broker):
+class UnreliableBroker(Broker):
     """Confirms tasks unless the test makes it unavailable."""
 
     def __init__(self) -> None:
@@ -76,8 +76,8 @@ def world() -> MemoryWorld:
 
 
 @pytest.fixture
-def broker() -> MoodyBroker:
-    return MoodyBroker()
+def broker() -> UnreliableBroker:
+    return UnreliableBroker()
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ async def put_image(world: MemoryWorld) -> TaskId:
 
 
 async def test_the_relay_publishes_waiting_and_new_tasks(
-    world: MemoryWorld, broker: MoodyBroker, pauses: Pauses
+    world: MemoryWorld, broker: UnreliableBroker, pauses: Pauses
 ) -> None:
     waiting = [await put(world) for _ in range(3)]
 
@@ -134,7 +134,7 @@ async def test_the_relay_publishes_waiting_and_new_tasks(
 
 
 async def test_the_relay_backs_off_during_a_broker_outage(
-    world: MemoryWorld, broker: MoodyBroker, pauses: Pauses, caplog: pytest.LogCaptureFixture
+    world: MemoryWorld, broker: UnreliableBroker, pauses: Pauses, caplog: pytest.LogCaptureFixture
 ) -> None:
     broker.away = True
     task_ids = [await put(world) for _ in range(3)]
@@ -158,7 +158,9 @@ async def test_the_relay_backs_off_during_a_broker_outage(
     ]
 
 
-async def test_the_back_off_resets_after_a_recovery(world: MemoryWorld, broker: MoodyBroker, pauses: Pauses) -> None:
+async def test_the_back_off_resets_after_a_recovery(
+    world: MemoryWorld, broker: UnreliableBroker, pauses: Pauses
+) -> None:
     def come_back(_number: int) -> None:
         broker.away = False
 
@@ -174,7 +176,7 @@ async def test_the_back_off_resets_after_a_recovery(world: MemoryWorld, broker: 
 
 
 async def test_the_relay_survives_database_outages_and_errors(
-    world: MemoryWorld, broker: MoodyBroker, pauses: Pauses
+    world: MemoryWorld, broker: UnreliableBroker, pauses: Pauses
 ) -> None:
     outbox = FailingOutbox(world.outbox, DatabaseUnavailable(), RuntimeError("a surprise"))
     task_id = await put(world)
@@ -187,7 +189,7 @@ async def test_the_relay_survives_database_outages_and_errors(
 
 
 async def test_a_full_queue_does_not_delay_the_other(
-    world: MemoryWorld, broker: MoodyBroker, caplog: pytest.LogCaptureFixture
+    world: MemoryWorld, broker: UnreliableBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The relay of the full queue rests for ever after its first attempt; the other's never rests."""
     broker.full.add("model_training")
@@ -211,7 +213,7 @@ async def test_a_full_queue_does_not_delay_the_other(
 
 
 async def test_tasks_that_are_not_due_are_not_published(
-    world: MemoryWorld, broker: MoodyBroker, pauses: Pauses
+    world: MemoryWorld, broker: UnreliableBroker, pauses: Pauses
 ) -> None:
     await put(world, due_in=timedelta(seconds=30))
     now = await put(world)
@@ -222,7 +224,7 @@ async def test_tasks_that_are_not_due_are_not_published(
     assert broker.taken == [now]
 
 
-class SlowBroker(MoodyBroker):
+class SlowBroker(UnreliableBroker):
     """Takes its time."""
 
     def __init__(self) -> None:

@@ -126,14 +126,14 @@ def test_the_file_limit_is_raised_for_connections(
 
 
 @pytest.fixture
-async def complaints_as_before() -> AsyncIterator[None]:
+async def restored_logging() -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     before = loop.get_exception_handler()
     yield
     loop.set_exception_handler(before)
 
 
-@pytest.mark.usefixtures("complaints_as_before")
+@pytest.mark.usefixtures("restored_logging")
 async def test_an_endless_stream_is_cut_off_at_shutdown(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "SHUTDOWN_TIMEOUT", 0.2)
     application = Application()

@@ -52,7 +52,7 @@ class Program:
                 async with asyncio.timeout(STARTS_WITHIN):
                     await self.ready.wait()
             except TimeoutError:
-                raise AssertionError(f"{self.name} does not start:\n{self.last_words()}") from None
+                raise AssertionError(f"{self.name} does not start:\n{self.last_output()}") from None
             yield
         finally:
             self._stopping = True
@@ -107,9 +107,9 @@ class Program:
         if not came_up:
             self._record.counts["starts in vain"] += 1
         elif status or not self._stopping:
-            self._record.wrong.append(f"{self.name} has ended by itself with {status}:\n{self.last_words()}")
+            self._record.wrong.append(f"{self.name} has ended by itself with {status}:\n{self.last_output()}")
 
-    def last_words(self) -> str:
+    def last_output(self) -> str:
         return "".join(self.log.read_text(errors="replace").splitlines(keepends=True)[-40:])
 
 

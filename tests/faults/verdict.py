@@ -103,7 +103,7 @@ def _wrong(record: Record, _: Found) -> Iterator[object]:
     yield from record.wrong
 
 
-def _told_but_missing(record: Record, there: Found) -> Iterator[object]:
+def _acknowledged_but_missing(record: Record, there: Found) -> Iterator[object]:
     for ask in record.asks:
         yield from (f"{ask}, which is {there.images.get(id)}" for id in ask.answered if not _is(there, id, ask.marker))
     yield from (f"style {id}" for id in record.styles - there.styles.keys())
@@ -126,7 +126,7 @@ def _made_although_refused(record: Record, there: Found) -> Iterator[object]:
     yield from (ask for ask in record.asks if ask.marker in made and ask.refused and not (ask.answered or ask.open))
 
 
-def _from_nowhere(record: Record, there: Found) -> Iterator[object]:
+def _without_source(record: Record, there: Found) -> Iterator[object]:
     asked = {ask.marker for ask in record.asks}
     yield from (f"image {id}: {image}" for id, image in there.images.items() if image.marker not in asked)
 
@@ -195,10 +195,10 @@ def _misstated(record: Record, there: Found) -> Iterator[object]:
 
 RULES: dict[str, Callable[[Record, Found], Iterator[object]]] = {
     "an answer is one of those that a fault excuses": _wrong,
-    "what was answered with 201, or paid, is there": _told_but_missing,
+    "what was answered with 201, or paid, is there": _acknowledged_but_missing,
     "who asks once, or with a key, gets one image": _doubled,
     "a refusal has done nothing": _made_although_refused,
-    "every image was asked for": _from_nowhere,
+    "every image was asked for": _without_source,
     "everything has ended": _unended,
     "every task was published": _unpublished,
     "what was published is there, one task an attempt": _published_but_missing,

@@ -1,4 +1,4 @@
-"""What was found by fuzzing stays, as files."""
+"""Files that failed when fuzzing are kept in the corpus."""
 
 from hashlib import sha256
 from pathlib import Path

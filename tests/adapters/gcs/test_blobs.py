@@ -30,7 +30,7 @@ MEBIBYTE = 2**20
 
 
 @pytest.fixture
-def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(blocking._timeouts, "timeout", (0.2, 0.2))
     monkeypatch.setitem(blocking._timeouts, "retry", None)
 
@@ -169,7 +169,7 @@ async def every_call_fails(store: GcsBlobStore) -> None:
     assert [type(answer) for answer in answers] == [StoreUnavailable] * len(calls)
 
 
-@pytest.mark.usefixtures("in_a_hurry")
+@pytest.mark.usefixtures("short_timeouts")
 async def test_a_frozen_store_is_unreachable() -> None:
     async with frozen_server() as url:
         store = GcsBlobStore("bucket", emulator=url)
@@ -180,7 +180,7 @@ async def test_a_frozen_store_is_unreachable() -> None:
         await store.close()
 
 
-@pytest.mark.usefixtures("in_a_hurry")
+@pytest.mark.usefixtures("short_timeouts")
 async def test_an_unavailable_store_is_reported() -> None:
     store = GcsBlobStore("bucket", emulator="http://127.0.0.1:9")
     await every_call_fails(store)

@@ -20,7 +20,7 @@ from tests.adapters.google.steps import DISCOVERY, KEYS, TOKEN, always, identify
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RESPONSE_TIMEOUT", 0.3)
 
 
@@ -110,7 +110,7 @@ async def test_an_unreachable_server_is_unavailable() -> None:
     assert await refusal(provider) == "provider_unavailable"
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 @pytest.mark.parametrize("path", [DISCOVERY, KEYS, TOKEN])
 async def test_a_silent_provider_times_out(
     hostile: HostileProvider, provider: OpenIDIdentityProvider, path: str
@@ -126,7 +126,7 @@ async def test_concurrent_sign_ins_share_the_configuration_request(
     assert hostile.asked == [DISCOVERY]
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 async def test_concurrent_sign_ins_share_a_failed_configuration_request(
     hostile: HostileProvider, provider: OpenIDIdentityProvider
 ) -> None:

@@ -24,7 +24,7 @@ SELECT relname, seq_scan, seq_tup_read FROM pg_stat_user_tables WHERE seq_scan >
 """
 
 
-async def much_of_everything(fill: Fill) -> None:
+async def large_account_rows(fill: Fill) -> None:
     """For PROLIFIC, and of everything that others may have so much as well."""
     await large_account(fill, PROLIFIC, images=1000, likes=2000, comments=2000, followers=1000)
     await fill.rows("comments", "generate_series(1, 1000) n", PROLIFIC, generation_id="14", author_id="$1::bigint")
@@ -60,7 +60,7 @@ async def crowded(postgres_server: postgres.Server) -> AsyncIterator[str]:
     """Where an index is used whenever there is one that serves, however few rows a table has here."""
     async with postgres.filled_copy(postgres_server, crowd) as url:
         async with filling(url) as fill:
-            await much_of_everything(fill)
+            await large_account_rows(fill)
         connection = await asyncpg.connect(url)
         try:
             name = await connection.fetchval("SELECT current_database()")

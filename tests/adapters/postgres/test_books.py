@@ -152,7 +152,7 @@ async def world(own_database_url: str) -> AsyncIterator[PostgresWorld]:
 
 
 @pytest.fixture
-async def lawless(own_database_url: str, world: PostgresWorld) -> "AsyncIterator[asyncpg.Connection[Any]]":
+async def unconstrained(own_database_url: str, world: PostgresWorld) -> "AsyncIterator[asyncpg.Connection[Any]]":
     """A connection to the world's database, on which no rule is in the way any more."""
     connection = await asyncpg.connect(own_database_url)
     checks = await connection.fetch(
@@ -175,11 +175,13 @@ def test_every_invariant_has_a_break() -> None:
     assert list(BREAKS) == list(Invariant) == list(ROWS)
 
 
-async def test_a_broken_invariant_is_reported_by_name(world: PostgresWorld, lawless: "asyncpg.Connection[Any]") -> None:
+async def test_a_broken_invariant_is_reported_by_name(
+    world: PostgresWorld, unconstrained: "asyncpg.Connection[Any]"
+) -> None:
     before = await world.books.examine()
 
     for invariant, statement in CASES:
-        async with broken(lawless, statement):
+        async with broken(unconstrained, statement):
             found = {finding.invariant: finding for finding in await world.books.examine()}
         assert found[invariant].broken > 0, statement
         first = found[invariant].first
@@ -188,10 +190,10 @@ async def test_a_broken_invariant_is_reported_by_name(world: PostgresWorld, lawl
     assert await world.books.examine() == before
 
 
-async def test_the_first_broken_row_is_reported(world: PostgresWorld, lawless: "asyncpg.Connection[Any]") -> None:
-    ann = await lawless.fetchval("SELECT id FROM users WHERE username = 'ann'")
+async def test_the_first_broken_row_is_reported(world: PostgresWorld, unconstrained: "asyncpg.Connection[Any]") -> None:
+    ann = await unconstrained.fetchval("SELECT id FROM users WHERE username = 'ann'")
 
-    async with broken(lawless, f"UPDATE accounts SET balance = balance + 1 WHERE owner_id = {ann}"):
+    async with broken(unconstrained, f"UPDATE accounts SET balance = balance + 1 WHERE owner_id = {ann}"):
         found = {finding.invariant: finding for finding in await world.books.examine()}
 
     wrong = found[Invariant.BALANCES].first
@@ -204,11 +206,11 @@ async def test_reconciliation_reads_one_snapshot(world: PostgresWorld, monkeypat
     style, zoe = await world.style(await world.artist("max")), await world.user("zoe", tokens=1000)
     examined = books._examined
 
-    async def while_others_go_on(*args: Any) -> Any:
+    async def concurrent_changes(*args: Any) -> Any:
         await world.image(zoe, style)
         return await examined(*args)
 
-    monkeypatch.setattr(books, "_examined", while_others_go_on)
+    monkeypatch.setattr(books, "_examined", concurrent_changes)
 
     findings = await world.books.examine()
 
@@ -217,10 +219,10 @@ async def test_reconciliation_reads_one_snapshot(world: PostgresWorld, monkeypat
 
 
 @asynccontextmanager
-async def broken(lawless: "asyncpg.Connection[Any]", statement: str) -> AsyncIterator[None]:
+async def broken(unconstrained: "asyncpg.Connection[Any]", statement: str) -> AsyncIterator[None]:
     """The database after a statement that it would refuse, and afterwards as it was."""
-    assert await lawless.execute(statement) not in {"UPDATE 0", "DELETE 0", "INSERT 0 0"}, statement
+    assert await unconstrained.execute(statement) not in {"UPDATE 0", "DELETE 0", "INSERT 0 0"}, statement
     yield
     for table in TABLES:
-        await lawless.execute(f"DELETE FROM {table}")
-        await lawless.execute(f"INSERT INTO {table} SELECT * FROM kept_{table}")
+        await unconstrained.execute(f"DELETE FROM {table}")
+        await unconstrained.execute(f"INSERT INTO {table} SELECT * FROM kept_{table}")

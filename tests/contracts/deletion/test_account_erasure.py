@@ -88,13 +88,13 @@ async def test_the_deletion_call_has_a_time_limit(world: World, mia: User, monke
     for fan in fans:
         await world.follow(fan, mia)
 
-    class Hurrying(Clock):
+    class AdvancingClock(Clock):
         """A second passes at each look."""
 
         def now(self) -> datetime:
             return world.clock.advance(timedelta(seconds=1))
 
-    await world.use_case(DeleteAccount, clock=Hurrying())(mia.id)
+    await world.use_case(DeleteAccount, clock=AdvancingClock())(mia.id)
 
     assert not await gone(world, mia)
     assert await world.use_case(EraseAccounts)() == 1

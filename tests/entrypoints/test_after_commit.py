@@ -15,7 +15,7 @@ from core.ports.database import DatabaseUnavailable
 from core.purchases.start_purchase import StartPurchase
 from core.tasks.outcome import Failure
 from core.withdrawals.request_withdrawal import RequestWithdrawal
-from tests.contracts.artwork_uploads import announce
+from tests.contracts.artwork_uploads import announce, arrived
 from tests.entrypoints.pictures import picture, pictures
 from tests.entrypoints.service import Service
 from tests.entrypoints.test_access import TABLE
@@ -49,6 +49,7 @@ CHANGES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("PATCH", "/api/styles/{style_id}"): ("mia", {"json": {"description": "Other"}}),
     ("DELETE", "/api/styles/{style_id}"): ("mia", {}),
     ("POST", "/api/styles/{failed_id}/retrain"): ("mia", {}),
+    ("POST", "/api/styles/{style_id}/versions"): ("mia", {"json": {"upload_ids": ["arrived_id"]}}),
     ("POST", "/api/styles/{style_id}/withdraw"): ("mia", {"json": {"reason": "Mine."}}),
     ("POST", "/api/generations"): ("ann", {"json": {"style_id": 0, "prompt_tags": ["cat"]}}),
     ("PATCH", "/api/generations/{generation_id}"): ("ann", {"json": {"description": "A cat"}}),
@@ -114,6 +115,7 @@ class Scene:
             "notification_id": page.rows[0].id,
             "order_id": (await world.buy(ann, 100)).order_id,
             "upload_id": (await announce(world, mia, 1))[0].upload_id,
+            "arrived_id": (await arrived(world, mia, [picture()]))[0].upload_id,
             "withdrawal_id": (await world.use_case(RequestWithdrawal)(another.id, 5)).id,
         }
         self.paid = event(order.order_id, world.payments.charge(order.order_id))
@@ -205,7 +207,11 @@ async def test_a_database_lost_before_the_commit_is_unavailable(scene: Scene) ->
 def _with(body: dict[str, Any], ids: dict[str, Any]) -> dict[str, Any]:
     """The body with the ids that it names in their places."""
     return (
-        body | {"json": {name: ids.get(name, value) for name, value in body["json"].items()}}
+        body | {"json": {name: _filled(ids, name, value) for name, value in body["json"].items()}}
         if "json" in body
         else body
     )
+
+
+def _filled(ids: dict[str, Any], name: str, value: Any) -> Any:
+    return [ids.get(one, one) for one in value] if name == "upload_ids" else ids.get(name, value)

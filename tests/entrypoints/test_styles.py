@@ -85,7 +85,7 @@ async def test_tags_are_given_per_image(service: Service, world: MemoryWorld) ->
 
 
 @pytest.mark.parametrize(
-    ("field", "problem"), [("pictures", "Unknown field."), ("description", "Text is needed, not a file.")]
+    ("field", "problem"), [("pictures", "Unknown field."), ("description", "Text is required, not a file.")]
 )
 async def test_a_file_in_an_unknown_field_is_refused(
     service: Service, world: MemoryWorld, field: str, problem: str

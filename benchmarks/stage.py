@@ -39,9 +39,14 @@ class Stage:
         return sum(_cpu(psutil.Process(server.pid)) for server in self.service)
 
     def database_seconds(self) -> float:
-        """CPU seconds that PostgreSQL's processes have used."""
+        """CPU seconds that PostgreSQL's processes have used, those included that have ended."""
         postmaster = psutil.Process(int((self.database / "postmaster.pid").read_text().splitlines()[0]))
-        return sum(_cpu(process) for process in (postmaster, *postmaster.children(recursive=True)))
+        ended = postmaster.cpu_times()
+        return (
+            _cpu(postmaster)
+            + float(ended.children_user + ended.children_system)
+            + sum(_cpu(process) for process in postmaster.children(recursive=True))
+        )
 
     def memory(self) -> int:
         """Bytes of the largest process of the service now."""
@@ -49,7 +54,11 @@ class Stage:
 
 
 def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
+    """CPU seconds; 0 for one that has just ended."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
     return float(times.user + times.system)
 
 

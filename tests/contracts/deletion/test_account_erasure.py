@@ -46,6 +46,36 @@ async def test_an_interrupted_erasure_is_resumed(world: World, mia: User, ann: U
     assert (await world.read.generations.detail(liked.id, viewer=None)).like_count == 0
 
 
+@pytest.mark.parametrize(("step", "used"), [("_deactivate", True), ("_remove_style", False)])
+async def test_an_erasure_that_another_one_overtakes_changes_nothing(
+    world: World,
+    mia: User,
+    ann: User,
+    style: Style,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    step: str,
+    used: bool,
+) -> None:
+    if used:
+        await world.image(ann, style)
+    overtaken = getattr(EraseAccount, step)
+
+    async def after_another(erasure: EraseAccount, row_id: int) -> object:
+        monkeypatch.undo()
+        assert await world.use_case(EraseAccount)(mia.id)
+        return await overtaken(erasure, row_id)
+
+    monkeypatch.setattr(EraseAccount, step, after_another)
+    await delete(world, mia)
+
+    assert getattr(EraseAccount, step) is overtaken
+    assert not caplog.messages
+    assert await gone(world, mia) is not used
+    with pytest.raises(UserNotFound):
+        await world.read.accounts.profile(mia.id, viewer=ann.id)
+
+
 async def test_the_maintenance_pass_finishes_a_long_deletion(
     world: World, mia: User, ann: User, bob: User, style: Style, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,10 +180,9 @@ def _transfers() -> None:
             rule text;
         BEGIN
             FOR transfer IN
-                SELECT made.*, debit.kind AS debit_kind, credit.kind AS credit_kind
+                SELECT made.*, (SELECT kind FROM accounts WHERE id = debit_account_id) AS debit_kind,
+                    (SELECT kind FROM accounts WHERE id = credit_account_id) AS credit_kind
                 FROM made
-                LEFT JOIN accounts debit ON debit.id = made.debit_account_id
-                LEFT JOIN accounts credit ON credit.id = made.credit_account_id
             LOOP
                 sold := num_nonnulls(
                     transfer.order_id, transfer.price_per_token, transfer.total_price, transfer.currency_code

@@ -183,14 +183,16 @@ def _holds() -> None:
         DECLARE
             generation bigint;
         BEGIN
+            -- A subquery for each row, so that holds are looked up by key, also on tables that were never analyzed.
             SELECT made.id INTO generation
             FROM made
-            LEFT JOIN transfers hold ON hold.id = made.hold_id AND hold.phase = 'hold'
-            LEFT JOIN accounts payer ON payer.id = hold.debit_account_id
-            LEFT JOIN accounts payee ON payee.id = hold.credit_account_id
             WHERE (
-                hold.generation_id = made.id AND hold.amount = made.consumed_tokens
-                AND payer.owner_id = made.owner_id AND payee.owner_id = made.artist_id
+                SELECT hold.generation_id = made.id AND hold.amount = made.consumed_tokens
+                    AND payer.owner_id = made.owner_id AND payee.owner_id = made.artist_id
+                FROM transfers hold
+                JOIN accounts payer ON payer.id = hold.debit_account_id
+                JOIN accounts payee ON payee.id = hold.credit_account_id
+                WHERE hold.id = made.hold_id AND hold.phase = 'hold'
             ) IS NOT TRUE
             LIMIT 1;
             IF FOUND THEN

@@ -248,10 +248,9 @@ DECLARE
     rule text;
 BEGIN
     FOR transfer IN
-        SELECT made.*, debit.kind AS debit_kind, credit.kind AS credit_kind
+        SELECT made.*, (SELECT kind FROM accounts WHERE id = debit_account_id) AS debit_kind,
+            (SELECT kind FROM accounts WHERE id = credit_account_id) AS credit_kind
         FROM made
-        LEFT JOIN accounts debit ON debit.id = made.debit_account_id
-        LEFT JOIN accounts credit ON credit.id = made.credit_account_id
     LOOP
         sold := num_nonnulls(
             transfer.order_id, transfer.price_per_token, transfer.total_price, transfer.currency_code
@@ -1258,14 +1257,16 @@ CREATE FUNCTION held_as_priced() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     generation bigint;
 BEGIN
+    -- A subquery for each row, so that holds are looked up by key, also on tables that were never analyzed.
     SELECT made.id INTO generation
     FROM made
-    LEFT JOIN transfers hold ON hold.id = made.hold_id AND hold.phase = 'hold'
-    LEFT JOIN accounts payer ON payer.id = hold.debit_account_id
-    LEFT JOIN accounts payee ON payee.id = hold.credit_account_id
     WHERE (
-        hold.generation_id = made.id AND hold.amount = made.consumed_tokens
-        AND payer.owner_id = made.owner_id AND payee.owner_id = made.artist_id
+        SELECT hold.generation_id = made.id AND hold.amount = made.consumed_tokens
+            AND payer.owner_id = made.owner_id AND payee.owner_id = made.artist_id
+        FROM transfers hold
+        JOIN accounts payer ON payer.id = hold.debit_account_id
+        JOIN accounts payee ON payee.id = hold.credit_account_id
+        WHERE hold.id = made.hold_id AND hold.phase = 'hold'
     ) IS NOT TRUE
     LIMIT 1;
     IF FOUND THEN

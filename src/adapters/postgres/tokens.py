@@ -41,8 +41,8 @@ def _hold(debit: AccountKind, credit: AccountKind, *, sold: bool) -> Write:
             )
             SELECT input.id, 'hold', reference, input.kind, debit.id, credit.id, amount, generation_id, created_at{more}
             FROM input_ledger input
-            JOIN accounts debit ON {_is("debit", debit)}
-            JOIN accounts credit ON {_is("credit", credit)}
+            CROSS JOIN LATERAL ({_account("debit", debit)}) debit
+            CROSS JOIN LATERAL ({_account("credit", credit)}) credit
             ORDER BY debit.id
             RETURNING id
         )""",
@@ -121,8 +121,8 @@ def _transfer(debit: AccountKind, credit: AccountKind) -> Write:
             SELECT 'single', reference, input.kind, debit.id, credit.id, amount, input.paid, memo, created_at, order_id,
                 price_per_token, total_price, currency_code
             FROM input_ledger input
-            JOIN accounts debit ON {_is("debit", debit)}
-            JOIN accounts credit ON {_is("credit", credit)}
+            CROSS JOIN LATERAL ({_account("debit", debit)}) debit
+            CROSS JOIN LATERAL ({_account("credit", credit)}) credit
             RETURNING id
         )""",
         finds="moved",
@@ -130,12 +130,12 @@ def _transfer(debit: AccountKind, credit: AccountKind) -> Write:
     )
 
 
-def _is(account: str, kind: AccountKind) -> str:
-    """Written so that an index is used."""
-    owner = f"input.{account}_owner"
+def _account(side: str, kind: AccountKind) -> str:
+    """The account of one row. The limit keeps it a look-up by key, also on tables that were never analyzed."""
+    owner = f"input.{side}_owner"
     has_owner = kind in (AccountKind.WALLET, AccountKind.EARNINGS)
-    owned = f"{account}.owner_id = {owner}" if has_owner else f"{account}.owner_id IS NULL AND {owner} IS NULL"
-    return f"{account}.kind = '{kind.value}' AND {owned}"
+    owned = f"owner_id = {owner}" if has_owner else f"owner_id IS NULL AND {owner} IS NULL"
+    return f"SELECT id FROM accounts WHERE kind = '{kind.value}' AND {owned} LIMIT 1"
 
 
 DELTA = "(SELECT coalesce(sum({0}), 0) FROM balance_deltas WHERE account_id = mine.id)"

@@ -15,6 +15,7 @@ from core.moderation.approve_training import ApproveTraining
 from core.paging import PageRequest
 from core.ports.blob_store import StoreUnavailable
 from core.requester import Requester, Role
+from core.styles.delete_style import DeleteStyle
 from core.styles.errors import (
     InsufficientImages,
     RightsNotAffirmed,
@@ -179,6 +180,46 @@ async def test_an_interrupted_check_is_resumed(world: World, mia: User, style_id
     assert await check(world) == 1
     assert len((await shown(world, mia, style_id, 2)).artworks) == 12
     assert len(await tasks(world)) == 1
+
+
+async def test_a_missing_kept_artwork_fails_the_version(world: World, mia: User, style_id: StyleId) -> None:
+    before = await world.blobs.keys("")
+    lost = next(key for key in before if key.startswith(f"training/{style_id}/") and "image_3" in key)
+    await world.blobs.delete(lost)
+
+    version = await checked_version(world, mia, style_id)
+
+    assert version.failure
+    assert (version.failure.code, version.failure.details) == (
+        "UPLOAD_MISSING",
+        {"index": 5, "file": lost.rpartition("/")[2]},
+    )
+    assert set(await world.blobs.keys("")) == set(before) - {lost}
+    assert await tasks(world) == []
+    assert (await stored(world, style_id)).version == 1
+
+
+async def test_a_style_that_is_deleted_during_the_copy_leaves_no_error(
+    world: World, mia: User, style_id: StyleId
+) -> None:
+    class Deleting:
+        """A store in which the style is deleted before its first object is copied."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.blobs, name)
+
+        async def copy(self, source: str, target: str) -> None:
+            if await world.blobs.keys(f"training/{style_id}/"):
+                await world.use_case(DeleteStyle)(mia.id, style_id)
+            await world.blobs.copy(source, target)
+
+    await new_version(world, mia, style_id)
+    assert await world.use_case(CheckArtworks, blobs=Deleting())(limit=20) == 1
+
+    assert await check(world) == 0
+    assert await tasks(world) == []
+    with pytest.raises(StyleNotFound):
+        await stored(world, style_id)
 
 
 async def test_near_copies_of_others_wait_for_an_admin(world: World, mia: User, style_id: StyleId) -> None:

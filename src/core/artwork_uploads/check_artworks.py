@@ -73,11 +73,13 @@ class CheckArtworks:
                 passed.append(await self._check(check, upload, use, [*passed, *again]))
                 check = msgspec.structs.replace(check, passed=len(passed), updated_at=self.clock.now())
                 await self._keep(check, upload, use, passed[-1])
+            complete = len(passed) == len(uploads)
+            if complete:
+                await self._copy(kept, again)
         except ImageRefused as refusal:
             await self.finish.fail(check, uploads, refusal)
             return 1
-        if len(passed) == len(uploads):
-            await self._copy(kept, again)
+        if complete:
             await self.finish.train(check, uploads, [*passed, *again])
         else:
             await self._release(check)
@@ -108,10 +110,16 @@ class CheckArtworks:
         ]
 
     async def _copy(self, kept: list[Artwork], again: list[Artwork]) -> None:
-        """Copy the objects: each version has its own, so that it can be trained and removed on its own."""
+        """Copy the objects: each version has its own, so that it can be trained and removed on its own.
+
+        Raises UploadMissing if one is not there, as when the style was removed meanwhile.
+        """
         for artwork, copy in zip(kept, again, strict=True):
             for source, target in zip(keys_of(artwork), keys_of(copy), strict=False):  # some are no sample any more
-                await self.blobs.copy(source, target)
+                try:
+                    await self.blobs.copy(source, target)
+                except BlobNotFound:
+                    raise UploadMissing(index=copy.index, file=source.rpartition("/")[2]) from None
 
     async def _release(self, check: ArtworkCheck) -> None:
         """It is the others' turn, also after an error."""

@@ -7,8 +7,8 @@ from core.accounts.upgrade_to_artist import UpgradeToArtist
 from core.artwork_uploads.announce_uploads import AnnounceUploads, FileToUpload
 from core.artwork_uploads.arrived_uploads import UploadedArtwork
 from core.artwork_uploads.create_version import CreateVersion, NewVersion
-from core.artwork_uploads.errors import UploadLimitReached
-from core.artwork_uploads.model import prefix
+from core.artwork_uploads.errors import UnusableUpload, UploadLimitReached
+from core.artwork_uploads.model import LIFETIME, prefix
 from core.errors import Forbidden
 from core.generations.request_generation import NewGeneration, RequestGeneration
 from core.identifiers import StyleId, UserId
@@ -101,7 +101,8 @@ class Styles(Actions):
         await self.stage.call(RetrainStyle, requester.id, self._one(), refusals=refusals)
 
     async def _train_again(self, requester: Requester) -> None:
-        """On one more picture."""
+        """On one more picture, which has to be used before it expires."""
+        announced_at = self.stage.world.clock.now()
         announced = await self.stage.call(
             AnnounceUploads, requester, [FileToUpload("more.png", "image/png", 9)], refusals=(UploadLimitReached,)
         )
@@ -109,10 +110,14 @@ class Styles(Actions):
             [upload] = announced
             key = f"{prefix(requester.id)}{upload.upload_id}"
             await self.stage.world.blobs.put(Blob(key, BytesIO(b"a picture"), "image/png"))
-            await self.stage.call(
-                *(CreateVersion, requester.id, self._one(), NewVersion(), [UploadedArtwork(upload.upload_id)]),
-                refusals=(VersionNotReady, VersionInTraining, VersionLimitReached, *LEFT),
-            )
+            try:
+                await self.stage.call(
+                    *(CreateVersion, requester.id, self._one(), NewVersion(), [UploadedArtwork(upload.upload_id)]),
+                    refusals=(VersionNotReady, VersionInTraining, VersionLimitReached, *LEFT),
+                )
+            except UnusableUpload:
+                if self.stage.world.clock.now() < announced_at + LIFETIME:
+                    raise
 
     async def _choose(self, requester: Requester) -> None:
         """Any version, trained or not, while others request images with the one in use."""

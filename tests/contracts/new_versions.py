@@ -13,10 +13,10 @@ from core.styles.edit_style import EditStyle, StyleChanges
 from core.styles.model import Style
 from core.styles.new_style import ArtworkText, NewStyle
 from core.styles.version import StyleVersion
-from core.styles.views import CreatedVersion, VersionDetail
+from core.styles.views import CreatedVersion, OwnStyleDetail, VersionDetail
 from core.tasks.model import Task, task_of
 from core.tasks.outcome import Outcome
-from tests.contracts.artwork_uploads import CONTENTS, arrived, check, create
+from tests.contracts.artwork_uploads import CONTENTS, arrived, as_artist, check, create
 from tests.contracts.overlap import commit
 from tests.support.pictures import picture
 from tests.support.world import World
@@ -71,6 +71,12 @@ async def choose(world: World, artist: User, style_id: StyleId, number: int) -> 
 
 async def stored(world: World, style_id: StyleId) -> Style:
     return await commit(world, lambda ports: ports.styles.of_id(style_id))
+
+
+async def own(world: World, artist: User, style_id: StyleId) -> OwnStyleDetail:
+    detail = await world.read.styles.detail(style_id, viewer=as_artist(artist))
+    assert isinstance(detail, OwnStyleDetail)
+    return detail
 
 
 async def shown(world: World, artist: User, style_id: StyleId, number: int) -> VersionDetail:

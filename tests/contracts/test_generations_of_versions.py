@@ -26,11 +26,6 @@ BUYERS = 16
 
 
 @pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia")
-
-
-@pytest.fixture
 async def style(world: World, mia: User) -> Style:
     return await world.style(mia)
 

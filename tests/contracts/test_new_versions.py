@@ -31,7 +31,6 @@ from core.styles.fail_training import FailTraining
 from core.styles.new_style import ArtworkText
 from core.styles.retrain_style import RetrainStyle
 from core.styles.version import MAX_VERSIONS
-from core.styles.views import OwnStyleDetail
 from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.tasks.model import TrainingTask
 from core.tasks.outcome import Failure
@@ -43,6 +42,7 @@ from tests.contracts.new_versions import (
     complete,
     model_of,
     new_version,
+    own,
     shown,
     stored,
     tasks,
@@ -56,19 +56,8 @@ FAILED = Failure("TRAINING_FAILED", "No.")
 
 
 @pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia")
-
-
-@pytest.fixture
 async def style_id(world: World, mia: User) -> StyleId:
     return await trained_style(world, mia)
-
-
-async def own(world: World, mia: User, style_id: StyleId) -> OwnStyleDetail:
-    detail = await world.read.styles.detail(style_id, viewer=as_artist(mia))
-    assert isinstance(detail, OwnStyleDetail)
-    return detail
 
 
 async def notified(world: World, mia: User) -> list[tuple[str, object]]:

@@ -68,11 +68,6 @@ async def eve(world: World) -> Operator:
 
 
 @pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia")
-
-
-@pytest.fixture
 async def zoe(world: World) -> User:
     return await world.artist("zoe")
 

@@ -19,7 +19,6 @@ from core.styles.fail_training import FailTraining
 from core.styles.retrain_style import RetrainStyle
 from core.styles.time_out_trainings import TimeOutTrainings, TrainingTimeout
 from core.styles.version import RETRY_UNDECIDED
-from core.styles.views import OwnStyleDetail
 from core.takedowns.withdraw_style import NewTakedown, WithdrawStyle
 from core.tasks.model import TrainingTask
 from core.tasks.outcome import Failure
@@ -30,6 +29,7 @@ from tests.contracts.new_versions import (
     choose,
     complete,
     new_version,
+    own,
     stored,
     tasks,
     trained_style,
@@ -42,19 +42,8 @@ FAILED = Failure("TRAINING_FAILED", "No.")
 
 
 @pytest.fixture
-async def mia(world: World) -> User:
-    return await world.artist("mia")
-
-
-@pytest.fixture
 async def style_id(world: World, mia: User) -> StyleId:
     return await trained_style(world, mia)
-
-
-async def own(world: World, mia: User, style_id: StyleId) -> OwnStyleDetail:
-    detail = await world.read.styles.detail(style_id, viewer=as_artist(mia))
-    assert isinstance(detail, OwnStyleDetail)
-    return detail
 
 
 async def test_a_failed_version_can_be_retrained_or_left(world: World, mia: User, style_id: StyleId) -> None:

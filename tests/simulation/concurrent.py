@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -37,10 +37,10 @@ SELECT (SELECT count(*) FROM generations WHERE status NOT IN ('completed', 'fail
 """
 
 
-async def perform(pool: Pool, *, seed: int, calls: int, required: Sequence[str] = ()) -> "ConcurrentStage":
+async def perform(pool: Pool, *, seed: int, calls: int, required: frozenset[str] = frozenset()) -> "ConcurrentStage":
     """Run this many concurrent use case calls on a real database, run it to the end, and audit it. Raises Violation.
 
-    It continues until each result in `required` has occurred, too.
+    It continues until each use case in `required` has answered, too.
     """
     world = PostgresWorld(pool)
     world.fee = PlatformFee(FEE)
@@ -78,20 +78,20 @@ class ConcurrentStage(Stage):
         random: Random,
         group: asyncio.TaskGroup,
         calls: int,
-        required: Sequence[str],
+        required: frozenset[str],
     ) -> None:
         super().__init__(world, random, Faults(random))
         self._pool = pool
         self._group = group
         self._calls = calls
-        self._unseen = set(required)
+        self._required = required
+        self._events = 0
         self._running: dict[asyncio.Task[None], None] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._lasting: list[asyncio.Task[None]] = []
         self.played = asyncio.Event()
-        """Set after enough calls and all results in `required`."""
+        """Set after enough calls and the answers that are required."""
         self.cancelled = 0
-        self.answers: list[str] = []
 
     async def pause(self, seconds: float) -> None:
         self.world.clock.advance(timedelta(seconds=TIME_TAKEN * seconds))
@@ -119,11 +119,11 @@ class ConcurrentStage(Stage):
         return dict(await self._pool.fetchrow(UNFINISHED) or {})
 
     def note(self, event: str) -> None:
-        self.answers.append(event)
-        self._unseen -= {beginning for beginning in self._unseen if event.startswith(beginning)}
-        if len(self.answers) > self._calls + TOO_LONG:
-            raise Violation(f"these results never occurred: {self._unseen}")
-        if len(self.answers) >= self._calls and not self._unseen:
+        self._events += 1
+        missing = self._required - self.answered
+        if self._events > self._calls + TOO_LONG:
+            raise Violation(f"these never answered: {missing}")
+        if self._events >= self._calls and not missing:
             self.played.set()
 
     async def roll_up(self) -> None:

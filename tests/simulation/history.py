@@ -31,6 +31,8 @@ class History:
     commits: int
     images: int
     purchases: int
+    answered: frozenset[str]
+    """Names of the use cases that answered, and not only refused; with "again" after them if a key did."""
     digest: str
     """Of every single event."""
 
@@ -60,7 +62,14 @@ def run(seed: int, *, steps: int, mutant: Mutant = nullcontext) -> History:
         except Violation as broken:
             raise HistoryFailed(seed, steps, scheduler.steps, str(broken), list(trace.last)) from broken
     tables = world.database.tables
-    return History(scheduler.steps, invariants.commits, len(tables.generations), len(tables.purchases), trace.digest)
+    return History(
+        scheduler.steps,
+        invariants.commits,
+        len(tables.generations),
+        len(tables.purchases),
+        frozenset(stage.answered),
+        trace.digest,
+    )
 
 
 def _play(stage: "SimulatedStage", scheduler: Scheduler, invariants: Invariants, steps: int) -> None:

@@ -39,7 +39,7 @@ class IdempotentCall:
             async with scope.call:
                 return await self._make(scope)
         except AlreadyAnswered as known:
-            self.stage.note(f"{self.kind.__name__} answers again {known.answer.headers}")
+            self.stage.note_answer(f"{self.kind.__name__} again", known.answer.headers)
             return known.answer
         except DomainError as refusal:
             if not self.stage.expected(refusal, IdempotencyKeyReused, *self.refusals):
@@ -58,5 +58,5 @@ class IdempotentCall:
             raise
         answer = Answer(201, {"location": self.name(made)}, msgspec.json.encode(made))
         await scope.call.finish(answer)
-        self.stage.note(f"{self.kind.__name__} answers {made}")
+        self.stage.note_answer(self.kind.__name__, made)
         return answer

@@ -44,6 +44,8 @@ class Stage(ABC):
         """Whether users stop acting."""
         self.settling = 0
         """Confirmations under way. The provider promises how long they take, so the clock does not jump meanwhile."""
+        self.answered: set[str] = set()
+        """Names of the use cases that answered, and not only refused; with "again" after them if a key did."""
         self.deleted: set[UserId] = set()
         """Users who have deleted their account."""
         # What users know:
@@ -81,6 +83,11 @@ class Stage(ABC):
     def note(self, event: str) -> None:  # noqa: B027 (actors without a record do nothing)
         """Keep a record."""
 
+    def note_answer(self, name: str, answer: object) -> None:
+        """Of a use case."""
+        self.answered.add(name)
+        self.note(f"{name} answers {answer}")
+
     def ports(self) -> dict[str, object]:
         """What use cases get instead of the world's own."""
         return {
@@ -103,7 +110,7 @@ class Stage(ABC):
                 raise
             self.note(f"{kind.__name__} refuses: {refusal.code}")
             return None
-        self.note(f"{kind.__name__} answers {answer}")
+        self.note_answer(kind.__name__, answer)
         return answer
 
     def expected(self, refusal: DomainError, *refusals: type[DomainError]) -> bool:

@@ -12,6 +12,7 @@ COMMENTS = {
     "CONSTRAINT uq_notifications_recipient_id_reason ON notifications": "A user is notified once per event.",
     "CONSTRAINT ck_notifications_type ON notifications": "A type of the core's enum.",
     "CONSTRAINT ck_notifications_target_type ON notifications": "A target that the API links to.",
+    "CONSTRAINT ck_notifications_target_id ON notifications": "Null for a purchase, whose id is text, in the metadata.",
     "INDEX ix_notifications_recipient_id_created_at_id": "A user's notifications, by time.",
     "INDEX ix_notifications_unread": "A user's unread notifications.",
     "INDEX ix_notifications_read": "Notifications that were read long ago, to be removed.",
@@ -27,7 +28,7 @@ def upgrade() -> None:
             type text NOT NULL,
             reason text NOT NULL,
             target_type text NOT NULL,
-            target_id bigint NOT NULL,
+            target_id bigint,
             actor_id bigint,
             metadata jsonb NOT NULL,
             created_at timestamptz NOT NULL,
@@ -38,12 +39,14 @@ def upgrade() -> None:
                 type IN (
                     'follow', 'like', 'comment', 'generation_complete', 'generation_failed',
                     'style_training_complete', 'style_training_failed',
-                    'style_withdrawn', 'report_resolved', 'content_reviewed', 'new_sign_in'
+                    'style_withdrawn', 'report_resolved', 'content_reviewed', 'new_sign_in',
+                    'purchase_refunded', 'refund_refused', 'purchase_charged_back'
                 )
             ),
             CONSTRAINT ck_notifications_target_type CHECK (
-                target_type IN ('generation', 'style', 'comment', 'user', 'session')
+                target_type IN ('generation', 'style', 'comment', 'user', 'session', 'purchase')
             ),
+            CONSTRAINT ck_notifications_target_id CHECK ((target_id IS NULL) = (target_type = 'purchase')),
             CONSTRAINT fk_notifications_recipient_id FOREIGN KEY (recipient_id) REFERENCES users (id),
             CONSTRAINT fk_notifications_actor_id FOREIGN KEY (actor_id) REFERENCES users (id)
         )

@@ -15,6 +15,9 @@ from core.notifications.mark_all_read import MarkAllRead
 from core.notifications.mark_read import MarkRead
 from core.notifications.model import KEPT_READ, Notification, NotificationType
 from core.notifications.purge_read_notifications import PurgeReadNotifications
+from core.purchases.carry_out_refunds import CarryOutRefunds
+from core.purchases.check_purchase import CheckPurchase
+from core.purchases.request_refund import RequestRefund
 from core.reports.dismiss_report import DismissReport
 from core.reports.model import ReportReason, TargetType
 from core.reports.submit_report import NewReport, SubmitReport
@@ -101,6 +104,14 @@ async def test_each_type_is_sent_to_its_recipients_and_not_to_the_actor(world: M
         await world.use_case(WithdrawStyle)(admin, trained.id, NewTakedown("Copied."))
     report = await world.use_case(SubmitReport)(ann.id, NewReport(TargetType.STYLE, trained.id, ReportReason.OTHER))
     await world.use_case(DismissReport)(Operator(admin.id), report, reason="It is hers.")
+    refunded, refused, charged_back = [await world.buy(ann, tokens) for tokens in (10, 20, 30)]
+    world.payments.refuse_to_refund(refused.order_id)
+    world.payments.refund(charged_back.order_id, left=0)
+    for asked in (refunded, refused):
+        await world.use_case(RequestRefund)(ann.id, asked.order_id)
+    for _ in range(2):
+        await world.use_case(CarryOutRefunds)()
+        await world.use_case(CheckPurchase)(charged_back.order_id, payment_key=charged_back.payment_key)
 
     kept = [one.notification for one in world.database.tables.notifications.values()]
 
@@ -117,6 +128,9 @@ async def test_each_type_is_sent_to_its_recipients_and_not_to_the_actor(world: M
             (ann.id, "like", mia.id, "generation", image.id),
             (ann.id, "comment", mia.id, "generation", image.id),
             (ann.id, "follow", mia.id, "user", ann.id),
+            (ann.id, "purchase_refunded", None, "purchase", None),
+            (ann.id, "refund_refused", None, "purchase", None),
+            (ann.id, "purchase_charged_back", None, "purchase", None),
         ]
     )
     sent_at_sign_in = {NotificationType.NEW_SIGN_IN}  # see tests/entrypoints/test_sessions.py

@@ -50,13 +50,7 @@ async def test_a_missing_response_is_looked_up_a_minute_later(world: MemoryWorld
 async def test_a_crash_between_capture_and_commit_is_recovered(world: MemoryWorld, method: str) -> None:
     ann, order_id, key = await agreed(world)
     scope = world.scope()
-    crashing = RecordPayment(
-        scope.users,
-        failing(scope.purchases, method),
-        scope.ledger,
-        scope.transaction,
-        world.clock,
-    )
+    crashing = world.use_case(RecordPayment, scope, purchases=failing(scope.purchases, method))
 
     with pytest.raises(UnexpectedError):
         await world.use_case(SettlePurchase, record=crashing)(order_id, payment_key=key, amount=45_000)
@@ -73,7 +67,7 @@ async def test_a_crash_while_crediting_stores_neither_status_nor_tokens(world: M
     ann, order_id, key = await agreed(world)
     scope = world.scope()
     broken: TokenLedger = failing(scope.ledger, "transfer")
-    crashing = RecordPayment(scope.users, scope.purchases, broken, scope.transaction, world.clock)
+    crashing = world.use_case(RecordPayment, scope, ledger=broken)
 
     with pytest.raises(UnexpectedError):
         await world.use_case(SettlePurchase, record=crashing)(order_id, payment_key=key, amount=45_000)
@@ -87,7 +81,7 @@ async def test_a_crash_while_crediting_stores_neither_status_nor_tokens(world: M
 async def test_an_unknown_commit_outcome_is_settled_by_a_repeat(world: MemoryWorld) -> None:
     ann, order_id, key = await agreed(world)
     scope = world.scope()
-    record = RecordPayment(scope.users, scope.purchases, scope.ledger, LosesConnection(scope.transaction), world.clock)
+    record = world.use_case(RecordPayment, scope, transaction=LosesConnection(scope.transaction))
 
     with pytest.raises(OutcomeUnknown):
         await world.use_case(SettlePurchase, record=record)(order_id, payment_key=key, amount=45_000)

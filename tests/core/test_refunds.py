@@ -10,15 +10,17 @@ import pytest
 
 from core.accounts.model import User
 from core.errors import ValidationError
-from core.identifiers import HoldId, OrderId
+from core.identifiers import HoldId, NotificationId, OrderId
 from core.problems import wrong_token_amount
 from core.purchases.carry_out_refunds import CarryOutRefunds
 from core.purchases.check_purchase import CheckPurchase
 from core.purchases.errors import NotRefundable
 from core.purchases.model import CHECK_AGAIN, Purchase, new_purchase
+from core.purchases.notification import charge_back_notification, refund_notification
 from core.purchases.packages import package_of
 from core.purchases.refund import RefundPeriod
 from core.purchases.request_refund import RequestRefund
+from core.tokens.model import ISSUANCE, Transfer, TransferKind, wallet
 from tests.core.failing import Interrupted, Overtaken
 from tests.support.memory_world import MemoryWorld
 
@@ -184,6 +186,17 @@ async def test_only_a_refunding_purchase_has_a_hold(world: MemoryWorld, ann: Use
     paid = await world.buy(ann, 100)
     with pytest.raises(ValueError, match="is not being refunded"):
         paid.refund_hold(at=world.clock.now())
+
+
+async def test_only_an_ended_refund_is_notified(world: MemoryWorld, purchase: Purchase) -> None:
+    with pytest.raises(ValueError, match="has ended"):
+        refund_notification(NotificationId(1), stored(world, purchase), at=world.clock.now())
+    with pytest.raises(ValueError, match="has gone back"):
+        charge_back_notification(
+            NotificationId(1),
+            purchase,
+            Transfer("x", TransferKind.BONUS, ISSUANCE, wallet(purchase.user_id), 1, world.clock.now()),
+        )
 
 
 async def test_only_a_paid_purchase_is_refunded(world: MemoryWorld, ann: User) -> None:

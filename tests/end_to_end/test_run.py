@@ -290,6 +290,7 @@ async def test_the_admin_demo_runs_to_its_end(machine: Machine) -> None:
         "Leo is notified: content_reviewed, dismissed",
         "Zoe: 150 tokens",
         "9000 KRW went back",
+        "Leo is notified: purchase_refunded, 100 tokens, 9000 KRW",
         "Withdrawal 1 is settled.",
         "Mina: 100 tokens, 100 earned",
     ):

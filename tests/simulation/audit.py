@@ -26,6 +26,19 @@ RULES = {
         GROUP BY g.id HAVING count(n.id) <> CASE
             WHEN g.status = 'cancelled' AND g.failure_code IS DISTINCT FROM 'STYLE_WITHDRAWN' THEN 0 ELSE 1 END
     """,
+    "buyers are notified once of each refund that has ended, and of each charge-back": """
+        WITH events AS (
+            SELECT user_id, order_id, amount::text,
+                CASE phase WHEN 'post' THEN 'purchase_refunded' WHEN 'void' THEN 'refund_refused'
+                ELSE 'purchase_charged_back' END AS type
+            FROM transfers JOIN purchases USING (order_id) JOIN users ON users.id = user_id AND standing = 'present'
+            WHERE kind IN ('refund', 'charge_back') AND phase <> 'hold'
+        ), notified AS (
+            SELECT recipient_id, metadata->>'order_id', metadata->>'tokens', type
+            FROM notifications WHERE target_type = 'purchase'
+        )
+        (TABLE events EXCEPT ALL TABLE notified) UNION ALL (TABLE notified EXCEPT ALL TABLE events)
+    """,
     "images count their likes and comments": """
         SELECT id, like_count, comment_count FROM generations
         WHERE (like_count, comment_count) <> (

@@ -12,6 +12,7 @@ from core.generations.model import FINAL, RETRYABLE, STYLE_WITHDRAWN, Generation
 from core.identifiers import (
     CommentId,
     GenerationId,
+    NotificationId,
     OrderId,
     StyleId,
     TaskId,
@@ -26,6 +27,7 @@ from core.styles.model import Style
 from core.styles.version import TrainingStatus
 from core.tasks.model import GenerationOrder, GenerationTask, PendingTask
 from core.tokens.model import WELCOME_TOKENS, Account, AccountKind, TransferKind
+from tests.simulation.purchase_notifications import PurchaseNotifications
 from tests.simulation.rows import ids_of, name_of, pays, result_of, version_of
 from tests.simulation.sources import Sources
 from tests.simulation.stage import GRACE
@@ -37,7 +39,7 @@ Answered = tuple[UserId, str]
 
 _LEDGER = ("funds", "entries", "generations", "purchases", "withdrawals")
 """The rows that `reconcile` checks."""
-_NAMES = (*_LEDGER, "users", "styles", "style_versions", "likes", "comments", "answers", "outbox")
+_NAMES = (*_LEDGER, "users", "styles", "style_versions", "likes", "comments", "answers", "outbox", "notifications")
 NOTIFIED = {Status.COMPLETED, Status.FAILED}
 SERVER_GIVES_UP = FINAL | RETRYABLE
 """Codes after which the inference server does not try again by itself."""
@@ -63,6 +65,7 @@ class Invariants:
         self._entries: set[TransferId] = set()
         self._bonuses: defaultdict[UserId, list[Entry]] = defaultdict(list)
         self._sources = Sources()
+        self._purchase_notifications = PurchaseNotifications(tables, self._is_here)
         self._made: set[str] = set()
         """By their place in answers: what is to be made once for each key."""
         self._attempts: dict[tuple[GenerationId, int], TaskId] = {}
@@ -113,6 +116,7 @@ class Invariants:
     def _check(self, changed: dict[str, list[object]]) -> None:
         for transfer_id in ids_of(changed["entries"], TransferId):
             self._check_entry(transfer_id)
+        self._purchase_notifications.check(ids_of(changed["notifications"], NotificationId))
         for account in ids_of(changed["funds"], Account):
             if account.kind is AccountKind.EARNINGS and account.owner is not None:
                 self._sources.check_paid(account.owner, self._tables.funds[account].paid)
@@ -148,6 +152,7 @@ class Invariants:
             raise Violation(f"entry {transfer_id} of the ledger was changed or removed: {entry}")
         self._entries.add(transfer_id)
         self._sources.add(entry)
+        self._purchase_notifications.add(entry)
         self._note(
             f"  {entry.phase.value} {entry.id}: {entry.amount} {name_of(entry.debit)} -> {name_of(entry.credit)}"
         )

@@ -8,15 +8,18 @@ from unittest.mock import patch
 import msgspec
 
 from adapters.memory import tokens
-from adapters.memory.tables import Entry, Funds
+from adapters.memory.notifications import MemoryNotifier
+from adapters.memory.tables import Entry, Funds, KeptNotification
 from adapters.memory.tokens import MemoryTokenLedger
 from core.identifiers import HoldId, UserId
+from core.notifications.model import Notification, NotificationType
 from core.ports.token_ledger import TokenLedger
 from core.purchases.carry_out_refunds import CarryOutRefunds
 from core.purchases.model import Purchase, PurchaseStatus
 from core.purchases.refund import Refund
 from core.tokens.model import Hold, PayoutTerms, PlatformFee, Transfer, TransferKind, paid_part
 from core.withdrawals.model import Withdrawal, WithdrawalStatus
+from tests.simulation.history import Mutant
 from tests.simulation.world import SimulatedWorld
 
 
@@ -83,6 +86,49 @@ def refunds_asked_for_anew(world: SimulatedWorld) -> Iterator[None]:
         return world.ids.task()
 
     with patch.object(CarryOutRefunds, "_went_back", went_back), patch.object(Refund, "key", property(key)):
+        yield
+
+
+def never_notified(type: NotificationType) -> Mutant:
+    @contextmanager
+    def mutant(_: SimulatedWorld) -> Iterator[None]:
+        async def others(self: MemoryNotifier, notification: Notification) -> None:
+            if notification.type is not type:
+                await notify(self, notification)
+
+        notify = MemoryNotifier.notify
+        with patch.object(MemoryNotifier, "notify", others):
+            yield
+
+    return mutant
+
+
+@contextmanager
+def refunds_notified_twice(world: SimulatedWorld) -> Iterator[None]:
+    """As if each were something new."""
+
+    async def twice(self: MemoryNotifier, notification: Notification) -> None:
+        await notify(self, notification)
+        if notification.type is NotificationType.PURCHASE_REFUNDED:
+            again = {"id": await world.ids.notification(), "reason": f"{notification.reason}:again"}
+            await notify(self, msgspec.structs.replace(notification, **again))
+
+    notify = MemoryNotifier.notify
+    with patch.object(MemoryNotifier, "notify", twice):
+        yield
+
+
+@contextmanager
+def refunds_notified_before_the_commit(world: SimulatedWorld) -> Iterator[None]:
+    async def at_once(self: MemoryNotifier, notification: Notification) -> None:
+        if notification.type is NotificationType.PURCHASE_REFUNDED:
+            row = {notification.id: KeptNotification(notification)}
+            world.database.apply([lambda tables: tables.notifications.update(row)])
+        else:
+            await notify(self, notification)
+
+    notify = MemoryNotifier.notify
+    with patch.object(MemoryNotifier, "notify", at_once):
         yield
 
 

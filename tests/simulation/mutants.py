@@ -28,6 +28,7 @@ from core.generations.fail_unresumed_generations import FailUnresumedGenerations
 from core.generations.model import Generation, Status
 from core.generations.repository import Generations
 from core.identifiers import GenerationId, StyleId, UserId
+from core.notifications.model import NotificationType
 from core.purchases.carry_out_refunds import CarryOutRefunds
 from core.purchases.request_refund import RequestRefund
 from core.styles.errors import StyleNotFound
@@ -42,10 +43,13 @@ from tests.simulation.money_mutants import (
     bonus_withdrawable,
     earnings_withdrawn_at_once,
     fee_rounded_up,
+    never_notified,
     one_bonus_token_as_if_it_was_bought,
     own_images_withdrawable,
     refunds_asked_for_anew,
     refunds_charged_back_too,
+    refunds_notified_before_the_commit,
+    refunds_notified_twice,
     wallets_below_zero,
     withdrawals_settled_twice,
 )
@@ -299,5 +303,10 @@ MUTANTS: dict[str, Mutant] = {
     "refused-refunds-on-hold-for-good": changed(CarryOutRefunds, ledger=NeverVoids),
     "refunds-asked-for-anew": refunds_asked_for_anew,
     "refunds-charged-back-too": refunds_charged_back_too,
+    "refunds-not-notified": never_notified(NotificationType.PURCHASE_REFUNDED),
+    "refused-refunds-not-notified": never_notified(NotificationType.REFUND_REFUSED),
+    "charge-backs-not-notified": never_notified(NotificationType.PURCHASE_CHARGED_BACK),
+    "refunds-notified-twice": refunds_notified_twice,
+    "refunds-notified-before-the-commit": refunds_notified_before_the_commit,
     "no-refund-after-the-last-attempt": changed(FailGeneration, ledger=NeverVoids),
 }

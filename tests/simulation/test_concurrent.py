@@ -26,6 +26,10 @@ REQUIRED = frozenset({"RequestGeneration again", "CompleteGeneration", "PostComm
 BREAKS = {
     "everybody is welcomed once": "DELETE FROM transfers WHERE kind = 'bonus'",
     "whose generation has ended is notified once": "DELETE FROM notifications",
+    "buyers are notified once of each refund that has ended, and of each charge-back": """
+        INSERT INTO notifications (recipient_id, type, reason, target_type, metadata, created_at)
+        SELECT user_id, 'purchase_refunded', 'again', 'purchase', '{"tokens": 1}'::jsonb, now() FROM purchases LIMIT 1
+    """,
     "what was asked for by a key was made once": "UPDATE generations SET description = 'a key', owner_id = 1",
     "what was made by a key is named by the answer": "DELETE FROM idempotency_keys",
     "images count their likes and comments": "UPDATE generations SET like_count = like_count + 1",

@@ -31,7 +31,7 @@ class MemoryNotifier(Notifier):
 
         def operation(tables: Tables) -> None:
             recipient = tables.users.get(notification.recipient)
-            if recipient is None or recipient.standing is not Standing.PRESENT:
+            if recipient is None or recipient.standing not in (Standing.PRESENT, Standing.SUSPENDED):
                 return
             reason = (notification.recipient, notification.reason)
             if tables.reasons.setdefault(reason, notification.id) == notification.id:
@@ -113,14 +113,14 @@ class MemoryNotificationsReader(NotificationsReader):
         return Actor(user.id, user.username, original(images), images)
 
     async def _target(self, notification: Notification) -> Target | None:
-        match notification.target_type:
-            case "user":
-                return self._user(UserId(notification.target_id))
-            case "style":
-                return await self._style(StyleId(notification.target_id))
-            case "generation":
-                return await self._generation(GenerationId(notification.target_id), notification.recipient)
-            case "comment" | "session":
+        match notification.target_type, notification.target_id:
+            case "user", int(target_id):
+                return self._user(UserId(target_id))
+            case "style", int(target_id):
+                return await self._style(StyleId(target_id))
+            case "generation", int(target_id):
+                return await self._generation(GenerationId(target_id), notification.recipient)
+            case _:
                 return None
 
     def _user(self, user_id: UserId) -> Target | None:

@@ -25,7 +25,8 @@ NOTIFY = Write(
             INSERT INTO notifications
                 (id, recipient_id, type, reason, target_type, target_id, actor_id, metadata, created_at)
             SELECT input.id, recipient_id, type, reason, target_type, target_id, actor_id, metadata, input.created_at
-            FROM input_notifications input JOIN users ON users.id = recipient_id AND standing = 'present'
+            FROM input_notifications input
+            JOIN users ON users.id = recipient_id AND standing IN ('present', 'suspended')
             ON CONFLICT ON CONSTRAINT uq_notifications_recipient_id_reason DO NOTHING
         )""",
 )

@@ -1511,7 +1511,7 @@ CREATE TABLE notifications (
     -- The event, such as the id of a like.
     reason text NOT NULL,
     target_type text NOT NULL,
-    target_id bigint NOT NULL,
+    target_id bigint,
     -- The user who has caused it.
     actor_id bigint,
     metadata jsonb NOT NULL,
@@ -1521,12 +1521,15 @@ CREATE TABLE notifications (
     CONSTRAINT pk_notifications PRIMARY KEY (id),
     -- A user is notified once per event.
     CONSTRAINT uq_notifications_recipient_id_reason UNIQUE (recipient_id, reason),
+    -- Null for a purchase, whose id is text, in the metadata.
+    CONSTRAINT ck_notifications_target_id CHECK ((target_id IS NULL) = (target_type = 'purchase')),
     -- A target that the API links to.
-    CONSTRAINT ck_notifications_target_type CHECK (target_type IN ('generation', 'style', 'comment', 'user', 'session')),
+    CONSTRAINT ck_notifications_target_type CHECK (target_type IN ('generation', 'style', 'comment', 'user', 'session',
+        'purchase')),
     -- A type of the core's enum.
     CONSTRAINT ck_notifications_type CHECK (type IN ('follow', 'like', 'comment', 'generation_complete',
         'generation_failed', 'style_training_complete', 'style_training_failed', 'style_withdrawn', 'report_resolved',
-        'content_reviewed', 'new_sign_in')),
+        'content_reviewed', 'new_sign_in', 'purchase_refunded', 'refund_refused', 'purchase_charged_back')),
     CONSTRAINT fk_notifications_actor_id FOREIGN KEY (actor_id) REFERENCES users(id),
     CONSTRAINT fk_notifications_recipient_id FOREIGN KEY (recipient_id) REFERENCES users(id)
 );

@@ -26,9 +26,15 @@ class NotificationType(Enum):
     """To those whose it is."""
     NEW_SIGN_IN = "new_sign_in"
     """From a browser in which the recipient had not signed in before; its session is the target."""
+    PURCHASE_REFUNDED = "purchase_refunded"
+    """In part or in full: the money has gone back, and the tokens are gone."""
+    REFUND_REFUSED = "refund_refused"
+    """By the payment provider: the tokens are available again."""
+    PURCHASE_CHARGED_BACK = "purchase_charged_back"
+    """Money has gone back without a refund, and its tokens were taken back."""
 
 
-TargetType = Literal["generation", "style", "comment", "user", "session"]
+TargetType = Literal["generation", "style", "comment", "user", "session", "purchase"]
 
 
 class Notification(msgspec.Struct, frozen=True):
@@ -38,7 +44,8 @@ class Notification(msgspec.Struct, frozen=True):
     reason: str
     """The event, unique per recipient: a repeated event is not notified again."""
     target_type: TargetType
-    target_id: int
+    target_id: int | None
+    """None for a purchase, whose order id is in the metadata."""
     at: datetime
     actor: UserId | None = None
     """The user who caused the event; None if the system did."""

@@ -36,9 +36,10 @@ class NotificationItem(msgspec.Struct, frozen=True):
     type: str
     actor: Actor | None
     target_type: TargetType
-    target_id: int
+    target_id: int | None
+    """Null for a purchase: its `order_id` is in `metadata`."""
     target: Target | None
-    """None if it no longer exists, and for a comment or a session."""
+    """Null if it no longer exists, and for a comment, a session or a purchase."""
     metadata: dict[str, object]
     is_read: bool
     created_at: datetime

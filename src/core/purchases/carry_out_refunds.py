@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from core.errors import DomainError
 from core.identifiers import OrderId
 from core.ports.clock import Clock
+from core.ports.ids import Ids
+from core.ports.notifier import Notifier
 from core.ports.payment_provider import PaymentProvider, PaymentsUnavailable
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
+from core.purchases.notification import refund_notification
 from core.purchases.payment import PaymentFailure
 from core.purchases.record_payment import RecordPayment
 from core.purchases.refund import Refund
@@ -18,7 +21,7 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class CarryOutRefunds:
     """Have the payment provider give the money of refunds back, one batch, and take the tokens; if it refuses, the
-    tokens are available again.
+    tokens are available again. The buyer is notified.
 
     The payment is looked up first: money that has gone back already, because an answer was lost or somebody cancelled
     the payment at the provider, does not go back twice. While the provider is unavailable the tokens stay on hold. Safe
@@ -29,7 +32,9 @@ class CarryOutRefunds:
     provider: PaymentProvider
     record: RecordPayment
     ledger: TokenLedger
+    notifier: Notifier
     transaction: Transaction
+    ids: Ids
     clock: Clock
 
     async def __call__(self, *, limit: int = 20) -> int:
@@ -78,5 +83,7 @@ class CarryOutRefunds:
             if after == before:
                 return
             await self.purchases.save(after)
-            await self.ledger.void(refund.hold_id, at=self.clock.now())
+            now = self.clock.now()
+            await self.ledger.void(refund.hold_id, at=now)
+            await self.notifier.notify(refund_notification(await self.ids.notification(), after, at=now))
         _log.warning("refund refused order=%s code=%s message=%s", order_id, failure.code, failure.message)

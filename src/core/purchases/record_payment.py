@@ -1,13 +1,17 @@
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 
 from core.accounts.errors import UserNotFound
 from core.accounts.repository import Users
 from core.identifiers import OrderId, UserId
 from core.ports.clock import Clock
+from core.ports.ids import Ids
+from core.ports.notifier import Notifier
 from core.ports.token_ledger import TokenLedger
 from core.ports.transaction import Transaction
 from core.purchases.model import Purchase, PurchaseStatus
+from core.purchases.notification import charge_back_notification, refund_notification
 from core.purchases.payment import Payment, PaymentState
 from core.purchases.repository import Purchases
 
@@ -17,7 +21,7 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class RecordPayment:
     """Record the provider's latest answer on a payment: a captured payment is credited, and what was cancelled later
-    ends the refund that asked for it or is taken back; each once.
+    ends the refund that asked for it or is taken back, and the buyer is notified; each once.
 
     Idempotent and independent of the order of reports; safe to run concurrently.
     """
@@ -25,7 +29,9 @@ class RecordPayment:
     users: Users
     purchases: Purchases
     ledger: TokenLedger
+    notifier: Notifier
     transaction: Transaction
+    ids: Ids
     clock: Clock
 
     async def __call__(self, order_id: OrderId, payment: Payment) -> PurchaseStatus:
@@ -37,12 +43,7 @@ class RecordPayment:
             after = before.apply(payment, at=now)
             if after != before and before.status.credited:
                 await self.purchases.save(after)
-                if (refund := before.open_refund) and after.open_refund is None:
-                    refunded = after.refund == refund
-                    end = self.ledger.post if refunded else self.ledger.void
-                    await end(refund.hold_id, at=now)
-                if taken_back := after.charge_back(before, at=now):
-                    await self.ledger.transfer(taken_back)
+                refunded = await self._take_back(before, after, at=now)
             elif after != before:
                 paid = after.status is PurchaseStatus.PAID
                 account_deleted = paid and await self._is_deleted(after.user_id)
@@ -72,6 +73,19 @@ class RecordPayment:
         elif payment.state is PaymentState.CAPTURED:
             _log_uncredited(before, after, payment)
         return after.status
+
+    async def _take_back(self, before: Purchase, after: Purchase, *, at: datetime) -> bool:
+        """The tokens whose money has gone back; whether that was for a refund."""
+        refunded = False
+        if (refund := before.open_refund) and after.open_refund is None:
+            refunded = after.refund == refund
+            end = self.ledger.post if refunded else self.ledger.void
+            await end(refund.hold_id, at=at)
+            await self.notifier.notify(refund_notification(await self.ids.notification(), after, at=at))
+        if taken_back := after.charge_back(before, at=at):
+            await self.ledger.transfer(taken_back)
+            await self.notifier.notify(charge_back_notification(await self.ids.notification(), after, taken_back))
+        return refunded
 
     async def _is_deleted(self, user_id: UserId) -> bool:
         try:

@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.tables.base import Id, Json, Row, one_of
@@ -27,8 +27,12 @@ class NotificationRow(Row):
             "report_resolved",
             "content_reviewed",
             "new_sign_in",
+            "purchase_refunded",
+            "refund_refused",
+            "purchase_charged_back",
         ),
-        one_of("target_type", "generation", "style", "comment", "user", "session"),
+        one_of("target_type", "generation", "style", "comment", "user", "session", "purchase"),
+        CheckConstraint("(target_id IS NULL) = (target_type = 'purchase')", name="target_id"),
     )
 
     id: Mapped[Id]
@@ -36,7 +40,7 @@ class NotificationRow(Row):
     type: Mapped[str]
     reason: Mapped[str]
     target_type: Mapped[str]
-    target_id: Mapped[int]
+    target_id: Mapped[int | None]
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     metadata_: Mapped[Json] = mapped_column("metadata")
     created_at: Mapped[datetime]

@@ -13,7 +13,8 @@ from core.secret import Secret
 from entrypoints.command_failed import CommandFailed
 from entrypoints.container.development import embedded_database
 from entrypoints.data_directory import UNKNOWN, DataDirectory, Holder
-from entrypoints.settings import OpenIDSettings, Settings, Toss
+from entrypoints.parts import OpenIDSettings, Toss
+from entrypoints.settings import Settings
 
 LOCAL_SIGN_IN = "/local-sign-in"
 """The path of the stand-in for Google."""

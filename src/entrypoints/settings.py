@@ -5,18 +5,26 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
-from urllib.parse import parse_qs
 
 import msgspec
 from dotenv.parser import Original, parse_stream
 
 from core.ports.rate_limiter import Limit
 from core.secret import Secret
+from entrypoints.encryption import PLAINTEXT, database_hosts, unencrypted_connections, unencrypted_urls
+from entrypoints.parts import (
+    OpenIDSettings,
+    RabbitMQ,
+    RateLimits,
+    Toss,
+    read_google,
+    read_rabbitmq,
+    read_rate_limits,
+    read_toss,
+)
 from entrypoints.strength import MIN_SECRET, equal_secrets, weak_passwords, weak_secrets
 from entrypoints.variables import Network, Reader, split_url
 
-GOOGLE_DISCOVERY = "https://accounts.google.com/.well-known/openid-configuration"
-TOSS_API = "https://api.tosspayments.com"
 ENV_FILE = ".env"
 TOKENS = ("INTERNAL_API_TOKEN", "TRAINING_API_TOKEN", "INFERENCE_API_TOKEN", "OPERATOR_TOKEN")
 """Bearer tokens. While one is replaced, the previous one has the same name with `_PREVIOUS`."""
@@ -28,50 +36,6 @@ MAX_RATE = 100
 """Calls a second; a higher rate limit has no effect."""
 
 AppEnv = Literal["development", "production"]
-
-
-class RabbitMQ(msgspec.Struct, frozen=True):
-    host: str
-    port: int
-    user: str
-    password: Secret
-    vhost: str
-    tls: bool
-    """Whether the connection is encrypted, and the broker's certificate verified."""
-    ca_file: Path | None
-    """Certificate authorities to trust instead of the system's."""
-
-
-class OpenIDSettings(msgspec.Struct, frozen=True):
-    client_id: str
-    client_secret: Secret
-    discovery_url: str
-
-
-class RateLimits(msgspec.Struct, frozen=True):
-    """Rate limits."""
-
-    sign_in: Limit
-    """Sign-in attempts of an address."""
-    generate: Limit
-    """Generations requested by a user."""
-    export: Limit
-    """Exports of personal data by a user."""
-    upload: Limit
-    """Calls of a user that may have files, refused ones included."""
-    payment: Limit
-    """Payment webhooks and returns from the payment page of an address."""
-    payment_order: Limit
-    """The same for an order, from any address."""
-    signed_in: Limit
-    """All other calls of a user."""
-    anonymous: Limit
-    """Calls of an address without a session."""
-
-
-class Toss(msgspec.Struct, frozen=True):
-    secret_key: Secret
-    api_base: str
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: Secret | None
     database_pool_size: int
     rabbitmq: RabbitMQ | None
+    plaintext_connections: Literal["on", "off"]
+    """Whether production may connect to database and broker unencrypted, over a network."""
     gcs_bucket_name: str | None
     storage_emulator_host: str | None
     """The URL of a storage emulator to use instead of Google's service."""
@@ -212,14 +178,15 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         trusted_proxies=reader.networks("TRUSTED_PROXIES"),
         database_url=_database_url(reader, production=production),
         database_pool_size=reader.number("DATABASE_POOL_SIZE", 10, low=1, high=1000),
-        rabbitmq=_rabbitmq(reader),
+        rabbitmq=read_rabbitmq(reader),
+        plaintext_connections=reader.choice(PLAINTEXT, ("on", "off"), "off"),
         gcs_bucket_name=reader.text("GCS_BUCKET_NAME"),
         storage_emulator_host=reader.url("STORAGE_EMULATOR_HOST"),
-        google=_google(reader),
-        toss=_toss(reader),
+        google=read_google(reader),
+        toss=read_toss(reader),
         ai_servers=reader.choice("AI_SERVERS", ("simulated", "none"), "none" if production else "simulated"),
         relay=reader.choice("RELAY", ("on", "off"), "on"),
-        rate_limits=_rate_limits(reader, default="on" if production else "off"),
+        rate_limits=read_rate_limits(reader, default="on" if production else "off"),
         image_workers=reader.number("IMAGE_WORKERS", 2, low=1, high=16),
         styles_per_artist=reader.number("STYLES_PER_ARTIST", 10, low=1, high=10_000),
         review_near_copies=reader.choice("REVIEW_NEAR_COPIES", ("on", "off"), "on" if production else "off"),
@@ -259,53 +226,6 @@ def _database_url(reader: Reader, *, production: bool) -> Secret | None:
     if url and not (_names_a_database(url.reveal()) if production else split_url(url.reveal())):
         reader.problems.append("DATABASE_URL is not a URL such as postgresql://user:password@host/database")
     return url
-
-
-def _rabbitmq(reader: Reader) -> RabbitMQ | None:
-    host = reader.text("RABBITMQ_HOST")
-    if host is None:
-        return None
-    tls = reader.choice("RABBITMQ_TLS", ("on", "off"), "off") == "on"
-    ca_file = reader.file("RABBITMQ_CA_FILE")
-    if ca_file and not tls:
-        reader.problems.append("RABBITMQ_CA_FILE is set without RABBITMQ_TLS=on")
-    return RabbitMQ(
-        host=host,
-        port=reader.number("RABBITMQ_PORT", 5671 if tls else 5672, low=1, high=65535),
-        user=reader.text("RABBITMQ_USER") or "guest",
-        password=reader.secret("RABBITMQ_PASS") or Secret("guest"),
-        vhost=reader.text("RABBITMQ_VHOST") or "/",
-        tls=tls,
-        ca_file=ca_file,
-    )
-
-
-def _google(reader: Reader) -> OpenIDSettings | None:
-    client_id, secret = reader.text("GOOGLE_CLIENT_ID"), reader.secret("GOOGLE_CLIENT_SECRET")
-    if client_id is None and secret is None:
-        return None
-    if client_id is None or secret is None:
-        reader.problems.append("GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET belong together: one is missing")
-    return OpenIDSettings(client_id or "", secret or Secret(""), reader.url("OPENID_DISCOVERY_URL") or GOOGLE_DISCOVERY)
-
-
-def _rate_limits(reader: Reader, *, default: str) -> RateLimits | None:
-    limits = RateLimits(
-        sign_in=reader.limit("RATE_LIMIT_SIGN_IN", Limit(5, timedelta(minutes=5))),
-        generate=reader.limit("RATE_LIMIT_GENERATE", Limit(6, timedelta(minutes=1))),
-        export=reader.limit("RATE_LIMIT_EXPORT", Limit(5, timedelta(hours=1))),
-        upload=reader.limit("RATE_LIMIT_UPLOAD", Limit(30, timedelta(minutes=10))),
-        payment=reader.limit("RATE_LIMIT_PAYMENT", Limit(60, timedelta(minutes=1))),
-        payment_order=reader.limit("RATE_LIMIT_PAYMENT_ORDER", Limit(10, timedelta(minutes=10))),
-        signed_in=reader.limit("RATE_LIMIT_SIGNED_IN", Limit(100, timedelta(minutes=1))),
-        anonymous=reader.limit("RATE_LIMIT_ANONYMOUS", Limit(50, timedelta(minutes=1))),
-    )
-    return limits if reader.choice("RATE_LIMITS", ("on", "off"), default) == "on" else None
-
-
-def _toss(reader: Reader) -> Toss | None:
-    secret_key, api_base = reader.secret("TOSS_SECRET_KEY"), reader.url("TOSS_API_BASE")
-    return Toss(secret_key, api_base or TOSS_API) if secret_key else None
 
 
 def _unfit_for_production(settings: Settings, reader: Reader) -> list[str]:
@@ -379,19 +299,17 @@ def _unencrypted(settings: Settings, reader: Reader) -> list[str]:
     urls += [("CORS_ALLOWED_ORIGINS", origin) for origin in settings.cors_allowed_origins]
     urls.append(("OPENID_DISCOVERY_URL", reader.text("OPENID_DISCOVERY_URL")))
     urls.append(("TOSS_API_BASE", reader.text("TOSS_API_BASE")))
-    return [
-        f"{name} is not https: cookies, tokens and keys would be sent unencrypted"
-        for name, url in urls
-        if url and not url.startswith("https://")
-    ]
+    if settings.plaintext_connections == "on":
+        return unencrypted_urls(urls)
+    broker = settings.rabbitmq.host if settings.rabbitmq and not settings.rabbitmq.tls else None
+    return unencrypted_urls(urls) + unencrypted_connections(settings.database_url, broker)
 
 
 def _names_a_database(url: str) -> bool:
     parts = split_url(url)
     if parts is None or parts.scheme not in {"postgresql", "postgres"}:
         return False
-    host = parts.hostname or parse_qs(parts.query).get("host")
-    return bool(host) and len(parts.path) > 1
+    return bool(database_hosts(parts)) and len(parts.path) > 1
 
 
 def _named_limits(limits: RateLimits | None) -> list[tuple[str, Limit]]:

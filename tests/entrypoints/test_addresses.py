@@ -8,7 +8,8 @@ import pytest
 
 from core.ports.rate_limiter import Limit
 from entrypoints.http.security.addresses import client_network, parse_address
-from entrypoints.settings import RateLimits, read_settings
+from entrypoints.parts import RateLimits
+from entrypoints.settings import read_settings
 from tests.entrypoints.service import Browser, Service
 from tests.support.memory_world import MemoryWorld
 

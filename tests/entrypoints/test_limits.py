@@ -11,7 +11,7 @@ from core.ports.database import DatabaseUnavailable
 from core.ports.rate_limiter import Limit
 from entrypoints.http.operation import operation_of, routes
 from entrypoints.http.security.access import session_ignored
-from entrypoints.settings import RateLimits
+from entrypoints.parts import RateLimits
 from tests.entrypoints.service import Browser, Service
 from tests.support.memory_world import MemoryWorld
 

@@ -9,36 +9,14 @@ import pytest
 
 from core.ports.rate_limiter import Limit
 from core.secret import Secret
-from entrypoints.settings import GOOGLE_DISCOVERY, SettingsError, read_settings
-
-PRODUCTION = {
-    "APP_ENV": "production",
-    "DATABASE_URL": "postgresql://app:correct-horse@db/app",
-    "RABBITMQ_HOST": "broker",
-    "RABBITMQ_USER": "app",
-    "RABBITMQ_PASS": "long-and-random",
-    "GCS_BUCKET_NAME": "style-license-media",
-    "GOOGLE_CLIENT_ID": "client",
-    "GOOGLE_CLIENT_SECRET": "GOCSPX-of-the-client",
-    "SECRET_KEY": "0123456789abcdefghijklmnopqrstuv",
-    "INTERNAL_API_TOKEN": "vutsrqponmlkjihgfedcba9876543210",
-    "OPERATOR_TOKEN": "z9y8x7w6v5u4t3s2r1q0ponmlkjihgfe",
-    "API_BASE_URL": "https://api.example.com/",
-    "FRONTEND_URL": "https://example.com",
-    "CORS_ALLOWED_ORIGINS": "https://example.com, https://www.example.com",
-}
-
+from entrypoints.parts import GOOGLE_DISCOVERY
+from entrypoints.settings import SettingsError, read_settings
+from tests.entrypoints.production import PRODUCTION, problems
 
 OTHER_TOKEN = "k1l2m3n4o5p6q7r8s9t0uvwxyzabcdef"
 
 
 THIRD_TOKEN = "q0w9e8r7t6y5u4i3o2p1asdfghjklzxc"
-
-
-def problems(**environ: str) -> list[str]:
-    with pytest.raises(SettingsError) as refused:
-        read_settings(environ)
-    return refused.value.problems
 
 
 def test_an_empty_environment_is_development_with_every_part_embedded() -> None:
@@ -60,7 +38,7 @@ def test_production_accepts_complete_settings() -> None:
     assert settings.api_base_url == "https://api.example.com"
     assert settings.cors_allowed_origins == ["https://example.com", "https://www.example.com"]
     assert settings.rabbitmq is not None
-    assert (settings.rabbitmq.port, settings.rabbitmq.vhost) == (5672, "/")
+    assert (settings.rabbitmq.port, settings.rabbitmq.vhost) == (5671, "/")
     assert settings.google is not None
     assert settings.google.discovery_url == GOOGLE_DISCOVERY
     assert settings.ai_servers == "none"
@@ -79,7 +57,7 @@ def test_production_names_each_missing_variable(name: str) -> None:
 def test_production_names_all_missing_variables_at_once() -> None:
     found = problems(APP_ENV="production")
 
-    assert {problem.split()[0] for problem in found} == set(PRODUCTION) - {"APP_ENV"}
+    assert {problem.split()[0] for problem in found} == set(PRODUCTION) - {"APP_ENV", "RABBITMQ_TLS"}
 
 
 @pytest.mark.parametrize(
@@ -94,11 +72,11 @@ def test_production_names_all_missing_variables_at_once() -> None:
         ("RABBITMQ_PASS", "x"),
         ("RABBITMQ_PASS", "aaaaaaaaaaaa"),
         ("RABBITMQ_PASS", "Password123!"),
-        ("DATABASE_URL", "postgresql://app:postgres@db/app"),
-        ("DATABASE_URL", "mysql://app:correct-horse@db/app"),
-        ("DATABASE_URL", "postgresql://app:correct-horse@db"),
+        ("DATABASE_URL", "postgresql://app:postgres@db/app?sslmode=require"),
+        ("DATABASE_URL", "mysql://app:correct-horse@db/app?sslmode=require"),
+        ("DATABASE_URL", "postgresql://app:correct-horse@db?sslmode=require"),
         ("DATABASE_URL", "postgresql:///app"),
-        ("DATABASE_URL", "db"),
+        ("DATABASE_URL", "db?sslmode=require"),
         ("DATABASE_URL", "postgresql://db:port/app"),
         ("TRUSTED_PROXIES", "0.0.0.0/0"),
         ("TRUSTED_PROXIES", "::/0"),
@@ -183,6 +161,7 @@ def test_production_accepts_random_secrets_of_minimum_length(number: int) -> Non
     [
         ("DATABASE_URL", "postgresql://app:correct-horse@/app?host=/cloudsql/project:region:instance"),
         ("DATABASE_URL", "postgres://app@db:6432/app?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem"),
+        ("DATABASE_URL", "postgresql://app@one,two/app?sslmode=verify-ca"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, fd00::/8"),
         ("RATE_LIMIT_ANONYMOUS", "6000/60"),
     ],
@@ -204,30 +183,6 @@ def test_the_payment_key_requires_https() -> None:
     assert [problem.partition(" ")[0] for problem in found] == ["TOSS_API_BASE"]
 
 
-def test_the_broker_can_be_reached_by_tls(tmp_path: Path) -> None:
-    file = tmp_path / "ca.pem"
-    file.touch()
-    encrypted = {"RABBITMQ_HOST": "broker", "RABBITMQ_TLS": "on"}
-    system = read_settings(encrypted).rabbitmq
-    own = read_settings({**encrypted, "RABBITMQ_CA_FILE": str(file), "RABBITMQ_PORT": "5673"}).rabbitmq
-
-    assert system is not None
-    assert own is not None
-    assert (system.tls, system.port, system.ca_file) == (True, 5671, None)
-    assert (own.tls, own.port, own.ca_file) == (True, 5673, file)
-
-
-@pytest.mark.parametrize(
-    "given", [{"RABBITMQ_TLS": "off"}, {"RABBITMQ_TLS": "on", "RABBITMQ_CA_FILE": "/no/such/file"}], ids=str
-)
-def test_an_unused_ca_file_is_refused(tmp_path: Path, given: dict[str, str]) -> None:
-    file = tmp_path / "ca.pem"
-    file.touch()
-
-    [problem] = problems(**{"RABBITMQ_HOST": "broker", "RABBITMQ_CA_FILE": str(file), **given})
-    assert problem.startswith("RABBITMQ_CA_FILE")
-
-
 @pytest.mark.parametrize(
     ("name", "nonsense"),
     [
@@ -235,6 +190,7 @@ def test_an_unused_ca_file_is_refused(tmp_path: Path, given: dict[str, str]) -> 
         ("AI_SERVERS", "real"),
         ("RATE_LIMITS", "yes"),
         ("RELAY", "maybe"),
+        ("ALLOW_PLAINTEXT_CONNECTIONS", "true"),
         ("RATE_LIMIT_SIGN_IN", "5"),
         ("RATE_LIMIT_ANONYMOUS", "0/60"),
         ("COOKIE_SAMESITE", "strict"),
@@ -299,7 +255,11 @@ def secret_names() -> list[str]:
 
 
 def marked(name: str) -> str:
-    return f"postgresql://app:{MARK}-0@db/app" if name == "DATABASE_URL" else f"{MARK}-{secret_names().index(name)}"
+    return (
+        f"postgresql://app:{MARK}-0@db/app?sslmode=require"
+        if name == "DATABASE_URL"
+        else f"{MARK}-{secret_names().index(name)}"
+    )
 
 
 def values_in(value: object) -> Iterator[object]:

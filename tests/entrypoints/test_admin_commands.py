@@ -214,6 +214,8 @@ async def test_a_scheduled_job_leaves_no_audit_line(database_url: str, tmp_path:
         ("withdrawals settle {withdrawal}", "This command needs an admin's name (--as USER)."),
         ("withdrawals settle 999999 --as boss", "Withdrawal not found."),
         ("tokens refund nothing --reason Sorry", "Purchase not found."),
+        ("tokens refund --reason Sorry -- -nothing", "Purchase not found."),
+        ("users suspend --reason Spam -- -nobody", "0 users have the id, username or e-mail address -nobody."),
         ("tokens refund {order} --amount 31 --reason Sorry", "tokens: "),
     ],
 )

@@ -68,6 +68,21 @@ def test_an_unknown_command_is_refused() -> None:
         assert re.fullmatch(r".+ See `python -m entrypoints.cli.* --help`.\n", done.stderr)
 
 
+@pytest.mark.parametrize(
+    ("command", "argument"),
+    [("tokens refund -abc --reason Sorry", "ORDER_ID"), ("users suspend -ann --reason Spam", "USER")],
+)
+def test_what_looks_like_an_option_is_explained(command: str, argument: str) -> None:
+    explained = f"If {argument} begins with a hyphen, give the options first, and `--` before it."
+
+    refused = cli(command)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("No such option")
+    assert f" {explained} See `" in refused.stderr
+    shown = cli(" ".join([*command.split()[:2], "--help"])).stdout
+    assert explained in " ".join(shown.split())
+
+
 def test_production_names_all_missing_settings_and_embeds_nothing(tmp_path: Path) -> None:
     for command in ("run", "migrate", "relay", "maintenance", "reconcile", "tasks redrive", "admins add ann"):
         done = cli(command, APP_ENV="production", SECRET_KEY="short", DATA_DIR=str(tmp_path / "data"))

@@ -35,6 +35,19 @@ for command in (*service.COMMANDS, admins, audit, images, reports, styles, tasks
     commands.add_command(command)
 
 
+def explain_hyphens(command: click.Command) -> None:
+    """Say in the help how to give what looks like an option: usernames and order ids may."""
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            explain_hyphens(one)
+    for argument in command.params:
+        if isinstance(argument, click.Argument) and argument.type is click.STRING:
+            command.epilog = f"If {argument.metavar} begins with a hyphen, give the options first, and `--` before it."
+
+
+explain_hyphens(commands)
+
+
 def main(arguments: list[str] | None = None) -> int:
     signals.interrupt_on_signals()
     try:
@@ -46,7 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
         return MISUSED
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else PROGRAM
-        say(f"{_one_line(error.format_message())} See `{path} --help`.")
+        explained = error.ctx and isinstance(error, click.NoSuchOption) and error.ctx.command.epilog
+        say(f"{_one_line(error.format_message())} {f'{explained} ' if explained else ''}See `{path} --help`.")
         return MISUSED
     except (CommandFailed, DomainError, OSError) as error:
         text = _refusal(error) if isinstance(error, DomainError) else str(error)

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 from ipaddress import ip_address
-from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from core.secret import Secret
-from entrypoints.variables import split_url
+from entrypoints.database_url import hosts, last, split_database_url
 
 ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
 """Values of `sslmode` that never connect without TLS. The default, `prefer`, does if the server offers none."""
@@ -25,12 +24,8 @@ def unencrypted_urls(named: Iterable[tuple[str, str | None]]) -> list[str]:
 def unencrypted_connections(database: Secret | None, broker: str | None) -> list[str]:
     """Of a database's URL, and the host of a broker without TLS."""
     problems = []
-    parts = split_url(database.reveal()) if database else None
-    if (
-        parts
-        and _last(parts, "sslmode") not in ENCRYPTED
-        and not all(_on_this_machine(host) for host in database_hosts(parts))
-    ):
+    parts = split_database_url(database.reveal()) if database else None
+    if parts and last(parts, "sslmode") not in ENCRYPTED and not all(_on_this_machine(host) for host in hosts(parts)):
         problems.append(
             "DATABASE_URL may connect unencrypted: add ?sslmode=verify-full&sslrootcert=FILE, or sslmode=require to"
             f" verify nothing, or set {OR_PLAINTEXT}"
@@ -38,19 +33,6 @@ def unencrypted_connections(database: Secret | None, broker: str | None) -> list
     if broker and not _on_this_machine(broker):
         problems.append(f"RABBITMQ_TLS is off: set RABBITMQ_TLS=on, or {OR_PLAINTEXT}")
     return problems
-
-
-def database_hosts(parts: SplitResult) -> list[str]:
-    """Those before the path, or else those in the query; for a Unix socket its folder."""
-    named = parts.netloc.rpartition("@")[2]
-    if named:
-        return [urlsplit(f"//{host}").hostname or "" for host in named.split(",")]
-    return [host for host in _last(parts, "host").split(",") if host]
-
-
-def _last(parts: SplitResult, name: str) -> str:
-    """Of a name that is given twice the last value counts."""
-    return parse_qs(parts.query).get(name, [""])[-1]
 
 
 def _on_this_machine(host: str) -> bool:

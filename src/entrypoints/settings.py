@@ -11,7 +11,8 @@ from dotenv.parser import Original, parse_stream
 
 from core.ports.rate_limiter import Limit
 from core.secret import Secret
-from entrypoints.encryption import PLAINTEXT, database_hosts, unencrypted_connections, unencrypted_urls
+from entrypoints.database_url import names_a_database, split_database_url
+from entrypoints.encryption import PLAINTEXT, unencrypted_connections, unencrypted_urls
 from entrypoints.parts import (
     OpenIDSettings,
     RabbitMQ,
@@ -23,7 +24,7 @@ from entrypoints.parts import (
     read_toss,
 )
 from entrypoints.strength import MIN_SECRET, equal_secrets, weak_passwords, weak_secrets
-from entrypoints.variables import Network, Reader, split_url
+from entrypoints.variables import Network, Reader
 
 ENV_FILE = ".env"
 TOKENS = ("INTERNAL_API_TOKEN", "TRAINING_API_TOKEN", "INFERENCE_API_TOKEN", "OPERATOR_TOKEN")
@@ -223,7 +224,7 @@ def _tokens(reader: Reader, name: str) -> list[Secret]:
 
 def _database_url(reader: Reader, *, production: bool) -> Secret | None:
     url = reader.secret("DATABASE_URL")
-    if url and not (_names_a_database(url.reveal()) if production else split_url(url.reveal())):
+    if url and not (names_a_database(url.reveal()) if production else split_database_url(url.reveal())):
         reader.problems.append("DATABASE_URL is not a URL such as postgresql://user:password@host/database")
     return url
 
@@ -279,7 +280,7 @@ def _unfit_for_production(settings: Settings, reader: Reader) -> list[str]:
 
 
 def _bad_secrets(settings: Settings, reader: Reader) -> list[str]:
-    database = split_url(settings.database_url.reveal()) if settings.database_url else None
+    database = split_database_url(settings.database_url.reveal()) if settings.database_url else None
     passwords = {
         "RABBITMQ_PASS": reader.secret("RABBITMQ_PASS"),
         "DATABASE_URL": Secret(database.password) if database and database.password else None,
@@ -303,13 +304,6 @@ def _unencrypted(settings: Settings, reader: Reader) -> list[str]:
         return unencrypted_urls(urls)
     broker = settings.rabbitmq.host if settings.rabbitmq and not settings.rabbitmq.tls else None
     return unencrypted_urls(urls) + unencrypted_connections(settings.database_url, broker)
-
-
-def _names_a_database(url: str) -> bool:
-    parts = split_url(url)
-    if parts is None or parts.scheme not in {"postgresql", "postgres"}:
-        return False
-    return bool(database_hosts(parts)) and len(parts.path) > 1
 
 
 def _named_limits(limits: RateLimits | None) -> list[tuple[str, Limit]]:

@@ -22,6 +22,7 @@ from tests.entrypoints.production import PRODUCTION, problems
         "postgresql://app@db/app?sslmode=prefer",
         "postgresql://app@db/app?sslmode=require&sslmode=disable",
         "postgresql://app@127.0.0.1,db/app",
+        "postgresql://app@127.0.0.1:5432,db:5432/app",
         "postgresql://app@/app?host=/run/postgresql,db",
     ],
 )
@@ -39,7 +40,7 @@ def test_production_refuses_an_unencrypted_database(url: str) -> None:
         "postgresql://app@localhost:5432/app",
         "postgresql://app@127.0.0.1/app",
         "postgresql://app@[::1]:5432/app",
-        "postgresql://app@127.0.0.1,localhost/app?sslmode=disable",
+        "postgresql://app@127.0.0.1:5432,localhost:5433/app?sslmode=disable",
     ],
 )
 def test_a_database_on_the_same_machine_needs_no_encryption(url: str) -> None:

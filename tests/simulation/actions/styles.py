@@ -1,3 +1,4 @@
+from contextlib import suppress
 from io import BytesIO
 
 import msgspec
@@ -57,7 +58,7 @@ class Styles(Actions):
         actions: dict[Action, float] = {self._create: 6}
         if self.person.styles:
             actions |= {self._edit: 4, self._retrain: 3, self._delete: 1, self._withdraw: 1.5}
-            actions |= {self._train_again: 6, self._choose: 10}
+            actions |= {self._train_again: 16, self._choose: 14}
         return actions
 
     async def _become_artist(self, requester: Requester) -> None:
@@ -103,6 +104,7 @@ class Styles(Actions):
     async def _train_again(self, requester: Requester) -> None:
         """On one more picture, which has to be used before it expires."""
         announced_at = self.stage.world.clock.now()
+        style_id = self.random.choice(await self._usable(requester) or self.person.styles)
         announced = await self.stage.call(
             AnnounceUploads, requester, [FileToUpload("more.png", "image/png", 9)], refusals=(UploadLimitReached,)
         )
@@ -112,7 +114,7 @@ class Styles(Actions):
             await self.stage.world.blobs.put(Blob(key, BytesIO(b"a picture"), "image/png"))
             try:
                 await self.stage.call(
-                    *(CreateVersion, requester.id, self._one(), NewVersion(), [UploadedArtwork(upload.upload_id)]),
+                    *(CreateVersion, requester.id, style_id, NewVersion(), [UploadedArtwork(upload.upload_id)]),
                     refusals=(VersionNotReady, VersionInTraining, VersionLimitReached, *LEFT),
                 )
             except UnusableUpload:
@@ -120,11 +122,12 @@ class Styles(Actions):
                     raise
 
     async def _choose(self, requester: Requester) -> None:
-        """Any version, trained or not, while others request images with the one in use."""
-        style_id = self._one()
+        """A trained version, and else any, while others request images with the one in use."""
+        others = await self._trained_versions(requester)
+        style_id, version = self.random.choice(others or [(self._one(), self.random.choice((1, 2, 3)))])
         for user_id in self.stage.users[:3]:
             self._request_last(user_id, style_id)
-        changes = StyleChanges(version=self.random.choice((1, 2, 2, 3)))
+        changes = StyleChanges(version=version)
         refusals = (StyleNotReady, VersionNotFound, VersionNotReady, *LEFT)
         await self.stage.call(EditStyle, requester.id, style_id, changes, refusals=refusals)
 
@@ -134,8 +137,7 @@ class Styles(Actions):
 
     async def _withdraw(self, requester: Requester) -> None:
         """Withdraw a usable style, while others request images of it."""
-        own = await self.stage.world.read.styles.list_own(requester.id, page=PageRequest())
-        usable = [card.id for card in own.rows if card.training_status == "completed"]
+        usable = await self._usable(requester)
         if not usable:
             return
         style_id = self.random.choice(usable)
@@ -143,6 +145,20 @@ class Styles(Actions):
             self._request_last(user_id, style_id)
         takedown = NewTakedown("No more.", keep_images=self.random.random() < 0.5)
         await self.stage.call(WithdrawStyle, requester, style_id, takedown, refusals=DENIED)
+
+    async def _usable(self, requester: Requester) -> list[StyleId]:
+        own = await self.stage.world.read.styles.list_own(requester.id, page=PageRequest())
+        return [card.id for card in own.rows if card.training_status == "completed"]
+
+    async def _trained_versions(self, requester: Requester) -> list[tuple[StyleId, int]]:
+        """Those that are not in use."""
+        found: list[tuple[StyleId, int]] = []
+        for style_id in await self._usable(requester):
+            with suppress(StyleNotFound):  # it was deleted meanwhile
+                cards = await self.stage.world.read.versions.list(style_id, viewer=requester)
+                trained = [card for card in cards if card.training_status == "completed" and not card.in_use]
+                found += [(style_id, card.version) for card in trained]
+        return found
 
     def _request_last(self, user_id: UserId, style_id: StyleId) -> None:
         async def request() -> None:

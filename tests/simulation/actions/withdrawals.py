@@ -13,7 +13,7 @@ class Withdrawals(Actions):
     """Withdraw earnings: every request with a key."""
 
     def available_to(self, requester: Requester) -> dict[Action, float]:
-        return {self._withdraw: 4, self._withdraw_everything: 8} if requester.is_artist else {}
+        return {self._withdraw: 8, self._withdraw_everything: 14} if requester.is_artist else {}
 
     async def _withdraw(self, requester: Requester) -> None:
         await self.call_once(

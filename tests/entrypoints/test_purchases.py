@@ -280,6 +280,9 @@ async def test_a_buyer_requests_a_refund(buyer: Buyer) -> None:
         "refunded_tokens": 500,
         "refund": refund | {"status": "completed"},
     }
+    [notice] = (await buyer.browser.get("/api/notifications")).json()["data"]["results"]
+    assert (notice["type"], notice["target_type"], notice["target_id"]) == ("purchase_refunded", "purchase", None)
+    assert notice["metadata"]["order_id"] == buyer.order_id
 
 
 async def test_a_buyer_sees_why_a_refund_was_refused(buyer: Buyer) -> None:

@@ -74,8 +74,9 @@ def original(urls: ImageUrls | None) -> str | None:
 
 
 def public_urls(key: str, blobs: BlobStore) -> ImageUrls:
-    """Of an object below PUBLIC_PREFIX."""
-    return image_urls([blobs.public_url(one) for one in (key, *derivatives_of(key))])
+    """Of an object below PUBLIC_PREFIX. The suffixes look the same in a URL."""
+    url = blobs.public_url(key)
+    return image_urls([url, *(url + suffix for suffix in _SUFFIXES)])
 
 
 def image_urls(urls: list[str]) -> ImageUrls:

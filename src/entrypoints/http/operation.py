@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from litestar import Litestar
-from litestar.connection import ASGIConnection
+from litestar import Litestar, Response
+from litestar.connection import ASGIConnection, Request
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.routes import HTTPRoute
-from litestar.types import Empty, Method
+from litestar.types import ASGIApp, Empty, Method, Receive, Scope, Send
+from litestar.types.internal_types import PathParameterDefinition
 
 from core.errors import DomainError
 
@@ -73,10 +74,44 @@ class Operation:
 
 
 class Route(HTTPRouteHandler):
-    """A handler whose guard is given the handler itself: the framework would copy it for each request."""
+    """A handler whose guard is given the handler itself: the framework would copy it for each request. And its
+    dependencies, which never wait, are resolved one after another: the framework would start a task for each.
+    """
+
+    def create_kwargs_model(self, path_parameters: dict[str, PathParameterDefinition]) -> Any:
+        model = super().create_kwargs_model(path_parameters)
+        model.dependency_batches = [{each} for batch in model.dependency_batches for each in batch]
+        return model
 
     async def authorize_connection(self, connection: Connection) -> None:
         await operation_of(self).guard(connection, self)
+
+    async def to_response(self, app: Litestar, data: Any, request: Request[Any, Any, Any]) -> ASGIApp:
+        """JSON takes the short way: the framework's prepares headers, cookies and encoders anew for each response."""
+        status, headers, content = self.status_code, [], data
+        if type(data) is Response:
+            status, content = data.status_code or status, data.content
+            headers = [
+                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in data.headers.items()
+            ]
+            headers += [cookie.to_encoded_header() for cookie in data.cookies]
+        if isinstance(content, msgspec.Struct):
+            return Json(status, msgspec.json.encode(content), headers)
+        return await super().to_response(app, data, request)
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """A response of JSON, as an ASGI application."""
+
+    status: int
+    body: bytes
+    headers: Sequence[tuple[bytes, bytes]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        about = [(b"content-type", b"application/json"), (b"content-length", str(len(self.body)).encode())]
+        await send({"type": "http.response.start", "status": self.status, "headers": [*about, *self.headers]})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
 def _route(

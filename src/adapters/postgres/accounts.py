@@ -26,7 +26,7 @@ from core.derivatives import original
 from core.identifiers import SessionId, UserId
 from core.paging import Page, PageRequest
 from core.ports import changes
-from core.ports.active_sessions import SEEN_INTERVAL, ActiveSession
+from core.ports.active_sessions import SEEN_INTERVAL, ActiveSession, ActiveSessions
 from core.ports.blob_store import BlobStore
 from core.requester import Requester, Role
 from core.text import comparison_key, unique_key
@@ -240,8 +240,20 @@ class PostgresUsers(Users):
         return await self._transaction.fetchrow(known, identity) is not None
 
 
-class PostgresSessions(Sessions):
+class PostgresActiveSessions(ActiveSessions):
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def active(self, token_hash: bytes, *, at: datetime) -> ActiveSession | None:
+        row = await self._reads.row(REQUESTER, token_hash, at)
+        if row is None:
+            return None
+        return ActiveSession(Requester(row["id"], Role(row["role"]), row["is_artist"]), row["last_seen_at"])
+
+
+class PostgresSessions(PostgresActiveSessions, Sessions):
     def __init__(self, transaction: PostgresTransaction) -> None:
+        super().__init__(transaction.unit)
         self._transaction = transaction
 
     async def add(self, session: Session) -> None:
@@ -274,12 +286,6 @@ class PostgresSessions(Sessions):
             "expires_at": at + SESSION_LIFETIME,
         }
         await self._transaction.write(RENEW_SESSION, row)
-
-    async def active(self, token_hash: bytes, *, at: datetime) -> ActiveSession | None:
-        row = await self._transaction.unit.row(REQUESTER, token_hash, at)
-        if row is None:
-            return None
-        return ActiveSession(Requester(row["id"], Role(row["role"]), row["is_artist"]), row["last_seen_at"])
 
     async def purge_expired(self, *, now: datetime, limit: int) -> int:
         return len(await self._transaction.fetch(PURGE_EXPIRED, now, limit, lock=True))

@@ -5,7 +5,12 @@ from collections.abc import AsyncIterator
 from dishka import AnyOf, Provider, Scope
 
 from adapters.postgres.account_deletion import PostgresPersonalData
-from adapters.postgres.accounts import PostgresAccountsReader, PostgresSessions, PostgresUsers
+from adapters.postgres.accounts import (
+    PostgresAccountsReader,
+    PostgresActiveSessions,
+    PostgresSessions,
+    PostgresUsers,
+)
 from adapters.postgres.artwork_uploads import PostgresArtworkChecks, PostgresArtworkUploads
 from adapters.postgres.audit import PostgresAuditLog, PostgresAuditReader
 from adapters.postgres.backlog import PostgresBacklogReader
@@ -138,7 +143,8 @@ def _provide_for_requests(provider: Provider) -> None:
     provider.provide(PostgresIdempotentCall, provides=IdempotentCall)
     provider.provide(PostgresTransaction, provides=AnyOf[PostgresTransaction, Transaction])
     provider.provide(PostgresUsers, provides=Users)
-    provider.provide(PostgresSessions, provides=AnyOf[Sessions, ActiveSessions])
+    provider.provide(PostgresActiveSessions, provides=ActiveSessions)
+    provider.provide(PostgresSessions, provides=Sessions)
     provider.provide(PostgresPersonalData, provides=PersonalData)
     provider.provide(PostgresTokenLedger, provides=TokenLedger)
     provider.provide(PostgresPurchases, provides=Purchases)

@@ -51,9 +51,7 @@ def read(body: bytes) -> object:
     """
     text = body.decode("utf-8-sig", "replace")
     try:
-        plain = json.loads(
-            _cut_off(text), strict=False, parse_constant=lambda _: None, parse_int=_integer, parse_float=_finite
-        )
+        plain = _DECODER.decode(_cut_off(text))
     except ValueError:
         raise MalformedBody from None
     return _storable(plain)
@@ -100,3 +98,6 @@ def _integer(digits: str) -> int | None:
 
 def _finite(digits: str) -> float | None:
     return number if math.isfinite(number := float(digits)) else None
+
+
+_DECODER = json.JSONDecoder(strict=False, parse_constant=lambda _: None, parse_int=_integer, parse_float=_finite)

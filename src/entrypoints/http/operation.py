@@ -108,7 +108,7 @@ class Json:
     body: bytes
     headers: Sequence[tuple[bytes, bytes]]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
         about = [(b"content-type", b"application/json"), (b"content-length", str(len(self.body)).encode())]
         await send({"type": "http.response.start", "status": self.status, "headers": [*about, *self.headers]})
         await send({"type": "http.response.body", "body": self.body, "more_body": False})

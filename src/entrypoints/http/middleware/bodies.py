@@ -106,7 +106,7 @@ class _Body:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            if not await self._read_rest():
+            if not (self._ended or await self._read_rest()):
                 message["headers"] = [*message["headers"], _CLOSE]
             self.answered = True
         elif message["type"] == "http.response.body" and self._reading and not message.get("more_body"):

@@ -66,7 +66,7 @@ class StyleDetailArtist(StyleArtist, frozen=True):
     follower_count: int
 
 
-LIKED = 200
+LIKED = 50
 """The number of latest public images over which likes are averaged."""
 
 

@@ -36,7 +36,7 @@ def unencrypted_connections(database: Secret | None, broker: str | None) -> list
 
 
 def _on_this_machine(host: str) -> bool:
-    """A Unix socket or a loopback address: nobody else can read what is sent there."""
+    """A Unix socket or a loopback address: what is sent there does not leave the machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -74,7 +74,7 @@ class StyleStats(msgspec.Struct, frozen=True):
     total_generations: int
     """Completed images."""
     avg_likes: float
-    """Likes per public image, over the latest LIKED; 0 without any."""
+    """Likes per public image, over the latest 50; 0 without any."""
 
 
 class ArtworkView(msgspec.Struct, frozen=True):

@@ -91,8 +91,9 @@ def _refund(leo: Person, order_id: str, admin: str) -> None:
     _command("maintenance")
     purchase = leo.ask("GET", f"/api/tokens/purchases/{order_id}")
     tell(f"the purchase is {purchase['status']}, {purchase['refunded_price']} {purchase['currency_code']} went back")
-    told = leo.ask("GET", "/api/notifications")["results"][0]
-    tell(f"Leo is notified: {told['type']}, {told['metadata']['tokens']} tokens, {told['metadata']['price']} KRW")
+    [notification, *_] = leo.ask("GET", "/api/notifications")["results"]
+    refund = notification["metadata"]
+    tell(f"Leo is notified: {notification['type']}, {refund['tokens']} tokens, {refund['price']} KRW")
     tell(f"Leo: {balance(leo)}")
 
 

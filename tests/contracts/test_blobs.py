@@ -18,6 +18,7 @@ from adapters.gcs.blobs import GcsBlobStore
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.clock import ManualClock
 from adapters.pillow.first_bytes import first_bytes
+from core.derivatives import derivatives_of, image_urls, public_urls
 from core.ports.blob_store import Blob, BlobNotFound, BlobStore, ForeignBlob
 from tests.support.gcs import Bucket
 
@@ -315,6 +316,15 @@ async def test_a_public_url_lasts_as_long_as_the_object(case: Case) -> None:
     assert await case.load(url) == b"for all"
     await case.store.delete("public/a.png")
     assert await case.load(url) is None
+
+
+@pytest.mark.parametrize("name", ["cat.png", "a cat & 100%.png", "고양이.png"])
+def test_public_urls_of_smaller_copies_are_those_of_their_keys(case: Case, name: str) -> None:
+    key = f"public/{name}"
+
+    urls = public_urls(key, case.store)
+
+    assert urls == image_urls([case.store.public_url(one) for one in (key, *derivatives_of(key))])
 
 
 @pytest.mark.parametrize("key", ["results/1.png", "public", "publicity/a.png", "/public/a.png", "public/../a.png"])

@@ -4,7 +4,7 @@ import msgspec
 
 from adapters.postgres.changes import CHANNEL
 from adapters.postgres.pool import Record
-from adapters.postgres.statements import BatchedStatement
+from adapters.postgres.statements import BatchedStatement, inputs
 from adapters.postgres.transaction import PostgresTransaction
 from adapters.postgres.writes import Row, Write, assignments, flattened, insert
 from core.generations.errors import GenerationNotFound
@@ -59,7 +59,7 @@ GENERATION = f"SELECT {', '.join(COLUMNS)} FROM generations"
 LOCK = BatchedStatement(f"""
 WITH locked AS MATERIALIZED (
     SELECT place, {", ".join(COLUMNS)}
-    FROM generations JOIN unnest($1::bigint[]) WITH ORDINALITY AS input (id, place) USING (id)
+    FROM generations JOIN {inputs({"id": "bigint"})} USING (id)
     ORDER BY id FOR NO KEY UPDATE OF generations
 ),
 payers AS MATERIALIZED (
@@ -94,11 +94,16 @@ SAVE_GENERATION = Write(
 
 # The most frequent write, so the entity is not read first: the rule for which progress counts is here, as the port
 # promises it (Generations.advance), and in no entity.
-ADVANCE = BatchedStatement("""
-WITH input AS (
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::float8[], $5::bigint[], $6::timestamptz[])
-        WITH ORDINALITY AS input (id, step, steps, percent, seconds, at, place)
-),
+ADVANCED = {
+    "id": "bigint",
+    "step": "bigint",
+    "steps": "bigint",
+    "percent": "float8",
+    "seconds": "bigint",
+    "at": "timestamptz",
+}
+ADVANCE = BatchedStatement(f"""
+WITH input AS (SELECT * FROM {inputs(ADVANCED)}),
 furthest AS MATERIALIZED (SELECT DISTINCT ON (id) * FROM input ORDER BY id, step DESC, place),
 locked AS MATERIALIZED (
     SELECT id, status FROM generations JOIN furthest USING (id) ORDER BY id FOR NO KEY UPDATE OF generations

@@ -2,7 +2,7 @@ import asyncio
 import time
 
 from adapters.postgres.generations import generation_progress
-from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
+from adapters.postgres.paging import Arguments, Keys, cut, fetch_page, limit, matching
 from adapters.postgres.pool import Pool, Reads, Record
 from adapters.postgres.statements import lookup
 from core.accounts.pictures import picture_urls
@@ -91,9 +91,10 @@ STATUSES = {
 }
 
 
-def _feed(query: FeedQuery, page: PageRequest, arguments: Arguments) -> str:
-    """Selects the page first, then joins what belongs to its rows; inactive filters are left out."""
+def _feed(query: FeedQuery, viewer: UserId | None, page: PageRequest, arguments: Arguments) -> tuple[str, str]:
+    """Selects the page first, then joins what belongs to its rows; inactive filters are left out. And its order."""
     keys = Keys("like_count" if query.sort is FeedSort.POPULAR else None)
+    shown_to = arguments.add(viewer)
     conditions = f"public_key IS NOT NULL AND {keys.after(page, arguments)}"
     if query.user_id is not None:
         conditions += f" AND owner_id = {arguments.add(query.user_id)}"
@@ -107,12 +108,12 @@ def _feed(query: FeedQuery, page: PageRequest, arguments: Arguments) -> str:
         found = matching("generations", rows=conditions, filter=tagged, keys=keys, page=page)
     else:
         found = f"SELECT * FROM generations WHERE {conditions} ORDER BY {keys.order()} {limit(page)}"
-    return f"""
+    sql = f"""
     SELECT {SHOWN}, {keys.rank} AS rank,
-        EXISTS (SELECT FROM likes WHERE user_id = $1 AND generation_id = generations.id) AS is_liked
+        EXISTS (SELECT FROM likes WHERE user_id = {shown_to} AND generation_id = generations.id) AS is_liked
     FROM ({found}) generations {PARTS}
-    ORDER BY {keys.order("generations")}
     """
+    return sql, keys.of_page()
 
 
 def _of_followed(conditions: str, keys: Keys, page: PageRequest, *, follower: str) -> str:
@@ -177,9 +178,10 @@ class PostgresGenerationsReader(GenerationsReader):
         return await self._view(row, viewer)
 
     async def feed(self, query: FeedQuery, *, viewer: UserId | None, page: PageRequest) -> Page[FeedItem]:
-        arguments = Arguments([viewer])
-        sql = _feed(query, page, arguments)
-        rows, following = cut(await self._reads.fetch(sql, *arguments), page)
+        # A page of these may take long to find: others must not wait for it.
+        arguments = Arguments(together=not query.tags and query.followed_by is None)
+        sql, order = _feed(query, viewer, page, arguments)
+        rows, following = cut(await fetch_page(self._reads, sql, order, arguments), page)
         return Page([self._item(row) for row in rows], following)
 
     async def list_own(

@@ -1,7 +1,7 @@
 from datetime import datetime
 
 from adapters.postgres.generations_reader import image_urls
-from adapters.postgres.paging import Arguments, Keys, cut, limit
+from adapters.postgres.paging import Arguments, Keys, cut, fetch_page, limit
 from adapters.postgres.pool import Reads, Record
 from adapters.postgres.styles_reader import thumbnail_urls
 from adapters.postgres.transaction import PostgresTransaction
@@ -53,11 +53,12 @@ RETURNING notifications.id
 """
 
 
-def _list(unread_only: bool, page: PageRequest, arguments: Arguments) -> str:
-    """The number of unread ones joined with the page: at least one row, even if the page is empty."""
+def _list(recipient: UserId, unread_only: bool, page: PageRequest, arguments: Arguments) -> tuple[str, str]:
+    """The number of unread ones joined with the page: at least one row, even if the page is empty. And the order."""
     keys = Keys()
+    of_recipient = f"recipient_id = {arguments.add(recipient)}"
     unread = " AND read_at IS NULL" if unread_only else ""
-    return f"""
+    sql = f"""
     SELECT unread, notice.*, actor.username, actor.profile_image,
         coalesce(style.name, target_user.username) AS target_name, target_user.profile_image AS target_picture,
         image.owner_id, image.result_key, image.public_key,
@@ -67,9 +68,9 @@ def _list(unread_only: bool, page: PageRequest, arguments: Arguments) -> str:
                 SELECT sample_key FROM artworks WHERE version_id = target_style.version_id AND index = 0
             ) END
         ) AS thumbnail
-    FROM (SELECT count(*) AS unread FROM notifications WHERE recipient_id = $1 AND read_at IS NULL) counted
+    FROM (SELECT count(*) AS unread FROM notifications WHERE {of_recipient} AND read_at IS NULL) counted
     LEFT JOIN (
-        SELECT * FROM notifications WHERE recipient_id = $1{unread} AND {keys.after(page, arguments)}
+        SELECT * FROM notifications WHERE {of_recipient}{unread} AND {keys.after(page, arguments)}
         ORDER BY {keys.order()} {limit(page)}
     ) notice ON true
     LEFT JOIN users actor ON actor.id = notice.actor_id
@@ -77,8 +78,8 @@ def _list(unread_only: bool, page: PageRequest, arguments: Arguments) -> str:
     LEFT JOIN styles target_style ON notice.target_type = 'style' AND target_style.id = notice.target_id
     LEFT JOIN generations image ON notice.target_type = 'generation' AND image.id = notice.target_id
     LEFT JOIN styles style ON style.id = coalesce(target_style.id, image.style_id)
-    ORDER BY {keys.order("notice")}
     """
+    return sql, keys.of_page()
 
 
 class PostgresNotifier(Notifier):
@@ -125,9 +126,9 @@ class PostgresNotificationsReader(NotificationsReader):
     async def list(
         self, recipient: UserId, *, unread_only: bool, page: PageRequest
     ) -> tuple[Page[NotificationItem], int]:
-        arguments = Arguments([recipient])
-        sql = _list(unread_only, page, arguments)
-        found = await self._reads.fetch(sql, *arguments)
+        arguments = Arguments(together=True)
+        sql, order = _list(recipient, unread_only, page, arguments)
+        found = await fetch_page(self._reads, sql, order, arguments)
         unread = found[0]["unread"]
         rows, following = cut([row for row in found if row["id"] is not None], page)
         return Page([await self._item(row) for row in rows], following), unread

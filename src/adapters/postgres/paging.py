@@ -1,6 +1,8 @@
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from adapters.postgres.pool import Record
+from adapters.postgres.pool import Reads, Record
+from adapters.postgres.statements import listing
 from core.identifiers import MAX_ID
 from core.paging import Keyset, PageRequest
 
@@ -9,7 +11,7 @@ BEFORE_NEWEST = Keyset(MAX_ID, datetime.max.replace(tzinfo=UTC), MAX_ID)
 BEFORE_OLDEST = Keyset(0, datetime.min.replace(tzinfo=UTC), 0)
 """The same for ascending order."""
 
-
+NO_RANK = "0"
 WINDOW = 1000
 """Rows filtered one by one before an index on the filter is used."""
 
@@ -17,10 +19,18 @@ WINDOW = 1000
 class Arguments(list[object]):
     """A statement's arguments, collected while it is built."""
 
-    def add(self, value: object) -> str:
-        """Returns its placeholder, `$1` and so on."""
+    def __init__(self, values: Iterable[object] = (), *, together: bool = False) -> None:
+        """`together`: of one call of a statement that serves several calls at once."""
+        super().__init__(values)
+        self.together = together
+        self.types: list[str] = []
+        """Of the values that were added."""
+
+    def add(self, value: object, type_: str = "bigint") -> str:
+        """Returns its placeholder."""
         self.append(value)
-        return f"${len(self)}"
+        self.types.append(type_)
+        return f"input.value{len(self)}" if self.together else f"${len(self)}"
 
 
 class Keys:
@@ -32,22 +42,35 @@ class Keys:
     def __init__(self, rank: str | None = None, *, oldest_first: bool = False) -> None:
         self._oldest_first = oldest_first
         self.columns = [*([rank] if rank else []), "created_at", "id"]
-        self.rank = rank or "0"
+        self.rank = rank or NO_RANK
 
     def after(self, page: PageRequest, arguments: Arguments) -> str:
         """The condition for rows after the previous page."""
         place = page.after or (BEFORE_OLDEST if self._oldest_first else BEFORE_NEWEST)
-        values = [place.rank, place.at, place.id][-len(self.columns) :]
+        values = [(place.rank, "bigint"), (place.at, "timestamptz"), (place.id, "bigint")][-len(self.columns) :]
         beyond = ">" if self._oldest_first else "<"
-        return f"({', '.join(self.columns)}) {beyond} ({', '.join(arguments.add(value) for value in values)})"
+        return f"({', '.join(self.columns)}) {beyond} ({', '.join(arguments.add(*value) for value in values)})"
 
     def order(self, table: str = "") -> str:
-        of = f"{table}." if table else ""
+        return self._ordered(self.columns, f"{table}." if table else "")
+
+    def of_page(self) -> str:
+        """The order of a page's rows by its own columns, where the rank is `rank`."""
+        return self._ordered(self.columns if self.rank == NO_RANK else ["rank", *self.columns[1:]])
+
+    def _ordered(self, columns: list[str], of: str = "") -> str:
         direction = "ASC" if self._oldest_first else "DESC"
-        return ", ".join(f"{of}{column} {direction}" for column in self.columns)
+        return ", ".join(f"{of}{column} {direction}" for column in columns)
 
     def reversed(self) -> str:
         return ", ".join(self.columns)
+
+
+async def fetch_page(reads: Reads, sql: str, order: str, arguments: Arguments) -> list[Record]:
+    """The rows of a page in this order of their columns; together with other calls if these allow it."""
+    if arguments.together:
+        return await reads.rows(listing(tuple(arguments.types), sql, order), *arguments)
+    return await reads.fetch(f"{sql} ORDER BY {order}", *arguments)
 
 
 def limit(page: PageRequest) -> str:

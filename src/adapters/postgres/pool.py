@@ -56,9 +56,14 @@ class Reads(Protocol):
         rows = await self.fetch(sql, *args)
         return rows[0] if rows else None
 
-    async def row(self, statement: BatchedStatement, *values: object) -> Record | None:
-        """The row that a statement answers this call with, if there is one. May be sent together with other calls."""
+    async def rows(self, statement: BatchedStatement, *values: object) -> list[Record]:
+        """The rows that a statement answers this call with. May be sent together with other calls."""
         ...
+
+    async def row(self, statement: BatchedStatement, *values: object) -> Record | None:
+        """The first row of `rows`, or None."""
+        rows = await self.rows(statement, *values)
+        return rows[0] if rows else None
 
 
 @asynccontextmanager
@@ -115,7 +120,7 @@ class Pool(Database, Reads):
         self.release(connection)
         return rows
 
-    async def row(self, statement: BatchedStatement, *values: object) -> Record | None:
+    async def rows(self, statement: BatchedStatement, *values: object) -> list[Record]:
         return await self.statements(statement, *values)
 
     async def begin(self, *, usage: DatabaseUsage | None = None) -> "OpenTransaction":

@@ -5,15 +5,16 @@ from typing import NamedTuple
 
 from adapters.postgres.batching import Batcher
 from adapters.postgres.pool import Pool
+from adapters.postgres.statements import inputs
 from core.ports.clock import Clock
 from core.ports.database import DatabaseUsage
 from core.ports.rate_limiter import Allowance, Limit, RateLimiter, allowance
 
-HIT = """
+HITS = {"key": "text", "slot": "bigint", "over": "float8", "most": "bigint", "expires_at": "timestamptz"}
+HIT = f"""
 WITH hits AS (
     SELECT *, row_number() OVER (PARTITION BY key ORDER BY place) AS number
-    FROM unnest($1::text[], $2::bigint[], $3::float8[], $4::bigint[], $5::timestamptz[])
-        WITH ORDINALITY AS hit (key, slot, over, most, expires_at, place)
+    FROM {inputs(HITS)}
 ),
 input AS (
     SELECT key, max(slot) AS slot, max(over) AS over, max(most) AS most, max(expires_at) AS expires_at,

@@ -2,7 +2,7 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
-from adapters.postgres.paging import Arguments, Keys, cut, limit, matching
+from adapters.postgres.paging import Arguments, Keys, cut, fetch_page, limit, matching
 from adapters.postgres.pool import Reads, Record
 from adapters.postgres.statements import lookup
 from adapters.postgres.style_versions import NEAR_COPIES, training_failure, training_progress
@@ -146,8 +146,8 @@ def _list_own(page: PageRequest, arguments: Arguments) -> str:
     """
 
 
-def _list(query: StyleQuery, page: PageRequest, arguments: Arguments) -> str:
-    """Each branch is one index range; inactive filters are left out."""
+def _list(query: StyleQuery, page: PageRequest, arguments: Arguments) -> tuple[str, str]:
+    """Each branch is one index range; inactive filters are left out. And the order."""
     keys = Keys("artist_followers" if query.sort is StyleSort.POPULAR else None)
     shared = keys.after(page, arguments)
     if query.artist_id is not None:
@@ -167,10 +167,9 @@ def _list(query: StyleQuery, page: PageRequest, arguments: Arguments) -> str:
             for branch in branches
         ]
     found = " UNION ALL ".join(f"({one})" for one in pages)
-    return f"""
-    SELECT {CARD}, {STATUS}, {keys.rank} AS rank FROM ({found}) styles {PEOPLE}
-    ORDER BY {keys.order("styles")} {limit(page)}
-    """
+    if len(pages) > 1:
+        found = f"SELECT * FROM ({found}) of_each ORDER BY {keys.order()} {limit(page)}"
+    return f"SELECT {CARD}, {STATUS}, {keys.rank} AS rank FROM ({found}) styles {PEOPLE}", keys.of_page()
 
 
 _ARTWORKS = f"""
@@ -194,9 +193,10 @@ class PostgresStylesReader(StylesReader):
         self._blobs = blobs
 
     async def list(self, query: StyleQuery, *, page: PageRequest) -> Page[StyleCard]:
-        arguments = Arguments()
-        sql = _list(query, page, arguments)
-        rows, following = cut(await self._reads.fetch(sql, *arguments), page)
+        # Styles with a tag may take long to find: others must not wait for them.
+        arguments = Arguments(together=not query.tags)
+        sql, order = _list(query, page, arguments)
+        rows, following = cut(await fetch_page(self._reads, sql, order, arguments), page)
         return Page([StyleCard(**await self._card(row)) for row in rows], following)
 
     async def list_own(self, artist_id: UserId, *, page: PageRequest) -> Page[OwnStyleCard]:

@@ -47,12 +47,11 @@ class UnitOfWork(Reads):
             self.check_nothing_committed(error)
             raise
 
-    async def row(self, statement: BatchedStatement, *values: object) -> Record | None:
+    async def rows(self, statement: BatchedStatement, *values: object) -> list[Record]:
         transaction = self.deferral.transaction if self.deferral else None
         try:
             if transaction is not None:
-                rows = await transaction.fetch(statement.sql, *([value] for value in values))
-                return rows[0] if rows else None
+                return await transaction.fetch(statement.sql, *([value] for value in values))
             with self._measured():
                 return await self.pool.statements(statement, *values)
         except DatabaseUnavailable as error:

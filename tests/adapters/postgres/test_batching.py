@@ -1,6 +1,7 @@
 """Concurrent calls are sent as one statement, and each caller gets its own answer."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -8,18 +9,23 @@ import asyncpg
 import pytest
 
 from adapters.postgres.batching import MAX_BATCH, Batcher
+from adapters.postgres.generations import ADVANCE, LOCK
 from adapters.postgres.pool import Pool, create_pool
-from adapters.postgres.statements import lookup
+from adapters.postgres.rate_limits import HIT
+from adapters.postgres.statements import listing, lookup
 from core.accounts.model import User
 from core.generations.request_generation import NewGeneration, RequestGeneration
+from core.paging import PageRequest
 from core.ports.database import DatabaseUnavailable
 from core.ports.transaction import OutcomeUnknown
 from core.styles.model import Style
 from core.tokens.errors import InsufficientTokens
 from tests.adapters.postgres.counting import counted
+from tests.adapters.postgres.test_plans import LISTS, SINGLE
 from tests.contracts.postgres_world import PostgresWorld
 
 SQUARE = lookup({"number": "bigint"}, "SELECT input.number * input.number AS square WHERE input.number > 0")
+DOWN_FROM = listing(("bigint",), "SELECT id FROM generate_series(1, input.value1) AS id", "id DESC")
 LOSE_CONNECTION = """
 CREATE FUNCTION lose_connection() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -133,6 +139,40 @@ async def test_concurrent_lookups_are_one_statement(pool: Pool) -> None:
         rows = await asyncio.gather(*(pool.row(SQUARE, number) for number in (3, -1, 2, 3)))
 
     assert [row and row["square"] for row in rows] == [9, None, 4, 9]
+
+
+async def test_each_caller_gets_its_own_page_in_order(pool: Pool) -> None:
+    async with counted(pool, 1):
+        pages = await asyncio.gather(*(pool.rows(DOWN_FROM, number) for number in (3, 0, 2)))
+
+    assert [[row["id"] for row in page] for page in pages] == [[3, 2, 1], [], [2, 1]]
+
+
+SENT_TOGETHER = "WITH ORDINALITY AS input ("
+COMPARED = 5
+"""Executions that PostgreSQL plans for their arguments, to compare them with a plan for any."""
+
+
+async def test_statements_for_several_calls_are_planned_once(crowded_url: str) -> None:
+    """Planning takes longer than most of them take."""
+    async with create_pool(crowded_url, max_size=1) as pool:
+        for look in (LISTS | SINGLE).values():
+            await look(PostgresWorld(pool), PageRequest())
+        prepared = await pool.fetch("SELECT statement FROM pg_prepared_statements")
+        shown = {row["statement"] for row in prepared if SENT_TOGETHER in row["statement"]}
+        assert len(shown) >= 10
+
+        for sql in (*shown, HIT, LOCK.sql, ADVANCE.sql):
+            for _ in range(COMPARED + 1):
+                await pool.fetch(sql, *[[]] * _arguments(sql))
+        plans = await pool.fetch("SELECT statement, custom_plans FROM pg_prepared_statements")
+    assert [
+        row["statement"] for row in plans if SENT_TOGETHER in row["statement"] and row["custom_plans"] > COMPARED
+    ] == []
+
+
+def _arguments(sql: str) -> int:
+    return len(set(re.findall(r"\$\d+", sql)))
 
 
 # --- writes -----------------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 import asyncio
 from urllib.parse import urlsplit
 
-from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
@@ -55,7 +54,7 @@ class Gate:
         if scope["type"] != ScopeType.HTTP or not (scope["path"] == PATH or scope["path"].startswith(f"{PATH}/")):
             await self._app(scope, receive, send)
             return
-        token = cookie(ASGIConnection(scope), self._cookies.session_name) or ""
+        token = cookie(scope, self._cookies.session_name) or ""
         requester = await self._admin(scope, token)
         if requester is None:
             await self._app(scope, receive, send)

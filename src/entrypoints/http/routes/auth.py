@@ -105,7 +105,7 @@ class AuthController(Controller):
         now = clock.now()
         attempt = attempts.find(request, returned_state, at=now)
         cookies = state_of(request.app).cookies
-        earlier = cookie(request, cookies.session_name)
+        earlier = cookie(request.scope, cookies.session_name)
         known = browsers.known_users(request)
         if attempt is None and earlier and await sessions.requester(token_hash(earlier), at=now):
             return _to_frontend(request, "/")  # most likely a repeated callback
@@ -142,7 +142,7 @@ class AuthController(Controller):
     ) -> Response[Success[Me]]:
         cookies = state_of(request.app).cookies
         token = csrf_token(request, session_token(request))
-        known = cookie(request, cookies.csrf_name) == token
+        known = cookie(request.scope, cookies.csrf_name) == token
         return Response(
             Success(data=await accounts.me(requester.id)),
             headers={CSRF_HEADER: token},

@@ -127,7 +127,7 @@ def watching_viewer(request: AnyRequest) -> Watcher | None:
 
 def session_token(connection: Connection) -> str:
     """The token that the session cookie carries. Raises Unauthorized without one."""
-    token = cookie(connection, state_of(connection.app).cookies.session_name)
+    token = cookie(connection.scope, state_of(connection.app).cookies.session_name)
     if token is None:
         raise Unauthorized
     return token
@@ -140,7 +140,7 @@ def csrf_token(connection: Connection, session_token: str) -> str:
 async def _identify(connection: Connection, handler: BaseRouteHandler) -> None:
     """One look-up for a session cookie, none without it; then the rate limit."""
     connection.scope["user"] = None
-    token = cookie(connection, state_of(connection.app).cookies.session_name)
+    token = cookie(connection.scope, state_of(connection.app).cookies.session_name)
     renewal_due = False
     if token:
         container = container_of(connection.scope)

@@ -59,7 +59,7 @@ def begin(request: AnyRequest, attempt: Attempt, *, at: datetime) -> list[Cookie
 
 def find(request: AnyRequest, state: str | None, *, at: datetime) -> Attempt | None:
     """This browser's attempt with this `state`."""
-    attempt = _unsealed(request, cookie(request, _name(request, state or "")) or "")
+    attempt = _unsealed(request, cookie(request.scope, _name(request, state or "")) or "")
     if attempt is None or attempt.until <= at:
         return None
     return attempt if hmac.compare_digest(attempt.state.encode(), (state or "").encode()) else None
@@ -78,7 +78,7 @@ def _kept(request: AnyRequest) -> list[_Kept]:
     prefix = state_of(request.app).cookies.sign_in_prefix
     return [
         _Kept(name, len(value), _unsealed(request, value))
-        for name, value in dict(cookies_of(request)).items()
+        for name, value in dict(cookies_of(request.scope)).items()
         if name.startswith(prefix) and _NAME.fullmatch(name.removeprefix(prefix))
     ]
 

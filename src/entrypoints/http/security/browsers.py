@@ -15,7 +15,7 @@ MAX_USERS = 10
 def known_users(request: AnyRequest) -> list[UserId]:
     """The users that the browser's cookie names, last signed in first; none if this service has not signed it."""
     state = state_of(request.app)
-    payload = state.signers.browser.unseal(cookie(request, state.cookies.browser_name) or "")
+    payload = state.signers.browser.unseal(cookie(request.scope, state.cookies.browser_name) or "")
     try:
         return msgspec.json.decode(payload, type=list[UserId]) if payload else []
     except msgspec.DecodeError:  # signed by another version of this service

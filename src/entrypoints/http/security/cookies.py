@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Literal
 
 from litestar.datastructures import Cookie
+from litestar.types import Scope
 
 from core.accounts.model import SESSION_LIFETIME
-from entrypoints.http.operation import Connection
 
 HOST_ONLY = "__Host-"
 """Browsers take a cookie with this prefix over HTTPS from the host itself only, not from a sibling domain (RFC 6265bis,
@@ -15,6 +15,9 @@ HOST_ONLY = "__Host-"
 SIGN_IN_PATH = "/api/auth/google"
 SIGN_IN_LIFETIME = timedelta(minutes=10)
 BROWSER_LIFETIME = timedelta(days=365)
+
+_SENT = "cookies"
+"""Where a request's state keeps the cookies that were sent: they are read once."""
 
 
 class Cookies:
@@ -78,13 +81,18 @@ class Cookies:
         )
 
 
-def cookies_of(connection: Connection) -> list[tuple[str, str]]:
+def cookies_of(scope: Scope) -> list[tuple[str, str]]:
     """The names and values that were sent, in their order. Our values need no quoting and have none."""
-    pairs = (pair.partition("=") for pair in connection.headers.get("Cookie", "").split(";"))
-    return [(name.strip(), value.strip()) for name, _, value in pairs]
+    state = scope["state"]
+    if _SENT not in state:
+        line = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"), "")
+        pairs = [pair.partition("=") for pair in line.split(";")]
+        state[_SENT] = [(name.strip(), value.strip()) for name, _, value in pairs]
+    sent: list[tuple[str, str]] = state[_SENT]
+    return sent
 
 
-def cookie(connection: Connection, name: str) -> str | None:
+def cookie(scope: Scope, name: str) -> str | None:
     """The value of a cookie; None also if it was sent twice: one of them may have been planted."""
-    values = [value for sent, value in cookies_of(connection) if sent == name]
+    values = [value for sent, value in cookies_of(scope) if sent == name]
     return values[0] if len(values) == 1 and values[0] else None

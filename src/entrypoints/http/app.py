@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from dishka import AsyncContainer
-from dishka.integrations.litestar import DishkaRouter
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
@@ -61,8 +60,7 @@ MAX_BODY = 1024 * 1024
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
-# Created once: dependency injection changes the class.
-API = DishkaRouter(
+API = Router(
     path="/",
     route_handlers=[
         AuthController,
@@ -89,8 +87,8 @@ API = DishkaRouter(
         DocumentsController,
     ],
 )
-START_PAGE = DishkaRouter(path="/", route_handlers=[StartPageController])
-MEDIA = DishkaRouter(path="/", route_handlers=[MediaController])
+START_PAGE = Router(path="/", route_handlers=[StartPageController])
+MEDIA = Router(path="/", route_handlers=[MediaController])
 
 
 def create_app(container: AsyncContainer, settings: Settings, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:

@@ -5,18 +5,21 @@ made from this one declaration; guards, limits, idempotency and error answers re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
-from typing import Any, Generic, TypeVar
+from functools import cached_property, partial
+from inspect import Parameter, signature
+from typing import Any, Generic, Self, TypeVar
 
 import msgspec
+from dishka.integrations.base import wrap_injection
 from litestar import Litestar, Response
 from litestar.connection import ASGIConnection, Request
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.routes import HTTPRoute
-from litestar.types import ASGIApp, Empty, Method, Receive, Scope, Send
+from litestar.types import AnyCallable, ASGIApp, Empty, ExceptionHandlersMap, Method, Receive, Scope, Send
 from litestar.types.internal_types import PathParameterDefinition
 
 from core.errors import DomainError
+from entrypoints.http.state import container_of
 
 Fields = TypeVar("Fields", bound=msgspec.Struct)
 
@@ -25,6 +28,10 @@ Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
 
 _KEY = "operation"
 """Where a handler keeps its operation among the options that the framework copies with it."""
+
+
+_REQUEST = "request"
+"""The name by which the framework passes a request to a handler."""
 
 
 class RouteLimit(Enum):
@@ -77,6 +84,27 @@ class Route(HTTPRouteHandler):
     """A handler whose guard is given the handler itself: the framework would copy it for each request. And its
     dependencies, which never wait, are resolved one after another: the framework would start a task for each.
     """
+
+    def __call__(self, fn: AnyCallable) -> Self:
+        """The parameters that are marked with FromDishka come from the request's container."""
+        request = Parameter(_REQUEST, Parameter.KEYWORD_ONLY, annotation=Request[Any, Any, Any])
+        super().__call__(
+            wrap_injection(
+                func=fn,
+                is_async=True,
+                additional_params=[] if _REQUEST in signature(fn).parameters else [request],
+                container_getter=lambda _, named: container_of(named[_REQUEST].scope),
+            )
+        )
+        return self
+
+    def resolve_exception_handlers(self) -> ExceptionHandlersMap:
+        """Once: the framework's does it for each request."""
+        return self._exception_handlers
+
+    @cached_property
+    def _exception_handlers(self) -> ExceptionHandlersMap:
+        return super().resolve_exception_handlers()
 
     def create_kwargs_model(self, path_parameters: dict[str, PathParameterDefinition]) -> Any:
         model = super().create_kwargs_model(path_parameters)

@@ -15,8 +15,8 @@ from entrypoints.http.security.signing import Signers
 from entrypoints.http.uploads_in_progress import UploadsInProgress
 from entrypoints.settings import Settings
 
-CONTAINER = "dishka_container"
-"""Where a request's state keeps its container; handlers' injected parameters are found there too."""
+CONTAINER = "container"
+"""Where a request's state keeps its container."""
 
 _KEY = "http"
 

@@ -1,5 +1,5 @@
 import msgspec
-from dishka.integrations.litestar import FromDishka
+from dishka import FromDishka
 from litestar import Controller, Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody

@@ -4,7 +4,7 @@ import re
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 
-from dishka.integrations.litestar import FromDishka
+from dishka import FromDishka
 from litestar import Controller, Response
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency

@@ -2,7 +2,7 @@ import asyncio
 from typing import Literal
 
 import msgspec
-from dishka.integrations.litestar import FromDishka
+from dishka import FromDishka
 from litestar import Controller
 
 from core.ports.database import DatabaseUnavailable

@@ -1,4 +1,4 @@
-from dishka.integrations.litestar import FromDishka
+from dishka import FromDishka
 from litestar import Controller
 
 from entrypoints.http.envelope import Success

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Annotated
 
-from dishka.integrations.litestar import FromDishka
+from dishka import FromDishka
 from litestar import Controller, Response
 from litestar.params import FromPath, FromQuery, QueryParameter
 

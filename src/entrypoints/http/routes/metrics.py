@@ -1,6 +1,6 @@
 """Metrics of this process and of the whole service, for Prometheus to scrape."""
 
-from dishka.integrations.litestar import FromDishka
+from dishka import FromDishka
 from litestar import Controller, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 

@@ -1,7 +1,7 @@
 from typing import Annotated
 
 import msgspec
-from dishka.integrations.litestar import FromDishka
+from dishka import FromDishka
 from litestar import Controller
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, HeaderParameter

@@ -1,4 +1,4 @@
-from dishka.integrations.litestar import FromDishka
+from dishka import FromDishka
 from litestar import Controller, Response
 from litestar.di import NamedDependency
 from litestar.params import JSONBody

@@ -1,6 +1,6 @@
 from typing import Annotated
 
-from dishka.integrations.litestar import FromDishka
+from dishka import FromDishka
 from litestar import Controller
 from litestar.params import FromQuery, QueryParameter
 

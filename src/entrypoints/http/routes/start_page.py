@@ -5,7 +5,7 @@ import hashlib
 from html import escape
 from typing import Annotated
 
-from dishka.integrations.litestar import FromDishka
+from dishka import FromDishka
 from litestar import Controller, MediaType, Response
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter

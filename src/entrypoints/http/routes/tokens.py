@@ -1,7 +1,7 @@
 from datetime import date, timedelta
 from typing import Annotated
 
-from dishka.integrations.litestar import FromDishka
+from dishka import FromDishka
 from litestar import Controller
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter

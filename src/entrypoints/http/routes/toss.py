@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from urllib.parse import urlencode
 
 import msgspec
-from dishka.integrations.litestar import FromDishka
+from dishka import FromDishka
 from litestar import Controller
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Redirect

@@ -1,7 +1,7 @@
 from collections.abc import AsyncIterator
 
 import msgspec
-from dishka.integrations.litestar import FromDishka
+from dishka import FromDishka
 from litestar import Controller, MediaType, Response
 from litestar.di import NamedDependency
 from litestar.response import Stream

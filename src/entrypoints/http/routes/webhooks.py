@@ -4,8 +4,8 @@ A repeated or late call changes nothing and is answered like the first.
 """
 
 import msgspec
-from dishka.integrations.litestar import DishkaRouter, FromDishka
-from litestar import Controller
+from dishka import FromDishka
+from litestar import Controller, Router
 from litestar.params import JSONBody
 
 from core.generations.complete_generation import CompleteGeneration
@@ -121,7 +121,7 @@ class InferenceWebhooks(Controller):
         return Success(data=await fail_generation(data.generation_id, data.failure, retry_count=data.retry_count))
 
 
-WEBHOOKS = DishkaRouter(
+WEBHOOKS = Router(
     path="/api/webhooks",
     route_handlers=[TrainingWebhooks, InferenceWebhooks, TossWebhooks],
     tags=["Webhooks"],

@@ -18,7 +18,6 @@ CHATTY = ("httpx", "alembic.runtime.plugins")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Control characters, line separators and changes of the writing direction."""
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 def configure(*, as_json: bool) -> None:
@@ -73,7 +72,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 class JsonLines(logging.Formatter):
-    """With Google Cloud's field names, the fields of `extra`, and the trace id of the request."""
+    """With Google Cloud's field names, the `fields` of `extra`, and the trace id of the request."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -81,7 +80,7 @@ class JsonLines(logging.Formatter):
             "severity": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            **{name: value for name, value in vars(record).items() if name not in _STANDARD},
+            **getattr(record, "fields", {}),
         }
         if trace := trace_id.get():
             line["trace_id"] = trace

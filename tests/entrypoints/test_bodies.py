@@ -334,7 +334,7 @@ async def test_a_disconnect_during_an_upload_is_not_an_error(
 
     method, path = call.split()
     (record,) = [record for record in caplog.records if record.name == "access"]
-    assert (record.levelno, record.status) == (logging.INFO, 499)  # type: ignore[attr-defined]
+    assert (record.levelno, record.fields["status"]) == (logging.INFO, 499)  # type: ignore[attr-defined]
     assert [other for other in caplog.records if other.levelno > logging.INFO or other.exc_info] == []
     counted = state_of(service.app).metrics.registry.get_sample_value
     assert (counted("http_requests_total", {"method": method, "route": path, "status": "499"}) or 0) >= 1

@@ -45,9 +45,9 @@ async def test_every_call_logs_one_line_with_trace_id_without_query(
 
 def test_an_error_is_one_line_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(as_json=True)
-    logging.getLogger("somebody").error("It failed", exc_info=ValueError("swordfish"), extra={"what": {1}})
+    logging.getLogger("somebody").error("It failed", exc_info=ValueError("swordfish"), extra={"fields": {"what": {1}}})
     (line,) = [json.loads(text) for text in capsys.readouterr().err.splitlines()]
-    assert (line["severity"], line["message"]) == ("ERROR", "It failed")
+    assert (line["severity"], line["message"], line["what"]) == ("ERROR", "It failed", [1])
     assert "ValueError: swordfish" in line["exception"]
     assert "trace_id" not in line
 

@@ -72,15 +72,15 @@ class Tracing:
 
 def _log_access(scope: Scope, method: str, status: int | None, seconds: float) -> None:
     """The path without its query, which may contain credentials."""
-    user = user_of(scope)
-    said = {
+    user, path, milliseconds = user_of(scope), scope["path"], round(seconds * 1000, 1)
+    fields = {
         "method": method,
-        "path": scope["path"],
+        "path": path,
         "status": status,
-        "milliseconds": round(seconds * 1000, 1),
+        "milliseconds": milliseconds,
         "user_id": user.id if user else None,
     }
-    access_log.info("%(method)s %(path)s %(status)s in %(milliseconds)s ms", said, extra=said)
+    access_log.info("%s %s %s in %s ms", method, path, status, milliseconds, extra={"fields": fields})
 
 
 class _Exchange:

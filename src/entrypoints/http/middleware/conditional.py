@@ -6,6 +6,8 @@ from http import HTTPStatus
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from entrypoints.http.fields import fields_of
+
 IF_NONE_MATCH = "If-None-Match"
 
 _TAG = re.compile(rb'"[\x21\x23-\x7e\x80-\xff]*"')
@@ -22,7 +24,7 @@ class Conditional:
         if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
-        named = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
+        named = fields_of(scope).get(b"if-none-match")
         if named is None:
             await self._app(scope, receive, send)
             return

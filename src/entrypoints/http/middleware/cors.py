@@ -1,9 +1,9 @@
 """CORS (Fetch standard): exactly the given origins, with credentials."""
 
-from collections.abc import Iterable
-
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from entrypoints.http.fields import fields_of
 
 PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
@@ -27,14 +27,13 @@ class Cors:
         self._origins = frozenset(origin.encode() for origin in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
-        if scope["type"] != ScopeType.HTTP or origin is None:
+        if scope["type"] != ScopeType.HTTP or (origin := fields_of(scope).get(b"origin")) is None:
             await self._app(scope, receive, send)
             return
         permission = [(b"vary", b"Origin")]
         if origin in self._origins:
             permission += [(b"access-control-allow-origin", origin), (b"access-control-allow-credentials", b"true")]
-        if scope["method"] == "OPTIONS" and _is_preflight(scope["headers"]):
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in fields_of(scope):
             said = [*permission, *(PREFLIGHT if origin in self._origins else ())]
             await send({"type": "http.response.start", "status": 204, "headers": said})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -46,7 +45,3 @@ class Cors:
             await send(message)
 
         await self._app(scope, receive, send_with_permission)
-
-
-def _is_preflight(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    return any(name == b"access-control-request-method" for name, _ in headers)

@@ -14,6 +14,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Method, Receive, Scope, 
 from core.errors import ValidationError
 from entrypoints.http.body import text_problem
 from entrypoints.http.errors import AnyRequest, name_as_sent, refuse_http_exception
+from entrypoints.http.fields import fields_of, keep_fields
 
 Header = tuple[bytes, bytes]
 
@@ -41,18 +42,21 @@ class Fields:
             if _size(scope) > MAX_HEAD:
                 await _refuse(HTTPException(status_code=TOO_LARGE), scope, receive, send)
                 return
-            scope["headers"] = _joined(scope["headers"])
+            fields = _joined(scope["headers"])
+            keep_fields(scope, fields)
+            scope["headers"] = list(fields.items())
         await self._app(scope, receive, send)
 
 
-def _joined(headers: Iterable[Header]) -> list[Header]:
+def _joined(headers: Iterable[Header]) -> dict[bytes, bytes]:
     headers = list(headers)
-    if len({name for name, _ in headers}) == len(headers):
-        return headers
+    fields = dict(headers)
+    if len(fields) == len(headers):
+        return fields
     lines: dict[bytes, list[bytes]] = {}
     for name, value in headers:
         lines.setdefault(name, []).append(value)
-    return [(name, (b"; " if name == b"cookie" else b", ").join(values)) for name, values in lines.items()]
+    return {name: (b"; " if name == b"cookie" else b", ").join(values) for name, values in lines.items()}
 
 
 class Targets:
@@ -85,7 +89,7 @@ def _error(scope: HTTPScope) -> HTTPException | None:
     """Also for a missing, invalid or repeated Host (RFC 9112, 3.2)."""
     if "\0" in scope["path"]:
         return NotFoundException()
-    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    host = fields_of(scope).get(b"host", b"").decode("latin-1")
     required = scope["http_version"] != "1.0"
     return None if _is_host(host) and (host or not required) else ClientException()
 

@@ -18,6 +18,7 @@ from core.ports.clock import Clock
 from core.ports.idempotency import AlreadyAnswered, Answer, Call, IdempotentCall
 from entrypoints.http.body import whole_body
 from entrypoints.http.errors import REPLAYED, AnyRequest, refuse_domain_error, replay
+from entrypoints.http.fields import fields_of
 from entrypoints.http.operation import Connection, operation_of
 from entrypoints.http.problems import INVALID_IDEMPOTENCY_KEY
 from entrypoints.http.state import container_of
@@ -141,4 +142,4 @@ class _Kept:
 
 
 def _has_key(scope: HTTPScope) -> bool:
-    return scope["method"] == "POST" and any(name == b"idempotency-key" for name, _ in scope["headers"])
+    return scope["method"] == "POST" and b"idempotency-key" in fields_of(scope)

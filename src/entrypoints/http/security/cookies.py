@@ -7,6 +7,7 @@ from litestar.datastructures import Cookie
 from litestar.types import Scope
 
 from core.accounts.model import SESSION_LIFETIME
+from entrypoints.http.fields import fields_of
 
 HOST_ONLY = "__Host-"
 """Browsers take a cookie with this prefix over HTTPS from the host itself only, not from a sibling domain (RFC 6265bis,
@@ -85,7 +86,7 @@ def cookies_of(scope: Scope) -> list[tuple[str, str]]:
     """The names and values that were sent, in their order. Our values need no quoting and have none."""
     state = scope["state"]
     if _SENT not in state:
-        line = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"), "")
+        line = fields_of(scope).get(b"cookie", b"").decode("latin-1")
         pairs = [pair.partition("=") for pair in line.split(";")]
         state[_SENT] = [(name.strip(), value.strip()) for name, _, value in pairs]
     sent: list[tuple[str, str]] = state[_SENT]

@@ -76,14 +76,12 @@ def original(urls: ImageUrls | None) -> str | None:
 def public_urls(key: str, blobs: BlobStore) -> ImageUrls:
     """Of an object below PUBLIC_PREFIX. The suffixes look the same in a URL."""
     url = blobs.public_url(key)
-    return image_urls([url, *(url + suffix for suffix in _SUFFIXES)])
+    return image_urls(url, *[url + suffix for suffix in _SUFFIXES])
 
 
-def image_urls(urls: list[str]) -> ImageUrls:
+def image_urls(original: str, thumbnail: str, thumbnail_jpeg: str, preview: str, preview_jpeg: str) -> ImageUrls:
     """From the URLs of a key and of its derivatives, in their order."""
-    original, *smaller = urls
-    thumbnail, preview = FormatUrls(*smaller[:2]), FormatUrls(*smaller[2:])
-    return ImageUrls(thumbnail, preview, original)
+    return ImageUrls(FormatUrls(thumbnail, thumbnail_jpeg), FormatUrls(preview, preview_jpeg), original)
 
 
 def _stored_as(key: str, derivative: Derivative) -> Blob:

@@ -324,7 +324,7 @@ def test_public_urls_of_smaller_copies_are_those_of_their_keys(case: Case, name:
 
     urls = public_urls(key, case.store)
 
-    assert urls == image_urls([case.store.public_url(one) for one in (key, *derivatives_of(key))])
+    assert urls == image_urls(*[case.store.public_url(one) for one in (key, *derivatives_of(key))])
 
 
 @pytest.mark.parametrize("key", ["results/1.png", "public", "publicity/a.png", "/public/a.png", "public/../a.png"])

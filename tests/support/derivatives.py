@@ -11,4 +11,4 @@ def originals(keys: list[str]) -> list[str]:
 
 async def signed_urls(key: str, blobs: BlobStore) -> ImageUrls:
     """The signed URLs of an object and of its smaller copies."""
-    return image_urls([await blobs.signed_url(one) for one in (key, *derivatives_of(key))])
+    return image_urls(*[await blobs.signed_url(one) for one in (key, *derivatives_of(key))])

@@ -299,7 +299,7 @@ async def thumbnail_urls(tables: Tables, style: Style, blobs: BlobStore) -> Imag
 
 
 async def _signed_urls(key: str, blobs: BlobStore) -> ImageUrls:
-    return image_urls([await blobs.signed_url(one) for one in (key, *derivatives_of(key))])
+    return image_urls(*[await blobs.signed_url(one) for one in (key, *derivatives_of(key))])
 
 
 def _in_use(tables: Tables, style: Style) -> StyleVersion:

@@ -346,4 +346,4 @@ def checking(row: Record) -> CheckingProgress | None:
 
 async def _signed_urls(key: str, blobs: BlobStore) -> ImageUrls:
     """Of a sample, in all sizes; signed concurrently, because a store may ask another service for each signature."""
-    return image_urls(await asyncio.gather(*(blobs.signed_url(one) for one in (key, *derivatives_of(key)))))
+    return image_urls(*await asyncio.gather(*(blobs.signed_url(one) for one in (key, *derivatives_of(key)))))

@@ -110,16 +110,15 @@ RENEW_SESSION = Write(
         )""",
 )
 
-REQUESTER = lookup(
-    {"token_hash": "bytea", "at": "timestamptz"},
-    """
+SESSION = {"token_hash": "bytea", "at": "timestamptz"}
+IN_FORCE = """
 SELECT users.id, users.role, artists.user_id IS NOT NULL AS is_artist, sessions.last_seen_at
 FROM sessions
 JOIN users ON users.id = sessions.user_id
 LEFT JOIN artists ON artists.user_id = users.id
 WHERE sessions.token_hash = input.token_hash AND sessions.expires_at > input.at AND users.standing = 'present'
-""",
-)
+"""
+REQUESTER = lookup(SESSION, IN_FORCE)
 
 ME = lookup(
     {"user_id": "bigint"},
@@ -240,15 +239,17 @@ class PostgresUsers(Users):
         return await self._transaction.fetchrow(known, identity) is not None
 
 
+def active_session(row: Record) -> ActiveSession:
+    return ActiveSession(Requester(row["id"], Role(row["role"]), row["is_artist"]), row["last_seen_at"])
+
+
 class PostgresActiveSessions(ActiveSessions):
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
 
     async def active(self, token_hash: bytes, *, at: datetime) -> ActiveSession | None:
         row = await self._reads.row(REQUESTER, token_hash, at)
-        if row is None:
-            return None
-        return ActiveSession(Requester(row["id"], Role(row["role"]), row["is_artist"]), row["last_seen_at"])
+        return active_session(row) if row else None
 
 
 class PostgresSessions(PostgresActiveSessions, Sessions):

@@ -1,21 +1,25 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from adapters.postgres.batching import Batcher
-from adapters.postgres.pool import Pool
+from adapters.postgres.pool import Pool, Record
 from adapters.postgres.statements import inputs
 from core.ports.clock import Clock
 from core.ports.database import DatabaseUsage
 from core.ports.rate_limiter import Allowance, Limit, RateLimiter, allowance
 
-HITS = {"key": "text", "slot": "bigint", "over": "float8", "most": "bigint", "expires_at": "timestamptz"}
-HIT = f"""
-WITH hits AS (
-    SELECT *, row_number() OVER (PARTITION BY key ORDER BY place) AS number
-    FROM {inputs(HITS)}
-),
+HIT = {"key": "text", "slot": "bigint", "over": "float8", "most": "bigint", "expires_at": "timestamptz"}
+
+
+def counting(hits: str, *also: str) -> str:
+    """Checks and counts hits in one statement, so that concurrent calls cannot exceed the limit.
+
+    `hits` selects the columns of HIT, each hit's place, and what the result contains `also`.
+    """
+    return f"""
+WITH hits AS (SELECT *, row_number() OVER (PARTITION BY key ORDER BY place) AS number FROM ({hits}) hit),
 input AS (
     SELECT key, max(slot) AS slot, max(over) AS over, max(most) AS most, max(expires_at) AS expires_at,
         count(*) AS hits
@@ -41,10 +45,13 @@ counted AS (
     )
     RETURNING key, calls, previous, granted
 )
-SELECT place, number <= granted AS allowed, calls - granted + least(number, granted) AS calls, previous
+SELECT {", ".join(("place", *also))}, number <= granted AS allowed,
+    calls - granted + least(number, granted) AS calls, previous
 FROM hits JOIN counted USING (key)
 """
-"""One statement checks and counts, so that concurrent calls cannot exceed the limit."""
+
+
+COUNT = counting(f"SELECT * FROM {inputs(HIT)}")
 PURGE = """
 WITH expired AS MATERIALIZED (
     SELECT key FROM rate_limits WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -63,11 +70,14 @@ class Hit(NamedTuple):
     """Calls that are allowed within a window."""
     expires_at: datetime
 
+    @classmethod
+    def of(cls, key: str, limit: Limit, *, at: datetime) -> Self:
+        slot, elapsed = limit.slot(at)
+        return cls(key, slot, elapsed, limit.calls, limit.expiry(slot))
 
-class Counts(NamedTuple):
-    allowed: bool
-    calls: int
-    previous: int
+
+def allowance_of(row: Record, hit: Hit, limit: Limit) -> Allowance:
+    return allowance(limit, allowed=row["allowed"], calls=row["calls"], previous=row["previous"], elapsed=hit.elapsed)
 
 
 class RateLimitCounts:
@@ -78,11 +88,11 @@ class RateLimitCounts:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self.hit: Batcher[Hit, Counts] = Batcher(self._send, max_batch=pool.max_batch)
+        self.hit: Batcher[Hit, Record] = Batcher(self._send, max_batch=pool.max_batch)
 
-    async def _send(self, hits: Sequence[Hit]) -> Sequence[Counts]:
-        rows = await self._pool.fetch(HIT, *zip(*hits, strict=True))
-        counts = {row["place"]: Counts(row["allowed"], row["calls"], row["previous"]) for row in rows}
+    async def _send(self, hits: Sequence[Hit]) -> Sequence[Record]:
+        rows = await self._pool.fetch(COUNT, *zip(*hits, strict=True))
+        counts = {row["place"]: row for row in rows}
         return [counts[place] for place in range(1, len(hits) + 1)]
 
     async def purge(self, *, before: datetime, limit: int) -> int:
@@ -98,12 +108,12 @@ class PostgresRateLimiter(RateLimiter):
         self._clock = clock
 
     async def hit(self, key: str, limit: Limit) -> Allowance:
-        slot, elapsed = limit.slot(self._clock.now())
+        hit = Hit.of(key, limit, at=self._clock.now())
         began = time.perf_counter()
-        counts = await self._counts.hit(Hit(key, slot, elapsed, limit.calls, limit.expiry(slot)))
+        counts = await self._counts.hit(hit)
         self._usage.seconds += time.perf_counter() - began
         self._usage.statements += 1
-        return allowance(limit, allowed=counts.allowed, calls=counts.calls, previous=counts.previous, elapsed=elapsed)
+        return allowance_of(counts, hit, limit)
 
     async def purge(self, *, limit: int) -> int:
         return await self._counts.purge(before=self._clock.now(), limit=limit)

@@ -4,6 +4,7 @@ from dishka import AnyOf, Provider, Scope
 
 from adapters.memory.account_deletion import MemoryPersonalData
 from adapters.memory.accounts import MemoryAccountsReader, MemorySessions, MemoryUsers
+from adapters.memory.admission import MemoryAdmission
 from adapters.memory.artwork_uploads import MemoryArtworkChecks, MemoryArtworkUploads
 from adapters.memory.audit import MemoryAuditLog, MemoryAuditReader
 from adapters.memory.backlog import MemoryBacklogReader
@@ -44,6 +45,7 @@ from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
 from core.overview.views import OverviewReader
 from core.ports.active_sessions import ActiveSessions
+from core.ports.admission import Admission
 from core.ports.books import Books
 from core.ports.changes import Changes
 from core.ports.database import Database
@@ -75,53 +77,59 @@ def memory() -> Provider:
     def changes(database: MemoryDatabase) -> Changes:
         return database.changes
 
-    app, request = Scope.APP, Scope.REQUEST
-    provider = Provider()
-    provider.provide(MemoryDatabase, provides=AnyOf[MemoryDatabase, Database], scope=app)
-    provider.provide(changes, scope=app)
-    provider.provide(MemoryIds, provides=Ids, scope=app)
-    provider.provide(MemoryAnswers, provides=Answers, scope=app)
-    provider.provide(MemoryRateLimiter, provides=RateLimiter, scope=app)
-    provider.provide(MemoryOutbox, provides=AnyOf[MemoryOutbox, Outbox], scope=app)
-    provider.provide(MemoryAccountsReader, provides=AccountsReader, scope=request)
-    provider.provide(MemoryExportReader, provides=ExportReader, scope=request)
-    provider.provide(MemoryTokensReader, provides=TokensReader, scope=request)
-    provider.provide(MemoryPurchasesReader, provides=PurchasesReader, scope=request)
-    provider.provide(MemoryWithdrawalsReader, provides=WithdrawalsReader, scope=request)
-    provider.provide(MemoryBooks, provides=Books, scope=app)
-    provider.provide(MemoryMaintenance, provides=Maintenance, scope=app)
-    provider.provide(MemoryOrphanedBlobs, provides=OrphanedBlobs, scope=app)
-    provider.provide(MemoryBacklogReader, provides=BacklogReader, scope=request)
-    provider.provide(MemoryStylesReader, provides=StylesReader, scope=request)
-    provider.provide(MemoryStyleVersionsReader, provides=StyleVersionsReader, scope=request)
-    provider.provide(MemorySearchReader, provides=SearchReader, scope=request)
-    provider.provide(MemoryGenerationsReader, provides=GenerationsReader, scope=request)
-    provider.provide(MemoryNotificationsReader, provides=NotificationsReader, scope=request)
-    provider.provide(MemoryCommunityReader, provides=CommunityReader, scope=request)
-    provider.provide(UnitOfWork, provides=AnyOf[UnitOfWork, Reads], scope=request)
-    provider.provide(MemoryIdempotentCall, provides=IdempotentCall, scope=request)
-    provider.provide(MemoryTransaction, provides=AnyOf[MemoryTransaction, Transaction], scope=request)
-    provider.provide(MemoryUsers, provides=Users, scope=request)
-    provider.provide(MemorySessions, provides=AnyOf[Sessions, ActiveSessions], scope=request)
-    provider.provide(MemoryPersonalData, provides=PersonalData, scope=request)
-    provider.provide(MemoryTokenLedger, provides=TokenLedger, scope=request)
-    provider.provide(MemoryPurchases, provides=Purchases, scope=request)
-    provider.provide(MemoryWithdrawals, provides=Withdrawals, scope=request)
-    provider.provide(MemoryStyles, provides=Styles, scope=request)
-    provider.provide(MemoryStyleVersions, provides=StyleVersions, scope=request)
-    provider.provide(MemoryArtworkChecks, provides=ArtworkChecks, scope=request)
-    provider.provide(MemoryArtworkUploads, provides=ArtworkUploads, scope=request)
-    provider.provide(MemoryGenerations, provides=Generations, scope=request)
-    provider.provide(MemoryNotifier, provides=Notifier, scope=request)
-    provider.provide(MemoryNotifications, provides=Notifications, scope=request)
-    provider.provide(MemoryFollows, provides=Follows, scope=request)
-    provider.provide(MemoryLikes, provides=Likes, scope=request)
-    provider.provide(MemoryComments, provides=Comments, scope=request)
-    provider.provide(MemoryReports, provides=Reports, scope=request)
-    provider.provide(MemoryReportsReader, provides=ReportsReader, scope=request)
-    provider.provide(MemoryTaskQueue, provides=TaskQueue, scope=request)
-    provider.provide(MemoryOverviewReader, provides=OverviewReader, scope=request)
-    provider.provide(MemoryAuditLog, provides=AuditLog, scope=request)
-    provider.provide(MemoryAuditReader, provides=AuditReader, scope=request)
-    provider.provide(MemoryDiscardedObjects, provides=DiscardedObjects, scope=request)
+    provider = Provider(scope=Scope.APP)
+    provider.provide(MemoryDatabase, provides=AnyOf[MemoryDatabase, Database])
+    provider.provide(changes)
+    provider.provide(MemoryIds, provides=Ids)
+    provider.provide(MemoryAnswers, provides=Answers)
+    provider.provide(MemoryRateLimiter, provides=RateLimiter)
+    provider.provide(MemoryOutbox, provides=AnyOf[MemoryOutbox, Outbox])
+    provider.provide(MemoryBooks, provides=Books)
+    provider.provide(MemoryMaintenance, provides=Maintenance)
+    provider.provide(MemoryOrphanedBlobs, provides=OrphanedBlobs)
+    _provide_for_requests(provider)
     return provider
+
+
+def _provide_for_requests(provider: Provider) -> None:
+    """What belongs to one unit of work."""
+    provider.scope = Scope.REQUEST
+    provider.provide(MemoryAccountsReader, provides=AccountsReader)
+    provider.provide(MemoryExportReader, provides=ExportReader)
+    provider.provide(MemoryTokensReader, provides=TokensReader)
+    provider.provide(MemoryPurchasesReader, provides=PurchasesReader)
+    provider.provide(MemoryWithdrawalsReader, provides=WithdrawalsReader)
+    provider.provide(MemoryBacklogReader, provides=BacklogReader)
+    provider.provide(MemoryStylesReader, provides=StylesReader)
+    provider.provide(MemoryStyleVersionsReader, provides=StyleVersionsReader)
+    provider.provide(MemorySearchReader, provides=SearchReader)
+    provider.provide(MemoryGenerationsReader, provides=GenerationsReader)
+    provider.provide(MemoryNotificationsReader, provides=NotificationsReader)
+    provider.provide(MemoryCommunityReader, provides=CommunityReader)
+    provider.provide(UnitOfWork, provides=AnyOf[UnitOfWork, Reads])
+    provider.provide(MemoryIdempotentCall, provides=IdempotentCall)
+    provider.provide(MemoryTransaction, provides=AnyOf[MemoryTransaction, Transaction])
+    provider.provide(MemoryUsers, provides=Users)
+    provider.provide(MemorySessions, provides=AnyOf[Sessions, ActiveSessions])
+    provider.provide(MemoryAdmission, provides=Admission)
+    provider.provide(MemoryPersonalData, provides=PersonalData)
+    provider.provide(MemoryTokenLedger, provides=TokenLedger)
+    provider.provide(MemoryPurchases, provides=Purchases)
+    provider.provide(MemoryWithdrawals, provides=Withdrawals)
+    provider.provide(MemoryStyles, provides=Styles)
+    provider.provide(MemoryStyleVersions, provides=StyleVersions)
+    provider.provide(MemoryArtworkChecks, provides=ArtworkChecks)
+    provider.provide(MemoryArtworkUploads, provides=ArtworkUploads)
+    provider.provide(MemoryGenerations, provides=Generations)
+    provider.provide(MemoryNotifier, provides=Notifier)
+    provider.provide(MemoryNotifications, provides=Notifications)
+    provider.provide(MemoryFollows, provides=Follows)
+    provider.provide(MemoryLikes, provides=Likes)
+    provider.provide(MemoryComments, provides=Comments)
+    provider.provide(MemoryReports, provides=Reports)
+    provider.provide(MemoryReportsReader, provides=ReportsReader)
+    provider.provide(MemoryTaskQueue, provides=TaskQueue)
+    provider.provide(MemoryOverviewReader, provides=OverviewReader)
+    provider.provide(MemoryAuditLog, provides=AuditLog)
+    provider.provide(MemoryAuditReader, provides=AuditReader)
+    provider.provide(MemoryDiscardedObjects, provides=DiscardedObjects)

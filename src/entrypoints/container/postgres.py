@@ -11,6 +11,7 @@ from adapters.postgres.accounts import (
     PostgresSessions,
     PostgresUsers,
 )
+from adapters.postgres.admission import PostgresAdmission
 from adapters.postgres.artwork_uploads import PostgresArtworkChecks, PostgresArtworkUploads
 from adapters.postgres.audit import PostgresAuditLog, PostgresAuditReader
 from adapters.postgres.backlog import PostgresBacklogReader
@@ -58,6 +59,7 @@ from core.notifications.repository import Notifications
 from core.notifications.views import NotificationsReader
 from core.overview.views import OverviewReader
 from core.ports.active_sessions import ActiveSessions
+from core.ports.admission import Admission
 from core.ports.books import Books
 from core.ports.changes import Changes
 from core.ports.database import Database
@@ -127,6 +129,7 @@ def _provide_for_requests(provider: Provider) -> None:
     """What belongs to one unit of work."""
     provider.scope = Scope.REQUEST
     provider.provide(PostgresRateLimiter, provides=RateLimiter)
+    provider.provide(PostgresAdmission, provides=Admission)
     provider.provide(PostgresAccountsReader, provides=AccountsReader)
     provider.provide(PostgresExportReader, provides=ExportReader)
     provider.provide(PostgresTokensReader, provides=TokensReader)

@@ -8,10 +8,11 @@ from typing import Any
 import asyncpg
 import pytest
 
+from adapters.postgres.admission import ADMIT
 from adapters.postgres.batching import MAX_BATCH, Batcher
 from adapters.postgres.generations import ADVANCE, LOCK
 from adapters.postgres.pool import Pool, create_pool
-from adapters.postgres.rate_limits import HIT
+from adapters.postgres.rate_limits import COUNT
 from adapters.postgres.statements import listing, lookup
 from core.accounts.model import User
 from core.generations.request_generation import NewGeneration, RequestGeneration
@@ -162,7 +163,7 @@ async def test_statements_for_several_calls_are_planned_once(crowded_url: str) -
         shown = {row["statement"] for row in prepared if SENT_TOGETHER in row["statement"]}
         assert len(shown) >= 10
 
-        for sql in (*shown, HIT, LOCK.sql, ADVANCE.sql):
+        for sql in (*shown, ADMIT.sql, COUNT, LOCK.sql, ADVANCE.sql):
             for _ in range(COMPARED + 1):
                 await pool.fetch(sql, *[[]] * _arguments(sql))
         plans = await pool.fetch("SELECT statement, custom_plans FROM pg_prepared_statements")

@@ -12,7 +12,6 @@ from core.accounts.sign_in import token_hash
 from core.audit.model import Operator
 from core.errors import Category, DomainError, NotFound
 from core.live_events import Watcher
-from core.ports.active_sessions import ActiveSessions
 from core.ports.clock import Clock
 from core.requester import Requester
 from core.secret import Secret
@@ -21,7 +20,7 @@ from entrypoints.http.middleware.idempotency import check_key
 from entrypoints.http.operation import Connection, operation_of
 from entrypoints.http.security.addresses import client_address, is_within
 from entrypoints.http.security.cookies import cookie
-from entrypoints.http.security.limits import count_call
+from entrypoints.http.security.limits import count_call, count_call_of_session
 from entrypoints.http.state import container_of, state_of, user_of
 from entrypoints.logs import trace_id
 
@@ -138,20 +137,15 @@ def csrf_token(connection: Connection, session_token: str) -> str:
 
 
 async def _identify(connection: Connection, handler: BaseRouteHandler) -> None:
-    """One look-up for a session cookie, none without it; then the rate limit."""
+    """Look up the session of a session cookie, and count the call."""
     connection.scope["user"] = None
-    token = cookie(connection.scope, state_of(connection.app).cookies.session_name)
-    renewal_due = False
-    if token:
-        container = container_of(connection.scope)
-        sessions, clock = await container.get(ActiveSessions), await container.get(Clock)
-        now = clock.now()
-        if session := await sessions.active(token_hash(token), at=now):
-            connection.scope["user"] = session.requester
-            renewal_due = session.renewal_due(at=now)
+    if token := cookie(connection.scope, state_of(connection.app).cookies.session_name):
+        now = (await container_of(connection.scope).get(Clock)).now()
+        if session := await count_call_of_session(connection, handler, token_hash(token), at=now):
+            if session.renewal_due(at=now):
+                await _renew(connection, token)
+            return
     await count_call(connection, handler)
-    if token and renewal_due:
-        await _renew(connection, token)
 
 
 async def _renew(connection: Connection, token: str) -> None:

@@ -1,5 +1,6 @@
 """Rate limits: by user, or by address for clients that are not signed in. Each answer says what is left."""
 
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -7,10 +8,13 @@ from litestar.handlers import BaseRouteHandler
 
 from core.errors import Category, DomainError
 from core.identifiers import OrderId
+from core.ports.active_sessions import ActiveSession, ActiveSessions
+from core.ports.admission import Admission
 from core.ports.rate_limiter import Allowance, Limit, RateLimiter
 from entrypoints.http.operation import Connection, RouteLimit, operation_of
 from entrypoints.http.security.addresses import client_address, client_network
-from entrypoints.http.state import container_of, state_of, user_of
+from entrypoints.http.state import container_of, state_of
+from entrypoints.parts import RateLimits
 
 Header = tuple[bytes, bytes]
 
@@ -23,27 +27,59 @@ class RateLimitExceeded(DomainError):
     category = Category.TOO_MANY
 
 
-async def count_call(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Raises RateLimitExceeded. The scope's user is known by now, if there is one."""
-    limits = state_of(connection.app).settings.rate_limits
+async def count_call_of_session(
+    connection: Connection, handler: BaseRouteHandler, token_hash: bytes, *, at: datetime
+) -> ActiveSession | None:
+    """Look the session up and count the call as one of its user, who becomes the scope's user.
+
+    None, and nothing is counted, if the session is revoked or expired. Raises RateLimitExceeded.
+    """
+    container, limits = container_of(connection.scope), state_of(connection.app).settings.rate_limits
+    session: ActiveSession | None
+    allowance: Allowance | None
     if limits is None:
-        return
-    own = operation_of(handler).limit
-    user = user_of(connection.scope)
-    if own is RouteLimit.SIGN_IN:
-        name, limit = own.value, limits.sign_in
-    elif own is RouteLimit.PAYMENT:
-        name, limit = own.value, limits.payment
-    elif own is RouteLimit.GENERATE and user:
-        name, limit = own.value, limits.generate
-    elif own is RouteLimit.EXPORT and user:
-        name, limit = own.value, limits.export
-    elif own is RouteLimit.UPLOAD and user:
-        name, limit = own.value, limits.upload
+        session, allowance = await (await container.get(ActiveSessions)).active(token_hash, at=at), None
     else:
-        name, limit = ("signed-in", limits.signed_in) if user else ("anonymous", limits.anonymous)
-    whom = f"user:{user.id}" if user else f"address:{client_network(client_address(connection))}"
-    await _count(connection, f"{name}:{whom}", limit)
+        name, limit = _of_users(limits, operation_of(handler).limit)
+        admission = await container.get(Admission)
+        session, allowance = await admission.admit(token_hash, f"{name}:user:", limit, at=at) or (None, None)
+    if session:
+        connection.scope["user"] = session.requester
+    if allowance:
+        _apply(connection, allowance)
+    return session
+
+
+async def count_call(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Count a call without a session. Raises RateLimitExceeded."""
+    if limits := state_of(connection.app).settings.rate_limits:
+        name, limit = _of_others(limits, operation_of(handler).limit)
+        address = client_network(client_address(connection))
+        await _count(connection, f"{name}:address:{address}", limit)
+
+
+def _of_users(limits: RateLimits, own: RouteLimit | None) -> tuple[str, Limit]:
+    match own:
+        case RouteLimit.GENERATE:
+            return own.value, limits.generate
+        case RouteLimit.EXPORT:
+            return own.value, limits.export
+        case RouteLimit.UPLOAD:
+            return own.value, limits.upload
+        case RouteLimit.SIGN_IN | RouteLimit.PAYMENT:
+            return _of_others(limits, own)
+        case _:
+            return "signed-in", limits.signed_in
+
+
+def _of_others(limits: RateLimits, own: RouteLimit | None) -> tuple[str, Limit]:
+    match own:
+        case RouteLimit.SIGN_IN:
+            return own.value, limits.sign_in
+        case RouteLimit.PAYMENT:
+            return own.value, limits.payment
+        case _:
+            return "anonymous", limits.anonymous
 
 
 async def count_unmatched(connection: Connection) -> None:
@@ -62,7 +98,10 @@ async def count_payment_call(connection: Connection, order_id: OrderId) -> None:
 
 async def _count(connection: Connection, key: str, limit: Limit) -> None:
     limiter = await container_of(connection.scope).get(RateLimiter)
-    allowance = await limiter.hit(key, limit)
+    _apply(connection, await limiter.hit(key, limit))
+
+
+def _apply(connection: Connection, allowance: Allowance) -> None:
     connection.scope["state"][_ALLOWANCE] = allowance
     if not allowance.allowed:
         raise RateLimitExceeded(details={"retry_after": allowance.reset_after})

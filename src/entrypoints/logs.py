@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 import sys
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -12,6 +13,8 @@ import msgspec
 
 trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 """The trace id of the current request, also sent in its response; None outside of requests."""
+
+access_log = logging.getLogger("access")
 
 CHATTY = ("httpx", "alembic.runtime.plugins")
 """Loggers that write a line for each call."""
@@ -33,6 +36,23 @@ def configure(*, as_json: bool) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def log_request(method: str, path: str, *, status: int | None, seconds: float, user_id: int | None) -> None:
+    """One line for each request; its path without the query, which may contain credentials.
+
+    Where this line is all that is written of it, no record is made for it: that would cost a request a twentieth more.
+    """
+    milliseconds = round(seconds * 1000, 1)
+    fields = {"method": method, "path": path, "status": status, "milliseconds": milliseconds, "user_id": user_id}
+    message = f"{method} {path} {status} in {milliseconds} ms"
+    if not access_log.isEnabledFor(logging.INFO):
+        return
+    match [*access_log.handlers, *logging.getLogger().handlers]:
+        case [BatchingHandler(formatter=JsonLines()) as only]:
+            only.write(json_line(datetime.now(UTC), "INFO", access_log.name, message, fields))
+        case _:
+            access_log.info(message, extra={"fields": fields})
+
+
 class BatchingHandler(logging.StreamHandler[TextIO]):
     """Writes all lines of one turn of the event loop at once; outside of a loop each line by itself."""
 
@@ -44,15 +64,23 @@ class BatchingHandler(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.append(self.format(record) + self.terminator)
+            self.write(self.format(record))
+        except Exception:
+            self.handleError(record)
+
+    def write(self, line: str) -> None:
+        """Write a line as it is, without a record."""
+        self.acquire()
+        try:
+            self._lines.append(line + self.terminator)
             loop = _running_loop()
             if loop is None:
                 self.flush()
             elif loop is not self._loop:
                 self._loop = loop
                 loop.call_soon(self.flush)
-        except Exception:
-            self.handleError(record)
+        finally:
+            self.release()
 
     def flush(self) -> None:
         self.acquire()
@@ -75,18 +103,18 @@ class JsonLines(logging.Formatter):
     """With Google Cloud's field names, the `fields` of `extra`, and the trace id of the request."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC),
-            "severity": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
-        if trace := trace_id.get():
-            line["trace_id"] = trace
+        fields: dict[str, object] = getattr(record, "fields", {})
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line, enc_hook=str).decode()
+            fields = {**fields, "exception": self.formatException(record.exc_info)}
+        at = datetime.fromtimestamp(record.created, UTC)
+        return json_line(at, record.levelname, record.name, record.getMessage(), fields)
+
+
+def json_line(at: datetime, severity: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
+    line: dict[str, object] = {"time": at, "severity": severity, "logger": logger, "message": message, **fields}
+    if trace := trace_id.get():
+        line["trace_id"] = trace
+    return msgspec.json.encode(line, enc_hook=str).decode()
 
 
 class PlainLines(logging.Formatter):

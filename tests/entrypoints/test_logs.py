@@ -43,6 +43,48 @@ async def test_every_call_logs_one_line_with_trace_id_without_query(
     }
 
 
+def test_the_line_of_a_request_is_the_same_with_and_without_a_record(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.configure(as_json=True)
+    records: list[logging.LogRecord] = []
+
+    def log() -> None:
+        logs.log_request("GET", "/%s", status=None, seconds=0.0123, user_id=7)
+
+    log()
+    monkeypatch.setattr(logs.access_log, "handlers", [_Keeping(records)])
+    log()
+    assert [record.getMessage() for record in records] == ["GET /%s None in 12.3 ms"]
+    first, second = [json.loads(text) for text in capsys.readouterr().err.splitlines()]
+    assert first.pop("time") <= second.pop("time")
+    assert list(first.items()) == list(second.items())
+
+
+class _Keeping(logging.Handler):
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__()
+        self._records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(record)
+
+
+def test_a_request_is_logged_as_json_without_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    logs.configure(as_json=True)
+    made: list[None] = []
+    monkeypatch.setattr(logs.access_log, "makeRecord", lambda *_: made.append(None))
+    logs.log_request("GET", "/", status=200, seconds=0.1, user_id=None)
+    assert made == []
+
+
+def test_a_level_above_it_silences_the_access_log(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(as_json=True)
+    logging.getLogger().setLevel(logging.WARNING)
+    logs.log_request("GET", "/", status=200, seconds=0.1, user_id=None)
+    assert capsys.readouterr().err == ""
+
+
 def test_an_error_is_one_line_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(as_json=True)
     logging.getLogger("somebody").error("It failed", exc_info=ValueError("swordfish"), extra={"fields": {"what": {1}}})

@@ -16,10 +16,9 @@ from entrypoints.http.security.access import renewed_cookies
 from entrypoints.http.security.limits import limit_headers
 from entrypoints.http.state import container_of, user_of
 from entrypoints.http.streams import MEDIA_TYPE
-from entrypoints.logs import trace_id
+from entrypoints.logs import log_request, trace_id
 from entrypoints.messages import ENGLISH
 
-access_log = logging.getLogger("access")
 logger = logging.getLogger(__name__)
 
 Header = tuple[bytes, bytes]
@@ -66,21 +65,10 @@ class Tracing:
         finally:
             if not exchange.stream:
                 exchange.count()
-            _log_access(scope, method, exchange.status, exchange.seconds)
+            user = user_of(scope)
+            user_id = user.id if user else None
+            log_request(method, scope["path"], status=exchange.status, seconds=exchange.seconds, user_id=user_id)
             trace_id.reset(token)
-
-
-def _log_access(scope: Scope, method: str, status: int | None, seconds: float) -> None:
-    """The path without its query, which may contain credentials."""
-    user, path, milliseconds = user_of(scope), scope["path"], round(seconds * 1000, 1)
-    fields = {
-        "method": method,
-        "path": path,
-        "status": status,
-        "milliseconds": milliseconds,
-        "user_id": user.id if user else None,
-    }
-    access_log.info("%s %s %s in %s ms", method, path, status, milliseconds, extra={"fields": fields})
 
 
 class _Exchange:

@@ -2,14 +2,16 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.memory.backlog import MemoryBacklogReader
 from adapters.postgres.pool import create_pool
-from core.ports.database import DatabaseUnavailable
+from core.ports.database import DatabaseUnavailable, DatabaseUsage
 from core.tasks.views import Backlog
 from core.tokens.model import wallet
 from core.tokens.reconcile import Reconcile
+from entrypoints.http.request_counts import RequestCounts
 from tests.contracts.postgres_world import PostgresWorld
 from tests.entrypoints.postgres_service import PostgresService
 from tests.entrypoints.service import OPERATOR_TOKEN, TOKEN, Browser, Service
@@ -47,6 +49,22 @@ async def test_requests_are_counted_by_route_and_status(anonymous: Browser) -> N
     assert more("http_requests_total method=GET route=unmatched status=404") == 1
     assert after["process_resident_memory_bytes"] > 1_000_000
     assert after["process_cpu_seconds_total"] > 0
+
+
+def test_a_duration_is_counted_from_the_first_bound_that_it_does_not_exceed() -> None:
+    registry, counts = CollectorRegistry(), RequestCounts()
+    registry.register(counts)
+    for seconds in (0.001, 0.0011, 99):
+        counts.add("GET", "/", 200, seconds, DatabaseUsage(seconds=seconds / 2, statements=3))
+
+    def sample(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(name, {"method": "GET", "route": "/", **labels})
+
+    bounds = ("0.001", "0.0025", "10.0", "+Inf")
+    assert [sample("http_request_duration_seconds_bucket", le=bound) for bound in bounds] == [1, 2, 2, 3]
+    assert [sample("http_request_database_seconds_bucket", le=bound) for bound in bounds] == [2, 2, 2, 3]
+    assert sample("http_request_duration_seconds_sum") == pytest.approx(99.0021)
+    assert sample("http_request_database_statements_total") == 9
 
 
 async def test_streams_are_counted_from_start_to_end(world: MemoryWorld, service: Service, anonymous: Browser) -> None:

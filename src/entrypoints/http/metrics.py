@@ -1,9 +1,7 @@
 """Metrics for Prometheus: counts of this process, the backlog, the state of the ledger."""
 
-from typing import NamedTuple
-
 from litestar.types import Scope
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import generate_latest
 
 from core.generations.model import Status
@@ -11,8 +9,8 @@ from core.ports.database import DatabaseUsage
 from core.styles.version import TrainingStatus
 from core.tasks.views import Backlog
 from core.tokens.reconciliation import Reconciliation
+from entrypoints.http.request_counts import RequestCounts
 
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 UNMATCHED = "unmatched"
 """The route of requests that have none: what clients make up must not become a label."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -25,42 +23,15 @@ TRAININGS = [TrainingStatus.PENDING.value, TrainingStatus.TRAINING.value]
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
-class Series(NamedTuple):
-    """What is counted of the requests with one method, route and status."""
-
-    requests: Counter
-    seconds: Histogram
-    database_seconds: Histogram
-    database_statements: Counter
-
-
 class Metrics:
     """The metrics of one process."""
 
     def __init__(self) -> None:
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        route = ["method", "route"]
         self.registry = registry
-        self._series: dict[tuple[str, str, int | None], Series] = {}
-        self.requests = Counter("http_requests", "Answers.", [*route, "status"], registry=registry)
-        self.seconds = Histogram(
-            "http_request_duration_seconds",
-            "From a request to its answer, or to the first event of a stream.",
-            route,
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self.database_seconds = Histogram(
-            "http_request_database_seconds",
-            "Of that, what the database was waited for.",
-            route,
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self.database_statements = Counter(
-            "http_request_database_statements", "Statements that the database was sent.", route, registry=registry
-        )
+        self._requests = RequestCounts()
+        registry.register(self._requests)
         self.streams = Gauge("event_streams_open", "Open streams of live events.", registry=registry)
         self.database_up = Gauge("database_up", "Whether the database has answered just now.", registry=registry)
         self.outbox = Gauge("outbox_tasks", "Tasks that are due and not published.", registry=registry)
@@ -79,19 +50,7 @@ class Metrics:
     def count(self, scope: Scope, method: str, status: int | None, seconds: float, database: DatabaseUsage) -> None:
         route = str(scope.get("path_template") or UNMATCHED)
         method = method if method in METHODS else OTHER
-        key = (method, route, status)
-        if key not in self._series:
-            self._series[key] = Series(
-                self.requests.labels(method, route, str(status)),
-                self.seconds.labels(method, route),
-                self.database_seconds.labels(method, route),
-                self.database_statements.labels(method, route),
-            )
-        series = self._series[key]
-        series.requests.inc()
-        series.seconds.observe(seconds)
-        series.database_seconds.observe(database.seconds)
-        series.database_statements.inc(database.statements)
+        self._requests.add(method, route, status, seconds, database)
 
     def exposition(self, streams: int, backlog: Backlog | None, reconciliation: Reconciliation | None) -> bytes:
         """Everything in Prometheus's text format. Without a backlog the database does not answer."""

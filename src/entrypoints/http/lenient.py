@@ -54,7 +54,8 @@ def read(body: bytes) -> object:
         plain = _DECODER.decode(_cut_off(text))
     except ValueError:
         raise MalformedBody from None
-    return _storable(plain)
+    # Text has a NUL or a lone surrogate only from an escape, or from a NUL that is sent as it is.
+    return _storable(plain) if "\\u" in text or "\0" in text else plain
 
 
 def storable_text(text: str) -> str:

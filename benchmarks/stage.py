@@ -137,6 +137,7 @@ def environ(database_url: str) -> dict[str, str]:
         "GOOGLE_CLIENT_ID": "benchmark",
         "GOOGLE_CLIENT_SECRET": "benchmark",
         "AI_SERVERS": "none",
+        "LOG_FORMAT": "json",  # as in production
         "RATE_LIMITS": "on",
         **{f"RATE_LIMIT_{whose}": "1000000/60" for whose in LIMITED},
     }

@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     app_env: AppEnv
     host: str
     port: int
+    log_format: Literal["plain", "json"]
     data_dir: Path
     api_base_url: str
     frontend_url: str | None
@@ -166,6 +167,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         app_env=app_env,
         host=host,
         port=port,
+        log_format=reader.choice("LOG_FORMAT", ("plain", "json"), "json" if production else "plain"),
         data_dir=Path(reader.text("DATA_DIR") or ".data"),
         api_base_url=reader.url("API_BASE_URL") or _local_url(host, port),
         frontend_url=reader.url("FRONTEND_URL"),

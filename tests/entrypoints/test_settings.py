@@ -26,6 +26,7 @@ def test_an_empty_environment_is_development_with_every_part_embedded() -> None:
     assert settings.api_base_url == "http://127.0.0.1:8000"
     assert (settings.database_url, settings.rabbitmq, settings.gcs_bucket_name, settings.google) == (None,) * 4
     assert settings.ai_servers == "simulated"
+    assert settings.log_format == "plain"
     assert settings.review_near_copies == "off"
     assert settings.rate_limits is None
 
@@ -42,6 +43,7 @@ def test_production_accepts_complete_settings() -> None:
     assert settings.google is not None
     assert settings.google.discovery_url == GOOGLE_DISCOVERY
     assert settings.ai_servers == "none"
+    assert settings.log_format == "json"
     assert settings.review_near_copies == "on"
     assert settings.rate_limits is not None
     assert settings.rate_limits.sign_in == Limit(5, timedelta(minutes=5))
@@ -191,6 +193,7 @@ def test_the_payment_key_requires_https() -> None:
     [
         ("APP_ENV", "staging"),
         ("AI_SERVERS", "real"),
+        ("LOG_FORMAT", "text"),
         ("RATE_LIMITS", "yes"),
         ("RELAY", "maybe"),
         ("ALLOW_PLAINTEXT_CONNECTIONS", "true"),

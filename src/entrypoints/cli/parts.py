@@ -21,7 +21,7 @@ def with_settings(command: Callable[Concatenate[Settings, Options], None]) -> Ca
 
     def run(*args: Options.args, **kwargs: Options.kwargs) -> None:
         settings = read_settings(environment(Path.cwd()))
-        logs.configure(as_json=settings.production)
+        logs.configure(as_json=settings.log_format == "json")
         command(settings, *args, **kwargs)
 
     return update_wrapper(run, command)

@@ -93,7 +93,8 @@ SAVE_GENERATION = Write(
 )
 
 # The most frequent write, so the entity is not read first: the rule for which progress counts is here, as the port
-# promises it (Generations.advance), and in no entity.
+# promises it (Generations.advance), and in no entity. The rule is about the locked rows, so that the planner cannot
+# look for those among all generations that have not ended.
 ADVANCED = {
     "id": "bigint",
     "step": "bigint",
@@ -106,13 +107,15 @@ ADVANCE = BatchedStatement(f"""
 WITH input AS (SELECT * FROM {inputs(ADVANCED)}),
 furthest AS MATERIALIZED (SELECT DISTINCT ON (id) * FROM input ORDER BY id, step DESC, place),
 locked AS MATERIALIZED (
-    SELECT id, status FROM generations JOIN furthest USING (id) ORDER BY id FOR NO KEY UPDATE OF generations
+    SELECT id, status, ended_at, current_step FROM generations JOIN furthest USING (id)
+    ORDER BY id FOR NO KEY UPDATE OF generations
 ),
 advanced AS (
     UPDATE generations SET status = 'processing', current_step = step, total_steps = steps, progress_percent = percent,
         estimated_seconds = seconds, progress_at = at, updated_at = at, attempt_failed_at = NULL
     FROM locked JOIN furthest USING (id)
-    WHERE generations.id = locked.id AND ended_at IS NULL AND (current_step IS NULL OR current_step < step)
+    WHERE generations.id = locked.id AND locked.ended_at IS NULL
+        AND (locked.current_step IS NULL OR locked.current_step < step)
     RETURNING generations.id, generations.status, place
 )
 SELECT input.place, coalesce(advanced.status, locked.status) AS status,

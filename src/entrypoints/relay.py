@@ -14,6 +14,8 @@ from entrypoints.signals import stop_event
 
 POLL = 2.0
 """Seconds after which the outbox is read without a notification."""
+GATHERING = 0.01
+"""Seconds after a batch in which tasks gather for the next one: each batch costs the database as much as any other."""
 BACK_OFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds between attempts while tasks cannot be published; the last one is repeated."""
 BATCH = 100
@@ -57,6 +59,8 @@ class Relay:
         try:
             claimed, confirmed = await _finished(self.publish(queue, limit=BATCH))
             if claimed < BATCH and claimed == confirmed:
+                if claimed:
+                    await self.pause(GATHERING)
                 await self.outbox.wait(queue, seconds=POLL)
         except DomainError as error:
             return str(error)

@@ -12,7 +12,7 @@ from core.ports.database import DatabaseUnavailable
 from core.ports.outbox import Batch, Outbox
 from core.tasks.model import GenerationOrder, PendingTask, Queue, TrainingOrder, generation_task, training_task
 from core.tasks.publish_tasks import PublishTasks
-from entrypoints.relay import BACK_OFF, Relay
+from entrypoints.relay import BACK_OFF, GATHERING, Relay
 from tests.support.memory_world import MemoryWorld
 
 
@@ -23,11 +23,13 @@ class UnreliableBroker(Broker):
         self.away = False
         self.full: set[Queue] = set()
         self.taken: list[TaskId] = []
+        self.batches: list[int] = []
         self.changed = asyncio.Event()
 
     async def publish(self, tasks: list[PendingTask]) -> list[TaskId]:
         confirmed = [] if self.away else [task.task_id for task in tasks if task.queue not in self.full]
         self.taken += confirmed
+        self.batches.append(len(tasks))
         self.changed.set()
         return confirmed
 
@@ -42,15 +44,16 @@ class UnreliableBroker(Broker):
 
 
 class Pauses:
-    """Does not sleep; records the duration, and runs what the test has set."""
+    """Does not sleep; records how long it would while publishing fails, and runs what the test has set."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
         self.meanwhile: Callable[[int], None] = lambda _number: None
 
     async def __call__(self, seconds: float) -> None:
-        self.seconds.append(seconds)
-        self.meanwhile(len(self.seconds))
+        if seconds != GATHERING:
+            self.seconds.append(seconds)
+            self.meanwhile(len(self.seconds))
         await asyncio.sleep(0)
 
 
@@ -131,6 +134,21 @@ async def test_the_relay_publishes_waiting_and_new_tasks(
 
     assert broker.taken == [*waiting, coming]
     assert pauses.seconds == []
+
+
+async def test_tasks_that_follow_within_moments_are_published_together(
+    world: MemoryWorld, broker: UnreliableBroker
+) -> None:
+    async def put_more(_seconds: float) -> None:
+        if len(broker.batches) == 1:
+            for _ in range(3):
+                await put(world)
+
+    await put(world)
+    async with working(relay(world, broker, put_more)):
+        await broker.has(4)
+
+    assert broker.batches == [1, 3]
 
 
 async def test_the_relay_backs_off_during_a_broker_outage(

@@ -1,6 +1,7 @@
 """Object keys and URIs, the same for every store."""
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from core.ports.blob_store import PUBLIC_PREFIX, ForeignBlob
@@ -10,6 +11,8 @@ MAX_KEY = 1024
 """Bytes in UTF-8; the limit of Google Cloud Storage."""
 MAX_PART = 200
 """Bytes in UTF-8; file systems allow 255."""
+KEPT = 10_000
+"""Paths that are kept: lists show the same images again and again."""
 # Control characters break logs and headers, a backslash is a separator on some systems, ? and # end a URL's path,
 # surrogates have no UTF-8.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\?#\ud800-\udfff]")
@@ -34,6 +37,7 @@ def public_path(key: str) -> str:
     return url_path(key)
 
 
+@lru_cache(KEPT)
 def url_path(key: str) -> str:
     if len(key) <= MAX_KEY and _PLAIN.fullmatch(key):
         return key

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, BinaryIO, ParamSpec, TypeVar
 from urllib.parse import urlencode
@@ -33,6 +34,8 @@ T = TypeVar("T")
 
 CHUNK = 1024 * 1024
 """Bytes in memory while an object is copied."""
+KEPT = 10_000
+"""Signatures that are kept: lists show the same images again and again."""
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "txt": "text/plain; charset=utf-8"}
 """By file extension of a key; anything else is served as a type that browsers do not execute."""
 
@@ -53,6 +56,7 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
         self._base_url = base_url
         self._signer = _signer(secret, "media")
         self._uploads = _signer(secret, "uploads")
+        self._signature = lru_cache(KEPT)(self._sign)
         self._bucket = bucket
 
     async def put(self, *blobs: Blob) -> None:
@@ -180,7 +184,7 @@ class FilesystemBlobStore(BlobStore, MediaFiles):
             return False
         return genuine and self._clock.now().timestamp() < int(expires)
 
-    def _signature(self, key: str, expires: str) -> str:
+    def _sign(self, key: str, expires: str) -> str:
         return self._signer.get_signature(f"{expires}\n{key}").decode()
 
     def _path(self, key: str) -> Path:

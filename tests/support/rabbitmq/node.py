@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -42,11 +43,21 @@ class Node:
         shared.stop_process(self.pid, signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Stop the process with SIGSTOP: connections stay open and get no answers."""
+        """Stop the process with SIGSTOP: connections stay open and get no answers.
+
+        Returns when each of its threads has stopped: one that runs may go on for a moment.
+        """
         psutil.Process(self.pid).suspend()
+        while not self._has_stopped():
+            time.sleep(0.001)
 
     def thaw(self) -> None:
         psutil.Process(self.pid).resume()
+
+    def _has_stopped(self) -> bool:
+        """By the state of each thread, which follows its name in parentheses (proc_pid_stat(5))."""
+        threads = [path.read_text() for path in Path(f"/proc/{self.pid}/task").glob("*/stat")]
+        return all(thread.rpartition(") ")[2].startswith("T") for thread in threads)
 
     @property
     def pid(self) -> int:

@@ -105,7 +105,7 @@ WHERE id IN (
 )
 ORDER BY id FOR UPDATE
 """
-UNPUBLISH = "UPDATE generations SET public_key = NULL WHERE id = ANY($1) AND public_key IS NOT NULL"
+UNPUBLISH = "UPDATE generations SET public_key = NULL WHERE id = ANY($1)"
 LIKES_OF_IMAGES = """
 DELETE FROM likes WHERE (user_id, generation_id) IN (
     SELECT user_id, generation_id FROM likes WHERE generation_id = ANY($1) LIMIT $2
@@ -205,7 +205,7 @@ class PostgresPersonalData(PersonalData):
     async def remove_images(self, user_id: UserId, *, limit: int) -> Removed:
         images = await self._run(IMAGES, user_id, limit)
         ids = [image["id"] for image in images]
-        await self._run(UNPUBLISH, ids)
+        await self._run(UNPUBLISH, [image["id"] for image in images if image["public_key"] is not None])
         rows = [len(await self._run(change, ids, limit)) for change in (LIKES_OF_IMAGES, COMMENTS_ON_IMAGES)]
         if max(rows) < limit:
             styles = [image["style_id"] for image in images]

@@ -1,4 +1,3 @@
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, Self
@@ -6,11 +5,13 @@ from typing import NamedTuple, Self
 from adapters.postgres.batching import Batcher
 from adapters.postgres.pool import Pool, Record
 from adapters.postgres.statements import inputs
+from adapters.postgres.unit_of_work import Measured
 from core.ports.clock import Clock
 from core.ports.database import DatabaseUsage
 from core.ports.rate_limiter import Allowance, Limit, RateLimiter, allowance
 
 HIT = {"key": "text", "slot": "bigint", "over": "float8", "most": "bigint", "expires_at": "timestamptz"}
+"""The columns of a Hit, in the order of its fields."""
 
 
 def counting(hits: str, *also: str) -> str:
@@ -92,8 +93,8 @@ class RateLimitCounts:
 
     async def _send(self, hits: Sequence[Hit]) -> Sequence[Record]:
         rows = await self._pool.fetch(COUNT, *zip(*hits, strict=True))
-        counts = {row["place"]: row for row in rows}
-        return [counts[place] for place in range(1, len(hits) + 1)]
+        by_place = {row["place"]: row for row in rows}
+        return [by_place[place] for place in range(1, len(hits) + 1)]
 
     async def purge(self, *, before: datetime, limit: int) -> int:
         return len(await self._pool.fetch(PURGE, before, limit))
@@ -109,11 +110,9 @@ class PostgresRateLimiter(RateLimiter):
 
     async def hit(self, key: str, limit: Limit) -> Allowance:
         hit = Hit.of(key, limit, at=self._clock.now())
-        began = time.perf_counter()
-        counts = await self._counts.hit(hit)
-        self._usage.seconds += time.perf_counter() - began
-        self._usage.statements += 1
-        return allowance_of(counts, hit, limit)
+        with Measured(self._usage):
+            row = await self._counts.hit(hit)
+        return allowance_of(row, hit, limit)
 
     async def purge(self, *, limit: int) -> int:
         return await self._counts.purge(before=self._clock.now(), limit=limit)

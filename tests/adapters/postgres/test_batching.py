@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -15,15 +16,21 @@ from adapters.postgres.pool import Pool, create_pool
 from adapters.postgres.rate_limits import COUNT
 from adapters.postgres.statements import listing, lookup
 from core.accounts.model import User
+from core.community.like_generation import LikeGeneration
 from core.generations.request_generation import NewGeneration, RequestGeneration
+from core.generations.views import FeedQuery
 from core.paging import PageRequest
+from core.ports.admission import Admission
 from core.ports.database import DatabaseUnavailable
+from core.ports.rate_limiter import Limit
 from core.ports.transaction import OutcomeUnknown
 from core.styles.model import Style
+from core.styles.views import StyleQuery
 from core.tokens.errors import InsufficientTokens
 from tests.adapters.postgres.counting import counted
 from tests.adapters.postgres.test_plans import LISTS, SINGLE
 from tests.contracts.postgres_world import PostgresWorld
+from tests.contracts.test_sessions import LAPTOP, PHONE, signed_in
 
 SQUARE = lookup({"number": "bigint"}, "SELECT input.number * input.number AS square WHERE input.number > 0")
 DOWN_FROM = listing(("bigint",), "SELECT id FROM generate_series(1, input.value1) AS id", "id DESC")
@@ -149,6 +156,7 @@ async def test_each_caller_gets_its_own_page_in_order(pool: Pool) -> None:
     assert [[row["id"] for row in page] for page in pages] == [[3, 2, 1], [], [2, 1]]
 
 
+TWO_A_MINUTE = Limit(2, timedelta(minutes=1))
 SENT_TOGETHER = "WITH ORDINALITY AS input ("
 COMPARED = 5
 """Executions that PostgreSQL plans for their arguments, to compare them with a plan for any."""
@@ -192,6 +200,49 @@ async def style(world: PostgresWorld) -> Style:
 async def request(world: PostgresWorld, user: User, style: Style) -> int:
     requested = await world.use_case(RequestGeneration)(user.id, NewGeneration(style.id, ["cat"]))
     return requested.id
+
+
+async def test_concurrent_pages_are_one_statement_and_each_callers_own(
+    world: PostgresWorld, pool: Pool, style: Style
+) -> None:
+    ann, bob = await world.user("ann", tokens=100), await world.user("bob")
+    image = await world.image(ann, style, public=True)
+    await world.use_case(LikeGeneration)(bob.id, image.id)
+    read, page = world.read, PageRequest()
+
+    async with counted(pool, 1):
+        feeds = await asyncio.gather(
+            *(read.generations.feed(FeedQuery(), viewer=who.id, page=page) for who in (ann, bob))
+        )
+    assert [feed.rows[0].is_liked for feed in feeds] == [False, True]
+
+    async with counted(pool, 1):
+        told = await asyncio.gather(
+            *(read.notifications.list(who.id, unread_only=False, page=page) for who in (ann, bob))
+        )
+    assert [(len(found.rows), unread) for found, unread in told] == [(1, 1), (0, 0)]
+
+    async with counted(pool, 1):
+        listed = await asyncio.gather(*(read.styles.list(StyleQuery(), page=page) for _ in range(2)))
+    assert [[card.id for card in cards.rows] for cards in listed] == [[style.id]] * 2
+
+    tagged = FeedQuery(tags=["cat"])  # may take long to find
+    async with counted(pool, 2):
+        await asyncio.gather(*(read.generations.feed(tagged, viewer=who.id, page=page) for who in (ann, bob)))
+
+
+async def test_concurrent_calls_are_admitted_by_one_statement(world: PostgresWorld, pool: Pool) -> None:
+    ann, bob = await world.user("ann"), await world.user("bob")
+    await signed_in(world, ann, PHONE)
+    await signed_in(world, bob, LAPTOP)
+    admission: Admission = world.scope().parts.get(Admission)
+
+    async with counted(pool, 1):
+        admitted = await asyncio.gather(
+            *(admission.admit(token, "calls:", TWO_A_MINUTE, at=world.clock.now()) for token in (PHONE, LAPTOP, b"?"))
+        )
+
+    assert [found and found[0].requester.id for found in admitted] == [ann.id, bob.id, None]
 
 
 async def test_concurrent_requests_are_committed_by_one_statement(

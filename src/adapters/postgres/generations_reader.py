@@ -92,7 +92,10 @@ STATUSES = {
 
 
 def _feed(query: FeedQuery, viewer: UserId | None, page: PageRequest, arguments: Arguments) -> tuple[str, str]:
-    """Selects the page first, then joins what belongs to its rows; inactive filters are left out. And its order."""
+    """The SELECT of a page, and the order of its rows.
+
+    Selects the page first, then joins what belongs to its rows; inactive filters are left out.
+    """
     keys = Keys("like_count" if query.sort is FeedSort.POPULAR else None)
     shown_to = arguments.add(viewer)
     conditions = f"public_key IS NOT NULL AND {keys.after(page, arguments)}"
@@ -178,7 +181,7 @@ class PostgresGenerationsReader(GenerationsReader):
         return await self._view(row, viewer)
 
     async def feed(self, query: FeedQuery, *, viewer: UserId | None, page: PageRequest) -> Page[FeedItem]:
-        # A page of these may take long to find: others must not wait for it.
+        # Pages by tags or of followed users may take long to find: they must not delay those of other callers.
         arguments = Arguments(together=not query.tags and query.followed_by is None)
         sql, order = _feed(query, viewer, page, arguments)
         rows, following = cut(await fetch_page(self._reads, sql, order, arguments), page)

@@ -54,7 +54,10 @@ RETURNING notifications.id
 
 
 def _list(recipient: UserId, unread_only: bool, page: PageRequest, arguments: Arguments) -> tuple[str, str]:
-    """The number of unread ones joined with the page: at least one row, even if the page is empty. And the order."""
+    """The SELECT of a page, and the order of its rows.
+
+    Each row has the number of unread ones; there is at least one row, even if the page is empty.
+    """
     keys = Keys()
     of_recipient = f"recipient_id = {arguments.add(recipient)}"
     unread = " AND read_at IS NULL" if unread_only else ""

@@ -12,6 +12,7 @@ BEFORE_OLDEST = Keyset(0, datetime.min.replace(tzinfo=UTC), 0)
 """The same for ascending order."""
 
 NO_RANK = "0"
+"""The rank in orders without one."""
 WINDOW = 1000
 """Rows filtered one by one before an index on the filter is used."""
 
@@ -67,7 +68,9 @@ class Keys:
 
 
 async def fetch_page(reads: Reads, sql: str, order: str, arguments: Arguments) -> list[Record]:
-    """The rows of a page in this order of their columns; together with other calls if these allow it."""
+    """The rows of a page; `order` names columns of the result. Read together with pages of other calls if the arguments
+    say so.
+    """
     if arguments.together:
         return await reads.rows(listing(tuple(arguments.types), sql, order), *arguments)
     return await reads.fetch(f"{sql} ORDER BY {order}", *arguments)

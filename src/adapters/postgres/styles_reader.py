@@ -147,7 +147,10 @@ def _list_own(page: PageRequest, arguments: Arguments) -> str:
 
 
 def _list(query: StyleQuery, page: PageRequest, arguments: Arguments) -> tuple[str, str]:
-    """Each branch is one index range; inactive filters are left out. And the order."""
+    """The SELECT of a page, and the order of its rows.
+
+    Each branch is one index range; inactive filters are left out.
+    """
     keys = Keys("artist_followers" if query.sort is StyleSort.POPULAR else None)
     shared = keys.after(page, arguments)
     if query.artist_id is not None:
@@ -193,7 +196,7 @@ class PostgresStylesReader(StylesReader):
         self._blobs = blobs
 
     async def list(self, query: StyleQuery, *, page: PageRequest) -> Page[StyleCard]:
-        # Styles with a tag may take long to find: others must not wait for them.
+        # Pages by tags may take long to find: they must not delay those of other callers.
         arguments = Arguments(together=not query.tags)
         sql, order = _list(query, page, arguments)
         rows, following = cut(await fetch_page(self._reads, sql, order, arguments), page)

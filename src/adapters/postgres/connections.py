@@ -76,15 +76,18 @@ async def connect(dsn: str, *, within: float, **options: Any) -> "asyncpg.Connec
 async def _first(attempts: Sequence["asyncio.Task[asyncpg.Connection[Any]]"]) -> "asyncpg.Connection[Any]":
     """The first connection established, or the error of an attempt; the other attempts are cancelled."""
     chosen = attempts[0]
+    established = None
     waiting = set(attempts)
     try:
         while waiting and (not chosen.done() or chosen.exception()):
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             chosen = next((attempt for attempt in done if not attempt.exception()), chosen)
-        return await chosen
+        established = await chosen
+        return established
     finally:
+        # A caller that is cancelled takes none, not even one that has just been established.
         for attempt in attempts:
-            if attempt is not chosen or not attempt.done():
+            if established is None or attempt is not chosen:
                 attempt.add_done_callback(_terminate)
                 attempt.cancel()
 

@@ -1,11 +1,12 @@
 """Which errors make a session unusable, and the hosts of a URL."""
 
+import asyncio
 from typing import Any
 
 import asyncpg
 import pytest
 
-from adapters.postgres.connections import ConnectionLost, ServerUnusable, SessionUnusable, each_host
+from adapters.postgres.connections import ConnectionLost, ServerUnusable, SessionUnusable, connect, each_host
 from adapters.postgres.pool import Pool, create_pool
 from core.ports.database import DatabaseUnavailable
 
@@ -107,3 +108,23 @@ async def test_a_database_that_refuses_connections_is_unavailable(postgres_serve
 )
 def test_every_host_of_a_url_is_parsed(dsn: str, each: list[str]) -> None:
     assert each_host(dsn) == each
+
+
+async def test_a_connection_is_closed_if_its_caller_is_cancelled_as_it_is_established(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    established: list[asyncpg.Connection[Any]] = []
+    original = asyncpg.connect
+
+    async def connect_and_cancel(*args: Any, **options: Any) -> "asyncpg.Connection[Any]":
+        established.append(await original(*args, **options))
+        caller.cancel()
+        return established[0]
+
+    monkeypatch.setattr(asyncpg, "connect", connect_and_cancel)
+    caller = asyncio.create_task(connect(database_url, within=5))
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+    await asyncio.sleep(0)
+    assert [connection.is_closed() for connection in established] == [True]
